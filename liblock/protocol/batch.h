@@ -1,0 +1,72 @@
+/*
+ * The body of ENTRY_BATCH and ENTRY_TERM_START:
+ *
+ *     head      dt u64, wall u64, command_bytes u32, renewal_count u32
+ *     sections  of commands, command_bytes long (request.h, without secrets; the request of
+ *               an OPEN is followed by the 16 bytes of its secret)
+ *     renewals  renewal_count times: session u64, confirmed u64
+ *
+ * Renewals stand last because they are known last: commands are written as they come in.
+ * They take effect first (a renewal in the same entry beats expiry).
+ */
+#ifndef PROTOCOL_BATCH_H
+#define PROTOCOL_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/request.h"
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { BATCH_HEAD_BYTES = 24, RENEWAL_BYTES = 16 };
+
+struct batch_head {
+    uint64_t dt_ns;   /* Served time since the leader's entry before */
+    uint64_t wall_ns; /* For people; no decision reads it */
+    uint32_t command_bytes;
+    uint32_t renewal_count;
+};
+
+/* A keepalive, or the part of a command that renews. */
+struct renewal {
+    uint64_t session;
+    uint64_t confirmed;
+};
+
+/* One request in the context of its section; an OPEN's secret is in it. */
+struct command {
+    struct section section;
+    struct request request;
+};
+
+void wire_batch_head(struct wire *wire, struct batch_head *head);
+void wire_renewal(struct wire *wire, struct renewal *renewal);
+
+/* One request of a section as a batch has it: an OPEN with its secret. */
+void wire_command(struct wire *wire, struct command *command);
+
+/* Walks a batch. */
+struct batch_reader {
+    struct batch_head head;
+    struct wire commands;
+    struct wire renewals;
+    struct command command; /* Of the section that is being walked */
+    uint16_t section_left;
+};
+
+/* False when the body is not a batch: counts and lengths do not fit. */
+bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes);
+bool batch_next_renewal(struct batch_reader *reader, struct renewal *renewal);
+/* Spans in the command point into the body. */
+bool batch_next_command(struct batch_reader *reader, struct command **command);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

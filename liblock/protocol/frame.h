@@ -1,0 +1,111 @@
+/*
+ * Frames: how messages stand one behind another in a connection.
+ *
+ *     offset  bytes  field
+ *          0      4  length: of the body, without these 16 bytes
+ *          4      2  kind (enum frame_kind)
+ *          6      1  version of the protocol (FRAME_VERSION)
+ *          7      1  zero
+ *          8      8  XXH3-64 of the covered part of the body, seeded with bytes 0 to 7
+ *
+ * The covered part is the whole body, but for FRAME_PEER_APPEND: there it is the first
+ * PEER_APPEND_HEAD_BYTES, because each entry behind them carries a sum of its own.
+ *
+ * The reader below cuts a stream into frames. It copies only what is cut in two by the
+ * borders of receives: a frame that arrived whole is handed out where it lies.
+ */
+#ifndef PROTOCOL_FRAME_H
+#define PROTOCOL_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    FRAME_HEAD_BYTES = 16,
+    FRAME_VERSION = 1,
+    FRAME_CLIENT_BODY_MAX = 64 * 1024 - FRAME_HEAD_BYTES, /* From a client or to one. */
+    PEER_APPEND_HEAD_BYTES = 96, /* What the sum of an append covers (peer.h). */
+};
+
+enum frame_kind {
+    FRAME_HELLO = 1,    /* hello.h: the first frame of whoever connects */
+    FRAME_WELCOME = 2,  /* hello.h: the first frame back */
+    FRAME_REFUSED = 3,  /* hello.h: the last frame before a connection is closed */
+    FRAME_LEADER = 4,   /* hello.h: pushed to clients when the leader is another */
+    FRAME_REQUESTS = 5, /* request.h */
+    FRAME_ANSWERS = 6,  /* answer.h */
+    FRAME_READ = 7,     /* read.h: query of a lock, or a page of the list */
+    FRAME_READ_ANSWER = 8,
+    FRAME_STATUS = 9, /* status.h: what this node says of itself; needs no majority */
+    FRAME_STATUS_ANSWER = 10,
+    FRAME_PEER_VOTE = 32, /* peer.h, from here on: between nodes only */
+    FRAME_PEER_VOTE_ANSWER = 33,
+    FRAME_PEER_APPEND = 34,
+    FRAME_PEER_APPEND_ANSWER = 35,
+    FRAME_PEER_TIMEOUT_NOW = 36,
+    FRAME_PEER_READ = 37,
+    FRAME_PEER_READ_ANSWER = 38,
+};
+
+struct frame {
+    enum frame_kind kind;
+    const unsigned char *body;
+    uint32_t body_bytes;
+};
+
+/* Why a stream cannot be read on. All of them end the connection. */
+enum frame_fault {
+    FRAME_FAULT_NONE,
+    FRAME_FAULT_VERSION, /* The other side speaks another version. */
+    FRAME_FAULT_KIND,    /* No such kind. */
+    FRAME_FAULT_LENGTH,  /* Longer than this side takes. */
+    FRAME_FAULT_SUM,     /* Damaged on the way. */
+};
+
+struct frame_reader {
+    unsigned char *buffer; /* For the frame that has not arrived whole; caller's memory. */
+    size_t buffer_bytes;
+    size_t held;                  /* Bytes in the buffer. */
+    const unsigned char *input;   /* What frame_reader_feed was given, not yet read. */
+    size_t input_bytes;
+    size_t consumed;              /* Bytes at the buffer's begin that belong to handed-out frames. */
+    enum frame_fault fault;
+};
+
+/* `buffer_bytes` bounds a frame: FRAME_HEAD_BYTES and the longest body that is accepted. */
+void frame_reader_init(struct frame_reader *reader, void *buffer, size_t buffer_bytes);
+
+/*
+ * Where the next bytes may be received straight into, without a copy; `*room` is never 0.
+ * Bytes received there are fed with the same pointer.
+ */
+unsigned char *frame_reader_space(struct frame_reader *reader, size_t *room);
+
+/*
+ * Give it what arrived. All frames must be taken (until frame_reader_next says false)
+ * before the next feed; what is left of `bytes` is then kept in the buffer.
+ */
+void frame_reader_feed(struct frame_reader *reader, const void *bytes, size_t count);
+
+/*
+ * Take the next frame. False when there is none yet, or for ever once `fault` is set. The
+ * frame lives until the next call of a function of this reader.
+ */
+bool frame_reader_next(struct frame_reader *reader, struct frame *frame);
+
+/*
+ * Write the head in front of a body that already stands at `head + FRAME_HEAD_BYTES`.
+ * The sum is computed here.
+ */
+void frame_seal(unsigned char *head, enum frame_kind kind, uint32_t body_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * Who speaks to whom: the frames that open a connection, and the ones that end or turn it.
+ */
+#ifndef PROTOCOL_HELLO_H
+#define PROTOCOL_HELLO_H
+
+#include <stdint.h>
+
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ADDRESS_BYTES_MAX = 262 /* "[" name or IPv6 of 255 "]:" port */ };
+
+enum hello_role {
+    HELLO_CLIENT = 1, /* Requests, reads and status. */
+    HELLO_PEER = 2,   /* Another node of the cluster. */
+};
+
+/* The first frame of whoever connects. */
+struct hello {
+    uint8_t role;        /* enum hello_role */
+    uint8_t node;        /* HELLO_PEER: its node id, else 0 */
+    uint8_t to;          /* HELLO_PEER: the node id it means to reach, else 0 */
+    uint64_t cluster;    /* Its cluster id; 0: not known (yet) */
+    uint64_t members;    /* HELLO_PEER: hash of its member list, to find unequal ones */
+};
+
+/* The node's first frame back. */
+struct welcome {
+    uint8_t node;
+    uint8_t leader;      /* 0: none known */
+    uint64_t cluster;    /* 0: not founded yet */
+    uint64_t term;
+    struct span leader_address; /* Empty when unknown or when it is this node. */
+};
+
+enum refusal {
+    REFUSED_VERSION = 1, /* The first frame was of another protocol version. */
+    REFUSED_CLUSTER = 2, /* Another cluster id. */
+    REFUSED_MEMBERS = 3, /* A peer with another member list, or that means another node. */
+    REFUSED_FULL = 4,    /* No room for one more connection. */
+    REFUSED_NONSENSE = 5,
+};
+
+struct refused {
+    uint8_t why; /* enum refusal */
+    uint64_t cluster;
+};
+
+/* Pushed, and sent with the first STATUS_NOT_LEADER: whom to ask instead. */
+struct leader {
+    uint8_t leader; /* 0: none known */
+    uint64_t term;
+    struct span address;
+};
+
+void wire_hello(struct wire *wire, struct hello *hello);
+void wire_welcome(struct wire *wire, struct welcome *welcome);
+void wire_refused(struct wire *wire, struct refused *refused);
+void wire_leader(struct wire *wire, struct leader *leader);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

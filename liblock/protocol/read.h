@@ -1,0 +1,64 @@
+/*
+ * Reads: what is asked without changing anything. Any node answers: by default it first
+ * learns from the leader what is committed (ReadIndex), a `stale` read it answers at once.
+ */
+#ifndef PROTOCOL_READ_H
+#define PROTOCOL_READ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LIST_LOCKS_MAX = 64 /* in one page */ };
+
+enum read_kind {
+    READ_LOCK = 1, /* One lock, by name. */
+    READ_LIST = 2, /* A page of the locks in use: `limit` in name order, names > `name`. */
+};
+
+struct read {
+    uint8_t kind; /* enum read_kind */
+    bool stale;
+    uint64_t stamp;     /* Repeated in the answer */
+    uint16_t limit;     /* READ_LIST: 1 to LIST_LOCKS_MAX */
+    struct span name;   /* READ_LOCK: the lock. READ_LIST: the last name of the page before. */
+    struct span prefix; /* READ_LIST: only names that begin so; may be empty */
+};
+
+/* A lock that is held or waited for. */
+struct lock_view {
+    struct span name;
+    uint64_t session; /* The holder; 0: free */
+    uint64_t owner;
+    uint64_t token;
+    uint32_t count; /* How often the owner entered */
+    uint32_t waits;
+    uint64_t held_ns;   /* Cluster time since the grant */
+    uint64_t remain_ns; /* Cluster time until the holder's session is due, if it says no more */
+    struct span label;  /* The holder's */
+};
+
+/* Then `count` lock_views: for READ_LOCK always one, free if there is no such lock. */
+struct read_answer {
+    uint64_t stamp;
+    uint8_t status; /* OK, BUSY, NOT_LEADER (no leader known), INVALID */
+    uint64_t index; /* The state read: after this entry, ... */
+    uint64_t time;  /* ... at this cluster time */
+    bool more;      /* READ_LIST: there are names behind the last */
+    uint16_t count;
+};
+
+void wire_read(struct wire *wire, struct read *read);
+void wire_read_answer(struct wire *wire, struct read_answer *answer);
+void wire_lock_view(struct wire *wire, struct lock_view *view);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Cluster settings: what `locks` needs to know beyond the entries. They are decided once,
+ * when the cluster is founded, stand in the first entry with the members, and are the same
+ * on all nodes for ever after: applying reads no local setting.
+ */
+#ifndef PROTOCOL_SETTINGS_H
+#define PROTOCOL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { MEMBERS_MAX = 7, NODE_ID_MAX = 63 };
+
+struct cluster_settings {
+    uint64_t max_ttl_ns;    /* The longest ttl a session may ask for; 1 s to 24 h */
+    uint64_t min_ttl_ns;    /* The shortest */
+    uint64_t term_grace_ns; /* How far a new term lifts the deadlines of sessions */
+    uint32_t work_max;      /* Items of due work per entry */
+    uint32_t sessions_max;
+    uint32_t locks_max;
+    uint32_t holds_max;
+    uint32_t waits_max;
+    uint32_t waits_per_lock_max;
+    uint32_t answers_max; /* Remembered answers, of all sessions */
+    uint32_t changes_max; /* Unconfirmed changes, of all sessions */
+    uint32_t changes_per_session_max;
+    uint32_t name_blocks_max; /* Blocks of NAME_BLOCK_BYTES for names and labels */
+    uint32_t count_max;       /* Times that an owner may enter one lock */
+};
+
+struct members {
+    uint8_t count;
+    uint8_t ids[MEMBERS_MAX]; /* Ascending, 1 to NODE_ID_MAX */
+};
+
+/* The body of ENTRY_FOUND. */
+struct founding {
+    struct cluster_settings settings;
+    struct members members;
+    uint64_t wall_ns; /* When, for people */
+};
+
+void wire_founding(struct wire *wire, struct founding *founding);
+
+/* The defaults, as lockd founds a cluster unless told otherwise. */
+struct cluster_settings settings_default(void);
+
+/* True when every value is in its range and their relations hold. */
+bool settings_valid(const struct cluster_settings *settings);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
