@@ -18,7 +18,7 @@ enum { LIST_LOCKS_MAX = 64 /* in one page */ };
 
 enum read_kind {
     READ_LOCK = 1, /* One lock, by name. */
-    READ_LIST = 2, /* A page of the locks in use: `limit` in name order, names > `name`. */
+    READ_LIST = 2, /* A page of the locks in use, from `cursor` on. */
 };
 
 struct read {
@@ -26,7 +26,8 @@ struct read {
     bool stale;
     uint64_t stamp;     /* Repeated in the answer */
     uint16_t limit;     /* READ_LIST: 1 to LIST_LOCKS_MAX */
-    struct span name;   /* READ_LOCK: the lock. READ_LIST: the last name of the page before. */
+    uint64_t cursor;    /* READ_LIST: 0 to begin, else `cursor` of the page before */
+    struct span name;   /* READ_LOCK: the lock */
     struct span prefix; /* READ_LIST: only names that begin so; may be empty */
 };
 
@@ -49,7 +50,12 @@ struct read_answer {
     uint8_t status; /* OK, BUSY, NOT_LEADER (no leader known), INVALID */
     uint64_t index; /* The state read: after this entry, ... */
     uint64_t time;  /* ... at this cluster time */
-    bool more;      /* READ_LIST: there are names behind the last */
+    /*
+     * READ_LIST: where the next page begins, 0 after the last. Pages go in the order of the
+     * names' hashes, which is the same on all nodes; a page may be short or empty though
+     * more follow, because the work for one page is bounded.
+     */
+    uint64_t cursor;
     uint16_t count;
 };
 

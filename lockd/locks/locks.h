@@ -1,0 +1,142 @@
+/*
+ * The replicated state: sessions, locks, leases, tokens, cluster time.
+ *
+ * A deterministic machine: equal settings and equal entries give equal states, equal
+ * outcomes and equal digests on every node. What is promised stands in
+ * doc/guarantees.md; G1 to G12 in comments are its promises.
+ *
+ * One entry is applied so:
+ *
+ *     locks_begin(...)                T += dt; a TERM_START lifts deadlines
+ *     locks_renew(...)                for each renewal, and for each command's session
+ *     locks_due(...)                  what is due, at most work_max items
+ *     locks_apply(...)                each command in order
+ *     locks_end(...)
+ *
+ * A lock is an object of three parts: its state, its holders, its queue. Every change of any
+ * object or session goes through one function of object.c, which keeps the digest and the
+ * change numbers of sessions, and is where snapshots and watches will hang.
+ *
+ * Memory is in pools of fixed capacity that the settings give; meeting one is the outcome
+ * STATUS_LIMIT, equal on all nodes. Names and labels lie in chains of small blocks. Handles
+ * never leave the process: things are named by ids and names.
+ */
+#ifndef LOCKS_LOCKS_H
+#define LOCKS_LOCKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "protocol/answer.h"
+#include "protocol/batch.h"
+#include "protocol/read.h"
+#include "protocol/settings.h"
+#include "protocol/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct locks;
+
+struct locks *locks_carve(struct arena *arena, const struct cluster_settings *plan);
+
+/* An empty state: T is 0, ids and tokens begin with 1. `settings` fit into the plan carved. */
+void locks_init(struct locks *locks, const struct cluster_settings *settings);
+
+/* True when a state of `settings` fits into what was carved. */
+bool locks_fits(const struct locks *locks, const struct cluster_settings *settings);
+
+/* What a command did. */
+struct locks_outcome {
+    struct answer answer;
+    uint64_t session;  /* OPEN: the new one */
+    uint64_t deadline; /* D after this entry; 0 if the session is gone */
+    uint64_t change;   /* The session's change number */
+    bool anchor;       /* Applied now: T is an anchor. False: answered from memory, or refused. */
+};
+
+void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns);
+
+/* The session lives on: D = T + ttl; changes up to `confirmed` are forgotten. No such session: nothing. */
+void locks_renew(struct locks *locks, const struct renewal *renewal);
+
+/* Do what is due: expiries, waits' ends, the grants these make possible. */
+void locks_due(struct locks *locks);
+
+/* One command; spans in the outcome are none. The grants it causes are made in the same call. */
+void locks_apply(struct locks *locks, const struct command *command, struct locks_outcome *outcome);
+
+void locks_end(struct locks *locks);
+
+uint64_t locks_index(const struct locks *locks); /* The last entry applied */
+uint64_t locks_time(const struct locks *locks);  /* T */
+
+/*
+ * The earliest cluster time at which anything falls due (sessions at E, waits): the leader
+ * appends a tick by then. UINT64_MAX: nothing pending, no log traffic needed.
+ */
+uint64_t locks_deadline(const struct locks *locks);
+
+/* Due work was left over by work_max: the leader appends an entry at once. */
+bool locks_has_work(const struct locks *locks);
+
+/* A session as the node sees it. */
+struct session_view {
+    uint64_t id;
+    uint32_t slot; /* Dense, stable while the session lives; then used again. Local to the node. */
+    unsigned char secret[SECRET_BYTES];
+    uint64_t ttl_ns;
+    uint64_t deadline; /* D */
+    uint64_t change;
+    uint64_t confirmed;
+};
+
+bool locks_session(const struct locks *locks, uint64_t id, struct session_view *view);
+
+/*
+ * Sessions whose change number moved since this was last asked, each once; false: no more.
+ * The list is local and bounded by the number of sessions; it is emptied by asking.
+ */
+bool locks_next_changed(struct locks *locks, uint64_t *session);
+
+/*
+ * The changes of a session behind `after`, oldest first, up to `most`; returns how many.
+ * `*listed` is true when some behind `after` are not kept any more: what comes then is the
+ * list of all holds and waits (it may be continued with the count already taken in `skip`).
+ */
+uint32_t locks_changes(const struct locks *locks, uint64_t session, uint64_t after, uint32_t skip,
+        struct change *changes, uint32_t most, bool *listed);
+
+/*
+ * Reads. Names in a view point to `scratch`, which the caller gives (NAME_BYTES_MAX +
+ * LABEL_BYTES_MAX bytes for each view).
+ */
+void locks_view(const struct locks *locks, struct span name, struct lock_view *view, unsigned char *scratch);
+
+/* A page of locks in use from `*cursor` on; moves the cursor, 0 when done. Returns how many. */
+uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor, struct lock_view *views,
+        uint32_t most, unsigned char *scratch);
+
+struct locks_counts {
+    uint32_t sessions;
+    uint32_t locks;
+    uint32_t holds;
+    uint32_t waits;
+    uint32_t answers;
+    uint32_t changes;
+};
+struct locks_counts locks_counts(const struct locks *locks);
+
+/* Equal on every node at every index: of all objects, sessions, T, F and the counters. */
+uint64_t locks_digest(const struct locks *locks);
+
+/* Asserts the invariants of the whole state, and that the digest kept equals a full walk. For tests. */
+void locks_check(const struct locks *locks);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * Consensus: who leads, what is appended, sent and committed. [Raft] is Ongaro's
+ * dissertation, "Consensus: Bridging Theory and Practice".
+ *
+ * raft knows entries by id, kind and length, never by content: bytes lie with `store`, and
+ * `node` joins the two. One event goes in, effects come out. A step cannot fail; what the
+ * effects say must be done, and in this order: save, truncate, append (one numbered write),
+ * then the messages, each as soon as the write that it names is durable.
+ *
+ * What must be true at any time is asserted by raft_check() and raft_check_step() (check.h of
+ * this folder), which tests call after every step.
+ *
+ * Founding. A node is *blank* when its directory held neither vote nor entry. While the log
+ * is empty, a candidate needs the (pre-)votes of all members; a blank node grants them only
+ * to a candidate whose log is empty too. So when the first leader exists, every member has a
+ * vote on disk, and a blank node that meets an entry knows that it has forgotten something:
+ * it neither votes, campaigns nor takes entries, and says PEER_STATE_BLANK.
+ */
+#ifndef RAFT_RAFT_H
+#define RAFT_RAFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/prng.h"
+#include "protocol/entry.h"
+#include "protocol/peer.h"
+#include "protocol/settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    RAFT_MESSAGES_MAX = 64, /* Per step; a step that has more to send goes on at its deadline. */
+    RAFT_READS_READY_MAX = 64,
+    RAFT_ENTRIES_MAX = 256, /* In one append message */
+};
+
+enum raft_role { RAFT_FOLLOWER, RAFT_PRECANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
+
+struct raft_settings {
+    uint8_t self;
+    struct members members;
+    uint64_t heartbeat_ns;     /* 50 ms */
+    uint64_t election_min_ns;  /* Timeouts are drawn from [min, max): 250 ms, ... */
+    uint64_t election_max_ns;  /* ... 500 ms */
+    uint64_t close_delay_ns;   /* A closed leader's followers stand after [0, this): 5 ms */
+    uint32_t window;           /* Append messages in flight per peer */
+    uint32_t append_bytes_max; /* Entry bytes in one append message; a single longer entry goes alone */
+    uint32_t recent_max;       /* Entries whose length is remembered; power of two */
+    uint32_t trail_max;        /* Terms with entries in the log; power of two */
+    uint32_t reads_max;        /* ReadIndex requests waiting */
+};
+
+/* What recovery found. */
+struct raft_boot {
+    uint64_t term;
+    uint8_t vote;  /* 0: none in this term */
+    bool blank;    /* Neither vote nor entry was found. */
+    bool damaged;  /* The log is not to be trusted: do not vote, campaign or acknowledge. */
+    uint64_t seed; /* For election timeouts */
+    uint64_t now_ns;
+};
+
+struct raft_entry {
+    struct entry_id id;
+    enum entry_kind kind;
+    uint32_t bytes; /* Whole, with its head */
+};
+
+enum raft_event_kind {
+    RAFT_TIME,        /* now_ns moved on; also every other event brings the time */
+    RAFT_RECEIVE,     /* message; for an append with its entries */
+    RAFT_PROPOSE,     /* Leader only: append entry.kind of entry.bytes; see raft_next_id() */
+    RAFT_WRITTEN,     /* All writes up to number `write` are durable. */
+    RAFT_FETCHED,     /* The answer to a fetch: entries [begin, end) can be sent to `peer` now. */
+    RAFT_PEER_OPEN,   /* A connection to `peer` stands: it can be sent to. */
+    RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
+    RAFT_CAMPAIGN,    /* Stand for election now (operators, tests) */
+    RAFT_TRANSFER,    /* Leader: hand over to the member that is furthest, or to `peer` if not 0 */
+    RAFT_READ,        /* Tell when it is safe to read: `context` comes back in reads_ready */
+};
+
+struct raft_event {
+    enum raft_event_kind kind;
+    uint64_t now_ns; /* CLOCK_MONOTONIC; never goes back */
+    uint8_t peer;
+    bool by_peer;
+    const struct peer_message *message;
+    const struct raft_entry *entries; /* Of an append, in order, [message->begin, end) */
+    uint32_t entry_count;
+    struct raft_entry entry;
+    uint64_t write;
+    uint64_t begin;
+    uint64_t end;
+    struct entry_id previous; /* RAFT_FETCHED: the entry before `begin` */
+    uint64_t context;
+};
+
+/* `body` may leave when write number `after_write` is durable; 0: at once. */
+struct raft_message {
+    struct peer_message body;
+    uint64_t after_write;
+};
+
+/* Read entries from `begin` on from the log, up to append_bytes_max, for `peer`. */
+struct raft_fetch {
+    uint8_t peer;
+    uint64_t begin;
+};
+
+struct raft_read_ready {
+    uint64_t context;
+    bool granted;   /* False: no leader was found, or leadership was lost: ask again or give up. */
+    uint64_t index; /* Granted: read once this index is applied. */
+};
+
+enum raft_notice {
+    RAFT_NOTICE_NONE,
+    RAFT_NOTICE_LEADER,       /* This node leads the term. */
+    RAFT_NOTICE_FOLLOWER,     /* It stopped leading or standing. */
+    RAFT_NOTICE_NO_MAJORITY,  /* It stopped leading because no majority was heard. */
+    RAFT_NOTICE_NEW_LEADER,   /* It heard of another leader. */
+    RAFT_NOTICE_BLANK,        /* It met a founded cluster with an emptied directory. */
+    RAFT_NOTICE_MISSING,      /* Founding waits for members: raft_missing() */
+    RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
+    RAFT_NOTICE_PEER_DAMAGED, /* `notice_peer` says its log is damaged. */
+    RAFT_NOTICE_TRUNCATED,    /* Entries that were never committed are cut off the own log. */
+};
+
+struct raft_effects {
+    /* One write, in this order; number `write`, 0 if there is none. */
+    uint64_t write;
+    bool save;              /* raft_term() and raft_vote() */
+    uint64_t truncate_from; /* Cut this index and all behind it; 0: nothing */
+    uint32_t append_skip;   /* RAFT_RECEIVE: entries of the event already there ... */
+    uint32_t append_count;  /* ... and how many then to append. RAFT_PROPOSE: 1 */
+
+    uint32_t message_count;
+    struct raft_message messages[RAFT_MESSAGES_MAX];
+    uint32_t fetch_count;
+    struct raft_fetch fetches[MEMBERS_MAX];
+    uint32_t read_count;
+    struct raft_read_ready reads[RAFT_READS_READY_MAX];
+
+    bool start_term; /* Became leader: propose ENTRY_TERM_START (or ENTRY_FOUND if the log is empty) now. */
+    enum raft_notice notice;
+    uint8_t notice_peer;
+};
+
+struct raft; /* The struct itself stands in state.h of this folder; users look through the functions. */
+
+/* Memory from the arena; NULL while the arena is only measuring. */
+struct raft *raft_carve(struct arena *arena, const struct raft_settings *settings);
+
+void raft_init(struct raft *raft, const struct raft_settings *settings, const struct raft_boot *boot);
+
+/* After init, before the first step: the entries of the log in order, as recovery meets them. */
+void raft_restore(struct raft *raft, const struct raft_entry *entry);
+void raft_restore_truncate(struct raft *raft, uint64_t from);
+
+/* `effects` is overwritten. Messages' contents live in it. */
+void raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
+
+/* When to step RAFT_TIME at the latest. UINT64_MAX: never. */
+uint64_t raft_deadline(const struct raft *raft);
+
+bool raft_is_leader(const struct raft *raft);
+enum raft_role raft_role(const struct raft *raft);
+uint64_t raft_term(const struct raft *raft);
+uint8_t raft_vote(const struct raft *raft);
+uint8_t raft_leader(const struct raft *raft); /* 0: none known */
+uint64_t raft_commit(const struct raft *raft);
+struct entry_id raft_last(const struct raft *raft);
+uint64_t raft_durable(const struct raft *raft); /* Index up to which the own disk has the log */
+
+/* The id that the next RAFT_PROPOSE gets. */
+struct entry_id raft_next_id(const struct raft *raft);
+
+/* True while RAFT_PROPOSE is taken: leads, and is not handing over. */
+bool raft_takes_proposals(const struct raft *raft);
+
+/* Leader whose term has a committed entry: what is applied then is current. [Raft 6.4] */
+bool raft_leads_committed(const struct raft *raft);
+
+/* The term of the entry at `index`; 0 for index 0 or one that is not in the log. */
+uint64_t raft_term_at(const struct raft *raft, uint64_t index);
+
+/* Leader: the instant at which a majority (itself included) was last heard. */
+uint64_t raft_majority_heard_ns(const struct raft *raft);
+
+bool raft_is_blank(const struct raft *raft);      /* Met a founded cluster, or has nothing yet. */
+uint64_t raft_missing(const struct raft *raft);   /* Founding: bit set of ids not heard of */
+uint64_t raft_peer_match(const struct raft *raft, uint8_t peer);
+uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t peer); /* 0: never */
+bool raft_peer_is_open(const struct raft *raft, uint8_t peer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * What to believe of a log after a restart: a pure decision from what was read.
+ *
+ * All segments are fed in the order of their numbers, block by block; the items found come
+ * out in log order. The first block that is no record of this log (sum, chain, position,
+ * segment number) ends the log; what lies behind decides what that means. If any record or
+ * header behind it, intact by its own sum, says that its writer knew the log to be durable
+ * past that place, something acknowledged is damaged: RECOVERY_DAMAGED, never cut. Otherwise
+ * it is a torn tail that nobody was ever told of: RECOVERY_CUT.
+ */
+#ifndef STORE_RECOVERY_H
+#define STORE_RECOVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "protocol/entry.h"
+#include "store/wal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum recovery_item_kind { RECOVERY_ENTRY, RECOVERY_VOTE, RECOVERY_TRUNCATE };
+
+struct recovery_item {
+    enum recovery_item_kind kind;
+    struct entry_head head;     /* RECOVERY_ENTRY */
+    const unsigned char *entry; /* RECOVERY_ENTRY: whole; lives until the next feed */
+    uint64_t term;              /* RECOVERY_VOTE */
+    uint8_t vote;
+    uint64_t from; /* RECOVERY_TRUNCATE */
+};
+
+enum recovery_verdict {
+    RECOVERY_BLANK,     /* No segment, or not a single record was ever durable. */
+    RECOVERY_CLEAN,     /* Ends behind its last record. */
+    RECOVERY_CUT,       /* A torn tail is left behind and will be overwritten. */
+    RECOVERY_DAMAGED,   /* Acknowledged bytes are unreadable: `bad` says where. */
+    RECOVERY_FOREIGN,   /* A segment of another node or cluster than the first: `bad`. */
+    RECOVERY_NEWER,     /* Written by a newer version: `bad`. */
+};
+
+struct recovery_decision {
+    enum recovery_verdict verdict;
+    uint64_t term; /* Newest vote record or header */
+    uint8_t vote;
+    uint8_t node;     /* Of the segment headers; 0: blank */
+    uint64_t cluster; /* 0: not founded */
+    struct entry_id last;
+    struct wal_place end; /* Where the next record goes */
+    struct wal_place bad; /* Where the first doubtful block is */
+    uint64_t durable_at_least; /* Position that some record knew to be durable */
+};
+
+/* Memory for the longest record and for the index of places. */
+struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *settings);
+void recovery_init(struct recovery *recovery, const struct wal_settings *settings);
+
+/* The segments that exist, ascending; a gap is damage. `bytes` is the file's size. */
+void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t bytes);
+
+/* The next bytes of that segment; then take all items. A multiple of the block. */
+void recovery_feed(struct recovery *recovery, const void *bytes, size_t count);
+bool recovery_next(struct recovery *recovery, struct recovery_item *item);
+
+/* After the last segment. */
+struct recovery_decision recovery_decide(struct recovery *recovery);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

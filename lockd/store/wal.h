@@ -1,0 +1,155 @@
+/*
+ * The write-ahead log: where bytes lie. (What recovery believes is recovery.h.)
+ *
+ * Records of entries, votes and truncations stand one behind another in preallocated segment
+ * files, each record on fresh blocks of WAL_BLOCK_BYTES; a segment begins with a header block.
+ * `position` counts the bytes of the whole log, headers included, across segments.
+ *
+ * This module builds records in one buffer, a ring of `buffer_bytes` from which they are
+ * written to disk and sent to peers without another copy, says what to write next, keeps
+ * account of what is durable, and knows where on disk an entry begins. It does no I/O:
+ * `io` performs a struct wal_write and hands its id back when it is durable.
+ *
+ * Invariants: durable <= written <= end; a write covers records that lie side by side both in
+ * the buffer and in one segment; buffer space is reused only after it is durable.
+ */
+#ifndef STORE_WAL_H
+#define STORE_WAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "protocol/entry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    WAL_BLOCK_BYTES = 4096,
+    WAL_VERSION = 1,
+    WAL_RECORD_HEAD_BYTES = 64,
+    WAL_WRITES_MAX = 8, /* In flight at most */
+};
+
+struct wal_settings {
+    uint8_t node;
+    uint64_t segment_bytes;  /* Multiple of the block; holds the longest entry and a header */
+    uint64_t buffer_bytes;   /* Multiple of the block; below 8 MiB so that it can be registered */
+    uint32_t entry_body_max; /* The longest body that is ever appended */
+    uint32_t writes_max;     /* Writes in flight, 1 to WAL_WRITES_MAX */
+    uint32_t segments_max;   /* Segments that may exist */
+};
+
+/* Where in the files: segment numbers begin with 1 and are never reused. */
+struct wal_place {
+    uint64_t segment;
+    uint64_t offset;
+};
+
+/* Bytes to make durable at `place`; they stay untouched until wal_written(id). */
+struct wal_write {
+    uint64_t id;
+    struct wal_place place;
+    const unsigned char *bytes;
+    uint64_t count; /* Multiple of the block */
+};
+
+struct wal;
+struct recovery;
+
+struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings);
+
+/*
+ * Continue behind what recovery found (recovery.h), its decision being RECOVERY_CLEAN or
+ * RECOVERY_CUT. A first segment is wanted if none exists.
+ */
+void wal_init(struct wal *wal, const struct wal_settings *settings, const struct recovery *recovery);
+
+/* The buffer, for io to register. */
+const unsigned char *wal_buffer(const struct wal *wal, uint64_t *bytes);
+
+/* Learned with the first entry: from then on it stands in every segment header. 0: none yet. */
+void wal_set_cluster(struct wal *wal, uint64_t cluster);
+uint64_t wal_cluster(const struct wal *wal);
+
+/*
+ * Appending. Before any of these ask wal_has_room() for the sum of what the step may append:
+ * it is false while the buffer waits for the disk or the next segment is not there yet.
+ */
+bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
+void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
+void wal_add_truncate(struct wal *wal, uint64_t from);
+
+/* A whole, checked entry of another node: copied into the buffer. */
+void wal_add_entry(struct wal *wal, const unsigned char *entry, const struct entry_head *head);
+
+/*
+ * An own entry is built where it will be written from. wal_open_entry returns where its body
+ * of up to `body_max` bytes goes; nothing else may be added until it is sealed or dropped.
+ * wal_seal_entry fills in previous_term, previous_sum, cluster and sum of `head`.
+ */
+unsigned char *wal_open_entry(struct wal *wal, uint32_t body_max);
+bool wal_entry_is_open(const struct wal *wal);
+void wal_seal_entry(struct wal *wal, struct entry_head *head);
+void wal_drop_entry(struct wal *wal);
+
+/* The next thing to write, if anything is unwritten and a place in flight is free. */
+bool wal_next_write(struct wal *wal, struct wal_write *write);
+
+/* Write `id` is durable. Completions may come in any order. */
+void wal_written(struct wal *wal, uint64_t id);
+
+uint64_t wal_end(const struct wal *wal);     /* Position behind the last record */
+uint64_t wal_durable(const struct wal *wal); /* Position up to which everything is durable */
+
+/* The segment that io should create ahead of need; 0: none wanted now. */
+uint64_t wal_wanted_segment(const struct wal *wal);
+void wal_segment_ready(struct wal *wal, uint64_t number);
+
+/* Last entry, durable or not, and its sum (the chain goes on from it). */
+struct entry_id wal_last(const struct wal *wal);
+uint64_t wal_last_sum(const struct wal *wal);
+
+/* An entry that still lies in the buffer: its whole bytes, or NULL. */
+const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head);
+
+/* An entry's sum, if it is in the buffer or the last; false if it must be read. */
+bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
+
+/*
+ * Reading from disk: begin at a place at or before the record of `index` and walk records
+ * with wal_walk_next; records of other indexes or of another term than the log now has at
+ * that index were cut off and are passed over.
+ */
+struct wal_place wal_locate(const struct wal *wal, uint64_t index);
+uint64_t wal_segment_end(const struct wal *wal, uint64_t number); /* Bytes used in it */
+
+enum wal_walk_result {
+    WAL_WALK_ENTRY, /* An entry stands in the chunk. */
+    WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
+    WAL_WALK_MORE,  /* Cut off by the end of the chunk: read on from `offset`. */
+    WAL_WALK_END,   /* No record here: the segment has no more. */
+};
+
+/* Walks the records of one chunk read from one segment. */
+struct wal_walk {
+    const unsigned char *bytes;
+    size_t count;
+    size_t at; /* Offset in the chunk of the next record; a multiple of the block */
+    const unsigned char *entry;
+    struct entry_head head;
+};
+
+void wal_walk_init(struct wal_walk *walk, const void *bytes, size_t count);
+enum wal_walk_result wal_walk_next(struct wal_walk *walk);
+
+void wal_check(const struct wal *wal);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
