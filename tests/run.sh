@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and runs every test, from a clean checkout or again.
+#
+#     tests/run.sh [--quick]
+#
+# --quick: the release build only. The last line is "N passed, N failed"; the exit status is
+# not 0 if a test failed, a build failed or no test ran.
+set -u
+export LC_ALL=C
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+
+quick=no
+for option in "$@"; do
+    case $option in
+    --quick) quick=yes ;;
+    *) echo "usage: tests/run.sh [--quick]" >&2; exit 2 ;;
+    esac
+done
+
+passed=0
+failed=0
+failed_names=
+times=
+stage_began=$SECONDS
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# stage_ends NAME: note how long the stage took that ends here.
+stage_ends() {
+    times+=$(printf '%6d s  %s' $((SECONDS - stage_began)) "$1")$'\n'
+    stage_began=$SECONDS
+}
+
+# note_failure NAME: count as failed what is not a single test.
+note_failure() {
+    failed=$((failed + 1))
+    failed_names+="    $1"$'\n'
+}
+
+install_packages() {
+    local missing=() package
+    while read -r package; do
+        if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$'; then
+            missing+=("$package")
+        fi
+    done < <(grep -v -e '^#' -e '^$' tests/packages.txt)
+    [ ${#missing[@]} -eq 0 ] && return 0
+    echo "installing: ${missing[*]}"
+    local root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    # A fresh machine may hold no lists yet, or stale ones: installing then fails, so update.
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q update </dev/null
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q install \
+        --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# build PRESET [TARGET...]
+build() {
+    local preset=$1
+    shift
+    if ! cmake --preset "$preset" >"$logs/configure" 2>&1; then
+        cat "$logs/configure"
+        return 1
+    fi
+    if ! cmake --build --preset "$preset" ${1:+--target "$@"} >"$logs/build" 2>&1; then
+        grep -v '^\[' "$logs/build" | tail -n 200
+        return 1
+    fi
+}
+
+# count_in REPORT ATTRIBUTE: a number from the head of ctest's report.
+count_in() {
+    local number
+    number=$(grep -o "\b$2=\"[0-9]*\"" "$1" | head -n 1 | tr -dc 0-9)
+    echo "${number:-0}"
+}
+
+# run_tests PRESET CTEST_OPTION...: run ctest and add up what its report says.
+run_tests() {
+    local preset=$1
+    shift
+    local report=$logs/$preset.xml
+    ctest --test-dir "build/$preset" --output-on-failure --output-junit "$report" \
+        -j "$(nproc)" "$@" >"$logs/ctest" 2>&1
+    local status=$?
+    if [ ! -s "$report" ]; then
+        cat "$logs/ctest"
+        note_failure "$preset: ctest made no report"
+        return
+    fi
+    [ $status -eq 0 ] || grep -v -e ' Passed ' -e '^ *Start ' "$logs/ctest" | tail -n 300
+    local total bad skipped
+    total=$(count_in "$report" tests)
+    bad=$(count_in "$report" failures)
+    skipped=$(count_in "$report" skipped)
+    echo "$preset: $((total - bad - skipped)) passed, $bad failed, $skipped skipped"
+    passed=$((passed + total - bad - skipped))
+    failed=$((failed + bad))
+    failed_names+=$(sed -n 's/.*<testcase name="\([^"]*\)".*status="fail".*/    \1/p' \
+        "$report" | sed "s/\$/ ($preset)/")
+    [ "$bad" -eq 0 ] || failed_names+=$'\n'
+    if [ "$total" -eq 0 ] || { [ "$bad" -eq 0 ] && [ $status -ne 0 ]; }; then
+        note_failure "$preset: ctest failed without a failed test"
+    fi
+}
+
+# build_and_run PRESET CTEST_OPTION...
+build_and_run() {
+    local preset=$1
+    shift
+    echo "== $preset"
+    if ! build "$preset"; then
+        note_failure "$preset: build"
+        stage_ends "build $preset"
+        return
+    fi
+    stage_ends "build $preset"
+    run_tests "$preset" "$@"
+    stage_ends "test $preset"
+}
+
+# ThreadSanitizer is for what has threads: only the tests labelled tsan, if there are any.
+tsan_run() {
+    grep -rqsw --include=CMakeLists.txt tsan tests || return 0
+    build_and_run tsan -L tsan
+}
+
+install_packages || note_failure "installation of packages"
+stage_ends "packages"
+build_and_run release
+if [ "$quick" = no ]; then
+    build_and_run asan -LE 'tidy|slow'
+    tsan_run
+fi
+
+printf '\nwhere time went:\n%s' "$times"
+if [ -n "$failed_names" ]; then
+    printf '\nfailed:\n%s' "$failed_names"
+fi
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

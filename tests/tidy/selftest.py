@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Each rule of tidy.py finds its breach: plants them one by one in a small tree."""
+
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import tidy
+
+TOP = pathlib.Path(__file__).parents[2]
+
+GOOD = {
+    "lockd/base/units.h": "#ifndef UNITS_H\n#define UNITS_H\n#define KIB 1024\n#endif\n",
+    "lockd/raft/raft.h": "#ifndef RAFT_H\n#define RAFT_H\nint raft_step(int event);\n#endif\n",
+    "lockd/raft/raft.c": '#include "raft/raft.h"\n\n#include "base/units.h"\n\n'
+                         "int raft_step(int event)\n{\n    return event + KIB;\n}\n",
+    "lockd/locks/locks.h": "#ifndef LOCKS_H\n#define LOCKS_H\nint locks_apply(void);\n#endif\n",
+    "liblock/liblock.h": "#ifndef LIBLOCK_H\n#define LIBLOCK_H\n#define LK_API\n"
+                         "LK_API int lk_open(void);\n#endif\n",
+    "liblock/man/lk_open.3": ".TH LK_OPEN 3\n",
+    "tests/unit/open_test.cc": "int lk_open();\n",
+}
+
+# Rule, file, what is put at its end (or, with None, that it is removed), what is complained.
+PLANTED = [
+    ("includes", "lockd/raft/raft.c", '#include "locks/locks.h"\n', "must not include"),
+    ("includes", "lockd/base/units.h", '#include "raft/raft.h"\n', "must not include"),
+    ("includes", "lockd/raft/raft.c", "#include <liblock.h>\n", "must not include"),
+    ("includes", "lockd/raft/raft.c", '#include "raft/none.h"\n', "no such file"),
+    ("includes", "lockd/other/other.c", "int other;\n", "no area"),
+    ("purity", "lockd/raft/raft.c", "int roll(void);\nint roll(void)\n{\n"
+                                    "    extern int rnd(void);\n    return rnd();\n}\n",
+     "refers to rnd"),
+    ("purity", "lockd/raft/raft.c", "#include <stdlib.h>\n", "does not compile"),
+    ("purity", "lockd/raft/raft.c", "int counter = 1;\n", "mutable static"),
+    ("purity", "lockd/raft/more.c", "extern int more;\n", "not in the build"),
+    ("purity", "compile_commands.json", "unforced", "without base/pure.h"),
+    ("format", "lockd/raft/raft.c", "int  wide ;\n", "error:"),
+    ("headers", "lockd/raft/raft.h", "uint64_t raft_term(void);\n", "alone as c17"),
+    ("headers", "lockd/raft/raft.h", "int raft_new(int class);\n", "alone as c++20"),
+    ("text", "lockd/raft/raft.c", "\tint a;\n", "tab"),
+    ("text", "lockd/raft/raft.c", "int a; \n", "trailing blank"),
+    ("text", "lockd/raft/raft.c", "int a;", "no newline"),
+    ("text", "lockd/raft/raft.c", f"/* {tidy.LEFTOVERS[0]} */\n", "leftover"),
+    ("text", "lockd/locks/raft.c", "int a;\n", "file name is taken"),
+    ("text", "lockd/raft/raft.c", "int n = atoi(0);\n", "banned function"),
+    ("docs", "liblock/man/lk_open.3", None, "has no page"),
+    ("docs", "tests/unit/open_test.cc", None, "in no test"),
+    ("docs", "lockd/raft/raft.c", "MARK(rare_branch);\n", "no test requires"),
+]
+
+
+def build_database(root, forced):
+    """What the build would say of the tree's pure file."""
+    path = root / "lockd/raft/raft.c"
+    flags = f"-include {root}/lockd/base/pure.h" if forced else ""
+    entry = {"directory": str(root), "file": str(path), "command": f"gcc {flags} -c {path}"}
+    (root / "build" / "compile_commands.json").write_text(json.dumps([entry]))
+
+
+def make_tree(root):
+    for path, text in GOOD.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    (root / "build").mkdir()
+    shutil.copy(TOP / "lockd/base/pure.h", root / "lockd/base/pure.h")
+    shutil.copy(TOP / ".clang-format", root / ".clang-format")
+    build_database(root, forced=True)
+
+
+def plant(root, path, text):
+    if path == "compile_commands.json":
+        build_database(root, forced=False)
+    elif text is None:
+        (root / path).unlink()
+    else:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        with open(root / path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def breaches_of(rule, root):
+    return getattr(tidy, "rule_" + rule)(tidy.Tree(root, root / "build"))[1]
+
+
+def main():
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        make_tree(root)
+        for rule in sorted({row[0] for row in PLANTED}):
+            for breach in breaches_of(rule, root):
+                print(f"{rule} complains of a good tree: {breach}")
+                failures += 1
+    for rule, path, text, complaint in PLANTED:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            make_tree(root)
+            plant(root, path, text)
+            found = any(complaint in breach for breach in breaches_of(rule, root))
+            print(f"{'found' if found else 'MISSED'}: {rule}: {path}: {complaint}")
+            failures += 0 if found else 1
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+"""House rules, checked.
+
+    tidy.py RULE... [--root DIR] [--build DIR]
+
+Each rule is a function `rule_<name>(tree)` that returns how many things it looked at and the
+list of breaches, as lines "path:line: what is wrong". A rule that must find something to
+look at and finds nothing fails as well, so that no rule falls asleep. selftest.py plants a
+breach for every rule in a small tree and expects it to be found.
+
+    includes    who may include whom (AREAS below)
+    purity      undefined symbols and mutable statics of the pure modules' objects
+    format      clang-format
+    headers     each header compiles alone, as C17 and as C++20
+    text        blanks, tabs, leftover notes, unique file names, banned functions
+    docs        each public function has a man page and a test, each MARK a test
+    sizes       lists long files and functions; never fails
+    clang-tidy  as .clang-tidy says, over all C files of the build (slow)
+    selftest    the rules themselves
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# What each area may include besides itself. Siblings never; nothing in lockd/ sees liblock.h.
+# The public header is types and declarations only, so core may share its statuses.
+AREAS = {
+    "base": [],
+    "protocol": ["base"],
+    "raft": ["protocol", "base"],
+    "locks": ["protocol", "base"],
+    "store": ["protocol", "base"],
+    "node": ["raft", "locks", "store", "protocol", "base"],
+    "io": ["node", "raft", "locks", "store", "protocol", "base"],
+    "ops": ["node", "raft", "locks", "store", "protocol", "base"],
+    "main": ["io", "ops", "node", "raft", "locks", "store", "protocol", "base"],
+    "public": [],
+    "core": ["public", "protocol", "base"],
+    "liblock": ["public", "core", "protocol", "base"],
+    "lockctl": ["liblock", "public", "core", "protocol", "base"],
+    "bench": ["liblock", "public", "core", "protocol", "base"],
+    "examples": ["public"],
+}
+PURE_FOLDERS = ["lockd/base", "lockd/raft", "lockd/locks", "lockd/store", "lockd/node",
+                "liblock/protocol", "liblock/core"]
+PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "bcmp", "__udivti3", "__umodti3",
+                "__assert_fail", "__start_lockd_marks", "__stop_lockd_marks",
+                "_GLOBAL_OFFSET_TABLE_"}
+UNFORCED = {"lockd/base/hash.c"}  # Includes xxhash.h, which names malloc.
+
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 60
+BANNED = ["strcpy", "strcat", "sprintf", "vsprintf", "gets", "strtok", "atoi", "atol", "rand",
+          "srand", "alloca"]
+LEFTOVERS = ["FIX" + "ME", "TO" + "DO", "X" + "XX"]  # In halves, as this file is checked too.
+TABS_MAY = {".tsv", ".mk"}
+SKIPPED_FOLDERS = {".git", "build", "out", "corpora", "__pycache__", ".cache"}
+
+
+class Tree:
+    """The files of the project, by path from its top."""
+
+    def __init__(self, root, build=None):
+        self.root = pathlib.Path(root).resolve()
+        self.build = pathlib.Path(build).resolve() if build else None
+        self.paths = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS)
+            here = pathlib.Path(folder).relative_to(self.root)
+            self.paths += [(here / name).as_posix() for name in sorted(names)]
+
+    def read(self, path):
+        return (self.root / path).read_text(encoding="utf-8")
+
+    def having(self, *suffixes, under=""):
+        return [p for p in self.paths if p.endswith(suffixes) and p.startswith(under)]
+
+    def pure(self, suffix):
+        return [p for p in self.having(suffix) if os.path.dirname(p) in PURE_FOLDERS]
+
+
+def without_comments(text, strings=False):
+    """The C text with comments blanked, and strings too if asked; lines stay lines."""
+    def blank(match):
+        token = match.group(0)
+        if token[0] in "\"'" and not strings:
+            return token
+        return re.sub(r"[^\n]", " ", token)
+    pattern = r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
+    return re.sub(pattern, blank, text, flags=re.S)
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+def in_parallel(function, items):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(function, items))
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, **options)
+
+
+# ---- includes ----
+
+def area_of(path):
+    parts = path.split("/")
+    if path == "lockd/main.c":
+        return "main"
+    if path == "liblock/liblock.h":
+        return "public"
+    if parts[0] in ("lockd", "liblock") and len(parts) > 2:
+        if parts[1] in AREAS:
+            return parts[1]
+        return None
+    if parts[0] in ("liblock", "bench"):
+        return parts[0]
+    return None
+
+
+def include_target(tree, path, name):
+    """The project file that `name` means when `path` includes it; None: a system header."""
+    here = os.path.dirname(path)
+    for folder in (here, "lockd", "liblock", ""):
+        candidate = os.path.normpath(os.path.join(folder, name))
+        if candidate in tree.path_set:
+            return candidate
+    return None
+
+
+def rule_includes(tree):
+    tree.path_set = set(tree.paths)
+    count, breaches = 0, []
+    for path in tree.having(".c", ".h"):
+        area = area_of(path)
+        if area is None and path.split("/")[0] in ("lockd", "liblock", "bench"):
+            breaches.append(f"{path}:1: in no area that tidy.py knows")
+        if area is None:
+            continue
+        text = without_comments(tree.read(path))
+        for match in re.finditer(r"^\s*#\s*include\s*([\"<])([^\">]+)", text, re.M):
+            count += 1
+            target = include_target(tree, path, match.group(2))
+            where = f"{path}:{line_of(text, match.start(1))}"
+            if target is None and match.group(1) == '"':
+                breaches.append(f"{where}: no such file: {match.group(2)}")
+            if target is None:
+                continue
+            other = area_of(target)
+            if other != area and other not in AREAS[area]:
+                breaches.append(f"{where}: {area} must not include {target} ({other})")
+    return count, breaches, 1
+
+
+# ---- purity ----
+
+def symbols_of(tree, path, folder):
+    """Compile one pure file as tidy does; ([breach], defined, undefined)."""
+    target = pathlib.Path(folder) / (path.replace("/", "__") + ".o")
+    command = ["gcc", "-std=c17", "-O2", "-fno-pic", "-w", "-c", path, "-o", str(target),
+               "-Ilockd", "-Iliblock"]
+    if path not in UNFORCED:
+        command += ["-include", "lockd/base/pure.h"]
+    done = run(command, cwd=tree.root)
+    if done.returncode != 0:
+        return [f"{path}:1: does not compile as a pure file:\n{done.stdout}"], set(), set()
+    breaches, defined, undefined = [], set(), set()
+    for line in run(["nm", str(target)]).stdout.splitlines():
+        kind, name = line.split()[-2:]
+        if kind in "Uwv":
+            undefined.add(name)
+        else:
+            defined.add(name)
+        if kind in "bBdDC" and not re.fullmatch(r"mark_here(\.\d+)?", name):
+            breaches.append(f"{path}:1: has mutable static {name}")
+    return breaches, defined, undefined
+
+
+def unforced(tree):
+    """Pure files that the build compiles without base/pure.h in front."""
+    database = tree.build and tree.build / "compile_commands.json"
+    if not database or not database.exists():
+        return ["compile_commands.json:1: missing, give --build"]
+    commands = {e["file"]: e["command"] for e in json.loads(database.read_text())}
+    breaches = []
+    for path in tree.pure(".c"):
+        command = commands.get(str(tree.root / path))
+        if command is None:
+            breaches.append(f"{path}:1: is not in the build")
+        elif path not in UNFORCED and not re.search(r"-include \S*base/pure\.h", command):
+            breaches.append(f"{path}:1: is compiled without base/pure.h in front")
+        elif "_GNU_SOURCE" in command:
+            breaches.append(f"{path}:1: is compiled with a feature macro")
+    return breaches
+
+
+def rule_purity(tree):
+    paths = tree.pure(".c")
+    with tempfile.TemporaryDirectory() as folder:
+        results = in_parallel(lambda path: symbols_of(tree, path, folder), paths)
+    known = set(PURE_SYMBOLS).union(*(defined for _, defined, _ in results))
+    breaches = unforced(tree)
+    for path, (found, _, undefined) in zip(paths, results):
+        breaches += found
+        breaches += [f"{path}:1: refers to {name}" for name in sorted(undefined - known)]
+    return len(paths), breaches, 1
+
+
+# ---- format ----
+
+def rule_format(tree):
+    tool = shutil.which("clang-format-14") or "clang-format"
+    paths = tree.having(".c", ".h", ".cc")
+    done = run([tool, "--dry-run", "-Werror", "--style=file"] + paths, cwd=tree.root)
+    breaches = [line for line in done.stdout.splitlines() if "error:" in line]
+    if done.returncode != 0 and not breaches:
+        breaches = [f".clang-format:1: {done.stdout}"]
+    return len(paths), breaches, 1
+
+
+# ---- headers ----
+
+def rule_headers(tree):
+    def check(job):
+        path, language = job
+        command = ["gcc" if language == "c17" else "g++", f"-std={language}", "-pedantic",
+                   "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Ilockd", "-Iliblock",
+                   f"-I{os.path.dirname(path) or '.'}",
+                   "-x", "c" if language == "c17" else "c++", "-"]
+        if path not in pure and not path.startswith("tests/"):
+            command.insert(1, "-D_GNU_SOURCE")
+        text = f'#include "{tree.root / path}"\nextern int not_empty;\n'
+        done = run(command, cwd=tree.root, input=text)
+        if done.returncode == 0:
+            return []
+        return [f"{path}:1: does not compile alone as {language}:\n{done.stdout}"]
+
+    pure = set(tree.pure(".h"))
+    headers = tree.having(".h")
+    jobs = [(path, "c++20") for path in headers]
+    jobs += [(path, "c17") for path in headers if not path.startswith("tests/")]
+    return len(jobs), sum(in_parallel(check, jobs), []), 1
+
+
+# ---- text ----
+
+def text_breaches(path, text):
+    breaches = []
+    name = os.path.basename(path)
+    tabs_may = name == "Makefile" or os.path.splitext(name)[1] in TABS_MAY
+    for number, line in enumerate(text.split("\n"), 1):
+        if "\t" in line and not tabs_may:
+            breaches.append(f"{path}:{number}: tab")
+        if line != line.rstrip(" \t\r"):
+            breaches.append(f"{path}:{number}: trailing blank")
+        for word in LEFTOVERS:
+            if re.search(rf"\b{word}\b", line):
+                breaches.append(f"{path}:{number}: leftover {word}")
+    if text and not text.endswith("\n"):
+        breaches.append(f"{path}:{text.count(chr(10)) + 1}: no newline at the end")
+    return breaches
+
+
+def banned_breaches(path, text):
+    plain = without_comments(text, strings=True)
+    pattern = rf"(?<![\w.>])({'|'.join(BANNED)})\s*\("
+    return [f"{path}:{line_of(plain, match.start())}: banned function {match.group(1)}"
+            for match in re.finditer(pattern, plain)]
+
+
+def rule_text(tree):
+    count, breaches, names = 0, [], {}
+    for path in tree.paths:
+        data = (tree.root / path).read_bytes()
+        if b"\0" in data or path == "LICENSE":
+            continue
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            breaches.append(f"{path}:1: not UTF-8")
+            continue
+        count += 1
+        breaches += text_breaches(path, text)
+        if not path.endswith((".c", ".h", ".cc")):
+            continue
+        breaches += banned_breaches(path, text)
+        first = names.setdefault(os.path.basename(path), path)
+        if first != path:
+            breaches.append(f"{path}:1: file name is taken by {first}")
+    return count, breaches, 1
+
+
+# ---- docs ----
+
+def rule_docs(tree):
+    breaches = []
+    tests = "\n".join(tree.read(path) for path in tree.paths if path.startswith("tests/")
+                      and not path.startswith("tests/tidy/")
+                      and b"\0" not in (tree.root / path).read_bytes())
+    words = set(re.findall(r"\w+", tests))
+
+    functions, least = [], 0
+    if "liblock/liblock.h" in tree.paths:
+        text = without_comments(tree.read("liblock/liblock.h"))
+        functions = re.findall(r"^LK_API\b[^;]*?\b(lk_\w+)\s*\(", text, re.M)
+        least = 1
+    for name in functions:
+        if f"liblock/man/{name}.3" not in tree.paths:
+            breaches.append(f"liblock/liblock.h:1: {name} has no page liblock/man/{name}.3")
+        if name not in words:
+            breaches.append(f"liblock/liblock.h:1: {name} is in no test")
+
+    marks = 0
+    for path in tree.having(".c", ".h", under="lockd/") + tree.having(
+            ".c", ".h", under="liblock/"):
+        text = without_comments(tree.read(path))
+        for match in re.finditer(r"(?<!define )\bMARK\(\s*\"?(\w+)", text):
+            marks += 1
+            if match.group(1) not in words:
+                where = f"{path}:{line_of(text, match.start())}"
+                breaches.append(f"{where}: no test requires MARK({match.group(1)})")
+    print(f"docs: {len(functions)} public functions, {marks} marks")
+    if least and not functions:
+        breaches.append("liblock/liblock.h:1: no LK_API function found")
+    return len(functions) + marks, breaches, least
+
+
+# ---- sizes ----
+
+def long_functions(path, text):
+    """Functions past the budget: our style has their braces alone in the first column."""
+    found, begin = [], None
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line == "{":
+            begin = number
+        elif line.startswith("}") and begin is not None:
+            if number - begin - 1 > FUNCTION_LINES_MAX:
+                found.append(f"{path}:{begin - 1}: {number - begin - 1} lines: "
+                             f"{lines[begin - 2].strip()}")
+            begin = None
+    return found
+
+
+def rule_sizes(tree):
+    paths = tree.having(".c", ".h", ".cc", ".py")
+    for path in paths:
+        text = tree.read(path)
+        if text.count("\n") > FILE_LINES_MAX:
+            print(f"{path}:1: {text.count(chr(10))} lines")
+        for line in long_functions(path, text):
+            print(line)
+    return len(paths), [], 1
+
+
+# ---- clang-tidy ----
+
+def rule_clang_tidy(tree):
+    database = json.loads((tree.build / "compile_commands.json").read_text())
+    paths = sorted({e["file"] for e in database if e["file"].endswith(".c")})
+
+    def check(path):
+        done = subprocess.run(
+            ["clang-tidy", "-p", str(tree.build), "--quiet",
+             "--extra-arg=-Wno-unknown-warning-option", path],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+            cwd=tree.root)
+        if done.returncode == 0:
+            return []
+        found = [line for line in done.stdout.splitlines() if " error: " in line]
+        return found or [f"{path}:1: {done.stdout}{done.stderr}"]
+
+    breaches = sorted(set(sum(in_parallel(check, paths), [])))
+    return len(paths), breaches, 1
+
+
+def rule_selftest(tree):
+    done = run([sys.executable, os.path.join(os.path.dirname(__file__), "selftest.py")])
+    print(done.stdout, end="")
+    planted = done.stdout.count("found: ")
+    return planted, [] if done.returncode == 0 else ["tests/tidy/selftest.py:1: failed"], 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Check the house rules.")
+    parser.add_argument("rules", nargs="+")
+    parser.add_argument("--root", default=pathlib.Path(__file__).parents[2])
+    parser.add_argument("--build")
+    options = parser.parse_args()
+    tree = Tree(options.root, options.build)
+    failed = False
+    for name in options.rules:
+        count, breaches, least = globals()["rule_" + name.replace("-", "_")](tree)
+        for breach in breaches:
+            print(breach)
+        if count < least:
+            print(f"{name}: found nothing to look at")
+        failed = failed or bool(breaches) or count < least
+        print(f"{name}: looked at {count}, {len(breaches)} breaches")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
