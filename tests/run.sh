@@ -70,11 +70,12 @@ build() {
     fi
 }
 
-# count_in REPORT ATTRIBUTE: a number from the head of ctest's report.
+# count_in REPORT STATUS...: how many tests ctest's report has with one of the statuses.
 count_in() {
-    local number
-    number=$(grep -o "\b$2=\"[0-9]*\"" "$1" | head -n 1 | tr -dc 0-9)
-    echo "${number:-0}"
+    local report=$1 pattern
+    shift
+    pattern=$(IFS='|'; echo "$*")
+    grep -cE "<testcase .*status=\"($pattern)\"" "$report"
 }
 
 # run_tests PRESET CTEST_OPTION...: run ctest and add up what its report says.
@@ -91,18 +92,18 @@ run_tests() {
         return
     fi
     [ $status -eq 0 ] || grep -v -e ' Passed ' -e '^ *Start ' "$logs/ctest" | tail -n 300
-    local total bad skipped
-    total=$(count_in "$report" tests)
-    bad=$(count_in "$report" failures)
-    skipped=$(count_in "$report" skipped)
-    echo "$preset: $((total - bad - skipped)) passed, $bad failed, $skipped skipped"
-    passed=$((passed + total - bad - skipped))
+    local good bad skipped
+    good=$(count_in "$report" run)
+    bad=$(count_in "$report" fail)
+    skipped=$(count_in "$report" notrun disabled)
+    echo "$preset: $good passed, $bad failed, $skipped skipped"
+    passed=$((passed + good))
     failed=$((failed + bad))
     failed_names+=$(sed -n 's/.*<testcase name="\([^"]*\)".*status="fail".*/    \1/p' \
         "$report" | sed "s/\$/ ($preset)/")
     [ "$bad" -eq 0 ] || failed_names+=$'\n'
-    if [ "$total" -eq 0 ] || { [ "$bad" -eq 0 ] && [ $status -ne 0 ]; }; then
-        note_failure "$preset: ctest failed without a failed test"
+    if [ $((good + bad)) -eq 0 ] || { [ "$bad" -eq 0 ] && [ $status -ne 0 ]; }; then
+        note_failure "$preset: no test ran, or one could not be started"
     fi
 }
 

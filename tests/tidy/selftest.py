@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 
-import tidy
+sys.dont_write_bytecode = True
+import tidy  # noqa: E402
 
 TOP = pathlib.Path(__file__).parents[2]
 
@@ -29,6 +30,7 @@ PLANTED = [
     ("includes", "lockd/base/units.h", '#include "raft/raft.h"\n', "must not include"),
     ("includes", "lockd/raft/raft.c", "#include <liblock.h>\n", "must not include"),
     ("includes", "lockd/raft/raft.c", '#include "raft/none.h"\n', "no such file"),
+    ("includes", "lockd/raft/raft.c", "#include <signal.h>\n", "not for pure files"),
     ("includes", "lockd/other/other.c", "int other;\n", "no area"),
     ("purity", "lockd/raft/raft.c", "int roll(void);\nint roll(void)\n{\n"
                                     "    extern int rnd(void);\n    return rnd();\n}\n",

@@ -8,7 +8,7 @@ list of breaches, as lines "path:line: what is wrong". A rule that must find som
 look at and finds nothing fails as well, so that no rule falls asleep. selftest.py plants a
 breach for every rule in a small tree and expects it to be found.
 
-    includes    who may include whom (AREAS below)
+    includes    who may include whom (AREAS below), and which system headers are pure
     purity      undefined symbols and mutable statics of the pure modules' objects
     format      clang-format
     headers     each header compiles alone, as C17 and as C++20
@@ -54,6 +54,8 @@ PURE_FOLDERS = ["lockd/base", "lockd/raft", "lockd/locks", "lockd/store", "lockd
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "bcmp", "__udivti3", "__umodti3",
                 "__assert_fail", "__start_lockd_marks", "__stop_lockd_marks",
                 "_GLOBAL_OFFSET_TABLE_"}
+PURE_HEADERS = {"assert.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h",
+                "string.h"}
 UNFORCED = {"lockd/base/hash.c"}  # Includes xxhash.h, which names malloc.
 
 FILE_LINES_MAX = 600
@@ -148,6 +150,7 @@ def rule_includes(tree):
             breaches.append(f"{path}:1: in no area that tidy.py knows")
         if area is None:
             continue
+        pure = os.path.dirname(path) in PURE_FOLDERS and path not in UNFORCED
         text = without_comments(tree.read(path))
         for match in re.finditer(r"^\s*#\s*include\s*([\"<])([^\">]+)", text, re.M):
             count += 1
@@ -155,6 +158,8 @@ def rule_includes(tree):
             where = f"{path}:{line_of(text, match.start(1))}"
             if target is None and match.group(1) == '"':
                 breaches.append(f"{where}: no such file: {match.group(2)}")
+            if target is None and pure and match.group(2) not in PURE_HEADERS:
+                breaches.append(f"{where}: not for pure files: {match.group(2)}")
             if target is None:
                 continue
             other = area_of(target)
