@@ -54,16 +54,6 @@ struct raft_settings {
     uint32_t reads_max;        /* ReadIndex requests waiting */
 };
 
-/* What recovery found. */
-struct raft_boot {
-    uint64_t term;
-    uint8_t vote;  /* 0: none in this term */
-    bool blank;    /* Neither vote nor entry was found. */
-    bool damaged;  /* The log is not to be trusted: do not vote, campaign or acknowledge. */
-    uint64_t seed; /* For election timeouts */
-    uint64_t now_ns;
-};
-
 struct raft_entry {
     struct entry_id id;
     enum entry_kind kind;
@@ -155,11 +145,28 @@ struct raft; /* The struct itself stands in state.h of this folder; users look t
 /* Memory from the arena; NULL while the arena is only measuring. */
 struct raft *raft_carve(struct arena *arena, const struct raft_settings *settings);
 
-void raft_init(struct raft *raft, const struct raft_settings *settings, const struct raft_boot *boot);
+/* `seed` is for election timeouts. */
+void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed);
 
-/* After init, before the first step: the entries of the log in order, as recovery meets them. */
+/*
+ * After init: the log's records in order, as recovery meets them. A vote record replaces the
+ * one before it; a term older than what is known already changes nothing.
+ */
 void raft_restore(struct raft *raft, const struct raft_entry *entry);
 void raft_restore_truncate(struct raft *raft, uint64_t from);
+void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote);
+
+/*
+ * Recovery is over; the first step may follow. All that was restored is durable. `blank`: neither
+ * vote nor entry was found. A node that distrusts its log is not booted at all.
+ */
+void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
+
+/*
+ * Entries before `index` cannot be sent from memory any more: for them raft asks with a fetch.
+ * Called before a step; never goes back.
+ */
+void raft_forget(struct raft *raft, uint64_t index);
 
 /* `effects` is overwritten. Messages' contents live in it. */
 void raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);

@@ -113,6 +113,9 @@ void wal_segment_ready(struct wal *wal, uint64_t number);
 struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);
 
+/* The first index from which on every entry lies in the buffer; last + 1 if none does. */
+uint64_t wal_window_begin(const struct wal *wal);
+
 /* An entry that still lies in the buffer: its whole bytes, or NULL. */
 const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head);
 
