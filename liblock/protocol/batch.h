@@ -47,7 +47,10 @@ struct command {
 void wire_batch_head(struct wire *wire, struct batch_head *head);
 void wire_renewal(struct wire *wire, struct renewal *renewal);
 
-/* One request of a section as a batch has it: an OPEN with its secret. */
+/*
+ * One request of a section as a batch has it: an OPEN with its secret, and never a KEEPALIVE,
+ * which is a renewal. The section is the context: only an OPEN stands in one of session 0.
+ */
 void wire_command(struct wire *wire, struct command *command);
 
 /* Walks a batch. */
@@ -64,6 +67,12 @@ bool batch_reader_init(struct batch_reader *reader, const void *body, size_t bod
 bool batch_next_renewal(struct batch_reader *reader, struct renewal *renewal);
 /* Spans in the command point into the body. */
 bool batch_next_command(struct batch_reader *reader, struct command **command);
+
+/*
+ * After both have said false: all was walked, and nothing in it was nonsense. An entry whose
+ * sum is right and that is not complete was made by a broken node.
+ */
+bool batch_complete(const struct batch_reader *reader);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "protocol/entry.h"
+#include "protocol/frame.h"
 #include "protocol/wire.h"
 
 #ifdef __cplusplus
@@ -70,8 +71,12 @@ struct peer_message {
     uint64_t index;   /* READ_ANSWER with `granted`: read at or after this index */
 };
 
+/* The frame that a kind goes in. */
+enum frame_kind peer_frame_kind(enum peer_kind kind);
+
 /*
- * The layout of each kind. An append's is PEER_APPEND_HEAD_BYTES long, padded with zeros;
+ * The layout of each kind; the kind comes first, and a reader sees to it that it is the
+ * frame's (peer_frame_kind). An append's is PEER_APPEND_HEAD_BYTES long, padded with zeros;
  * the entries' bytes follow it in the same frame.
  */
 void wire_peer_message(struct wire *wire, struct peer_message *message);

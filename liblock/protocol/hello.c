@@ -1,0 +1,59 @@
+/*
+ * Layouts of the frames that open, end or turn a connection.
+ */
+#include "protocol/hello.h"
+
+#include "protocol/settings.h"
+
+static bool is_node(uint8_t node)
+{
+    return node >= 1 && node <= NODE_ID_MAX;
+}
+
+void wire_hello(struct wire *wire, struct hello *hello)
+{
+    wire_u8(wire, &hello->role);
+    wire_u8(wire, &hello->node);
+    wire_u8(wire, &hello->to);
+    wire_u64(wire, &hello->cluster);
+    wire_u64(wire, &hello->members);
+    if (hello->role == HELLO_PEER) {
+        wire_require(wire, is_node(hello->node) && is_node(hello->to));
+    } else {
+        wire_require(wire, hello->role == HELLO_CLIENT);
+        wire_require(wire, hello->node == 0 && hello->to == 0 && hello->members == 0);
+    }
+}
+
+/* No leader, no address. A leader without an address is the node that speaks. */
+static void require_leader(struct wire *wire, uint8_t leader, struct span address)
+{
+    wire_require(wire, leader <= NODE_ID_MAX);
+    wire_require(wire, leader != 0 || address.count == 0);
+}
+
+void wire_welcome(struct wire *wire, struct welcome *welcome)
+{
+    wire_u8(wire, &welcome->node);
+    wire_u8(wire, &welcome->leader);
+    wire_u64(wire, &welcome->cluster);
+    wire_u64(wire, &welcome->term);
+    wire_span(wire, &welcome->leader_address, ADDRESS_BYTES_MAX);
+    wire_require(wire, is_node(welcome->node));
+    require_leader(wire, welcome->leader, welcome->leader_address);
+}
+
+void wire_refused(struct wire *wire, struct refused *refused)
+{
+    wire_u8(wire, &refused->why);
+    wire_u64(wire, &refused->cluster);
+    wire_require(wire, refused->why >= REFUSED_VERSION && refused->why <= REFUSED_NONSENSE);
+}
+
+void wire_leader(struct wire *wire, struct leader *leader)
+{
+    wire_u8(wire, &leader->leader);
+    wire_u64(wire, &leader->term);
+    wire_span(wire, &leader->address, ADDRESS_BYTES_MAX);
+    require_leader(wire, leader->leader, leader->address);
+}

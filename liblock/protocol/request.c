@@ -1,0 +1,106 @@
+/*
+ * Layouts of what clients ask for. What needs no state to be refused is refused here.
+ */
+#include "protocol/request.h"
+
+/* What follows the names of the session. */
+static void walk_section(struct wire *wire, struct section *section)
+{
+    wire_u64(wire, &section->answered);
+    wire_u64(wire, &section->confirmed);
+    wire_u16(wire, &section->count);
+    wire_require(wire, section->count > 0);
+    /* Session 0 is that of an OPEN, which stands alone and has nothing to confirm. */
+    if (section->session == 0) {
+        wire_require(wire, section->count == 1);
+        wire_require(wire, section->answered == 0 && section->confirmed == 0);
+    }
+}
+
+void wire_section(struct wire *wire, struct section *section)
+{
+    wire_u64(wire, &section->session);
+    wire_fixed(wire, section->secret, SECRET_BYTES);
+    walk_section(wire, section);
+}
+
+void wire_section_logged(struct wire *wire, struct section *section)
+{
+    wire_u64(wire, &section->session);
+    walk_section(wire, section);
+}
+
+static void walk_open(struct wire *wire, struct request *request)
+{
+    wire_u64(wire, &request->number);
+    wire_u64(wire, &request->wait_ns);
+    wire_span(wire, &request->name, LABEL_BYTES_MAX);
+}
+
+static void walk_number(struct wire *wire, struct request *request)
+{
+    wire_u64(wire, &request->number);
+    wire_require(wire, request->number > 0);
+}
+
+static void walk_name(struct wire *wire, struct request *request)
+{
+    wire_span(wire, &request->name, NAME_BYTES_MAX);
+    wire_require(wire, request->name.count > 0);
+}
+
+static void walk_acquire(struct wire *wire, struct request *request)
+{
+    wire_u8(wire, &request->flags);
+    wire_require(wire, (request->flags & ~ACQUIRE_REENTRANT) == 0);
+    walk_number(wire, request);
+    wire_u64(wire, &request->owner);
+    wire_u64(wire, &request->wait_ns);
+    walk_name(wire, request);
+}
+
+static void walk_cancel(struct wire *wire, struct request *request)
+{
+    walk_number(wire, request);
+    wire_u64(wire, &request->target);
+    wire_require(wire, request->target > 0);
+}
+
+static void walk_release(struct wire *wire, struct request *request)
+{
+    wire_u8(wire, &request->flags);
+    wire_require(wire, (request->flags & ~RELEASE_ALL) == 0);
+    walk_number(wire, request);
+    wire_u64(wire, &request->target);
+    walk_name(wire, request);
+}
+
+void wire_request(struct wire *wire, struct request *request)
+{
+    if (wire->mode == WIRE_READ)
+        *request = (struct request){0};
+    wire_u8(wire, &request->kind);
+    switch (request->kind) {
+    case REQUEST_OPEN:
+        walk_open(wire, request);
+        break;
+    case REQUEST_KEEPALIVE:
+        wire_u64(wire, &request->number);
+        break;
+    case REQUEST_CLOSE:
+        walk_number(wire, request);
+        break;
+    case REQUEST_ACQUIRE:
+        walk_acquire(wire, request);
+        break;
+    case REQUEST_CANCEL:
+        walk_cancel(wire, request);
+        break;
+    case REQUEST_RELEASE:
+        walk_release(wire, request);
+        break;
+    default:
+        wire_require(wire, false);
+        break;
+    }
+}
