@@ -30,6 +30,7 @@
 #include "base/arena.h"
 #include "protocol/answer.h"
 #include "protocol/batch.h"
+#include "protocol/entry.h"
 #include "protocol/read.h"
 #include "protocol/settings.h"
 #include "protocol/status.h"
@@ -127,7 +128,7 @@ struct locks_counts {
     uint32_t answers;
     uint32_t changes;
 };
-struct locks_counts locks_counts(const struct locks *locks);
+struct locks_counts locks_tally(const struct locks *locks);
 
 /* Equal on every node at every index: of all objects, sessions, T, F and the counters. */
 uint64_t locks_digest(const struct locks *locks);

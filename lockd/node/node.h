@@ -42,16 +42,17 @@ enum {
 
 /* The page of named limits. node_limits_check() asserts how they hang together. */
 struct node_limits {
-    uint32_t connections_max;    /* Slots: clients and peers */
+    uint32_t connections_max;     /* Slots: clients and peers */
     uint32_t client_output_bytes; /* Unsent bytes of a client before it is cut off */
     uint32_t peer_output_bytes;
     uint32_t client_frame_bytes; /* The longest frame taken from a client, head included */
     uint32_t peer_frame_bytes;   /* ... and from a peer: an append */
-    uint32_t owed_max;           /* Answers owed for commands not yet applied; power of two */
-    uint32_t reads_max;          /* Reads waiting for their index */
-    uint32_t renewals_max;       /* Keepalives in one entry */
-    uint32_t entry_body_max;     /* Of a batch */
-    uint32_t entries_under_way;  /* Sealed and not committed, before the next may be sealed */
+    uint32_t owed_max;       /* Answers owed for commands not yet applied; power of two */
+    uint32_t reads_max;      /* Reads waiting for their index */
+    uint32_t renewals_max;   /* Keepalives in one entry */
+    uint32_t entry_body_max; /* Of a batch */
+    uint32_t
+            entries_under_way; /* Sealed and not committed, before the next may be sealed */
 };
 
 struct node_member {
@@ -65,9 +66,10 @@ struct node_settings {
     uint8_t member_count;
     struct raft_settings raft; /* self and members are filled in from the above */
     struct wal_settings wal;
-    struct cluster_settings cluster; /* What this node founds a cluster with, and its memory plan */
+    struct cluster_settings
+            cluster; /* What this node founds a cluster with, and its memory plan */
     struct node_limits limits;
-    uint64_t tick_ns; /* 100 ms */
+    uint64_t tick_ns;    /* 100 ms */
     const char *version; /* Of the program, for reports */
 };
 
@@ -87,10 +89,10 @@ enum node_event_kind {
     NODE_CONNECT_FAILED, /* peer */
     NODE_RECEIVED,       /* conn, bytes, count */
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
-    NODE_CLOSED,         /* conn; `by_other`: the other end closed it (end of file or reset) */
-    NODE_WRITTEN,        /* id: a node_effects write is durable */
-    NODE_READ,           /* id, bytes, count: what was read; shorter only at the end of the segment */
-    NODE_SEGMENT_READY,  /* id: the segment exists, zero-filled and durable, its folder too */
+    NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
+    NODE_WRITTEN, /* id: a node_effects write is durable */
+    NODE_READ, /* id, bytes, count: what was read; shorter only at the end of the segment */
+    NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; asked again later */
     NODE_STOP,           /* Hand over if leading, finish answers, then `stopped` */
     NODE_TURN_END,       /* clocks: read after everything else of the turn was stepped */
@@ -128,11 +130,11 @@ enum node_notice_kind {
     NOTICE_PEER_UP,      /* peer */
     NOTICE_PEER_DOWN,    /* peer */
     NOTICE_REFUSED_PEER, /* peer; number: enum refusal. Said to us, or by us. */
-    NOTICE_BAD_FRAME,    /* conn was closed for nonsense; number: enum frame_fault or 100 + frame kind */
-    NOTICE_SLOW_CLIENT,  /* conn was closed: it does not read its answers */
-    NOTICE_NO_SPACE,     /* The next segment could not be reserved. */
+    NOTICE_BAD_FRAME, /* conn was closed for nonsense; number: enum frame_fault or 100 + frame kind */
+    NOTICE_SLOW_CLIENT, /* conn was closed: it does not read its answers */
+    NOTICE_NO_SPACE,    /* The next segment could not be reserved. */
     NOTICE_PLAN_TOO_SMALL, /* The cluster's settings need more memory than planned here: fatal */
-    NOTICE_HANDED_OVER,  /* peer leads now; stopping */
+    NOTICE_HANDED_OVER, /* peer leads now; stopping */
     NOTICE_CLOCK_SUSPECT,
 };
 
@@ -149,7 +151,8 @@ struct node_effects {
     uint32_t send_count;
     struct node_send *sends; /* At most connections_max */
     uint32_t close_count;
-    uint32_t *closes; /* Slots to close once what is under way is sent; NODE_CLOSED follows */
+    uint32_t *
+            closes; /* Slots to close once what is under way is sent; NODE_CLOSED follows */
     uint32_t connect_count;
     uint8_t connects[MEMBERS_MAX]; /* Peers to connect to */
     uint32_t write_count;
@@ -183,16 +186,18 @@ enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE,    /* The directory belongs to another node id. */
     NODE_BOOT_FOREIGN_MEMBERS, /* It was founded with other members than --cluster says. */
-    NODE_BOOT_DAMAGED,         /* Runs, but takes no part; recovery's decision says where. */
-    NODE_BOOT_NEWER,           /* Written by a newer version. */
+    NODE_BOOT_DAMAGED, /* Runs, but takes no part; recovery's decision says where. */
+    NODE_BOOT_NEWER,   /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */
     NODE_BOOT_PLAN_TOO_SMALL,  /* The cluster's settings need more than this node's plan. */
 };
 
 /* All segments were fed. `decision` gets what recovery decided. */
-enum node_boot node_boot(struct node *node, uint64_t now_ns, struct recovery_decision *decision);
+enum node_boot node_boot(
+        struct node *node, uint64_t now_ns, struct recovery_decision *decision);
 
-void node_step(struct node *node, const struct node_event *event, struct node_effects *effects);
+void node_step(
+        struct node *node, const struct node_event *event, struct node_effects *effects);
 
 /* The effects' arrays lie in the arena; fill the pointers once. */
 void node_effects_init(struct node *node, struct node_effects *effects);

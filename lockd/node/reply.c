@@ -1,0 +1,202 @@
+/*
+ * Answers and changes, into the clients' output.
+ *
+ * All that a turn has for a connection goes into one frame, and answers of one session from
+ * one entry into one section of it. Changes are told once on a connection: TCP keeps order,
+ * and a new connection begins again behind what the client confirmed.
+ */
+#include "base/mark.h"
+#include "node/replica.h"
+
+enum {
+    SECTION_HEAD_BYTES_MAX = 64,
+    ANSWER_BYTES_MAX = 40,
+    CHANGES_AT_ONCE = 64,
+    FRAME_BODY_TARGET = FRAME_CLIENT_BODY_MAX - 4096, /* A frame is ended past this. */
+};
+
+static unsigned char *filling(const struct conn *conn)
+{
+    return conn->output.buffers[conn->output.filling];
+}
+
+/* Write the head of the open section, now that its counts are known. */
+static void close_section(struct conn *conn)
+{
+    struct open_answers *answers = &conn->answers;
+    if (answers->head.answer_count + answers->head.change_count == 0)
+        return;
+    struct wire wire =
+            wire_writer(filling(conn) + answers->section, SECTION_HEAD_BYTES_MAX);
+    wire_answer_section(&wire, &answers->head);
+    assert(!wire.failed);
+    answers->head.answer_count = 0;
+    answers->head.change_count = 0;
+}
+
+void reply_seal(struct node *node, struct conn *conn)
+{
+    struct open_answers *answers = &conn->answers;
+    if (!answers->open)
+        return;
+    close_section(conn);
+    answers->open = false;
+    size_t body_bytes = conn->output.filled - answers->frame - FRAME_HEAD_BYTES;
+    frame_seal(filling(conn) + answers->frame, FRAME_ANSWERS, (uint32_t)body_bytes);
+    conn_touch(node, conn);
+}
+
+/* Room for `bytes` in an open frame. False: the client is too far behind, and cut off. */
+static bool open_frame(struct node *node, struct conn *conn, size_t bytes)
+{
+    struct open_answers *answers = &conn->answers;
+    size_t used = answers->open ? conn->output.filled - answers->frame : 0;
+    if (used + bytes > FRAME_BODY_TARGET)
+        reply_seal(node, conn);
+    if (conn_room(conn) < FRAME_HEAD_BYTES + bytes) {
+        conn_cut_off(node, conn);
+        return false;
+    }
+    if (!answers->open) {
+        *answers = (struct open_answers){.open = true, .frame = conn->output.filled};
+        conn->output.filled += FRAME_HEAD_BYTES;
+        conn_touch(node, conn);
+    }
+    return true;
+}
+
+static void open_section(struct conn *conn, const struct answer_section *head)
+{
+    struct open_answers *answers = &conn->answers;
+    close_section(conn);
+    answers->section = conn->output.filled;
+    answers->head = *head;
+    struct wire measure = wire_measure();
+    wire_answer_section(&measure, &answers->head);
+    conn->output.filled += measure.at;
+}
+
+static bool continues(const struct open_answers *answers, const struct answer_section *head)
+{
+    return answers->open && answers->head.answer_count > 0 &&
+           answers->head.answer_count < ANSWERS_SECTION_MAX &&
+           answers->head.change_count == 0 && answers->head.session == head->session &&
+           answers->head.applied == head->applied;
+}
+
+static struct wire rest_of(const struct conn *conn)
+{
+    return wire_writer(filling(conn) + conn->output.filled, conn_room(conn));
+}
+
+static void put_answer(struct node *node, struct conn *conn,
+        const struct answer_section *head, struct answer *answer)
+{
+    if (!open_frame(node, conn, SECTION_HEAD_BYTES_MAX + ANSWER_BYTES_MAX))
+        return;
+    if (continues(&conn->answers, head)) {
+        conn->answers.head.deadline = head->deadline;
+        conn->answers.head.change = head->change;
+    } else {
+        open_section(conn, head);
+    }
+    struct wire wire = rest_of(conn);
+    wire_answer(&wire, answer);
+    assert(!wire.failed);
+    conn->output.filled += wire.at;
+    conn->answers.head.answer_count++;
+}
+
+void reply_answer(struct node *node, struct conn *conn, const struct locks_outcome *outcome,
+        uint64_t applied)
+{
+    struct answer_section head = {
+            .session = outcome->session,
+            .applied = applied,
+            .deadline = outcome->deadline,
+            .change = outcome->change,
+    };
+    struct answer answer = outcome->answer;
+    put_answer(node, conn, &head, &answer);
+}
+
+/* Refused here: nothing was logged, so this is no anchor and tells no deadline. */
+void reply_refuse(
+        struct node *node, struct conn *conn, uint64_t session, struct answer *answer)
+{
+    struct answer_section head = {.session = session};
+    put_answer(node, conn, &head, answer);
+}
+
+/* The client speaks through this connection now: what it has not confirmed is told again. */
+void reply_route(
+        struct node *node, const struct session_view *view, const struct conn *conn)
+{
+    struct route *route = &node->routes[view->slot];
+    bool same_session = route->session == view->id;
+    uint32_t slot = conn_slot(node, conn);
+    if (same_session && route->conn == slot && route->serial == conn->serial)
+        return;
+    *route = (struct route){
+            .session = view->id,
+            .pushed = view->confirmed,
+            .keepalive = same_session ? route->keepalive : 0,
+            .conn = slot,
+            .serial = conn->serial,
+    };
+    if (view->change > route->pushed)
+        reply_changes(node, view->id);
+}
+
+static bool put_changes(struct node *node, struct conn *conn,
+        const struct session_view *view, struct change *changes, uint32_t count,
+        bool listed)
+{
+    size_t bytes = SECTION_HEAD_BYTES_MAX + (size_t)count * ANSWER_BYTES_MAX;
+    if (!open_frame(node, conn, bytes))
+        return false;
+    struct answer_section head = {
+            .session = view->id,
+            .deadline = view->deadline,
+            .change = view->change,
+            .listed = listed,
+    };
+    open_section(conn, &head);
+    struct wire wire = rest_of(conn);
+    for (uint32_t i = 0; i < count; i++)
+        wire_change(&wire, &changes[i]);
+    assert(!wire.failed);
+    conn->output.filled += wire.at;
+    conn->answers.head.change_count = (uint16_t)count;
+    close_section(conn);
+    return true;
+}
+
+/* Tell the session's client what changed since it was last told. */
+void reply_changes(struct node *node, uint64_t session)
+{
+    struct session_view view;
+    if (!locks_session(node->locks, session, &view))
+        return;
+    struct route *route = &node->routes[view.slot];
+    struct conn *conn = NULL;
+    if (route->session == session)
+        conn = conn_if_alive(node, route->conn, route->serial);
+    if (!conn)
+        return; /* It asks when it comes back. */
+    struct change changes[CHANGES_AT_ONCE];
+    uint32_t skip = 0;
+    bool listed = false;
+    for (;;) {
+        uint32_t count = locks_changes(node->locks, session, route->pushed, skip, changes,
+                CHANGES_AT_ONCE, &listed);
+        if (count == 0)
+            break;
+        if (!put_changes(node, conn, &view, changes, count, listed))
+            return;
+        skip += count;
+        if (count < CHANGES_AT_ONCE)
+            break;
+    }
+    route->pushed = view.change;
+}
