@@ -8,11 +8,6 @@
 #include "base/mark.h"
 #include "node/replica.h"
 
-static enum frame_kind frame_of(enum peer_kind kind)
-{
-    return (enum frame_kind)((int)FRAME_PEER_VOTE + (int)kind - (int)PEER_VOTE);
-}
-
 static const unsigned char *find_entry(
         const struct node *node, uint64_t index, struct entry_head *head)
 {
@@ -86,7 +81,7 @@ void peers_send(struct node *node, const struct peer_message *message)
     struct wire wire = conn_begin(node, conn, 256 + bytes);
     wire_peer_message(&wire, &sent);
     put_entries(node, &sent, &wire);
-    conn_end(node, conn, frame_of(sent.kind), &wire);
+    conn_end(node, conn, peer_frame_kind(sent.kind), &wire);
 }
 
 /* Does the entry follow the one before it in the same log? */
@@ -149,7 +144,7 @@ static bool decode(
             (enum peer_kind)((int)PEER_VOTE + (int)frame->kind - (int)FRAME_PEER_VOTE);
     struct wire wire = wire_reader(frame->body, head_bytes);
     wire_peer_message(&wire, message);
-    if (!wire_complete(&wire))
+    if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
         return false;
     return !append || (decode_entries(node, message, frame) && fits_log(node, message));
 }
