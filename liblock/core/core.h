@@ -1,0 +1,278 @@
+/*
+ * All that a client decides: whom to speak to, what to send and again, what to believe.
+ *
+ * core is pure, as lockd's node is: it is told what happened and what the clocks read, and
+ * says what to do. A shell (liblock's two, or the simulator) drives it so:
+ *
+ *     core_submit(...), core_cancel(...)       what the program asks, any number of times
+ *     core_step(core, &event, &effects)        then at least one step; an event or CORE_TIME
+ *     close, connect, send as `effects` say
+ *     core_next_event(...)                     until false: what became of sessions and holds
+ *     core_next_completion(...)                until false: what became of requests
+ *     core_next_notice(...)                    until false: what is worth a line in a log
+ *
+ * Nothing is sent before the step, so all that was submitted in between leaves together.
+ *
+ * One connection at a time, to the leader or on the way to it. Requests have numbers in
+ * their session and are sent again with the same number on a new connection until answered,
+ * which the cluster answers exactly once [G6]. Belief in a session is extended only by
+ * answers that were applied, counted from the step that encoded the request [G3, G4].
+ *
+ * Sessions, requests and holds are named by handles, never 0. Memory is carved once; what
+ * does not fit is refused with STATUS_BUSY when it is submitted, and never later.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "core/belief.h"
+#include "protocol/frame.h"
+#include "protocol/hello.h"
+#include "protocol/read.h"
+#include "protocol/request.h"
+#include "protocol/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    CORE_NODES_MAX = 16, /* Nodes listed and learned */
+    CORE_NOTICES_MAX = 64,
+    CORE_READ_BYTES_MAX = FRAME_CLIENT_BODY_MAX, /* Room that any read's answer fits in */
+};
+
+struct core_node {
+    uint8_t id;                          /* 0: not said in the list */
+    char address[ADDRESS_BYTES_MAX + 1]; /* host:port, NUL-terminated */
+};
+
+struct core_settings {
+    struct core_node nodes[CORE_NODES_MAX]; /* As listed */
+    uint32_t node_count;
+    uint32_t sessions_max;
+    uint32_t requests_max;
+    uint32_t holds_max;
+    uint32_t output_bytes;    /* Not yet sent; more waits */
+    uint64_t grace_ns;        /* SUSPENDED to LOST */
+    uint64_t min_usable_ns;   /* 0: a quarter of the session's ttl */
+    uint64_t connect_wait_ns; /* For a connection, and again for the node's first word */
+    uint64_t silence_min_ns; /* A node that owes an answer and says nothing this long ... */
+    uint64_t
+            silence_max_ns; /* ... is left for another; twice as long each time, up to this */
+    uint64_t retry_min_ns; /* Between two tries, with jitter, doubling ... */
+    uint64_t retry_max_ns; /* ... up to this */
+};
+
+/* Defaults for all but the nodes: 1024 sessions, 4096 requests, 65536 holds. */
+void core_settings_default(struct core_settings *settings);
+
+/* ---- Calls ---- */
+
+enum core_call_kind {
+    CORE_OPEN, /* ttl_ns, name: the label, secret, session_user. Its session is usable at once. */
+    CORE_CLOSE,   /* session: its handle is the caller's until the completion, then gone */
+    CORE_ACQUIRE, /* session, name, wait_ns, owner, reentrant, tag */
+    CORE_RELEASE, /* session, name, token, all */
+    CORE_QUERY,   /* name, stale, room */
+    CORE_LIST,    /* name: the prefix, cursor, limit, stale, room */
+};
+
+/* Fields that a kind does not name are not read. Nothing in it is kept but `room`. */
+struct core_call {
+    enum core_call_kind kind;
+    uint32_t session;
+    void *user; /* Comes back with the completion */
+    struct span name;
+    uint64_t wait_ns; /* ACQUIRE: of cluster time, and watched here. WAIT_FOREVER. */
+    uint64_t owner;
+    uint64_t tag; /* For core_cancel_tag(); 0: none */
+    bool reentrant;
+    bool all; /* RELEASE: every entry */
+    uint64_t token;
+    uint64_t ttl_ns;
+    unsigned char secret[SECRET_BYTES]; /* From the system's source of randomness */
+    void *session_user;
+    bool stale;
+    uint64_t cursor;
+    uint16_t limit;
+    uint64_t limit_ns; /* All but ACQUIRE: BOOTTIME at which to say STATUS_UNKNOWN */
+    /*
+     * QUERY and LIST: the answer's lock_views are put here as they came; the caller's memory
+     * until the completion. CORE_READ_BYTES_MAX is always enough; LIST with less: INVALID.
+     */
+    unsigned char *room;
+    size_t room_bytes;
+};
+
+struct core;
+
+struct core *core_carve(struct arena *arena, const struct core_settings *settings);
+
+/* `seed` is for jitter only, never for secrets. */
+void core_init(struct core *core, const struct core_settings *settings, uint64_t seed);
+
+/*
+ * Ask. STATUS_OK: taken, `*request` names it until its completion was fetched; OPEN's
+ * session is core_opened(). Else nothing was taken: STATUS_BUSY (no room), STATUS_LOST (the
+ * session is over), STATUS_INVALID. Belief that a call gives up ends here, before anything is
+ * sent. `request` may be NULL.
+ */
+enum status core_submit(struct core *core, const struct core_call *call, struct clocks now,
+        uint32_t *request);
+
+/* The session that the last successful CORE_OPEN made. */
+uint32_t core_opened(const struct core *core);
+
+/*
+ * End an acquire, as if its wait were over now; it completes with STATUS_CANCELLED, or with
+ * what it came to first. False if it has completed (or is no acquire).
+ */
+bool core_cancel(struct core *core, uint32_t request, struct clocks now);
+
+/* All acquires of the session that carry the tag: how many. */
+uint32_t core_cancel_tag(
+        struct core *core, uint32_t session, uint64_t tag, struct clocks now);
+
+/*
+ * Nobody waits for this request any more: it goes on as it must (an acquire is cancelled),
+ * without a completion.
+ */
+void core_abandon(struct core *core, uint32_t request, struct clocks now);
+
+/* Lose the session on purpose: SUSPENDED, then LOST, and it is closed. */
+void core_lose(struct core *core, uint32_t session, struct clocks now);
+
+/* ---- Steps ---- */
+
+enum core_event_kind {
+    CORE_TIME, /* Only the clocks went on */
+    CORE_CONNECTED, /* What `connect` asked for; random: fresh, for secrets that are sent again */
+    CORE_CONNECT_FAILED, /* number: errno, or 0 */
+    CORE_CLOSED,         /* By the other end, or a socket error; number: errno, or 0 */
+    CORE_RECEIVED,       /* bytes, count */
+    CORE_SENT,           /* count: the first `count` bytes of `send` have left */
+};
+
+struct core_event {
+    enum core_event_kind kind;
+    struct clocks now; /* Read before the step; what it encodes counts as sent then */
+    int number;
+    const void *bytes;
+    size_t count;
+    unsigned char random[SECRET_BYTES];
+};
+
+/* In this order: close, connect, send. Valid until the next submit, cancel or step. */
+struct core_effects {
+    bool close;   /* End the connection, or the attempt at one; no CORE_CLOSED follows */
+    bool connect; /* To `node`; one of CONNECTED and CONNECT_FAILED follows */
+    struct core_node node;
+    uint32_t node_number;      /* In the list; learned ones come behind it */
+    const unsigned char *send; /* All that is not yet sent; the whole of it, each time */
+    size_t send_bytes;
+    uint64_t deadline_ns; /* BOOTTIME: step at the latest then */
+};
+
+void core_step(
+        struct core *core, const struct core_event *event, struct core_effects *effects);
+
+/* ---- What came out; to be fetched after each step ---- */
+
+struct core_completion {
+    uint32_t request;
+    enum core_call_kind kind;
+    void *user;
+    enum status status;
+    uint8_t detail;   /* STATUS_LIMIT: enum limit */
+    uint32_t session; /* OPEN that failed: still to be closed. 0 for reads */
+    uint64_t tag;
+    uint64_t token;          /* ACQUIRE, granted */
+    uint32_t hold;           /* ... and where core_hold() finds it */
+    uint64_t until_ns;       /* ... and believable until (BOOTTIME) */
+    struct read_answer read; /* QUERY, LIST */
+    size_t read_bytes;       /* Of lock_views in `room` */
+};
+
+bool core_next_completion(struct core *core, struct core_completion *completion);
+
+/* The numbers are those of enum lk_reason. */
+enum core_reason {
+    CORE_REASON_NONE = 0,
+    CORE_REASON_SILENT = 1,
+    CORE_REASON_EXPIRED = 2,
+    CORE_REASON_CLOSED = 3,
+    CORE_REASON_UNKNOWN = 4,
+    CORE_REASON_ENDED = 5,
+    CORE_REASON_REHEARSED = 6,
+};
+
+/* A session's state changed, or one of its holds ended without being asked to. */
+struct core_session_event {
+    uint32_t session;
+    void *session_user;
+    enum belief_state state;
+    enum core_reason reason;
+    uint64_t token; /* 0: the session. Else this hold is gone. */
+};
+
+bool core_next_event(struct core *core, struct core_session_event *event);
+
+enum core_notice_kind {
+    CORE_NOTICE_CONNECTING,     /* node */
+    CORE_NOTICE_CONNECT_FAILED, /* node; number: errno, 0: no answer in time */
+    CORE_NOTICE_CLOSED,         /* node; number: errno */
+    CORE_NOTICE_LEADER,         /* node leads: requests go there now; number: its term */
+    CORE_NOTICE_NO_LEADER,      /* node knows no leader */
+    CORE_NOTICE_REDIRECT,       /* node says that node id `number` leads */
+    CORE_NOTICE_REFUSED,        /* node; number: enum refusal */
+    CORE_NOTICE_NONSENSE,       /* node; number: enum frame_fault, or 0: a body */
+    CORE_NOTICE_SILENT,         /* node owes an answer and is left for another */
+    CORE_NOTICE_WRONG_CLUSTER,  /* node belongs to cluster `number` */
+};
+
+struct core_notice {
+    enum core_notice_kind kind;
+    uint32_t node; /* Number */
+    uint64_t number;
+};
+
+bool core_next_notice(struct core *core, struct core_notice *notice);
+
+/* ---- Looking; any time between steps ---- */
+
+/* The last thing that went wrong with a node since it was last in order; false: nothing. */
+bool core_node_trouble(
+        const struct core *core, uint32_t number, struct core_notice *trouble);
+const struct core_node *core_node(const struct core *core, uint32_t number);
+uint32_t core_node_count(const struct core *core);
+
+/* The node that is spoken to as leader; false: none now. */
+bool core_leader(const struct core *core, uint32_t *number);
+
+/* Sessions not yet gone, those included whose closing the cluster has not heard. */
+uint32_t core_session_count(const struct core *core);
+uint64_t core_session_id(
+        const struct core *core, uint32_t session); /* 0: not open (any more) */
+bool core_has_session(const struct core *core, uint32_t session);
+
+/*
+ * Records that any thread may read (belief.h): they stay where they are as long as the core
+ * lives. A hold's record is found by the number from its completion, which any thread may
+ * check against the capacity.
+ */
+const struct session_belief *core_session_belief(const struct core *core, uint32_t session);
+const struct hold_belief *core_hold_beliefs(const struct core *core, uint32_t *count);
+
+/* Assert what must hold between steps. For tests. */
+void core_check(const struct core *core);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
