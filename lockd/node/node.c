@@ -204,6 +204,8 @@ static void end_turn(struct node *node, const struct node_event *event)
     struct raft_event time = {.kind = RAFT_TIME};
     consensus_step(node, &time);
     served_read(node, &event->clocks);
+    node->clocks = event->clocks;
+    guard_judge(node);
     apply_committed(node);
     reads_ask(node);
     batcher_seal(node);

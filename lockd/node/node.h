@@ -80,6 +80,7 @@ void node_settings_default(struct node_settings *settings);
 struct node_clocks {
     uint64_t monotonic_ns; /* CLOCK_MONOTONIC */
     uint64_t raw_ns;       /* CLOCK_MONOTONIC_RAW */
+    uint64_t boot_ns;      /* CLOCK_BOOTTIME */
     uint64_t wall_ns;      /* CLOCK_REALTIME, for people */
 };
 

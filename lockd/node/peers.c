@@ -53,11 +53,11 @@ static void put_entries(
 static void stamp(struct node *node, const struct peer *peer, struct peer_message *message)
 {
     if (message->kind == PEER_APPEND) {
-        message->served_ns = locks_time(node->locks) + node->served.sum_ns;
+        message->served_ns = batcher_time(node) + node->served.sum_ns;
         message->echo_ns = peer->heard_stamp_ns;
     }
     if (message->kind == PEER_APPEND_ANSWER)
-        message->stamp_ns = node->now_ns;
+        guard_acknowledge(node, message);
 }
 
 void peers_send(struct node *node, const struct peer_message *message)
@@ -140,8 +140,6 @@ static bool decode(
     size_t head_bytes = append ? PEER_APPEND_HEAD_BYTES : frame->body_bytes;
     if (frame->body_bytes < head_bytes)
         return false;
-    message->kind =
-            (enum peer_kind)((int)PEER_VOTE + (int)frame->kind - (int)FRAME_PEER_VOTE);
     struct wire wire = wire_reader(frame->body, head_bytes);
     wire_peer_message(&wire, message);
     if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
@@ -161,7 +159,9 @@ void peers_frame(struct node *node, struct conn *conn, const struct frame *frame
         return;
     }
     if (message.kind == PEER_APPEND_ANSWER)
-        node_peer(node, conn->peer)->heard_stamp_ns = message.stamp_ns;
+        guard_heard_ack(node, node_peer(node, conn->peer), &message);
+    if (message.kind == PEER_APPEND)
+        guard_heard_append(node, &message);
     struct raft_event event = {
             .kind = RAFT_RECEIVE, .message = &message, .peer = conn->peer};
     if (message.kind == PEER_APPEND) {

@@ -8,6 +8,7 @@
  *     admit.c      clients' requests, into the open batch or refused
  *     batcher.c    the open batch, and when it is sealed
  *     served.c     served time: how far cluster time may move
+ *     guard.c      is the leader's clock too fast?
  *     consensus.c  raft's events and effects
  *     peers.c      messages between nodes as bytes
  *     fetch.c      entries that are no longer in memory, from the log on disk
@@ -163,6 +164,7 @@ struct peer {
     uint64_t fetch_begin;
     struct disk_cursor cursor;
     uint64_t heard_stamp_ns; /* The newest stamp heard from it */
+    bool clock_suspect;      /* It says that this leader's clock is too fast. */
 };
 
 struct served {
@@ -171,6 +173,20 @@ struct served {
     uint64_t monotonic_ns;
     uint64_t raw_ns;
     uint64_t sum_ns; /* Served and not yet in an entry */
+};
+
+/* A follower's measurement of its leader's clock: guard.c. */
+struct guard {
+    uint64_t term;
+    bool begun;        /* An ack was sent that no heartbeat has repeated yet, ... */
+    bool bracketed;    /* ... or one has: `served_ns` was U then. */
+    uint64_t stamp_ns; /* Of that ack */
+    uint64_t boot_ns;  /* Own clocks no later than its sending */
+    uint64_t raw_ns;
+    uint64_t served_ns;
+    uint64_t newest_ns;      /* The newest U heard */
+    bool suspect;            /* Said in acks */
+    uint64_t quiet_until_ns; /* Leader: it has handed over for this; do not again before */
 };
 
 /* The batch being filled, in the log's buffer. */
@@ -202,6 +218,8 @@ struct node {
     uint64_t start_ns;
     uint64_t wall_ns;
     struct served served;
+    struct node_clocks clocks; /* Of the last turn's end */
+    struct guard guard;
 
     struct conn *conns;
     unsigned char *conns_memory; /* Input and two outputs of each slot */
@@ -321,9 +339,17 @@ bool batcher_add(struct node *node, const struct command *command);
 void batcher_seal(struct node *node); /* Turn end */
 void batcher_drop(struct node *node); /* Leadership is gone: forget what was not appended */
 uint64_t batcher_deadline(const struct node *node);
+uint64_t batcher_time(const struct node *node); /* T when all under way is applied */
 
 /* served.c */
 void served_read(struct node *node, const struct node_clocks *clocks);
+
+/* guard.c */
+void guard_acknowledge(struct node *node, struct peer_message *answer);
+void guard_heard_append(struct node *node, const struct peer_message *append);
+void guard_heard_ack(
+        struct node *node, struct peer *peer, const struct peer_message *answer);
+void guard_judge(struct node *node); /* Turn end */
 
 /* consensus.c */
 void consensus_step(struct node *node, struct raft_event *event);

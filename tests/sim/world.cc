@@ -191,7 +191,7 @@ void Machine::turn(const node_event *what)
 void Machine::take_turn()
 {
     node_event end = event(NODE_TURN_END);
-    end.clocks = {end.now_ns, end.now_ns, end.now_ns};
+    end.clocks = {end.now_ns, end.now_ns, end.now_ns, end.now_ns};
     node_step(node_, &end, &effects_);
     world_.turns_++;
     world_.check(*this);
