@@ -45,8 +45,9 @@ AREAS = {
     "public": [],
     "core": ["public", "protocol", "base"],
     "liblock": ["public", "core", "protocol", "base"],
-    "lockctl": ["liblock", "public", "core", "protocol", "base"],
-    "bench": ["liblock", "public", "core", "protocol", "base"],
+    "tool": ["base"],
+    "lockctl": ["tool", "liblock", "public", "core", "protocol", "base"],
+    "bench": ["tool", "liblock", "public", "core", "protocol", "base"],
     "examples": ["public"],
 }
 PURE_FOLDERS = ["lockd/base", "lockd/raft", "lockd/locks", "lockd/store", "lockd/node",

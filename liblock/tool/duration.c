@@ -1,0 +1,140 @@
+#include "tool/duration.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+
+struct unit {
+    const char *name;
+    uint64_t ns;
+};
+
+/* From large to small. In parsing the longest name that fits is taken: "ms" is not "m". */
+static const struct unit units[] = {
+        {"d", 86400 * NS_PER_S},
+        {"h", 3600 * NS_PER_S},
+        {"m", 60 * NS_PER_S},
+        {"s", NS_PER_S},
+        {"ms", NS_PER_MS},
+        {"us", NS_PER_US},
+        {"ns", 1},
+};
+
+enum {
+    UNIT_COUNT = sizeof(units) / sizeof(units[0]),
+    UNIT_SECOND = 3
+};
+
+static bool is_digit(char c)
+{
+    return '0' <= c && c <= '9';
+}
+
+static bool take_digits(const char **at, uint64_t *number)
+{
+    const char *begin = *at;
+    *number = 0;
+    for (; is_digit(**at); (*at)++) {
+        if (__builtin_mul_overflow(*number, 10, number) ||
+                __builtin_add_overflow(*number, (uint64_t)(**at - '0'), number))
+            return false;
+    }
+    return *at > begin;
+}
+
+static const struct unit *take_unit(const char **at)
+{
+    const struct unit *best = NULL;
+    for (size_t i = 0; i < UNIT_COUNT; i++) {
+        size_t length = strlen(units[i].name);
+        if (strncmp(*at, units[i].name, length) == 0 &&
+                (!best || length > strlen(best->name)))
+            best = &units[i];
+    }
+    if (best)
+        *at += strlen(best->name);
+    return best;
+}
+
+/* A digit behind the point is worth a tenth of the one before; below 1 ns nothing is left. */
+static bool take_fraction(const char **at, const char **digits)
+{
+    *digits = *at;
+    if (**at != '.')
+        return true;
+    *digits = ++*at;
+    while (is_digit(**at))
+        (*at)++;
+    return *at > *digits;
+}
+
+static uint64_t fraction_ns(const char *digits, uint64_t unit_ns)
+{
+    uint64_t sum = 0;
+    for (; is_digit(*digits) && unit_ns > 0; digits++) {
+        unit_ns /= 10;
+        sum += unit_ns * (uint64_t)(*digits - '0');
+    }
+    return sum;
+}
+
+static bool take_part(const char **at, bool alone, uint64_t *ns)
+{
+    uint64_t number = 0;
+    const char *digits = NULL;
+    if (!take_digits(at, &number) || !take_fraction(at, &digits))
+        return false;
+    const struct unit *unit = take_unit(at);
+    if (!unit && alone && **at == '\0')
+        unit = &units[UNIT_SECOND];
+    uint64_t part = 0;
+    if (!unit || __builtin_mul_overflow(number, unit->ns, &part))
+        return false;
+    if (digits[-1] == '.' &&
+            __builtin_add_overflow(part, fraction_ns(digits, unit->ns), &part))
+        return false;
+    return !__builtin_add_overflow(*ns, part, ns);
+}
+
+bool duration_parse(const char *text, uint64_t *ns)
+{
+    uint64_t sum = 0;
+    const char *at = text;
+    do {
+        if (!take_part(&at, at == text, &sum))
+            return false;
+    } while (*at != '\0');
+    *ns = sum;
+    return true;
+}
+
+const char *duration_text(uint64_t ns, char text[])
+{
+    const struct unit *unit = &units[UNIT_COUNT - 1];
+    while (unit > units && ns >= unit[-1].ns)
+        unit--;
+    uint64_t whole = ns / unit->ns;
+    uint64_t rest = ns % unit->ns;
+    if (unit->ns == 1 || whole >= 100)
+        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", whole, unit->name);
+    else if (whole >= 10)
+        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 "%s", whole,
+                rest / (unit->ns / 10), unit->name);
+    else
+        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%02" PRIu64 "%s", whole,
+                rest / (unit->ns / 100), unit->name);
+    return text;
+}
+
+const char *duration_exact(uint64_t ns, char text[])
+{
+    const struct unit *unit = units;
+    while (unit->ns > 1 && (ns % unit->ns != 0 || ns == 0))
+        unit++;
+    if (ns == 0)
+        unit = &units[UNIT_SECOND];
+    snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", ns / unit->ns, unit->name);
+    return text;
+}

@@ -1,0 +1,163 @@
+#include "tool/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+size_t utf8_length(const unsigned char *bytes, size_t count)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (count == 0)
+        return 0;
+    if (bytes[0] < 0x80)
+        return 1;
+    size_t length = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
+    if (bytes[0] < 0xc2 || bytes[0] > 0xf4 || length > count)
+        return 0;
+    uint32_t code = bytes[0] & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (bytes[i] & 0x3f);
+    }
+    bool surrogate = 0xd800 <= code && code <= 0xdfff;
+    return code < least[length] || code > 0x10ffff || surrogate ? 0 : length;
+}
+
+void json_init(struct json *json, FILE *out)
+{
+    *json = (struct json){.out = out};
+}
+
+static void put_escaped(struct json *json, unsigned char c)
+{
+    switch (c) {
+    case '"':
+    case '\\':
+        fprintf(json->out, "\\%c", c);
+        break;
+    case '\n':
+        fputs("\\n", json->out);
+        break;
+    case '\t':
+        fputs("\\t", json->out);
+        break;
+    default:
+        /* DEL too: this may be looked at on a terminal. */
+        if (c < 0x20 || c == 0x7f)
+            fprintf(json->out, "\\u%04x", c);
+        else
+            fputc(c, json->out);
+    }
+}
+
+static bool put_string(struct json *json, const unsigned char *bytes, size_t count)
+{
+    bool exact = true;
+    fputc('"', json->out);
+    for (size_t at = 0; at < count;) {
+        size_t length = utf8_length(bytes + at, count - at);
+        if (length == 0) {
+            fputs("\\ufffd", json->out);
+            exact = false;
+            length = 1;
+        } else if (length == 1) {
+            put_escaped(json, bytes[at]);
+        } else {
+            fwrite(bytes + at, 1, length, json->out);
+        }
+        at += length;
+    }
+    fputc('"', json->out);
+    return exact;
+}
+
+/* What stands before every value: comma and key. */
+static void put_key(struct json *json, const char *key)
+{
+    if (json->depth == 0)
+        return;
+    assert((key != NULL) == (json->closing[json->depth - 1] == '}'));
+    if (json->begun[json->depth - 1])
+        fputc(',', json->out);
+    json->begun[json->depth - 1] = true;
+    if (key) {
+        put_string(json, (const unsigned char *)key, strlen(key));
+        fputc(':', json->out);
+    }
+}
+
+static void begin(struct json *json, const char *key, char opening, char closing)
+{
+    put_key(json, key);
+    assert(json->depth < JSON_DEPTH_MAX);
+    fputc(opening, json->out);
+    json->closing[json->depth] = closing;
+    json->begun[json->depth] = false;
+    json->depth++;
+}
+
+void json_begin_object(struct json *json, const char *key)
+{
+    begin(json, key, '{', '}');
+}
+
+void json_begin_array(struct json *json, const char *key)
+{
+    begin(json, key, '[', ']');
+}
+
+void json_end(struct json *json)
+{
+    assert(json->depth > 0);
+    json->depth--;
+    fputc(json->closing[json->depth], json->out);
+    if (json->depth == 0)
+        fputc('\n', json->out);
+}
+
+void json_u64(struct json *json, const char *key, uint64_t value)
+{
+    put_key(json, key);
+    fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_hex(struct json *json, const char *key, uint64_t value)
+{
+    put_key(json, key);
+    fprintf(json->out, "\"%016" PRIx64 "\"", value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+    put_key(json, key);
+    fputs(value ? "true" : "false", json->out);
+}
+
+void json_null(struct json *json, const char *key)
+{
+    put_key(json, key);
+    fputs("null", json->out);
+}
+
+void json_text(struct json *json, const char *key, const char *text)
+{
+    if (!text) {
+        json_null(json, key);
+        return;
+    }
+    put_key(json, key);
+    put_string(json, (const unsigned char *)text, strlen(text));
+}
+
+void json_bytes(struct json *json, const char *key, const void *bytes, size_t count)
+{
+    const unsigned char *from = bytes;
+    put_key(json, key);
+    if (put_string(json, from, count) || !key)
+        return;
+    fprintf(json->out, ",\"%s_hex\":\"", key);
+    for (size_t i = 0; i < count; i++)
+        fprintf(json->out, "%02x", from[i]);
+    fputc('"', json->out);
+}

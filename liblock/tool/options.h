@@ -1,0 +1,71 @@
+/*
+ * Command lines: a table says which options there are, options_parse fills what it points to.
+ *
+ *     --wait 5s   --wait=5s   --try        options may stand before and behind the operands
+ *     NAME                                 operands
+ *     -- make -j2                          what is behind -- is left alone
+ *
+ * Whatever is wrong is said in one line that names the option, the value and what is allowed.
+ */
+#ifndef TOOL_OPTIONS_H
+#define TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    OPERANDS_MAX = 4
+};
+
+enum option_kind {
+    OPTION_FLAG,     /* value: bool */
+    OPTION_TEXT,     /* value: const char * */
+    OPTION_NUMBER,   /* value: uint64_t, from `least` to `most` */
+    OPTION_DURATION, /* value: uint64_t in ns, from `least` to `most` */
+};
+
+struct option_row {
+    const char *name; /* Without the dashes */
+    enum option_kind kind;
+    void *value;
+    uint64_t least;
+    uint64_t most;
+    const char *argument; /* As shown by --help, "DUR"; NULL for flags */
+    const char *help;
+};
+
+struct options {
+    const char *usage; /* The line behind "usage:", lines split by '\n' */
+    const char *about; /* A paragraph */
+    const struct option_row *rows;
+    size_t row_count;
+    const char
+            *operand_names[OPERANDS_MAX]; /* Each must be given; NULL where there is none */
+    bool takes_command;                   /* Something must stand behind -- */
+    const char *more;                     /* Shown at the end of --help, may be NULL */
+};
+
+struct operands {
+    const char *values[OPERANDS_MAX];
+    size_t count;
+    char **command; /* Behind --; ends with NULL. NULL if there is none */
+    bool help;      /* --help or -h: nothing else was looked at */
+};
+
+/* Parse `arguments`, which end with NULL. False: it was complained about. */
+bool options_parse(
+        const struct options *options, char **arguments, struct operands *operands);
+
+void options_help(const struct options *options, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,116 @@
+#include "tool/table.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/fail.h"
+#include "tool/json.h"
+
+void table_init(struct table *table, const char *columns)
+{
+    *table = (struct table){.column_count = strlen(columns), .right = columns};
+    assert(table->column_count > 0);
+}
+
+static void take_cell(struct table *table, char *cell)
+{
+    if (table->cell_count == table->cell_max) {
+        table->cell_max = table->cell_max == 0 ? 64 : table->cell_max * 2;
+        table->cells =
+                need(realloc(table->cells, table->cell_max * sizeof(table->cells[0])));
+    }
+    table->cells[table->cell_count++] = cell;
+}
+
+void table_cell(struct table *table, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    table_bytes(table, text, strlen(text));
+}
+
+void table_bytes(struct table *table, const void *bytes, size_t count)
+{
+    const unsigned char *from = bytes;
+    char *cell = need(malloc(count * 4 + 1));
+    size_t end = 0;
+    for (size_t at = 0; at < count;) {
+        size_t length = utf8_length(from + at, count - at);
+        bool control = from[at] < 0x20 || from[at] == 0x7f;
+        /* 0x80 to 0x9f are control characters too, in two bytes. */
+        bool high_control = length == 2 && from[at] == 0xc2 && from[at + 1] < 0xa0;
+        if (length == 0 || control || high_control) {
+            end += (size_t)snprintf(cell + end, 5, "\\x%02x", from[at]);
+            at++;
+            continue;
+        }
+        memcpy(cell + end, from + at, length);
+        end += length;
+        at += length;
+    }
+    cell[end] = '\0';
+    take_cell(table, cell);
+}
+
+/* Characters, as near as counting code points comes to it. */
+static size_t width_of(const char *cell)
+{
+    size_t width = 0;
+    for (; *cell != '\0'; cell++)
+        width += ((unsigned char)*cell & 0xc0) != 0x80;
+    return width;
+}
+
+static size_t column_width(const struct table *table, size_t column)
+{
+    size_t width = 0;
+    for (size_t i = column; i < table->cell_count; i += table->column_count) {
+        size_t cell = width_of(table->cells[i]);
+        width = cell > width ? cell : width;
+    }
+    return width;
+}
+
+static void print_padded(FILE *out, const char *cell, size_t width, char side)
+{
+    int padding = (int)(width - width_of(cell));
+    if (side == 'r')
+        fprintf(out, "%*s%s", padding, "", cell);
+    else
+        fprintf(out, "%s%*s", cell, padding, "");
+}
+
+void table_print(const struct table *table, FILE *out, const char *indent)
+{
+    size_t count = table->column_count;
+    assert(table->cell_count % count == 0);
+    size_t *widths = need(calloc(count, sizeof(widths[0])));
+    for (size_t column = 0; column < count; column++)
+        widths[column] = column_width(table, column);
+    for (size_t i = 0; i < table->cell_count; i++) {
+        size_t column = i % count;
+        bool last = column == count - 1;
+        fputs(column == 0 ? indent : "  ", out);
+        /* No blanks at the end of a line. */
+        size_t width = last && table->right[column] != 'r' ? width_of(table->cells[i])
+                                                           : widths[column];
+        print_padded(out, table->cells[i], width, table->right[column]);
+        if (last)
+            fputc('\n', out);
+    }
+    free(widths);
+}
+
+void table_drop(struct table *table)
+{
+    for (size_t i = 0; i < table->cell_count; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    *table = (struct table){.column_count = table->column_count, .right = table->right};
+}

@@ -1,0 +1,111 @@
+#include "tool/options.h"
+
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "tool/fail.h"
+
+namespace {
+
+/* A small command: `x NAME [--wait DUR] [--count N] [--label TEXT] [--try] -- COMMAND`. */
+class Options : public testing::Test {
+protected:
+    uint64_t wait = 0;
+    uint64_t number = 0;
+    const char *label = nullptr;
+    bool try_only = false;
+    const option_row rows[4] = {
+            {"wait", OPTION_DURATION, &wait, NS_PER_MS, 3600 * NS_PER_S, "DUR", "how long"},
+            {"count", OPTION_NUMBER, &number, 1, 100, "N", "how many"},
+            {"label", OPTION_TEXT, &label, 0, 0, "TEXT", "who"},
+            {"try", OPTION_FLAG, &try_only, 0, 0, nullptr, "at once"},
+    };
+    options table = {"x NAME", "About.", rows, 4, {"NAME"}, true, nullptr};
+    struct operands operands = {};
+
+    /* Empty if it was taken, else the complaint. */
+    std::string parse(std::vector<std::string> words)
+    {
+        std::vector<char *> arguments;
+        for (std::string &word : words)
+            arguments.push_back(word.data());
+        arguments.push_back(nullptr);
+        kept.push_back(std::move(words));
+        complain_as("x");
+        testing::internal::CaptureStderr();
+        bool taken = options_parse(&table, arguments.data(), &operands);
+        std::string said = testing::internal::GetCapturedStderr();
+        EXPECT_EQ(taken, said.empty());
+        EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), taken ? 0 : 1) << said;
+        return said;
+    }
+
+private:
+    std::vector<std::vector<std::string>> kept;
+};
+
+TEST_F(Options, AreTakenBeforeAndBehindOperands)
+{
+    EXPECT_EQ(parse({"--wait", "5s", "build", "--count=7", "--try", "--", "make", "-j2",
+                      "--"}),
+            "");
+    EXPECT_EQ(wait, 5 * NS_PER_S);
+    EXPECT_EQ(number, 7U);
+    EXPECT_TRUE(try_only);
+    EXPECT_STREQ(operands.values[0], "build");
+    EXPECT_EQ(operands.count, 1U);
+    ASSERT_NE(operands.command, nullptr);
+    EXPECT_STREQ(operands.command[0], "make");
+}
+
+TEST_F(Options, EmptyTextAndALoneDashAreValues)
+{
+    EXPECT_EQ(parse({"-", "--label=", "--", "a"}), "");
+    EXPECT_STREQ(operands.values[0], "-");
+    EXPECT_STREQ(label, "");
+}
+
+TEST_F(Options, ComplaintNamesOptionValueAndWhatIsAllowed)
+{
+    EXPECT_EQ(parse({"a", "--wait", "soon", "--", "b"}),
+            "x: --wait soon: allowed are durations from 1ms to 1h, as in 500ms, 10s or "
+            "1h30m\n");
+    EXPECT_EQ(parse({"a", "--wait=2h", "--", "b"}),
+            "x: --wait 2h: allowed are durations from 1ms to 1h, as in 500ms, 10s or "
+            "1h30m\n");
+    for (const char *bad : {"0", "101", "-1", "1x", "", " 1", "+1", "99999999999999999999"})
+        EXPECT_EQ(parse({"a", "--count", bad, "--", "b"}),
+                "x: --count " + std::string(bad) +
+                        ": allowed are whole numbers from 1 to 100\n");
+    EXPECT_EQ(parse({"a", "--nonsense=1", "--", "b"}),
+            "x: --nonsense: no such option; see --help (the command goes behind --)\n");
+    EXPECT_EQ(parse({"a", "-j2", "--", "b"}),
+            "x: -j2: no such option; see --help (the command goes behind --)\n");
+    EXPECT_EQ(parse({"a", "--try=yes", "--", "b"}),
+            "x: --try takes no value, and got \"yes\"\n");
+    EXPECT_EQ(parse({"a", "--wait"}), "x: --wait needs a value: --wait DUR\n");
+    EXPECT_EQ(parse({"a", "make", "--", "b"}),
+            "x: \"make\" is one too many; see --help (the command goes behind --)\n");
+}
+
+TEST_F(Options, WhatMustBeGivenIsMissed)
+{
+    EXPECT_EQ(parse({"--", "b"}), "x: NAME is missing; see --help\n");
+    EXPECT_EQ(parse({"a"}), "x: the command is missing: give it behind --\n");
+    EXPECT_EQ(parse({"a", "--"}), "x: the command is missing: give it behind --\n");
+    table.takes_command = false;
+    EXPECT_EQ(parse({"a", "--", "b"}),
+            "x: \"--\": nothing goes behind it here; see --help\n");
+}
+
+TEST_F(Options, HelpComesFirst)
+{
+    EXPECT_EQ(parse({"--nonsense", "--help"}), "");
+    EXPECT_TRUE(operands.help);
+    EXPECT_EQ(parse({"a", "--", "b", "--help"}), "");
+    EXPECT_FALSE(operands.help);
+}
+
+} // namespace
