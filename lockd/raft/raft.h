@@ -7,8 +7,8 @@
  * effects say must be done, and in this order: save, truncate, append (one numbered write),
  * then the messages, each as soon as the write that it names is durable.
  *
- * What must be true at any time is asserted by raft_check() and raft_check_step() (check.h of
- * this folder), which tests call after every step.
+ * What must be true at any time is asserted by raft_check() and raft_check_step()
+ * (raft_check.h), which tests call after every step.
  *
  * Founding. A node is *blank* when its directory held neither vote nor entry. While the log
  * is empty, a candidate needs the (pre-)votes of all members; a blank node grants them only
@@ -33,12 +33,17 @@ extern "C" {
 #endif
 
 enum {
-    RAFT_MESSAGES_MAX = 64, /* Per step; a step that has more to send goes on at its deadline. */
-    RAFT_READS_READY_MAX = 64,
-    RAFT_ENTRIES_MAX = 256, /* In one append message */
+    RAFT_MESSAGES_MAX = 64, /* Per step; if there is more, the next step is due at once. */
+    RAFT_READS_READY_MAX = 64, /* Per step, too */
+    RAFT_ENTRIES_MAX = 256,    /* In one append message */
 };
 
-enum raft_role { RAFT_FOLLOWER, RAFT_PRECANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
+enum raft_role {
+    RAFT_FOLLOWER,
+    RAFT_PRECANDIDATE,
+    RAFT_CANDIDATE,
+    RAFT_LEADER
+};
 
 struct raft_settings {
     uint8_t self;
@@ -48,7 +53,7 @@ struct raft_settings {
     uint64_t election_max_ns;  /* ... 500 ms */
     uint64_t close_delay_ns;   /* A closed leader's followers stand after [0, this): 5 ms */
     uint32_t window;           /* Append messages in flight per peer */
-    uint32_t append_bytes_max; /* Entry bytes in one append message; a single longer entry goes alone */
+    uint32_t append_bytes_max; /* Of entries in one append; a longer one goes alone */
     uint32_t recent_max;       /* Entries whose length is remembered; power of two */
     uint32_t trail_max;        /* Terms with entries in the log; power of two */
     uint32_t reads_max;        /* ReadIndex requests waiting */
@@ -61,16 +66,16 @@ struct raft_entry {
 };
 
 enum raft_event_kind {
-    RAFT_TIME,        /* now_ns moved on; also every other event brings the time */
-    RAFT_RECEIVE,     /* message; for an append with its entries */
-    RAFT_PROPOSE,     /* Leader only: append entry.kind of entry.bytes; see raft_next_id() */
-    RAFT_WRITTEN,     /* All writes up to number `write` are durable. */
-    RAFT_FETCHED,     /* The answer to a fetch: entries [begin, end) can be sent to `peer` now. */
+    RAFT_TIME,    /* now_ns moved on; also every other event brings the time */
+    RAFT_RECEIVE, /* message; for an append with its entries */
+    RAFT_PROPOSE, /* Leader only: append entry.kind of entry.bytes; see raft_next_id() */
+    RAFT_WRITTEN, /* All writes up to number `write` are durable. */
+    RAFT_FETCHED, /* Answers a fetch: [begin, end) can be sent to `peer` now; none: later */
     RAFT_PEER_OPEN,   /* A connection to `peer` stands: it can be sent to. */
     RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
     RAFT_CAMPAIGN,    /* Stand for election now (operators, tests) */
-    RAFT_TRANSFER,    /* Leader: hand over to the member that is furthest, or to `peer` if not 0 */
-    RAFT_READ,        /* Tell when it is safe to read: `context` comes back in reads_ready */
+    RAFT_TRANSFER,    /* Leader: hand over to the furthest member, or to `peer` if not 0 */
+    RAFT_READ, /* Tell when it is safe to read: `context` comes back in reads_ready */
 };
 
 struct raft_event {
@@ -95,7 +100,10 @@ struct raft_message {
     uint64_t after_write;
 };
 
-/* Read entries from `begin` on from the log, up to append_bytes_max, for `peer`. */
+/*
+ * Read entries from `begin` on from the log, up to append_bytes_max, for `peer`: those that the
+ * log has, by raft_term_at(), when RAFT_FETCHED answers. A later fetch for the peer replaces it.
+ */
 struct raft_fetch {
     uint8_t peer;
     uint64_t begin;
@@ -103,7 +111,7 @@ struct raft_fetch {
 
 struct raft_read_ready {
     uint64_t context;
-    bool granted;   /* False: no leader was found, or leadership was lost: ask again or give up. */
+    bool granted;   /* False: no leader was found, or leadership was lost: ask again. */
     uint64_t index; /* Granted: read once this index is applied. */
 };
 
@@ -117,7 +125,7 @@ enum raft_notice {
     RAFT_NOTICE_MISSING,      /* Founding waits for members: raft_missing() */
     RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
     RAFT_NOTICE_PEER_DAMAGED, /* `notice_peer` says its log is damaged. */
-    RAFT_NOTICE_TRUNCATED,    /* Entries that were never committed are cut off the own log. */
+    RAFT_NOTICE_TRUNCATED, /* Entries that were never committed are cut off the own log. */
 };
 
 struct raft_effects {
@@ -135,12 +143,13 @@ struct raft_effects {
     uint32_t read_count;
     struct raft_read_ready reads[RAFT_READS_READY_MAX];
 
-    bool start_term; /* Became leader: propose ENTRY_TERM_START (or ENTRY_FOUND if the log is empty) now. */
+    /* Became leader: propose ENTRY_TERM_START (or ENTRY_FOUND if the log is empty) now. */
+    bool start_term;
     enum raft_notice notice;
     uint8_t notice_peer;
 };
 
-struct raft; /* The struct itself stands in state.h of this folder; users look through the functions. */
+struct raft; /* The struct itself stands in raft_state.h; users look through the functions. */
 
 /* Memory from the arena; NULL while the arena is only measuring. */
 struct raft *raft_carve(struct arena *arena, const struct raft_settings *settings);
@@ -169,7 +178,8 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
 void raft_forget(struct raft *raft, uint64_t index);
 
 /* `effects` is overwritten. Messages' contents live in it. */
-void raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
+void raft_step(
+        struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
 
 /* When to step RAFT_TIME at the latest. UINT64_MAX: never. */
 uint64_t raft_deadline(const struct raft *raft);
@@ -181,7 +191,9 @@ uint8_t raft_vote(const struct raft *raft);
 uint8_t raft_leader(const struct raft *raft); /* 0: none known */
 uint64_t raft_commit(const struct raft *raft);
 struct entry_id raft_last(const struct raft *raft);
-uint64_t raft_durable(const struct raft *raft); /* Index up to which the own disk has the log */
+
+/* Index up to which the own disk has the log. */
+uint64_t raft_durable(const struct raft *raft);
 
 /* The id that the next RAFT_PROPOSE gets. */
 struct entry_id raft_next_id(const struct raft *raft);
@@ -198,8 +210,12 @@ uint64_t raft_term_at(const struct raft *raft, uint64_t index);
 /* Leader: the instant at which a majority (itself included) was last heard. */
 uint64_t raft_majority_heard_ns(const struct raft *raft);
 
-bool raft_is_blank(const struct raft *raft);      /* Met a founded cluster, or has nothing yet. */
-uint64_t raft_missing(const struct raft *raft);   /* Founding: bit set of ids not heard of */
+/* Met a founded cluster, or has nothing yet. */
+bool raft_is_blank(const struct raft *raft);
+
+/* Founding: bit set of ids not heard of. */
+uint64_t raft_missing(const struct raft *raft);
+
 uint64_t raft_peer_match(const struct raft *raft, uint8_t peer);
 uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t peer); /* 0: never */
 bool raft_peer_is_open(const struct raft *raft, uint8_t peer);

@@ -1,0 +1,230 @@
+/*
+ * Elections. [Raft 3.4, 3.6.1, 4.2.3, 9.6]
+ *
+ * Whoever misses its leader first asks whether it would be elected (PreVote, which stores
+ * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is refused
+ * while the own leader is alive: its connection stands *and* it was heard within the shortest
+ * election timeout. A leader that does not hear a majority steps down within the longest, so
+ * heartbeats that still reach somebody cannot hold up the others for longer. Refusals tell the
+ * newer term, so that nobody is stuck in an old one.
+ *
+ * While the log is empty, a candidate needs the votes of all: see raft.h.
+ */
+#include "base/mark.h"
+#include "base/units.h"
+#include "raft/raft_state.h"
+
+enum {
+    MISSING_AGAIN_S = 5
+};
+
+bool raft_may_stand(const struct raft *raft)
+{
+    return !(raft->blank && raft->met_founded) &&
+           raft_trail_has_room(&raft->trail, raft->term + 1);
+}
+
+static void tell_missing(struct raft *raft)
+{
+    bool again = raft->missing_told_ns == 0 ||
+                 raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
+    if (!raft_log_is_empty(raft) || raft_missing(raft) == 0 || !again)
+        return;
+    raft->missing_told_ns = raft->now_ns;
+    raft_note(raft, RAFT_NOTICE_MISSING, 0);
+}
+
+void raft_stand(struct raft *raft)
+{
+    if (!raft_may_stand(raft)) {
+        MARK(may_not_stand);
+        raft_rest(raft);
+        return;
+    }
+    if (raft->role == RAFT_PRECANDIDATE)
+        raft->hurried = false;
+    raft_become_precandidate(raft);
+    tell_missing(raft);
+}
+
+/* Does this node have a leader, as far as it can tell, that `candidate` is not itself? */
+static bool leader_lives(const struct raft *raft, uint8_t candidate)
+{
+    if (raft->role == RAFT_LEADER)
+        return true;
+    if (raft->leader == 0 || raft->leader == candidate)
+        return false;
+    const struct raft_peer *leader = raft_peer_const(raft, raft->leader);
+    assert(leader);
+    return leader->open &&
+           raft->now_ns - raft->leader_heard_ns < raft->settings.election_min_ns;
+}
+
+/* Is a log that ends with `last` as good as the own? [Raft 3.6.1] */
+static bool log_suffices(const struct raft *raft, struct entry_id last)
+{
+    return !entry_id_less(last, raft->trail.last);
+}
+
+/* In a hurry, too, and not the better candidate: let `peer` go first. */
+static void give_way(
+        struct raft *raft, const struct raft_peer *peer, const struct peer_message *vote)
+{
+    if (!raft->hurried)
+        return;
+    bool better =
+            entry_id_less(raft->trail.last, vote->last) || peer->id > raft->settings.self;
+    if (raft->role == RAFT_PRECANDIDATE && !better)
+        return;
+    MARK(gave_way);
+    raft_become_follower(raft);
+    raft_rest(raft);
+}
+
+static bool grant_prevote(
+        struct raft *raft, const struct raft_peer *peer, const struct peer_message *vote)
+{
+    if (vote->term <= raft->term || !log_suffices(raft, vote->last) ||
+            leader_lives(raft, peer->id))
+        return false;
+    if (raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE)
+        give_way(raft, peer, vote);
+    return true;
+}
+
+static bool grant_vote(
+        struct raft *raft, const struct raft_peer *peer, const struct peer_message *vote)
+{
+    if (vote->term < raft->term || (leader_lives(raft, peer->id) && !vote->transfer))
+        return false;
+    bool stood = raft->role != RAFT_FOLLOWER;
+    if (vote->term > raft->term)
+        raft_adopt_term(raft, vote->term);
+    bool is_free = raft->vote == 0 || raft->vote == peer->id;
+    if (!is_free || !log_suffices(raft, vote->last)) {
+        /* Its term was in the way, and it cannot win itself. */
+        if (stood && raft->role == RAFT_FOLLOWER)
+            raft_hurry(raft);
+        return false;
+    }
+    raft_become_follower(raft);
+    if (raft->vote == 0) {
+        raft->vote = peer->id;
+        raft_save(raft);
+    }
+    raft_rest(raft);
+    return true;
+}
+
+void raft_on_vote(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote)
+{
+    if (vote->term == 0 || vote->founding != (vote->last.index == 0))
+        return;
+    struct peer_message answer = {.kind = PEER_VOTE_ANSWER, .pre = vote->pre};
+    if (raft->blank && !vote->founding)
+        raft_meet_founded(raft);
+    if (raft->blank && raft->met_founded)
+        answer.state = PEER_STATE_BLANK;
+    else if (vote->pre)
+        answer.granted = grant_prevote(raft, peer, vote);
+    else
+        answer.granted = grant_vote(raft, peer, vote);
+    /* Of a granted pre-vote, the term that it is for; else the own, for who is behind. */
+    answer.term = vote->pre && answer.granted ? vote->term : raft->term;
+    raft_send(raft, peer, &answer, 0);
+}
+
+static void on_newer_term(struct raft *raft, uint64_t term)
+{
+    MARK(answer_had_newer_term);
+    bool stood = raft->role != RAFT_FOLLOWER;
+    raft_adopt_term(raft, term);
+    if (stood)
+        raft_hurry(raft);
+}
+
+void raft_on_vote_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer)
+{
+    if (!raft_hear_state(raft, peer, answer->state))
+        return;
+    bool would = answer->pre && answer->granted;
+    if (!would && answer->term > raft->term) {
+        on_newer_term(raft, answer->term);
+        return;
+    }
+    uint64_t stands_for = raft->term + (answer->pre ? 1 : 0);
+    enum raft_role role = answer->pre ? RAFT_PRECANDIDATE : RAFT_CANDIDATE;
+    if (raft->role != role)
+        return;
+    if (answer->granted && answer->term == stands_for)
+        peer->granted = true;
+    else if (!answer->granted && answer->term == raft->term)
+        peer->refused = true;
+}
+
+/* How many votes it takes, this node's included. */
+static uint32_t votes_needed(const struct raft *raft)
+{
+    uint32_t members = raft->settings.members.count;
+    return raft_log_is_empty(raft) ? members : members / 2 + 1;
+}
+
+static uint32_t count_granted(const struct raft *raft)
+{
+    uint32_t count = 1;
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        count += raft->peers[i].granted ? 1 : 0;
+    return count;
+}
+
+/* Can those who have not answered still make it a success? */
+static bool is_lost(const struct raft *raft)
+{
+    uint32_t count = count_granted(raft);
+    uint32_t against = 0;
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        count += !peer->granted && !peer->refused && peer->open ? 1 : 0;
+        against += peer->refused ? 1 : 0;
+    }
+    return against > 0 && count < votes_needed(raft);
+}
+
+static void ask_for_votes(struct raft *raft)
+{
+    bool pre = raft->role == RAFT_PRECANDIDATE;
+    const struct peer_message request = {
+            .kind = PEER_VOTE,
+            .term = raft->term + (pre ? 1 : 0),
+            .pre = pre,
+            .transfer = raft->handed,
+            .founding = raft_log_is_empty(raft),
+            .last = raft->trail.last,
+    };
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        struct raft_peer *peer = &raft->peers[i];
+        if (peer->granted || raft->now_ns < peer->due_ns || !raft_can_send(raft, peer))
+            continue;
+        raft_send(raft, peer, &request, 0);
+        peer->due_ns = raft->now_ns + raft->settings.heartbeat_ns;
+    }
+}
+
+void raft_settle_election(struct raft *raft)
+{
+    if (raft->role == RAFT_PRECANDIDATE && count_granted(raft) >= votes_needed(raft))
+        raft_become_candidate(raft);
+    if (raft->role == RAFT_CANDIDATE && raft_vote_is_durable(raft)) {
+        if (count_granted(raft) >= votes_needed(raft))
+            raft_become_leader(raft);
+        else if (is_lost(raft)) {
+            MARK(election_lost);
+            raft_become_follower(raft);
+            raft_hurry(raft);
+        }
+    }
+    if (raft_is_standing(raft))
+        ask_for_votes(raft);
+}

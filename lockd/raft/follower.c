@@ -1,0 +1,146 @@
+/*
+ * Taking entries from a leader. [Raft 3.5, 3.6]
+ *
+ * An append proves that the logs are equal up to its last entry, if the entry before them is
+ * there. Only an entry of another term at the same index is a conflict and cuts the log: an
+ * old or repeated append finds its entries there and changes nothing.
+ *
+ * An acknowledgement says how far the log is *durable and proven* in this term. If the step
+ * appended, it waits for that write; every append that appends nothing, heartbeats too, is
+ * answered at once with what is durable now, so that a lost acknowledgement costs no more
+ * than a heartbeat.
+ */
+#include "base/mark.h"
+#include "raft/raft_state.h"
+
+void raft_meet_founded(struct raft *raft)
+{
+    assert(raft->blank);
+    if (raft->met_founded)
+        return;
+    MARK(blank_met_founded);
+    raft->met_founded = true;
+    raft_become_follower(raft);
+    raft_note(raft, RAFT_NOTICE_BLANK, 0);
+}
+
+/* Consecutive entries behind `previous`, of terms that do not go back nor beyond the leader's. */
+static bool is_sound(const struct raft_event *event)
+{
+    const struct peer_message *append = event->message;
+    struct entry_id before = append->previous;
+    if (append->term == 0 || append->begin != before.index + 1 ||
+            append->end < append->begin ||
+            append->end - append->begin != event->entry_count || before.term > append->term)
+        return false;
+    for (uint32_t i = 0; i < event->entry_count; i++) {
+        struct entry_id id = event->entries[i].id;
+        if (id.index != before.index + 1 || id.term < before.term || id.term == 0 ||
+                id.term > append->term)
+            return false;
+        before = id;
+    }
+    return true;
+}
+
+static void follow(struct raft *raft, uint8_t leader)
+{
+    raft_become_follower(raft);
+    if (raft->leader != leader)
+        raft_fail_reads(raft);
+    raft->leader = leader;
+    raft->leader_heard_ns = raft->now_ns;
+    raft_rest(raft);
+    const struct entry_id led = {raft->term, leader};
+    if (!entry_id_equal(led, raft->told_leader)) {
+        raft->told_leader = led;
+        raft_note(raft, RAFT_NOTICE_NEW_LEADER, leader);
+    }
+}
+
+/* How many of the entries are in the log already. */
+static uint32_t count_known(const struct raft *raft, const struct raft_event *event)
+{
+    uint32_t count = 0;
+    while (count < event->entry_count) {
+        struct entry_id id = event->entries[count].id;
+        if (raft_trail_term(&raft->trail, id.index) != id.term)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* Take the entries in. The index up to which the log is the leader's now. */
+static uint64_t take(struct raft *raft, const struct raft_event *event)
+{
+    uint32_t known = count_known(raft, event);
+    raft->effects->append_skip = known;
+    uint64_t end = event->message->begin + known;
+    if (known < event->entry_count && end <= raft->trail.last.index) {
+        MARK(conflict_truncated);
+        raft_truncate(raft, end);
+        raft_note(raft, RAFT_NOTICE_TRUNCATED, 0);
+    }
+    for (uint32_t i = known; i < event->entry_count; i++, end++) {
+        if (!raft_trail_has_room(&raft->trail, event->entries[i].id.term)) {
+            MARK(trail_is_full);
+            break;
+        }
+        raft_append(raft, &event->entries[i]);
+    }
+    return end - 1;
+}
+
+static void accept(
+        struct raft *raft, const struct raft_event *event, struct peer_message *answer)
+{
+    uint64_t proven = take(raft, event);
+    if (proven > raft->proven)
+        raft->proven = proven;
+    uint64_t commit = event->message->commit;
+    if (commit > proven)
+        commit = proven;
+    if (commit > raft->commit.index)
+        raft->commit = (struct entry_id){raft_trail_term(&raft->trail, commit), commit};
+    bool waits = raft->effects->append_count > 0;
+    answer->accepted = true;
+    answer->match = raft->proven;
+    if (!waits && answer->match > raft->durable)
+        answer->match = raft->durable;
+}
+
+void raft_on_append(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event)
+{
+    const struct peer_message *append = event->message;
+    if (!is_sound(event)) {
+        MARK(append_unsound);
+        return;
+    }
+    struct peer_message answer = {
+            .kind = PEER_APPEND_ANSWER,
+            .term = raft->term,
+            .stamp_ns = raft->now_ns,
+    };
+    if (raft->blank) {
+        raft_meet_founded(raft);
+        answer.term = append->term;
+        answer.state = PEER_STATE_BLANK;
+    } else if (append->term >= raft->term) {
+        if (append->term > raft->term)
+            raft_adopt_term(raft, append->term);
+        if (raft->role == RAFT_LEADER)
+            return; /* Nobody else can lead this term: nonsense. */
+        follow(raft, peer->id);
+        if (append->round > raft->round_heard)
+            raft->round_heard = append->round;
+        answer.term = raft->term;
+        answer.round = raft->round_heard;
+        if (raft_trail_term(&raft->trail, append->previous.index) == append->previous.term)
+            accept(raft, event, &answer);
+        else
+            answer.hint = raft_trail_within(&raft->trail, append->previous);
+    }
+    raft_send(raft, peer, &answer, raft->effects->write);
+}

@@ -1,0 +1,206 @@
+/*
+ * What each peer has and is sent, and what is thereby committed. [Raft 3.5, 3.6.2]
+ *
+ * A peer is *probed* until it is known where its log and the leader's meet: one append at a
+ * time, at `next`. After that appends follow one another without waiting, `window` of them,
+ * and `next` runs ahead of what is acknowledged. A refusal, a new connection or a new term
+ * begins with probing again. Of a lost message the next heartbeat tells, as it names the
+ * entry before `next`.
+ *
+ * Entries that are no longer in memory are asked for with a fetch, one at a time per peer;
+ * meanwhile it gets heartbeats, and nobody else waits.
+ */
+#include "base/mark.h"
+#include "raft/raft_state.h"
+
+void raft_probe(struct raft *raft, struct raft_peer *peer)
+{
+    peer->probing = true;
+    peer->fetching = false;
+    ring_init(&peer->flights, peer->flights.capacity);
+    peer->next = (peer->match > 0 ? peer->match : raft->trail.last.index) + 1;
+}
+
+/* The peer refused: its log can agree with the leader's up to `hint` at most. */
+static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_id hint)
+{
+    uint64_t meets = raft_trail_within(&raft->trail, hint).index;
+    bool stale = hint.index < peer->match || meets + 1 >= peer->next;
+    if (stale) {
+        MARK(refusal_stale);
+        return;
+    }
+    raft_probe(raft, peer);
+    peer->next = (meets > peer->match ? meets : peer->match) + 1;
+}
+
+static void land(struct raft_peer *peer)
+{
+    while (!ring_is_empty(&peer->flights)) {
+        uint32_t oldest = ring_at(&peer->flights, peer->flights.begin);
+        if (peer->flight_ends[oldest] > peer->match + 1)
+            break;
+        ring_pop(&peer->flights);
+    }
+}
+
+static void on_accepted(struct raft_peer *peer, uint64_t match)
+{
+    if (match > peer->match)
+        peer->match = match;
+    land(peer);
+    if (peer->probing && peer->match + 1 >= peer->next) {
+        /* What was sent while probing goes on its way as if it had been known to fit. */
+        peer->probing = false;
+        if (!ring_is_empty(&peer->flights))
+            peer->next = peer->flight_ends[ring_at(&peer->flights, peer->flights.begin)];
+    }
+    if (peer->next <= peer->match) {
+        peer->next = peer->match + 1;
+        peer->fetching = false;
+    }
+}
+
+void raft_on_append_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer)
+{
+    if (!raft_hear_state(raft, peer, answer->state))
+        return;
+    if (answer->term > raft->term) {
+        MARK(answer_had_newer_term);
+        bool led = raft->role == RAFT_LEADER;
+        raft_adopt_term(raft, answer->term);
+        if (led)
+            raft_hurry(raft);
+        return;
+    }
+    bool nonsense = answer->match > raft->trail.last.index || answer->round > raft->round;
+    if (raft->role != RAFT_LEADER || answer->term < raft->term || nonsense)
+        return;
+    peer->acked_ns = raft->now_ns;
+    peer->stamp_ns = answer->stamp_ns;
+    if (answer->round > peer->round_acked)
+        peer->round_acked = answer->round;
+    if (answer->accepted)
+        on_accepted(peer, answer->match);
+    else
+        on_refused(raft, peer, answer->hint);
+}
+
+static uint64_t match_of(const struct raft_peer *peer)
+{
+    return peer->match;
+}
+
+void raft_settle_commit(struct raft *raft)
+{
+    uint64_t reached = raft_reached(raft, raft->durable, match_of);
+    /* Entries of earlier terms are committed only with one of the own. [Raft 3.6.2] */
+    if (reached <= raft->commit.index ||
+            raft_trail_term(&raft->trail, reached) != raft->term)
+        return;
+    raft->commit = (struct entry_id){raft->term, reached};
+}
+
+/* Entries [next, end) in one append; equal: a heartbeat. */
+static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t end)
+{
+    uint64_t before = peer->next - 1;
+    const struct peer_message append = {
+            .kind = PEER_APPEND,
+            .term = raft->term,
+            .previous = {raft_trail_term(&raft->trail, before), before},
+            .commit = raft->commit.index,
+            .round = raft->round,
+            .echo_ns = peer->stamp_ns,
+            .begin = peer->next,
+            .end = end,
+    };
+    raft_send(raft, peer, &append, 0);
+    peer->due_ns = raft->now_ns + raft->settings.heartbeat_ns;
+    peer->round_sent = raft->round;
+    if (end == peer->next)
+        return;
+    peer->flight_ends[ring_push(&peer->flights)] = end;
+    if (!peer->probing)
+        peer->next = end;
+}
+
+static bool may_fly(const struct raft *raft, const struct raft_peer *peer)
+{
+    uint32_t most = peer->probing ? 1 : raft->settings.window;
+    return peer->state == PEER_STATE_ORDINARY && ring_count(&peer->flights) < most;
+}
+
+static void fetch(struct raft *raft, struct raft_peer *peer)
+{
+    if (raft->now_ns < peer->fetch_after_ns)
+        return;
+    struct raft_effects *effects = raft->effects;
+    assert(effects->fetch_count < MEMBERS_MAX);
+    effects->fetches[effects->fetch_count] = (struct raft_fetch){peer->id, peer->next};
+    effects->fetch_count++;
+    peer->fetching = true;
+    peer->fetch_begin = peer->next;
+}
+
+/* Where an append that begins with `begin` ends: at least one entry, then what fits. */
+static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
+{
+    uint64_t end = begin;
+    uint64_t bytes = 0;
+    while (end <= raft->trail.last.index && end - begin < RAFT_ENTRIES_MAX) {
+        bytes += raft->recent_bytes[ring_at(&raft->recent, end)];
+        if (bytes > raft->settings.append_bytes_max && end > begin)
+            break;
+        end++;
+    }
+    return end;
+}
+
+static void settle_peer(struct raft *raft, struct raft_peer *peer)
+{
+    while (peer->next <= raft->trail.last.index && may_fly(raft, peer) && !peer->fetching) {
+        if (!raft_can_send(raft, peer))
+            return;
+        if (ring_has(&raft->recent, peer->next))
+            send_append(raft, peer, end_of_append(raft, peer->next));
+        else {
+            fetch(raft, peer);
+            break;
+        }
+    }
+    bool due = raft->now_ns >= peer->due_ns || peer->round_sent < raft->round;
+    if (due && raft_can_send(raft, peer))
+        send_append(raft, peer, peer->next);
+}
+
+void raft_settle_peers(struct raft *raft)
+{
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        settle_peer(raft, &raft->peers[i]);
+}
+
+void raft_on_fetched(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event)
+{
+    bool wanted = raft->role == RAFT_LEADER && peer->fetching && peer->open &&
+                  event->begin == peer->fetch_begin && event->begin == peer->next &&
+                  may_fly(raft, peer);
+    if (!wanted) {
+        MARK(fetched_in_vain);
+        return;
+    }
+    peer->fetching = false;
+    uint64_t before = event->begin - 1;
+    bool fits = event->previous.index == before &&
+                event->previous.term == raft_trail_term(&raft->trail, before) &&
+                event->end <= raft->trail.last.index + 1;
+    if (!fits || event->end <= event->begin) {
+        MARK(fetched_nothing);
+        peer->fetch_after_ns = raft->now_ns + raft->settings.heartbeat_ns;
+        return;
+    }
+    uint64_t most = event->begin + RAFT_ENTRIES_MAX;
+    send_append(raft, peer, event->end < most ? event->end : most);
+}

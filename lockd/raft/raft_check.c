@@ -1,0 +1,192 @@
+#include "raft/raft_check.h"
+
+#include "base/check.h"
+
+static void check_trail(const struct raft *raft)
+{
+    const struct raft_trail *trail = &raft->trail;
+    assert(trail->count <= trail->count_max);
+    assert((trail->count == 0) == (trail->last.index == 0));
+    assert((trail->last.term == 0) == (trail->last.index == 0));
+    for (uint32_t i = 0; i < trail->count; i++) {
+        if (i == 0)
+            assert(trail->runs[i].first == 1);
+        else
+            assert(trail->runs[i - 1].first < trail->runs[i].first &&
+                    trail->runs[i - 1].term < trail->runs[i].term);
+        assert(trail->runs[i].first <= trail->last.index);
+    }
+    if (trail->count > 0)
+        assert(trail->runs[trail->count - 1].term == trail->last.term);
+    assert(trail->last.term <= raft->term);
+    assert(raft->recent.end == trail->last.index + 1);
+}
+
+static void check_log(const struct raft *raft)
+{
+    uint64_t last = raft->trail.last.index;
+    assert(raft->commit.index <= last);
+    assert(raft_term_at(raft, raft->commit.index) == raft->commit.term);
+    assert(raft->durable <= last);
+    assert(raft->proven <= last);
+    assert(raft->written <= raft->write_last && raft->saved_write <= raft->write_last);
+    uint64_t number = raft->written;
+    for (uint64_t at = raft->pending_ring.begin; at < raft->pending_ring.end; at++) {
+        const struct raft_pending *pending =
+                &raft->pending[ring_at(&raft->pending_ring, at)];
+        assert(pending->number > number && pending->number <= raft->write_last);
+        assert(pending->last_index <= last);
+        number = pending->number;
+    }
+    assert(number == raft->write_last);
+    /* What is on its way to the disk is all of the log. */
+    if (ring_is_empty(&raft->pending_ring))
+        assert(raft->durable == last);
+}
+
+static void check_role(const struct raft *raft)
+{
+    uint8_t self = raft->settings.self;
+    switch (raft->role) {
+    case RAFT_FOLLOWER:
+        assert(raft->leader != self);
+        break;
+    case RAFT_PRECANDIDATE:
+        assert(raft->leader == 0);
+        break;
+    case RAFT_CANDIDATE:
+        assert(raft->leader == 0 && raft->vote == self);
+        break;
+    case RAFT_LEADER:
+        assert(raft->leader == self && raft->vote == self);
+        assert(raft_vote_is_durable(raft));
+        break;
+    }
+    if (raft->role != RAFT_LEADER)
+        assert(raft->transfer == 0);
+    if (raft->role != RAFT_CANDIDATE)
+        assert(!raft->handed);
+    if (raft->role != RAFT_LEADER)
+        assert(raft->election_ns != UINT64_MAX);
+    if (raft->vote != 0)
+        assert(raft->term > 0);
+}
+
+static void check_blank(const struct raft *raft)
+{
+    if (raft->blank) {
+        assert(raft->vote == 0 && raft->trail.last.index == 0 && raft->write_last == 0);
+        assert(raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE);
+    }
+    if (raft->met_founded)
+        assert(raft->blank && raft->role == RAFT_FOLLOWER);
+}
+
+static void check_peer(const struct raft *raft, const struct raft_peer *peer)
+{
+    assert(peer->id != raft->settings.self);
+    assert(ring_count(&peer->flights) <= raft->settings.window);
+    if (raft->role != RAFT_LEADER)
+        return;
+    assert(peer->match <= raft->trail.last.index);
+    assert(peer->match < peer->next && peer->next <= raft->trail.last.index + 1);
+    assert(peer->round_acked <= raft->round && peer->round_sent <= raft->round);
+    if (peer->probing)
+        assert(ring_count(&peer->flights) <= 1);
+    if (peer->state != PEER_STATE_ORDINARY)
+        assert(peer->match == 0 && ring_is_empty(&peer->flights));
+    if (peer->fetching)
+        assert(peer->fetch_begin == peer->next);
+    uint64_t end = peer->match + 1;
+    for (uint64_t at = peer->flights.begin; at < peer->flights.end; at++) {
+        uint64_t flight_end = peer->flight_ends[ring_at(&peer->flights, at)];
+        assert(end < flight_end && flight_end <= raft->trail.last.index + 1);
+        end = flight_end;
+    }
+    if (!peer->probing && !ring_is_empty(&peer->flights))
+        assert(end == peer->next);
+}
+
+static void check_reads(const struct raft *raft)
+{
+    uint32_t done = 0;
+    assert(ring_count(&raft->read_ring) <= raft->settings.reads_max);
+    for (uint64_t at = raft->read_ring.begin; at < raft->read_ring.end; at++) {
+        const struct raft_read *read = &raft->reads[ring_at(&raft->read_ring, at)];
+        switch (read->state) {
+        case RAFT_READ_GONE:
+            assert(at != raft->read_ring.begin);
+            break;
+        case RAFT_READ_WAITS_COMMIT:
+            assert(raft->role == RAFT_LEADER && !raft_leads_committed(raft));
+            break;
+        case RAFT_READ_WAITS_ROUND:
+            assert(raft_leads_committed(raft) && read->round <= raft->round + 1);
+            break;
+        case RAFT_READ_ASKED:
+            assert(raft->role == RAFT_FOLLOWER && read->leader == raft->leader);
+            break;
+        case RAFT_READ_GRANTED:
+        case RAFT_READ_FAILED:
+            done++;
+            break;
+        }
+    }
+    assert(done == raft->reads_done);
+    if (done > 0)
+        assert(raft->more);
+}
+
+void raft_check(const struct raft *raft)
+{
+    assert(raft->booted && !raft->effects);
+    check_trail(raft);
+    check_log(raft);
+    check_role(raft);
+    check_blank(raft);
+    check_reads(raft);
+    assert(raft->peer_count + 1 == raft->settings.members.count);
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        check_peer(raft, &raft->peers[i]);
+}
+
+/* Within a term: the vote stays, a leader stays leader or stops for good. */
+static void check_same_term(const struct raft *before, const struct raft *after)
+{
+    if (before->vote != 0)
+        assert(after->vote == before->vote);
+    if (before->role == RAFT_LEADER && after->role == RAFT_LEADER) {
+        assert(after->trail.last.index >= before->trail.last.index);
+        assert(after->durable >= before->durable);
+        assert(raft_term_at(after, before->trail.last.index) == before->trail.last.term);
+    }
+    if (after->role == RAFT_LEADER)
+        assert(before->role == RAFT_LEADER || before->role == RAFT_CANDIDATE);
+    if (before->role == RAFT_LEADER)
+        assert(after->role == RAFT_LEADER || after->role == RAFT_FOLLOWER);
+    if (after->role == RAFT_CANDIDATE)
+        assert(before->role == RAFT_CANDIDATE);
+    assert(after->proven >= before->proven);
+}
+
+void raft_check_step(const struct raft *before, const struct raft *after)
+{
+    assert(after->now_ns >= before->now_ns);
+    assert(after->term >= before->term);
+    assert(after->commit.index >= before->commit.index);
+    assert(raft_term_at(after, before->commit.index) == before->commit.term);
+    assert(after->write_last - before->write_last <= 1);
+    assert(after->written >= before->written);
+    if (after->term == before->term)
+        check_same_term(before, after);
+    else
+        assert(after->role == RAFT_FOLLOWER || after->role == RAFT_CANDIDATE);
+    bool changed = after->term != before->term || after->vote != before->vote;
+    if (changed && !after->blank)
+        assert(after->saved_write == before->write_last + 1);
+    if (!before->blank)
+        assert(!after->blank);
+    /* A leader commits by counting only what is of its own term. [Raft 3.6.2] */
+    if (after->role == RAFT_LEADER && after->commit.index > before->commit.index)
+        assert(after->commit.term == after->term);
+}

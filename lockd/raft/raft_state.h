@@ -1,0 +1,294 @@
+/*
+ * What a node knows as a member, for the files of this folder and for tests.
+ *
+ *     raft.c       memory, start, questions, and the step: an event in, effects out
+ *     election.c   votes: asked for, granted, counted
+ *     follower.c   appends of a leader
+ *     leader.c     what each peer has, what it is sent, what is committed
+ *     readindex.c  when it is safe to read
+ *     handover.c   leadership given away on purpose
+ *     role.c       becoming leader, follower, candidate: the only writers of `role`
+ *     effects.c    messages, writes and notices of the step under way
+ *     raft_trail.c terms of the whole log
+ *
+ * A step handles its event, then settles: whatever follows from the state as it now is (votes
+ * that suffice, entries that are committed, messages that are due) is done in one place and
+ * not by every handler. What finds no room in the effects stays due, and `more` is set.
+ */
+#ifndef RAFT_RAFT_STATE_H
+#define RAFT_RAFT_STATE_H
+
+#include "base/prng.h"
+#include "base/ring.h"
+#include "raft/raft.h"
+#include "raft/raft_trail.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    RAFT_PENDING_MAX = 256, /* Writes told apart while not durable; power of two */
+    RAFT_NOTICES_MAX = 4,   /* Kept for the next step */
+};
+
+/* A write that is not durable yet, and the last entry once it is. */
+struct raft_pending {
+    uint64_t number;
+    uint64_t last_index;
+};
+
+struct raft_peer {
+    uint8_t id;
+    bool open;             /* It can be sent to. */
+    enum peer_state state; /* What it said of itself last */
+    uint64_t heard_ns;     /* Anything; 0: never */
+
+    /* This node stands. */
+    bool granted;
+    bool refused;
+
+    /* This node stands or leads: when it is sent to, even if there is nothing new. */
+    uint64_t due_ns;
+
+    /* This node leads. */
+    uint64_t acked_ns; /* An answer of this term; 0: none yet */
+    uint64_t stamp_ns; /* ... and its stamp */
+    uint64_t round_sent;
+    uint64_t round_acked;
+    uint64_t match; /* All up to here is durable there and ours. */
+    uint64_t next;  /* To send next; beyond match + 1 it is a hope. */
+    bool probing;   /* Not known where the logs meet: one append at a time, at `next` */
+    struct ring flights;   /* Appends not acknowledged ... */
+    uint64_t *flight_ends; /* ... and where each ended */
+    bool fetching;
+    uint64_t fetch_begin;
+    uint64_t fetch_after_ns; /* A fetch brought nothing: not again before */
+};
+
+enum raft_read_state {
+    RAFT_READ_GONE = 0,     /* Answered; the place is free once those before it are. */
+    RAFT_READ_WAITS_COMMIT, /* Leader: the own term has no commit yet. */
+    RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that nobody else leads. */
+    RAFT_READ_ASKED,        /* Follower: the leader was asked. */
+    RAFT_READ_GRANTED,      /* To be told */
+    RAFT_READ_FAILED,       /* To be told */
+};
+
+struct raft_read {
+    enum raft_read_state state;
+    uint8_t peer;     /* 0: asked by this node; else by that peer */
+    uint8_t leader;   /* ASKED: whom */
+    uint64_t context; /* Of whoever asked */
+    uint64_t index;
+    uint64_t round;       /* WAITS_ROUND: the round that confirms it */
+    uint64_t deadline_ns; /* ASKED */
+};
+
+struct raft_told {
+    enum raft_notice notice;
+    uint8_t peer;
+};
+
+struct raft {
+    struct raft_settings settings;
+    struct prng prng;
+    uint64_t now_ns;
+    bool booted;
+    bool more;                    /* Something is left over for the next step. */
+    struct raft_effects *effects; /* Of the step under way; NULL outside */
+
+    /* Kept on disk: a change is saved before anything that depends on it leaves. */
+    uint64_t term;
+    uint8_t vote;
+
+    bool blank;       /* Nothing on disk: neither vote nor entry */
+    bool met_founded; /* Blank, and has seen that it should not be */
+    uint64_t missing_told_ns;
+
+    enum raft_role role;
+    uint8_t leader; /* 0: none known */
+    uint64_t leader_heard_ns;
+    struct entry_id told_leader; /* {term, id}: the last one that a notice was about */
+    uint64_t election_ns;        /* Stands then */
+    bool hurried; /* election_ns is sooner than a whole timeout: gives way to others */
+    bool handed;  /* Candidate: the leader asked for it. */
+
+    /* The log. */
+    struct raft_trail trail;
+    struct ring recent; /* Entries [begin, end) whose length is known; end is last + 1 */
+    uint32_t *recent_bytes;
+    struct entry_id commit;
+    uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
+    uint64_t round_heard; /* Follower: the leader's newest */
+
+    /* Writes. */
+    uint64_t write_last;  /* Numbers given out */
+    uint64_t written;     /* Durable up to this number */
+    uint64_t saved_write; /* The last one with term and vote */
+    uint64_t durable;     /* Entries on the own disk */
+    struct ring pending_ring;
+    struct raft_pending pending[RAFT_PENDING_MAX];
+
+    /* Leader. */
+    uint64_t round;   /* Started last */
+    uint8_t transfer; /* Whom it hands over to; 0: nobody */
+    bool transfer_sent;
+    uint64_t transfer_ns; /* Gives up then */
+
+    /* The position in the ring is what a leader is asked with, and is never used again. */
+    struct ring read_ring;
+    struct raft_read *reads;
+    uint32_t reads_done; /* GRANTED or FAILED */
+
+    uint32_t notice_count;
+    struct raft_told notices[RAFT_NOTICES_MAX];
+
+    uint8_t peer_count; /* Members but for this node */
+    struct raft_peer peers[MEMBERS_MAX];
+};
+
+/* The member `id`; NULL if it is none, or this node. */
+static inline struct raft_peer *raft_peer(struct raft *raft, uint8_t id)
+{
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        if (raft->peers[i].id == id)
+            return &raft->peers[i];
+    return NULL;
+}
+
+static inline const struct raft_peer *raft_peer_const(const struct raft *raft, uint8_t id)
+{
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        if (raft->peers[i].id == id)
+            return &raft->peers[i];
+    return NULL;
+}
+
+static inline bool raft_is_standing(const struct raft *raft)
+{
+    return raft->role == RAFT_PRECANDIDATE || raft->role == RAFT_CANDIDATE;
+}
+
+static inline bool raft_log_is_empty(const struct raft *raft)
+{
+    return raft->trail.last.index == 0;
+}
+
+/*
+ * effects.c
+ */
+
+/* Can `peer` be sent to in this step? What waits only for room goes on in the next. */
+bool raft_can_send(struct raft *raft, const struct raft_peer *peer);
+
+/* Send, if the connection stands: when `after_write` and the present vote are durable. */
+void raft_send(struct raft *raft, const struct raft_peer *peer,
+        const struct peer_message *message, uint64_t after_write);
+
+void raft_note(struct raft *raft, enum raft_notice notice, uint8_t peer);
+
+/* Term and vote go to disk with this step's write. */
+void raft_save(struct raft *raft);
+bool raft_vote_is_durable(const struct raft *raft);
+
+void raft_append(struct raft *raft, const struct raft_entry *entry);
+void raft_truncate(struct raft *raft, uint64_t from);
+void raft_written(struct raft *raft, uint64_t number);
+
+/* Remember this step's write; tell what is left of notices. */
+void raft_close_effects(struct raft *raft);
+
+/*
+ * role.c
+ */
+
+/* Stand a whole random timeout from now. */
+void raft_rest(struct raft *raft);
+
+/* Stand after a random moment, and let others who do the same go first. */
+void raft_hurry(struct raft *raft);
+
+/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
+void raft_adopt_term(struct raft *raft, uint64_t term);
+
+void raft_become_follower(struct raft *raft);
+void raft_become_precandidate(struct raft *raft);
+void raft_become_candidate(struct raft *raft);
+void raft_become_leader(struct raft *raft);
+
+/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
+uint64_t raft_reached(const struct raft *raft, uint64_t own,
+        uint64_t (*of)(const struct raft_peer *peer));
+
+/* Any answer: note what the peer says of itself. True if it is an ordinary member. */
+bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state);
+
+/*
+ * election.c
+ */
+
+/* May this node stand at all? */
+bool raft_may_stand(const struct raft *raft);
+void raft_stand(struct raft *raft);
+void raft_on_vote(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote);
+void raft_on_vote_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_settle_election(struct raft *raft);
+
+/*
+ * follower.c
+ */
+
+/* A blank node has seen a cluster that it must have forgotten. */
+void raft_meet_founded(struct raft *raft);
+void raft_on_append(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+
+/*
+ * readindex.c
+ */
+
+void raft_on_read(struct raft *raft, uint64_t context);
+void raft_on_peer_read(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *read);
+void raft_on_read_answer(
+        struct raft *raft, const struct raft_peer *peer, const struct peer_message *answer);
+
+/* Leadership, or the leader asked, is lost. */
+void raft_fail_reads(struct raft *raft);
+void raft_expire_reads(struct raft *raft);
+uint64_t raft_read_deadline(const struct raft *raft);
+
+/* Leader: answer what is confirmed, start a round for what is not. */
+void raft_settle_rounds(struct raft *raft);
+void raft_tell_reads(struct raft *raft);
+
+/*
+ * handover.c
+ */
+
+void raft_on_transfer(struct raft *raft, uint8_t id);
+void raft_on_timeout_now(struct raft *raft, const struct raft_peer *peer,
+        const struct peer_message *message);
+void raft_settle_transfer(struct raft *raft);
+
+/*
+ * leader.c
+ */
+
+/* Where the logs meet is not known (any more): begin anew behind what is durable there. */
+void raft_probe(struct raft *raft, struct raft_peer *peer);
+void raft_on_append_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_on_fetched(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+void raft_settle_commit(struct raft *raft);
+void raft_settle_peers(struct raft *raft);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Becoming what a node can be. Nothing else writes `role`.
+ *
+ *     follower <-> precandidate -> candidate -> leader
+ *         ^______________________________|________|
+ *
+ * A node stands again soon (raft_hurry) when it is clear that nobody leads and only bad luck
+ * or a stale term was in the way; otherwise after a whole random timeout. Those in a hurry
+ * give way to each other, so that two who saw the same leader die do not split the votes.
+ */
+#include "base/mark.h"
+#include "raft/raft_state.h"
+
+void raft_rest(struct raft *raft)
+{
+    raft->hurried = false;
+    raft->election_ns =
+            raft->now_ns + prng_between(&raft->prng, raft->settings.election_min_ns,
+                                   raft->settings.election_max_ns - 1);
+}
+
+void raft_hurry(struct raft *raft)
+{
+    uint64_t soon_ns = raft->now_ns;
+    if (raft->settings.close_delay_ns > 0)
+        soon_ns += prng_below(&raft->prng, raft->settings.close_delay_ns);
+    if (soon_ns >= raft->election_ns)
+        return;
+    raft->election_ns = soon_ns;
+    raft->hurried = true;
+}
+
+/* Nobody is known to lead: what the leader was asked cannot be answered any more. */
+static void forget_leader(struct raft *raft)
+{
+    raft_fail_reads(raft);
+    raft->leader = 0;
+}
+
+void raft_become_follower(struct raft *raft)
+{
+    if (raft->role == RAFT_FOLLOWER)
+        return;
+    if (raft->role == RAFT_LEADER)
+        forget_leader(raft);
+    raft->role = RAFT_FOLLOWER;
+    raft->transfer = 0;
+    raft->handed = false;
+    raft_note(raft, RAFT_NOTICE_FOLLOWER, 0);
+    raft_rest(raft);
+}
+
+void raft_adopt_term(struct raft *raft, uint64_t term)
+{
+    assert(term > raft->term);
+    raft_become_follower(raft);
+    forget_leader(raft);
+    raft->term = term;
+    raft->vote = 0;
+    raft->proven = 0;
+    raft->round_heard = 0;
+    /* A blank node that wrote a term would not be blank after a restart, and might vote. */
+    if (!raft->blank)
+        raft_save(raft);
+}
+
+/* Each peer is to be asked, at once. */
+static void ask_all(struct raft *raft)
+{
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        raft->peers[i].granted = false;
+        raft->peers[i].refused = false;
+        raft->peers[i].due_ns = 0;
+    }
+}
+
+void raft_become_precandidate(struct raft *raft)
+{
+    assert(raft->role != RAFT_LEADER);
+    forget_leader(raft);
+    bool hurried = raft->hurried;
+    raft->role = RAFT_PRECANDIDATE;
+    ask_all(raft);
+    raft_rest(raft);
+    raft->hurried = hurried;
+}
+
+void raft_become_candidate(struct raft *raft)
+{
+    assert(raft->role != RAFT_LEADER);
+    forget_leader(raft);
+    raft->role = RAFT_CANDIDATE;
+    raft->term++;
+    raft->vote = raft->settings.self;
+    raft->proven = 0;
+    raft->round_heard = 0;
+    raft_save(raft);
+    ask_all(raft);
+    raft_rest(raft);
+}
+
+void raft_become_leader(struct raft *raft)
+{
+    assert(raft->role == RAFT_CANDIDATE);
+    assert(raft->vote == raft->settings.self && raft_vote_is_durable(raft));
+    raft->role = RAFT_LEADER;
+    raft->leader = raft->settings.self;
+    raft->told_leader = (struct entry_id){raft->term, raft->leader};
+    raft->election_ns = UINT64_MAX;
+    raft->hurried = false;
+    raft->handed = false;
+    raft->round = 0;
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        struct raft_peer *peer = &raft->peers[i];
+        peer->acked_ns = peer->granted ? raft->now_ns : 0;
+        peer->stamp_ns = 0;
+        peer->round_sent = 0;
+        peer->round_acked = 0;
+        peer->match = 0;
+        peer->fetch_after_ns = 0;
+        peer->due_ns = 0;
+        raft_probe(raft, peer);
+    }
+    raft->effects->start_term = true;
+    raft_note(raft, RAFT_NOTICE_LEADER, 0);
+}
+
+uint64_t raft_reached(
+        const struct raft *raft, uint64_t own, uint64_t (*of)(const struct raft_peer *peer))
+{
+    uint64_t values[MEMBERS_MAX];
+    uint32_t count = 0;
+    /* Sorted, the greatest first. */
+    for (uint8_t i = 0; i <= raft->peer_count; i++) {
+        uint64_t value = i < raft->peer_count ? of(&raft->peers[i]) : own;
+        uint32_t at = count;
+        for (; at > 0 && values[at - 1] < value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+        count++;
+    }
+    return values[count / 2];
+}
+
+bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state)
+{
+    enum peer_state said = (enum peer_state)state;
+    if (said == PEER_STATE_ORDINARY) {
+        peer->state = said;
+        return true;
+    }
+    if (peer->state != said) {
+        bool blank = said == PEER_STATE_BLANK;
+        raft_note(
+                raft, blank ? RAFT_NOTICE_PEER_BLANK : RAFT_NOTICE_PEER_DAMAGED, peer->id);
+    }
+    peer->state = said;
+    peer->granted = false;
+    peer->refused = true;
+    /* What it had, it has no more. */
+    peer->match = 0;
+    peer->acked_ns = 0;
+    peer->round_acked = 0;
+    raft_probe(raft, peer);
+    return false;
+}
