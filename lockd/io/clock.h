@@ -1,0 +1,23 @@
+/* The clocks. Nothing else in lockd reads time. */
+#ifndef IO_CLOCK_H
+#define IO_CLOCK_H
+
+#include <stdint.h>
+
+#include "node/node.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CLOCK_MONOTONIC */
+uint64_t clock_now(void);
+
+/* All of them, one behind another. */
+struct node_clocks clock_read(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

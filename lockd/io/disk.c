@@ -1,0 +1,440 @@
+#include "io/disk.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/disk_maker.h"
+
+/* ---- The directory ---- */
+
+static bool say(char *reason, const char *path, const char *what, const char *advice)
+{
+    (void)snprintf(
+            reason, DISK_REASON_BYTES, "data directory %s: %s%s", path, what, advice);
+    return false;
+}
+
+/* A new directory is durable when its parent was synced. */
+static void sync_parent(const char *path)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    int parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return;
+    (void)fsync(parent);
+    (void)close(parent);
+}
+
+static bool open_folder(struct disk *disk, const char *path, char *reason)
+{
+    if (mkdir(path, 0750) == 0)
+        sync_parent(path);
+    else if (errno != EEXIST)
+        return say(reason, path, strerror(errno), "; it cannot be created");
+    disk->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (disk->folder < 0)
+        return say(reason, path, strerror(errno), "");
+    if (faccessat(disk->folder, ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+        return true;
+    return say(reason, path, strerror(errno), "; lockd must be able to write there");
+}
+
+bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason)
+{
+    disk->settings = *settings;
+    disk->direct = true;
+    disk->maker.fd = -1;
+    disk->folder = -1;
+    bool opened = open_folder(disk, settings->path, reason);
+    if (opened && flock(disk->folder, LOCK_EX | LOCK_NB) != 0) {
+        opened = errno == EWOULDBLOCK
+                         ? say(reason, settings->path, "another process uses it",
+                                   "; stop that one, or give this one a directory of its "
+                                   "own")
+                         : say(reason, settings->path, strerror(errno),
+                                   "; it cannot be locked");
+    }
+    if (!opened)
+        disk_close(disk);
+    return opened;
+}
+
+void disk_close(struct disk *disk)
+{
+    for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
+        if (disk->files[i].number != 0)
+            (void)close(disk->files[i].fd);
+        disk->files[i].number = 0;
+    }
+    if (disk->folder >= 0)
+        (void)close(disk->folder);
+    disk->folder = -1;
+}
+
+void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
+{
+    disk->read_buffer = arena_take(arena, "reads of the log", 1, NODE_READ_BYTES_MAX, 4096);
+    disk->maker.zeros =
+            arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
+    disk->numbers = arena_take(arena, "segment numbers", segments_max,
+            sizeof *disk->numbers, sizeof(uint64_t));
+}
+
+/* ---- Files ---- */
+
+int disk_open_file(struct disk *disk, const char *name, int flags)
+{
+    int all = O_RDWR | O_CLOEXEC | flags;
+    int fd = openat(disk->folder, name, disk->direct ? all | O_DIRECT : all, 0640);
+    if (fd >= 0 || errno != EINVAL || !disk->direct)
+        return fd;
+    fd = openat(disk->folder, name, all, 0640);
+    if (fd < 0)
+        return fd;
+    disk->direct = false;
+    report_line(disk->report, REPORT_WARN, "no-direct-io",
+            "path=%s: this file system refuses O_DIRECT; the log is written through the "
+            "page "
+            "cache and synced, which is slower",
+            disk->settings.path);
+    return fd;
+}
+
+static struct disk_file *find_room(struct disk *disk)
+{
+    struct disk_file *oldest = NULL;
+    for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
+        struct disk_file *file = &disk->files[i];
+        if (file->number == 0)
+            return file;
+        if (file->users == 0 && (oldest == NULL || file->used < oldest->used))
+            oldest = file;
+    }
+    assert(oldest != NULL);
+    (void)close(oldest->fd);
+    return oldest;
+}
+
+void disk_adopt(struct disk *disk, uint64_t number, int fd)
+{
+    struct disk_file *file = find_room(disk);
+    *file = (struct disk_file){.number = number, .fd = fd, .used = ++disk->use_count};
+}
+
+/* The open file of a segment, with one more user. It exists, or the log is not what it was. */
+static struct disk_file *use_file(struct disk *disk, uint64_t number)
+{
+    char name[DISK_NAME_BYTES];
+    for (;;) {
+        for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
+            struct disk_file *file = &disk->files[i];
+            if (file->number != number)
+                continue;
+            file->users++;
+            file->used = ++disk->use_count;
+            return file;
+        }
+        segment_name(name, number);
+        int fd = disk_open_file(disk, name, 0);
+        if (fd < 0)
+            report_fatal(disk->report, "segment-lost",
+                    "path=%s/%s error=\"%s\": a file of the log cannot be opened; put it "
+                    "back, or "
+                    "treat this node as lost",
+                    disk->settings.path, name, strerror(errno));
+        disk_adopt(disk, number, fd);
+    }
+}
+
+/* ---- Reading at start ---- */
+
+static int compare_numbers(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool list_segments(struct disk *disk, char *reason)
+{
+    int copy = openat(disk->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    if (listing == NULL)
+        return say(reason, disk->settings.path, strerror(errno), "");
+    disk->number_count = 0;
+    bool fits = true;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        uint64_t number = segment_number(entry->d_name);
+        if (number == 0)
+            continue;
+        fits = disk->number_count < disk->settings.segments_max;
+        if (!fits)
+            break;
+        disk->numbers[disk->number_count++] = number;
+    }
+    (void)closedir(listing);
+    if (!fits)
+        return say(reason, disk->settings.path,
+                "it holds more segments than lockd can manage", "; raise --segments");
+    qsort(disk->numbers, disk->number_count, sizeof disk->numbers[0], compare_numbers);
+    return true;
+}
+
+static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t size)
+{
+    off_t usable = size / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+    for (off_t at = 0; at < usable;) {
+        size_t wanted = (size_t)(usable - at);
+        if (wanted > NODE_READ_BYTES_MAX)
+            wanted = NODE_READ_BYTES_MAX;
+        ssize_t count = pread(fd, disk->read_buffer, wanted, at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        count = count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+        if (count <= 0)
+            return false;
+        recovery_feed(node_recovery(node), disk->read_buffer, (size_t)count);
+        node_recover(node);
+        at += count;
+    }
+    return true;
+}
+
+static bool replay_segment(struct disk *disk, struct node *node, uint64_t number)
+{
+    char name[DISK_NAME_BYTES];
+    struct stat status;
+    segment_name(name, number);
+    int fd = disk_open_file(disk, name, 0);
+    if (fd < 0)
+        return false;
+    bool read = fstat(fd, &status) == 0;
+    if (read) {
+        recovery_begin_segment(node_recovery(node), number, (uint64_t)status.st_size);
+        read = feed_segment(disk, node, fd, status.st_size);
+    }
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return read;
+}
+
+bool disk_replay(struct disk *disk, struct node *node, char *reason)
+{
+    if (!list_segments(disk, reason))
+        return false;
+    for (uint32_t i = 0; i < disk->number_count; i++) {
+        errno = 0;
+        if (!replay_segment(disk, node, disk->numbers[i])) {
+            (void)snprintf(reason, DISK_REASON_BYTES,
+                    "data directory %s: segment %llu cannot be read (%s); the disk is "
+                    "damaged, or "
+                    "the file is not lockd's to read",
+                    disk->settings.path, (unsigned long long)disk->numbers[i],
+                    strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Serving ---- */
+
+static void remove_leftovers(struct disk *disk)
+{
+    int copy = openat(disk->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    if (listing == NULL)
+        return;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        size_t length = strlen(entry->d_name);
+        if (strncmp(entry->d_name, "segment-", 8) == 0 && length > 12 &&
+                strcmp(entry->d_name + length - 4, ".new") == 0)
+            (void)unlinkat(disk->folder, entry->d_name, 0);
+    }
+    (void)closedir(listing);
+}
+
+void disk_begin(struct disk *disk)
+{
+    uint64_t count = 0;
+    const unsigned char *buffer = node_log_buffer(disk->turn->node, &count);
+    /* The kernel only reads from it; struct iovec has no const. */
+    struct iovec region = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
+    int failed = io_uring_register_buffers(&disk->uring->ring, &region, 1);
+    disk->registered = failed == 0;
+    if (failed != 0)
+        report_line(disk->report, REPORT_INFO, "log-buffer-not-registered",
+                "bytes=%llu error=\"%s\": written without, which is a little slower; raise "
+                "RLIMIT_MEMLOCK (LimitMEMLOCK=)",
+                (unsigned long long)count, strerror(-failed));
+    remove_leftovers(disk);
+}
+
+static bool syncs_after(const struct disk *disk)
+{
+    return disk->settings.sync_after || !disk->direct;
+}
+
+static void begin_write(struct disk *disk, uint32_t slot)
+{
+    struct disk_write *own = &disk->writes[slot];
+    const struct wal_write *write = &own->write;
+    bool after = syncs_after(disk);
+    uring_reserve(disk->uring, 2);
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    if (disk->registered)
+        io_uring_prep_write_fixed(sqe, own->file->fd, write->bytes, (unsigned)write->count,
+                write->place.offset, 0);
+    else
+        io_uring_prep_write(sqe, own->file->fd, write->bytes, (unsigned)write->count,
+                write->place.offset);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_LOG_WRITE, slot));
+    if (!after) {
+        sqe->rw_flags = RWF_DSYNC;
+        return;
+    }
+    io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK);
+    struct io_uring_sqe *sync = uring_next(disk->uring);
+    io_uring_prep_fsync(sync, own->file->fd, IORING_FSYNC_DATASYNC);
+    io_uring_sqe_set_data64(sync, uring_tag(OP_LOG_SYNC, slot));
+}
+
+static void perform_write(struct disk *disk, const struct wal_write *write)
+{
+    uint32_t slot = 0;
+    while (slot < NODE_WRITES_MAX && disk->writes[slot].file != NULL)
+        slot++;
+    assert(slot < NODE_WRITES_MAX);
+    assert(write->count > 0 && write->count % WAL_BLOCK_BYTES == 0);
+    struct disk_file *file = use_file(disk, write->place.segment);
+    disk->writes[slot] = (struct disk_write){
+            .write = *write, .file = file, .synced = !syncs_after(disk)};
+    disk->writes_under_way++;
+    begin_write(disk, slot);
+}
+
+static void finish_write(struct disk *disk, struct disk_write *own)
+{
+    if (!own->written || !own->synced)
+        return;
+    own->file->users--;
+    own->file = NULL;
+    disk->writes_under_way--;
+    turn_step(disk->turn, (struct node_event){.kind = NODE_WRITTEN, .id = own->write.id});
+}
+
+static void __attribute__((noreturn))
+die_of_write(const struct disk *disk, const struct disk_write *own, const char *error)
+{
+    report_fatal(disk->report, "log-write-failed",
+            "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": what is on the disk "
+            "is "
+            "unknown now; look at the disk, then start lockd again, which reads back what "
+            "is "
+            "there",
+            disk->settings.path, (unsigned long long)own->write.place.segment,
+            (unsigned long long)own->write.place.offset,
+            (unsigned long long)own->write.count, error);
+}
+
+void disk_written(struct disk *disk, const struct uring_done *done)
+{
+    struct disk_write *own = &disk->writes[uring_tag_slot(done->tag)];
+    assert(own->file != NULL && !own->written);
+    if (done->result < 0)
+        die_of_write(disk, own, strerror(-done->result));
+    if ((uint64_t)done->result != own->write.count)
+        die_of_write(disk, own, "only a part was written");
+    own->written = true;
+    finish_write(disk, own);
+}
+
+void disk_synced(struct disk *disk, const struct uring_done *done)
+{
+    struct disk_write *own = &disk->writes[uring_tag_slot(done->tag)];
+    assert(own->file != NULL && !own->synced);
+    if (done->result < 0)
+        die_of_write(disk, own, strerror(-done->result));
+    own->synced = true;
+    finish_write(disk, own);
+}
+
+static void begin_read(struct disk *disk)
+{
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_read(sqe, disk->read_file->fd, disk->read_buffer + disk->read_bytes,
+            (unsigned)(disk->read.count - disk->read_bytes),
+            disk->read.place.offset + disk->read_bytes);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_LOG_READ, 0));
+}
+
+static void perform_read(struct disk *disk, const struct node_read *read)
+{
+    assert(!disk->reading && read->count <= NODE_READ_BYTES_MAX);
+    assert(read->count % WAL_BLOCK_BYTES == 0 && read->place.offset % WAL_BLOCK_BYTES == 0);
+    disk->reading = true;
+    disk->read = *read;
+    disk->read_bytes = 0;
+    disk->read_file = use_file(disk, read->place.segment);
+    begin_read(disk);
+}
+
+void disk_read(struct disk *disk, const struct uring_done *done)
+{
+    assert(disk->reading);
+    if (done->result < 0 && done->result != -EINTR && done->result != -EAGAIN)
+        report_fatal(disk->report, "log-read-failed",
+                "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log "
+                "cannot "
+                "be read; replace the disk",
+                disk->settings.path, (unsigned long long)disk->read.place.segment,
+                (unsigned long long)disk->read.place.offset, strerror(-done->result));
+    if (done->result > 0)
+        disk->read_bytes += (size_t)done->result;
+    /* Short without being at the file's end: a multiple of the block, go on behind it. */
+    if (done->result != 0 && disk->read_bytes < disk->read.count &&
+            disk->read_bytes % WAL_BLOCK_BYTES == 0) {
+        begin_read(disk);
+        return;
+    }
+    disk->reading = false;
+    disk->read_file->users--;
+    turn_step(disk->turn,
+            (struct node_event){.kind = NODE_READ,
+                    .id = disk->read.id,
+                    .bytes = disk->read_buffer,
+                    .count = disk->read_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES});
+}
+
+void disk_perform(struct disk *disk, const struct node_effects *effects)
+{
+    for (uint32_t i = 0; i < effects->write_count; i++)
+        perform_write(disk, &effects->writes[i]);
+    if (effects->read_wanted)
+        perform_read(disk, &effects->read);
+    if (effects->segment_wanted != 0)
+        disk->maker.wanted = effects->segment_wanted;
+    maker_go_on(disk);
+}
+
+void disk_time(struct disk *disk)
+{
+    maker_tell_failed(disk);
+}
+
+uint64_t disk_deadline(const struct disk *disk)
+{
+    return maker_deadline(disk);
+}

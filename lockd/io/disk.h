@@ -1,0 +1,149 @@
+/*
+ * The data directory: segment files of the log, written, read and made ahead of need.
+ *
+ *     segment-000000000001       a segment of the log (store/wal.h says what is in it)
+ *     segment-000000000002.new   one being made; removed at the next start if left behind
+ *
+ * The directory itself is locked (flock), so that two processes never share it.
+ *
+ * Writing. One O_DIRECT write with RWF_DSYNC from the registered log buffer: no worker thread
+ * of the kernel is needed and, as segments are filled with zeros beforehand, no metadata
+ * changes. As a setting, and where O_DIRECT is refused, a write and an fdatasync linked
+ * behind it. Durable is what came back with its full length, and the sync after it without
+ * an error; nothing is inferred from the link. Anything else is the end of the process: after
+ * a failed fsync nobody knows what is on the disk, and trying again would only hide it.
+ */
+#ifndef IO_DISK_H
+#define IO_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/report.h"
+#include "io/turn.h"
+#include "io/uring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    DISK_FILES_MAX = 8,
+    DISK_NAME_BYTES = 40,
+    DISK_REASON_BYTES = 768,
+    DISK_FILL_BYTES = 512 * 1024, /* Zeros written at once into a new segment */
+};
+
+struct disk_settings {
+    const char *path;
+    bool sync_after; /* Write, then fdatasync, instead of RWF_DSYNC */
+    uint64_t segment_bytes;
+    uint32_t segments_max;
+};
+
+/* An open segment. */
+struct disk_file {
+    uint64_t number; /* 0: none */
+    int fd;
+    uint32_t users; /* Operations under way */
+    uint64_t used;  /* When, in counts of use: the one unused longest makes room. */
+};
+
+struct disk_write {
+    struct wal_write write;
+    struct disk_file *file; /* NULL: free */
+    bool written;           /* Came back with its full length */
+    bool synced;            /* Needs no sync, or it came back well */
+};
+
+enum maker_state {
+    MAKER_IDLE,
+    MAKER_RESERVING,
+    MAKER_FILLING,
+    MAKER_SYNCING,
+    MAKER_RENAMING,
+    MAKER_SYNCING_FOLDER,
+};
+
+/* Makes the next segment, a step at a time; see disk_maker.h. */
+struct disk_maker {
+    enum maker_state state;
+    bool under_way;
+    bool said; /* That there is no space has been reported. */
+    int fd;
+    uint64_t number;
+    uint64_t filled;
+    uint64_t chunk_ns; /* When the last chunk was begun */
+    uint64_t wanted;   /* Asked for by the node, once, until made or failed; 0: none */
+    bool failed;       /* To be told with the next turn */
+    char name[DISK_NAME_BYTES];
+    char name_new[DISK_NAME_BYTES];
+    unsigned char *zeros;
+};
+
+struct disk {
+    struct uring *uring;
+    struct turn *turn;
+    const struct report *report;
+    struct disk_settings settings;
+    int folder;
+    bool direct;     /* O_DIRECT is taken. */
+    bool registered; /* The log buffer is registered with the ring. */
+    uint64_t use_count;
+    uint32_t writes_under_way;
+    struct disk_write writes[NODE_WRITES_MAX];
+    struct disk_file files[DISK_FILES_MAX];
+    struct disk_maker maker;
+    bool reading;
+    struct node_read read;
+    struct disk_file *read_file;
+    size_t read_bytes;
+    unsigned char *read_buffer; /* NODE_READ_BYTES_MAX, page-aligned */
+    uint64_t *numbers;          /* The segments found at start, ascending */
+    uint32_t number_count;
+};
+
+/*
+ * Find, or create, the directory and lock it. False with a sentence in `reason` if it cannot
+ * be used; nothing in it was changed then.
+ */
+bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason);
+void disk_close(struct disk *disk);
+
+void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max);
+
+/* Read the whole log into the node's recovery. False with a sentence in `reason`. */
+bool disk_replay(struct disk *disk, struct node *node, char *reason);
+
+/*
+ * Begin to serve the node; from here on the directory may change. `uring`, `turn` and
+ * `report` are set by then.
+ */
+void disk_begin(struct disk *disk);
+
+/* Completions of OP_LOG_WRITE, OP_LOG_SYNC and OP_LOG_READ. */
+void disk_written(struct disk *disk, const struct uring_done *done);
+void disk_synced(struct disk *disk, const struct uring_done *done);
+void disk_read(struct disk *disk, const struct uring_done *done);
+
+/* What waited for the next turn. Before its end. */
+void disk_time(struct disk *disk);
+
+/* After the turn's end: begin what the node wants written, read and made. */
+void disk_perform(struct disk *disk, const struct node_effects *effects);
+
+/* When disk_perform has something to do by itself; UINT64_MAX: nothing. */
+uint64_t disk_deadline(const struct disk *disk);
+
+/* The file of a segment that is open already, for its maker to hand over. */
+void disk_adopt(struct disk *disk, uint64_t number, int fd);
+
+/* Open for reading and writing, with O_DIRECT as long as it is taken; -1 with errno. */
+int disk_open_file(struct disk *disk, const char *name, int flags);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

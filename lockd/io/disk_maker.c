@@ -1,0 +1,231 @@
+#include "io/disk_maker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/units.h"
+
+/* While the log is being written, a chunk of zeros is begun only this often. */
+static const uint64_t chunk_pause_ns = 2 * NS_PER_MS;
+
+static const char prefix[] = "segment-";
+enum {
+    NUMBER_DIGITS = 12
+};
+
+void segment_name(char *name, uint64_t number)
+{
+    int length = snprintf(name, DISK_NAME_BYTES, "%s%0*llu", prefix, NUMBER_DIGITS,
+            (unsigned long long)number);
+    assert(length > 0 && length < DISK_NAME_BYTES);
+}
+
+uint64_t segment_number(const char *name)
+{
+    uint64_t number = 0;
+    size_t length = strlen(name);
+    if (length < sizeof prefix - 1 + NUMBER_DIGITS || length > sizeof prefix - 1 + 19 ||
+            strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return 0;
+    for (const char *at = name + sizeof prefix - 1; *at != 0; at++) {
+        if (*at < '0' || *at > '9')
+            return 0;
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    return number;
+}
+
+static void begin(struct disk *disk, struct io_uring_sqe *sqe)
+{
+    assert(!disk->maker.under_way);
+    disk->maker.under_way = true;
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_MAKE_SEGMENT, 0));
+}
+
+/* Remove what is half made. Not told at once: no step may overwrite effects being performed. */
+static void give_up(struct disk *disk, const char *what, int error)
+{
+    struct disk_maker *maker = &disk->maker;
+    if (maker->fd >= 0)
+        (void)close(maker->fd);
+    maker->fd = -1;
+    (void)unlinkat(disk->folder, maker->name_new, 0);
+    maker->state = MAKER_IDLE;
+    maker->failed = true;
+    if (!maker->said)
+        report_line(disk->report, REPORT_WARN, "segment-failed",
+                "segment=%llu step=%s error=\"%s\": the log cannot grow; free space in the "
+                "data "
+                "directory, lockd tries again every second",
+                (unsigned long long)maker->number, what, strerror(error));
+    maker->said = true;
+}
+
+static void start(struct disk *disk, uint64_t number)
+{
+    struct disk_maker *maker = &disk->maker;
+    maker->number = number;
+    maker->filled = 0;
+    segment_name(maker->name, number);
+    int length = snprintf(maker->name_new, sizeof maker->name_new, "%s.new", maker->name);
+    assert(length > 0 && length < (int)sizeof maker->name_new);
+    maker->fd = disk_open_file(disk, maker->name_new, O_CREAT | O_TRUNC);
+    if (maker->fd < 0) {
+        give_up(disk, "create", errno);
+        return;
+    }
+    maker->state = MAKER_RESERVING;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_fallocate(sqe, maker->fd, 0, 0, (off_t)disk->settings.segment_bytes);
+    begin(disk, sqe);
+}
+
+static void fill(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    uint64_t count = disk->settings.segment_bytes - maker->filled;
+    if (count > DISK_FILL_BYTES)
+        count = DISK_FILL_BYTES;
+    maker->chunk_ns = disk->turn->now_ns;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_write(sqe, maker->fd, maker->zeros, (unsigned)count, maker->filled);
+    begin(disk, sqe);
+}
+
+static void sync_descriptor(struct disk *disk, enum maker_state state, int fd)
+{
+    disk->maker.state = state;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_fsync(sqe, fd, 0);
+    begin(disk, sqe);
+}
+
+static void rename_file(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    maker->state = MAKER_RENAMING;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_renameat(
+            sqe, disk->folder, maker->name_new, disk->folder, maker->name, 0);
+    begin(disk, sqe);
+}
+
+static void finish(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    disk_adopt(disk, maker->number, maker->fd);
+    maker->fd = -1;
+    maker->state = MAKER_IDLE;
+    maker->said = false;
+    maker->wanted = 0;
+    report_line(disk->report, REPORT_DEBUG, "segment-ready", "segment=%llu",
+            (unsigned long long)maker->number);
+    turn_step(disk->turn,
+            (struct node_event){.kind = NODE_SEGMENT_READY, .id = maker->number});
+}
+
+void maker_tell_failed(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    if (!maker->failed)
+        return;
+    maker->failed = false;
+    maker->wanted = 0;
+    turn_step(disk->turn,
+            (struct node_event){.kind = NODE_SEGMENT_FAILED, .id = maker->number});
+}
+
+void maker_go_on(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    uint64_t now = disk->turn->now_ns;
+    if (maker->under_way)
+        return;
+    if (maker->state == MAKER_IDLE && maker->wanted != 0 && !maker->failed)
+        start(disk, maker->wanted);
+    else if (maker->state == MAKER_FILLING &&
+             (disk->writes_under_way == 0 || now >= maker->chunk_ns + chunk_pause_ns))
+        fill(disk);
+}
+
+static const char *name_step(enum maker_state state)
+{
+    static const char *const names[] = {
+            [MAKER_IDLE] = "none",
+            [MAKER_RESERVING] = "reserve",
+            [MAKER_FILLING] = "fill",
+            [MAKER_SYNCING] = "sync",
+            [MAKER_RENAMING] = "rename",
+            [MAKER_SYNCING_FOLDER] = "sync-folder",
+    };
+    return names[state];
+}
+
+static void take_result(struct disk *disk, int32_t result)
+{
+    struct disk_maker *maker = &disk->maker;
+    switch (maker->state) {
+    case MAKER_RESERVING:
+        maker->state = MAKER_FILLING;
+        break;
+    case MAKER_FILLING:
+        maker->filled += (uint64_t)result;
+        if (maker->filled == disk->settings.segment_bytes)
+            sync_descriptor(disk, MAKER_SYNCING, maker->fd);
+        break;
+    case MAKER_SYNCING:
+        rename_file(disk);
+        break;
+    case MAKER_RENAMING:
+        sync_descriptor(disk, MAKER_SYNCING_FOLDER, disk->folder);
+        break;
+    case MAKER_SYNCING_FOLDER:
+        finish(disk);
+        break;
+    case MAKER_IDLE:
+        assert(!"nothing was under way");
+        break;
+    }
+}
+
+/* Not every file system can reserve space; then filling finds out whether there is any. */
+static bool is_failure(const struct disk_maker *maker, int32_t result)
+{
+    if (maker->state == MAKER_RESERVING)
+        return result < 0 && result != -EOPNOTSUPP && result != -EINTR;
+    if (maker->state == MAKER_FILLING)
+        return result <= 0 || result % WAL_BLOCK_BYTES != 0;
+    return result < 0;
+}
+
+void maker_done(struct disk *disk, const struct uring_done *done)
+{
+    struct disk_maker *maker = &disk->maker;
+    maker->under_way = false;
+    if (!is_failure(maker, done->result)) {
+        take_result(disk, done->result);
+        return;
+    }
+    /* Renamed already, but its folder not synced: the name may or may not outlive a crash. */
+    if (maker->state == MAKER_SYNCING_FOLDER)
+        report_fatal(disk->report, "folder-sync-failed",
+                "path=%s error=\"%s\": the disk does not keep its word; replace it, and "
+                "start "
+                "again on a sound copy of the data directory",
+                disk->settings.path, strerror(-done->result));
+    give_up(disk, name_step(maker->state), done->result < 0 ? -done->result : ENOSPC);
+}
+
+uint64_t maker_deadline(const struct disk *disk)
+{
+    const struct disk_maker *maker = &disk->maker;
+    if (maker->failed)
+        return 0;
+    if (!maker->under_way && maker->state == MAKER_FILLING)
+        return maker->chunk_ns + chunk_pause_ns;
+    return UINT64_MAX;
+}

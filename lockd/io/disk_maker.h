@@ -1,0 +1,38 @@
+/*
+ * Segments made ahead of need, for disk.c: nothing else but tests includes this.
+ *
+ * A segment is reserved, filled with zeros in small chunks that stand back behind the log's
+ * own writes, synced, renamed to its name, and its folder synced. Only then the node hears
+ * of it. When the disk is full the half-made file is removed and the node told; it asks again
+ * a second later.
+ */
+#ifndef IO_DISK_MAKER_H
+#define IO_DISK_MAKER_H
+
+#include "io/disk.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void segment_name(char *name, uint64_t number); /* DISK_NAME_BYTES */
+
+/* The number in a segment's file name; 0: it is no such name. */
+uint64_t segment_number(const char *name);
+
+/* Begin the segment that is wanted, or go on filling. */
+void maker_go_on(struct disk *disk);
+
+/* NODE_SEGMENT_FAILED, if the making failed while effects were performed. */
+void maker_tell_failed(struct disk *disk);
+
+/* A completion of OP_MAKE_SEGMENT. */
+void maker_done(struct disk *disk, const struct uring_done *done);
+
+uint64_t maker_deadline(const struct disk *disk);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

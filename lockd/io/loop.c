@@ -1,0 +1,436 @@
+#include "io/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "io/clock.h"
+#include "io/disk.h"
+#include "io/disk_maker.h"
+#include "io/listen.h"
+#include "io/names.h"
+#include "io/net.h"
+#include "io/turn.h"
+#include "io/uring.h"
+
+enum {
+    DONE_MAX = 1024,        /* Completions in one turn */
+    OTHER_DESCRIPTORS = 64, /* Ring, log, standard streams, helpers */
+    SLOTS_MIN = 2 * MEMBERS_MAX,
+};
+
+static const uint64_t longest_wait_ns = 3600 * NS_PER_S;
+
+struct loop {
+    const struct loop_settings *settings;
+    const struct node_settings *node_settings;
+    const struct report *report;
+    struct uring uring;
+    struct turn turn;
+    struct net net;
+    struct disk disk;
+    struct names *names;
+    int listener;
+    int signals;
+    struct signalfd_siginfo signal;
+    uint64_t names_woken;
+    bool stopping;
+    struct uring_done done[DONE_MAX];
+};
+
+/* ---- Limits and memory ---- */
+
+bool loop_fit_connections(
+        const struct report *report, uint8_t member_count, uint32_t *connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= (rlim_t)*connections + OTHER_DESCRIPTORS)
+        return true;
+    if (limit.rlim_cur < OTHER_DESCRIPTORS + SLOTS_MIN + (rlim_t)member_count) {
+        report_line(report, REPORT_ERROR, "few-descriptors",
+                "limit=%llu: too few file descriptors; raise RLIMIT_NOFILE (ulimit -n, "
+                "LimitNOFILE=)",
+                (unsigned long long)limit.rlim_cur);
+        return false;
+    }
+    uint32_t fit = (uint32_t)(limit.rlim_cur - OTHER_DESCRIPTORS);
+    report_line(report, REPORT_WARN, "fewer-connections",
+            "connections=%u wanted=%u: RLIMIT_NOFILE allows no more; raise it (ulimit -n, "
+            "LimitNOFILE=)",
+            fit, *connections);
+    *connections = fit;
+    return true;
+}
+
+static struct node *carve(struct loop *loop, struct arena *arena)
+{
+    const struct node_settings *settings = loop->node_settings;
+    trace_carve(&loop->turn.trace, arena);
+    uring_carve(&loop->uring, arena);
+    net_carve(&loop->net, arena, settings->limits.connections_max);
+    disk_carve(&loop->disk, arena, settings->wal.segments_max);
+    loop->names = arena_take(
+            arena, "names of members", 1, sizeof *loop->names, alignof(struct names));
+    return node_carve(arena, settings);
+}
+
+struct node *loop_measure(struct arena *arena, const struct node_settings *node)
+{
+    struct loop loop = {.node_settings = node};
+    return carve(&loop, arena);
+}
+
+/* Nothing is reserved: pages that are never touched cost nothing. */
+static bool map_memory(struct loop *loop)
+{
+    struct arena arena;
+    arena_init(&arena, NULL, 0);
+    (void)loop_measure(&arena, loop->node_settings);
+    size_t bytes = arena_used_bytes(&arena);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        report_line(loop->report, REPORT_ERROR, "no-memory",
+                "bytes=%zu error=\"%s\": the memory plan cannot be mapped (see --plan); "
+                "lower "
+                "its maxima, or raise RLIMIT_AS or vm.overcommit_memory's bound",
+                bytes, strerror(errno));
+        return false;
+    }
+    arena_init(&arena, memory, bytes);
+    loop->turn.node = carve(loop, &arena);
+    arena_seal(&arena);
+    return true;
+}
+
+/* ---- Opening ---- */
+
+/* All that can be refused before the data directory is looked at. */
+static bool open_outside(struct loop *loop)
+{
+    char reason[URING_REASON_BYTES];
+    static_assert(LISTEN_REASON_BYTES <= sizeof reason, "one buffer serves both");
+    uint32_t connections = loop->node_settings->limits.connections_max;
+    if (!uring_open(&loop->uring, 4 * connections, reason)) {
+        report_line(loop->report, REPORT_ERROR, "no-io-uring", "%s", reason);
+        return false;
+    }
+    if (!loop->uring.deferred || !loop->uring.ring_registered)
+        report_line(loop->report, REPORT_INFO, "ring-flags",
+                "deferred=%d registered=%d: this kernel's ring lacks a flag; it only is a "
+                "little slower",
+                loop->uring.deferred, loop->uring.ring_registered);
+    loop->listener = listen_bind(&loop->settings->listen, reason);
+    if (loop->listener >= 0)
+        return true;
+    report_line(loop->report, REPORT_ERROR, "cannot-listen", "%s", reason);
+    return false;
+}
+
+static bool open_disk(struct loop *loop)
+{
+    char reason[DISK_REASON_BYTES];
+    struct disk_settings settings = {
+            .path = loop->settings->data,
+            .sync_after = loop->settings->sync_after,
+            .segment_bytes = loop->node_settings->wal.segment_bytes,
+            .segments_max = loop->node_settings->wal.segments_max,
+    };
+    loop->disk.report = loop->report;
+    if (disk_open(&loop->disk, &settings, reason))
+        return true;
+    report_line(loop->report, REPORT_ERROR, "no-data-directory", "%s", reason);
+    return false;
+}
+
+/* ---- The log ---- */
+
+static const char *explain_boot(enum node_boot boot)
+{
+    switch (boot) {
+    case NODE_BOOT_OK:
+        return "";
+    case NODE_BOOT_FOREIGN_NODE:
+        return "the directory belongs to another node; --id or --data is wrong";
+    case NODE_BOOT_FOREIGN_MEMBERS:
+        return "the directory's cluster was founded with other members than --cluster "
+               "says; "
+               "give the list it was founded with";
+    case NODE_BOOT_DAMAGED:
+        return "something that was acknowledged cannot be read back; this node must not "
+               "vote, "
+               "as it may have forgotten what it promised: keep a copy of the directory, "
+               "look "
+               "at the disk, and put back the files if they are elsewhere";
+    case NODE_BOOT_NEWER:
+        return "the log was written by a newer lockd; start that version";
+    case NODE_BOOT_FOREIGN_SEGMENT:
+        return "a file of another node or cluster lies among the log's; take it away";
+    case NODE_BOOT_PLAN_TOO_SMALL:
+        return "the cluster was founded with larger maxima than this node is started with; "
+               "give the maxima it was founded with";
+    }
+    return "";
+}
+
+static bool boot_node(struct loop *loop)
+{
+    char reason[DISK_REASON_BYTES];
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        report_fatal(loop->report, "no-randomness", "error=\"%s\"", strerror(errno));
+    node_init(loop->turn.node, loop->node_settings, seed);
+    if (!disk_replay(&loop->disk, loop->turn.node, reason)) {
+        report_line(loop->report, REPORT_ERROR, "log-unreadable", "%s", reason);
+        return false;
+    }
+    struct recovery_decision decision;
+    enum node_boot boot = node_boot(loop->turn.node, clock_now(), &decision);
+    if (boot != NODE_BOOT_OK) {
+        report_line(loop->report, REPORT_ERROR, "log-refused",
+                "path=%s node=%u cluster=%016llx segment=%llu offset=%llu durable=%llu: %s",
+                loop->settings->data, decision.node, (unsigned long long)decision.cluster,
+                (unsigned long long)decision.bad.segment,
+                (unsigned long long)decision.bad.offset,
+                (unsigned long long)decision.durable_at_least, explain_boot(boot));
+        return false;
+    }
+    report_line(loop->report, REPORT_INFO, "log-read",
+            "path=%s segments=%u last=%llu term=%llu cluster=%016llx%s",
+            loop->settings->data, loop->disk.number_count,
+            (unsigned long long)decision.last.index, (unsigned long long)decision.term,
+            (unsigned long long)decision.cluster,
+            decision.verdict == RECOVERY_CUT
+                    ? ": a torn end, never acknowledged, is left out"
+                    : "");
+    return true;
+}
+
+/* ---- Signals ---- */
+
+static void read_signal(struct loop *loop)
+{
+    struct io_uring_sqe *sqe = uring_next(&loop->uring);
+    io_uring_prep_read(sqe, loop->signals, &loop->signal, sizeof loop->signal, 0);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_SIGNAL, 0));
+}
+
+static void open_signals(struct loop *loop)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    loop->signals = signalfd(-1, &set, SFD_CLOEXEC);
+    if (loop->signals < 0)
+        report_fatal(loop->report, "no-signals", "error=\"%s\"", strerror(errno));
+    read_signal(loop);
+}
+
+/* The first asks to stop, the second means it. */
+static void on_signal(struct loop *loop, const struct uring_done *done)
+{
+    if (done->result == (int32_t)sizeof loop->signal) {
+        const char *name = loop->signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+        if (loop->stopping)
+            report_fatal(
+                    loop->report, "stopped-at-once", "signal=%s: the second one", name);
+        report_line(loop->report, REPORT_INFO, "stopping", "signal=%s", name);
+        loop->stopping = true;
+        turn_step(&loop->turn, (struct node_event){.kind = NODE_STOP});
+    }
+    read_signal(loop);
+}
+
+/* ---- Names ---- */
+
+static bool has_names(const struct loop *loop)
+{
+    for (uint32_t i = 0; i < loop->net.peer_count; i++) {
+        if (!loop->net.peers[i].numeric)
+            return true;
+    }
+    return false;
+}
+
+static void read_names(struct loop *loop)
+{
+    struct io_uring_sqe *sqe = uring_next(&loop->uring);
+    io_uring_prep_read(
+            sqe, loop->names->wake, &loop->names_woken, sizeof loop->names_woken, 0);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_NAMES, 0));
+}
+
+static void open_names(struct loop *loop)
+{
+    if (!has_names(loop))
+        return;
+    if (!names_open(loop->names))
+        report_fatal(loop->report, "no-thread", "error=\"%s\": names cannot be resolved",
+                strerror(errno));
+    loop->net.names = loop->names;
+    read_names(loop);
+}
+
+/* ---- Turns ---- */
+
+static void dispatch(struct loop *loop, const struct uring_done *done)
+{
+    switch (uring_tag_op(done->tag)) {
+    case OP_IGNORED:
+        break;
+    case OP_ACCEPT:
+        net_accepted(&loop->net, done);
+        break;
+    case OP_RECEIVE:
+        net_received(&loop->net, done);
+        break;
+    case OP_SEND:
+        net_sent(&loop->net, done);
+        break;
+    case OP_CONNECT:
+        net_connected(&loop->net, done);
+        break;
+    case OP_LOG_WRITE:
+        disk_written(&loop->disk, done);
+        break;
+    case OP_LOG_SYNC:
+        disk_synced(&loop->disk, done);
+        break;
+    case OP_LOG_READ:
+        disk_read(&loop->disk, done);
+        break;
+    case OP_MAKE_SEGMENT:
+        maker_done(&loop->disk, done);
+        break;
+    case OP_SIGNAL:
+        on_signal(loop, done);
+        break;
+    case OP_NAMES:
+        net_resolved(&loop->net);
+        read_names(loop);
+        break;
+    }
+}
+
+static void end_turn(struct loop *loop)
+{
+    struct node_event end = {.kind = NODE_TURN_END, .clocks = clock_read()};
+    end.now_ns = end.clocks.monotonic_ns;
+    loop->turn.now_ns = end.now_ns;
+    turn_step(&loop->turn, end);
+    const struct node_effects *effects = &loop->turn.effects;
+    for (uint32_t i = 0; i < effects->notice_count; i++)
+        loop->report->notice(loop->report->context, loop->turn.node, &effects->notices[i]);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void sleep_until_due(struct loop *loop)
+{
+    uint64_t deadline = earliest(loop->turn.effects.deadline_ns, net_deadline(&loop->net));
+    deadline = earliest(deadline, disk_deadline(&loop->disk));
+    uint64_t now = loop->turn.now_ns;
+    uint64_t wait = deadline > now ? earliest(deadline - now, longest_wait_ns) : 0;
+    int failed = uring_wait(&loop->uring, wait);
+    if (failed != 0)
+        report_fatal(loop->report, "ring-failed", "error=\"%s\"", strerror(-failed));
+}
+
+static void run_turn(struct loop *loop)
+{
+    loop->turn.now_ns = clock_now();
+    unsigned count = uring_take(&loop->uring, loop->done, DONE_MAX);
+    for (unsigned i = 0; i < count; i++)
+        dispatch(loop, &loop->done[i]);
+    net_time(&loop->net);
+    disk_time(&loop->disk);
+    end_turn(loop);
+    net_perform(&loop->net, &loop->turn.effects);
+    disk_perform(&loop->disk, &loop->turn.effects);
+}
+
+static void begin(struct loop *loop)
+{
+    struct net_settings settings = {
+            .congestion = loop->settings->congestion, .node = loop->node_settings};
+    loop->net.uring = &loop->uring;
+    loop->net.turn = &loop->turn;
+    loop->net.report = loop->report;
+    loop->net.listener = loop->listener;
+    loop->disk.uring = &loop->uring;
+    loop->disk.turn = &loop->turn;
+    node_effects_init(loop->turn.node, &loop->turn.effects);
+    trace_on_abort(&loop->turn.trace, loop->disk.folder);
+    open_signals(loop);
+    if (!uring_provide(&loop->uring))
+        report_fatal(loop->report, "no-receive-buffers",
+                "the kernel does not take the ring of receive buffers");
+    net_init(&loop->net, &settings);
+    open_names(loop);
+    disk_begin(&loop->disk);
+}
+
+static int serve(struct loop *loop)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    (void)address_text(&loop->settings->listen, text);
+    report_line(loop->report, REPORT_INFO, "serving", "node=%u address=%s members=%u",
+            loop->node_settings->self, text, loop->node_settings->member_count);
+    if (!listen_is_loopback(loop->listener))
+        report_line(loop->report, REPORT_WARN, "not-authenticated",
+                "address=%s: whoever reaches this port can use the cluster, and its "
+                "traffic is "
+                "neither authenticated nor encrypted; let only trusted machines reach it",
+                text);
+    for (;;) {
+        run_turn(loop);
+        if (loop->turn.effects.failed)
+            return EXIT_FAILURE;
+        if (loop->turn.effects.stopped)
+            break;
+        sleep_until_due(loop);
+    }
+    report_line(loop->report, REPORT_INFO, "stopped", "node=%u", loop->node_settings->self);
+    return EXIT_SUCCESS;
+}
+
+int loop_run(const struct loop_settings *settings, const struct node_settings *node)
+{
+    /* Kept until the process ends, also by the names' thread: hence not on the stack. */
+    static struct loop loop;
+    loop = (struct loop){.settings = settings, .node_settings = node};
+    loop.report = &settings->report;
+    char reason[LISTEN_REASON_BYTES];
+    if (!open_outside(&loop) || !open_disk(&loop) || !map_memory(&loop) ||
+            !boot_node(&loop))
+        return EXIT_FAILURE;
+    if (!listen_begin(loop.listener, &settings->listen, reason)) {
+        report_line(loop.report, REPORT_ERROR, "cannot-listen", "%s", reason);
+        return EXIT_FAILURE;
+    }
+    begin(&loop);
+    return serve(&loop);
+}

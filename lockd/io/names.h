@@ -1,0 +1,61 @@
+/*
+ * Names of peers become addresses in a thread of their own, as resolving blocks for seconds
+ * when a name server is gone. The loop asks and is woken through a descriptor; addresses
+ * that are written as numbers never come here.
+ */
+#ifndef IO_NAMES_H
+#define IO_NAMES_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    NAMES_ADDRESSES_MAX = 8,
+    NAMES_MAX = 8
+};
+
+struct name_answer {
+    uint32_t count; /* 0: it could not be resolved, `error` is getaddrinfo's. */
+    int error;
+    struct sockaddr_storage addresses[NAMES_ADDRESSES_MAX];
+};
+
+struct names {
+    pthread_mutex_t mutex; /* Guards the sets, hosts and answers. */
+    pthread_cond_t asked;
+    uint32_t wanted; /* Bit set of slots asked for */
+    uint32_t ready;  /* Bit set of slots answered and not taken */
+    struct address hosts[NAMES_MAX];
+    struct name_answer answers[NAMES_MAX];
+    int wake; /* An eventfd, readable when something is ready */
+    bool running;
+};
+
+/* `names` stays where it is until the process ends; the thread is never stopped. */
+bool names_open(struct names *names);
+
+/* Ask for the addresses of `host`; answered under the same slot, below NAMES_MAX. */
+void names_ask(struct names *names, uint32_t slot, const struct address *host);
+
+/* Take the answer of a slot; false if there is none yet. */
+bool names_take(struct names *names, uint32_t slot, struct name_answer *answer);
+
+/* An address written as numbers, without any thread. False: it is a name. */
+bool names_numeric(const struct address *host, struct sockaddr_storage *address);
+
+/* The length that goes with a socket address. */
+socklen_t names_length(const struct sockaddr_storage *address);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,343 @@
+#include "io/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "io/listen.h"
+#include "io/net_peer.h"
+#include "io/net_slot.h"
+#include "protocol/frame.h"
+#include "protocol/hello.h"
+
+static const uint64_t linger_ns = 500 * NS_PER_MS;
+static const uint64_t accept_pause_ns = 100 * NS_PER_MS;
+static const uint64_t refused_said_every_ns = 10 * NS_PER_S;
+
+void net_carve(struct net *net, struct arena *arena, uint32_t connections_max)
+{
+    net->conn_count = connections_max;
+    net->conns = arena_take(arena, "connections", connections_max, sizeof *net->conns,
+            alignof(struct conn));
+}
+
+/* Both sides end now: whatever is under way comes back soon. */
+static void end_conn(struct net *net, struct conn *conn, bool by_other)
+{
+    if (conn->state == CONN_ENDING)
+        return;
+    conn->by_other = by_other && conn->state == CONN_OPEN;
+    slot_unlink(conn);
+    conn->state = CONN_ENDING;
+    (void)shutdown(conn->fd, SHUT_RDWR);
+    slot_finish(net, conn);
+}
+
+/* ---- Receiving ---- */
+
+static bool is_peer(const struct net *net, const struct conn *conn)
+{
+    return node_conn_is_peer(net->turn->node, slot_number(net, conn));
+}
+
+static void receive_provided(struct net *net, struct conn *conn, bool multishot)
+{
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    if (multishot)
+        io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
+    else
+        io_uring_prep_recv(sqe, conn->fd, NULL, URING_BUFFER_BYTES, 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
+    sqe->buf_group = URING_BUFFER_GROUP;
+    slot_begin(net, conn, sqe, OP_RECEIVE);
+}
+
+static void receive_straight(struct net *net, struct conn *conn)
+{
+    size_t room = 0;
+    unsigned char *space = node_input_space(net->turn->node, slot_number(net, conn), &room);
+    assert(room > 0);
+    conn->input = space;
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    io_uring_prep_recv(sqe, conn->fd, space, room, 0);
+    slot_begin(net, conn, sqe, OP_RECEIVE);
+}
+
+/* Connections being closed are read too, to find their end; what comes is dropped. */
+static void arm_receive(struct net *net, struct conn *conn)
+{
+    assert(!conn->receiving);
+    conn->receiving = true;
+    if (conn->state == CONN_OPEN && is_peer(net, conn))
+        receive_straight(net, conn);
+    else
+        receive_provided(net, conn, conn->received >= net->hello_bytes);
+}
+
+/* All is sent: wait a moment for the other side to have read it. */
+static void linger(struct net *net, struct conn *conn)
+{
+    slot_unlink(conn);
+    if (!conn->receiving)
+        arm_receive(net, conn);
+    conn->state = CONN_LINGERING;
+    conn->linger_until_ns = net->turn->now_ns + linger_ns;
+    list_push_back(&net->lingering, &conn->link);
+    (void)shutdown(conn->fd, SHUT_WR);
+}
+
+static void take_bytes(struct net *net, struct conn *conn, const struct uring_done *done)
+{
+    bool provided = (done->flags & IORING_CQE_F_BUFFER) != 0;
+    size_t count = (size_t)done->result;
+    if (conn->state == CONN_OPEN) {
+        if (conn->received < net->hello_bytes)
+            conn->received += (uint32_t)count;
+        turn_step(
+                net->turn, (struct node_event){.kind = NODE_RECEIVED,
+                                   .conn = slot_number(net, conn),
+                                   .bytes = provided ? uring_buffer(net->uring, done->flags)
+                                                     : conn->input,
+                                   .count = count});
+    }
+    if (provided)
+        uring_give_buffer(net->uring, done->flags);
+}
+
+void net_received(struct net *net, const struct uring_done *done)
+{
+    struct conn *conn = slot_at(net, uring_tag_slot(done->tag));
+    bool armed = (done->flags & IORING_CQE_F_MORE) != 0;
+    if (!armed) {
+        conn->receiving = false;
+        slot_done(conn);
+    }
+    if (done->result > 0)
+        take_bytes(net, conn, done);
+    else if ((done->flags & IORING_CQE_F_BUFFER) != 0)
+        uring_give_buffer(net->uring, done->flags);
+
+    if (conn->state == CONN_ENDING)
+        slot_finish(net, conn);
+    else if (done->result == 0)
+        end_conn(net, conn, true);
+    else if (done->result < 0 && done->result != -ENOBUFS && done->result != -EINTR &&
+             done->result != -EAGAIN)
+        end_conn(net, conn, done->result == -ECONNRESET);
+    else if (!armed && conn->state == CONN_LINGERING)
+        arm_receive(net, conn);
+    else if (!armed && !list_is_linked(&conn->link))
+        list_push_back(&net->unarmed, &conn->link);
+}
+
+/* ---- Sending ---- */
+
+static void send_bytes(struct net *net, struct conn *conn)
+{
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    io_uring_prep_send(sqe, conn->fd, conn->send_bytes, conn->send_count, MSG_NOSIGNAL);
+    conn->sending = true;
+    slot_begin(net, conn, sqe, OP_SEND);
+}
+
+/* The rest of what was under way when the node wanted the connection closed. */
+static void send_rest(struct net *net, struct conn *conn, size_t sent)
+{
+    conn->send_bytes += sent;
+    conn->send_count -= sent;
+    if (conn->send_count > 0)
+        send_bytes(net, conn);
+    else
+        linger(net, conn);
+}
+
+void net_sent(struct net *net, const struct uring_done *done)
+{
+    struct conn *conn = slot_at(net, uring_tag_slot(done->tag));
+    conn->sending = false;
+    slot_done(conn);
+    if (conn->state == CONN_ENDING)
+        slot_finish(net, conn);
+    else if (done->result == -EINTR || done->result == -EAGAIN)
+        send_bytes(net, conn);
+    else if (done->result < 0)
+        end_conn(net, conn, done->result == -ECONNRESET || done->result == -EPIPE);
+    else if (conn->state == CONN_CLOSING)
+        send_rest(net, conn, (size_t)done->result);
+    else
+        turn_step(net->turn, (struct node_event){.kind = NODE_SENT,
+                                     .conn = slot_number(net, conn),
+                                     .count = (size_t)done->result});
+}
+
+/* ---- Accepting ---- */
+
+static void arm_accept(struct net *net)
+{
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    io_uring_prep_multishot_accept(sqe, net->listener, NULL, NULL, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_ACCEPT, 0));
+    net->accept_again_ns = 0;
+}
+
+/* No slot: say so in the other's protocol if that costs nothing, and hang up. */
+static void refuse(struct net *net, int fd)
+{
+    (void)send(fd, net->refusal, net->refusal_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)close(fd);
+    net->refused_count++;
+    if (net->turn->now_ns < net->refused_said_ns + refused_said_every_ns)
+        return;
+    net->refused_said_ns = net->turn->now_ns;
+    report_line(net->report, REPORT_WARN, "connections-full",
+            "refused=%llu connections=%u: no slot is free; raise --connections",
+            (unsigned long long)net->refused_count, net->conn_count);
+}
+
+static void take_accepted(struct net *net, int fd)
+{
+    if (net->free_count <= net->reserved) {
+        refuse(net, fd);
+        return;
+    }
+    struct conn *conn = slot_take(net, fd, 0);
+    conn->state = CONN_OPEN;
+    list_push_back(&net->unarmed, &conn->link);
+    turn_step(net->turn,
+            (struct node_event){.kind = NODE_ACCEPTED, .conn = slot_number(net, conn)});
+}
+
+/* Without a free descriptor accepting would fail again at once: it pauses. */
+static void pause_accepting(struct net *net, int error)
+{
+    net->accept_again_ns = net->turn->now_ns + accept_pause_ns;
+    if (net->turn->now_ns < net->refused_said_ns + refused_said_every_ns)
+        return;
+    net->refused_said_ns = net->turn->now_ns;
+    report_line(net->report, REPORT_WARN, "accept-failed", "error=\"%s\"", strerror(error));
+}
+
+void net_accepted(struct net *net, const struct uring_done *done)
+{
+    if (done->result >= 0)
+        take_accepted(net, done->result);
+    if ((done->flags & IORING_CQE_F_MORE) != 0)
+        return;
+    if (done->result >= 0 || done->result == -ECONNABORTED || done->result == -EINTR)
+        arm_accept(net);
+    else
+        pause_accepting(net, -done->result);
+}
+
+/* ---- The turn ---- */
+
+void net_time(struct net *net)
+{
+    uint64_t now = net->turn->now_ns;
+    while (!list_is_empty(&net->lingering)) {
+        struct conn *conn = LIST_OWNER(list_first(&net->lingering), struct conn, link);
+        if (conn->linger_until_ns > now)
+            break;
+        end_conn(net, conn, false);
+    }
+    if (net->accept_again_ns != 0 && net->accept_again_ns <= now)
+        arm_accept(net);
+    peers_tell_failed(net);
+}
+
+static void perform_send(struct net *net, const struct node_send *send)
+{
+    struct conn *conn = slot_at(net, send->conn);
+    if (conn->state != CONN_OPEN)
+        return; /* Its end comes to the node with the next turn. */
+    assert(!conn->sending && send->count > 0);
+    conn->send_bytes = send->bytes;
+    conn->send_count = send->count;
+    send_bytes(net, conn);
+}
+
+static void perform_close(struct net *net, uint32_t slot)
+{
+    struct conn *conn = slot_at(net, slot);
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->state = CONN_CLOSING;
+    if (!conn->sending)
+        linger(net, conn);
+}
+
+void net_perform(struct net *net, const struct node_effects *effects)
+{
+    for (uint32_t i = 0; i < effects->send_count; i++)
+        perform_send(net, &effects->sends[i]);
+    for (uint32_t i = 0; i < effects->close_count; i++)
+        perform_close(net, effects->closes[i]);
+    for (uint32_t i = 0; i < effects->connect_count; i++)
+        peer_connect(net, effects->connects[i]);
+    while (!list_is_empty(&net->unarmed)) {
+        struct conn *conn = LIST_OWNER(list_first(&net->unarmed), struct conn, link);
+        list_remove(&conn->link);
+        arm_receive(net, conn);
+    }
+}
+
+uint64_t net_deadline(const struct net *net)
+{
+    if (net->failed != 0)
+        return 0;
+    uint64_t deadline = net->accept_again_ns != 0 ? net->accept_again_ns : UINT64_MAX;
+    const struct list_node *first = list_first(&net->lingering);
+    if (first != NULL) {
+        const struct conn *conn =
+                (const struct conn *)(const void *)((const char *)first -
+                                                    offsetof(struct conn, link));
+        if (conn->linger_until_ns < deadline)
+            deadline = conn->linger_until_ns;
+    }
+    return deadline;
+}
+
+/* ---- Beginning ---- */
+
+static void build_refusal(struct net *net)
+{
+    struct refused refused = {.why = REFUSED_FULL};
+    struct wire wire = wire_writer(
+            net->refusal + FRAME_HEAD_BYTES, sizeof net->refusal - FRAME_HEAD_BYTES);
+    wire_refused(&wire, &refused);
+    assert(!wire.failed);
+    frame_seal(net->refusal, FRAME_REFUSED, (uint32_t)wire.at);
+    net->refusal_bytes = FRAME_HEAD_BYTES + wire.at;
+}
+
+static uint32_t measure_hello(void)
+{
+    struct hello hello = {0};
+    struct wire wire = wire_measure();
+    wire_hello(&wire, &hello);
+    return FRAME_HEAD_BYTES + (uint32_t)wire.at;
+}
+
+void net_init(struct net *net, const struct net_settings *settings)
+{
+    list_init(&net->free);
+    list_init(&net->unarmed);
+    list_init(&net->lingering);
+    net->free_count = 0;
+    net->failed = 0;
+    for (uint32_t i = 0; i < net->conn_count; i++)
+        slot_give(net, &net->conns[i]);
+    net->hello_bytes = measure_hello();
+    net->refused_said_ns = 0;
+    (void)snprintf(net->congestion, sizeof net->congestion, "%s", settings->congestion);
+    build_refusal(net);
+    peers_init(net, settings->node);
+    net->reserved = net->peer_count;
+    assert(net->conn_count > net->reserved);
+    arm_accept(net);
+}

@@ -1,0 +1,150 @@
+#include "io/net_peer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/listen.h"
+#include "io/net_slot.h"
+
+/* Long enough for a distant rack under load, short against an election gone wrong. */
+static struct __kernel_timespec connect_timeout = {.tv_sec = 1, .tv_nsec = 0};
+
+static void init_peer(struct net_peer *peer, const struct node_member *member)
+{
+    const char *why;
+    *peer = (struct net_peer){.id = member->id};
+    bool parsed = address_parse(member->address,
+            strnlen(member->address, sizeof member->address), &peer->host, &why);
+    assert(parsed);
+    peer->numeric = names_numeric(&peer->host, &peer->found.addresses[0]);
+    peer->found.count = peer->numeric ? 1 : 0;
+    peer->failing = !peer->numeric;
+}
+
+void peers_init(struct net *net, const struct node_settings *settings)
+{
+    net->peer_count = 0;
+    for (uint8_t i = 0; i < settings->member_count; i++) {
+        if (settings->members[i].id != settings->self)
+            init_peer(&net->peers[net->peer_count++], &settings->members[i]);
+    }
+}
+
+static uint32_t find_peer(const struct net *net, uint8_t id)
+{
+    for (uint32_t i = 0; i < net->peer_count; i++) {
+        if (net->peers[i].id == id)
+            return i;
+    }
+    assert(!"the node asks for a member that is none");
+    return 0;
+}
+
+/* Not told at once: while effects are performed, no step may overwrite them. */
+static void fail(struct net *net, struct net_peer *peer)
+{
+    peer->failing = !peer->numeric;
+    net->failed |= UINT32_C(1) << (peer - net->peers);
+}
+
+void peers_tell_failed(struct net *net)
+{
+    for (uint32_t i = 0; i < net->peer_count; i++) {
+        if ((net->failed >> i & 1) != 0)
+            turn_step(net->turn, (struct node_event){.kind = NODE_CONNECT_FAILED,
+                                         .peer = net->peers[i].id});
+    }
+    net->failed = 0;
+}
+
+/* Connect to the next of its addresses, with a time limit linked to it. */
+static void attempt(struct net *net, struct net_peer *peer)
+{
+    struct sockaddr_storage *address =
+            &peer->found.addresses[peer->next++ % peer->found.count];
+    int fd = net->free_count > 0 ? listen_new_socket(net->congestion, address) : -1;
+    if (fd < 0) {
+        fail(net, peer);
+        return;
+    }
+    struct conn *conn = slot_take(net, fd, peer->id);
+    conn->state = CONN_CONNECTING;
+    uring_reserve(net->uring, 2);
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    io_uring_prep_connect(sqe, fd, (struct sockaddr *)address, names_length(address));
+    io_uring_sqe_set_flags(sqe, IOSQE_IO_LINK);
+    slot_begin(net, conn, sqe, OP_CONNECT);
+    struct io_uring_sqe *limit = uring_next(net->uring);
+    io_uring_prep_link_timeout(limit, &connect_timeout, 0);
+    io_uring_sqe_set_data64(limit, uring_tag(OP_IGNORED, 0));
+}
+
+void peer_connect(struct net *net, uint8_t id)
+{
+    uint32_t slot = find_peer(net, id);
+    struct net_peer *peer = &net->peers[slot];
+    if (!peer->failing) {
+        attempt(net, peer);
+        return;
+    }
+    peer->wanted = true;
+    names_ask(net->names, slot, &peer->host);
+}
+
+static void take_answer(
+        struct net *net, struct net_peer *peer, const struct name_answer *answer)
+{
+    if (answer->count > 0) {
+        peer->found = *answer;
+        peer->said = false;
+    } else if (!peer->said) {
+        peer->said = true;
+        report_line(net->report, REPORT_WARN, "name-not-resolved",
+                "peer=%u host=%s error=\"%s\"", peer->id, peer->host.host,
+                gai_strerror(answer->error));
+    }
+    if (!peer->wanted)
+        return;
+    peer->wanted = false;
+    peer->failing = false;
+    /* A name that is gone for now may still be where it was. */
+    if (peer->found.count > 0)
+        attempt(net, peer);
+    else
+        fail(net, peer);
+}
+
+void net_resolved(struct net *net)
+{
+    for (uint32_t i = 0; i < net->peer_count; i++) {
+        struct name_answer answer;
+        if (!net->peers[i].numeric && names_take(net->names, i, &answer))
+            take_answer(net, &net->peers[i], &answer);
+    }
+}
+
+void net_connected(struct net *net, const struct uring_done *done)
+{
+    struct conn *conn = slot_at(net, uring_tag_slot(done->tag));
+    struct net_peer *peer = &net->peers[find_peer(net, conn->peer)];
+    slot_done(conn);
+    if (done->result == 0) {
+        conn->state = CONN_OPEN;
+        conn->received = net->hello_bytes;
+        list_push_back(&net->unarmed, &conn->link);
+        turn_step(net->turn, (struct node_event){.kind = NODE_CONNECTED,
+                                     .conn = slot_number(net, conn),
+                                     .peer = peer->id});
+        return;
+    }
+    report_line(net->report, REPORT_DEBUG, "connect-failed", "peer=%u error=\"%s\"",
+            peer->id, done->result == -ECANCELED ? "timed out" : strerror(-done->result));
+    (void)close(conn->fd);
+    slot_give(net, conn);
+    fail(net, peer);
+}

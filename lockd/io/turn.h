@@ -1,0 +1,34 @@
+/*
+ * The one place where io tells the node something: every event passes turn_step(), which
+ * stamps it with the turn's time and keeps it in the trace.
+ */
+#ifndef IO_TURN_H
+#define IO_TURN_H
+
+#include "io/trace.h"
+#include "node/node.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct turn {
+    struct node *node;
+    struct trace trace;
+    struct node_effects effects;
+    uint64_t now_ns; /* CLOCK_MONOTONIC at the begin of the turn */
+};
+
+static inline void turn_step(struct turn *turn, struct node_event event)
+{
+    if (event.kind != NODE_TURN_END)
+        event.now_ns = turn->now_ns;
+    trace_add(&turn->trace, &event);
+    node_step(turn->node, &event, &turn->effects);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
