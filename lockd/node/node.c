@@ -251,14 +251,14 @@ void node_effects_init(struct node *node, struct node_effects *effects)
     *effects = (struct node_effects){.sends = node->sends, .closes = node->closes};
 }
 
-unsigned char *node_input_space(struct node *node, uint32_t slot, size_t *room)
+unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room)
 {
-    return frame_reader_space(&conn_at(node, slot)->reader, room);
+    return frame_reader_space(&conn_at(node, conn)->reader, room);
 }
 
-bool node_conn_is_peer(const struct node *node, uint32_t slot)
+bool node_conn_is_peer(const struct node *node, uint32_t conn)
 {
-    return node->conns[slot].role == CONN_PEER;
+    return node->conns[conn].role == CONN_PEER;
 }
 
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)

@@ -323,8 +323,8 @@ void conn_sends(struct node *node); /* Turn end: what to send and whom to close 
 
 /* greet.c */
 void greet_dial(struct node *node); /* Turn end: connect to peers that this node dials */
-void greet_connected(struct node *node, uint32_t slot, uint8_t peer);
-void greet_connect_failed(struct node *node, uint8_t peer);
+void greet_connected(struct node *node, uint32_t slot, uint8_t id);
+void greet_connect_failed(struct node *node, uint8_t id);
 void greet_frame(struct node *node, struct conn *conn, const struct frame *frame);
 void greet_leader(struct node *node, struct conn *conn); /* FRAME_LEADER to one */
 void greet_leader_changed(struct node *node);            /* Turn end: to all clients */
@@ -362,7 +362,7 @@ void peers_send(struct node *node, const struct peer_message *message);
 void peers_frame(struct node *node, struct conn *conn, const struct frame *frame);
 
 /* fetch.c */
-void fetch_want(struct node *node, uint8_t peer, uint64_t begin);
+void fetch_want(struct node *node, uint8_t id, uint64_t begin);
 void fetch_read(struct node *node, const struct node_event *event);
 void fetch_next(struct node *node); /* Turn end: ask io for the next read, if any */
 

@@ -148,26 +148,32 @@ void reply_route(
         reply_changes(node, view->id);
 }
 
+/* What changed, in one section. */
+struct told {
+    struct change changes[CHANGES_AT_ONCE];
+    uint32_t count;
+    bool listed;
+};
+
 static bool put_changes(struct node *node, struct conn *conn,
-        const struct session_view *view, struct change *changes, uint32_t count,
-        bool listed)
+        const struct session_view *view, struct told *told)
 {
-    size_t bytes = SECTION_HEAD_BYTES_MAX + (size_t)count * ANSWER_BYTES_MAX;
+    size_t bytes = SECTION_HEAD_BYTES_MAX + (size_t)told->count * ANSWER_BYTES_MAX;
     if (!open_frame(node, conn, bytes))
         return false;
     struct answer_section head = {
             .session = view->id,
             .deadline = view->deadline,
             .change = view->change,
-            .listed = listed,
+            .listed = told->listed,
     };
     open_section(conn, &head);
     struct wire wire = rest_of(conn);
-    for (uint32_t i = 0; i < count; i++)
-        wire_change(&wire, &changes[i]);
+    for (uint32_t i = 0; i < told->count; i++)
+        wire_change(&wire, &told->changes[i]);
     assert(!wire.failed);
     conn->output.filled += wire.at;
-    conn->answers.head.change_count = (uint16_t)count;
+    conn->answers.head.change_count = (uint16_t)told->count;
     close_section(conn);
     return true;
 }
@@ -184,19 +190,12 @@ void reply_changes(struct node *node, uint64_t session)
         conn = conn_if_alive(node, route->conn, route->serial);
     if (!conn)
         return; /* It asks when it comes back. */
-    struct change changes[CHANGES_AT_ONCE];
-    uint32_t skip = 0;
-    bool listed = false;
-    for (;;) {
-        uint32_t count = locks_changes(node->locks, session, route->pushed, skip, changes,
-                CHANGES_AT_ONCE, &listed);
-        if (count == 0)
-            break;
-        if (!put_changes(node, conn, &view, changes, count, listed))
+    struct told told = {.count = CHANGES_AT_ONCE};
+    for (uint32_t skip = 0; told.count == CHANGES_AT_ONCE; skip += told.count) {
+        told.count = locks_changes(node->locks, session, route->pushed, skip, told.changes,
+                CHANGES_AT_ONCE, &told.listed);
+        if (told.count > 0 && !put_changes(node, conn, &view, &told))
             return;
-        skip += count;
-        if (count < CHANGES_AT_ONCE)
-            break;
     }
     route->pushed = view.change;
 }
