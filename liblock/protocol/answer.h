@@ -35,7 +35,8 @@ struct answer {
     uint8_t detail;  /* LOST: enum lost_reason. LIMIT: enum limit. Else 0. */
     uint64_t number; /* As in the request: number or stamp */
     uint64_t token;  /* ACQUIRE granted: its token. Else 0. */
-    uint32_t count;  /* Entries of the owner after this (ACQUIRE, RELEASE, CANCEL); QUEUED: waits ahead */
+    /* Entries of the owner after this (ACQUIRE, RELEASE, CANCEL); QUEUED: waits ahead */
+    uint32_t count;
 };
 
 enum change_kind {

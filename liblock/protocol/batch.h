@@ -23,7 +23,10 @@
 extern "C" {
 #endif
 
-enum { BATCH_HEAD_BYTES = 24, RENEWAL_BYTES = 16 };
+enum {
+    BATCH_HEAD_BYTES = 24,
+    RENEWAL_BYTES = 16
+};
 
 struct batch_head {
     uint64_t dt_ns;   /* Served time since the leader's entry before */

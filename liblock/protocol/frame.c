@@ -189,17 +189,17 @@ bool frame_reader_next(struct frame_reader *reader, struct frame *frame)
     return true;
 }
 
-void frame_seal(unsigned char *bytes, enum frame_kind kind, uint32_t body_bytes)
+void frame_seal(unsigned char *head, enum frame_kind kind, uint32_t body_bytes)
 {
-    struct frame_head head = {
+    struct frame_head fields = {
             .body_bytes = body_bytes, .kind = (uint16_t)kind, .version = FRAME_VERSION};
-    assert(is_kind(head.kind));
-    struct wire wire = wire_writer(bytes, FRAME_HEAD_BYTES);
-    walk_head(&wire, &head);
+    assert(is_kind(fields.kind));
+    struct wire wire = wire_writer(head, FRAME_HEAD_BYTES);
+    walk_head(&wire, &fields);
     uint64_t seed;
-    read_head(bytes, &seed);
-    head.sum = sum_body(bytes + FRAME_HEAD_BYTES, head.kind, body_bytes, seed);
-    wire = wire_writer(bytes, FRAME_HEAD_BYTES);
-    walk_head(&wire, &head);
+    read_head(head, &seed);
+    fields.sum = sum_body(head + FRAME_HEAD_BYTES, fields.kind, body_bytes, seed);
+    wire = wire_writer(head, FRAME_HEAD_BYTES);
+    walk_head(&wire, &fields);
     assert(wire_complete(&wire));
 }

@@ -70,10 +70,10 @@ enum frame_fault {
 struct frame_reader {
     unsigned char *buffer; /* For the frame that has not arrived whole; caller's memory. */
     size_t buffer_bytes;
-    size_t held;                  /* Bytes in the buffer. */
-    const unsigned char *input;   /* What frame_reader_feed was given, not yet read. */
+    size_t held;                /* Bytes in the buffer. */
+    const unsigned char *input; /* What frame_reader_feed was given, not yet read. */
     size_t input_bytes;
-    size_t consumed;              /* Bytes at the buffer's begin that belong to handed-out frames. */
+    size_t consumed; /* Bytes at the buffer's begin that belong to handed-out frames. */
     enum frame_fault fault;
 };
 

@@ -12,7 +12,9 @@
 extern "C" {
 #endif
 
-enum { ADDRESS_BYTES_MAX = 262 /* "[" name or IPv6 of 255 "]:" port */ };
+enum {
+    ADDRESS_BYTES_MAX = 262 /* "[" name or IPv6 of 255 "]:" port */
+};
 
 enum hello_role {
     HELLO_CLIENT = 1, /* Requests, reads and status. */
@@ -21,18 +23,18 @@ enum hello_role {
 
 /* The first frame of whoever connects. */
 struct hello {
-    uint8_t role;        /* enum hello_role */
-    uint8_t node;        /* HELLO_PEER: its node id, else 0 */
-    uint8_t to;          /* HELLO_PEER: the node id it means to reach, else 0 */
-    uint64_t cluster;    /* Its cluster id; 0: not known (yet) */
-    uint64_t members;    /* HELLO_PEER: hash of its member list, to find unequal ones */
+    uint8_t role;     /* enum hello_role */
+    uint8_t node;     /* HELLO_PEER: its node id, else 0 */
+    uint8_t to;       /* HELLO_PEER: the node id it means to reach, else 0 */
+    uint64_t cluster; /* Its cluster id; 0: not known (yet) */
+    uint64_t members; /* HELLO_PEER: hash of its member list, to find unequal ones */
 };
 
 /* The node's first frame back. */
 struct welcome {
     uint8_t node;
-    uint8_t leader;      /* 0: none known */
-    uint64_t cluster;    /* 0: not founded yet */
+    uint8_t leader;   /* 0: none known */
+    uint64_t cluster; /* 0: not founded yet */
     uint64_t term;
     struct span leader_address; /* Empty when unknown or when it is this node. */
 };

@@ -18,20 +18,22 @@ extern "C" {
 #endif
 
 enum peer_kind {
-    PEER_VOTE = 1,         /* RequestVote, and PreVote [Raft 3.4, 9.6] */
+    PEER_VOTE = 1, /* RequestVote, and PreVote [Raft 3.4, 9.6] */
     PEER_VOTE_ANSWER = 2,
-    PEER_APPEND = 3,       /* AppendEntries, with heartbeats and ReadIndex rounds [Raft 3.5, 6.4] */
+    /* AppendEntries, with heartbeats and ReadIndex rounds [Raft 3.5, 6.4] */
+    PEER_APPEND = 3,
     PEER_APPEND_ANSWER = 4,
-    PEER_TIMEOUT_NOW = 5,  /* Campaign at once: leadership transfer [Raft 3.10] */
-    PEER_READ = 6,         /* A follower asks what index to read at [Raft 6.4] */
+    PEER_TIMEOUT_NOW = 5, /* Campaign at once: leadership transfer [Raft 3.10] */
+    PEER_READ = 6,        /* A follower asks what index to read at [Raft 6.4] */
     PEER_READ_ANSWER = 7,
 };
 
 /* What a node that refuses a vote or an append says of itself. */
 enum peer_state {
     PEER_STATE_ORDINARY = 0,
-    PEER_STATE_BLANK = 1,     /* Knows nothing: neither votes nor takes entries of a founded cluster. */
-    PEER_STATE_DAMAGED = 2,   /* Does not trust its own log. */
+    /* Knows nothing: neither votes nor takes entries of a founded cluster. */
+    PEER_STATE_BLANK = 1,
+    PEER_STATE_DAMAGED = 2, /* Does not trust its own log. */
 };
 
 struct peer_message {
@@ -41,10 +43,10 @@ struct peer_message {
     uint64_t term;
 
     /* VOTE */
-    bool pre;              /* PreVote: nothing is stored for it, the term is the one it would start. */
-    bool transfer;         /* The leader asked for this election: its being alive is no objection. */
-    bool founding;         /* The candidate's log is empty: it needs the votes of all. */
-    struct entry_id last;  /* VOTE: the candidate's last entry. */
+    bool pre; /* PreVote: nothing is stored for it, the term is the one it would start. */
+    bool transfer; /* The leader asked for this election: its being alive is no objection. */
+    bool founding;        /* The candidate's log is empty: it needs the votes of all. */
+    struct entry_id last; /* VOTE: the candidate's last entry. */
 
     /* VOTE_ANSWER: also `pre` */
     bool granted;
@@ -53,18 +55,20 @@ struct peer_message {
     /* APPEND */
     struct entry_id previous; /* The entry before those sent */
     uint64_t commit;
-    uint64_t round;     /* Heartbeat round, for ReadIndex and CheckQuorum; the answer repeats the newest */
+    /* Heartbeat round, for ReadIndex and CheckQuorum; the answer repeats the newest */
+    uint64_t round;
     uint64_t served_ns; /* Served time U, for the clock guard */
     uint64_t echo_ns;   /* The stamp of the newest answer heard from this peer */
     uint64_t begin;     /* Entries [begin, end) follow; equal: a heartbeat */
     uint64_t end;
 
     /* APPEND_ANSWER: also `round`, `state` */
-    bool accepted;    /* `previous` was there: all up to `match` is durable and the leader's. */
+    bool accepted; /* `previous` was there: all up to `match` is durable and the leader's. */
     uint64_t match;
-    struct entry_id hint; /* Refused: where to try next (the follower's view of the conflict) */
-    uint64_t stamp_ns;    /* The sender's clock, repeated in `echo_ns` */
-    bool clock_suspect;   /* The clock guard fired here */
+    /* Refused: where to try next (the follower's view of the conflict) */
+    struct entry_id hint;
+    uint64_t stamp_ns;  /* The sender's clock, repeated in `echo_ns` */
+    bool clock_suspect; /* The clock guard fired here */
 
     /* READ, READ_ANSWER */
     uint64_t context; /* The follower's, repeated */

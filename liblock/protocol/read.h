@@ -14,7 +14,9 @@
 extern "C" {
 #endif
 
-enum { LIST_LOCKS_MAX = 64 /* in one page */ };
+enum {
+    LIST_LOCKS_MAX = 64 /* in one page */
+};
 
 enum read_kind {
     READ_LOCK = 1, /* One lock, by name. */
@@ -39,9 +41,10 @@ struct lock_view {
     uint64_t token;
     uint32_t count; /* How often the owner entered */
     uint32_t waits;
-    uint64_t held_ns;   /* Cluster time since the grant */
-    uint64_t remain_ns; /* Cluster time until the holder's session is due, if it says no more */
-    struct span label;  /* The holder's */
+    uint64_t held_ns; /* Cluster time since the grant */
+    /* Cluster time until the holder's session is due, if it says no more */
+    uint64_t remain_ns;
+    struct span label; /* The holder's */
 };
 
 /* Then `count` lock_views: for READ_LOCK always one, free if there is no such lock. */

@@ -15,9 +15,16 @@
 extern "C" {
 #endif
 
-enum { REPORT_PEERS_MAX = 7, REPORT_TEXT_BYTES_MAX = 200 };
+enum {
+    REPORT_PEERS_MAX = 7,
+    REPORT_TEXT_BYTES_MAX = 200
+};
 
-enum report_role { ROLE_FOLLOWER = 0, ROLE_CANDIDATE = 1, ROLE_LEADER = 2 };
+enum report_role {
+    ROLE_FOLLOWER = 0,
+    ROLE_CANDIDATE = 1,
+    ROLE_LEADER = 2
+};
 
 /* Why a node is not in order, the worst first. 0: it is. */
 enum report_trouble {
@@ -43,7 +50,8 @@ struct report {
     uint8_t role;    /* enum report_role */
     uint8_t leader;  /* 0: none known */
     uint8_t trouble; /* enum report_trouble */
-    uint64_t missing; /* TROUBLE_UNFOUNDED: bit set of node ids not heard of (ids below 64) */
+    /* TROUBLE_UNFOUNDED: bit set of node ids not heard of (ids below 64) */
+    uint64_t missing;
     uint64_t cluster;
     uint64_t term;
     uint64_t commit;
@@ -58,10 +66,10 @@ struct report {
     uint32_t holds;
     uint32_t waits;
     uint32_t connections;
-    uint64_t requests;       /* Taken in since start */
-    uint64_t refused_busy;   /* Of these, refused with BUSY */
-    uint64_t bad_frames;     /* Connections closed for nonsense */
-    uint64_t elections;      /* Times this node became leader */
+    uint64_t requests;     /* Taken in since start */
+    uint64_t refused_busy; /* Of these, refused with BUSY */
+    uint64_t bad_frames;   /* Connections closed for nonsense */
+    uint64_t elections;    /* Times this node became leader */
     uint8_t peer_count;
     struct report_peer peers[REPORT_PEERS_MAX];
     struct span version; /* of the program, as text */

@@ -28,8 +28,9 @@ enum {
 #define WAIT_FOREVER UINT64_MAX
 
 enum request_kind {
-    REQUEST_OPEN = 1,      /* ttl_ns, label; the section's secret becomes the session's. */
-    REQUEST_KEEPALIVE = 2, /* Renews; not numbered: `number` is the stamp of this sending. */
+    REQUEST_OPEN = 1, /* ttl_ns, label; the section's secret becomes the session's. */
+    /* Renews; not numbered: `number` is the stamp of this sending. */
+    REQUEST_KEEPALIVE = 2,
     REQUEST_CLOSE = 3,
     REQUEST_ACQUIRE = 4,
     REQUEST_CANCEL = 5, /* Take back what request `target` did, or will do. */
@@ -37,7 +38,8 @@ enum request_kind {
 };
 
 enum acquire_flag {
-    ACQUIRE_REENTRANT = 1, /* Never in conflict with the owner's own hold: raise its count. */
+    /* Never in conflict with the owner's own hold: raise its count. */
+    ACQUIRE_REENTRANT = 1,
 };
 
 enum release_flag {
@@ -53,9 +55,10 @@ struct request {
      * in its session, from 1, used for one request only.
      */
     uint64_t number;
-    uint64_t target;  /* CANCEL: a number. RELEASE: the token. */
-    uint64_t owner;   /* ACQUIRE: owner id; 0 is an owner of its own for each request. */
-    uint64_t wait_ns; /* ACQUIRE: cluster time to wait; 0: try; WAIT_FOREVER. OPEN: the ttl. */
+    uint64_t target; /* CANCEL: a number. RELEASE: the token. */
+    uint64_t owner;  /* ACQUIRE: owner id; 0 is an owner of its own for each request. */
+    /* ACQUIRE: cluster time to wait; 0: try; WAIT_FOREVER. OPEN: the ttl. */
+    uint64_t wait_ns;
     struct span name; /* ACQUIRE, RELEASE: the lock. OPEN: the label, may be empty. */
 };
 

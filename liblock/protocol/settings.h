@@ -15,7 +15,10 @@
 extern "C" {
 #endif
 
-enum { MEMBERS_MAX = 7, NODE_ID_MAX = 63 };
+enum {
+    MEMBERS_MAX = 7,
+    NODE_ID_MAX = 63
+};
 
 struct cluster_settings {
     uint64_t max_ttl_ns;    /* The longest ttl a session may ask for; 1 s to 24 h */
