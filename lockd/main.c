@@ -1,0 +1,78 @@
+/* lockd: a node of a replicated lock service. Joins what it is told (ops) and the world (io). */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+#include "ops/config.h"
+#include "ops/log.h"
+#include "ops/plan.h"
+
+enum {
+    EXIT_USAGE = 2
+};
+
+static_assert((int)REPORT_ERROR == (int)LOG_ERROR && (int)REPORT_DEBUG == (int)LOG_DEBUG,
+        "levels are the same on both sides");
+
+static void write_line(
+        void *context, enum report_level level, const char *event, const char *details)
+{
+    log_line(context, (enum log_level)level, event, details);
+}
+
+static void write_notice(
+        void *context, const struct node *node, const struct node_notice *notice)
+{
+    log_notice(context, node, notice);
+}
+
+static int print_plan(const struct node_settings *settings)
+{
+    struct arena arena;
+    arena_init(&arena, NULL, 0);
+    (void)loop_measure(&arena, settings);
+    plan_print(&arena, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int run(struct config *config)
+{
+    struct log log = {
+            .descriptor = STDERR_FILENO, .level = (enum log_level)config->log_level};
+    struct loop_settings settings = {
+            .data = config->data,
+            .listen = config->listen,
+            .congestion = config->congestion,
+            .sync_after = config->write == CONFIG_WRITE_FSYNC,
+            .report = {.context = &log, .line = write_line, .notice = write_notice},
+    };
+    if (!loop_fit_connections(&settings.report, config->node.member_count,
+                &config->node.limits.connections_max))
+        return EXIT_FAILURE;
+    return loop_run(&settings, &config->node);
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    assert(argc > 0);
+    if (!config_read(&config, argv, error)) {
+        (void)fprintf(stderr, "lockd: %s\n", error);
+        return EXIT_USAGE;
+    }
+    config.node.version = LOCKD_VERSION;
+    if (config.help)
+        help_print(stdout);
+    else if (config.version)
+        (void)printf("lockd %s\n", LOCKD_VERSION);
+    else if (config.check)
+        (void)printf("lockd: the settings are good\n");
+    else if (config.plan)
+        return print_plan(&config.node);
+    else
+        return run(&config);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,189 @@
+#include "ops/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/config_table.h"
+#include "ops/log.h"
+
+enum {
+    LINE_BYTES_MAX = 4096,
+    VALUE_SHOWN_MAX = 120, /* Of a wrong value, in the line that complains */
+};
+
+static void set_defaults(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    node_settings_default(&config->node);
+    config->log_level = LOG_INFO;
+    (void)snprintf(config->congestion, sizeof config->congestion, "auto");
+}
+
+static bool fail(char *error, const char *prefix, const char *key, const char *what)
+{
+    (void)snprintf(error, CONFIG_ERROR_BYTES, "%s%.100s: %.300s", prefix, key, what);
+    return false;
+}
+
+static bool fail_value(char *error, const char *key, const char *value, const char *allowed)
+{
+    (void)snprintf(error, CONFIG_ERROR_BYTES, "%s %.*s: %.300s", key, VALUE_SHOWN_MAX,
+            value, allowed);
+    return false;
+}
+
+/* ---- The command line ---- */
+
+/* What stands in `--key value` or `--key=value`; *at moves behind it. NULL: none. */
+static const char *take_value(char ***at, const char *equals)
+{
+    if (equals != NULL)
+        return equals + 1;
+    return **at == NULL ? NULL : *(*at)++;
+}
+
+static bool take_setting(struct config *config, size_t row, const char *value, char *error)
+{
+    size_t count;
+    const struct setting *setting = &config_table(&count)[row];
+    char key[64];
+    char allowed[CONFIG_ERROR_BYTES];
+    if (config->given[row])
+        return fail(error, "--", setting->key, "is given twice");
+    config->given[row] = true;
+    if (config_set(config, setting, value, allowed))
+        return true;
+    (void)snprintf(key, sizeof key, "--%s", setting->key);
+    return fail_value(error, key, value, allowed);
+}
+
+static bool take_flag(struct config *config, char ***at, char *error)
+{
+    size_t count;
+    const struct setting *table = config_table(&count);
+    char key[CONFIG_PATH_BYTES];
+    const char *flag = *(*at)++;
+    if (strcmp(flag, "-h") == 0)
+        flag = "--help";
+    if (strncmp(flag, "--", 2) != 0)
+        return fail(error, "", flag, "lockd takes flags only; see --help");
+    (void)snprintf(key, sizeof key, "%.*s", (int)strcspn(flag + 2, "="), flag + 2);
+    size_t row = config_find(key);
+    if (row == count)
+        return fail(error, "--", key, "there is no such flag; see --help");
+    const char *equals = strchr(flag, '=');
+    if (table[row].kind != SETTING_SWITCH) {
+        const char *value = take_value(at, equals);
+        if (value != NULL)
+            return take_setting(config, row, value, error);
+        return fail(error, "--", key, "needs a value behind it; see --help");
+    }
+    if (equals == NULL)
+        return take_setting(config, row, "", error);
+    return fail(error, "--", key, "takes no value");
+}
+
+/* ---- The file ---- */
+
+/* The text without blanks around it; it is changed. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+        length--;
+    text[length] = 0;
+    return text;
+}
+
+/* A flag goes before the file: then its line is judged all the same, into a copy. */
+static bool take_pair(
+        struct config *config, bool *in_file, const char *key, const char *value, char *why)
+{
+    size_t count;
+    const struct setting *table = config_table(&count);
+    size_t row = config_find(key);
+    char allowed[CONFIG_ERROR_BYTES];
+    if (row == count || !config_in_file(&table[row]))
+        return fail(why, "", key, "there is no such key");
+    if (in_file[row])
+        return fail(why, "", key, "is given twice");
+    in_file[row] = true;
+    struct config copy = *config;
+    if (!config_set(&copy, &table[row], value, allowed))
+        return fail_value(why, key, value, allowed);
+    if (config->given[row])
+        return true;
+    *config = copy;
+    config->given[row] = true;
+    return true;
+}
+
+static bool take_line(struct config *config, bool *in_file, char *line, char *why)
+{
+    line[strcspn(line, "#")] = 0;
+    char *key = trim(line);
+    if (key[0] == 0)
+        return true;
+    char *equals = strchr(key, '=');
+    if (equals == NULL)
+        return fail(why, "", key, "must be KEY = VALUE");
+    *equals = 0;
+    return take_pair(config, in_file, trim(key), trim(equals + 1), why);
+}
+
+static bool read_file(struct config *config, char *error)
+{
+    char line[LINE_BYTES_MAX];
+    char why[CONFIG_ERROR_BYTES];
+    bool in_file[CONFIG_SETTINGS_MAX] = {false};
+    unsigned number = 0;
+    bool good = true;
+    FILE *file = fopen(config->file, "re");
+    if (file == NULL)
+        return fail(error, "--config ", config->file, strerror(errno));
+    while (good && fgets(line, sizeof line, file) != NULL) {
+        number++;
+        good = take_line(config, in_file, line, why);
+    }
+    bool failed = ferror(file) != 0;
+    (void)fclose(file);
+    if (!good)
+        (void)snprintf(error, CONFIG_ERROR_BYTES, "%.100s line %u: %.380s", config->file,
+                number, why);
+    else if (failed)
+        return fail(error, "--config ", config->file, "it cannot be read");
+    return good;
+}
+
+bool config_read(struct config *config, char **argv, char *error)
+{
+    set_defaults(config);
+    for (char **at = argv + 1; *at != NULL;) {
+        if (!take_flag(config, &at, error))
+            return false;
+    }
+    if (config->help || config->version)
+        return true;
+    if (config->file[0] != 0 && !read_file(config, error))
+        return false;
+    return config_judge(config, error);
+}
+
+bool config_row(size_t number, struct config_row *row)
+{
+    size_t count;
+    struct config config;
+    const struct setting *table = config_table(&count);
+    if (number >= count)
+        return false;
+    set_defaults(&config);
+    *row = (struct config_row){
+            .key = table[number].key,
+            .argument = table[number].argument,
+            .help = table[number].help,
+    };
+    config_show(&config, &table[number], row->standard);
+    return true;
+}
