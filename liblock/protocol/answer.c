@@ -16,8 +16,10 @@ void wire_answer_section(struct wire *wire, struct answer_section *section)
     wire_u16(wire, &section->answer_count);
     wire_u16(wire, &section->change_count);
     wire_bool(wire, &section->listed);
+    wire_bool(wire, &section->more);
     if (section->session == 0)
         wire_require(wire, section->change_count == 0 && !section->listed);
+    wire_require(wire, section->listed || !section->more);
 }
 
 /* STATUS_UNKNOWN is what a client says when it has heard nothing. */

@@ -5,6 +5,9 @@
  * A head with `applied` not 0 is an anchor: every sending answered in it was applied in one
  * entry, whose cluster time that is. Answers from memory, refusals and pushes stand in
  * heads with `applied` 0; such a head may still tell a deadline.
+ *
+ * A list that is too long for one section comes in several, one behind another on the same
+ * connection; only when the last has come is it known what is not in it. It may be empty.
  */
 #ifndef PROTOCOL_ANSWER_H
 #define PROTOCOL_ANSWER_H
@@ -26,6 +29,7 @@ struct answer_section {
     uint16_t answer_count;
     uint16_t change_count;
     bool listed; /* Changes are a list of all holds and waits: older ones are not kept. */
+    bool more;   /* The list goes on in this session's next section with changes. */
 };
 
 /* Answer to one request. */

@@ -69,6 +69,7 @@ struct open_answers {
     bool open;
     size_t frame;   /* Where its head will stand */
     size_t section; /* Where the section's head will stand */
+    bool section_open;
     struct answer_section head;
 };
 

@@ -24,14 +24,13 @@ static unsigned char *filling(const struct conn *conn)
 static void close_section(struct conn *conn)
 {
     struct open_answers *answers = &conn->answers;
-    if (answers->head.answer_count + answers->head.change_count == 0)
+    if (!answers->section_open)
         return;
     struct wire wire =
             wire_writer(filling(conn) + answers->section, SECTION_HEAD_BYTES_MAX);
     wire_answer_section(&wire, &answers->head);
     assert(!wire.failed);
-    answers->head.answer_count = 0;
-    answers->head.change_count = 0;
+    answers->section_open = false;
 }
 
 void reply_seal(struct node *node, struct conn *conn)
@@ -70,6 +69,7 @@ static void open_section(struct conn *conn, const struct answer_section *head)
     struct open_answers *answers = &conn->answers;
     close_section(conn);
     answers->section = conn->output.filled;
+    answers->section_open = true;
     answers->head = *head;
     struct wire measure = wire_measure();
     wire_answer_section(&measure, &answers->head);
@@ -78,7 +78,7 @@ static void open_section(struct conn *conn, const struct answer_section *head)
 
 static bool continues(const struct open_answers *answers, const struct answer_section *head)
 {
-    return answers->open && answers->head.answer_count > 0 &&
+    return answers->open && answers->section_open &&
            answers->head.answer_count < ANSWERS_SECTION_MAX &&
            answers->head.change_count == 0 && answers->head.session == head->session &&
            answers->head.applied == head->applied;
@@ -166,6 +166,7 @@ static bool put_changes(struct node *node, struct conn *conn,
             .deadline = view->deadline,
             .change = view->change,
             .listed = told->listed,
+            .more = told->listed && told->count == CHANGES_AT_ONCE,
     };
     open_section(conn, &head);
     struct wire wire = rest_of(conn);
@@ -194,7 +195,8 @@ void reply_changes(struct node *node, uint64_t session)
     for (uint32_t skip = 0; told.count == CHANGES_AT_ONCE; skip += told.count) {
         told.count = locks_changes(node->locks, session, route->pushed, skip, told.changes,
                 CHANGES_AT_ONCE, &told.listed);
-        if (told.count > 0 && !put_changes(node, conn, &view, &told))
+        /* An empty list is told too: then nothing is left. */
+        if ((told.count > 0 || told.listed) && !put_changes(node, conn, &view, &told))
             return;
     }
     route->pushed = view.change;

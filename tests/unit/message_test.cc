@@ -275,9 +275,10 @@ TEST(Range, Answer)
 
 TEST(Range, Changes)
 {
-    expect_ranges<answer_section>(wire_answer_section, {0, 1, 0, 0, 1, 0, false},
+    expect_ranges<answer_section>(wire_answer_section, {0, 1, 0, 0, 1, 0, false, false},
             {{"changes of nobody", [](answer_section &m) { m.change_count = 1; }, 34, 1},
-                    {"list of nobody", [](answer_section &m) { m.listed = true; }, 36, 1}});
+                    {"list of nobody", [](answer_section &m) { m.listed = true; }, 36, 1},
+                    {"more of no list", [](answer_section &m) { m.more = true; }, 37, 1}});
     expect_ranges<change>(wire_change, {CHANGE_GRANTED, 0, 3, 5, 9},
             {{"kind 0", [](change &m) { m.kind = 0; }, 0, 0},
                     {"kind 6", [](change &m) { m.kind = 6; }, 0, 6},

@@ -190,19 +190,20 @@ struct answer_section_case {
     static constexpr auto walk = wire_answer_section;
     static answer_section make(dice &dice)
     {
-        answer_section m{
-                dice.number(), dice.number(), dice.number(), dice.number(), 0, 0, false};
+        answer_section m{dice.number(), dice.number(), dice.number(), dice.number(), 0, 0,
+                false, false};
         m.answer_count = static_cast<uint16_t>(dice.number());
         if (m.session != 0) {
             m.change_count = static_cast<uint16_t>(dice.number());
             m.listed = dice.coin();
+            m.more = m.listed && dice.coin();
         }
         return m;
     }
     static auto fields(const answer_section &m)
     {
         return std::make_tuple(m.session, m.applied, m.deadline, m.change, m.answer_count,
-                m.change_count, m.listed);
+                m.change_count, m.listed, m.more);
     }
 };
 
