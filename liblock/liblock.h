@@ -71,7 +71,7 @@ enum {
     LK_NAME_MAX = 255, /* Bytes of a lock's name; at least 1 */
     LK_LABEL_MAX = 64, /* Bytes of a session's label */
     LK_PORT = 5625,    /* Where a node listens, if an address has no port */
-    LK_PAGE_MAX = 64,  /* Locks in one page of lk_list() */
+    LK_PAGE_MAX = 64,  /* Locks in one page of lk_list_page() */
     LK_PEERS_MAX = 7,
     LK_BUCKETS = 656, /* Of a histogram, see lk_bucket_begin() */
 };
@@ -429,7 +429,7 @@ struct lk_list {
     }
 
 /* Take a page. Pages are in no order of names, each read at a moment of its own. */
-LK_API LK_MUST_USE enum lk_status lk_list(struct lk_client *client, struct lk_list *list);
+LK_API LK_MUST_USE enum lk_status lk_list_page(struct lk_client *client, struct lk_list *list);
 
 /* The nodes of the client's list, numbered from 0 in its order. */
 LK_API uint32_t lk_node_count(const struct lk_client *client);
@@ -503,7 +503,7 @@ struct lk_node_status {
  * without a majority and in every mode. Blocks up to `wait_ns`. LK_UNKNOWN: not reached,
  * lk_last_error() says why. Any thread.
  */
-LK_API LK_MUST_USE enum lk_status lk_node_status(const struct lk_client *client,
+LK_API LK_MUST_USE enum lk_status lk_ask_node(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_status *status);
 
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
@@ -560,7 +560,7 @@ LK_API LK_MUST_USE enum lk_status lk_release_async(struct lk_session *session,
         const char *name, size_t name_len, uint64_t token, struct lk_done done);
 LK_API LK_MUST_USE enum lk_status lk_query_async(struct lk_client *client, const char *name,
         size_t name_len, struct lk_lock *lock, struct lk_done done);
-LK_API LK_MUST_USE enum lk_status lk_list_async(
+LK_API LK_MUST_USE enum lk_status lk_list_page_async(
         struct lk_client *client, struct lk_list *list, struct lk_done done);
 
 /* ---- Rehearsal ---- */

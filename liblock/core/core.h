@@ -138,12 +138,6 @@ bool core_cancel(struct core *core, uint32_t request, struct clocks now);
 uint32_t core_cancel_tag(
         struct core *core, uint32_t session, uint64_t tag, struct clocks now);
 
-/*
- * Nobody waits for this request any more: it goes on as it must (an acquire is cancelled),
- * without a completion.
- */
-void core_abandon(struct core *core, uint32_t request, struct clocks now);
-
 /* Lose the session on purpose: SUSPENDED, then LOST, and it is closed. */
 void core_lose(struct core *core, uint32_t session, struct clocks now);
 
@@ -226,7 +220,7 @@ enum core_notice_kind {
     CORE_NOTICE_CONNECTING,     /* node */
     CORE_NOTICE_CONNECT_FAILED, /* node; number: errno, 0: no answer in time */
     CORE_NOTICE_CLOSED,         /* node; number: errno */
-    CORE_NOTICE_LEADER,         /* node leads: requests go there now; number: its term */
+    CORE_NOTICE_LEADER,         /* node leads: requests go there now; number: its id */
     CORE_NOTICE_NO_LEADER,      /* node knows no leader */
     CORE_NOTICE_REDIRECT,       /* node says that node id `number` leads */
     CORE_NOTICE_REFUSED,        /* node; number: enum refusal */
@@ -248,7 +242,7 @@ bool core_next_notice(struct core *core, struct core_notice *notice);
 /* The last thing that went wrong with a node since it was last in order; false: nothing. */
 bool core_node_trouble(
         const struct core *core, uint32_t number, struct core_notice *trouble);
-const struct core_node *core_node(const struct core *core, uint32_t number);
+const struct core_node *core_node_at(const struct core *core, uint32_t number);
 uint32_t core_node_count(const struct core *core);
 
 /* The node that is spoken to as leader; false: none now. */

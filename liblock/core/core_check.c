@@ -1,0 +1,91 @@
+/* What must hold between steps, said as assertions over the whole state. For tests. */
+#include "core/core_internal.h"
+
+struct counts {
+    uint32_t asked;
+    uint32_t promised;
+    uint32_t stray;
+    uint32_t numbered;
+};
+
+static void check_request(const struct core *core, uint32_t handle, struct counts *counts)
+{
+    const struct core_request *request = request_at(core, handle);
+    assert(request->handle == handle);
+    counts->asked += !request->own;
+    counts->promised += request->promised;
+    counts->stray += request->stray;
+    counts->numbered += request->numbered;
+    if (request->place == PLACE_DONE)
+        assert(list_is_linked(&request->out) && !request->numbered && !request->promised);
+    if (request->place == PLACE_GRANTED)
+        assert(hold_by_token(core, request->token) != NULL);
+    const struct core_request *partner = request_at(core, request->partner);
+    if (partner != NULL)
+        assert(partner->partner == handle && partner->session == request->session);
+    if (request->own)
+        assert(!request->told);
+    if (request->kind != CORE_QUERY && request->kind != CORE_LIST &&
+            request->place != PLACE_DONE)
+        assert(session_at(core, request->session) != NULL);
+}
+
+static void check_requests(const struct core *core)
+{
+    struct counts counts = {0};
+    for (uint32_t at = pool_next(&core->requests, 0); at != 0;
+            at = pool_next(&core->requests, at))
+        check_request(core, at, &counts);
+    assert(counts.asked == core->asked_count);
+    assert(counts.promised == core->promised_count);
+    assert(counts.stray == core->stray_count);
+    assert(counts.numbered == map_count(&core->numbers));
+    assert(pool_count(&core->holds) + core->promised_count <= core->settings.holds_max);
+}
+
+/* Numbers ascend, all are below the next, and none is outside the window. */
+static void check_sent(struct core_session *session)
+{
+    uint64_t last = session_answered(session);
+    const struct list_node *node = list_first(&session->sent);
+    for (; node != NULL; node = list_next(&session->sent, node)) {
+        const char *at = (const char *)node - offsetof(struct core_request, link);
+        const struct core_request *request = (const struct core_request *)(const void *)at;
+        assert(request->place == PLACE_SENT && request->numbered);
+        assert(request->number > last);
+        last = request->number;
+    }
+    assert(last < session->next_number);
+    assert(last <= session_answered(session) + REQUEST_WINDOW);
+    assert(session_confirmed(session) <= session->seen);
+}
+
+static void check_session(const struct core *core, struct core_session *session)
+{
+    struct belief belief = belief_read(&core->session_beliefs[pool_index(session->handle)]);
+    assert(belief.state == session->state);
+    assert((session->phase == PHASE_ENDED) == (session->state == BELIEF_LOST));
+    if (session->phase == PHASE_ENDED) {
+        assert(list_is_empty(&session->holds) && list_is_empty(&session->acquires));
+        assert(list_is_empty(&session->queued) && list_is_empty(&session->granted));
+        assert(!session->dismissed || session->close_wanted);
+    }
+    if (session->phase == PHASE_OPEN)
+        assert(session->id != 0 && heap_has(&session->timer));
+    if (session->phase == PHASE_OPENING)
+        assert(session->id == 0 && session->opening != 0);
+    check_sent(session);
+}
+
+void core_check(const struct core *core)
+{
+    check_requests(core);
+    for (uint32_t at = pool_next(&core->sessions, 0); at != 0;
+            at = pool_next(&core->sessions, at))
+        check_session(core, session_at(core, at));
+    heap_check(&core->session_timers);
+    heap_check(&core->request_timers);
+    assert(core->output.begin <= core->output.end);
+    assert(core->output.end <= core->output.capacity);
+    assert(!core->output.frame_open);
+}

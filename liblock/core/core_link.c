@@ -1,0 +1,322 @@
+/*
+ * Which node is spoken to.
+ *
+ * The nodes are tried in turn until one says who leads; the leader's connection is kept until
+ * it closes, is silent though it owes an answer, or somebody else leads. The first round of
+ * tries goes without a pause, as somebody else usually lives; then pauses double, with
+ * jitter, so that a cluster that comes back is not trampled.
+ *
+ * A node that knows no leader is not left at once: in an election it is the first to hear
+ * who won, and says so. So after the death of a leader a client finds the next one as soon
+ * as there is one.
+ */
+#include "core/core_internal.h"
+
+#include "base/mark.h"
+
+void link_start(struct core *core)
+{
+    struct link *link = &core->link;
+    assert(link->state == LINK_IDLE);
+    link->state = LINK_CONNECTING;
+    link->serial++;
+    link->node_id = 0;
+    link->owed = 0;
+    link->deadline_ns = core->now.boot_ns + core->settings.connect_wait_ns;
+    core->connect_wanted = true;
+    core_notice(core, CORE_NOTICE_CONNECTING, 0);
+}
+
+/* What has no number is asked anew; numbered requests stay where they are. */
+static void take_back(struct core *core)
+{
+    struct list_node *node;
+    while ((node = list_first(&core->opens_sent)) != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        if (session_at(core, request->session)->phase == PHASE_ENDED)
+            session_forget_opening(core, request);
+        else
+            request_move(request, &core->opens, PLACE_WAITING);
+    }
+    while ((node = list_first(&core->reads_sent)) != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        request_move(request, &core->reads, PLACE_WAITING);
+    }
+}
+
+/* Forget the connection: nothing of it counts any more. */
+static void drop(struct core *core)
+{
+    if (core->connect_wanted)
+        core->connect_wanted = false; /* Nobody has begun it. */
+    else if (core->link.state != LINK_IDLE)
+        core->close_wanted = true;
+    core->link.state = LINK_IDLE;
+    core->link.owed = 0;
+    take_back(core);
+    core->output.begin = 0;
+    core->output.end = 0;
+    core->output.frame_open = false;
+    frame_reader_init(&core->reader, core->input, FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
+}
+
+/* How long to pause before the next try. */
+static uint64_t draw_pause(struct core *core)
+{
+    uint32_t tries = core->link.tries;
+    if (tries < core->node_count)
+        return 0;
+    uint32_t doublings = tries - core->node_count;
+    uint64_t pause = core->settings.retry_max_ns;
+    if (doublings < 20 && core->settings.retry_min_ns << doublings < pause)
+        pause = core->settings.retry_min_ns << doublings;
+    return prng_between(&core->prng, pause / 2, pause);
+}
+
+/* Leave this node; go on with the next in the list. */
+static void try_next(struct core *core)
+{
+    drop(core);
+    struct link *link = &core->link;
+    link->tries++;
+    link->node = (link->node + 1) % core->node_count;
+    link->deadline_ns = core->now.boot_ns + draw_pause(core);
+}
+
+static void note_trouble(struct core *core, enum core_notice_kind why, uint64_t number)
+{
+    struct known_node *node = &core->nodes[core->link.node];
+    node->troubled = true;
+    node->trouble = (struct core_notice){why, core->link.node, number};
+    node->trouble_ns = core->now.boot_ns;
+    core_notice(core, why, number);
+}
+
+void link_on_failed(struct core *core, enum core_notice_kind why, uint64_t number)
+{
+    note_trouble(core, why, number);
+    try_next(core);
+}
+
+void link_on_connected(struct core *core, const unsigned char *random)
+{
+    struct link *link = &core->link;
+    if (link->state != LINK_CONNECTING)
+        return;
+    memcpy(link->random, random, SECRET_BYTES);
+    link->state = LINK_GREETING;
+    link->deadline_ns = core->now.boot_ns + core->settings.connect_wait_ns;
+    send_hello(core);
+}
+
+static void become_ready(struct core *core)
+{
+    struct link *link = &core->link;
+    link->state = LINK_READY;
+    link->owed = 0;
+    core->nodes[link->node].troubled = false;
+    core_notice(core, CORE_NOTICE_LEADER, link->node_id);
+    for (uint32_t at = pool_next(&core->sessions, 0); at != 0;
+            at = pool_next(&core->sessions, at))
+        session_link_ready(core, session_at(core, at));
+}
+
+/* Stay with this node for a moment: it says as soon as it knows who leads. */
+static void become_following(struct core *core)
+{
+    MARK(client_follows);
+    core->link.state = LINK_FOLLOWING;
+    core->link.deadline_ns = core->now.boot_ns + FOLLOW_NS;
+}
+
+/* Its address as we know it did not work when it was tried last. */
+static bool is_unreachable(const struct known_node *node)
+{
+    enum core_notice_kind why = node->trouble.kind;
+    return node->troubled &&
+           (why == CORE_NOTICE_CONNECT_FAILED || why == CORE_NOTICE_WRONG_CLUSTER ||
+                   why == CORE_NOTICE_REFUSED);
+}
+
+/*
+ * The node that leads: one listed with that id, because its address is how this program
+ * reaches it, whatever the nodes call it; or one with that address, or one more at the end.
+ */
+static uint32_t find_node(struct core *core, uint8_t id, struct span address)
+{
+    for (uint32_t i = 0; i < core->node_count; i++) {
+        if (core->nodes[i].node.id == id && !is_unreachable(&core->nodes[i]))
+            return i;
+    }
+    for (uint32_t i = 0; i < core->node_count; i++) {
+        const char *known = core->nodes[i].node.address;
+        bool same = strlen(known) == address.count &&
+                    memcmp(known, address.bytes, address.count) == 0;
+        if (same)
+            return i;
+    }
+    MARK(client_learns_node);
+    uint32_t at =
+            core->node_count < CORE_NODES_MAX ? core->node_count++ : CORE_NODES_MAX - 1;
+    struct known_node *node = &core->nodes[at];
+    *node = (struct known_node){.node = {.id = id}};
+    memcpy(node->node.address, address.bytes, address.count);
+    return at;
+}
+
+/* Nobody was there a moment ago: who sends us there has not noticed yet. */
+static bool refused_lately(const struct core *core, uint32_t node)
+{
+    const struct known_node *known = &core->nodes[node];
+    return known->troubled && known->trouble.kind == CORE_NOTICE_CONNECT_FAILED &&
+           core->now.boot_ns < known->trouble_ns + NS_PER_S / 2;
+}
+
+/* Go to the node that leads, as this one says. */
+static void follow(struct core *core, uint8_t id, struct span address)
+{
+    uint32_t node = find_node(core, id, address);
+    core->nodes[node].node.id = id;
+    if (node == core->link.node || refused_lately(core, node)) {
+        MARK(client_redirect_refused);
+        become_following(core);
+        return;
+    }
+    core_notice(core, CORE_NOTICE_REDIRECT, id);
+    drop(core);
+    core->link.node = node;
+    core->link.deadline_ns = core->now.boot_ns;
+}
+
+/* What a node says of the leader: itself, another, or nobody. */
+static void on_word(struct core *core, uint8_t leader, struct span address, bool fresh)
+{
+    struct link *link = &core->link;
+    if (leader == link->node_id && leader != 0) {
+        if (fresh) {
+            become_ready(core);
+        } else if (link->state == LINK_FOLLOWING) {
+            /* Numbers go once per connection, so a leader that comes back gets a new one. */
+            MARK(client_leader_again);
+            drop(core);
+            link->deadline_ns = core->now.boot_ns;
+        }
+    } else if (leader == 0 || address.count == 0) {
+        if (fresh || link->state == LINK_READY) {
+            note_trouble(core, CORE_NOTICE_NO_LEADER, 0);
+            become_following(core);
+        }
+    } else {
+        follow(core, leader, address);
+    }
+}
+
+void link_on_welcome(struct core *core, const struct welcome *welcome)
+{
+    struct link *link = &core->link;
+    if (link->state != LINK_GREETING) {
+        link_on_failed(core, CORE_NOTICE_NONSENSE, 0);
+        return;
+    }
+    if (core->cluster != 0 && welcome->cluster != 0 && welcome->cluster != core->cluster) {
+        MARK(client_wrong_cluster);
+        link_on_failed(core, CORE_NOTICE_WRONG_CLUSTER, welcome->cluster);
+        return;
+    }
+    if (welcome->cluster != 0)
+        core->cluster = welcome->cluster;
+    link->node_id = welcome->node;
+    core->nodes[link->node].node.id = welcome->node;
+    on_word(core, welcome->leader, welcome->leader_address, true);
+}
+
+void link_on_refused(struct core *core, const struct refused *refused)
+{
+    if (refused->why == REFUSED_CLUSTER)
+        link_on_failed(core, CORE_NOTICE_WRONG_CLUSTER, refused->cluster);
+    else
+        link_on_failed(core, CORE_NOTICE_REFUSED, refused->why);
+}
+
+void link_on_leader(struct core *core, const struct leader *leader)
+{
+    if (core->link.state == LINK_FOLLOWING || core->link.state == LINK_READY)
+        on_word(core, leader->leader, leader->address, false);
+    else
+        link_on_failed(core, CORE_NOTICE_NONSENSE, 0);
+}
+
+void link_on_not_leader(struct core *core)
+{
+    if (core->link.state == LINK_READY) {
+        note_trouble(core, CORE_NOTICE_NO_LEADER, 0);
+        become_following(core);
+    }
+}
+
+static uint64_t silence_limit(const struct core *core)
+{
+    uint64_t limit = core->settings.silence_min_ns;
+    for (uint32_t i = 0; i < core->link.silences && limit < core->settings.silence_max_ns;
+            i++)
+        limit *= 2;
+    return limit < core->settings.silence_max_ns ? limit : core->settings.silence_max_ns;
+}
+
+static uint64_t silence_deadline(const struct core *core)
+{
+    return core->link.owed_ns + silence_limit(core);
+}
+
+void link_sent(struct core *core, uint32_t owed)
+{
+    if (core->link.owed == 0)
+        core->link.owed_ns = core->now.boot_ns;
+    core->link.owed += owed;
+}
+
+void link_heard(struct core *core)
+{
+    core->link.owed_ns = core->now.boot_ns;
+}
+
+void link_answered(struct core *core)
+{
+    if (core->link.owed > 0)
+        core->link.owed--;
+    core->link.tries = 0;
+    core->link.silences = 0;
+}
+
+void link_on_time(struct core *core)
+{
+    struct link *link = &core->link;
+    bool due = core->now.boot_ns >= link_deadline(core);
+    if (!due)
+        return;
+    switch (link->state) {
+    case LINK_IDLE:
+        link_start(core);
+        break;
+    case LINK_CONNECTING:
+    case LINK_GREETING:
+        MARK(client_connect_timeout);
+        link_on_failed(core, CORE_NOTICE_CONNECT_FAILED, 0);
+        break;
+    case LINK_FOLLOWING:
+        try_next(core);
+        break;
+    case LINK_READY:
+        MARK(client_leaves_silent);
+        link->silences++;
+        link_on_failed(core, CORE_NOTICE_SILENT, 0);
+        break;
+    }
+}
+
+uint64_t link_deadline(const struct core *core)
+{
+    if (core->link.state != LINK_READY)
+        return core->link.deadline_ns;
+    return core->link.owed == 0 ? UINT64_MAX : silence_deadline(core);
+}

@@ -1,0 +1,514 @@
+/*
+ * The life of a request: what is refused at once, what becomes of it at its limit, how an
+ * acquire is taken back.
+ *
+ * An acquire has three moments after it was asked: its limit; a little later, when the
+ * cluster has not said that the wait is over, it is cancelled; a second after the limit the
+ * program is told UNKNOWN. What was cancelled stays here until the cluster has answered the
+ * CANCEL or the session is over, whatever the program was told [G11].
+ */
+#include "core/core_internal.h"
+
+#include "base/hash.h"
+#include "base/mark.h"
+
+struct core_request *request_at(const struct core *core, uint32_t handle)
+{
+    return pool_has(&core->requests, handle) ? pool_at(&core->requests, handle) : NULL;
+}
+
+static uint64_t number_key(const struct core_session *session, uint64_t number)
+{
+    uint64_t words[2] = {session->handle, number};
+    return hash_bytes(words, sizeof(words), 0);
+}
+
+struct core_request *request_by_number(
+        const struct core *core, const struct core_session *session, uint64_t number)
+{
+    struct map_cursor at;
+    uint64_t key = number_key(session, number);
+    for (bool ok = map_find(&core->numbers, key, &at); ok;
+            ok = map_find_next(&core->numbers, &at)) {
+        struct core_request *request = request_at(core, at.value);
+        if (request->session == session->handle && request->number == number)
+            return request;
+    }
+    return NULL;
+}
+
+static struct core_request *take(struct core *core)
+{
+    uint32_t handle = pool_take(&core->requests);
+    assert(handle != 0); /* The pool has room for all that may be asked, and for our own. */
+    struct core_request *request = request_at(core, handle);
+    request->handle = handle;
+    request->limit_ns = UINT64_MAX;
+    return request;
+}
+
+struct core_request *request_make_own(
+        struct core *core, struct core_session *session, uint8_t wire_kind)
+{
+    struct core_request *request = take(core);
+    request->own = true;
+    request->session = session->handle;
+    request->wire_kind = wire_kind;
+    return request;
+}
+
+void request_assign_number(
+        struct core *core, struct core_session *session, struct core_request *request)
+{
+    request->number = session->next_number++;
+    request->numbered = true;
+    map_add(&core->numbers, number_key(session, request->number), request->handle);
+}
+
+/* It is answered for good: nothing will refer to its number again. */
+static void forget_number(struct core *core, struct core_request *request)
+{
+    if (!request->numbered)
+        return;
+    struct core_session *session = session_at(core, request->session);
+    map_remove(&core->numbers, number_key(session, request->number), request->handle);
+    request->numbered = false;
+}
+
+void request_move(struct core_request *request, struct list *list, enum place place)
+{
+    if (list_is_linked(&request->link))
+        list_remove(&request->link);
+    if (list != NULL)
+        list_push_back(list, &request->link);
+    request->place = place;
+}
+
+static void set_timer(struct core *core, struct core_request *request, uint64_t at_ns)
+{
+    if (heap_has(&request->timer))
+        heap_remove(&core->request_timers, &request->timer);
+    if (at_ns == UINT64_MAX)
+        return;
+    request->timer.key = at_ns;
+    request->timer.tie_high = request->handle;
+    heap_add(&core->request_timers, &request->timer);
+}
+
+static void give_back(struct core *core, struct core_request *request)
+{
+    if (!request->own) {
+        assert(core->asked_count > 0);
+        core->asked_count--;
+    }
+    pool_give(&core->requests, request->handle);
+}
+
+void request_tell(struct core *core, struct core_request *request, enum status status)
+{
+    if (request->own || request->told)
+        return;
+    request->told = true;
+    request->status = status;
+    list_push_back(&core->completed, &request->out);
+}
+
+static void break_promise(struct core *core, struct core_request *request)
+{
+    if (!request->promised)
+        return;
+    request->promised = false;
+    assert(core->promised_count > 0);
+    core->promised_count--;
+}
+
+/*
+ * Acquire and CANCEL know each other no more. A CANCEL that has left is then counted, so that
+ * there is always room for one for every acquire.
+ */
+static void part(struct core *core, struct core_request *request)
+{
+    if (request->stray) {
+        request->stray = false;
+        core->stray_count--;
+    }
+    struct core_request *partner = request_at(core, request->partner);
+    request->partner = 0;
+    if (partner == NULL)
+        return;
+    partner->partner = 0;
+    if (partner->wire_kind == REQUEST_CANCEL && request->wire_kind != REQUEST_CANCEL) {
+        partner->stray = true;
+        core->stray_count++;
+    }
+}
+
+void request_finish(struct core *core, struct core_request *request, enum status status)
+{
+    assert(request->place != PLACE_DONE);
+    part(core, request);
+    request_move(request, NULL, PLACE_DONE);
+    set_timer(core, request, UINT64_MAX);
+    forget_number(core, request);
+    break_promise(core, request);
+    request_tell(core, request, status);
+    if (!list_is_linked(&request->out))
+        give_back(core, request);
+}
+
+void request_fetched(struct core *core, struct core_request *request)
+{
+    list_remove(&request->out);
+    if (request->place == PLACE_DONE)
+        give_back(core, request);
+}
+
+/* ---- Grants and their taking back ---- */
+
+void request_give(struct core *core, struct core_request *request)
+{
+    struct core_hold *hold = hold_by_token(core, request->token);
+    hold->count++;
+    hold_write(&core->hold_beliefs[pool_index(hold->handle)], hold->token);
+    request->hold = pool_index(hold->handle);
+    request_finish(core, request, STATUS_OK);
+}
+
+/* What it won goes back by token; the answer to that then is its end. */
+static void turn_into_release(struct core *core, struct core_request *request)
+{
+    MARK(client_returns_grant);
+    struct core_session *session = session_at(core, request->session);
+    struct core_hold *hold = hold_by_token(core, request->token);
+    if (hold->count == 0)
+        hold_drop(core, hold);
+    forget_number(core, request);
+    request->wire_kind = REQUEST_RELEASE;
+    request->target = request->token;
+    request->all = false;
+    request->sent_on = 0;
+    request->doubtful = false;
+    request_move(request, &session->urgent, PLACE_WAITING);
+    session_touch(core, session);
+}
+
+void request_granted(struct core *core, struct core_request *request, uint64_t token)
+{
+    struct core_session *session = session_at(core, request->session);
+    request->token = token;
+    forget_number(core, request);
+    hold_take(core, session, token);
+    break_promise(core, request);
+    request_move(request, &session->granted, PLACE_GRANTED);
+    if (request->told)
+        turn_into_release(core, request);
+}
+
+/* Ask the cluster to take back whatever this acquire did, or will do. */
+static void send_cancel(struct core *core, struct core_request *request)
+{
+    if (request->partner != 0)
+        return;
+    struct core_session *session = session_at(core, request->session);
+    struct core_request *cancel = request_make_own(core, session, REQUEST_CANCEL);
+    cancel->target = request->number;
+    cancel->partner = request->handle;
+    request->partner = cancel->handle;
+    request_move(cancel, &session->urgent, PLACE_WAITING);
+    session_touch(core, session);
+}
+
+void request_withdraw(struct core *core, struct core_request *request)
+{
+    switch (request->place) {
+    case PLACE_WAITING:
+        if (request->wire_kind == REQUEST_ACQUIRE)
+            request_finish(core, request, request->final);
+        break;
+    case PLACE_SENT:
+    case PLACE_QUEUED:
+        if (request->wire_kind == REQUEST_ACQUIRE)
+            send_cancel(core, request);
+        break;
+    case PLACE_GRANTED:
+        turn_into_release(core, request);
+        break;
+    case PLACE_DONE:
+        break;
+    }
+}
+
+/* ---- Limits ---- */
+
+static void on_acquire_limit(struct core *core, struct core_request *request)
+{
+    uint64_t last_ns = request->limit_ns + UNKNOWN_AFTER_NS;
+    if (core->now.boot_ns < last_ns) {
+        /* The cluster has not said that the wait is over. */
+        request->expired = true;
+        set_timer(core, request, last_ns);
+        if (request->place == PLACE_QUEUED || request->place == PLACE_GRANTED)
+            request_withdraw(core, request);
+        return;
+    }
+    MARK(client_says_unknown);
+    request->expired = true;
+    request->final = STATUS_UNKNOWN;
+    request_tell(core, request, STATUS_UNKNOWN);
+    request_withdraw(core, request);
+}
+
+void request_on_time(struct core *core, struct core_request *request)
+{
+    heap_remove(&core->request_timers, &request->timer);
+    struct core_session *session = session_at(core, request->session);
+    switch (request->kind) {
+    case CORE_ACQUIRE:
+        on_acquire_limit(core, request);
+        break;
+    case CORE_OPEN:
+        request_tell(core, request, STATUS_UNKNOWN);
+        session_end(core, session, CORE_REASON_SILENT, true);
+        break;
+    case CORE_CLOSE:
+        session->closing = 0;
+        request_finish(core, request, STATUS_UNKNOWN);
+        break;
+    case CORE_RELEASE:
+        request_tell(core, request, STATUS_UNKNOWN);
+        break;
+    case CORE_QUERY:
+    case CORE_LIST:
+        request_finish(core, request, STATUS_UNKNOWN);
+        break;
+    }
+}
+
+static bool is_pending_acquire(const struct core_request *request)
+{
+    return request->kind == CORE_ACQUIRE && !request->own && !request->told &&
+           request->place != PLACE_DONE;
+}
+
+static void cancel(struct core *core, struct core_request *request)
+{
+    request->final = STATUS_CANCELLED;
+    if (request->expired && request->partner != 0)
+        return; /* Under way already. */
+    request->expired = true;
+    if (request->limit_ns > core->now.boot_ns) {
+        request->limit_ns = core->now.boot_ns;
+        set_timer(core, request, core->now.boot_ns + UNKNOWN_AFTER_NS);
+    }
+    request_withdraw(core, request);
+}
+
+bool core_cancel(struct core *core, uint32_t request, struct clocks now)
+{
+    core->now = now;
+    struct core_request *found = request_at(core, request);
+    if (found == NULL || !is_pending_acquire(found))
+        return false;
+    cancel(core, found);
+    return true;
+}
+
+static uint32_t cancel_in(struct core *core, struct list *list, uint64_t tag)
+{
+    uint32_t count = 0;
+    struct list_node *node = list_first(list);
+    while (node != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        node = list_next(list, node);
+        if (request->tag != tag || !is_pending_acquire(request))
+            continue;
+        cancel(core, request);
+        count++;
+    }
+    return count;
+}
+
+uint32_t core_cancel_tag(
+        struct core *core, uint32_t session, uint64_t tag, struct clocks now)
+{
+    core->now = now;
+    struct core_session *found = session_at(core, session);
+    if (found == NULL || tag == 0)
+        return 0;
+    return cancel_in(core, &found->acquires, tag) + cancel_in(core, &found->sent, tag) +
+           cancel_in(core, &found->queued, tag) + cancel_in(core, &found->granted, tag);
+}
+
+/* ---- Submit ---- */
+
+static bool name_fits(const struct core_call *call)
+{
+    switch (call->kind) {
+    case CORE_OPEN:
+        return call->name.count <= LABEL_BYTES_MAX && call->ttl_ns > 0;
+    case CORE_CLOSE:
+        return true;
+    case CORE_ACQUIRE:
+    case CORE_RELEASE:
+        return call->name.count >= 1 && call->name.count <= NAME_BYTES_MAX;
+    case CORE_QUERY:
+        return call->name.count >= 1 && call->name.count <= NAME_BYTES_MAX &&
+               call->room_bytes >= CORE_READ_BYTES_MAX;
+    case CORE_LIST:
+        return call->name.count <= NAME_BYTES_MAX && call->limit >= 1 &&
+               call->limit <= LIST_LOCKS_MAX && call->room_bytes >= CORE_READ_BYTES_MAX;
+    }
+    return false;
+}
+
+static bool is_of_session(enum core_call_kind kind)
+{
+    return kind == CORE_CLOSE || kind == CORE_ACQUIRE || kind == CORE_RELEASE;
+}
+
+/* All reasons to refuse; afterwards nothing can fail. */
+static enum status admit(const struct core *core, const struct core_call *call)
+{
+    if (!name_fits(call))
+        return STATUS_INVALID;
+    if (is_of_session(call->kind)) {
+        const struct core_session *session = session_at(core, call->session);
+        if (session == NULL || session->dismissed)
+            return STATUS_LOST;
+        if (session->phase == PHASE_ENDED && call->kind != CORE_CLOSE)
+            return STATUS_LOST;
+    }
+    /* Closing is never refused: its requests have room of their own. */
+    if (core->asked_count + core->stray_count >= core->settings.requests_max &&
+            call->kind != CORE_CLOSE)
+        return STATUS_BUSY;
+    if (call->kind == CORE_OPEN &&
+            pool_count(&core->sessions) == core->settings.sessions_max)
+        return STATUS_BUSY;
+    uint32_t holds = pool_count(&core->holds) + core->promised_count;
+    if (call->kind == CORE_ACQUIRE && holds >= core->settings.holds_max)
+        return STATUS_BUSY;
+    return STATUS_OK;
+}
+
+static struct core_request *make(struct core *core, const struct core_call *call)
+{
+    struct core_request *request = take(core);
+    core->asked_count++;
+    request->kind = call->kind;
+    request->session = is_of_session(call->kind) ? call->session : 0;
+    request->user = call->user;
+    request->owner = call->owner;
+    request->tag = call->tag;
+    request->wait_ns = call->wait_ns;
+    request->limit_ns = call->limit_ns;
+    request->all = call->all;
+    request->reentrant = call->reentrant;
+    request->stale = call->stale;
+    request->target = call->token;
+    request->cursor = call->cursor;
+    request->limit = call->limit;
+    request->room = call->room;
+    request->room_bytes = call->room_bytes;
+    request->name_bytes = (uint8_t)call->name.count;
+    if (call->name.count > 0)
+        memcpy(request->name, call->name.bytes, call->name.count);
+    return request;
+}
+
+static void start_close(struct core *core, struct core_request *request)
+{
+    struct core_session *session = session_at(core, request->session);
+    request->wire_kind = REQUEST_CLOSE;
+    session_dismiss(session);
+    if (session->phase == PHASE_ENDED) {
+        request_finish(core, request, STATUS_LOST);
+        session_settle(core, session);
+        return;
+    }
+    session->closing = request->handle;
+    set_timer(core, request, request->limit_ns);
+    session_end(core, session, CORE_REASON_CLOSED, true);
+}
+
+static uint64_t sum_of_times(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static void start_acquire(struct core *core, struct core_request *request)
+{
+    struct core_session *session = session_at(core, request->session);
+    request->wire_kind = REQUEST_ACQUIRE;
+    request->final = STATUS_TIMEOUT;
+    request->promised = true;
+    core->promised_count++;
+    request->limit_ns = sum_of_times(core->now.boot_ns, request->wait_ns);
+    if (request->limit_ns < UINT64_MAX - UNKNOWN_AFTER_NS)
+        set_timer(core, request, request->limit_ns + CANCEL_SLACK_NS);
+    else
+        request->limit_ns = UINT64_MAX;
+    request_move(request, &session->acquires, PLACE_WAITING);
+    session_touch(core, session);
+}
+
+/* Belief ends here, before anything leaves. */
+static void start_release(struct core *core, struct core_request *request)
+{
+    struct core_session *session = session_at(core, request->session);
+    request->wire_kind = REQUEST_RELEASE;
+    struct core_hold *hold = hold_by_token(core, request->target);
+    if (hold != NULL && hold->session == session->handle) {
+        if (hold->count > 0)
+            hold->count = request->all ? 0 : hold->count - 1;
+        if (hold->count == 0)
+            hold_drop(core, hold);
+    }
+    set_timer(core, request, request->limit_ns);
+    request_move(request, &session->urgent, PLACE_WAITING);
+    session_touch(core, session);
+}
+
+static void start(
+        struct core *core, const struct core_call *call, struct core_request *request)
+{
+    struct core_session *session;
+    switch (request->kind) {
+    case CORE_OPEN:
+        session = session_make(core, call);
+        request->session = session->handle;
+        request->wire_kind = REQUEST_OPEN;
+        session->opening = request->handle;
+        set_timer(core, request, request->limit_ns);
+        request_move(request, &core->opens, PLACE_WAITING);
+        break;
+    case CORE_CLOSE:
+        start_close(core, request);
+        break;
+    case CORE_ACQUIRE:
+        start_acquire(core, request);
+        break;
+    case CORE_RELEASE:
+        start_release(core, request);
+        break;
+    case CORE_QUERY:
+    case CORE_LIST:
+        set_timer(core, request, request->limit_ns);
+        request_move(request, &core->reads, PLACE_WAITING);
+        break;
+    }
+}
+
+enum status core_submit(struct core *core, const struct core_call *call, struct clocks now,
+        uint32_t *request)
+{
+    core->now = now;
+    enum status status = admit(core, call);
+    if (status != STATUS_OK)
+        return status;
+    struct core_request *made = make(core, call);
+    if (request != NULL)
+        *request = made->handle;
+    start(core, call, made);
+    return STATUS_OK;
+}

@@ -1,0 +1,344 @@
+/*
+ * Frames out. What is to be sent stands in lists; here it is laid out behind one another, as
+ * many requests to a frame as fit, until the lists are empty or the buffer is full. What did
+ * not fit keeps its place and goes when bytes have left.
+ *
+ * Order: keepalives, opens, then session by session what was not answered on an earlier
+ * connection (in the order of numbers, with the same numbers), what gives up something, and
+ * acquires.
+ */
+#include "core/core_internal.h"
+
+#include "base/mark.h"
+
+enum {
+    SECTION_BYTES = 8 + SECRET_BYTES + 8 + 8 + 2,
+    REQUEST_BYTES_MAX = 2 + 3 * 8 + 2 + NAME_BYTES_MAX, /* The longest: an acquire */
+    READ_BYTES_MAX = 1 + 1 + 8 + 2 + 8 + 2 + NAME_BYTES_MAX,
+};
+
+static void close_section(struct output *output)
+{
+    if (output->section_session == 0)
+        return;
+    struct wire wire = wire_writer(output->bytes + output->section_at, SECTION_BYTES);
+    wire_section(&wire, &output->section);
+    assert(!wire.failed && wire.at == SECTION_BYTES);
+    output->section_session = 0;
+}
+
+static void close_frame(struct output *output)
+{
+    if (!output->frame_open)
+        return;
+    close_section(output);
+    size_t body_at = output->frame_at + FRAME_HEAD_BYTES;
+    frame_seal(output->bytes + output->frame_at, output->kind,
+            (uint32_t)(output->end - body_at));
+    output->frame_open = false;
+}
+
+/* Make sure that `bytes` more fit into an open frame of that kind; false: no room now. */
+static bool open_frame(struct output *output, enum frame_kind kind, size_t bytes)
+{
+    if (output->frame_open && output->kind == kind) {
+        size_t body = output->end - output->frame_at - FRAME_HEAD_BYTES;
+        bool fits = body + bytes <= FRAME_CLIENT_BODY_MAX &&
+                    output->end + bytes <= output->capacity;
+        if (fits)
+            return true;
+    }
+    close_frame(output);
+    if (output->end + FRAME_HEAD_BYTES + bytes > output->capacity) {
+        MARK(client_output_full);
+        return false;
+    }
+    output->frame_open = true;
+    output->kind = kind;
+    output->frame_at = output->end;
+    output->end += FRAME_HEAD_BYTES;
+    return true;
+}
+
+/* A section of this session, with room for one more request. */
+static bool open_section(struct core *core, const struct core_session *session)
+{
+    struct output *output = &core->output;
+    if (!open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
+        return false;
+    bool same = output->section_session == session->handle &&
+                output->section.count < UINT16_MAX;
+    if (same)
+        return true;
+    close_section(output);
+    output->section = (struct section){
+            .session = session->id,
+            .answered = session_answered(session),
+            .confirmed = session_confirmed(session),
+    };
+    memcpy(output->section.secret, session->secret, SECRET_BYTES);
+    output->section_session = session->handle;
+    output->section_at = output->end;
+    output->end += SECTION_BYTES;
+    return true;
+}
+
+static void put_request(struct output *output, struct request *request)
+{
+    struct wire wire = wire_writer(output->bytes + output->end, REQUEST_BYTES_MAX);
+    wire_request(&wire, request);
+    assert(!wire.failed);
+    output->end += wire.at;
+    output->section.count++;
+}
+
+void send_hello(struct core *core)
+{
+    struct hello hello = {.role = HELLO_CLIENT, .cluster = core->cluster};
+    struct wire measure = wire_measure();
+    wire_hello(&measure, &hello);
+    bool room = open_frame(&core->output, FRAME_HELLO, measure.at);
+    assert(room);
+    struct wire wire = wire_writer(core->output.bytes + core->output.end, measure.at);
+    wire_hello(&wire, &hello);
+    core->output.end += wire.at;
+    close_frame(&core->output);
+}
+
+/* ---- Keepalives ---- */
+
+static bool put_renewal(struct core *core, struct core_session *session)
+{
+    if (!open_section(core, session))
+        return false;
+    struct request request = {.kind = REQUEST_KEEPALIVE, .number = core->batch};
+    put_request(&core->output, &request);
+    link_sent(core, 1);
+    session->renewed_ns = core->now.boot_ns;
+    list_remove(&session->renewal_link);
+    session_reschedule(core, session);
+    return true;
+}
+
+/* All of a step count as one sending, with one stamp. */
+static bool put_renewals(struct core *core)
+{
+    if (list_is_empty(&core->renewals))
+        return true;
+    core->batch++;
+    core->sendings[core->batch % SENDINGS_MAX] =
+            (struct sending){.batch = core->batch, .sent = core->now};
+    struct list_node *node;
+    while ((node = list_first(&core->renewals)) != NULL) {
+        if (!put_renewal(core, LIST_OWNER(node, struct core_session, renewal_link)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Opens ---- */
+
+/*
+ * An OPEN that is sent again may find its first one done: then there are two sessions, and
+ * the one whose answer is lost expires. Each sending has a secret of its own, so that nothing
+ * said to one can be taken for the other.
+ */
+static bool put_open(struct core *core, struct core_request *request)
+{
+    struct output *output = &core->output;
+    struct core_session *session = session_at(core, request->session);
+    if (!open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
+        return false;
+    close_section(output);
+    request->number = (uint64_t)++core->stamp << 32 | request->handle;
+    if (request->sent_on != 0) {
+        MARK(client_opens_again);
+        for (size_t i = 0; i < SECRET_BYTES; i++)
+            session->secret[i] ^= core->link.random[i];
+    }
+    output->section = (struct section){0};
+    memcpy(output->section.secret, session->secret, SECRET_BYTES);
+    output->section_session = session->handle;
+    output->section_at = output->end;
+    output->end += SECTION_BYTES;
+    struct request wire = {.kind = REQUEST_OPEN,
+            .number = request->number,
+            .wait_ns = session->ttl_ns,
+            .name = {request->name, request->name_bytes}};
+    put_request(output, &wire);
+    close_section(output);
+    request->sent = core->now;
+    request->sent_on = core->link.serial;
+    link_sent(core, 1);
+    request_move(request, &core->opens_sent, PLACE_SENT);
+    return true;
+}
+
+static bool put_opens(struct core *core)
+{
+    struct list_node *node;
+    while ((node = list_first(&core->opens)) != NULL) {
+        if (!put_open(core, LIST_OWNER(node, struct core_request, link)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Numbered requests ---- */
+
+/* Into the section that was just opened. */
+static void put_numbered(
+        struct core *core, struct core_session *session, struct core_request *request)
+{
+    struct request wire = {.kind = request->wire_kind,
+            .number = request->number,
+            .target = request->target,
+            .owner = request->owner,
+            .wait_ns = request->wait_ns,
+            .name = {request->name, request->name_bytes}};
+    if (request->wire_kind == REQUEST_ACQUIRE && request->reentrant)
+        wire.flags = ACQUIRE_REENTRANT;
+    if (request->wire_kind == REQUEST_RELEASE && request->all)
+        wire.flags = RELEASE_ALL;
+    put_request(&core->output, &wire);
+    request->doubtful = request->doubtful || request->sent_on != 0;
+    request->sent = core->now;
+    request->sent_on = core->link.serial;
+    session->renewed_ns = core->now.boot_ns; /* Commands renew as well. */
+    link_sent(core, 1);
+}
+
+static bool put_again(struct core *core, struct core_session *session)
+{
+    if (!session->resend)
+        return true;
+    struct list_node *node = list_first(&session->sent);
+    for (; node != NULL; node = list_next(&session->sent, node)) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        if (request->sent_on == core->link.serial)
+            continue;
+        if (!open_section(core, session))
+            return false;
+        put_numbered(core, session, request);
+    }
+    session->resend = false;
+    return true;
+}
+
+/* What was asked to wait and has waited here, waits that much less there. */
+static void set_wait(const struct core *core, struct core_request *request)
+{
+    if (request->limit_ns == UINT64_MAX)
+        request->wait_ns = WAIT_FOREVER;
+    else if (request->limit_ns > core->now.boot_ns)
+        request->wait_ns = request->limit_ns - core->now.boot_ns;
+    else
+        request->wait_ns = 0;
+}
+
+/* Number and send what waits in a list, as far as window and buffer allow. */
+static bool put_new(struct core *core, struct core_session *session, struct list *list)
+{
+    struct list_node *node;
+    while ((node = list_first(list)) != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        if (session->next_number > session_answered(session) + REQUEST_WINDOW) {
+            MARK(client_window_full);
+            return true;
+        }
+        if (!open_section(core, session))
+            return false;
+        if (request->wire_kind == REQUEST_ACQUIRE)
+            set_wait(core, request);
+        request_assign_number(core, session, request);
+        put_numbered(core, session, request);
+        request_move(request, &session->sent, PLACE_SENT);
+    }
+    return true;
+}
+
+static bool put_session(struct core *core, struct core_session *session)
+{
+    if (!put_again(core, session) || !put_new(core, session, &session->urgent))
+        return false;
+    return !session_can_acquire(session) || put_new(core, session, &session->acquires);
+}
+
+static bool put_sessions(struct core *core)
+{
+    struct list_node *node;
+    while ((node = list_first(&core->dirty)) != NULL) {
+        struct core_session *session = LIST_OWNER(node, struct core_session, dirty_link);
+        if (!put_session(core, session))
+            return false;
+        list_remove(&session->dirty_link);
+    }
+    return true;
+}
+
+/* ---- Reads ---- */
+
+static bool put_read(struct core *core, struct core_request *request)
+{
+    struct output *output = &core->output;
+    close_frame(output);
+    if (!open_frame(output, FRAME_READ, READ_BYTES_MAX))
+        return false;
+    request->number = (uint64_t)++core->stamp << 32 | request->handle;
+    struct span name = {request->name, request->name_bytes};
+    struct read read = {.kind = request->kind == CORE_QUERY ? READ_LOCK : READ_LIST,
+            .stale = request->stale,
+            .stamp = request->number,
+            .limit = request->limit,
+            .cursor = request->cursor};
+    if (request->kind == CORE_QUERY)
+        read.name = name;
+    else
+        read.prefix = name;
+    struct wire wire = wire_writer(output->bytes + output->end, READ_BYTES_MAX);
+    wire_read(&wire, &read);
+    assert(!wire.failed);
+    output->end += wire.at;
+    close_frame(output);
+    request->sent_on = core->link.serial;
+    link_sent(core, 1);
+    request_move(request, &core->reads_sent, PLACE_SENT);
+    return true;
+}
+
+/* Only a stale read may be answered by a node that knows no leader. */
+static void put_reads(struct core *core)
+{
+    struct list_node *node = list_first(&core->reads);
+    while (node != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        node = list_next(&core->reads, node);
+        bool now = core->link.state == LINK_READY || request->stale;
+        if (now && !put_read(core, request))
+            return;
+    }
+}
+
+/* Bring what is unsent to the begin of the buffer, for room behind it. */
+static void compact(struct output *output)
+{
+    if (output->begin == 0)
+        return;
+    size_t bytes = output->end - output->begin;
+    memmove(output->bytes, output->bytes + output->begin, bytes);
+    output->begin = 0;
+    output->end = bytes;
+}
+
+void send_all(struct core *core)
+{
+    if (core->link.state != LINK_READY && core->link.state != LINK_FOLLOWING)
+        return;
+    compact(&core->output);
+    bool room = true;
+    if (core->link.state == LINK_READY)
+        room = put_renewals(core) && put_opens(core) && put_sessions(core);
+    if (room)
+        put_reads(core);
+    close_frame(&core->output);
+}
