@@ -6,26 +6,27 @@
 
 #include "io/loop.h"
 #include "ops/config.h"
-#include "ops/log.h"
+#include "ops/logger.h"
 #include "ops/plan.h"
 
 enum {
     EXIT_USAGE = 2
 };
 
-static_assert((int)REPORT_ERROR == (int)LOG_ERROR && (int)REPORT_DEBUG == (int)LOG_DEBUG,
+static_assert(
+        (int)REPORT_ERROR == (int)LOGGER_ERROR && (int)REPORT_DEBUG == (int)LOGGER_DEBUG,
         "levels are the same on both sides");
 
 static void write_line(
         void *context, enum report_level level, const char *event, const char *details)
 {
-    log_line(context, (enum log_level)level, event, details);
+    logger_line(context, (enum logger_level)level, event, details);
 }
 
 static void write_notice(
         void *context, const struct node *node, const struct node_notice *notice)
 {
-    log_notice(context, node, notice);
+    logger_notice(context, node, notice);
 }
 
 static int print_plan(const struct node_settings *settings)
@@ -39,14 +40,14 @@ static int print_plan(const struct node_settings *settings)
 
 static int run(struct config *config)
 {
-    struct log log = {
-            .descriptor = STDERR_FILENO, .level = (enum log_level)config->log_level};
+    struct logger logger = {
+            .descriptor = STDERR_FILENO, .level = (enum logger_level)config->log_level};
     struct loop_settings settings = {
             .data = config->data,
             .listen = config->listen,
             .congestion = config->congestion,
             .sync_after = config->write == CONFIG_WRITE_FSYNC,
-            .report = {.context = &log, .line = write_line, .notice = write_notice},
+            .report = {.context = &logger, .line = write_line, .notice = write_notice},
     };
     if (!loop_fit_connections(&settings.report, config->node.member_count,
                 &config->node.limits.connections_max))

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ops/config_table.h"
-#include "ops/log.h"
+#include "ops/logger.h"
 
 enum {
     LINE_BYTES_MAX = 4096,
@@ -16,7 +16,7 @@ static void set_defaults(struct config *config)
 {
     memset(config, 0, sizeof *config);
     node_settings_default(&config->node);
-    config->log_level = LOG_INFO;
+    config->log_level = LOGGER_INFO;
     (void)snprintf(config->congestion, sizeof config->congestion, "auto");
 }
 

@@ -41,7 +41,7 @@ struct config {
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
     uint32_t write;     /* enum config_write */
-    uint32_t log_level; /* As in log.h */
+    uint32_t log_level; /* As in logger.h */
     bool check;
     bool plan;
     bool version;

@@ -7,7 +7,7 @@
 #include "protocol/hello.h"
 
 static void __attribute__((format(printf, 4, 5))) describe(struct notice_text *text,
-        enum log_level level, const char *event, const char *format, ...)
+        enum logger_level level, const char *event, const char *format, ...)
 {
     va_list arguments;
     text->level = level;
@@ -38,47 +38,47 @@ static void describe_raft(
     unsigned long long term = notice->term;
     switch ((enum raft_notice)notice->number) {
     case RAFT_NOTICE_NONE:
-        describe(text, LOG_DEBUG, "raft", "term=%llu", term);
+        describe(text, LOGGER_DEBUG, "raft", "term=%llu", term);
         break;
     case RAFT_NOTICE_LEADER:
-        describe(text, LOG_INFO, "leader", "term=%llu: this node leads", term);
+        describe(text, LOGGER_INFO, "leader", "term=%llu: this node leads", term);
         break;
     case RAFT_NOTICE_FOLLOWER:
-        describe(text, LOG_INFO, "follower",
+        describe(text, LOGGER_INFO, "follower",
                 "term=%llu: this node stopped leading or standing", term);
         break;
     case RAFT_NOTICE_NO_MAJORITY:
-        describe(text, LOG_WARN, "no-majority",
+        describe(text, LOGGER_WARN, "no-majority",
                 "term=%llu: too few members answer; nothing is granted until a majority is "
                 "back",
                 term);
         break;
     case RAFT_NOTICE_NEW_LEADER:
-        describe(text, LOG_INFO, "new-leader", "term=%llu peer=%u", term, notice->peer);
+        describe(text, LOGGER_INFO, "new-leader", "term=%llu peer=%u", term, notice->peer);
         break;
     case RAFT_NOTICE_BLANK:
-        describe(text, LOG_ERROR, "blank",
+        describe(text, LOGGER_ERROR, "blank",
                 "the cluster exists, but this node's data directory is empty: it may have "
                 "forgotten a vote and takes no part; put its directory back");
         break;
     case RAFT_NOTICE_MISSING:
-        describe(text, LOG_WARN, "founding",
+        describe(text, LOGGER_WARN, "founding",
                 "missing=%s: all members found a new cluster together; start the missing "
                 "ones",
                 write_ids(missing, ids, sizeof ids));
         break;
     case RAFT_NOTICE_PEER_BLANK:
-        describe(text, LOG_ERROR, "peer-blank",
+        describe(text, LOGGER_ERROR, "peer-blank",
                 "peer=%u: that node's data directory is empty; it takes no part until its "
                 "directory is put back",
                 notice->peer);
         break;
     case RAFT_NOTICE_PEER_DAMAGED:
-        describe(text, LOG_ERROR, "peer-damaged",
+        describe(text, LOGGER_ERROR, "peer-damaged",
                 "peer=%u: that node's log is damaged; it takes no part", notice->peer);
         break;
     case RAFT_NOTICE_TRUNCATED:
-        describe(text, LOG_INFO, "truncated",
+        describe(text, LOGGER_INFO, "truncated",
                 "term=%llu: entries of a former leader that were never committed are cut "
                 "off",
                 term);
@@ -127,13 +127,13 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
 {
     unsigned long long number = notice->number;
     if (notice->kind == NOTICE_BAD_FRAME)
-        describe(text, LOG_WARN, "bad-frame", "peer=%u fault=%llu: closed for %s",
+        describe(text, LOGGER_WARN, "bad-frame", "peer=%u fault=%llu: closed for %s",
                 notice->peer, number, name_fault(notice->number));
     else if (notice->kind == NOTICE_REFUSED_PEER)
-        describe(text, LOG_ERROR, "peer-refused", "peer=%u why=%llu: %s", notice->peer,
+        describe(text, LOGGER_ERROR, "peer-refused", "peer=%u why=%llu: %s", notice->peer,
                 number, name_refusal(notice->number));
     else
-        describe(text, LOG_WARN, "slow-reader",
+        describe(text, LOGGER_WARN, "slow-reader",
                 "peer=%u: closed, as it does not read its answers", notice->peer);
     text->stranger = true;
 }
@@ -147,13 +147,14 @@ void notice_describe(
         describe_raft(notice, missing, text);
         break;
     case NOTICE_FOUNDED:
-        describe(text, LOG_INFO, "founded", "cluster=%016llx: the cluster exists", number);
+        describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster exists",
+                number);
         break;
     case NOTICE_PEER_UP:
-        describe(text, LOG_INFO, "peer-up", "peer=%u", notice->peer);
+        describe(text, LOGGER_INFO, "peer-up", "peer=%u", notice->peer);
         break;
     case NOTICE_PEER_DOWN:
-        describe(text, LOG_WARN, "peer-down", "peer=%u", notice->peer);
+        describe(text, LOGGER_WARN, "peer-down", "peer=%u", notice->peer);
         break;
     case NOTICE_REFUSED_PEER:
     case NOTICE_BAD_FRAME:
@@ -161,22 +162,22 @@ void notice_describe(
         describe_stranger(notice, text);
         break;
     case NOTICE_NO_SPACE:
-        describe(text, LOG_ERROR, "no-space",
+        describe(text, LOGGER_ERROR, "no-space",
                 "segment=%llu: the log's next file cannot be made; new work is refused "
                 "once "
                 "the present one is full; free space in the data directory",
                 number);
         break;
     case NOTICE_PLAN_TOO_SMALL:
-        describe(text, LOG_ERROR, "plan-too-small",
+        describe(text, LOGGER_ERROR, "plan-too-small",
                 "the cluster was founded with larger maxima than this node is started "
                 "with; give it the same");
         break;
     case NOTICE_HANDED_OVER:
-        describe(text, LOG_INFO, "handed-over", "peer=%u: it leads now", notice->peer);
+        describe(text, LOGGER_INFO, "handed-over", "peer=%u: it leads now", notice->peer);
         break;
     case NOTICE_CLOCK_SUSPECT:
-        describe(text, LOG_ERROR, "clock-suspect",
+        describe(text, LOGGER_ERROR, "clock-suspect",
                 "peer=%u: a clock runs at the wrong rate, and leases depend on it; look at "
                 "the machine's clock source",
                 notice->peer);

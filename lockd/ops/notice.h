@@ -3,7 +3,7 @@
 #define OPS_NOTICE_H
 
 #include "node/node.h"
-#include "ops/log.h"
+#include "ops/logger.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,7 +14,7 @@ enum {
 };
 
 struct notice_text {
-    enum log_level level;
+    enum logger_level level;
     const char *event;
     bool stranger; /* Whoever reaches the port can cause it as often as he likes. */
     char details[NOTICE_TEXT_BYTES];

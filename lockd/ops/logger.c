@@ -1,4 +1,4 @@
-#include "ops/log.h"
+#include "ops/logger.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -10,24 +10,25 @@ enum {
     STRANGERS_PER_SECOND = 5,
 };
 
-static const char *name_level(enum log_level level)
+static const char *name_level(enum logger_level level)
 {
     static const char *const names[] = {
-            [LOG_ERROR] = "error",
-            [LOG_WARN] = "warn ",
-            [LOG_INFO] = "info ",
-            [LOG_DEBUG] = "debug",
+            [LOGGER_ERROR] = "error",
+            [LOGGER_WARN] = "warn ",
+            [LOGGER_INFO] = "info ",
+            [LOGGER_DEBUG] = "debug",
     };
     return names[level];
 }
 
 /* A line is one write, so that the lines of several processes do not mix. */
-void log_line(struct log *log, enum log_level level, const char *event, const char *details)
+void logger_line(struct logger *logger, enum logger_level level, const char *event,
+        const char *details)
 {
     char line[LINE_BYTES_MAX];
     struct timespec now;
     struct tm utc;
-    if (level > log->level)
+    if (level > logger->level)
         return;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
@@ -40,43 +41,44 @@ void log_line(struct log *log, enum log_level level, const char *event, const ch
     size_t end = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 1;
     line[end] = '\n';
     /* When this fails, nobody is left to tell. */
-    ssize_t written = write(log->descriptor, line, end + 1);
+    ssize_t written = write(logger->descriptor, line, end + 1);
     (void)written;
 }
 
-static bool is_too_much(struct log *log)
+static bool is_too_much(struct logger *logger)
 {
     time_t now = time(NULL);
-    if (now != log->second) {
-        log->second = now;
-        log->count = 0;
+    if (now != logger->second) {
+        logger->second = now;
+        logger->count = 0;
     }
-    if (log->count++ < STRANGERS_PER_SECOND)
+    if (logger->count++ < STRANGERS_PER_SECOND)
         return false;
-    log->left_out++;
+    logger->left_out++;
     return true;
 }
 
-static void tell_left_out(struct log *log)
+static void tell_left_out(struct logger *logger)
 {
     char details[64];
-    if (log->left_out == 0)
+    if (logger->left_out == 0)
         return;
     (void)snprintf(
-            details, sizeof details, "lines=%llu", (unsigned long long)log->left_out);
-    log->left_out = 0;
-    log_line(log, LOG_WARN, "left-out", details);
+            details, sizeof details, "lines=%llu", (unsigned long long)logger->left_out);
+    logger->left_out = 0;
+    logger_line(logger, LOGGER_WARN, "left-out", details);
 }
 
-void log_notice(struct log *log, const struct node *node, const struct node_notice *notice)
+void logger_notice(
+        struct logger *logger, const struct node *node, const struct node_notice *notice)
 {
     struct notice_text text;
     uint64_t missing = node != NULL ? raft_missing(node_raft(node)) : 0;
     notice_describe(notice, missing, &text);
     if (text.stranger) {
-        if (is_too_much(log))
+        if (is_too_much(logger))
             return;
-        tell_left_out(log);
+        tell_left_out(logger);
     }
-    log_line(log, text.level, text.event, text.details);
+    logger_line(logger, text.level, text.event, text.details);
 }

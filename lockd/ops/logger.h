@@ -1,0 +1,47 @@
+/*
+ * What lockd says: one line an event on standard error,
+ *
+ *     2026-01-31T12:00:00.123Z info  leader term=3: this node leads
+ *
+ * time (UTC), level, event, key=value pairs, and behind a colon a sentence where a person
+ * may want one. No secret of a session ever stands in it.
+ */
+#ifndef OPS_LOGGER_H
+#define OPS_LOGGER_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "node/node.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum logger_level {
+    LOGGER_ERROR,
+    LOGGER_WARN,
+    LOGGER_INFO,
+    LOGGER_DEBUG
+};
+
+struct logger {
+    int descriptor;
+    enum logger_level level; /* What is less important is left out. */
+    time_t second;           /* Of the newest line that a stranger caused, ... */
+    uint32_t count;          /* ... how many there were in it, ... */
+    uint64_t left_out;       /* ... and how many were left out since the last one said. */
+};
+
+void logger_line(struct logger *logger, enum logger_level level, const char *event,
+        const char *details);
+
+/* Something the node noticed. What strangers cause is said a few times a second at most. */
+void logger_notice(
+        struct logger *logger, const struct node *node, const struct node_notice *notice);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
