@@ -1,0 +1,219 @@
+/*
+ * The data directory on a real disk: what is durable, what is refused, what is fatal.
+ */
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/units.h"
+#include "io/disk_maker.h"
+#include "io/fake_node.h"
+
+namespace {
+
+constexpr uint64_t SEGMENT = 2 * MIB;
+
+std::string content(const std::string &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+bool make_segment(io_world &world, uint64_t number)
+{
+    world.node.wants.segment_wanted = number;
+    return world.run_until([&] {
+        const told *made = world.node.last(NODE_SEGMENT_READY);
+        return made && made->id == number;
+    });
+}
+
+/* Write `count` bytes of the log buffer's begin, filled with `letter`. */
+void want_write(io_world &world, uint64_t id, wal_place place, size_t count, char letter)
+{
+    auto *bytes = const_cast<unsigned char *>(world.node.log_buffer());
+    memset(bytes, letter, count);
+    world.node.wants.writes[world.node.wants.write_count++] =
+            wal_write{id, place, bytes, count};
+}
+
+struct Disk : testing::TestWithParam<bool> {
+    scratch folder;
+};
+
+} // namespace
+
+TEST_P(Disk, MakesWritesAndReadsSegments)
+{
+    io_world world;
+    std::string path = folder.path + "/data";
+    ASSERT_TRUE(world.open_disk(path, SEGMENT, GetParam()));
+    disk_begin(&world.disk);
+    ASSERT_TRUE(make_segment(world, 1));
+    EXPECT_EQ(content(path + "/segment-000000000001"), std::string(SEGMENT, '\0'));
+
+    want_write(world, 7, {1, 8192}, 12288, 'w');
+    ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_WRITTEN) == 1; }));
+    EXPECT_EQ(world.node.last(NODE_WRITTEN)->id, 7u);
+    EXPECT_EQ(content(path + "/segment-000000000001").substr(8192, 12288),
+            std::string(12288, 'w'));
+
+    world.node.wants.read_wanted = true;
+    world.node.wants.read = node_read{9, {1, 4096}, 8192};
+    ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 1; }));
+    EXPECT_EQ(world.node.last(NODE_READ)->bytes,
+            std::string(4096, '\0') + std::string(4096, 'w'));
+
+    /* At the end of the segment there is less. */
+    world.node.wants.read_wanted = true;
+    world.node.wants.read = node_read{10, {1, SEGMENT - 4096}, 65536};
+    ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 2; }));
+    EXPECT_EQ(world.node.last(NODE_READ)->count, 4096u);
+}
+
+/* Several writes at once, and more segments than files are kept open. */
+TEST_P(Disk, ManySegmentsAndWrites)
+{
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, GetParam()));
+    disk_begin(&world.disk);
+    uint64_t id = 0;
+    for (uint64_t number = 1; number <= DISK_FILES_MAX + 3; number++) {
+        ASSERT_TRUE(make_segment(world, number));
+        for (int i = 0; i < 4; i++)
+            want_write(world, ++id, {number, 4096 * static_cast<uint64_t>(i)}, 4096, 'm');
+        ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_WRITTEN) == id; }));
+    }
+    for (uint64_t number = 1; number <= DISK_FILES_MAX + 3; number++) {
+        world.node.events.clear();
+        world.node.wants.read_wanted = true;
+        world.node.wants.read = node_read{number, {number, 0}, 16384};
+        ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 1; }));
+        EXPECT_EQ(world.node.last(NODE_READ)->bytes, std::string(16384, 'm'));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(WriteMethods, Disk, testing::Values(false, true),
+        [](const auto &method) { return method.param ? "fsync" : "dsync"; });
+
+TEST(DiskReplay, FeedsAllSegmentsInOrderAndNothingElse)
+{
+    scratch folder;
+    for (uint64_t number : {3, 1, 2}) {
+        char name[DISK_NAME_BYTES];
+        segment_name(name, number);
+        std::ofstream(folder.path + "/" + name)
+                << std::string(8192, static_cast<char>('0' + number));
+    }
+    std::ofstream(folder.path + "/segment-000000000004.new") << std::string(4096, 'n');
+    std::ofstream(folder.path + "/notes.txt") << "not ours";
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, false));
+    char reason[DISK_REASON_BYTES];
+    ASSERT_TRUE(disk_replay(&world.disk, &world.node, reason)) << reason;
+    EXPECT_EQ(world.node.segments, (std::vector<uint64_t>{1, 2, 3}));
+    EXPECT_EQ(world.node.fed,
+            std::string(8192, '1') + std::string(8192, '2') + std::string(8192, '3'));
+    /* Reading changed nothing; serving removes what was half made, and nothing else. */
+    EXPECT_TRUE(std::filesystem::exists(folder.path + "/segment-000000000004.new"));
+    disk_begin(&world.disk);
+    EXPECT_FALSE(std::filesystem::exists(folder.path + "/segment-000000000004.new"));
+    EXPECT_TRUE(std::filesystem::exists(folder.path + "/notes.txt"));
+}
+
+TEST(DiskOpen, TwoProcessesNeverShareADirectory)
+{
+    scratch folder;
+    io_world first;
+    io_world second;
+    std::string reason;
+    ASSERT_TRUE(first.open_disk(folder.path, SEGMENT, false));
+    EXPECT_FALSE(second.open_disk(folder.path, SEGMENT, false, &reason));
+    EXPECT_NE(reason.find("another process uses it"), std::string::npos) << reason;
+    disk_close(&first.disk);
+    EXPECT_TRUE(second.open_disk(folder.path, SEGMENT, false, &reason)) << reason;
+}
+
+TEST(DiskOpen, SaysWhatIsWrongWithThePath)
+{
+    scratch folder;
+    io_world world;
+    std::string reason;
+    std::ofstream(folder.path + "/file") << "x";
+    EXPECT_FALSE(world.open_disk(folder.path + "/file", SEGMENT, false, &reason));
+    EXPECT_NE(reason.find("Not a directory"), std::string::npos) << reason;
+    EXPECT_FALSE(world.open_disk(folder.path + "/no/such/parent", SEGMENT, false, &reason));
+    EXPECT_NE(reason.find("cannot be created"), std::string::npos) << reason;
+    EXPECT_FALSE(world.open_disk("/proc/self", SEGMENT, false, &reason));
+}
+
+/* A full disk is no reason to die: said once, half a file left nowhere, tried again. */
+TEST(DiskFull, TheNextSegmentWaitsForSpace)
+{
+    scratch folder;
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, false));
+    disk_begin(&world.disk);
+    rlimit before;
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit small = {SEGMENT / 2, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (size_t round = 1; round <= 2; round++) {
+        world.node.wants.segment_wanted = 1;
+        EXPECT_TRUE(world.run_until(
+                [&] { return world.node.count(NODE_SEGMENT_FAILED) == round; }));
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+    size_t said = 0;
+    for (const std::string &line : world.lines)
+        said += line.find("segment-failed") != std::string::npos;
+    EXPECT_EQ(said, 1u);
+    EXPECT_TRUE(make_segment(world, 1));
+}
+
+/* G4: after a log write that failed nothing is acknowledged any more; the process ends. */
+TEST(DiskDeathTest, AFailedLogWriteIsFatal)
+{
+    scratch folder;
+    auto fail = [&] {
+        io_world world;
+        if (!world.open_disk(folder.path, SEGMENT, false))
+            _exit(3);
+        disk_begin(&world.disk);
+        if (!make_segment(world, 1))
+            _exit(4);
+        rlimit small = {4096, RLIM_INFINITY};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &small);
+        want_write(world, 1, {1, 8192}, 4096, 'x');
+        world.run_until([&] { return world.node.count(NODE_WRITTEN) == 1; });
+        _exit(5);
+    };
+    EXPECT_EXIT(
+            fail(), testing::ExitedWithCode(1), "log-write-failed .*segment=1 offset=8192");
+}
+
+TEST(DiskNames, NumbersInNames)
+{
+    char name[DISK_NAME_BYTES];
+    segment_name(name, 42);
+    EXPECT_STREQ(name, "segment-000000000042");
+    EXPECT_EQ(segment_number(name), 42u);
+    EXPECT_EQ(segment_number("segment-000000000042.new"), 0u);
+    EXPECT_EQ(segment_number("segment-42"), 0u);
+    EXPECT_EQ(segment_number("segment-00000000004x"), 0u);
+    EXPECT_EQ(segment_number("segment-99999999999999999999999"), 0u);
+    EXPECT_EQ(segment_number("lock"), 0u);
+}
