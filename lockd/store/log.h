@@ -1,0 +1,55 @@
+/*
+ * What is known of a log behind its last record.
+ *
+ * Recovery goes through it as it reads, wal as it writes, with the same functions: what a
+ * record must say to follow here, and what it changes. So what wal writes, recovery takes.
+ */
+#ifndef STORE_LOG_H
+#define STORE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "protocol/entry.h"
+#include "store/chain.h"
+#include "store/format.h"
+#include "store/places.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct log {
+    struct places places;
+    struct chain chain;
+    uint64_t previous; /* Sum of the last record or header; 0 in an empty log */
+    uint64_t cluster;
+    uint64_t term;
+    uint8_t vote;
+    uint8_t node; /* That writes it; 0: not known yet */
+    uint32_t run;
+};
+
+void log_carve(struct log *log, struct arena *arena, const struct wal_settings *settings);
+void log_init(struct log *log);
+void log_copy(struct log *to, const struct log *from);
+
+/* Bytes that are left in the segment in which the log ends. */
+uint64_t log_left(const struct log *log);
+
+/* Whether the header begins the next segment of this log, and to begin it so. */
+bool log_takes_header(const struct log *log, const struct segment_header *header);
+void log_take_header(struct log *log, const struct segment_header *header);
+
+/* Whether the record follows here, and to go on behind it. `head`: of its entry, if it is one. */
+bool log_takes_record(
+        const struct log *log, const struct record *record, const struct entry_head *head);
+void log_take_record(
+        struct log *log, const struct record *record, const struct entry_head *head);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

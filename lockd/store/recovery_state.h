@@ -1,0 +1,60 @@
+/*
+ * The inside of struct recovery, for the files of this folder.
+ *
+ * The bytes of a segment come in chunks of any number of blocks, and a record may begin in
+ * one chunk and end in another: then what is there of it is carried over.
+ */
+#ifndef STORE_RECOVERY_STATE_H
+#define STORE_RECOVERY_STATE_H
+
+#include "store/log.h"
+#include "store/recovery.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct recovery {
+    struct log log; /* Up to the last record that follows */
+
+    /* The segment that is being read. */
+    uint64_t number;
+    uint64_t bytes; /* Of whole blocks */
+    uint64_t fed;   /* ... of which so many were fed */
+    uint64_t at;    /* ... and looked at */
+
+    /* Not yet looked at: first what was carried over, then what was fed. */
+    unsigned char *carried;
+    size_t carried_at;
+    size_t carried_count;
+    const unsigned char *chunk;
+    size_t chunk_at;
+    size_t chunk_count;
+
+    /* What follows no more. */
+    bool ended; /* A block did not follow, and no segment has since. */
+    bool left;  /* ... and there was something behind the end. */
+
+    /* What was seen anywhere, whether it follows or not. */
+    bool found_any; /* A record that follows */
+    uint64_t durable_seen;
+    uint32_t run_seen;
+    uint8_t node; /* Of the first header; 0: none */
+    uint64_t cluster;
+
+    /* What ends all hope; the first of each. */
+    enum recovery_verdict alarm; /* NEWER, FOREIGN, DAMAGED; else BLANK */
+    struct wal_place alarm_place;
+};
+
+/*
+ * Copy what is known of the log, for wal to go on. True if it must not be written to, as
+ * it is not whole.
+ */
+bool recovery_log_for_writing(const struct recovery *recovery, struct log *log);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

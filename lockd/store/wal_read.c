@@ -1,0 +1,37 @@
+/* Finding entries: in the buffer, or where on disk to begin to read. */
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "store/wal_state.h"
+
+const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head)
+{
+    if (index < wal->window_begin || wal->window_end <= index)
+        return NULL;
+    const struct window_entry *entry = &wal->window[index & wal->window_mask];
+    assert(entry->head.id.index == index);
+    *head = entry->head;
+    return wal_bytes_at(wal, entry->cursor) + WAL_RECORD_HEAD_BYTES;
+}
+
+bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum)
+{
+    struct chain_link link;
+    bool known = chain_at(&wal->log.chain, index, &link);
+    *sum = link.sum;
+    return known;
+}
+
+struct wal_place wal_locate(const struct wal *wal, uint64_t index)
+{
+    return places_locate(&wal->log.places, index);
+}
+
+uint64_t wal_segment_end(const struct wal *wal, uint64_t number)
+{
+    const struct places *places = &wal->log.places;
+    if (number == 0 || number > places->begun)
+        return 0;
+    return places_segment(places, number)->used;
+}
