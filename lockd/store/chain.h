@@ -22,7 +22,9 @@
 extern "C" {
 #endif
 
-enum { CHAIN_MAX = 1024 };
+enum {
+    CHAIN_MAX = 1024
+};
 
 struct chain_link {
     uint64_t term;

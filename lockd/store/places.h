@@ -20,7 +20,9 @@
 extern "C" {
 #endif
 
-enum { PLACES_STEP = 1024 * 1024 };
+enum {
+    PLACES_STEP = 1024 * 1024
+};
 
 struct segment {
     uint64_t start; /* Position of its first byte */

@@ -30,8 +30,7 @@ void recovery_init(struct recovery *recovery, const struct wal_settings *setting
     assert(recovery->log.places.segments_max == settings->segments_max);
     struct log log = recovery->log;
     unsigned char *carried = recovery->carried;
-    *recovery = (struct recovery){
-            .log = log, .carried = carried, .alarm = RECOVERY_BLANK};
+    *recovery = (struct recovery){.log = log, .carried = carried, .alarm = RECOVERY_BLANK};
     log_init(&recovery->log);
 }
 
@@ -93,7 +92,8 @@ static void skip(struct recovery *recovery, size_t count)
 
 /* ---- What is seen in a block, whether it follows or not. ---- */
 
-static void raise_alarm(struct recovery *recovery, enum recovery_verdict alarm, uint64_t offset)
+static void raise_alarm(
+        struct recovery *recovery, enum recovery_verdict alarm, uint64_t offset)
 {
     /* What cannot be judged outweighs what is another's, and that what is broken. */
     bool outweighs = recovery->alarm == RECOVERY_BLANK || alarm > recovery->alarm;
@@ -374,5 +374,6 @@ bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
         log->run = run;
         log->places.existing = existing;
     }
-    return verdict != RECOVERY_BLANK && verdict != RECOVERY_CLEAN && verdict != RECOVERY_CUT;
+    return verdict != RECOVERY_BLANK && verdict != RECOVERY_CLEAN &&
+           verdict != RECOVERY_CUT;
 }

@@ -6,7 +6,11 @@
  * segment number) ends the log; what lies behind decides what that means. If any record or
  * header behind it, intact by its own sum, says that its writer knew the log to be durable
  * past that place, something acknowledged is damaged: RECOVERY_DAMAGED, never cut. Otherwise
- * it is a torn tail that nobody was ever told of: RECOVERY_CUT.
+ * it is a torn tail that nobody was ever told of: RECOVERY_CUT. The exception: what was written
+ * last has nothing behind it that could vouch for it, so its rot looks like a torn tail.
+ *
+ * What was read may lie in a cache only. Before anything is done or said on the strength of
+ * it, the files that were read must be made durable (fdatasync).
  */
 #ifndef STORE_RECOVERY_H
 #define STORE_RECOVERY_H
@@ -59,10 +63,16 @@ struct recovery_decision {
 struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *settings);
 void recovery_init(struct recovery *recovery, const struct wal_settings *settings);
 
-/* The segments that exist, ascending; a gap is damage. `bytes` is the file's size. */
+/*
+ * The segments that exist, ascending; a gap is damage, also before the first. `bytes` is the
+ * file's size; all whole blocks of it are to be fed, those that are not count as unreadable.
+ */
 void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t bytes);
 
-/* The next bytes of that segment; then take all items. A multiple of the block. */
+/*
+ * The next bytes of that segment, a multiple of the block; then take all items. The bytes must
+ * stay where they are until recovery_next() has said that there are no more.
+ */
 void recovery_feed(struct recovery *recovery, const void *bytes, size_t count);
 bool recovery_next(struct recovery *recovery, struct recovery_item *item);
 

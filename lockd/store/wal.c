@@ -67,8 +67,8 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings)
     struct wal *wal = arena_take(arena, "log", 1, sizeof(*wal), alignof(struct wal));
     if (wal == NULL)
         wal = &measured;
-    wal->buffer = arena_take(
-            arena, "log buffer", settings->buffer_bytes, 1, WAL_BLOCK_BYTES);
+    wal->buffer =
+            arena_take(arena, "log buffer", settings->buffer_bytes, 1, WAL_BLOCK_BYTES);
     wal->unwritten = arena_take(arena, "log unwritten", slots, sizeof(struct unwritten),
             alignof(struct unwritten));
     wal->window = arena_take(arena, "log window", slots, sizeof(struct window_entry),
@@ -89,8 +89,8 @@ static void drop_unfit_segments(struct wal *wal)
         places_drop_segment(places);
 }
 
-void wal_init(
-        struct wal *wal, const struct wal_settings *settings, const struct recovery *recovery)
+void wal_init(struct wal *wal, const struct wal_settings *settings,
+        const struct recovery *recovery)
 {
     check_settings(settings);
     wal->settings = *settings;
@@ -229,10 +229,12 @@ static void roll_over(struct wal *wal)
             .node = wal->settings.node,
             .vote = log->vote,
             .segment_bytes = places_segment(&log->places, number)->bytes,
-            .cluster = log->cluster,
             .term = log->term,
             .last = chain_last(&log->chain),
     };
+    /* Before the first entry the cluster may yet get another id. */
+    if (header.last.index > 0)
+        header.cluster = log->cluster;
     struct chain_link link;
     if (chain_at(&log->chain, header.last.index, &link))
         header.last_sum = link.sum;
@@ -253,7 +255,8 @@ static void take_room(struct wal *wal, const struct wal_slot *slot)
 }
 
 /* Add the record at the buffer's head, its payload being there. */
-static void add_record(struct wal *wal, struct record *record, const struct entry_head *head)
+static void add_record(
+        struct wal *wal, struct record *record, const struct entry_head *head)
 {
     unsigned char *bytes = wal_bytes_at(wal, wal->head);
     uint64_t used = WAL_RECORD_HEAD_BYTES + (uint64_t)record->payload_bytes;

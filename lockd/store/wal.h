@@ -40,7 +40,7 @@ struct wal_settings {
     uint64_t buffer_bytes;   /* Multiple of the block; below 8 MiB so that it can be registered */
     uint32_t entry_body_max; /* The longest body that is ever appended */
     uint32_t writes_max;     /* Writes in flight, 1 to WAL_WRITES_MAX */
-    uint32_t segments_max;   /* Segments that may exist */
+    uint32_t segments_max;   /* Segments that may exist; not fewer than there are */
 };
 
 /* Where in the files: segment numbers begin with 1 and are never reused. */
@@ -63,8 +63,19 @@ struct recovery;
 struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings);
 
 /*
- * Continue behind what recovery found (recovery.h), its decision being RECOVERY_CLEAN or
- * RECOVERY_CUT. A first segment is wanted if none exists.
+ * Buffer bytes that a step of that size may need. buffer_bytes and segment_bytes must both be
+ * at least that for the largest step, or wal_has_room() could stay false for ever.
+ */
+uint64_t wal_step_bytes(
+        const struct wal_settings *settings, uint32_t entry_count, uint64_t entry_bytes);
+
+/*
+ * Continue behind what recovery found (recovery.h). A first segment is wanted if none exists.
+ * If recovery's verdict is none of RECOVERY_BLANK, _CLEAN and _CUT, then what was found can be
+ * asked for, but there is never room and nothing is wanted.
+ *
+ * A segment that was made and not begun, but with a size of less than segment_bytes, is wanted
+ * once more: its file is then to be replaced.
  */
 void wal_init(struct wal *wal, const struct wal_settings *settings, const struct recovery *recovery);
 
@@ -78,9 +89,13 @@ uint64_t wal_cluster(const struct wal *wal);
 /*
  * Appending. Before any of these ask wal_has_room() for the sum of what the step may append:
  * it is false while the buffer waits for the disk or the next segment is not there yet.
+ * `entry_bytes` are those of whole entries, with their heads; a vote and a truncation besides
+ * are always counted in.
  */
 bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
 void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
+
+/* Entry `from`, which is there, and all behind it are no more. See wal_last_is_known(). */
 void wal_add_truncate(struct wal *wal, uint64_t from);
 
 /* A whole, checked entry of another node: copied into the buffer. */
@@ -109,9 +124,21 @@ uint64_t wal_durable(const struct wal *wal); /* Position up to which everything 
 uint64_t wal_wanted_segment(const struct wal *wal);
 void wal_segment_ready(struct wal *wal, uint64_t number);
 
+/* All segments that there may be are begun: once the last is full, there is no room any more. */
+bool wal_is_full(const struct wal *wal);
+
 /* Last entry, durable or not, and its sum (the chain goes on from it). */
 struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);
+
+/*
+ * False only after a truncation that went back over more than the last thousand entries: then
+ * the last entry's term and sum are not kept any more (wal_last() says term 0, wal_last_sum()
+ * must not be called). The next wal_add_entry() brings them; before wal_seal_entry() the entry
+ * must be read from disk and its id and sum given to wal_learn_last().
+ */
+bool wal_last_is_known(const struct wal *wal);
+void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
 
 /* The first index from which on every entry lies in the buffer; last + 1 if none does. */
 uint64_t wal_window_begin(const struct wal *wal);
@@ -119,7 +146,7 @@ uint64_t wal_window_begin(const struct wal *wal);
 /* An entry that still lies in the buffer: its whole bytes, or NULL. */
 const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head);
 
-/* An entry's sum, if it is in the buffer or the last; false if it must be read. */
+/* An entry's sum, if it is the last or among the thousand before; false if it must be read. */
 bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
 
 /*
@@ -134,7 +161,7 @@ enum wal_walk_result {
     WAL_WALK_ENTRY, /* An entry stands in the chunk. */
     WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
     WAL_WALK_MORE,  /* Cut off by the end of the chunk: read on from `offset`. */
-    WAL_WALK_END,   /* No record here: the segment has no more. */
+    WAL_WALK_END,   /* No whole record here: the segment has no more, or none that is durable. */
 };
 
 /* Walks the records of one chunk read from one segment. */

@@ -51,7 +51,8 @@ static void check_pending(const struct wal *wal)
         const struct unwritten *stretch = &wal->unwritten[ring_at(ring, at)];
         assert(stretch->position == position);
         assert(stretch->count > 0 && stretch->count % WAL_BLOCK_BYTES == 0);
-        assert(wal->tail <= stretch->cursor && stretch->cursor + stretch->count <= wal->head);
+        assert(wal->tail <= stretch->cursor &&
+                stretch->cursor + stretch->count <= wal->head);
         uint64_t at_buffer = stretch->cursor % wal->settings.buffer_bytes;
         assert(at_buffer + stretch->count <= wal->settings.buffer_bytes);
         position += stretch->count;

@@ -5,7 +5,13 @@
 
 #include "store/wal_state.h"
 
-const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head)
+uint64_t wal_window_begin(const struct wal *wal)
+{
+    return wal->window_begin;
+}
+
+const unsigned char *wal_find(
+        const struct wal *wal, uint64_t index, struct entry_head *head)
 {
     if (index < wal->window_begin || wal->window_end <= index)
         return NULL;

@@ -51,7 +51,8 @@ static void shorten(struct wal *wal, struct unwritten *stretch, uint64_t count)
 bool wal_next_write(struct wal *wal, struct wal_write *write)
 {
     struct ring *flights = &wal->flight_ring;
-    if (ring_count(flights) == wal->settings.writes_max || ring_is_empty(&wal->unwritten_ring))
+    if (ring_count(flights) == wal->settings.writes_max ||
+            ring_is_empty(&wal->unwritten_ring))
         return false;
     struct ring *ring = &wal->unwritten_ring;
     struct unwritten *stretch = &wal->unwritten[ring_at(ring, ring->begin)];

@@ -17,7 +17,8 @@ static enum wal_walk_result walk_entry(struct wal_walk *walk, const struct recor
     const unsigned char *entry = walk->bytes + walk->at + WAL_RECORD_HEAD_BYTES;
     if (!entry_decode(entry, record->payload_bytes, &walk->head))
         return WAL_WALK_END;
-    if (walk->head.sum != record->value || entry_bytes(&walk->head) != record->payload_bytes)
+    if (walk->head.sum != record->value ||
+            entry_bytes(&walk->head) != record->payload_bytes)
         return WAL_WALK_END;
     walk->entry = entry;
     return WAL_WALK_ENTRY;
