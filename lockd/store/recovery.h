@@ -27,7 +27,11 @@
 extern "C" {
 #endif
 
-enum recovery_item_kind { RECOVERY_ENTRY, RECOVERY_VOTE, RECOVERY_TRUNCATE };
+enum recovery_item_kind {
+    RECOVERY_ENTRY,
+    RECOVERY_VOTE,
+    RECOVERY_TRUNCATE
+};
 
 struct recovery_item {
     enum recovery_item_kind kind;
@@ -39,12 +43,12 @@ struct recovery_item {
 };
 
 enum recovery_verdict {
-    RECOVERY_BLANK,     /* No segment, or not a single record was ever durable. */
-    RECOVERY_CLEAN,     /* Ends behind its last record. */
-    RECOVERY_CUT,       /* A torn tail is left behind and will be overwritten. */
-    RECOVERY_DAMAGED,   /* Acknowledged bytes are unreadable: `bad` says where. */
-    RECOVERY_FOREIGN,   /* A segment of another node or cluster than the first: `bad`. */
-    RECOVERY_NEWER,     /* Written by a newer version: `bad`. */
+    RECOVERY_BLANK,   /* No segment, or not a single record was ever durable. */
+    RECOVERY_CLEAN,   /* Ends behind its last record. */
+    RECOVERY_CUT,     /* A torn tail is left behind and will be overwritten. */
+    RECOVERY_DAMAGED, /* Acknowledged bytes are unreadable: `bad` says where. */
+    RECOVERY_FOREIGN, /* A segment of another node or cluster than the first: `bad`. */
+    RECOVERY_NEWER,   /* Written by a newer version: `bad`. */
 };
 
 struct recovery_decision {
@@ -54,8 +58,8 @@ struct recovery_decision {
     uint8_t node;     /* Of the segment headers; 0: blank */
     uint64_t cluster; /* 0: not founded */
     struct entry_id last;
-    struct wal_place end; /* Where the next record goes */
-    struct wal_place bad; /* Where the first doubtful block is */
+    struct wal_place end;      /* Where the next record goes */
+    struct wal_place bad;      /* Where the first doubtful block is */
     uint64_t durable_at_least; /* Position that some record knew to be durable */
 };
 

@@ -36,8 +36,10 @@ enum {
 
 struct wal_settings {
     uint8_t node;
-    uint64_t segment_bytes;  /* Multiple of the block; holds the longest entry and a header */
-    uint64_t buffer_bytes;   /* Multiple of the block; below 8 MiB so that it can be registered */
+    uint64_t
+            segment_bytes; /* Multiple of the block; holds the longest entry and a header */
+    uint64_t
+            buffer_bytes; /* Multiple of the block; below 8 MiB so that it can be registered */
     uint32_t entry_body_max; /* The longest body that is ever appended */
     uint32_t writes_max;     /* Writes in flight, 1 to WAL_WRITES_MAX */
     uint32_t segments_max;   /* Segments that may exist; not fewer than there are */
@@ -77,7 +79,8 @@ uint64_t wal_step_bytes(
  * A segment that was made and not begun, but with a size of less than segment_bytes, is wanted
  * once more: its file is then to be replaced.
  */
-void wal_init(struct wal *wal, const struct wal_settings *settings, const struct recovery *recovery);
+void wal_init(struct wal *wal, const struct wal_settings *settings,
+        const struct recovery *recovery);
 
 /* The buffer, for io to register. */
 const unsigned char *wal_buffer(const struct wal *wal, uint64_t *bytes);
@@ -99,7 +102,8 @@ void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
 void wal_add_truncate(struct wal *wal, uint64_t from);
 
 /* A whole, checked entry of another node: copied into the buffer. */
-void wal_add_entry(struct wal *wal, const unsigned char *entry, const struct entry_head *head);
+void wal_add_entry(
+        struct wal *wal, const unsigned char *entry, const struct entry_head *head);
 
 /*
  * An own entry is built where it will be written from. wal_open_entry returns where its body
@@ -117,8 +121,9 @@ bool wal_next_write(struct wal *wal, struct wal_write *write);
 /* Write `id` is durable. Completions may come in any order. */
 void wal_written(struct wal *wal, uint64_t id);
 
-uint64_t wal_end(const struct wal *wal);     /* Position behind the last record */
-uint64_t wal_durable(const struct wal *wal); /* Position up to which everything is durable */
+uint64_t wal_end(const struct wal *wal); /* Position behind the last record */
+uint64_t wal_durable(
+        const struct wal *wal); /* Position up to which everything is durable */
 
 /* The segment that io should create ahead of need; 0: none wanted now. */
 uint64_t wal_wanted_segment(const struct wal *wal);
@@ -144,7 +149,8 @@ void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
 uint64_t wal_window_begin(const struct wal *wal);
 
 /* An entry that still lies in the buffer: its whole bytes, or NULL. */
-const unsigned char *wal_find(const struct wal *wal, uint64_t index, struct entry_head *head);
+const unsigned char *wal_find(
+        const struct wal *wal, uint64_t index, struct entry_head *head);
 
 /* An entry's sum, if it is the last or among the thousand before; false if it must be read. */
 bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
@@ -161,7 +167,7 @@ enum wal_walk_result {
     WAL_WALK_ENTRY, /* An entry stands in the chunk. */
     WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
     WAL_WALK_MORE,  /* Cut off by the end of the chunk: read on from `offset`. */
-    WAL_WALK_END,   /* No whole record here: the segment has no more, or none that is durable. */
+    WAL_WALK_END, /* No whole record here: the segment has no more, or none that is durable. */
 };
 
 /* Walks the records of one chunk read from one segment. */

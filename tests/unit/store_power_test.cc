@@ -1,0 +1,156 @@
+// G3, G4 [Raft 3.8]: what was durable before a power cut is found after it, whatever the cut
+// left of the writes in flight; what was cut off a log never comes back.
+#include "store_machine.h"
+
+#include <cstdlib>
+
+#include "base/mark.h"
+
+namespace {
+
+using namespace store_test;
+
+bytes random_body(dice &dice, uint64_t most)
+{
+    bytes body(dice.coin() ? dice.below(most + 1) : dice.below(60));
+    for (auto &each : body)
+        each = dice.byte(0, 255);
+    return body;
+}
+
+// A machine that does what comes to mind, as far as a replica might.
+class life {
+public:
+    explicit life(uint64_t seed, const wal_settings &settings)
+            : chance(seed), machine(settings)
+    {
+    }
+
+    void step()
+    {
+        switch (chance.below(10)) {
+        case 0:
+            term += chance.between(1, 3);
+            machine.vote(term, chance.byte(0, 3));
+            break;
+        case 1:
+            cut_off();
+            break;
+        case 2:
+        case 3:
+        case 4:
+            append();
+            break;
+        case 5:
+        case 6:
+            machine.submit();
+            break;
+        case 7:
+        case 8:
+            if (!machine.in_flight.empty())
+                machine.complete(chance.below(machine.in_flight.size()));
+            break;
+        default:
+            look();
+            break;
+        }
+        machine.check();
+    }
+
+    // Each block of what is in flight is there, is not, or is torn.
+    void cut_power()
+    {
+        while (chance.coin() && machine.submit()) {
+        }
+        std::map<std::pair<uint64_t, uint64_t>, uint64_t> kinds;
+        uint64_t all = chance.below(4);
+        machine.cut_power([&](uint64_t segment, uint64_t offset) {
+            if (all == 0)
+                return false;
+            if (all == 1)
+                return true;
+            auto [at, is_new] = kinds.try_emplace({segment, offset / BLOCK}, 0);
+            if (is_new)
+                at->second = chance.below(3);
+            return at->second == 2 ? chance.coin() : at->second == 1;
+        });
+        machine.boot(chance.between(1, 12) * BLOCK);
+        term = std::max(term, machine.decision.term);
+    }
+
+    dice chance;
+    store_test::machine machine;
+    uint64_t term = 1;
+
+private:
+    void append()
+    {
+        bytes body = random_body(chance, machine.settings.entry_body_max);
+        if (chance.coin())
+            machine.receive(term, body);
+        else
+            machine.append(term, body,
+                    static_cast<uint32_t>(
+                            chance.between(body.size(), machine.settings.entry_body_max)));
+        if (chance.below(8) == 0) {
+            machine.need_room(1, ENTRY_HEAD_BYTES + machine.settings.entry_body_max);
+            memset(wal_open_entry(machine.wal, 100), 0xdd, 100);
+            wal_drop_entry(machine.wal);
+        }
+    }
+
+    // A new leader's entries replace what was not committed.
+    void cut_off()
+    {
+        uint64_t last = machine.entries().size();
+        if (last == 0)
+            return;
+        uint64_t most = std::min<uint64_t>(last, chance.coin() ? 3 : 40);
+        term++;
+        machine.vote(term, 0);
+        machine.truncate(last + 1 - chance.between(1, most));
+        if (chance.coin())
+            machine.receive(term, random_body(chance, 300));
+    }
+
+    void look()
+    {
+        if (!machine.entries().empty())
+            machine.check_entry(chance.between(1, machine.entries().size()));
+    }
+};
+
+uint64_t count_from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+TEST(StorePower, CutsAtRandomLoseNothingThatWasDurable)
+{
+    uint64_t lives = count_from_environment("STORE_LIVES", 60);
+    uint64_t first = count_from_environment("STORE_FIRST", 1);
+    uint64_t cuts = 0;
+    for (uint64_t seed = first; seed < first + lives; seed++) {
+        SCOPED_TRACE(seed);
+        wal_settings settings = tiny_settings();
+        settings.writes_max = 1 + static_cast<uint32_t>(seed % WAL_WRITES_MAX);
+        settings.segment_bytes = (8 + seed % 13) * BLOCK;
+        settings.buffer_bytes = (9 + seed % 7) * BLOCK;
+        life life(seed, settings);
+        for (uint64_t step = 0; step < 400; step++) {
+            life.step();
+            if (life.chance.below(25) == 0) {
+                life.cut_power();
+                cuts += life.machine.decision.verdict == RECOVERY_CUT;
+            }
+            if (testing::Test::HasFatalFailure())
+                return;
+        }
+    }
+    EXPECT_GT(cuts, lives);
+    EXPECT_GT(mark_count("log_written_out_of_order"), 0U);
+    EXPECT_GT(mark_count("recovery_torn_entry"), 0U);
+}
+
+} // namespace
