@@ -118,12 +118,12 @@ const char *duration_text(uint64_t ns, char text[])
     uint64_t whole = ns / unit->ns;
     uint64_t rest = ns % unit->ns;
     if (unit->ns == 1 || whole >= 100)
-        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", whole, unit->name);
+        (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", whole, unit->name);
     else if (whole >= 10)
-        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 "%s", whole,
+        (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 "%s", whole,
                 rest / (unit->ns / 10), unit->name);
     else
-        snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%02" PRIu64 "%s", whole,
+        (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%02" PRIu64 "%s", whole,
                 rest / (unit->ns / 100), unit->name);
     return text;
 }
@@ -135,6 +135,6 @@ const char *duration_exact(uint64_t ns, char text[])
         unit++;
     if (ns == 0)
         unit = &units[UNIT_SECOND];
-    snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", ns / unit->ns, unit->name);
+    (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", ns / unit->ns, unit->name);
     return text;
 }

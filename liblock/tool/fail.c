@@ -15,9 +15,9 @@ void complain(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%s: ", command_name);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    (void)fprintf(stderr, "%s: ", command_name);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
     va_end(arguments);
 }
 

@@ -34,41 +34,41 @@ static void put_escaped(struct json *json, unsigned char c)
     switch (c) {
     case '"':
     case '\\':
-        fprintf(json->out, "\\%c", c);
+        (void)fprintf(json->out, "\\%c", c);
         break;
     case '\n':
-        fputs("\\n", json->out);
+        (void)fputs("\\n", json->out);
         break;
     case '\t':
-        fputs("\\t", json->out);
+        (void)fputs("\\t", json->out);
         break;
     default:
         /* DEL too: this may be looked at on a terminal. */
         if (c < 0x20 || c == 0x7f)
-            fprintf(json->out, "\\u%04x", c);
+            (void)fprintf(json->out, "\\u%04x", c);
         else
-            fputc(c, json->out);
+            (void)fputc(c, json->out);
     }
 }
 
 static bool put_string(struct json *json, const unsigned char *bytes, size_t count)
 {
     bool exact = true;
-    fputc('"', json->out);
+    (void)fputc('"', json->out);
     for (size_t at = 0; at < count;) {
         size_t length = utf8_length(bytes + at, count - at);
         if (length == 0) {
-            fputs("\\ufffd", json->out);
+            (void)fputs("\\ufffd", json->out);
             exact = false;
             length = 1;
         } else if (length == 1) {
             put_escaped(json, bytes[at]);
         } else {
-            fwrite(bytes + at, 1, length, json->out);
+            (void)fwrite(bytes + at, 1, length, json->out);
         }
         at += length;
     }
-    fputc('"', json->out);
+    (void)fputc('"', json->out);
     return exact;
 }
 
@@ -79,11 +79,11 @@ static void put_key(struct json *json, const char *key)
         return;
     assert((key != NULL) == (json->closing[json->depth - 1] == '}'));
     if (json->begun[json->depth - 1])
-        fputc(',', json->out);
+        (void)fputc(',', json->out);
     json->begun[json->depth - 1] = true;
     if (key) {
         put_string(json, (const unsigned char *)key, strlen(key));
-        fputc(':', json->out);
+        (void)fputc(':', json->out);
     }
 }
 
@@ -91,7 +91,7 @@ static void begin(struct json *json, const char *key, char opening, char closing
 {
     put_key(json, key);
     assert(json->depth < JSON_DEPTH_MAX);
-    fputc(opening, json->out);
+    (void)fputc(opening, json->out);
     json->closing[json->depth] = closing;
     json->begun[json->depth] = false;
     json->depth++;
@@ -111,33 +111,33 @@ void json_end(struct json *json)
 {
     assert(json->depth > 0);
     json->depth--;
-    fputc(json->closing[json->depth], json->out);
+    (void)fputc(json->closing[json->depth], json->out);
     if (json->depth == 0)
-        fputc('\n', json->out);
+        (void)fputc('\n', json->out);
 }
 
 void json_u64(struct json *json, const char *key, uint64_t value)
 {
     put_key(json, key);
-    fprintf(json->out, "%" PRIu64, value);
+    (void)fprintf(json->out, "%" PRIu64, value);
 }
 
 void json_hex(struct json *json, const char *key, uint64_t value)
 {
     put_key(json, key);
-    fprintf(json->out, "\"%016" PRIx64 "\"", value);
+    (void)fprintf(json->out, "\"%016" PRIx64 "\"", value);
 }
 
 void json_bool(struct json *json, const char *key, bool value)
 {
     put_key(json, key);
-    fputs(value ? "true" : "false", json->out);
+    (void)fputs(value ? "true" : "false", json->out);
 }
 
 void json_null(struct json *json, const char *key)
 {
     put_key(json, key);
-    fputs("null", json->out);
+    (void)fputs("null", json->out);
 }
 
 void json_text(struct json *json, const char *key, const char *text)
@@ -156,8 +156,8 @@ void json_bytes(struct json *json, const char *key, const void *bytes, size_t co
     put_key(json, key);
     if (put_string(json, from, count) || !key)
         return;
-    fprintf(json->out, ",\"%s_hex\":\"", key);
+    (void)fprintf(json->out, ",\"%s_hex\":\"", key);
     for (size_t i = 0; i < count; i++)
-        fprintf(json->out, "%02x", from[i]);
-    fputc('"', json->out);
+        (void)fprintf(json->out, "%02x", from[i]);
+    (void)fputc('"', json->out);
 }

@@ -162,18 +162,18 @@ bool options_parse(
 static void show_row(const struct option_row *row, FILE *out)
 {
     char left[64];
-    snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
+    (void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
             row->argument ? row->argument : "");
-    fprintf(out, "  %-22s %s\n", left, row->help);
+    (void)fprintf(out, "  %-22s %s\n", left, row->help);
 }
 
 void options_help(const struct options *options, FILE *out)
 {
-    fprintf(out, "usage: %s\n\n%s\n", options->usage, options->about);
+    (void)fprintf(out, "usage: %s\n\n%s\n", options->usage, options->about);
     if (options->row_count > 0)
-        fputs("\noptions:\n", out);
+        (void)fputs("\noptions:\n", out);
     for (size_t i = 0; i < options->row_count; i++)
         show_row(&options->rows[i], out);
     if (options->more)
-        fprintf(out, "\n%s\n", options->more);
+        (void)fprintf(out, "\n%s\n", options->more);
 }

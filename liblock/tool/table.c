@@ -30,7 +30,7 @@ void table_cell(struct table *table, const char *format, ...)
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     table_bytes(table, text, strlen(text));
 }
@@ -81,9 +81,9 @@ static void print_padded(FILE *out, const char *cell, size_t width, char side)
 {
     int padding = (int)(width - width_of(cell));
     if (side == 'r')
-        fprintf(out, "%*s%s", padding, "", cell);
+        (void)fprintf(out, "%*s%s", padding, "", cell);
     else
-        fprintf(out, "%s%*s", cell, padding, "");
+        (void)fprintf(out, "%s%*s", cell, padding, "");
 }
 
 void table_print(const struct table *table, FILE *out, const char *indent)
@@ -96,13 +96,13 @@ void table_print(const struct table *table, FILE *out, const char *indent)
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % count;
         bool last = column == count - 1;
-        fputs(column == 0 ? indent : "  ", out);
+        (void)fputs(column == 0 ? indent : "  ", out);
         /* No blanks at the end of a line. */
         size_t width = last && table->right[column] != 'r' ? width_of(table->cells[i])
                                                            : widths[column];
         print_padded(out, table->cells[i], width, table->right[column]);
         if (last)
-            fputc('\n', out);
+            (void)fputc('\n', out);
     }
     free(widths);
 }

@@ -1,0 +1,222 @@
+#include "bench_report.h"
+
+#include <inttypes.h>
+
+#include "base/units.h"
+#include "tool/duration.h"
+#include "tool/json.h"
+#include "tool/table.h"
+
+static const struct rank {
+    const char *name;
+    const char *key;
+    uint32_t rank;
+} ranks[] = {
+        {"p50", "p50", 50000},
+        {"p90", "p90", 90000},
+        {"p99", "p99", 99000},
+        {"p99.9", "p99_9", 99900},
+        {"max", "max", HISTOGRAM_ALL},
+};
+
+enum {
+    RANKS = sizeof(ranks) / sizeof(ranks[0])
+};
+
+static uint64_t per_second(uint64_t count, uint64_t time_ns)
+{
+    uint64_t ms = time_ns / NS_PER_MS;
+    return ms == 0 ? 0 : count * 1000 / ms;
+}
+
+/* ---- For people ---- */
+
+static void print_head(const struct settings *settings, FILE *out)
+{
+    char text[DURATION_TEXT_BYTES];
+    if (settings->rate == 0)
+        (void)fprintf(out, "closed loop, %" PRIu64 " in flight", settings->inflight);
+    else
+        (void)fprintf(
+                out, "open loop, %" PRIu64 " acquires begun a second", settings->rate);
+    (void)fprintf(out, " over %" PRIu64 " connections, %s", settings->connections,
+            load_text(settings->load));
+    if (settings->load != LOAD_UNCONTENDED)
+        (void)fprintf(out, " (%" PRIu64 " shared locks)", settings->locks);
+    (void)fprintf(out, ", %s\n\n", duration_exact(settings->time_ns, text));
+}
+
+static void add_times(struct table *table, const struct histogram *histogram)
+{
+    char text[DURATION_TEXT_BYTES];
+    for (size_t i = 0; i < RANKS; i++)
+        table_cell(table, "%s",
+                histogram->count == 0
+                        ? "-"
+                        : duration_text(histogram_at(histogram, ranks[i].rank), text));
+}
+
+static void add_counts(struct table *table, const struct histogram *histogram)
+{
+    for (size_t i = 0; i < RANKS; i++)
+        table_cell(table, "%" PRIu64, histogram_at(histogram, ranks[i].rank));
+}
+
+static void print_latencies(const struct report_input *input, FILE *out)
+{
+    const struct tally *tally = input->tally;
+    uint64_t time = input->settings->time_ns;
+    struct table table;
+    table_init(&table, "lrrrrrr");
+    table_cell(&table, "%s", "");
+    table_cell(&table, "per second");
+    for (size_t i = 0; i < RANKS; i++)
+        table_cell(&table, "%s", ranks[i].name);
+    table_cell(&table, "acquire");
+    table_cell(&table, "%" PRIu64, per_second(tally->acquires.in_span, time));
+    add_times(&table, &tally->acquires.latency);
+    table_cell(&table, "release");
+    table_cell(&table, "%" PRIu64, per_second(tally->releases.in_span, time));
+    add_times(&table, &tally->releases.latency);
+    table_cell(&table, "together");
+    table_cell(&table, "%" PRIu64,
+            per_second(tally->acquires.in_span + tally->releases.in_span, time));
+    add_times(&table, &tally->both);
+    if (input->leader->reached) {
+        table_cell(&table, "leader: commit of an entry");
+        table_cell(&table, "%" PRIu64, per_second(input->leader->commit.count, time));
+        add_times(&table, &input->leader->commit);
+        table_cell(&table, "leader: commands in an entry");
+        table_cell(&table, "%s", "");
+        add_counts(&table, &input->leader->commands);
+    }
+    table_print(&table, out, "");
+    table_drop(&table);
+}
+
+static void print_outcomes(const struct tally_side *side, const char *name, FILE *out)
+{
+    for (int i = 0; i < TALLY_STATUSES; i++) {
+        if (i != LK_OK && side->by_status[i] > 0)
+            (void)fprintf(out, "%s: %" PRIu64 " times: %s\n", name, side->by_status[i],
+                    lk_status_text((enum lk_status)i));
+    }
+}
+
+void report_table(const struct report_input *input, FILE *out)
+{
+    const struct tally *tally = input->tally;
+    char text[DURATION_TEXT_BYTES];
+    print_head(input->settings, out);
+    print_latencies(input, out);
+    (void)fprintf(out, "\nlongest time without a grant: %s\n",
+            duration_text(tally->longest_gap_ns, text));
+    if (!input->leader->reached)
+        (void)fputs("the leader's own figures are missing: no node said them\n", out);
+    print_outcomes(&tally->acquires, "acquire", out);
+    print_outcomes(&tally->releases, "release", out);
+    if (tally->wrong > 0)
+        (void)fprintf(out, "WRONG: %" PRIu64 " operations; the first: %s\n", tally->wrong,
+                tally->first_wrong);
+}
+
+/* ---- As JSON ---- */
+
+static void write_histogram(
+        struct json *json, const char *key, const struct histogram *histogram)
+{
+    json_begin_object(json, key);
+    json_u64(json, "count", histogram->count);
+    json_u64(json, "mean", histogram_mean(histogram));
+    json_u64(json, "mean_milli", histogram_mean_milli(histogram));
+    for (size_t i = 0; i < RANKS; i++)
+        json_u64(json, ranks[i].key, histogram_at(histogram, ranks[i].rank));
+    json_end(json);
+}
+
+static void write_side(
+        struct json *json, const char *key, const struct tally_side *side, uint64_t time_ns)
+{
+    static const char *const names[TALLY_STATUSES] = {"ok", "timeout", "unknown", "lost",
+            "busy", "invalid", "cancelled", "deadlock", "stale", "limit", "old", "denied",
+            "wrong_cluster", "version"};
+    json_begin_object(json, key);
+    json_u64(json, "per_second", per_second(side->in_span, time_ns));
+    write_histogram(json, "latency_ns", &side->latency);
+    json_begin_object(json, "outcomes");
+    for (int i = 0; i < TALLY_STATUSES; i++)
+        json_u64(json, names[i], side->by_status[i]);
+    json_end(json);
+    json_end(json);
+}
+
+static void write_settings(struct json *json, const struct settings *settings)
+{
+    json_begin_object(json, "settings");
+    json_text(json, "workload", load_text(settings->load));
+    json_text(json, "loop", settings->rate == 0 ? "closed" : "open");
+    json_u64(json, "rate", settings->rate);
+    json_u64(json, "inflight", settings->inflight);
+    json_u64(json, "connections", settings->connections);
+    json_u64(json, "locks", settings->locks);
+    json_u64(json, "hold_ns", settings->hold_ns);
+    json_u64(json, "time_ns", settings->time_ns);
+    json_u64(json, "warmup_ns", settings->warmup_ns);
+    json_u64(json, "ttl_ns", settings->ttl_ns);
+    json_u64(json, "seed", settings->seed);
+    json_end(json);
+}
+
+void report_json(const struct report_input *input, FILE *out)
+{
+    const struct tally *tally = input->tally;
+    uint64_t time = input->settings->time_ns;
+    struct json json;
+    json_init(&json, out);
+    json_begin_object(&json, NULL);
+    write_settings(&json, input->settings);
+    write_side(&json, "acquire", &tally->acquires, time);
+    write_side(&json, "release", &tally->releases, time);
+    json_begin_object(&json, "together");
+    json_u64(&json, "per_second",
+            per_second(tally->acquires.in_span + tally->releases.in_span, time));
+    write_histogram(&json, "latency_ns", &tally->both);
+    json_end(&json);
+    if (input->leader->reached) {
+        json_begin_object(&json, "leader");
+        json_u64(
+                &json, "entries_per_second", per_second(input->leader->commit.count, time));
+        write_histogram(&json, "commit_ns", &input->leader->commit);
+        write_histogram(&json, "commands_per_entry", &input->leader->commands);
+        json_end(&json);
+    }
+    json_u64(&json, "longest_gap_ns", tally->longest_gap_ns);
+    json_u64(&json, "wrong", tally->wrong);
+    json_text(&json, "first_wrong", tally->wrong > 0 ? tally->first_wrong : NULL);
+    json_end(&json);
+}
+
+/* ---- While it runs ---- */
+
+void report_progress(const struct settings *settings, const struct tally *tally,
+        uint64_t elapsed_ns, FILE *out)
+{
+    char now[DURATION_TEXT_BYTES];
+    char all[DURATION_TEXT_BYTES];
+    char p50[DURATION_TEXT_BYTES];
+    char p99[DURATION_TEXT_BYTES];
+    const struct histogram *latency = &tally->acquires.latency;
+    (void)fprintf(out, "\r%s of %s, %" PRIu64 " grants, p50 %s, p99 %s   ",
+            duration_text(elapsed_ns, now),
+            duration_exact(settings->warmup_ns + settings->time_ns, all),
+            tally->acquires.by_status[LK_OK],
+            duration_text(histogram_at(latency, 50000), p50),
+            duration_text(histogram_at(latency, 99000), p99));
+    (void)fflush(out);
+}
+
+void report_progress_end(FILE *out)
+{
+    (void)fputs("\r\033[K", out);
+    (void)fflush(out);
+}

@@ -1,0 +1,134 @@
+#include "bench_settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "liblock.h"
+#include "tool/fail.h"
+#include "tool/options.h"
+
+enum {
+    INFLIGHT_CLOSED = 64,
+    INFLIGHT_OPEN = 1024,
+    CONNECTIONS = 8,
+    PREFIX_BYTES_MAX = 200
+};
+
+static const char *const load_names[] = {"uncontended", "contended", "mixed"};
+
+const char *load_text(enum load load)
+{
+    return load_names[load];
+}
+
+static bool parse_load(enum load *load, const char *name)
+{
+    for (enum load i = LOAD_UNCONTENDED; i <= LOAD_MIXED; i++) {
+        if (strcmp(name, load_names[i]) == 0) {
+            *load = i;
+            return true;
+        }
+    }
+    complain("--workload %s: allowed are uncontended, contended and mixed", name);
+    return false;
+}
+
+/* Histories and reports have the names as they are: nothing that would want escaping. */
+static bool prefix_is_valid(const char *prefix)
+{
+    size_t length = strlen(prefix);
+    bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_./:+") == length;
+    if (plain && 0 < length && length <= PREFIX_BYTES_MAX)
+        return true;
+    complain("--prefix \"%s\": allowed are 1 to %d letters, digits and -_./:+", prefix,
+            PREFIX_BYTES_MAX);
+    return false;
+}
+
+/* Defaults that hang on other settings, and what does not fit together. */
+static bool complete(struct settings *settings)
+{
+    if (settings->inflight == 0)
+        settings->inflight = settings->rate == 0 ? INFLIGHT_CLOSED : INFLIGHT_OPEN;
+    if (settings->connections == 0)
+        settings->connections =
+                CONNECTIONS < settings->inflight ? CONNECTIONS : settings->inflight;
+    if (settings->connections > settings->inflight) {
+        complain("--connections %llu: allowed are up to --inflight, which is %llu",
+                (unsigned long long)settings->connections,
+                (unsigned long long)settings->inflight);
+        return false;
+    }
+    if (settings->locks == 0)
+        settings->locks = settings->load == LOAD_MIXED ? 16 : 1;
+    return !settings->prefix || prefix_is_valid(settings->prefix);
+}
+
+/* clang-format off */
+#define ROWS(settings, load_name, version)                                              \
+    {"workload", OPTION_TEXT, load_name, 0, 0, "NAME",                                  \
+            "uncontended (a lock each), contended (--locks), mixed"},                   \
+    {"inflight", OPTION_NUMBER, &(settings)->inflight, 1, 1000000, "N",                 \
+            "requests under way at once (64; with --rate at most, 1024)"},              \
+    {"connections", OPTION_NUMBER, &(settings)->connections, 1, 10000, "C",             \
+            "clients they are spread over (8)"},                                        \
+    {"rate", OPTION_NUMBER, &(settings)->rate, 1, 10000000, "R",                        \
+            "open loop: begin R acquires a second, whatever becomes of them"},          \
+    {"locks", OPTION_NUMBER, &(settings)->locks, 1, 1000000, "K",                       \
+            "shared locks (1; mixed: 16)"},                                             \
+    {"hold", OPTION_DURATION, &(settings)->hold_ns, 0, UINT64_C(3600) * LK_SECOND, "DUR",         \
+            "keep each lock so long (0s)"},                                             \
+    {"time", OPTION_DURATION, &(settings)->time_ns, 100 * LK_MILLISECOND,               \
+            UINT64_C(86400) * LK_SECOND, "DUR", "measure so long (10s)"},                         \
+    {"warmup", OPTION_DURATION, &(settings)->warmup_ns, 0, UINT64_C(3600) * LK_SECOND, "DUR",     \
+            "load before, not counted (1s)"},                                           \
+    {"ttl", OPTION_DURATION, &(settings)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",  \
+            "of the sessions (10s)"},                                                   \
+    {"seed", OPTION_NUMBER, &(settings)->seed, 0, UINT64_MAX, "N",                      \
+            "of the choices a mixed load makes (1)"},                                   \
+    {"prefix", OPTION_TEXT, &(settings)->prefix, 0, 0, "TEXT",                          \
+            "names of locks begin so (bench-PID-)"},                                    \
+    {"history", OPTION_TEXT, &(settings)->history, 0, 0, "FILE",                        \
+            "write what each operation did, as lockhist/1"},                            \
+    {"cluster", OPTION_TEXT, &(settings)->cluster, 0, 0, "LIST",                        \
+            "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
+    {"connect", OPTION_DURATION, &(settings)->connect_ns, LK_MILLISECOND,               \
+            UINT64_C(3600) * LK_SECOND, "DUR", "give up when no cluster answers for so long (5s)"}, \
+    {"json", OPTION_FLAG, &(settings)->json, 0, 0, NULL, "print the report as JSON"},   \
+    {"version", OPTION_FLAG, version, 0, 0, NULL, "print the version"}
+/* clang-format on */
+
+enum settings_verdict settings_parse(struct settings *settings, char **arguments)
+{
+    *settings = (struct settings){.time_ns = 10 * LK_SECOND,
+            .warmup_ns = LK_SECOND,
+            .ttl_ns = 10 * LK_SECOND,
+            .connect_ns = 5 * LK_SECOND,
+            .seed = 1};
+    const char *load_name = load_names[LOAD_UNCONTENDED];
+    bool version = false;
+    const struct option_row rows[] = {ROWS(settings, &load_name, &version)};
+    const struct options table = {
+            "lockbench [options]",
+            "Load a lockd cluster with acquires and releases through liblock, and report\n"
+            "throughput and latency.",
+            rows,
+            sizeof(rows) / sizeof(rows[0]),
+            {NULL},
+            false,
+            "exit: 0 measured, 1 an operation was wrong or none succeeded, 2 wrong usage,\n"
+            "3 no cluster",
+    };
+    struct operands operands;
+    if (!options_parse(&table, arguments, &operands))
+        return SETTINGS_WRONG;
+    if (operands.help)
+        options_help(&table, stdout);
+    else if (version)
+        (void)printf("lockbench %s\n", lk_version());
+    if (operands.help || version)
+        return SETTINGS_SHOWN;
+    bool good = parse_load(&settings->load, load_name) && complete(settings);
+    return good ? SETTINGS_GOOD : SETTINGS_WRONG;
+}

@@ -1,0 +1,52 @@
+/*
+ * What lockbench is told to do.
+ */
+#ifndef BENCH_SETTINGS_H
+#define BENCH_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum load {
+    LOAD_UNCONTENDED, /* Each slot in flight has a lock of its own. */
+    LOAD_CONTENDED,   /* All slots wait for the same K locks. */
+    LOAD_MIXED,       /* Mostly own locks, some waits for and tries of shared ones. */
+};
+
+struct settings {
+    const char *cluster;
+    const char *history;
+    const char *prefix; /* Names of locks begin so */
+    enum load load;
+    uint64_t connections;
+    uint64_t inflight; /* Slots: acquires, holds and releases under way at most */
+    uint64_t locks;    /* Shared ones */
+    uint64_t rate;     /* Open loop: acquires a second; 0: closed loop */
+    uint64_t time_ns;
+    uint64_t warmup_ns;
+    uint64_t hold_ns;
+    uint64_t ttl_ns;
+    uint64_t connect_ns;
+    uint64_t seed;
+    bool json;
+};
+
+enum settings_verdict {
+    SETTINGS_GOOD,
+    SETTINGS_WRONG, /* It was complained about. */
+    SETTINGS_SHOWN, /* Help or version was asked for and printed. */
+};
+
+enum settings_verdict settings_parse(struct settings *settings, char **arguments);
+
+const char *load_text(enum load load);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Drives the load: clients of liblock without threads, all polled by one loop, and slots in
+ * flight that go round
+ *
+ *     idle -> acquiring -> holding -> releasing -> idle
+ *
+ * Closed loop: an idle slot begins again at once. Open loop: acquires are meant to begin at
+ * fixed times; an idle slot takes the next that is due, and latency counts from when it was
+ * meant to begin, so that a stall of cluster or client makes itself felt in every request
+ * that it delayed.
+ */
+#ifndef BENCH_ENGINE_H
+#define BENCH_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench_settings.h"
+#include "history.h"
+#include "tally.h"
+#include "workload.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum engine_end {
+    ENGINE_DONE,
+    ENGINE_NO_CLUSTER, /* Not all clients found it in time; it was complained about. */
+    ENGINE_FAILED,     /* This machine did not do it; it was complained about. */
+};
+
+/* Called as the measured span begins and as it ends, and every second from the start on. */
+struct engine_watcher {
+    void (*edge)(void *user, bool begins);
+    void (*second)(void *user, const struct tally *tally, uint64_t elapsed_ns);
+    void *user;
+};
+
+/* Connect, load, measure, drain, close. */
+enum engine_end engine_run(const struct settings *settings, struct history *history,
+        struct tally *tally, const struct engine_watcher *watcher);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

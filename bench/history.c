@@ -1,0 +1,111 @@
+#include "history.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "tool/fail.h"
+
+enum {
+    BUFFER_BYTES = 1 << 20
+};
+
+bool history_open(struct history *history, const char *path, uint64_t ttl_ns)
+{
+    *history = (struct history){.out = NULL, .ttl_ns = ttl_ns};
+    if (!path)
+        return true;
+    history->out = fopen(path, "we");
+    if (!history->out) {
+        complain("--history %s: cannot write it: %s", path, strerror(errno));
+        return false;
+    }
+    (void)setvbuf(history->out, NULL, _IOFBF, BUFFER_BYTES);
+    (void)fprintf(history->out,
+            "{\"format\":\"lockhist/1\",\"defaults\":{\"model\":\"fenced\",\"ttl\":%" PRIu64
+            "},\"locks\":{},\"global_tokens\":true}\n",
+            ttl_ns);
+    return true;
+}
+
+bool history_close(struct history *history)
+{
+    if (!history->out)
+        return true;
+    bool bad = ferror(history->out) != 0;
+    bad = fclose(history->out) != 0 || bad;
+    history->out = NULL;
+    if (bad)
+        complain("--history: not all of it could be written");
+    return !bad;
+}
+
+static bool is_acquire(enum history_op op)
+{
+    return op == HISTORY_ACQUIRE || op == HISTORY_TRY;
+}
+
+const char *history_claim(enum history_op op, enum lk_status status)
+{
+    switch (status) {
+    case LK_OK:
+        return "ok";
+    case LK_TIMEOUT:
+        return op == HISTORY_TRY ? "held" : "timeout";
+    case LK_CANCELLED:
+    case LK_DEADLOCK:
+        return is_acquire(op) ? "timeout" : "info";
+    case LK_STALE:
+        return op == HISTORY_RELEASE ? "not_owner" : "info";
+    case LK_LOST:
+        return op == HISTORY_OPEN ? "info" : "expired";
+    case LK_BUSY:
+    case LK_INVALID:
+    case LK_LIMIT:
+    case LK_OLD:
+    case LK_DENIED:
+    case LK_WRONG_CLUSTER:
+    case LK_VERSION:
+        return "fail";
+    case LK_UNKNOWN:
+        break;
+    }
+    return "info";
+}
+
+bool history_ends_proc(enum history_op op, enum lk_status status)
+{
+    return strcmp(history_claim(op, status), "info") == 0;
+}
+
+void history_write(struct history *history, const struct history_line *line)
+{
+    static const char *const op_names[] = {"open", "close", "acquire", "try", "release"};
+    if (!history->out)
+        return;
+    const char *claim = history_claim(line->op, line->status);
+    (void)fprintf(history->out,
+            "{\"proc\":%" PRIu64 ",\"op\":\"%s\",\"session\":%" PRIu64 ",\"call\":%" PRIu64,
+            line->proc, op_names[line->op], line->session, line->call_ns);
+    if (strcmp(claim, "info") == 0)
+        (void)fputs(",\"ret\":null", history->out);
+    else
+        (void)fprintf(history->out, ",\"ret\":%" PRIu64, line->ret_ns);
+    (void)fprintf(history->out, ",\"res\":\"%s\"", claim);
+    if (line->lock)
+        (void)fprintf(history->out, ",\"lock\":\"%s\"", line->lock);
+    if (line->token != 0)
+        (void)fprintf(history->out, ",\"token\":%" PRIu64, line->token);
+    if (line->op == HISTORY_OPEN)
+        (void)fprintf(history->out, ",\"ttl\":%" PRIu64, history->ttl_ns);
+    if (line->deadline_ns != 0) {
+        /*
+         * A grant that was waited for is valid longer than call + ttl, thanks to renewals
+         * that are not operations of this history: say no more than it can explain.
+         */
+        uint64_t most = line->call_ns + history->ttl_ns;
+        (void)fprintf(history->out, ",\"deadline\":%" PRIu64,
+                line->deadline_ns < most ? line->deadline_ns : most);
+    }
+    (void)fputs("}\n", history->out);
+}

@@ -1,0 +1,78 @@
+#include "leader_view.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "tool/fail.h"
+
+static_assert((int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "nodes count in these buckets");
+
+struct lk_client *leader_open(const char *cluster)
+{
+    struct lk_client *client = NULL;
+    struct lk_options options = LK_OPTIONS_INIT;
+    options.nodes = cluster;
+    options.flags = LK_NO_SESSION;
+    if (lk_open(&options, &client) != LK_OK)
+        complain("%s", lk_last_error());
+    return client;
+}
+
+static void take_buckets(struct histogram *histogram, const uint64_t *buckets)
+{
+    histogram_init(histogram);
+    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        histogram_add_bucket(histogram, i, buckets[i]);
+}
+
+static void *read_nodes(void *argument)
+{
+    struct leader_reading *reading = argument;
+    struct lk_node_status *status = need(malloc(sizeof(*status)));
+    for (uint32_t i = 0; i < reading->count; i++) {
+        struct leader_node *node = &reading->nodes[i];
+        node->reached = lk_ask_node(reading->client, i, NS_PER_S, status) == LK_OK;
+        if (!node->reached)
+            continue;
+        take_buckets(&node->commit, status->commit_latency);
+        take_buckets(&node->commands, status->entry_commands);
+    }
+    free(status);
+    return NULL;
+}
+
+void leader_read(struct leader_reading *reading, struct lk_client *client)
+{
+    reading->client = client;
+    reading->count = lk_node_count(client);
+    if (reading->count > LEADER_NODES_MAX)
+        reading->count = LEADER_NODES_MAX;
+    reading->begun = pthread_create(&reading->thread, NULL, read_nodes, reading) == 0;
+}
+
+void leader_await(struct leader_reading *reading)
+{
+    if (reading->begun)
+        pthread_join(reading->thread, NULL);
+    else
+        reading->count = 0;
+}
+
+void leader_between(const struct leader_reading *before, struct leader_reading *after,
+        struct leader_node *span)
+{
+    *span = (struct leader_node){.reached = false};
+    histogram_init(&span->commit);
+    histogram_init(&span->commands);
+    for (uint32_t i = 0; i < before->count && i < after->count; i++) {
+        struct leader_node *node = &after->nodes[i];
+        if (!before->nodes[i].reached || !node->reached)
+            continue;
+        span->reached = true;
+        histogram_subtract(&node->commit, &before->nodes[i].commit);
+        histogram_subtract(&node->commands, &before->nodes[i].commands);
+        histogram_merge(&span->commit, &node->commit);
+        histogram_merge(&span->commands, &node->commands);
+    }
+}

@@ -1,0 +1,102 @@
+/*
+ * lockbench: how many locks a second, and how soon. The parts:
+ *
+ *     bench_settings   what to do          engine, slots   the load, through liblock
+ *     workload         which locks next, and whether grants can be right
+ *     tally, report    what is counted and said
+ *     leader           the leader's own figures for the same span
+ *     history          what each operation did, for a judge
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench_report.h"
+#include "bench_settings.h"
+#include "engine.h"
+#include "history.h"
+#include "leader_view.h"
+#include "tool/fail.h"
+
+enum exit_code {
+    EXIT_MEASURED = 0,
+    EXIT_WRONG_RESULT = 1,
+    EXIT_WRONG_USAGE = 2,
+    EXIT_NO_CLUSTER = 3,
+};
+
+struct lockbench {
+    struct settings settings;
+    struct history history;
+    struct tally tally;
+    struct lk_client *looker;
+    struct leader_reading before;
+    struct leader_reading after;
+    struct leader_node span;
+    bool terminal;
+};
+
+static void on_edge(void *user, bool begins)
+{
+    struct lockbench *bench = user;
+    leader_read(begins ? &bench->before : &bench->after, bench->looker);
+}
+
+static void on_second(void *user, const struct tally *tally, uint64_t elapsed_ns)
+{
+    struct lockbench *bench = user;
+    if (bench->terminal)
+        report_progress(&bench->settings, tally, elapsed_ns, stderr);
+}
+
+static void report(struct lockbench *bench)
+{
+    leader_await(&bench->before);
+    leader_await(&bench->after);
+    leader_between(&bench->before, &bench->after, &bench->span);
+    struct report_input input = {&bench->settings, &bench->tally, &bench->span};
+    if (bench->terminal)
+        report_progress_end(stderr);
+    if (bench->settings.json)
+        report_json(&input, stdout);
+    else
+        report_table(&input, stdout);
+}
+
+static int measure(struct lockbench *bench)
+{
+    bench->looker = leader_open(bench->settings.cluster);
+    if (!bench->looker)
+        return EXIT_WRONG_USAGE;
+    struct engine_watcher watcher = {on_edge, on_second, bench};
+    enum engine_end end =
+            engine_run(&bench->settings, &bench->history, &bench->tally, &watcher);
+    if (end == ENGINE_DONE)
+        report(bench);
+    lk_close(bench->looker);
+    if (end == ENGINE_NO_CLUSTER)
+        return EXIT_NO_CLUSTER;
+    return end == ENGINE_DONE && tally_is_good(&bench->tally) ? EXIT_MEASURED
+                                                              : EXIT_WRONG_RESULT;
+}
+
+int main(int argc, char **argv)
+{
+    /* Histograms of many nodes: not for the stack. */
+    static struct lockbench bench;
+    char prefix[32];
+    complain_as("lockbench");
+    enum settings_verdict verdict = settings_parse(&bench.settings, argv + (argc > 0));
+    if (verdict != SETTINGS_GOOD)
+        return verdict == SETTINGS_SHOWN ? EXIT_MEASURED : EXIT_WRONG_USAGE;
+    if (!bench.settings.prefix) {
+        (void)snprintf(prefix, sizeof(prefix), "bench-%d-", (int)getpid());
+        bench.settings.prefix = prefix;
+    }
+    bench.terminal = isatty(STDERR_FILENO) != 0;
+    if (!history_open(&bench.history, bench.settings.history, bench.settings.ttl_ns))
+        return EXIT_WRONG_USAGE;
+    int code = measure(&bench);
+    if (!history_close(&bench.history) && code == EXIT_MEASURED)
+        code = EXIT_WRONG_RESULT;
+    return code;
+}

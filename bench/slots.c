@@ -1,0 +1,290 @@
+#include "slots.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/units.h"
+#include "tool/fail.h"
+
+/* How long a slot rests that was refused for load. */
+static const uint64_t rest_ns = 10 * NS_PER_MS;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, rather too early than too late. */
+static uint64_t on_monotonic(uint64_t boottime_ns)
+{
+    uint64_t monotonic = monotonic_ns();
+    uint64_t boottime = clock_ns(CLOCK_BOOTTIME);
+    return boottime_ns > boottime ? monotonic + (boottime_ns - boottime) : monotonic;
+}
+
+static void push(struct slot_queue *queue, struct slot *slot, uint64_t until_ns)
+{
+    slot->until_ns = until_ns;
+    slot->next = NULL;
+    if (queue->first)
+        queue->last->next = slot;
+    else
+        queue->first = slot;
+    queue->last = slot;
+}
+
+struct slot *slot_queue_take(struct slot_queue *queue, uint64_t now_ns)
+{
+    struct slot *slot = queue->first;
+    if (!slot || slot->until_ns > now_ns)
+        return NULL;
+    queue->first = slot->next;
+    return slot;
+}
+
+static void make_dirty(struct link *link)
+{
+    if (link->dirty)
+        return;
+    link->dirty = true;
+    link->bench->dirty[link->bench->dirty_count++] = link;
+}
+
+static void become_idle(struct slot *slot, uint64_t now)
+{
+    struct bench *bench = slot->link->bench;
+    if (slot->link->lost)
+        bench->dead_count++;
+    else if (bench->endless)
+        slot_begin(slot, now);
+    else
+        bench->idle[bench->idle_count++] = slot;
+}
+
+static void record(struct slot *slot, enum history_op op, enum lk_status status,
+        const struct history_line *times)
+{
+    struct bench *bench = slot->link->bench;
+    if (bench->history->out) {
+        char name[WORKLOAD_NAME_BYTES];
+        workload_name(&bench->workload, slot->errand.lock, name);
+        struct history_line line = *times;
+        line.proc = slot->proc;
+        line.op = op;
+        line.status = status;
+        line.lock = name;
+        line.session = slot->link->id;
+        line.call_ns = slot->call_ns;
+        line.token = slot->token;
+        history_write(bench->history, &line);
+    }
+    if (history_ends_proc(op, status))
+        slot->proc = bench->next_proc++;
+}
+
+static void wrong(const struct slot *slot, const char *what)
+{
+    struct bench *bench = slot->link->bench;
+    char name[WORKLOAD_NAME_BYTES];
+    workload_name(&bench->workload, slot->errand.lock, name);
+    tally_wrong(bench->tally, what, name, slot->token);
+}
+
+/* What no request of a good cluster may come to, whatever becomes of its nodes. */
+static void judge(struct slot *slot, enum lk_status status)
+{
+    bool refused = status == LK_BUSY && slot->token == 0;
+    if (status == LK_OK || status == LK_UNKNOWN || refused)
+        return;
+    if (status == LK_LOST)
+        slot->link->lost = true;
+    wrong(slot, lk_status_text(status));
+}
+
+/* The library did not even take the request: nothing was asked for, and nobody will answer. */
+static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
+{
+    struct bench *bench = slot->link->bench;
+    uint64_t now = monotonic_ns();
+    if (releasing)
+        tally_released(bench->tally, status, slot->from_ns, now);
+    else
+        tally_acquired(bench->tally, status, slot->from_ns, now);
+    judge(slot, status);
+    if (!releasing && status == LK_BUSY)
+        push(&bench->resting, slot, now + rest_ns);
+    else
+        bench->dead_count++;
+}
+
+static void on_granted(
+        struct slot *slot, const struct lk_grant *grant, uint64_t now, uint64_t until)
+{
+    struct bench *bench = slot->link->bench;
+    enum grant_verdict verdict =
+            workload_granted(&bench->workload, slot->errand.lock, grant->token, now, until);
+    if (verdict == GRANT_TOKEN_OLD)
+        wrong(slot, "a token that is not larger than the one before");
+    else if (verdict == GRANT_HELD_BEFORE)
+        wrong(slot, "granted while another held it");
+    if (bench->settings->hold_ns == 0)
+        slot_release(slot, now);
+    else
+        push(&bench->holding, slot, now + bench->settings->hold_ns);
+}
+
+/* A request is over and the slot holds nothing. */
+static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t now)
+{
+    struct bench *bench = slot->link->bench;
+    if (status == LK_BUSY && !slot->link->lost)
+        push(&bench->resting, slot, now + rest_ns);
+    else
+        become_idle(slot, now);
+}
+
+static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
+{
+    struct bench *bench = slot->link->bench;
+    uint64_t now = monotonic_ns();
+    uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns) : 0;
+    bool try_only = slot->errand.try_only;
+    slot->token = grant->token;
+    record(slot, try_only ? HISTORY_TRY : HISTORY_ACQUIRE, status,
+            &(struct history_line){.ret_ns = now, .deadline_ns = until});
+    tally_acquired(bench->tally, status, slot->from_ns, now);
+    if (!(try_only && status == LK_TIMEOUT))
+        judge(slot, status);
+    if (status == LK_OK)
+        on_granted(slot, grant, now, until);
+    else
+        on_nothing_held(slot, status, now);
+}
+
+static void released(struct slot *slot, enum lk_status status)
+{
+    uint64_t now = monotonic_ns();
+    record(slot, HISTORY_RELEASE, status, &(struct history_line){.ret_ns = now});
+    tally_released(slot->link->bench->tally, status, slot->from_ns, now);
+    judge(slot, status);
+    become_idle(slot, now);
+}
+
+/* While closing, the library answers for the cluster: nothing is known. */
+static enum lk_status status_of(const struct slot *slot, const struct lk_result *result)
+{
+    return slot->link->bench->closing ? LK_UNKNOWN : result->status;
+}
+
+static void on_acquired(void *user, const struct lk_result *result)
+{
+    struct slot *slot = user;
+    acquired(slot, status_of(slot, result), &result->grant);
+}
+
+static void on_released(void *user, const struct lk_result *result)
+{
+    struct slot *slot = user;
+    released(slot, status_of(slot, result));
+}
+
+void slot_begin(struct slot *slot, uint64_t from_ns)
+{
+    struct bench *bench = slot->link->bench;
+    struct lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
+    char name[WORKLOAD_NAME_BYTES];
+    slot->errand = workload_next(&bench->workload, slot->number);
+    size_t length = workload_name(&bench->workload, slot->errand.lock, name);
+    options.wait_ns = slot->errand.try_only ? 0 : LK_FOREVER;
+    slot->token = 0;
+    slot->from_ns = from_ns;
+    slot->call_ns = monotonic_ns();
+    make_dirty(slot->link);
+    enum lk_status status = lk_acquire_async(slot->link->session, name, length, &options,
+            (struct lk_done){on_acquired, slot});
+    if (status != LK_OK)
+        on_refused(slot, status, false);
+}
+
+void slot_release(struct slot *slot, uint64_t from_ns)
+{
+    struct bench *bench = slot->link->bench;
+    char name[WORKLOAD_NAME_BYTES];
+    size_t length = workload_name(&bench->workload, slot->errand.lock, name);
+    slot->from_ns = from_ns;
+    slot->call_ns = monotonic_ns();
+    workload_releasing(&bench->workload, slot->errand.lock, slot->token);
+    make_dirty(slot->link);
+    enum lk_status status = lk_release_async(slot->link->session, name, length, slot->token,
+            (struct lk_done){on_released, slot});
+    if (status != LK_OK)
+        on_refused(slot, status, true);
+}
+
+bool link_open(struct link *link, struct bench *bench)
+{
+    const struct settings *settings = bench->settings;
+    struct lk_options options = LK_OPTIONS_INIT;
+    /* Acquires and cancels of all its slots, and some to spare. */
+    uint64_t share = settings->inflight / settings->connections + 1;
+    options.nodes = settings->cluster;
+    options.flags = LK_EXTERNAL_LOOP;
+    options.sessions_max = 1;
+    options.requests_max = (uint32_t)(share * 2 + 64);
+    options.holds_max = (uint32_t)(share * 2 + 64);
+    options.ttl_ns = settings->ttl_ns;
+    options.answer_wait_ns = settings->connect_ns;
+    options.label = "lockbench";
+    link->bench = bench;
+    link->proc = bench->next_proc++;
+    link->call_ns = monotonic_ns();
+    if (lk_open(&options, &link->client) != LK_OK) {
+        complain("%s", lk_last_error());
+        return false;
+    }
+    link->session = lk_client_session(link->client);
+    return true;
+}
+
+static void record_link(const struct link *link, enum history_op op, enum lk_status status)
+{
+    struct history_line line = {.proc = link->proc,
+            .op = op,
+            .status = status,
+            .session = link->id,
+            .call_ns = link->call_ns,
+            .ret_ns = monotonic_ns()};
+    history_write(link->bench->history, &line);
+}
+
+void link_look(struct link *link)
+{
+    if (link->id != 0)
+        return;
+    link->id = lk_session_id(link->session);
+    if (link->id != 0)
+        record_link(link, HISTORY_OPEN, LK_OK);
+}
+
+static void on_closed(void *user, const struct lk_result *result)
+{
+    struct link *link = user;
+    link->closed = true;
+    record_link(link, HISTORY_CLOSE, result->status == LK_OK ? LK_OK : LK_UNKNOWN);
+}
+
+void link_close(struct link *link)
+{
+    link->call_ns = monotonic_ns();
+    make_dirty(link);
+    struct lk_done done = {on_closed, link};
+    if (link->id == 0 || lk_session_close_async(link->session, done) != LK_OK)
+        link->closed = true;
+}

@@ -1,0 +1,75 @@
+#include "tally.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns)
+{
+    *tally = (struct tally){
+            .begin_ns = begin_ns, .end_ns = end_ns, .last_grant_ns = begin_ns};
+    histogram_init(&tally->acquires.latency);
+    histogram_init(&tally->releases.latency);
+    histogram_init(&tally->both);
+}
+
+static bool is_within(const struct tally *tally, uint64_t ns)
+{
+    return tally->begin_ns <= ns && ns < tally->end_ns;
+}
+
+static void count(struct tally *tally, struct tally_side *side, enum lk_status status,
+        uint64_t from_ns, uint64_t now_ns)
+{
+    side->by_status[status]++;
+    if (status != LK_OK)
+        return;
+    side->in_span += is_within(tally, now_ns);
+    if (!is_within(tally, from_ns))
+        return;
+    histogram_add(&side->latency, now_ns - from_ns);
+    histogram_add(&tally->both, now_ns - from_ns);
+}
+
+/* The grants of the span, and its two ends, cut it into gaps. */
+static void note_grant(struct tally *tally, uint64_t now_ns)
+{
+    uint64_t at = now_ns < tally->end_ns ? now_ns : tally->end_ns;
+    if (at <= tally->last_grant_ns)
+        return;
+    if (at - tally->last_grant_ns > tally->longest_gap_ns)
+        tally->longest_gap_ns = at - tally->last_grant_ns;
+    tally->last_grant_ns = at;
+}
+
+void tally_acquired(
+        struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns)
+{
+    count(tally, &tally->acquires, status, from_ns, now_ns);
+    if (status == LK_OK)
+        note_grant(tally, now_ns);
+}
+
+void tally_released(
+        struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns)
+{
+    count(tally, &tally->releases, status, from_ns, now_ns);
+}
+
+void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token)
+{
+    if (tally->wrong == 0)
+        (void)snprintf(tally->first_wrong, sizeof(tally->first_wrong),
+                "%s (lock %.80s, token %" PRIu64 ")", what, lock, token);
+    tally->wrong++;
+}
+
+void tally_end(struct tally *tally)
+{
+    note_grant(tally, tally->end_ns);
+}
+
+bool tally_is_good(const struct tally *tally)
+{
+    return tally->wrong == 0 && tally->acquires.by_status[LK_OK] > 0 &&
+           tally->releases.by_status[LK_OK] > 0;
+}

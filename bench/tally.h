@@ -1,0 +1,64 @@
+/*
+ * What is counted of a run: latencies, outcomes, gaps, and what was wrong. Pure.
+ *
+ * Latency counts for what began within the measured span, whenever it ended: a stall at the
+ * end is not cut off. Throughput counts what ended within the span.
+ */
+#ifndef BENCH_TALLY_H
+#define BENCH_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/histogram.h"
+#include "liblock.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    TALLY_STATUSES = LK_VERSION + 1
+};
+
+/* Of acquires, or of releases. */
+struct tally_side {
+    struct histogram latency;
+    uint64_t in_span;                   /* Succeeded within the span */
+    uint64_t by_status[TALLY_STATUSES]; /* All there were, warm-up too */
+};
+
+struct tally {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    struct tally_side acquires;
+    struct tally_side releases;
+    struct histogram both;
+    uint64_t last_grant_ns;
+    uint64_t longest_gap_ns; /* Without a grant, within the span */
+    uint64_t wrong;
+    char first_wrong[200]; /* What the first wrong one was */
+};
+
+void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns);
+
+/* An acquire or release that was meant to begin at `from_ns` came out at `now_ns`. */
+void tally_acquired(
+        struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
+void tally_released(
+        struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
+
+/* Something that must never be. */
+void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token);
+
+/* The run is over: the gap up to the end of the span counts, too. */
+void tally_end(struct tally *tally);
+
+/* True when nothing was wrong and something was done. */
+bool tally_is_good(const struct tally *tally);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,73 @@
+#include "workload.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+uint32_t workload_lock_count(const struct settings *settings)
+{
+    return (uint32_t)(settings->inflight + settings->locks);
+}
+
+void workload_init(struct workload *workload, const struct settings *settings,
+        const char *prefix, struct workload_lock *locks)
+{
+    *workload = (struct workload){.load = settings->load,
+            .slot_count = (uint32_t)settings->inflight,
+            .shared_count = (uint32_t)settings->locks,
+            .locks = locks};
+    (void)snprintf(workload->prefix, sizeof(workload->prefix), "%s", prefix);
+    prng_init(&workload->prng, settings->seed);
+}
+
+static uint32_t any_shared(struct workload *workload)
+{
+    return workload->slot_count +
+           (uint32_t)prng_below(&workload->prng, workload->shared_count);
+}
+
+struct errand workload_next(struct workload *workload, uint32_t slot)
+{
+    struct errand own = {slot, false};
+    if (workload->load == LOAD_UNCONTENDED)
+        return own;
+    if (workload->load == LOAD_CONTENDED) {
+        /* By turns, so that each lock has as many waiters as the others. */
+        struct errand shared = {
+                workload->slot_count + slot % workload->shared_count, false};
+        return shared;
+    }
+    /* Of ten: seven own, two waits for a shared one, one try of it. */
+    uint64_t die = prng_below(&workload->prng, 10);
+    if (die < 7)
+        return own;
+    struct errand shared = {any_shared(workload), die == 9};
+    return shared;
+}
+
+size_t workload_name(const struct workload *workload, uint32_t lock, char name[])
+{
+    bool own = lock < workload->slot_count;
+    int length = snprintf(name, WORKLOAD_NAME_BYTES, "%s%c%" PRIu32, workload->prefix,
+            own ? 'o' : 's', own ? lock : lock - workload->slot_count);
+    return (size_t)length;
+}
+
+enum grant_verdict workload_granted(struct workload *workload, uint32_t lock,
+        uint64_t token, uint64_t now, uint64_t until)
+{
+    struct workload_lock *known = &workload->locks[lock];
+    bool grows = token > known->token;
+    bool held = known->held_until > now;
+    known->token = grows ? token : known->token;
+    known->held_until = until;
+    if (!grows)
+        return GRANT_TOKEN_OLD;
+    return held ? GRANT_HELD_BEFORE : GRANT_GOOD;
+}
+
+void workload_releasing(struct workload *workload, uint32_t lock, uint64_t token)
+{
+    struct workload_lock *known = &workload->locks[lock];
+    if (known->token == token)
+        known->held_until = 0;
+}

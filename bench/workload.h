@@ -1,0 +1,76 @@
+/*
+ * What the slots in flight do next, and whether what came back can be right. Pure.
+ *
+ * Locks are numbered: first each slot's own, then the shared ones.
+ */
+#ifndef BENCH_WORKLOAD_H
+#define BENCH_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "bench_settings.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    WORKLOAD_NAME_BYTES = 256
+};
+
+/* One errand of a slot: acquire that lock, hold it, release it. */
+struct errand {
+    uint32_t lock;
+    bool try_only; /* Else wait without a limit */
+};
+
+/* What is known of a lock from the grants and releases seen here. */
+struct workload_lock {
+    uint64_t token;      /* Of the last grant */
+    uint64_t held_until; /* By its holder's reckoning; 0 when it was given back */
+};
+
+struct workload {
+    enum load load;
+    uint32_t slot_count;
+    uint32_t shared_count;
+    char prefix[WORKLOAD_NAME_BYTES - 16];
+    struct prng prng;
+    struct workload_lock
+            *locks; /* workload_lock_count() of them; caller's memory, zeroed */
+};
+
+enum grant_verdict {
+    GRANT_GOOD,
+    GRANT_TOKEN_OLD,   /* Not larger than the lock's last token: G2. */
+    GRANT_HELD_BEFORE, /* Somebody else here still may act on it: G1, G4. */
+};
+
+void workload_init(struct workload *workload, const struct settings *settings,
+        const char *prefix, struct workload_lock *locks);
+
+uint32_t workload_lock_count(const struct settings *settings);
+
+struct errand workload_next(struct workload *workload, uint32_t slot);
+
+/* The name of a lock; returns its length. */
+size_t workload_name(const struct workload *workload, uint32_t lock, char name[]);
+
+/*
+ * A grant was heard at `now`, with that token, valid until `until`. Grants of one lock are
+ * heard in the order in which they were made, because each ends with a release from here.
+ */
+enum grant_verdict workload_granted(struct workload *workload, uint32_t lock,
+        uint64_t token, uint64_t now, uint64_t until);
+
+/* To be told just before the release leaves. */
+void workload_releasing(struct workload *workload, uint32_t lock, uint64_t token);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

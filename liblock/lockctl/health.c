@@ -1,0 +1,308 @@
+/*
+ * lockctl status: what each node says of itself. Every node is asked alone and all at the
+ * same time, so it works without a majority and a dead node costs no more than --connect.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lockctl/lockctl.h"
+#include "tool/duration.h"
+#include "tool/fail.h"
+#include "tool/json.h"
+#include "tool/table.h"
+
+struct asked {
+    const struct lk_client *client;
+    uint32_t number;
+    uint64_t wait_ns;
+    pthread_t thread;
+    enum lk_status status;
+    char why[200];
+    struct lk_node_status node;
+};
+
+/* What a node's trouble asks of its operator. */
+static const char *advice(enum lk_trouble trouble)
+{
+    switch (trouble) {
+    case LK_TROUBLE_NONE:
+        break;
+    case LK_TROUBLE_BLANK:
+        return "its directory was emptied, so it may have forgotten a vote and takes no "
+               "part: "
+               "put its directory back";
+    case LK_TROUBLE_DAMAGED:
+        return "its log is damaged before the durable end, so it takes no part: check the "
+               "disk, "
+               "see the node's own log";
+    case LK_TROUBLE_UNFOUNDED:
+        return "the cluster is founded by all its members: start the missing ones";
+    case LK_TROUBLE_NO_LEADER:
+        return "it knows no leader: start the other nodes, or check the network between "
+               "them";
+    case LK_TROUBLE_NO_MAJORITY:
+        return "it leads and hears no majority: start the other nodes, or check the "
+               "network";
+    case LK_TROUBLE_NO_SPACE:
+        return "the next segment of its log cannot be reserved: make room on its disk";
+    case LK_TROUBLE_BEHIND:
+        return "it has applied far less than is committed: wait, or look at its disk and "
+               "load";
+    }
+    return NULL;
+}
+
+static void *ask(void *argument)
+{
+    struct asked *asked = argument;
+    asked->status = lk_ask_node(asked->client, asked->number, asked->wait_ns, &asked->node);
+    if (asked->status != LK_OK)
+        (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
+    return NULL;
+}
+
+static bool ask_all(struct asked *asked, uint32_t count)
+{
+    uint32_t begun = 0;
+    while (begun < count &&
+            pthread_create(&asked[begun].thread, NULL, ask, &asked[begun]) == 0)
+        begun++;
+    for (uint32_t i = 0; i < begun; i++)
+        pthread_join(asked[i].thread, NULL);
+    if (begun < count)
+        complain("cannot start a thread");
+    return begun == count;
+}
+
+/* Two nodes that applied the same entries must have the same state. */
+static bool diverges(const struct asked *asked, uint32_t count, uint32_t which)
+{
+    const struct lk_node_status *one = &asked[which].node;
+    for (uint32_t i = 0; i < count && asked[which].status == LK_OK; i++) {
+        const struct lk_node_status *other = &asked[i].node;
+        if (asked[i].status == LK_OK && other->cluster == one->cluster &&
+                other->applied == one->applied && other->digest != one->digest)
+            return true;
+    }
+    return false;
+}
+
+static int exit_of(const struct asked *asked, uint32_t count)
+{
+    bool led = false;
+    bool well = true;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct lk_node_status *node = &asked[i].node;
+        bool reached = asked[i].status == LK_OK;
+        led = led || (reached && node->role == LK_LEADER &&
+                             node->trouble != LK_TROUBLE_NO_MAJORITY);
+        well = well && reached && node->trouble == LK_TROUBLE_NONE &&
+               !diverges(asked, count, i);
+    }
+    if (!led)
+        return EXIT_NO_CLUSTER;
+    return well ? EXIT_DONE : EXIT_NO;
+}
+
+static void add_row(
+        struct table *table, const struct lk_client *client, const struct asked *asked)
+{
+    const struct lk_node_status *node = &asked->node;
+    char text[DURATION_TEXT_BYTES];
+    const char *address = lk_node_address(client, asked->number);
+    if (asked->status != LK_OK) {
+        table_cell(table, "-");
+        table_cell(table, "%s", address);
+        table_cell(table, "unreachable");
+        for (int i = 0; i < 7; i++)
+            table_cell(table, "%s", "");
+        return;
+    }
+    table_cell(table, "%u", node->node);
+    table_cell(table, "%s", address);
+    table_cell(table, "%s", lk_role_text(node->role));
+    table_cell(table, "%" PRIu64, node->term);
+    table_cell(table, "%" PRIu64, node->commit);
+    table_cell(table, "%" PRIu64, node->applied);
+    table_cell(table, "%" PRIu32, node->sessions);
+    table_cell(table, "%" PRIu32, node->holds);
+    table_cell(table, "%" PRIu32, node->waits);
+    table_cell(table, "%s", duration_text(node->uptime_ns, text));
+}
+
+static void print_missing(uint64_t missing)
+{
+    (void)printf("    not heard of:");
+    for (int i = 1; i < 64; i++) {
+        if ((missing >> i & 1) != 0)
+            (void)printf(" %d", i);
+    }
+    (void)putchar('\n');
+}
+
+static void print_trouble(const struct asked *asked, const char *address, bool diverged)
+{
+    if (asked->status != LK_OK) {
+        (void)printf("%s: %s\n", address, asked->why);
+        return;
+    }
+    const struct lk_node_status *node = &asked->node;
+    if (node->trouble != LK_TROUBLE_NONE)
+        (void)printf("%s: %s: %s\n", address, lk_trouble_text(node->trouble),
+                advice(node->trouble));
+    if (node->trouble == LK_TROUBLE_UNFOUNDED && node->missing != 0)
+        print_missing(node->missing);
+    if (diverged)
+        (void)printf(
+                "%s: its state differs from another node's at the same entry: stop using "
+                "the "
+                "cluster, keep all directories, and report it\n",
+                address);
+}
+
+static void print_status(
+        const struct lk_client *client, const struct asked *asked, uint32_t count)
+{
+    static const char *const header[] = {"node", "address", "role", "term", "commit",
+            "applied", "sessions", "held", "waiting", "up"};
+    struct table table;
+    table_init(&table, "rllrrrrrrr");
+    for (size_t i = 0; i < sizeof(header) / sizeof(header[0]); i++)
+        table_cell(&table, "%s", header[i]);
+    for (uint32_t i = 0; i < count; i++)
+        add_row(&table, client, &asked[i]);
+    table_print(&table, stdout, "");
+    table_drop(&table);
+    for (uint32_t i = 0; i < count; i++)
+        print_trouble(&asked[i], lk_node_address(client, i), diverges(asked, count, i));
+}
+
+static void write_counts(struct json *json, const struct lk_node_status *node)
+{
+    json_u64(json, "time_ns", node->time_ns);
+    json_u64(json, "uptime_ns", node->uptime_ns);
+    json_u64(json, "sessions", node->sessions);
+    json_u64(json, "locks", node->locks);
+    json_u64(json, "holds", node->holds);
+    json_u64(json, "waits", node->waits);
+    json_u64(json, "connections", node->connections);
+    json_u64(json, "requests", node->requests);
+    json_u64(json, "refused_busy", node->refused_busy);
+    json_u64(json, "bad_frames", node->bad_frames);
+    json_u64(json, "elections", node->elections);
+    json_text(json, "version", node->version);
+}
+
+static void write_peers(struct json *json, const struct lk_node_status *node)
+{
+    json_begin_array(json, "peers");
+    for (uint32_t i = 0; i < node->peer_count; i++) {
+        const struct lk_peer *peer = &node->peers[i];
+        json_begin_object(json, NULL);
+        json_u64(json, "node", peer->node);
+        json_bool(json, "connected", peer->connected);
+        json_u64(json, "match", peer->match);
+        if (peer->heard_ns != UINT64_MAX)
+            json_u64(json, "heard_ns", peer->heard_ns);
+        json_end(json);
+    }
+    json_end(json);
+}
+
+static void write_node(struct json *json, const struct lk_client *client,
+        const struct asked *asked, bool diverged)
+{
+    const struct lk_node_status *node = &asked->node;
+    json_begin_object(json, NULL);
+    json_text(json, "address", lk_node_address(client, asked->number));
+    json_bool(json, "reached", asked->status == LK_OK);
+    if (asked->status != LK_OK) {
+        json_text(json, "reason", asked->why);
+        json_end(json);
+        return;
+    }
+    json_u64(json, "node", node->node);
+    json_text(json, "role", lk_role_text(node->role));
+    json_u64(json, "leader", node->leader);
+    json_bool(json, "healthy", node->trouble == LK_TROUBLE_NONE && !diverged);
+    json_text(json, "reason",
+            node->trouble == LK_TROUBLE_NONE ? NULL : lk_trouble_text(node->trouble));
+    json_bool(json, "diverged", diverged);
+    json_hex(json, "cluster", node->cluster);
+    json_u64(json, "term", node->term);
+    json_u64(json, "commit", node->commit);
+    json_u64(json, "applied", node->applied);
+    json_u64(json, "last", node->last);
+    json_u64(json, "durable", node->durable);
+    json_hex(json, "digest", node->digest);
+    write_counts(json, node);
+    write_peers(json, node);
+    json_end(json);
+}
+
+static void write_status(
+        const struct lk_client *client, const struct asked *asked, uint32_t count)
+{
+    struct json json;
+    json_init(&json, stdout);
+    json_begin_object(&json, NULL);
+    json_begin_array(&json, "nodes");
+    for (uint32_t i = 0; i < count; i++)
+        write_node(&json, client, &asked[i], diverges(asked, count, i));
+    json_end(&json);
+    json_end(&json);
+}
+
+static int show_status(const struct common *common)
+{
+    struct lk_client *client = NULL;
+    struct lk_options options = LK_OPTIONS_INIT;
+    common_fill(common, &options);
+    options.flags = LK_NO_SESSION;
+    enum lk_status status = lk_open(&options, &client);
+    if (status != LK_OK) {
+        complain("%s", lk_last_error());
+        return status_exit(status);
+    }
+    uint32_t count = lk_node_count(client);
+    struct asked *asked = need(calloc(count, sizeof(asked[0])));
+    for (uint32_t i = 0; i < count; i++)
+        asked[i] = (struct asked){
+                .client = client, .number = i, .wait_ns = common->connect_ns};
+    int code = EXIT_SYSTEM;
+    if (ask_all(asked, count)) {
+        if (common->json)
+            write_status(client, asked, count);
+        else
+            print_status(client, asked, count);
+        code = exit_of(asked, count);
+    }
+    free(asked);
+    lk_close(client);
+    return code;
+}
+
+int status_command(char **arguments)
+{
+    struct common common = COMMON_INIT;
+    common.connect_ns = 2 * LK_SECOND;
+    const struct option_row rows[] = {COMMON_ROWS(&common), JSON_ROW(&common)};
+    const struct options table = {
+            "lockctl status [options]",
+            "Ask each node what it says of itself; works without a majority.",
+            ROWS_OF(rows),
+            {NULL},
+            false,
+            "exit: 0 all is well, 1 there is a leader but a node is in trouble or "
+            "unreachable,\n"
+            "64 wrong usage, 69 no leader was reached",
+    };
+    struct operands operands;
+    int code;
+    if (!begin_command(&table, arguments, &operands, &code))
+        return code;
+    return show_status(&common);
+}

@@ -1,0 +1,123 @@
+#include "lockctl/holder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool/fail.h"
+
+bool holder_wish_is_valid(const struct holder_wish *wish)
+{
+    if (wish->label && strlen(wish->label) > LK_LABEL_MAX) {
+        complain("--label \"%s\": allowed are up to %d bytes, and this has %zu",
+                wish->label, LK_LABEL_MAX, strlen(wish->label));
+        return false;
+    }
+    if (wish->try_only && wish->wait_ns != LK_FOREVER && wish->wait_ns != 0) {
+        complain("--try and --wait exclude each other: give one of them");
+        return false;
+    }
+    return name_is_valid(wish->name);
+}
+
+static void on_acquired(void *user, const struct lk_result *result)
+{
+    struct holder *holder = user;
+    holder->answered = true;
+    holder->status = result->status;
+    holder->grant = result->grant;
+    (void)snprintf(holder->why, sizeof(holder->why), "%s", lk_last_error());
+}
+
+static bool open_client(
+        struct holder *holder, const struct common *common, const struct holder_wish *wish)
+{
+    struct lk_options options = LK_OPTIONS_INIT;
+    common_fill(common, &options);
+    options.flags = LK_EXTERNAL_LOOP;
+    options.sessions_max = 1;
+    options.requests_max = 16;
+    options.holds_max = 16;
+    options.ttl_ns = wish->ttl_ns;
+    options.label = wish->label;
+    holder->status = lk_open(&options, &holder->client);
+    if (holder->status != LK_OK) {
+        complain("%s", lk_last_error());
+        return false;
+    }
+    holder->session = lk_client_session(holder->client);
+    return true;
+}
+
+static bool ask(struct holder *holder, const struct holder_wish *wish)
+{
+    struct lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
+    options.wait_ns = wish->try_only ? 0 : wish->wait_ns;
+    struct lk_done done = {on_acquired, holder};
+    holder->status = lk_acquire_async(
+            holder->session, wish->name, strlen(wish->name), &options, done);
+    if (holder->status == LK_OK)
+        return true;
+    complain("%s", lk_last_error());
+    return false;
+}
+
+/* A signal while nothing is held: the ones that end programs end this one. */
+static int signal_exit(int signal)
+{
+    if (signal == SIGTSTP)
+        kill(getpid(), SIGSTOP);
+    bool ends =
+            signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+    return ends ? EXIT_SIGNAL + signal : EXIT_DONE;
+}
+
+/* Until there is an answer, a signal, or it is clear that no cluster is there. */
+static int await_answer(struct holder *holder, uint64_t connect_ns)
+{
+    uint64_t limit = boottime_ns() + connect_ns;
+    while (!holder->answered) {
+        bool open = lk_session_id(holder->session) != 0;
+        if (!open && boottime_ns() >= limit) {
+            holder->status = LK_UNKNOWN;
+            (void)snprintf(holder->why, sizeof(holder->why),
+                    "no leader was found in time: %s", lk_last_error());
+            break;
+        }
+        holder_turn(holder, open ? UINT64_MAX : limit);
+        for (int signal; (signal = watch_signal(&holder->watch)) != 0;) {
+            int code = signal_exit(signal);
+            if (code != EXIT_DONE)
+                return code;
+        }
+    }
+    return status_exit(holder->status);
+}
+
+int holder_acquire(
+        struct holder *holder, const struct common *common, const struct holder_wish *wish)
+{
+    *holder = (struct holder){.client = NULL};
+    if (!watch_open(&holder->watch))
+        return EXIT_SYSTEM;
+    if (!open_client(holder, common, wish) || !ask(holder, wish))
+        return status_exit(holder->status);
+    int code = await_answer(holder, common->connect_ns);
+    if (code == EXIT_NOT_ACQUIRED && holder->status == LK_TIMEOUT)
+        complain("\"%s\" is held by others", wish->name);
+    else if (code != EXIT_DONE && code < EXIT_SIGNAL)
+        complain("\"%s\" was not acquired: %s", wish->name, holder->why);
+    return code;
+}
+
+void holder_turn(struct holder *holder, uint64_t until_ns)
+{
+    watch_wait(&holder->watch, lk_fd(holder->client), until_ns);
+    (void)lk_process(holder->client);
+}
+
+void holder_close(struct holder *holder)
+{
+    lk_close(holder->client);
+    watch_close(&holder->watch);
+}

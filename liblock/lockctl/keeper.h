@@ -1,0 +1,53 @@
+/*
+ * Finding the `lockctl acquire` that keeps a lock, from another `lockctl` on this machine.
+ *
+ * A session lives in one process, so what `acquire` took can only be given back by it. Each
+ * has a file in a folder of its user's own, named by its process id:
+ *
+ *     $XDG_RUNTIME_DIR/lockctl/4711, or /tmp/lockctl-UID/4711:   "TOKEN HEXNAME\n"
+ *
+ * and holds flock(2) on it as long as it lives: a file that can be locked is left over from
+ * the dead, and its process id means nothing. `release` finds the file and sends SIGTERM.
+ */
+#ifndef LOCKCTL_KEEPER_H
+#define LOCKCTL_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    KEEPER_PATH_BYTES = 256
+};
+
+struct keeper {
+    int file;
+    char path[KEEPER_PATH_BYTES];
+};
+
+/* Make oneself known as the keeper of a lock. False: it was complained about. */
+bool keeper_announce(struct keeper *keeper, const char *name, uint64_t token);
+void keeper_withdraw(struct keeper *keeper);
+
+/*
+ * Tell the keepers of `name` to let go and wait until they have ended; `token` 0: of any.
+ * Returns how many did; -1: it was complained about.
+ */
+int keeper_dismiss(const char *name, uint64_t token);
+
+/* One line of a keeper's file. */
+bool keeper_line_parse(const char *line, char name[], uint64_t *token);
+void keeper_line_text(char line[], const char *name, uint64_t token);
+
+enum {
+    KEEPER_LINE_BYTES = 640
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

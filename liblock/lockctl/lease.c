@@ -1,0 +1,48 @@
+#include "lockctl/lease.h"
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t kill_time(const struct lease *lease, uint64_t deadline_ns)
+{
+    uint64_t latest = minus(deadline_ns, LEASE_MARGIN_NS);
+    uint64_t after_term = lease->term_ns + lease->kill_after_ns;
+    return lease->term_ns != 0 && after_term < latest ? after_term : latest;
+}
+
+static uint64_t term_time(const struct lease *lease, uint64_t deadline_ns)
+{
+    return minus(kill_time(lease, deadline_ns), lease->kill_after_ns);
+}
+
+enum lease_step lease_decide(
+        const struct lease *lease, uint64_t deadline_ns, uint64_t now_ns)
+{
+    if (now_ns >= kill_time(lease, deadline_ns))
+        return LEASE_KILL;
+    if (lease->term_ns != 0 || now_ns >= term_time(lease, deadline_ns))
+        return LEASE_TERM;
+    return LEASE_KEEP;
+}
+
+uint64_t lease_wake(const struct lease *lease, uint64_t deadline_ns)
+{
+    return lease->term_ns != 0 ? kill_time(lease, deadline_ns)
+                               : term_time(lease, deadline_ns);
+}
+
+/*
+ * Renewals leave every third of the ttl, and the library believes in a little less than the
+ * ttl: in good times at least 0.6 of it is left. Two fifths still let one renewal be late.
+ */
+uint64_t lease_kill_after_default(uint64_t ttl_ns)
+{
+    return ttl_ns / 5;
+}
+
+uint64_t lease_kill_after_max(uint64_t ttl_ns)
+{
+    return ttl_ns * 2 / 5;
+}

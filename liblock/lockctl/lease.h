@@ -1,0 +1,51 @@
+/*
+ * When a child under a lease must be told to end, and when it must be gone.
+ *
+ *     ... lease is renewed ...        TERM                     KILL     deadline
+ *     --------------------------------|------- kill_after ------|- margin -|
+ *
+ * Counted backwards from the deadline as it stands now: each renewal moves all of it. Once TERM
+ * was sent, the child ends, renewal or not: KILL then follows after kill_after at the latest.
+ *
+ * The margin is for the kernel to carry out the KILL. Times are CLOCK_BOOTTIME, so that a
+ * suspended machine wakes up to the right decision. Pure.
+ */
+#ifndef LOCKCTL_LEASE_H
+#define LOCKCTL_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEASE_MARGIN_NS UINT64_C(100000000)
+
+enum lease_step {
+    LEASE_KEEP, /* Let it run. */
+    LEASE_TERM, /* It was told to end, or is to be told now. */
+    LEASE_KILL, /* Nothing may run any more. */
+};
+
+struct lease {
+    uint64_t kill_after_ns;
+    uint64_t term_ns; /* When TERM was sent; 0: not yet */
+};
+
+/* `deadline_ns` as lk_deadline() says it: 0 when the lock is not certain to be held. */
+enum lease_step lease_decide(
+        const struct lease *lease, uint64_t deadline_ns, uint64_t now_ns);
+
+/* When to decide again, if the deadline stays as it is. */
+uint64_t lease_wake(const struct lease *lease, uint64_t deadline_ns);
+
+/* The default of kill_after, and the longest that leaves room for renewals to come late. */
+uint64_t lease_kill_after_default(uint64_t ttl_ns);
+uint64_t lease_kill_after_max(uint64_t ttl_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * lockctl: locks of a lockd cluster from the shell. `run` is the everyday use.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lockctl/lockctl.h"
+#include "tool/fail.h"
+
+struct subcommand {
+    const char *name;
+    const char *complains_as;
+    int (*call)(char **arguments);
+    const char *about;
+};
+
+static const struct subcommand subcommands[] = {
+        {"run", "lockctl run", run_command, "run a command while a lock is held"},
+        {"acquire", "lockctl acquire", acquire_command, "hold a lock until stopped"},
+        {"release", "lockctl release", release_command, "stop such an acquire"},
+        {"status", "lockctl status", status_command, "what each node says of itself"},
+        {"list", "lockctl list", list_command, "which locks are held"},
+        {"query", "lockctl query", query_command, "who holds one lock"},
+};
+
+enum {
+    SUBCOMMAND_COUNT = sizeof(subcommands) / sizeof(subcommands[0])
+};
+
+static int show_help(FILE *out)
+{
+    (void)fputs("usage: lockctl COMMAND [options]\n\n", out);
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+        (void)fprintf(out, "  %-10s %s\n", subcommands[i].name, subcommands[i].about);
+    (void)fputs(
+            "  version    which version this is\n\n"
+            "Nodes are named by --cluster or LOCKD_CLUSTER=host:port,host:port,host:port.\n"
+            "`lockctl COMMAND --help` says more, lockctl(1) all of it.\n",
+            out);
+    return EXIT_DONE;
+}
+
+static const struct subcommand *find(const char *name)
+{
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        if (strcmp(subcommands[i].name, name) == 0)
+            return &subcommands[i];
+    }
+    return NULL;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+/* `lockctl help run` is `lockctl run --help`. */
+static int help(char **arguments)
+{
+    static char flag[] = "--help";
+    char *asked[] = {flag, NULL};
+    const struct subcommand *command = arguments[0] ? find(arguments[0]) : NULL;
+    return command ? command->call(asked) : show_help(stdout);
+}
+
+static int dispatch(char **arguments)
+{
+    const char *word = arguments[0];
+    if (!word) {
+        show_help(stderr);
+        return EXIT_WRONG_USAGE;
+    }
+    if (is_one_of(word, "help", "--help", "-h"))
+        return help(arguments + 1);
+    if (is_one_of(word, "version", "--version", "-V")) {
+        (void)printf("lockctl %s\n", lk_version());
+        return EXIT_DONE;
+    }
+    const struct subcommand *command = find(word);
+    if (!command) {
+        complain("\"%s\": no such command: allowed are run, acquire, release, status, "
+                 "list, query, "
+                 "version and help",
+                word);
+        return EXIT_WRONG_USAGE;
+    }
+    complain_as(command->complains_as);
+    return command->call(arguments + 1);
+}
+
+int main(int argc, char **argv)
+{
+    complain_as("lockctl");
+    int code = dispatch(argv + (argc > 0));
+    /* A full disk behind a redirection must not pass for success. */
+    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+        complain("cannot write the output");
+        code = EXIT_SYSTEM;
+    }
+    return code;
+}

@@ -1,0 +1,89 @@
+/*
+ * lockctl: what its subcommands share. Each is one function from arguments to an exit code.
+ */
+#ifndef LOCKCTL_LOCKCTL_H
+#define LOCKCTL_LOCKCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "liblock.h"
+#include "tool/options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Exit codes. Chosen as sysexits.h has them, as flock(1) does, because what commands under
+ * `lockctl run` use themselves is mostly below 64. 128 + N: ended by signal N.
+ */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_NO = 1, /* status: it serves, but not all is well; release: nothing is held */
+    EXIT_WRONG_USAGE = 64,  /* The command line can never work. */
+    EXIT_NO_CLUSTER = 69,   /* No node, or no leader, answered in time. */
+    EXIT_REFUSED = 70,      /* The cluster said no, for a reason that is in the message. */
+    EXIT_SYSTEM = 71,       /* This machine said no: fork, files, descriptors. */
+    EXIT_LOST = 74,         /* The lock was lost while it was held. */
+    EXIT_NOT_ACQUIRED = 75, /* Others held it until the wait was over. */
+    EXIT_NOT_EXECUTABLE = 126,
+    EXIT_NOT_FOUND = 127,
+    EXIT_SIGNAL = 128,
+};
+
+/* Options that every subcommand has. */
+struct common {
+    const char *cluster;
+    uint64_t connect_ns; /* How long to look for a node that answers */
+    bool json;
+    bool verbose;
+};
+
+#define COMMON_INIT                        \
+    {                                      \
+        NULL, 5 * LK_SECOND, false, false, \
+    }
+
+/* clang-format off */
+#define COMMON_ROWS(common)                                                             \
+    {"cluster", OPTION_TEXT, &(common)->cluster, 0, 0, "LIST",                          \
+            "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
+    {"connect", OPTION_DURATION, &(common)->connect_ns, LK_MILLISECOND,                 \
+            3600 * LK_SECOND, "DUR", "give up when no cluster answers for so long (5s)"}, \
+    {"verbose", OPTION_FLAG, &(common)->verbose, 0, 0, NULL,                            \
+            "tell on stderr what happens to the connection"}
+#define JSON_ROW(common)                                                                \
+    {"json", OPTION_FLAG, &(common)->json, 0, 0, NULL, "print JSON"}
+/* clang-format on */
+
+#define ROWS_OF(rows) rows, sizeof(rows) / sizeof((rows)[0])
+
+/* liblock's options as these say; only the nodes, times and the log are filled in. */
+void common_fill(const struct common *common, struct lk_options *options);
+
+/*
+ * What a subcommand does first. True: go on. False: end with `*code`, because help was
+ * asked for and shown, or the command line is wrong and that was said.
+ */
+bool begin_command(const struct options *table, char **arguments, struct operands *operands,
+        int *code);
+
+/* True when it can be a lock's name; else it was complained about. */
+bool name_is_valid(const char *name);
+
+/* The exit code for a status that is not LK_OK and came while nothing was held. */
+int status_exit(enum lk_status status);
+
+int run_command(char **arguments);
+int acquire_command(char **arguments);
+int release_command(char **arguments);
+int status_command(char **arguments);
+int list_command(char **arguments);
+int query_command(char **arguments);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,74 @@
+#include "bench/tally.h"
+
+#include <gtest/gtest.h>
+#include <string>
+
+namespace {
+
+class Tally : public testing::Test {
+protected:
+    struct tally tally = {};
+
+    void SetUp() override
+    {
+        tally_init(&tally, 1000, 2000);
+    }
+};
+
+TEST_F(Tally, LatencyCountsWhatBeganWithinTheSpan)
+{
+    tally_acquired(&tally, LK_OK, 999, 1500);
+    EXPECT_EQ(tally.acquires.latency.count, 0U);
+    tally_acquired(&tally, LK_OK, 1000, 1010);
+    /* A stall at the end is not cut off. */
+    tally_acquired(&tally, LK_OK, 1999, 9999);
+    tally_acquired(&tally, LK_OK, 2000, 2001);
+    EXPECT_EQ(tally.acquires.latency.count, 2U);
+    EXPECT_EQ(tally.acquires.latency.greatest, 8000U);
+    EXPECT_EQ(tally.both.count, 2U);
+}
+
+TEST_F(Tally, ThroughputCountsWhatEndedWithinTheSpan)
+{
+    tally_released(&tally, LK_OK, 900, 999);
+    tally_released(&tally, LK_OK, 900, 1000);
+    tally_released(&tally, LK_OK, 1990, 1999);
+    tally_released(&tally, LK_OK, 1990, 2000);
+    EXPECT_EQ(tally.releases.in_span, 2U);
+}
+
+TEST_F(Tally, OnlySuccessIsMeasured)
+{
+    tally_acquired(&tally, LK_UNKNOWN, 1100, 1900);
+    tally_acquired(&tally, LK_TIMEOUT, 1100, 1900);
+    EXPECT_EQ(tally.acquires.latency.count, 0U);
+    EXPECT_EQ(tally.acquires.in_span, 0U);
+    EXPECT_EQ(tally.acquires.by_status[LK_UNKNOWN], 1U);
+    EXPECT_FALSE(tally_is_good(&tally));
+}
+
+TEST_F(Tally, GapsReachFromEndToEndOfTheSpan)
+{
+    tally_acquired(&tally, LK_OK, 500, 600);
+    EXPECT_EQ(tally.longest_gap_ns, 0U);
+    tally_acquired(&tally, LK_OK, 1290, 1300);
+    EXPECT_EQ(tally.longest_gap_ns, 300U);
+    tally_acquired(&tally, LK_OK, 1390, 1400);
+    EXPECT_EQ(tally.longest_gap_ns, 300U);
+    tally_end(&tally);
+    EXPECT_EQ(tally.longest_gap_ns, 600U);
+}
+
+TEST_F(Tally, OneWrongOneIsTooMany)
+{
+    tally_acquired(&tally, LK_OK, 1100, 1200);
+    EXPECT_FALSE(tally_is_good(&tally)) << "nothing was released";
+    tally_released(&tally, LK_OK, 1100, 1200);
+    EXPECT_TRUE(tally_is_good(&tally));
+    tally_wrong(&tally, "granted while another held it", "b-s0", 7);
+    tally_wrong(&tally, "another", "b-s1", 8);
+    EXPECT_FALSE(tally_is_good(&tally));
+    EXPECT_STREQ(tally.first_wrong, "granted while another held it (lock b-s0, token 7)");
+}
+
+} // namespace
