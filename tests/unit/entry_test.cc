@@ -51,6 +51,7 @@ TEST(Entry, DamagedIsRefused)
     }
 }
 
+// Also when its bytes do stand behind the end: they are not to be read.
 TEST(Entry, CutShortIsRefused)
 {
     entry_head head = make_head(9, 5, 40);
@@ -58,6 +59,7 @@ TEST(Entry, CutShortIsRefused)
     for (size_t size = 0; size < entry.size(); size++) {
         bytes cut(entry.begin(), entry.begin() + static_cast<ptrdiff_t>(size));
         ASSERT_FALSE(entry_decode(cut.data(), cut.size(), &head));
+        ASSERT_FALSE(entry_decode(entry.data(), size, &head));
     }
 }
 

@@ -317,6 +317,11 @@ TEST(Range, Read)
                     {"held without token", [](lock_view &m) { m.token = 0; }, session + 16,
                             0},
                     {"held 0 times", [](lock_view &m) { m.count = 0; }, session + 24, 0}});
+    lock_view free{name, 0, 0, 0, 0, 5, 0, 0, {}};
+    size_t label = session + 24 + 8 + 16;
+    ASSERT_EQ(encode(wire_lock_view, free).size(), label + 2);
+    free.label = name;
+    EXPECT_TRUE(encode(wire_lock_view, free).empty()) << "label of nobody";
 }
 
 TEST(Range, Report)
