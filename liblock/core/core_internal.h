@@ -134,6 +134,7 @@ struct core_session {
     bool dismissed;    /* The program closed it: the handle is nobody's */
     bool close_wanted; /* Lives in the cluster, perhaps: to be closed there */
     bool resend;       /* Some of `sent` are to be sent on this connection */
+    bool listing;      /* Part of a list came on this connection, and there is more */
     uint32_t opening;  /* The OPEN that has no completion yet */
     uint32_t closing;  /* The CLOSE that has none */
     uint64_t id;

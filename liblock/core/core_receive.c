@@ -343,7 +343,7 @@ static void do_section(struct core *core, struct wire *wire)
         on_answer(core, &head, living(core, &head), &answer);
     }
     struct core_session *session = living(core, &head);
-    if (session != NULL && head.listed)
+    if (session != NULL && head.listed && !session->listing)
         session->list_mark = ++core->lists_seen;
     for (uint32_t i = 0; i < head.change_count; i++) {
         struct change change;
@@ -355,7 +355,9 @@ static void do_section(struct core *core, struct wire *wire)
     }
     if (session == NULL)
         return;
-    if (head.listed && session->seen < head.change) {
+    if (head.listed)
+        session->listing = head.more;
+    if (head.listed && !head.more && session->seen < head.change) {
         sweep(core, session);
         session->seen = head.change;
     }

@@ -490,6 +490,7 @@ void session_lose_on_purpose(struct core *core, struct core_session *session)
 void session_link_ready(struct core *core, struct core_session *session)
 {
     session->resend = !list_is_empty(&session->sent);
+    session->listing = false;
     session_touch(core, session);
     bool has_something = !list_is_empty(&session->holds) ||
                          !list_is_empty(&session->queued) ||

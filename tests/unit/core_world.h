@@ -51,6 +51,13 @@ public:
         return *this;
     }
 
+    // The list in this section goes on in the next.
+    answers &more()
+    {
+        sections.back().head.more = true;
+        return *this;
+    }
+
     answers &answer(uint8_t kind, uint64_t number, uint8_t status, uint64_t token = 0,
             uint8_t detail = 0)
     {
