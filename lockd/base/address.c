@@ -41,6 +41,14 @@ static bool take_host(const char *text, size_t count, struct address *address)
     return true;
 }
 
+/* Whether colons stand in it as only an IPv6 address has them. */
+static bool looks_like_ipv6(const char *text, size_t count)
+{
+    size_t first = find_char(text, count, ':');
+    return first < count &&
+           first + 1 + find_char(text + first + 1, count - first - 1, ':') < count;
+}
+
 bool address_parse(
         const char *text, size_t count, struct address *address, const char **why)
 {
@@ -50,18 +58,18 @@ bool address_parse(
     size_t rest = bracketed ? end + 1 : end;
 
     *address = (struct address){.port = ADDRESS_PORT_DEFAULT};
+    *why = "an IPv6 address stands in brackets, as [::1]:5625";
+    if (!bracketed && looks_like_ipv6(text, count))
+        return false;
     *why = "the bracket is not closed";
     if (bracketed && end == count)
         return false;
     *why = "no host name can look like this";
     if (!take_host(text + begin, end - begin, address))
         return false;
+    *why = "the port is not a number from 1 to 65535";
     if (rest == count)
         return true;
-    *why = "an IPv6 address stands in brackets: [::1]:5625";
-    if (!bracketed && find_char(text + rest + 1, count - rest - 1, ':') != count - rest - 1)
-        return false;
-    *why = "the port is not a number from 1 to 65535";
     return text[rest] == ':' &&
            parse_port(text + rest + 1, count - rest - 1, &address->port);
 }

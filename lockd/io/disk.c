@@ -11,9 +11,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/disk_maker.h"
+
+enum {
+    LOCK_RETRIES = 50
+};
 
 /* ---- The directory ---- */
 
@@ -50,6 +55,21 @@ static bool open_folder(struct disk *disk, const char *path, char *reason)
     return say(reason, path, strerror(errno), "; lockd must be able to write there");
 }
 
+/* As with the port, a killed process may hold it for some milliseconds after its end. */
+static bool lock_folder(int folder)
+{
+    static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < LOCK_RETRIES; i++) {
+        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    errno = EWOULDBLOCK;
+    return false;
+}
+
 bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason)
 {
     disk->settings = *settings;
@@ -57,7 +77,7 @@ bool disk_open(struct disk *disk, const struct disk_settings *settings, char *re
     disk->maker.fd = -1;
     disk->folder = -1;
     bool opened = open_folder(disk, settings->path, reason);
-    if (opened && flock(disk->folder, LOCK_EX | LOCK_NB) != 0) {
+    if (opened && !lock_folder(disk->folder)) {
         opened = errno == EWOULDBLOCK
                          ? say(reason, settings->path, "another process uses it",
                                    "; stop that one, or give this one a directory of its "

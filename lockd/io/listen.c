@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/names.h"
@@ -16,9 +17,12 @@ enum {
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_COUNT = 3,
+    BIND_RETRIES = 50,
     USER_TIMEOUT_MS =
             20000, /* Unacknowledged bytes for so long: the other machine is gone */
 };
+
+static const struct timespec bind_pause = {.tv_nsec = 20 * 1000 * 1000};
 
 static void set_option(int socket, int level, int name, int value)
 {
@@ -87,6 +91,14 @@ static int bind_one(const struct addrinfo *found)
     return -1;
 }
 
+static int bind_any(const struct addrinfo *list)
+{
+    int bound = -1;
+    for (const struct addrinfo *at = list; at != NULL && bound < 0; at = at->ai_next)
+        bound = bind_one(at);
+    return bound;
+}
+
 static void explain(const struct address *address, int error, char *reason)
 {
     char text[ADDRESS_TEXT_BYTES];
@@ -103,6 +115,10 @@ static void explain(const struct address *address, int error, char *reason)
             strerror(error), advice);
 }
 
+/*
+ * The ring of a process that was killed holds its listening socket for some milliseconds
+ * after the process is gone: whoever restarts it at once should not be refused.
+ */
 int listen_bind(const struct address *address, char *reason)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -116,9 +132,11 @@ int listen_bind(const struct address *address, char *reason)
                 gai_strerror(failed));
         return -1;
     }
-    int bound = -1;
-    for (struct addrinfo *at = list; at != NULL && bound < 0; at = at->ai_next)
-        bound = bind_one(at);
+    int bound = bind_any(list);
+    for (int i = 0; i < BIND_RETRIES && bound < 0 && errno == EADDRINUSE; i++) {
+        (void)nanosleep(&bind_pause, NULL);
+        bound = bind_any(list);
+    }
     if (bound < 0)
         explain(address, errno, reason);
     freeaddrinfo(list);

@@ -18,7 +18,8 @@ enum {
 
 /*
  * Bind a socket to the address, which may be a name: the first of its addresses that can be
- * bound. Nobody can connect before listen_begin(). -1 with a sentence in `reason`.
+ * bound, tried for a second while it is in use. Nobody can connect before listen_begin().
+ * -1 with a sentence in `reason`.
  */
 int listen_bind(const struct address *address, char *reason);
 bool listen_begin(int socket, const struct address *address, char *reason);

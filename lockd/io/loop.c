@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -413,6 +414,8 @@ static int serve(struct loop *loop)
             break;
         sleep_until_due(loop);
     }
+    /* The ring is taken down after the process is gone: do not hold the port until then. */
+    (void)shutdown(loop->listener, SHUT_RDWR);
     report_line(loop->report, REPORT_INFO, "stopped", "node=%u", loop->node_settings->self);
     return EXIT_SUCCESS;
 }

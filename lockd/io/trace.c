@@ -16,18 +16,14 @@ void trace_carve(struct trace *trace, struct arena *arena)
 {
     ring_init(&trace->ring, TRACE_EVENTS);
     trace->rows = arena_take(arena, "trace of events", TRACE_EVENTS, sizeof *trace->rows,
-            alignof(struct trace_row));
+            alignof(struct node_event));
 }
 
 void trace_add(struct trace *trace, const struct node_event *event)
 {
     if (ring_room(&trace->ring) == 0)
         (void)ring_pop(&trace->ring);
-    struct trace_row *row = &trace->rows[ring_push(&trace->ring)];
-    row->event = *event;
-    if (event->kind == NODE_RECEIVED)
-        memcpy(row->bytes, event->bytes,
-                event->count < TRACE_BYTES ? event->count : TRACE_BYTES);
+    trace->rows[ring_push(&trace->ring)] = *event;
 }
 
 /*
@@ -76,16 +72,6 @@ static void put_time(struct text *text, uint64_t ns)
     put_number(text, ns % NS_PER_S, 9);
 }
 
-static void put_bytes(struct text *text, const unsigned char *bytes, size_t count)
-{
-    static const char hex[] = "0123456789abcdef";
-    put_word(text, " bytes=");
-    for (size_t i = 0; i < count && i < TRACE_BYTES; i++) {
-        put_char(text, hex[bytes[i] >> 4]);
-        put_char(text, hex[bytes[i] & 15]);
-    }
-}
-
 static const char *name_event(enum node_event_kind kind)
 {
     static const char *const names[] = {
@@ -105,9 +91,8 @@ static const char *name_event(enum node_event_kind kind)
     return names[kind];
 }
 
-static void put_details(struct text *text, const struct trace_row *row)
+static void put_details(struct text *text, const struct node_event *event)
 {
-    const struct node_event *event = &row->event;
     switch (event->kind) {
     case NODE_ACCEPTED:
         put_field(text, "conn", event->conn);
@@ -122,7 +107,6 @@ static void put_details(struct text *text, const struct trace_row *row)
     case NODE_RECEIVED:
         put_field(text, "conn", event->conn);
         put_field(text, "count", event->count);
-        put_bytes(text, row->bytes, event->count);
         break;
     case NODE_SENT:
         put_field(text, "conn", event->conn);
@@ -151,13 +135,13 @@ static void put_details(struct text *text, const struct trace_row *row)
     }
 }
 
-size_t trace_text(const struct trace_row *row, char *text)
+size_t trace_text(const struct node_event *event, char *text)
 {
     struct text cursor = {.at = text, .end = text + TRACE_LINE_BYTES - 1};
-    put_time(&cursor, row->event.now_ns);
+    put_time(&cursor, event->now_ns);
     put_char(&cursor, ' ');
-    put_word(&cursor, name_event(row->event.kind));
-    put_details(&cursor, row);
+    put_word(&cursor, name_event(event->kind));
+    put_details(&cursor, event);
     *cursor.at++ = '\n';
     return (size_t)(cursor.at - text);
 }

@@ -59,9 +59,13 @@ static void on_received(struct node *node, const struct node_event *event)
         on_frame(node, conn, &frame);
     if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE)
         return;
-    if (conn->reader.fault == FRAME_FAULT_VERSION)
-        greet_refuse(node, conn, REFUSED_VERSION);
-    conn_nonsense(node, conn, conn->reader.fault);
+    if (conn->reader.fault != FRAME_FAULT_VERSION) {
+        conn_nonsense(node, conn, conn->reader.fault);
+        return;
+    }
+    node->counters.bad_frames++;
+    node_notice(node, NOTICE_BAD_FRAME, conn->peer, FRAME_FAULT_VERSION);
+    greet_refuse(node, conn, REFUSED_VERSION);
 }
 
 static void on_segment_failed(struct node *node)

@@ -158,8 +158,10 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     struct node *carved = node ? node : &measured;
     struct raft_settings raft = raft_settings_of(settings);
     carved->raft = raft_carve(arena, &raft);
-    carved->wal = wal_carve(arena, &settings->wal);
-    carved->recovery = recovery_carve(arena, &settings->wal);
+    struct wal_settings wal = settings->wal;
+    wal.node = settings->self;
+    carved->wal = wal_carve(arena, &wal);
+    carved->recovery = recovery_carve(arena, &wal);
     carved->locks = locks_carve(arena, &settings->cluster);
     carve_connections(carved, arena, settings);
     carve_queues(carved, arena, settings);
