@@ -111,6 +111,12 @@ static void note_place(struct recovery *recovery, const struct record_place *pla
         recovery->run_seen = place->run;
 }
 
+static bool is_foreign(const struct recovery *recovery, const struct segment_header *header)
+{
+    bool is_cluster = header->cluster == 0 || header->cluster == recovery->cluster;
+    return header->node != recovery->node || !is_cluster;
+}
+
 /* A header at the begin of a file says whose file it is. */
 static void note_header(struct recovery *recovery, const struct segment_header *header)
 {
@@ -121,12 +127,13 @@ static void note_header(struct recovery *recovery, const struct segment_header *
         recovery->node = header->node;
     if (recovery->cluster == 0)
         recovery->cluster = header->cluster;
-    bool is_cluster = header->cluster == 0 || header->cluster == recovery->cluster;
-    if (header->node != recovery->node || !is_cluster) {
+    if (is_foreign(recovery, header)) {
         MARK(recovery_foreign);
         raise_alarm(recovery, RECOVERY_FOREIGN, 0);
-    } else if (header->place.segment == recovery->number &&
-               header->segment_bytes > recovery->bytes) {
+    } else if (header->place.segment != recovery->number) {
+        MARK(recovery_misnamed_file);
+        raise_alarm(recovery, RECOVERY_DAMAGED, 0);
+    } else if (header->segment_bytes > recovery->bytes) {
         MARK(recovery_short_file);
         raise_alarm(recovery, RECOVERY_DAMAGED, recovery->bytes);
     }
@@ -248,8 +255,8 @@ static enum step step(struct recovery *recovery, struct recovery_item *item)
     if (block.finding == FORMAT_RECORD)
         return step_record(recovery, &block.record, item);
     if (block.finding == FORMAT_HEADER && recovery->at == 0 &&
-            log_takes_header(&recovery->log, &block.header) &&
-            block.header.place.segment == recovery->number)
+            block.header.place.segment == recovery->number &&
+            log_takes_header(&recovery->log, &block.header))
         take_header(recovery, &block.header);
     else
         pass_block(recovery, bytes);
@@ -272,6 +279,11 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
     struct places *places = &recovery->log.places;
     bool is_gap = number != recovery->number + 1;
     assert(number > recovery->number);
+    if (recovery->number > 0 && recovery->bytes == 0) {
+        /* The next is made when this one is begun, so this one had its full size. */
+        MARK(recovery_empty_file);
+        raise_alarm(recovery, RECOVERY_DAMAGED, 0);
+    }
     recovery->number++;
     if (is_gap) {
         /* A file is gone. Those behind it are read for what they say of who wrote them. */
