@@ -13,12 +13,11 @@ enum {
     EXIT_USAGE = 2
 };
 
-static_assert(
-        (int)REPORT_ERROR == (int)LOGGER_ERROR && (int)REPORT_DEBUG == (int)LOGGER_DEBUG,
+static_assert((int)TELL_ERROR == (int)LOGGER_ERROR && (int)TELL_DEBUG == (int)LOGGER_DEBUG,
         "levels are the same on both sides");
 
 static void write_line(
-        void *context, enum report_level level, const char *event, const char *details)
+        void *context, enum tell_level level, const char *event, const char *details)
 {
     logger_line(context, (enum logger_level)level, event, details);
 }
@@ -47,9 +46,9 @@ static int run(struct config *config)
             .listen = config->listen,
             .congestion = config->congestion,
             .sync_after = config->write == CONFIG_WRITE_FSYNC,
-            .report = {.context = &logger, .line = write_line, .notice = write_notice},
+            .tell = {.context = &logger, .line = write_line, .notice = write_notice},
     };
-    if (!loop_fit_connections(&settings.report, config->node.member_count,
+    if (!loop_fit_connections(&settings.tell, config->node.member_count,
                 &config->node.limits.connections_max))
         return EXIT_FAILURE;
     return loop_run(&settings, &config->node);

@@ -123,7 +123,7 @@ int disk_open_file(struct disk *disk, const char *name, int flags)
     if (fd < 0)
         return fd;
     disk->direct = false;
-    report_line(disk->report, REPORT_WARN, "no-direct-io",
+    tell_line(disk->tell, TELL_WARN, "no-direct-io",
             "path=%s: this file system refuses O_DIRECT; the log is written through the "
             "page "
             "cache and synced, which is slower",
@@ -168,7 +168,7 @@ static struct disk_file *use_file(struct disk *disk, uint64_t number)
         segment_name(name, number);
         int fd = disk_open_file(disk, name, 0);
         if (fd < 0)
-            report_fatal(disk->report, "segment-lost",
+            tell_fatal(disk->tell, "segment-lost",
                     "path=%s/%s error=\"%s\": a file of the log cannot be opened; put it "
                     "back, or "
                     "treat this node as lost",
@@ -295,7 +295,7 @@ void disk_begin(struct disk *disk)
     int failed = io_uring_register_buffers(&disk->uring->ring, &region, 1);
     disk->registered = failed == 0;
     if (failed != 0)
-        report_line(disk->report, REPORT_INFO, "log-buffer-not-registered",
+        tell_line(disk->tell, TELL_INFO, "log-buffer-not-registered",
                 "bytes=%llu error=\"%s\": written without, which is a little slower; raise "
                 "RLIMIT_MEMLOCK (LimitMEMLOCK=)",
                 (unsigned long long)count, strerror(-failed));
@@ -358,7 +358,7 @@ static void finish_write(struct disk *disk, struct disk_write *own)
 static void __attribute__((noreturn))
 die_of_write(const struct disk *disk, const struct disk_write *own, const char *error)
 {
-    report_fatal(disk->report, "log-write-failed",
+    tell_fatal(disk->tell, "log-write-failed",
             "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": what is on the disk "
             "is "
             "unknown now; look at the disk, then start lockd again, which reads back what "
@@ -415,7 +415,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
 {
     assert(disk->reading);
     if (done->result < 0 && done->result != -EINTR && done->result != -EAGAIN)
-        report_fatal(disk->report, "log-read-failed",
+        tell_fatal(disk->tell, "log-read-failed",
                 "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log "
                 "cannot "
                 "be read; replace the disk",

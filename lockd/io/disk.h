@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "io/report.h"
+#include "io/tell.h"
 #include "io/turn.h"
 #include "io/uring.h"
 
@@ -85,7 +85,7 @@ struct disk_maker {
 struct disk {
     struct uring *uring;
     struct turn *turn;
-    const struct report *report;
+    const struct tell *tell;
     struct disk_settings settings;
     int folder;
     bool direct;     /* O_DIRECT is taken. */
@@ -118,7 +118,7 @@ bool disk_replay(struct disk *disk, struct node *node, char *reason);
 
 /*
  * Begin to serve the node; from here on the directory may change. `uring`, `turn` and
- * `report` are set by then.
+ * `tell` are set by then.
  */
 void disk_begin(struct disk *disk);
 

@@ -57,7 +57,7 @@ static void give_up(struct disk *disk, const char *what, int error)
     maker->state = MAKER_IDLE;
     maker->failed = true;
     if (!maker->said)
-        report_line(disk->report, REPORT_WARN, "segment-failed",
+        tell_line(disk->tell, TELL_WARN, "segment-failed",
                 "segment=%llu step=%s error=\"%s\": the log cannot grow; free space in the "
                 "data "
                 "directory, lockd tries again every second",
@@ -122,7 +122,7 @@ static void finish(struct disk *disk)
     maker->state = MAKER_IDLE;
     maker->said = false;
     maker->wanted = 0;
-    report_line(disk->report, REPORT_DEBUG, "segment-ready", "segment=%llu",
+    tell_line(disk->tell, TELL_DEBUG, "segment-ready", "segment=%llu",
             (unsigned long long)maker->number);
     turn_step(disk->turn,
             (struct node_event){.kind = NODE_SEGMENT_READY, .id = maker->number});
@@ -212,7 +212,7 @@ void maker_done(struct disk *disk, const struct uring_done *done)
     }
     /* Renamed already, but its folder not synced: the name may or may not outlive a crash. */
     if (maker->state == MAKER_SYNCING_FOLDER)
-        report_fatal(disk->report, "folder-sync-failed",
+        tell_fatal(disk->tell, "folder-sync-failed",
                 "path=%s error=\"%s\": the disk does not keep its word; replace it, and "
                 "start "
                 "again on a sound copy of the data directory",

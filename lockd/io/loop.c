@@ -34,7 +34,7 @@ static const uint64_t longest_wait_ns = 3600 * NS_PER_S;
 struct loop {
     const struct loop_settings *settings;
     const struct node_settings *node_settings;
-    const struct report *report;
+    const struct tell *tell;
     struct uring uring;
     struct turn turn;
     struct net net;
@@ -51,7 +51,7 @@ struct loop {
 /* ---- Limits and memory ---- */
 
 bool loop_fit_connections(
-        const struct report *report, uint8_t member_count, uint32_t *connections)
+        const struct tell *tell, uint8_t member_count, uint32_t *connections)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -64,14 +64,14 @@ bool loop_fit_connections(
     if (limit.rlim_cur >= (rlim_t)*connections + OTHER_DESCRIPTORS)
         return true;
     if (limit.rlim_cur < OTHER_DESCRIPTORS + SLOTS_MIN + (rlim_t)member_count) {
-        report_line(report, REPORT_ERROR, "few-descriptors",
+        tell_line(tell, TELL_ERROR, "few-descriptors",
                 "limit=%llu: too few file descriptors; raise RLIMIT_NOFILE (ulimit -n, "
                 "LimitNOFILE=)",
                 (unsigned long long)limit.rlim_cur);
         return false;
     }
     uint32_t fit = (uint32_t)(limit.rlim_cur - OTHER_DESCRIPTORS);
-    report_line(report, REPORT_WARN, "fewer-connections",
+    tell_line(tell, TELL_WARN, "fewer-connections",
             "connections=%u wanted=%u: RLIMIT_NOFILE allows no more; raise it (ulimit -n, "
             "LimitNOFILE=)",
             fit, *connections);
@@ -107,7 +107,7 @@ static bool map_memory(struct loop *loop)
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
-        report_line(loop->report, REPORT_ERROR, "no-memory",
+        tell_line(loop->tell, TELL_ERROR, "no-memory",
                 "bytes=%zu error=\"%s\": the memory plan cannot be mapped (see --plan); "
                 "lower "
                 "its maxima, or raise RLIMIT_AS or vm.overcommit_memory's bound",
@@ -129,18 +129,18 @@ static bool open_outside(struct loop *loop)
     static_assert(LISTEN_REASON_BYTES <= sizeof reason, "one buffer serves both");
     uint32_t connections = loop->node_settings->limits.connections_max;
     if (!uring_open(&loop->uring, 4 * connections, reason)) {
-        report_line(loop->report, REPORT_ERROR, "no-io-uring", "%s", reason);
+        tell_line(loop->tell, TELL_ERROR, "no-io-uring", "%s", reason);
         return false;
     }
     if (!loop->uring.deferred || !loop->uring.ring_registered)
-        report_line(loop->report, REPORT_INFO, "ring-flags",
+        tell_line(loop->tell, TELL_INFO, "ring-flags",
                 "deferred=%d registered=%d: this kernel's ring lacks a flag; it only is a "
                 "little slower",
                 loop->uring.deferred, loop->uring.ring_registered);
     loop->listener = listen_bind(&loop->settings->listen, reason);
     if (loop->listener >= 0)
         return true;
-    report_line(loop->report, REPORT_ERROR, "cannot-listen", "%s", reason);
+    tell_line(loop->tell, TELL_ERROR, "cannot-listen", "%s", reason);
     return false;
 }
 
@@ -153,10 +153,10 @@ static bool open_disk(struct loop *loop)
             .segment_bytes = loop->node_settings->wal.segment_bytes,
             .segments_max = loop->node_settings->wal.segments_max,
     };
-    loop->disk.report = loop->report;
+    loop->disk.tell = loop->tell;
     if (disk_open(&loop->disk, &settings, reason))
         return true;
-    report_line(loop->report, REPORT_ERROR, "no-data-directory", "%s", reason);
+    tell_line(loop->tell, TELL_ERROR, "no-data-directory", "%s", reason);
     return false;
 }
 
@@ -195,16 +195,16 @@ static bool boot_node(struct loop *loop)
     char reason[DISK_REASON_BYTES];
     uint64_t seed = 0;
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-        report_fatal(loop->report, "no-randomness", "error=\"%s\"", strerror(errno));
+        tell_fatal(loop->tell, "no-randomness", "error=\"%s\"", strerror(errno));
     node_init(loop->turn.node, loop->node_settings, seed);
     if (!disk_replay(&loop->disk, loop->turn.node, reason)) {
-        report_line(loop->report, REPORT_ERROR, "log-unreadable", "%s", reason);
+        tell_line(loop->tell, TELL_ERROR, "log-unreadable", "%s", reason);
         return false;
     }
     struct recovery_decision decision;
     enum node_boot boot = node_boot(loop->turn.node, clock_now(), &decision);
     if (boot != NODE_BOOT_OK) {
-        report_line(loop->report, REPORT_ERROR, "log-refused",
+        tell_line(loop->tell, TELL_ERROR, "log-refused",
                 "path=%s node=%u cluster=%016llx segment=%llu offset=%llu durable=%llu: %s",
                 loop->settings->data, decision.node, (unsigned long long)decision.cluster,
                 (unsigned long long)decision.bad.segment,
@@ -212,7 +212,7 @@ static bool boot_node(struct loop *loop)
                 (unsigned long long)decision.durable_at_least, explain_boot(boot));
         return false;
     }
-    report_line(loop->report, REPORT_INFO, "log-read",
+    tell_line(loop->tell, TELL_INFO, "log-read",
             "path=%s segments=%u last=%llu term=%llu cluster=%016llx%s",
             loop->settings->data, loop->disk.number_count,
             (unsigned long long)decision.last.index, (unsigned long long)decision.term,
@@ -243,7 +243,7 @@ static void open_signals(struct loop *loop)
     (void)sigaction(SIGPIPE, &ignore, NULL);
     loop->signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (loop->signals < 0)
-        report_fatal(loop->report, "no-signals", "error=\"%s\"", strerror(errno));
+        tell_fatal(loop->tell, "no-signals", "error=\"%s\"", strerror(errno));
     read_signal(loop);
 }
 
@@ -253,9 +253,8 @@ static void on_signal(struct loop *loop, const struct uring_done *done)
     if (done->result == (int32_t)sizeof loop->signal) {
         const char *name = loop->signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
         if (loop->stopping)
-            report_fatal(
-                    loop->report, "stopped-at-once", "signal=%s: the second one", name);
-        report_line(loop->report, REPORT_INFO, "stopping", "signal=%s", name);
+            tell_fatal(loop->tell, "stopped-at-once", "signal=%s: the second one", name);
+        tell_line(loop->tell, TELL_INFO, "stopping", "signal=%s", name);
         loop->stopping = true;
         turn_step(&loop->turn, (struct node_event){.kind = NODE_STOP});
     }
@@ -286,7 +285,7 @@ static void open_names(struct loop *loop)
     if (!has_names(loop))
         return;
     if (!names_open(loop->names))
-        report_fatal(loop->report, "no-thread", "error=\"%s\": names cannot be resolved",
+        tell_fatal(loop->tell, "no-thread", "error=\"%s\": names cannot be resolved",
                 strerror(errno));
     loop->net.names = loop->names;
     read_names(loop);
@@ -341,7 +340,7 @@ static void end_turn(struct loop *loop)
     turn_step(&loop->turn, end);
     const struct node_effects *effects = &loop->turn.effects;
     for (uint32_t i = 0; i < effects->notice_count; i++)
-        loop->report->notice(loop->report->context, loop->turn.node, &effects->notices[i]);
+        loop->tell->notice(loop->tell->context, loop->turn.node, &effects->notices[i]);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -357,7 +356,7 @@ static void sleep_until_due(struct loop *loop)
     uint64_t wait = deadline > now ? earliest(deadline - now, longest_wait_ns) : 0;
     int failed = uring_wait(&loop->uring, wait);
     if (failed != 0)
-        report_fatal(loop->report, "ring-failed", "error=\"%s\"", strerror(-failed));
+        tell_fatal(loop->tell, "ring-failed", "error=\"%s\"", strerror(-failed));
 }
 
 static void run_turn(struct loop *loop)
@@ -379,7 +378,7 @@ static void begin(struct loop *loop)
             .congestion = loop->settings->congestion, .node = loop->node_settings};
     loop->net.uring = &loop->uring;
     loop->net.turn = &loop->turn;
-    loop->net.report = loop->report;
+    loop->net.tell = loop->tell;
     loop->net.listener = loop->listener;
     loop->disk.uring = &loop->uring;
     loop->disk.turn = &loop->turn;
@@ -387,7 +386,7 @@ static void begin(struct loop *loop)
     trace_on_abort(&loop->turn.trace, loop->disk.folder);
     open_signals(loop);
     if (!uring_provide(&loop->uring))
-        report_fatal(loop->report, "no-receive-buffers",
+        tell_fatal(loop->tell, "no-receive-buffers",
                 "the kernel does not take the ring of receive buffers");
     net_init(&loop->net, &settings);
     open_names(loop);
@@ -398,10 +397,10 @@ static int serve(struct loop *loop)
 {
     char text[ADDRESS_TEXT_BYTES];
     (void)address_text(&loop->settings->listen, text);
-    report_line(loop->report, REPORT_INFO, "serving", "node=%u address=%s members=%u",
+    tell_line(loop->tell, TELL_INFO, "serving", "node=%u address=%s members=%u",
             loop->node_settings->self, text, loop->node_settings->member_count);
     if (!listen_is_loopback(loop->listener))
-        report_line(loop->report, REPORT_WARN, "not-authenticated",
+        tell_line(loop->tell, TELL_WARN, "not-authenticated",
                 "address=%s: whoever reaches this port can use the cluster, and its "
                 "traffic is "
                 "neither authenticated nor encrypted; let only trusted machines reach it",
@@ -416,7 +415,7 @@ static int serve(struct loop *loop)
     }
     /* The ring is taken down after the process is gone: do not hold the port until then. */
     (void)shutdown(loop->listener, SHUT_RDWR);
-    report_line(loop->report, REPORT_INFO, "stopped", "node=%u", loop->node_settings->self);
+    tell_line(loop->tell, TELL_INFO, "stopped", "node=%u", loop->node_settings->self);
     return EXIT_SUCCESS;
 }
 
@@ -425,13 +424,13 @@ int loop_run(const struct loop_settings *settings, const struct node_settings *n
     /* Kept until the process ends, also by the names' thread: hence not on the stack. */
     static struct loop loop;
     loop = (struct loop){.settings = settings, .node_settings = node};
-    loop.report = &settings->report;
+    loop.tell = &settings->tell;
     char reason[LISTEN_REASON_BYTES];
     if (!open_outside(&loop) || !open_disk(&loop) || !map_memory(&loop) ||
             !boot_node(&loop))
         return EXIT_FAILURE;
     if (!listen_begin(loop.listener, &settings->listen, reason)) {
-        report_line(loop.report, REPORT_ERROR, "cannot-listen", "%s", reason);
+        tell_line(loop.tell, TELL_ERROR, "cannot-listen", "%s", reason);
         return EXIT_FAILURE;
     }
     begin(&loop);

@@ -14,7 +14,7 @@
 
 #include "base/address.h"
 #include "base/arena.h"
-#include "io/report.h"
+#include "io/tell.h"
 #include "node/node.h"
 
 #ifdef __cplusplus
@@ -26,7 +26,7 @@ struct loop_settings {
     struct address listen;
     const char *congestion; /* Between nodes: see listen_tune_peer() */
     bool sync_after;        /* Write and fdatasync rather than RWF_DSYNC */
-    struct report report;
+    struct tell tell;
 };
 
 /*
@@ -34,7 +34,7 @@ struct loop_settings {
  * then allows, which is said. False if not even the fewest fit.
  */
 bool loop_fit_connections(
-        const struct report *report, uint8_t member_count, uint32_t *connections);
+        const struct tell *tell, uint8_t member_count, uint32_t *connections);
 
 /* Take everything that io and node need; with an arena that only measures, the memory plan. */
 struct node *loop_measure(struct arena *arena, const struct node_settings *node);

@@ -194,7 +194,7 @@ static void refuse(struct net *net, int fd)
     if (net->turn->now_ns < net->refused_said_ns + refused_said_every_ns)
         return;
     net->refused_said_ns = net->turn->now_ns;
-    report_line(net->report, REPORT_WARN, "connections-full",
+    tell_line(net->tell, TELL_WARN, "connections-full",
             "refused=%llu connections=%u: no slot is free; raise --connections",
             (unsigned long long)net->refused_count, net->conn_count);
 }
@@ -219,7 +219,7 @@ static void pause_accepting(struct net *net, int error)
     if (net->turn->now_ns < net->refused_said_ns + refused_said_every_ns)
         return;
     net->refused_said_ns = net->turn->now_ns;
-    report_line(net->report, REPORT_WARN, "accept-failed", "error=\"%s\"", strerror(error));
+    tell_line(net->tell, TELL_WARN, "accept-failed", "error=\"%s\"", strerror(error));
 }
 
 void net_accepted(struct net *net, const struct uring_done *done)

@@ -24,7 +24,7 @@
 #include "base/address.h"
 #include "base/list.h"
 #include "io/names.h"
-#include "io/report.h"
+#include "io/tell.h"
 #include "io/turn.h"
 #include "io/uring.h"
 
@@ -78,7 +78,7 @@ struct net_settings {
 struct net {
     struct uring *uring;
     struct turn *turn;
-    const struct report *report;
+    const struct tell *tell;
     struct names *names; /* NULL: all addresses are numeric. */
     int listener;
     uint32_t conn_count;

@@ -104,9 +104,8 @@ static void take_answer(
         peer->said = false;
     } else if (!peer->said) {
         peer->said = true;
-        report_line(net->report, REPORT_WARN, "name-not-resolved",
-                "peer=%u host=%s error=\"%s\"", peer->id, peer->host.host,
-                gai_strerror(answer->error));
+        tell_line(net->tell, TELL_WARN, "name-not-resolved", "peer=%u host=%s error=\"%s\"",
+                peer->id, peer->host.host, gai_strerror(answer->error));
     }
     if (!peer->wanted)
         return;
@@ -142,8 +141,8 @@ void net_connected(struct net *net, const struct uring_done *done)
                                      .peer = peer->id});
         return;
     }
-    report_line(net->report, REPORT_DEBUG, "connect-failed", "peer=%u error=\"%s\"",
-            peer->id, done->result == -ECANCELED ? "timed out" : strerror(-done->result));
+    tell_line(net->tell, TELL_DEBUG, "connect-failed", "peer=%u error=\"%s\"", peer->id,
+            done->result == -ECANCELED ? "timed out" : strerror(-done->result));
     (void)close(conn->fd);
     slot_give(net, conn);
     fail(net, peer);

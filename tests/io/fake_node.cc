@@ -113,12 +113,12 @@ const unsigned char *node::log_buffer() const
 /* ---- The world ---- */
 
 static void write_line(
-        void *context, enum report_level level, const char *event, const char *details)
+        void *context, enum tell_level level, const char *event, const char *details)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     auto *lines = static_cast<std::vector<std::string> *>(context);
     lines->push_back(std::string(names[level]) + " " + event + " " + details);
-    if (level == REPORT_ERROR)
+    if (level == TELL_ERROR)
         fprintf(stderr, "%s\n", lines->back().c_str());
 }
 
@@ -132,7 +132,7 @@ static void carve(struct arena *arena, io_world *world, uint32_t connections)
             arena_take(arena, "names", 1, sizeof(struct names), alignof(struct names)));
 }
 
-io_world::io_world(uint32_t connections) : report{&lines, write_line, nullptr}
+io_world::io_world(uint32_t connections) : tell{&lines, write_line, nullptr}
 {
     char reason[URING_REASON_BYTES] = "";
     if (!uring_open(&uring, 4 * connections, reason))
@@ -146,7 +146,7 @@ io_world::io_world(uint32_t connections) : report{&lines, write_line, nullptr}
     carve(&arena, this, connections);
     node.log.resize((1 << 20) + 4096);
     turn.node = &node;
-    disk.report = &report;
+    disk.tell = &tell;
 }
 
 io_world::~io_world()
@@ -161,7 +161,7 @@ void io_world::begin_net(const node_settings &settings, int listener)
 {
     net.uring = &uring;
     net.turn = &turn;
-    net.report = &report;
+    net.tell = &tell;
     net.listener = listener;
     turn.now_ns = clock_now();
     EXPECT_TRUE(uring_provide(&uring));

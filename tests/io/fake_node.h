@@ -13,7 +13,7 @@
 
 #include "io/disk.h"
 #include "io/net.h"
-#include "io/report.h"
+#include "io/tell.h"
 #include "io/turn.h"
 #include "io/uring.h"
 
@@ -62,7 +62,7 @@ public:
     struct uring uring {};
     struct net net {};
     struct disk disk {};
-    struct report report;
+    struct tell tell;
     std::vector<std::string> lines; /* What was reported, "level event details" */
     uint64_t names_woken = 0;
     struct names *names = nullptr;

@@ -53,8 +53,7 @@ TEST(Trace, KeepsTheNewest)
         trace_add(&world.turn.trace, &written);
     }
     EXPECT_EQ(ring_count(&world.turn.trace.ring), uint32_t{TRACE_EVENTS});
-    EXPECT_EQ(world.turn.trace.rows[ring_at(&world.turn.trace.ring, TRACE_EVENTS + 9)]
-                      .id,
+    EXPECT_EQ(world.turn.trace.rows[ring_at(&world.turn.trace.ring, TRACE_EVENTS + 9)].id,
             TRACE_EVENTS + 9u);
 }
 

@@ -1,4 +1,4 @@
-#include "io/report.h"
+#include "io/tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@ enum {
     DETAILS_BYTES_MAX = 1024
 };
 
-void report_line(const struct report *report, enum report_level level, const char *event,
+void tell_line(const struct tell *tell, enum tell_level level, const char *event,
         const char *format, ...)
 {
     char details[DETAILS_BYTES_MAX];
@@ -15,16 +15,16 @@ void report_line(const struct report *report, enum report_level level, const cha
     va_start(arguments, format);
     (void)vsnprintf(details, sizeof details, format, arguments);
     va_end(arguments);
-    report->line(report->context, level, event, details);
+    tell->line(tell->context, level, event, details);
 }
 
-void report_fatal(const struct report *report, const char *event, const char *format, ...)
+void tell_fatal(const struct tell *tell, const char *event, const char *format, ...)
 {
     char details[DETAILS_BYTES_MAX];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(details, sizeof details, format, arguments);
     va_end(arguments);
-    report->line(report->context, REPORT_ERROR, event, details);
+    tell->line(tell->context, TELL_ERROR, event, details);
     exit(EXIT_FAILURE);
 }

@@ -2,8 +2,8 @@
  * How io speaks to people: it hands a line to whoever runs it. io does not know where lines
  * go or how they look; `ops` does, and main joins the two.
  */
-#ifndef IO_REPORT_H
-#define IO_REPORT_H
+#ifndef IO_TELL_H
+#define IO_TELL_H
 
 #include <stdarg.h>
 
@@ -13,28 +13,28 @@
 extern "C" {
 #endif
 
-enum report_level {
-    REPORT_ERROR,
-    REPORT_WARN,
-    REPORT_INFO,
-    REPORT_DEBUG
+enum tell_level {
+    TELL_ERROR,
+    TELL_WARN,
+    TELL_INFO,
+    TELL_DEBUG
 };
 
-struct report {
+struct tell {
     void *context;
     /* `event` is a word or a few joined by '-'; `details` key=value pairs, or a sentence. */
     void (*line)(
-            void *context, enum report_level level, const char *event, const char *details);
+            void *context, enum tell_level level, const char *event, const char *details);
     /* Something the node noticed; its text is made there. */
     void (*notice)(
             void *context, const struct node *node, const struct node_notice *notice);
 };
 
-void report_line(const struct report *report, enum report_level level, const char *event,
+void tell_line(const struct tell *tell, enum tell_level level, const char *event,
         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The world broke its word: say what, where and what to do; exit with status 1. */
-void report_fatal(const struct report *report, const char *event, const char *format, ...)
+void tell_fatal(const struct tell *tell, const char *event, const char *format, ...)
         __attribute__((noreturn, format(printf, 3, 4)));
 
 #ifdef __cplusplus
