@@ -1,0 +1,225 @@
+/*
+ * What a node says of itself: one question on a connection of its own, so that it works
+ * without a leader, without a session, and beside whatever else the client does.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/histogram.h"
+#include "lk_internal.h"
+#include "protocol/report.h"
+
+static_assert((int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "the wire's buckets are the library's");
+
+struct question {
+    struct connection connection;
+    int wake_fd;
+    uint64_t limit_ns;
+    const char *address;
+    unsigned char buffer[FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX];
+    struct frame_reader reader;
+};
+
+static enum lk_status give_up(const struct question *question, const char *why)
+{
+    return fail(LK_UNKNOWN, "%s: %s", question->address, why);
+}
+
+/* Wait for the descriptor; false when the time is over. */
+static bool wait_for(const struct question *question, int fd, short events)
+{
+    struct pollfd ready = {.fd = fd, .events = events};
+    for (;;) {
+        uint64_t now_ns = clocks_read().boot_ns;
+        if (now_ns >= question->limit_ns)
+            return false;
+        uint64_t ms = (question->limit_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+        int count = poll(&ready, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+        if (count > 0)
+            return true;
+        if (count < 0 && errno != EINTR)
+            return false;
+    }
+}
+
+static enum lk_status reach(struct question *question)
+{
+    struct connection *connection = &question->connection;
+    enum connect_result result =
+            connection_begin(connection, question->address, question->wake_fd);
+    while (result == CONNECT_PENDING) {
+        bool resolving = connection->resolving != NULL;
+        int fd = resolving ? question->wake_fd : connection->fd;
+        if (!wait_for(question, fd, resolving ? POLLIN : POLLOUT))
+            return give_up(question, "no answer in time");
+        result = connection_continue(connection);
+    }
+    if (result == CONNECT_DONE)
+        return LK_OK;
+    char text[160];
+    struct core_notice notice = {.kind = CORE_NOTICE_CONNECT_FAILED,
+            .number = (uint64_t)(int64_t)connection->error};
+    return give_up(question, notice_text(&notice, text, sizeof(text)));
+}
+
+/* Hello and question in one piece: a welcome is not needed to ask. */
+static enum lk_status send_question(struct question *question)
+{
+    unsigned char bytes[256];
+    struct hello hello = {.role = HELLO_CLIENT};
+    struct wire wire = wire_writer(bytes + FRAME_HEAD_BYTES, sizeof(bytes) - FRAME_HEAD_BYTES);
+    wire_hello(&wire, &hello);
+    frame_seal(bytes, FRAME_HELLO, (uint32_t)wire.at);
+    size_t at = FRAME_HEAD_BYTES + wire.at;
+    frame_seal(bytes + at, FRAME_STATUS, 0);
+    at += FRAME_HEAD_BYTES;
+    ssize_t sent = send(question->connection.fd, bytes, at, MSG_NOSIGNAL);
+    if (sent == (ssize_t)at)
+        return LK_OK;
+    return give_up(question, strerror(errno));
+}
+
+/* Until the frame with the answer is there. */
+static enum lk_status receive_answer(struct question *question, struct frame *frame)
+{
+    frame_reader_init(&question->reader, question->buffer, sizeof(question->buffer));
+    for (;;) {
+        while (frame_reader_next(&question->reader, frame)) {
+            if (frame->kind == FRAME_STATUS_ANSWER)
+                return LK_OK;
+            if (frame->kind == FRAME_REFUSED)
+                return give_up(question, "refused to speak to us");
+        }
+        if (question->reader.fault == FRAME_FAULT_VERSION)
+            return fail(LK_VERSION, "%s: speaks another version of the protocol",
+                    question->address);
+        if (question->reader.fault != FRAME_FAULT_NONE)
+            return give_up(question, "said something that cannot be read");
+        if (!wait_for(question, question->connection.fd, POLLIN))
+            return give_up(question, "no answer in time");
+        size_t room;
+        unsigned char *space = frame_reader_space(&question->reader, &room);
+        ssize_t count = recv(question->connection.fd, space, room, MSG_DONTWAIT);
+        if (count == 0)
+            return give_up(question, "closed the connection");
+        if (count < 0 && errno != EAGAIN && errno != EINTR)
+            return give_up(question, strerror(errno));
+        if (count > 0)
+            frame_reader_feed(&question->reader, space, (size_t)count);
+    }
+}
+
+static void read_buckets(struct wire *wire, uint64_t *buckets)
+{
+    uint16_t count = 0;
+    wire_bucket_count(wire, &count);
+    for (uint16_t i = 0; i < count && !wire->failed; i++) {
+        struct report_bucket bucket = {0};
+        wire_bucket(wire, &bucket);
+        wire_require(wire, bucket.bucket < LK_BUCKETS);
+        if (!wire->failed)
+            buckets[bucket.bucket] = bucket.count;
+    }
+}
+
+static void copy_counts(struct lk_node_status *status, const struct report *report)
+{
+    status->sessions = report->sessions;
+    status->locks = report->locks;
+    status->holds = report->holds;
+    status->waits = report->waits;
+    status->connections = report->connections;
+    status->requests = report->requests;
+    status->refused_busy = report->refused_busy;
+    status->bad_frames = report->bad_frames;
+    status->elections = report->elections;
+    status->peer_count = report->peer_count;
+    for (uint32_t i = 0; i < report->peer_count; i++)
+        status->peers[i] = (struct lk_peer){.node = report->peers[i].node,
+                .connected = report->peers[i].connected,
+                .match = report->peers[i].match,
+                .heard_ns = report->peers[i].heard_ns};
+    uint32_t bytes = report->version.count;
+    if (bytes >= sizeof(status->version))
+        bytes = sizeof(status->version) - 1;
+    if (bytes > 0)
+        memcpy(status->version, report->version.bytes, bytes);
+}
+
+static bool read_status(const struct frame *frame, struct lk_node_status *status)
+{
+    struct wire wire = wire_reader(frame->body, frame->body_bytes);
+    struct report report = {0};
+    wire_report(&wire, &report);
+    *status = (struct lk_node_status){.node = report.node,
+            .role = (enum lk_role)report.role,
+            .leader = report.leader,
+            .trouble = (enum lk_trouble)report.trouble,
+            .missing = report.missing,
+            .cluster = report.cluster,
+            .term = report.term,
+            .commit = report.commit,
+            .applied = report.applied,
+            .last = report.last,
+            .durable = report.durable,
+            .time_ns = report.time,
+            .digest = report.digest,
+            .uptime_ns = report.uptime_ns};
+    if (wire.failed)
+        return false;
+    copy_counts(status, &report);
+    read_buckets(&wire, status->commit_latency);
+    read_buckets(&wire, status->entry_commands);
+    return wire_complete(&wire);
+}
+
+static enum lk_status ask(struct question *question, struct lk_node_status *status)
+{
+    struct frame frame;
+    enum lk_status said = reach(question);
+    if (said == LK_OK)
+        said = send_question(question);
+    if (said == LK_OK)
+        said = receive_answer(question, &frame);
+    if (said == LK_OK && !read_status(&frame, status))
+        said = give_up(question, "said something that cannot be read");
+    return said;
+}
+
+enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number, uint64_t wait_ns,
+        struct lk_node_status *status)
+{
+    *status = (struct lk_node_status){0};
+    if (!client_is_ours(client))
+        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+    const char *address = lk_node_address(client, number);
+    if (address == NULL)
+        return fail(LK_INVALID, "the list of nodes has no number %u", number);
+    struct question *question = calloc(1, sizeof(*question));
+    int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (question == NULL || wake_fd < 0) {
+        free(question);
+        return fail(LK_BUSY, "cannot ask %s: %s", address, strerror(errno));
+    }
+    uint64_t now_ns = clocks_read().boot_ns;
+    question->address = address;
+    question->wake_fd = wake_fd;
+    question->connection.fd = -1;
+    question->limit_ns = wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
+    enum lk_status said = ask(question, status);
+    connection_close(&question->connection);
+    close(wake_fd);
+    free(question);
+    return said;
+}
+
+uint64_t lk_bucket_begin(uint32_t bucket)
+{
+    return bucket < LK_BUCKETS ? histogram_bucket_begin(bucket) : UINT64_MAX;
+}

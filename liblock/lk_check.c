@@ -1,0 +1,37 @@
+/*
+ * Belief, read by any thread without a lock: clocks first, records afterwards (belief.h).
+ */
+#include "lk_internal.h"
+
+/* Until when, on both clocks, and what holds; LOST for a hold that is not there. */
+static struct belief read_belief(const struct lk_session *session, const struct lk_grant *grant)
+{
+    const struct lk_client *client = session->client;
+    struct belief lost = {.state = BELIEF_LOST};
+    if (!client_is_ours(client))
+        return lost;
+    if (grant != NULL) {
+        bool held = grant->token != 0 && grant->hold < client->hold_count &&
+                    hold_read(&client->holds[grant->hold]) == grant->token;
+        if (!held)
+            return lost;
+    }
+    return belief_read(session->belief);
+}
+
+enum lk_state lk_check(const struct lk_session *session, const struct lk_grant *grant)
+{
+    struct clocks now = clocks_read();
+    struct belief belief = read_belief(session, grant);
+    if (belief.state == BELIEF_HELD && belief_left_ns(&belief, now) == 0)
+        return LK_STATE_SUSPENDED; /* Its end was not yet noticed. */
+    return (enum lk_state)belief.state;
+}
+
+uint64_t lk_deadline(const struct lk_session *session, const struct lk_grant *grant)
+{
+    struct clocks now = clocks_read();
+    struct belief belief = read_belief(session, grant);
+    uint64_t left_ns = belief_left_ns(&belief, now);
+    return left_ns == 0 ? 0 : now.boot_ns + left_ns;
+}

@@ -1,0 +1,229 @@
+/*
+ * Between core and system: what happened becomes events, and what core wants is done. All of
+ * it with the mutex held, and nothing in it blocks.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/pool.h"
+#include "lk_internal.h"
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+struct clocks clocks_read(void)
+{
+    return (struct clocks){
+            .boot_ns = read_clock(CLOCK_BOOTTIME), .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
+}
+
+/* ---- What came out ---- */
+
+struct lk_session *session_of(struct lk_client *client, uint32_t handle)
+{
+    struct lk_session *session = &client->sessions[pool_index(handle)];
+    return handle != 0 && session->handle == handle ? session : NULL;
+}
+
+struct lk_event event_of(struct lk_client *client, const struct core_session_event *event)
+{
+    struct lk_session *session = session_of(client, event->session);
+    return (struct lk_event){.session = session,
+            .session_user = session == NULL ? NULL : session->user,
+            .state = (enum lk_state)event->state,
+            .reason = (enum lk_reason)event->reason,
+            .token = event->token};
+}
+
+static void fetch(struct lk_client *client)
+{
+    struct core_notice notice;
+    while (core_next_notice(client->core, &notice))
+        client_log(client, &notice);
+    struct core_session_event event;
+    while (core_next_event(client->core, &event)) {
+        if (has_loop(client))
+            loop_event(client, &event);
+        else
+            keeper_event(client, &event);
+    }
+    struct core_completion completion;
+    while (core_next_completion(client->core, &completion)) {
+        if (has_loop(client))
+            loop_complete(client, &completion);
+        else
+            keeper_complete(client, &completion);
+    }
+}
+
+/* ---- What is to be done ---- */
+
+static struct core_event on_connected(void)
+{
+    struct core_event event = {.kind = CORE_CONNECTED};
+    if (getrandom(event.random, sizeof(event.random), 0) != (ssize_t)sizeof(event.random))
+        memset(event.random, 0, sizeof(event.random)); /* Secrets then are as before. */
+    return event;
+}
+
+static struct core_event on_result(struct lk_client *client, enum connect_result result)
+{
+    if (result == CONNECT_DONE)
+        return on_connected();
+    return (struct core_event){
+            .kind = CORE_CONNECT_FAILED, .number = client->connection.error};
+}
+
+/* Send what there is; true if that makes an event. */
+static bool send_some(
+        struct lk_client *client, const struct core_effects *effects, struct core_event *event)
+{
+    struct connection *connection = &client->connection;
+    if (effects->send_bytes == 0 || connection->fd < 0 || connection->want_write)
+        return false;
+    ssize_t sent;
+    do {
+        sent = send(connection->fd, effects->send, effects->send_bytes,
+                MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) {
+        *event = (struct core_event){.kind = CORE_SENT, .count = (size_t)sent};
+        return true;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        connection->want_write = true;
+        return false;
+    }
+    *event = (struct core_event){.kind = CORE_CLOSED, .number = errno};
+    connection_close(connection);
+    return true;
+}
+
+/* Do what a step said; true if that made another event. */
+static bool apply(
+        struct lk_client *client, const struct core_effects *effects, struct core_event *event)
+{
+    client->deadline_ns = effects->deadline_ns;
+    if (effects->close)
+        connection_close(&client->connection);
+    if (effects->connect) {
+        enum connect_result result = connection_begin(
+                &client->connection, effects->node.address, client->wake_fd);
+        if (result == CONNECT_PENDING)
+            return false;
+        *event = on_result(client, result);
+        return true;
+    }
+    return send_some(client, effects, event);
+}
+
+static void drive(struct lk_client *client, struct core_event event)
+{
+    struct core_effects effects;
+    uint64_t serial = client->connection.serial;
+    bool want_write = client->connection.want_write;
+    do {
+        event.now = clocks_read();
+        core_step(client->core, &event, &effects);
+        fetch(client);
+    } while (apply(client, &effects, &event));
+    bool changed = client->connection.serial != serial ||
+                   client->connection.want_write != want_write;
+    if (changed && !has_loop(client))
+        keeper_connection_changed(client);
+}
+
+/* LOCKD_TEST_LOSE: those whose time has come. */
+static void lose_on_time(struct lk_client *client)
+{
+    if (client->lose_after_ns == 0)
+        return;
+    struct clocks now = clocks_read();
+    for (uint32_t i = 0; i < client->settings.sessions_max; i++) {
+        struct lk_session *session = &client->sessions[i];
+        if (session->handle == 0 || session->lose_ns > now.boot_ns)
+            continue;
+        session->lose_ns = UINT64_MAX;
+        core_lose(client->core, session->handle, now);
+    }
+}
+
+static void bring_deadline_forward(struct lk_client *client)
+{
+    for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max; i++) {
+        const struct lk_session *session = &client->sessions[i];
+        if (session->handle != 0 && session->lose_ns < client->deadline_ns)
+            client->deadline_ns = session->lose_ns;
+    }
+}
+
+void drive_time(struct lk_client *client)
+{
+    lose_on_time(client);
+    drive(client, (struct core_event){.kind = CORE_TIME});
+    bring_deadline_forward(client);
+}
+
+/* ---- The socket ---- */
+
+static bool is_writable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+static void continue_connecting(struct lk_client *client)
+{
+    struct connection *connection = &client->connection;
+    if (connection->resolving == NULL && !is_writable(connection->fd))
+        return;
+    enum connect_result result = connection_continue(connection);
+    if (result != CONNECT_PENDING)
+        drive(client, on_result(client, result));
+    if (!has_loop(client))
+        keeper_connection_changed(client);
+}
+
+/* False when there is no more for now. */
+static bool receive_once(struct lk_client *client)
+{
+    ssize_t count;
+    do {
+        count = recv(client->connection.fd, client->input, INPUT_BYTES, MSG_DONTWAIT);
+    } while (count < 0 && errno == EINTR);
+    if (count > 0) {
+        drive(client, (struct core_event){.kind = CORE_RECEIVED,
+                              .bytes = client->input,
+                              .count = (size_t)count});
+        return count == INPUT_BYTES;
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    int error = count == 0 ? 0 : errno;
+    connection_close(&client->connection);
+    drive(client, (struct core_event){.kind = CORE_CLOSED, .number = error});
+    return false;
+}
+
+void drive_socket(struct lk_client *client)
+{
+    struct connection *connection = &client->connection;
+    if (connection->resolving != NULL || connection->connecting) {
+        continue_connecting(client);
+        return;
+    }
+    if (connection->want_write && is_writable(connection->fd)) {
+        connection->want_write = false;
+        drive_time(client);
+    }
+    while (connection->fd >= 0 && !connection->connecting && receive_once(client))
+        continue;
+}

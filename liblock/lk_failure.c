@@ -1,0 +1,274 @@
+/* Texts for people: statuses, states, why a call failed, lines of the log. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lk_internal.h"
+#include "protocol/report.h"
+
+static_assert(LK_OK == (int)STATUS_OK, "the wire's numbers are the library's");
+static_assert(LK_TIMEOUT == (int)STATUS_TIMEOUT, "");
+static_assert(LK_UNKNOWN == (int)STATUS_UNKNOWN, "");
+static_assert(LK_LOST == (int)STATUS_LOST, "");
+static_assert(LK_BUSY == (int)STATUS_BUSY, "");
+static_assert(LK_INVALID == (int)STATUS_INVALID, "");
+static_assert(LK_CANCELLED == (int)STATUS_CANCELLED, "");
+static_assert(LK_DEADLOCK == (int)STATUS_DEADLOCK, "");
+static_assert(LK_STALE == (int)STATUS_STALE, "");
+static_assert(LK_LIMIT == (int)STATUS_LIMIT, "");
+static_assert(LK_OLD == (int)STATUS_OLD, "");
+static_assert(LK_DENIED == (int)STATUS_DENIED, "");
+static_assert(LK_WRONG_CLUSTER == (int)STATUS_WRONG_CLUSTER, "");
+static_assert(LK_VERSION == (int)STATUS_VERSION, "");
+static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
+static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
+static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
+static_assert(LK_TROUBLE_BEHIND == (int)TROUBLE_BEHIND, "");
+static_assert(LK_LEADER == (int)ROLE_LEADER, "");
+static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
+static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
+static_assert((int)LK_PAGE_MAX == (int)LIST_LOCKS_MAX, "");
+static_assert((int)LK_PEERS_MAX == (int)REPORT_PEERS_MAX, "");
+
+static _Thread_local char last_error[EVENT_BYTES];
+
+enum lk_status fail(enum lk_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last_error, sizeof(last_error), format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+const char *lk_last_error(void)
+{
+    return last_error;
+}
+
+#define STRING_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) \
+    STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
+
+const char *lk_version(void)
+{
+    return VERSION_TEXT(LK_VERSION_MAJOR, LK_VERSION_MINOR, LK_VERSION_PATCH);
+}
+
+static const char *pick(const char *const *texts, size_t count, unsigned number)
+{
+    return number < count && texts[number] != NULL ? texts[number] : "unknown to this version";
+}
+
+#define PICK(texts, number) pick(texts, sizeof(texts) / sizeof(texts[0]), (unsigned)(number))
+
+const char *lk_status_text(enum lk_status status)
+{
+    static const char *const texts[] = {
+            [LK_OK] = "done",
+            [LK_TIMEOUT] = "others held the lock until the wait was over",
+            [LK_UNKNOWN] = "no answer in time: it may or may not have happened",
+            [LK_LOST] = "the session is over",
+            [LK_BUSY] = "too much work: try again later",
+            [LK_INVALID] = "the arguments can never work",
+            [LK_CANCELLED] = "cancelled",
+            [LK_DEADLOCK] = "it would wait for its own owner",
+            [LK_STALE] = "the token does not hold the lock",
+            [LK_LIMIT] = "a capacity of the cluster is met",
+            [LK_OLD] = "the request is older than what was answered",
+            [LK_DENIED] = "the cluster does not accept this session",
+            [LK_WRONG_CLUSTER] = "the nodes belong to another cluster",
+            [LK_VERSION] = "the nodes speak another version of the protocol",
+    };
+    return PICK(texts, status);
+}
+
+const char *lk_state_text(enum lk_state state)
+{
+    static const char *const texts[] = {
+            [LK_STATE_HELD] = "held",
+            [LK_STATE_SUSPENDED] = "suspended",
+            [LK_STATE_LOST] = "lost",
+    };
+    return PICK(texts, state);
+}
+
+const char *lk_reason_text(enum lk_reason reason)
+{
+    static const char *const texts[] = {
+            [LK_REASON_NONE] = "no reason",
+            [LK_REASON_SILENT] = "no renewal was acknowledged in time",
+            [LK_REASON_EXPIRED] = "the cluster had not heard of the session for its ttl",
+            [LK_REASON_CLOSED] = "closed",
+            [LK_REASON_UNKNOWN] = "the cluster knows no such session",
+            [LK_REASON_ENDED] = "the cluster ended the hold",
+            [LK_REASON_REHEARSED] = "lost on purpose, as a rehearsal",
+    };
+    return PICK(texts, reason);
+}
+
+const char *lk_role_text(enum lk_role role)
+{
+    static const char *const texts[] = {
+            [LK_FOLLOWER] = "follower", [LK_CANDIDATE] = "candidate", [LK_LEADER] = "leader"};
+    return PICK(texts, role);
+}
+
+const char *lk_trouble_text(enum lk_trouble trouble)
+{
+    static const char *const texts[] = {
+            [LK_TROUBLE_NONE] = "in order",
+            [LK_TROUBLE_BLANK] = "its data directory was emptied: it does not vote",
+            [LK_TROUBLE_DAMAGED] = "its log is damaged: it does not take part",
+            [LK_TROUBLE_UNFOUNDED] = "waits for all members to found the cluster",
+            [LK_TROUBLE_NO_LEADER] = "knows no leader",
+            [LK_TROUBLE_NO_MAJORITY] = "leads, but hears no majority",
+            [LK_TROUBLE_NO_SPACE] = "has no space for the next log segment",
+            [LK_TROUBLE_BEHIND] = "has applied far less than is committed",
+    };
+    return PICK(texts, trouble);
+}
+
+static const char *limit_text(uint8_t limit)
+{
+    static const char *const texts[] = {
+            [LIMIT_SESSIONS] = "sessions",
+            [LIMIT_LOCKS] = "locks",
+            [LIMIT_HOLDS] = "held locks",
+            [LIMIT_WAITS] = "waiting requests",
+            [LIMIT_WAITS_PER_LOCK] = "waiting requests for one lock",
+            [LIMIT_NAME_BLOCKS] = "bytes of names",
+            [LIMIT_ANSWERS] = "remembered answers",
+            [LIMIT_COUNT] = "entries of one owner",
+    };
+    return PICK(texts, limit);
+}
+
+static const char *refusal_text(uint64_t why)
+{
+    static const char *const texts[] = {
+            [REFUSED_VERSION] = "speaks another version of the protocol",
+            [REFUSED_CLUSTER] = "belongs to another cluster",
+            [REFUSED_MEMBERS] = "took us for a node",
+            [REFUSED_FULL] = "has no room for one more connection",
+            [REFUSED_NONSENSE] = "did not understand us",
+    };
+    return PICK(texts, why);
+}
+
+/* An errno, or the negative code of getaddrinfo(). */
+static const char *error_text(uint64_t number, char *text, size_t bytes)
+{
+    int error = (int)(int64_t)number;
+    if (error == 0)
+        return "no answer in time";
+    return error < 0 ? gai_strerror(error) : strerror_r(error, text, bytes);
+}
+
+const char *notice_text(const struct core_notice *notice, char *text, size_t bytes)
+{
+    char error[128];
+    unsigned long long number = notice->number;
+    switch (notice->kind) {
+    case CORE_NOTICE_CONNECTING:
+        snprintf(text, bytes, "connecting");
+        break;
+    case CORE_NOTICE_CONNECT_FAILED:
+        snprintf(text, bytes, "%s", error_text(notice->number, error, sizeof(error)));
+        break;
+    case CORE_NOTICE_CLOSED:
+        snprintf(text, bytes, "closed the connection%s%s", number == 0 ? "" : ": ",
+                number == 0 ? "" : error_text(notice->number, error, sizeof(error)));
+        break;
+    case CORE_NOTICE_LEADER:
+        snprintf(text, bytes, "leads (node %llu)", number);
+        break;
+    case CORE_NOTICE_NO_LEADER:
+        snprintf(text, bytes, "knows no leader");
+        break;
+    case CORE_NOTICE_REDIRECT:
+        snprintf(text, bytes, "says that node %llu leads", number);
+        break;
+    case CORE_NOTICE_REFUSED:
+        snprintf(text, bytes, "%s", refusal_text(notice->number));
+        break;
+    case CORE_NOTICE_NONSENSE:
+        snprintf(text, bytes, "said something that cannot be read");
+        break;
+    case CORE_NOTICE_SILENT:
+        snprintf(text, bytes, "owes an answer and is silent");
+        break;
+    case CORE_NOTICE_WRONG_CLUSTER:
+        snprintf(text, bytes, "belongs to another cluster (%016llx)", number);
+        break;
+    }
+    return text;
+}
+
+/* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
+static void explain_search(struct lk_client *client)
+{
+    size_t at = (size_t)snprintf(last_error, sizeof(last_error), "no leader found");
+    const char *before = ": ";
+    for (uint32_t i = 0; i < core_node_count(client->core); i++) {
+        struct core_notice trouble;
+        char text[160];
+        if (!core_node_trouble(client->core, i, &trouble) || at >= sizeof(last_error))
+            continue;
+        int added = snprintf(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
+                core_node_at(client->core, i)->address,
+                notice_text(&trouble, text, sizeof(text)));
+        at += added > 0 ? (size_t)added : 0;
+        before = "; ";
+    }
+}
+
+enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail)
+{
+    uint32_t node;
+    enum lk_status said = (enum lk_status)status;
+    if (status == STATUS_UNKNOWN && core_leader(client->core, &node))
+        fail(said, "no answer from %s in time", core_node_at(client->core, node)->address);
+    else if (status == STATUS_UNKNOWN)
+        explain_search(client);
+    else if (status == STATUS_LIMIT)
+        fail(said, "the cluster has no room for more %s", limit_text(detail));
+    else
+        fail(said, "%s", lk_status_text(said));
+    return said;
+}
+
+static enum lk_log_level level_of(enum core_notice_kind kind)
+{
+    switch (kind) {
+    case CORE_NOTICE_CONNECTING:
+    case CORE_NOTICE_REDIRECT:
+        return LK_LOG_DEBUG;
+    case CORE_NOTICE_LEADER:
+    case CORE_NOTICE_NO_LEADER:
+    case CORE_NOTICE_CONNECT_FAILED:
+    case CORE_NOTICE_CLOSED:
+        return LK_LOG_INFO;
+    case CORE_NOTICE_SILENT:
+        return LK_LOG_WARNING;
+    case CORE_NOTICE_REFUSED:
+    case CORE_NOTICE_NONSENSE:
+    case CORE_NOTICE_WRONG_CLUSTER:
+        return LK_LOG_ERROR;
+    }
+    return LK_LOG_DEBUG;
+}
+
+void client_log(struct lk_client *client, const struct core_notice *notice)
+{
+    enum lk_log_level level = level_of(notice->kind);
+    if (client->options.on_log == NULL || level > client->options.log_level)
+        return;
+    char text[160];
+    char line[EVENT_BYTES];
+    snprintf(line, sizeof(line), "%s: %s", core_node_at(client->core, notice->node)->address,
+            notice_text(notice, text, sizeof(text)));
+    client->options.on_log(client->options.user, level, line);
+}

@@ -1,0 +1,258 @@
+/*
+ * What liblock's shells share: a client as the system sees it, around the core that decides.
+ *
+ *     lk_address.c   the list of nodes as text          lk_client.c    open and close
+ *     lk_resolve.c   names, off everybody's path        lk_blocking.c  calls that wait
+ *     lk_connect.c   the one socket                     lk_keeper.c    the thread behind them
+ *     lk_drive.c     core's events and effects          lk_loop.c      the same without threads
+ *     lk_check.c     belief, from any thread            lk_ask.c       what a node says of itself
+ *     lk_failure.c   lk_last_error()                    lk_views.c     answers of queries and lists
+ *
+ * One mutex guards everything but belief. What may wait for the network never does so with
+ * the mutex held: sockets do not block, and whoever waits for one has let go of it.
+ */
+#ifndef LIBLOCK_LK_INTERNAL_H
+#define LIBLOCK_LK_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "base/units.h"
+#include "core/core.h"
+#include "liblock.h"
+
+enum {
+    INPUT_BYTES = 64 * 1024,
+    ADDRESSES_MAX = 8, /* Of one name */
+    EVENT_BYTES = 512, /* Of an error or a line of the log */
+};
+
+/* ---- lk_address.c ---- */
+
+/* False: `*bad` is the part of the list that cannot be read. */
+bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad);
+
+/* Cut "host:port" in two; `host` without brackets. False if it is not of that form. */
+struct host_port {
+    char host[ADDRESS_BYTES_MAX + 1];
+    char port[6];
+};
+bool address_cut(const char *address, struct host_port *cut);
+
+/* ---- lk_resolve.c ---- */
+
+struct addresses {
+    uint32_t count;
+    int error; /* Of getaddrinfo() */
+    struct {
+        struct sockaddr_storage address;
+        socklen_t bytes;
+    } all[ADDRESSES_MAX];
+};
+
+/*
+ * A name that is being resolved by a thread of its own, which outlives whoever asked if need
+ * be. `done` is set and `wake` written when `found` may be read.
+ */
+struct resolving {
+    atomic_int users;
+    atomic_bool done;
+    int wake; /* Its own copy of an eventfd */
+    struct host_port cut;
+    struct addresses found;
+};
+
+/* True if it was done at once, because the host is a number: `found` is filled. */
+bool resolve_number(const char *address, struct addresses *found);
+struct resolving *resolve_begin(const char *address, int wake_fd); /* NULL: errno */
+void resolve_drop(struct resolving *resolving);
+
+/* ---- lk_connect.c ---- */
+
+struct connection {
+    int fd;          /* -1: none */
+    uint64_t serial; /* Of sockets */
+    int poll_fd;     /* The epoll that may watch it */
+    bool watched;
+    uint32_t watched_events;
+    bool connecting; /* Until writable */
+    bool want_write; /* The socket took less than there was */
+    char address[ADDRESS_BYTES_MAX + 1];
+    struct resolving *resolving;
+    struct addresses addresses;
+    uint32_t next; /* Address to try after this one */
+    int error;
+};
+
+enum connect_result { CONNECT_PENDING, CONNECT_DONE, CONNECT_FAILED };
+
+void connection_close(struct connection *connection);
+enum connect_result connection_begin(
+        struct connection *connection, const char *address, int wake_fd);
+/* The socket is writable, or a name may be resolved. */
+enum connect_result connection_continue(struct connection *connection);
+/* Have the epoll watch the socket for what it is needed for, or leave it alone. */
+void connection_watch(struct connection *connection, bool watch);
+
+/* ---- The client ---- */
+
+struct lk_session {
+    struct lk_client *client;
+    const struct session_belief *belief;
+    uint32_t handle; /* Core's; 0: closed */
+    void *user;
+    uint64_t lose_ns; /* LOCKD_TEST_LOSE: BOOTTIME; UINT64_MAX: never */
+};
+
+/* A call that waits, on its thread's stack. */
+struct waiter {
+    struct list_node link;
+    pthread_cond_t cond;
+    bool done;
+    struct core_completion completion;
+};
+
+/* An asynchronous call, or a close that nobody waits for. */
+struct pending {
+    struct pending *next_free;
+    struct list_node link;
+    struct lk_done done;
+    struct lk_session *session;
+    struct lk_lock *lock;
+    struct lk_list *list;
+    unsigned char *room;
+};
+
+/* An event that waits for the keeper. */
+struct told_event {
+    struct list_node link;
+    uint32_t handle;
+    struct lk_event event;
+};
+
+struct lk_client {
+    _Atomic uint32_t *alive; /* A page that is zero in a forked child */
+    pthread_mutex_t mutex;
+    struct lk_options options;
+    struct core_settings settings;
+    void *memory;
+    size_t memory_bytes;
+    struct core *core;
+    const struct hold_belief *holds;
+    uint32_t hold_count;
+    struct lk_session *sessions; /* By core's index */
+    struct lk_session *first;
+    struct connection connection;
+    unsigned char *input;
+    uint64_t deadline_ns; /* Core's, or earlier */
+    uint64_t lose_after_ns; /* LOCKD_TEST_LOSE; 0: not set */
+    bool closing;
+    int poll_fd;  /* epoll */
+    int wake_fd;  /* eventfd in it */
+
+    /* Threads */
+    pthread_t keeper;
+    bool keeper_runs;
+    bool keeper_sleeps;
+    bool keeper_stops;
+    uint64_t keeper_until_ns;
+    int nudge_fd;            /* eventfd: wakes the receiver */
+    struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
+    bool receiver_polls;     /* And does not know yet what it would be nudged for */
+    struct list waiters;
+    struct list events; /* For the keeper to tell */
+    uint32_t inside;    /* Threads in calls */
+    pthread_cond_t left;
+
+    /* Event loop */
+    int timer_fd;
+    uint64_t timer_ns; /* What it is set to */
+    struct pending *pendings;
+    uint32_t pending_count;
+    uint32_t pending_used; /* Ever */
+    struct pending *free_pending;
+    struct list owed; /* Pendings in use */
+    bool processing;
+    bool asked; /* Since the last lk_process() */
+};
+
+/* Dead in a child after fork. */
+static inline bool client_is_ours(const struct lk_client *client)
+{
+    return atomic_load_explicit(client->alive, memory_order_relaxed) != 0;
+}
+
+static inline bool has_loop(const struct lk_client *client)
+{
+    return (client->options.flags & LK_EXTERNAL_LOOP) != 0;
+}
+
+/* ---- lk_drive.c; all with the mutex held ---- */
+
+struct clocks clocks_read(void);
+void drive_time(struct lk_client *client);
+/* Take what the socket has, finish connecting, send what is left. */
+void drive_socket(struct lk_client *client);
+/* What a completion or event is for: threads or loop. */
+void keeper_complete(struct lk_client *client, const struct core_completion *completion);
+void keeper_event(struct lk_client *client, const struct core_session_event *event);
+void loop_complete(struct lk_client *client, const struct core_completion *completion);
+void loop_event(struct lk_client *client, const struct core_session_event *event);
+/* The connection is another, or wants something else: whoever waits for it looks again. */
+void keeper_connection_changed(struct lk_client *client);
+
+struct lk_session *session_of(struct lk_client *client, uint32_t handle);
+struct lk_event event_of(struct lk_client *client, const struct core_session_event *event);
+void client_log(struct lk_client *client, const struct core_notice *notice);
+
+/* ---- lk_keeper.c ---- */
+
+bool keeper_start(struct lk_client *client);
+void keeper_stop(struct lk_client *client); /* Without the mutex */
+void keeper_kick(struct lk_client *client);
+void keeper_nudge(struct lk_client *client); /* The receiver is to look again */
+void keeper_drop_events(struct lk_client *client);
+/* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
+enum status keeper_call(struct lk_client *client, struct core_call *call, struct core_completion *completion);
+bool in_callback(void);
+void set_callback(bool within);
+
+/* ---- lk_client.c, lk_blocking.c ---- */
+
+/* Fill in the call that both kinds of shell make of the same arguments. */
+enum lk_status make_open_call(const struct lk_client *client,
+        const struct lk_session_options *options, struct core_call *call);
+enum lk_status make_acquire_call(struct lk_session *session, struct span name,
+        const struct lk_acquire_options *options, struct core_call *call);
+enum lk_status make_list_call(struct lk_client *client, const struct lk_list *list, struct core_call *call);
+struct span span_of(const char *bytes, size_t count);
+uint64_t answer_limit(const struct lk_client *client);
+struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user);
+
+void loop_close(struct lk_client *client);
+bool loop_start(struct lk_client *client);
+void loop_stop(struct lk_client *client);
+void loop_asked(struct lk_client *client); /* Something is to leave with the next lk_process() */
+
+/* ---- lk_views.c ---- */
+
+bool views_lock(const struct core_completion *completion, const unsigned char *room,
+        struct lk_lock *lock);
+bool views_list(const struct core_completion *completion, const unsigned char *room,
+        struct lk_list *list);
+
+/* ---- lk_failure.c ---- */
+
+/* Remember why this thread's call failed; returns the status. */
+enum lk_status fail(enum lk_status status, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+/* The same from what the core knows of the cluster; the mutex is held. */
+enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail);
+const char *notice_text(const struct core_notice *notice, char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Threads around one core.
+ *
+ * Somebody waits for the socket: the *receiver*. With no call under way that is the keeper,
+ * asleep in epoll until the next keepalive is due. A call takes the role over from it,
+ * without waking it: it takes the socket out of the keeper's epoll and polls the socket
+ * itself, so a call that is alone is answered on its own thread, and each wake-up of another
+ * thread, which costs more than all else in a call, is saved. Calls that come meanwhile wait
+ * on conditions of their own; the receiver wakes those whose answers it received, and when it
+ * leaves, one of the others to be the next receiver, or it gives the socket back.
+ *
+ * Deadlines: whoever sleeps, sleeps until the core's deadline as it was when he lay down.
+ * Only a step moves it, and who made that step lies down afterwards himself, or, when he
+ * leaves, wakes the keeper if it would sleep too long.
+ *
+ * Events are told by the keeper alone, one after the other, without the mutex.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+#include "lk_internal.h"
+
+static _Thread_local bool within_callback;
+
+bool in_callback(void)
+{
+    return within_callback;
+}
+
+void set_callback(bool within)
+{
+    within_callback = within;
+}
+
+static void write_event(int fd)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, sizeof(one));
+    (void)ignored; /* Full: it is readable all the same. */
+}
+
+static void drain_event(int fd)
+{
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof(count));
+    (void)ignored; /* Empty: nothing to drain. */
+}
+
+void keeper_kick(struct lk_client *client)
+{
+    if (client->keeper_sleeps)
+        write_event(client->wake_fd);
+    client->keeper_sleeps = false;
+}
+
+void keeper_nudge(struct lk_client *client)
+{
+    if (client->receiver_polls)
+        write_event(client->nudge_fd);
+    client->receiver_polls = false;
+}
+
+void keeper_connection_changed(struct lk_client *client)
+{
+    if (client->receiver != NULL)
+        keeper_nudge(client);
+    else
+        connection_watch(&client->connection, true);
+}
+
+/* ---- What came out ---- */
+
+void keeper_complete(struct lk_client *client, const struct core_completion *completion)
+{
+    struct waiter *waiter = completion->user;
+    if (waiter == NULL || client->closing)
+        return;
+    waiter->completion = *completion;
+    waiter->done = true;
+    if (waiter == client->receiver)
+        keeper_nudge(client);
+    else
+        pthread_cond_signal(&waiter->cond);
+}
+
+void keeper_event(struct lk_client *client, const struct core_session_event *event)
+{
+    if (client->options.on_event == NULL)
+        return;
+    struct told_event *told = calloc(1, sizeof(*told));
+    if (told == NULL)
+        return; /* lk_check() says it, too. */
+    told->handle = event->session;
+    told->event = event_of(client, event);
+    list_push_back(&client->events, &told->link);
+    keeper_kick(client);
+}
+
+static void tell_events(struct lk_client *client)
+{
+    struct list_node *node;
+    while ((node = list_first(&client->events)) != NULL) {
+        struct told_event *told = LIST_OWNER(node, struct told_event, link);
+        list_remove(node);
+        if (session_of(client, told->handle) != NULL && !client->closing) {
+            pthread_mutex_unlock(&client->mutex);
+            set_callback(true);
+            client->options.on_event(client->options.user, &told->event);
+            set_callback(false);
+            pthread_mutex_lock(&client->mutex);
+        }
+        free(told);
+    }
+}
+
+void keeper_drop_events(struct lk_client *client)
+{
+    struct list_node *node;
+    while ((node = list_first(&client->events)) != NULL) {
+        list_remove(node);
+        free(LIST_OWNER(node, struct told_event, link));
+    }
+}
+
+/* ---- The keeper ---- */
+
+static int milliseconds_until(uint64_t deadline_ns)
+{
+    uint64_t now_ns = clocks_read().boot_ns;
+    if (deadline_ns <= now_ns)
+        return 0;
+    uint64_t ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+    return ms > 60 * 1000 ? 60 * 1000 : (int)ms;
+}
+
+static void keeper_sleep(struct lk_client *client)
+{
+    struct epoll_event events[2];
+    client->keeper_until_ns = client->deadline_ns;
+    client->keeper_sleeps = true;
+    pthread_mutex_unlock(&client->mutex);
+    int count = epoll_wait(
+            client->poll_fd, events, 2, milliseconds_until(client->keeper_until_ns));
+    pthread_mutex_lock(&client->mutex);
+    client->keeper_sleeps = false;
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == client->wake_fd)
+            drain_event(client->wake_fd);
+    }
+}
+
+static void *run_keeper(void *argument)
+{
+    struct lk_client *client = argument;
+    pthread_mutex_lock(&client->mutex);
+    while (!client->keeper_stops) {
+        if (client->receiver == NULL)
+            drive_socket(client);
+        else if (client->connection.resolving != NULL)
+            drive_socket(client); /* It is the keeper whom the resolver wakes. */
+        if (clocks_read().boot_ns >= client->deadline_ns)
+            drive_time(client);
+        tell_events(client);
+        if (client->receiver == NULL)
+            connection_watch(&client->connection, true);
+        if (!client->keeper_stops && list_is_empty(&client->events))
+            keeper_sleep(client);
+    }
+    pthread_mutex_unlock(&client->mutex);
+    return NULL;
+}
+
+bool keeper_start(struct lk_client *client)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&client->keeper, NULL, run_keeper, client);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    client->keeper_runs = error == 0;
+    errno = error;
+    return client->keeper_runs;
+}
+
+void keeper_stop(struct lk_client *client)
+{
+    if (!client->keeper_runs)
+        return;
+    pthread_mutex_lock(&client->mutex);
+    client->keeper_stops = true;
+    write_event(client->wake_fd);
+    pthread_mutex_unlock(&client->mutex);
+    pthread_join(client->keeper, NULL);
+    client->keeper_runs = false;
+}
+
+/* ---- Calls ---- */
+
+static struct timespec span_until(uint64_t deadline_ns)
+{
+    uint64_t now_ns = clocks_read().boot_ns;
+    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    if (left_ns > 3600 * NS_PER_S)
+        left_ns = 3600 * NS_PER_S;
+    return (struct timespec){
+            .tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+}
+
+/* Wait for the socket as its receiver, once. */
+static void receive(struct lk_client *client)
+{
+    const struct connection *connection = &client->connection;
+    struct pollfd fds[2] = {{.fd = client->nudge_fd, .events = POLLIN},
+            {.fd = connection->fd, .events = POLLIN}};
+    if (connection->connecting)
+        fds[1].events = POLLOUT;
+    else if (connection->want_write)
+        fds[1].events = POLLIN | POLLOUT;
+    struct timespec left = span_until(client->deadline_ns);
+    uint64_t serial = connection->serial;
+    client->receiver_polls = true;
+    pthread_mutex_unlock(&client->mutex);
+    int count = ppoll(fds, 2, &left, NULL);
+    pthread_mutex_lock(&client->mutex);
+    client->receiver_polls = false;
+    if (count > 0 && fds[0].revents != 0)
+        drain_event(client->nudge_fd);
+    if (count > 0 && fds[1].revents != 0 && connection->serial == serial)
+        drive_socket(client);
+}
+
+/* Wait until the receiver has the answer, or a deadline. */
+static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
+{
+    struct timespec left = span_until(client->deadline_ns);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += left.tv_sec;
+    until.tv_nsec += left.tv_nsec;
+    if (until.tv_nsec >= (long)NS_PER_S) {
+        until.tv_sec++;
+        until.tv_nsec -= (long)NS_PER_S;
+    }
+    pthread_cond_timedwait(&waiter->cond, &client->mutex, &until);
+}
+
+/* The socket's next receiver is another call, or the keeper again. */
+static void pass_on(struct lk_client *client)
+{
+    client->receiver = NULL;
+    struct list_node *node = list_first(&client->waiters);
+    for (; node != NULL; node = list_next(&client->waiters, node)) {
+        struct waiter *other = LIST_OWNER(node, struct waiter, link);
+        if (!other->done) {
+            pthread_cond_signal(&other->cond);
+            return;
+        }
+    }
+    connection_watch(&client->connection, true);
+}
+
+static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
+{
+    while (!waiter->done) {
+        if (client->receiver == NULL) {
+            client->receiver = waiter;
+            connection_watch(&client->connection, false);
+        }
+        if (client->receiver == waiter)
+            receive(client);
+        else
+            wait_for_receiver(client, waiter);
+        if (!waiter->done && clocks_read().boot_ns >= client->deadline_ns)
+            drive_time(client);
+    }
+    list_remove(&waiter->link);
+    if (client->receiver == waiter || client->receiver == NULL)
+        pass_on(client);
+    if (client->deadline_ns < client->keeper_until_ns)
+        keeper_kick(client);
+}
+
+enum status keeper_call(
+        struct lk_client *client, struct core_call *call, struct core_completion *completion)
+{
+    struct waiter waiter = {.done = false};
+    call->user = &waiter;
+    enum status status = core_submit(client->core, call, clocks_read(), NULL);
+    if (status != STATUS_OK)
+        return status;
+    if (call->kind == CORE_OPEN)
+        session_adopt(client, core_opened(client->core), call->session_user);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&waiter.cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    list_push_back(&client->waiters, &waiter.link);
+    client->inside++;
+    drive_time(client);
+    wait_for_answer(client, &waiter);
+    client->inside--;
+    if (client->inside == 0)
+        pthread_cond_broadcast(&client->left);
+    pthread_cond_destroy(&waiter.cond);
+    *completion = waiter.completion;
+    return waiter.completion.status;
+}

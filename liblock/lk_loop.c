@@ -1,0 +1,317 @@
+/*
+ * The same calls for a program with a loop of its own: no thread, no mutex, one descriptor.
+ *
+ * A call only submits; the next lk_process() sends all that was submitted in as few pieces as
+ * it fits. The descriptor is an epoll over the socket, a timer and an eventfd; the eventfd is
+ * written at the first call after an lk_process(), so that a program that only polls comes
+ * back to it. The timer is set again only when it would come too late.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+#include "lk_internal.h"
+
+bool loop_start(struct lk_client *client)
+{
+    uint32_t count = client->settings.requests_max + client->settings.sessions_max;
+    client->pendings = calloc(count, sizeof(struct pending));
+    client->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (client->pendings == NULL || client->timer_fd < 0)
+        return false;
+    client->pending_count = count;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->timer_fd}};
+    loop_asked(client);
+    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
+}
+
+void loop_stop(struct lk_client *client)
+{
+    free(client->pendings);
+}
+
+void loop_asked(struct lk_client *client)
+{
+    if (client->asked)
+        return;
+    client->asked = true;
+    uint64_t one = 1;
+    ssize_t ignored = client->processing ? 0 : write(client->wake_fd, &one, sizeof(one));
+    (void)ignored; /* Full: it is readable all the same. */
+}
+
+/* ---- Calls that are owed an answer ---- */
+
+static struct pending *take_pending(struct lk_client *client, struct lk_done done)
+{
+    struct pending *pending = client->free_pending;
+    if (pending != NULL)
+        client->free_pending = pending->next_free;
+    else if (client->pending_used < client->pending_count)
+        pending = &client->pendings[client->pending_used++];
+    else
+        return NULL;
+    *pending = (struct pending){.done = done};
+    list_push_back(&client->owed, &pending->link);
+    return pending;
+}
+
+static void give_pending(struct lk_client *client, struct pending *pending)
+{
+    free(pending->room);
+    list_remove(&pending->link);
+    pending->next_free = client->free_pending;
+    client->free_pending = pending;
+}
+
+static enum lk_status take_views(
+        const struct core_completion *completion, const struct pending *pending)
+{
+    bool read = true;
+    if (completion->kind == CORE_QUERY)
+        read = views_lock(completion, pending->room, pending->lock);
+    else if (completion->kind == CORE_LIST)
+        read = views_list(completion, pending->room, pending->list);
+    return read ? LK_OK
+                : fail(LK_VERSION, "a node answered with what no version of this knows");
+}
+
+void loop_complete(struct lk_client *client, const struct core_completion *completion)
+{
+    struct pending *pending = completion->user;
+    if (pending == NULL)
+        return;
+    enum lk_status status = (enum lk_status)completion->status;
+    if (status == LK_OK)
+        status = take_views(completion, pending);
+    else
+        fail_core(client, completion->status, completion->detail);
+    struct lk_result result = {
+            .status = status, .session = pending->session, .tag = completion->tag};
+    if (status == LK_OK && completion->kind == CORE_ACQUIRE)
+        result.grant = (struct lk_grant){.token = completion->token,
+                .deadline_ns = completion->until_ns,
+                .hold = completion->hold};
+    struct lk_done done = pending->done;
+    give_pending(client, pending);
+    if (done.call != NULL)
+        done.call(done.user, &result);
+}
+
+void loop_event(struct lk_client *client, const struct core_session_event *event)
+{
+    struct lk_event told = event_of(client, event);
+    if (client->options.on_event != NULL && told.session != NULL)
+        client->options.on_event(client->options.user, &told);
+}
+
+/* What nobody answered any more. */
+void loop_close(struct lk_client *client)
+{
+    struct list_node *node;
+    while ((node = list_first(&client->owed)) != NULL) {
+        struct pending *pending = LIST_OWNER(node, struct pending, link);
+        struct lk_result result = {.status = LK_LOST, .session = pending->session};
+        struct lk_done done = pending->done;
+        give_pending(client, pending);
+        fail(LK_LOST, "the client is being closed");
+        if (done.call != NULL)
+            done.call(done.user, &result);
+    }
+}
+
+/* ---- The loop's side ---- */
+
+int lk_fd(const struct lk_client *client)
+{
+    return has_loop(client) ? client->poll_fd : -1;
+}
+
+static void set_timer(struct lk_client *client)
+{
+    uint64_t now_ns = clocks_read().boot_ns;
+    bool rings_in_time = client->timer_ns > now_ns && client->timer_ns <= client->deadline_ns;
+    if (rings_in_time)
+        return;
+    client->timer_ns = client->deadline_ns;
+    uint64_t at_ns = client->deadline_ns == 0 ? 1 : client->deadline_ns;
+    if (at_ns > INT64_MAX)
+        at_ns = INT64_MAX;
+    struct itimerspec timer = {.it_value = {.tv_sec = (time_t)(at_ns / NS_PER_S),
+                                       .tv_nsec = (long)(at_ns % NS_PER_S)}};
+    timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+static void drain_wake(struct lk_client *client)
+{
+    if (!client->asked && client->connection.resolving == NULL)
+        return;
+    uint64_t count;
+    ssize_t ignored = read(client->wake_fd, &count, sizeof(count));
+    (void)ignored; /* Empty: nothing to drain. */
+}
+
+enum lk_status lk_process(struct lk_client *client)
+{
+    if (!client_is_ours(client))
+        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+    if (!has_loop(client) || client->processing)
+        return fail(LK_INVALID, "lk_process() is for LK_EXTERNAL_LOOP, and not for callbacks");
+    client->processing = true;
+    drain_wake(client);
+    drive_socket(client);
+    do {
+        client->asked = false;
+        drive_time(client);
+    } while (client->asked);
+    connection_watch(&client->connection, true);
+    set_timer(client);
+    client->processing = false;
+    return LK_OK;
+}
+
+/* ---- The calls ---- */
+
+static enum lk_status may_ask(const struct lk_client *client)
+{
+    if (!client_is_ours(client))
+        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+    if (!has_loop(client))
+        return fail(LK_INVALID, "an asynchronous call on a client without LK_EXTERNAL_LOOP");
+    return client->closing ? fail(LK_LOST, "the client is being closed") : LK_OK;
+}
+
+static enum lk_status ask(
+        struct lk_client *client, struct core_call *call, struct pending *pending)
+{
+    if (pending == NULL)
+        return fail(LK_BUSY, "requests_max requests are without an answer");
+    call->user = pending;
+    enum status status = core_submit(client->core, call, clocks_read(), NULL);
+    if (status != STATUS_OK) {
+        give_pending(client, pending);
+        return fail_core(client, status, 0);
+    }
+    loop_asked(client);
+    return LK_OK;
+}
+
+enum lk_status lk_session_open_async(struct lk_client *client,
+        const struct lk_session_options *options, struct lk_session **session,
+        struct lk_done done)
+{
+    *session = NULL;
+    enum lk_status status = may_ask(client);
+    struct core_call call;
+    if (status == LK_OK)
+        status = make_open_call(client, options, &call);
+    if (status != LK_OK)
+        return status;
+    struct pending *pending = take_pending(client, done);
+    status = ask(client, &call, pending);
+    if (status != LK_OK)
+        return status;
+    *session = session_adopt(client, core_opened(client->core), call.session_user);
+    pending->session = *session;
+    return LK_OK;
+}
+
+enum lk_status lk_session_close_async(struct lk_session *session, struct lk_done done)
+{
+    struct lk_client *client = session->client;
+    enum lk_status status = may_ask(client);
+    if (status != LK_OK)
+        return status;
+    struct core_call call = {.kind = CORE_CLOSE,
+            .session = session->handle,
+            .limit_ns = answer_limit(client)};
+    struct pending *pending = take_pending(client, done);
+    if (pending != NULL)
+        pending->session = session;
+    status = ask(client, &call, pending);
+    if (status == LK_OK) {
+        session->handle = 0;
+        if (client->first == session)
+            client->first = NULL;
+    }
+    return status;
+}
+
+enum lk_status lk_acquire_async(struct lk_session *session, const char *name,
+        size_t name_len, const struct lk_acquire_options *options, struct lk_done done)
+{
+    struct lk_client *client = session->client;
+    enum lk_status status = may_ask(client);
+    struct core_call call;
+    if (status == LK_OK)
+        status = make_acquire_call(session, span_of(name, name_len), options, &call);
+    if (status != LK_OK)
+        return status;
+    struct pending *pending = take_pending(client, done);
+    if (pending != NULL)
+        pending->session = session;
+    return ask(client, &call, pending);
+}
+
+enum lk_status lk_release_async(struct lk_session *session, const char *name,
+        size_t name_len, uint64_t token, struct lk_done done)
+{
+    struct lk_client *client = session->client;
+    enum lk_status status = may_ask(client);
+    if (status != LK_OK)
+        return status;
+    struct core_call call = {.kind = CORE_RELEASE,
+            .session = session->handle,
+            .name = span_of(name, name_len),
+            .token = token,
+            .limit_ns = answer_limit(client)};
+    struct pending *pending = take_pending(client, done);
+    if (pending != NULL)
+        pending->session = session;
+    return ask(client, &call, pending);
+}
+
+static enum lk_status ask_read(
+        struct lk_client *client, struct core_call *call, struct pending *pending)
+{
+    if (pending != NULL) {
+        pending->room = malloc(CORE_READ_BYTES_MAX);
+        call->room = pending->room;
+        call->room_bytes = pending->room == NULL ? 0 : CORE_READ_BYTES_MAX;
+    }
+    return ask(client, call, pending);
+}
+
+enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t name_len,
+        struct lk_lock *lock, struct lk_done done)
+{
+    enum lk_status status = may_ask(client);
+    if (status != LK_OK)
+        return status;
+    struct core_call call = {.kind = CORE_QUERY,
+            .name = span_of(name, name_len),
+            .limit_ns = answer_limit(client)};
+    struct pending *pending = take_pending(client, done);
+    if (pending != NULL)
+        pending->lock = lock;
+    return ask_read(client, &call, pending);
+}
+
+enum lk_status lk_list_page_async(
+        struct lk_client *client, struct lk_list *list, struct lk_done done)
+{
+    enum lk_status status = may_ask(client);
+    struct core_call call;
+    if (status == LK_OK)
+        status = make_list_call(client, list, &call);
+    if (status != LK_OK)
+        return status;
+    struct pending *pending = take_pending(client, done);
+    if (pending != NULL)
+        pending->list = list;
+    return ask_read(client, &call, pending);
+}
