@@ -429,7 +429,8 @@ struct lk_list {
     }
 
 /* Take a page. Pages are in no order of names, each read at a moment of its own. */
-LK_API LK_MUST_USE enum lk_status lk_list_page(struct lk_client *client, struct lk_list *list);
+LK_API LK_MUST_USE enum lk_status lk_list_page(
+        struct lk_client *client, struct lk_list *list);
 
 /* The nodes of the client's list, numbered from 0 in its order. */
 LK_API uint32_t lk_node_count(const struct lk_client *client);

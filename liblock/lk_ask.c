@@ -15,7 +15,8 @@
 #include "lk_internal.h"
 #include "protocol/report.h"
 
-static_assert((int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "the wire's buckets are the library's");
+static_assert(
+        (int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "the wire's buckets are the library's");
 
 struct question {
     struct connection connection;
@@ -73,7 +74,8 @@ static enum lk_status send_question(struct question *question)
 {
     unsigned char bytes[256];
     struct hello hello = {.role = HELLO_CLIENT};
-    struct wire wire = wire_writer(bytes + FRAME_HEAD_BYTES, sizeof(bytes) - FRAME_HEAD_BYTES);
+    struct wire wire =
+            wire_writer(bytes + FRAME_HEAD_BYTES, sizeof(bytes) - FRAME_HEAD_BYTES);
     wire_hello(&wire, &hello);
     frame_seal(bytes, FRAME_HELLO, (uint32_t)wire.at);
     size_t at = FRAME_HEAD_BYTES + wire.at;
@@ -192,8 +194,8 @@ static enum lk_status ask(struct question *question, struct lk_node_status *stat
     return said;
 }
 
-enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number, uint64_t wait_ns,
-        struct lk_node_status *status)
+enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, struct lk_node_status *status)
 {
     *status = (struct lk_node_status){0};
     if (!client_is_ours(client))

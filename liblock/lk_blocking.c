@@ -12,7 +12,8 @@ static enum lk_status enter(struct lk_client *client)
     if (in_callback())
         return fail(LK_INVALID, "a call that waits was made from a callback");
     if (has_loop(client))
-        return fail(LK_INVALID, "a call that waits was made on a client with LK_EXTERNAL_LOOP");
+        return fail(
+                LK_INVALID, "a call that waits was made on a client with LK_EXTERNAL_LOOP");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
@@ -21,8 +22,8 @@ static enum lk_status enter(struct lk_client *client)
 }
 
 /* Call, unlock, and say what became of it. */
-static enum lk_status finish(
-        struct lk_client *client, struct core_call *call, struct core_completion *completion)
+static enum lk_status finish(struct lk_client *client, struct core_call *call,
+        struct core_completion *completion)
 {
     enum status status = keeper_call(client, call, completion);
     if (status != STATUS_OK)
@@ -112,7 +113,8 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
     struct lk_acquire_options taken = LK_ACQUIRE_OPTIONS_INIT;
     if (options != NULL) {
         if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID, "acquire options: size %zu is of no version that this is",
+            return fail(LK_INVALID,
+                    "acquire options: size %zu is of no version that this is",
                     options->size);
         memcpy(&taken, options, options->size);
     }
@@ -133,8 +135,8 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
     return LK_OK;
 }
 
-enum lk_status lk_acquire_with(struct lk_session *session, const char *name, size_t name_len,
-        const struct lk_acquire_options *options, struct lk_grant *grant)
+enum lk_status lk_acquire_with(struct lk_session *session, const char *name,
+        size_t name_len, const struct lk_acquire_options *options, struct lk_grant *grant)
 {
     *grant = (struct lk_grant){0};
     struct lk_client *client = session->client;
@@ -251,7 +253,8 @@ enum lk_status make_list_call(
     if (list->size != sizeof(*list))
         return fail(LK_INVALID, "list: not set up by LK_LIST_INIT");
     if (list->room < 1 || list->room > LK_PAGE_MAX || list->locks == NULL)
-        return fail(LK_INVALID, "list: room %u is not within 1 to %d", list->room, LK_PAGE_MAX);
+        return fail(
+                LK_INVALID, "list: room %u is not within 1 to %d", list->room, LK_PAGE_MAX);
     if (list->prefix_len > LK_NAME_MAX)
         return fail(LK_INVALID, "list: the prefix is longer than any name");
     *call = (struct core_call){.kind = CORE_LIST,

@@ -4,7 +4,8 @@
 #include "lk_internal.h"
 
 /* Until when, on both clocks, and what holds; LOST for a hold that is not there. */
-static struct belief read_belief(const struct lk_session *session, const struct lk_grant *grant)
+static struct belief read_belief(
+        const struct lk_session *session, const struct lk_grant *grant)
 {
     const struct lk_client *client = session->client;
     struct belief lost = {.state = BELIEF_LOST};

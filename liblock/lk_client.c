@@ -13,7 +13,9 @@
 #include "base/pool.h"
 #include "lk_internal.h"
 
-enum { PAGE_BYTES = 4096 };
+enum {
+    PAGE_BYTES = 4096
+};
 
 struct span span_of(const char *bytes, size_t count)
 {
@@ -77,11 +79,13 @@ static enum lk_status take_nodes(struct lk_client *client)
         from = "LOCKD_CLUSTER";
     }
     if (nodes == NULL || nodes[0] == '\0')
-        return fail(LK_INVALID, "no nodes given: neither in the options nor in LOCKD_CLUSTER");
+        return fail(
+                LK_INVALID, "no nodes given: neither in the options nor in LOCKD_CLUSTER");
     struct span bad;
     if (!nodes_parse(nodes, &client->settings, &bad))
-        return fail(LK_INVALID, "%s: \"%.*s\" is not [ID=]HOST[:PORT], or one of more than %d",
-                from, (int)bad.count, (const char *)bad.bytes, CORE_NODES_MAX);
+        return fail(LK_INVALID,
+                "%s: \"%.*s\" is not [ID=]HOST[:PORT], or one of more than %d", from,
+                (int)bad.count, (const char *)bad.bytes, CORE_NODES_MAX);
     client->options.nodes = NULL; /* The caller's; it may be gone later. */
     return LK_OK;
 }
@@ -129,7 +133,8 @@ static bool make_core(struct lk_client *client)
     client->sessions = calloc(client->settings.sessions_max, sizeof(struct lk_session));
     uint64_t seed = 0;
     bool random = getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed);
-    if (client->memory == NULL || client->input == NULL || client->sessions == NULL || !random)
+    if (client->memory == NULL || client->input == NULL || client->sessions == NULL ||
+            !random)
         return false;
     arena_init(&arena, client->memory, client->memory_bytes);
     client->core = core_carve(&arena, &client->settings);
@@ -211,8 +216,7 @@ static enum lk_status set_up(struct lk_client *client)
     bool made = map_alive(client) && make_core(client) && make_descriptors(client);
     if (made)
         made = has_loop(client) ? loop_start(client) : keeper_start(client);
-    return made ? LK_OK
-                : fail(LK_BUSY, "cannot set up a client: %s", strerror(errno));
+    return made ? LK_OK : fail(LK_BUSY, "cannot set up a client: %s", strerror(errno));
 }
 
 /* ---- Open ---- */
@@ -236,12 +240,14 @@ enum lk_status make_open_call(const struct lk_client *client,
     struct lk_session_options taken = LK_SESSION_OPTIONS_INIT;
     if (options != NULL) {
         if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID, "session options: size %zu is of no version that this is",
+            return fail(LK_INVALID,
+                    "session options: size %zu is of no version that this is",
                     options->size);
         memcpy(&taken, options, options->size);
     }
     if (taken.label != NULL && strlen(taken.label) > LK_LABEL_MAX)
-        return fail(LK_INVALID, "session options: label is longer than %d bytes", LK_LABEL_MAX);
+        return fail(
+                LK_INVALID, "session options: label is longer than %d bytes", LK_LABEL_MAX);
     *call = (struct core_call){.kind = CORE_OPEN,
             .ttl_ns = taken.ttl_ns != 0 ? taken.ttl_ns : client->options.ttl_ns,
             .session_user = taken.user,
@@ -405,5 +411,6 @@ uint32_t lk_node_count(const struct lk_client *client)
 
 const char *lk_node_address(const struct lk_client *client, uint32_t number)
 {
-    return number < client->settings.node_count ? client->settings.nodes[number].address : NULL;
+    return number < client->settings.node_count ? client->settings.nodes[number].address
+                                                : NULL;
 }

@@ -21,8 +21,8 @@ static uint64_t read_clock(clockid_t clock)
 
 struct clocks clocks_read(void)
 {
-    return (struct clocks){
-            .boot_ns = read_clock(CLOCK_BOOTTIME), .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
+    return (struct clocks){.boot_ns = read_clock(CLOCK_BOOTTIME),
+            .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
 }
 
 /* ---- What came out ---- */
@@ -83,8 +83,8 @@ static struct core_event on_result(struct lk_client *client, enum connect_result
 }
 
 /* Send what there is; true if that makes an event. */
-static bool send_some(
-        struct lk_client *client, const struct core_effects *effects, struct core_event *event)
+static bool send_some(struct lk_client *client, const struct core_effects *effects,
+        struct core_event *event)
 {
     struct connection *connection = &client->connection;
     if (effects->send_bytes == 0 || connection->fd < 0 || connection->want_write)
@@ -108,8 +108,8 @@ static bool send_some(
 }
 
 /* Do what a step said; true if that made another event. */
-static bool apply(
-        struct lk_client *client, const struct core_effects *effects, struct core_event *event)
+static bool apply(struct lk_client *client, const struct core_effects *effects,
+        struct core_event *event)
 {
     client->deadline_ns = effects->deadline_ns;
     if (effects->close)
@@ -158,7 +158,8 @@ static void lose_on_time(struct lk_client *client)
 
 static void bring_deadline_forward(struct lk_client *client)
 {
-    for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max; i++) {
+    for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max;
+            i++) {
         const struct lk_session *session = &client->sessions[i];
         if (session->handle != 0 && session->lose_ns < client->deadline_ns)
             client->deadline_ns = session->lose_ns;

@@ -59,10 +59,12 @@ const char *lk_version(void)
 
 static const char *pick(const char *const *texts, size_t count, unsigned number)
 {
-    return number < count && texts[number] != NULL ? texts[number] : "unknown to this version";
+    return number < count && texts[number] != NULL ? texts[number]
+                                                   : "unknown to this version";
 }
 
-#define PICK(texts, number) pick(texts, sizeof(texts) / sizeof(texts[0]), (unsigned)(number))
+#define PICK(texts, number) \
+    pick(texts, sizeof(texts) / sizeof(texts[0]), (unsigned)(number))
 
 const char *lk_status_text(enum lk_status status)
 {
@@ -111,8 +113,9 @@ const char *lk_reason_text(enum lk_reason reason)
 
 const char *lk_role_text(enum lk_role role)
 {
-    static const char *const texts[] = {
-            [LK_FOLLOWER] = "follower", [LK_CANDIDATE] = "candidate", [LK_LEADER] = "leader"};
+    static const char *const texts[] = {[LK_FOLLOWER] = "follower",
+            [LK_CANDIDATE] = "candidate",
+            [LK_LEADER] = "leader"};
     return PICK(texts, role);
 }
 
@@ -268,7 +271,8 @@ void client_log(struct lk_client *client, const struct core_notice *notice)
         return;
     char text[160];
     char line[EVENT_BYTES];
-    snprintf(line, sizeof(line), "%s: %s", core_node_at(client->core, notice->node)->address,
+    snprintf(line, sizeof(line), "%s: %s",
+            core_node_at(client->core, notice->node)->address,
             notice_text(notice, text, sizeof(text)));
     client->options.on_log(client->options.user, level, line);
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/list.h"
 #include "base/units.h"
 #include "core/core.h"
@@ -37,12 +38,13 @@ enum {
 /* False: `*bad` is the part of the list that cannot be read. */
 bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad);
 
-/* Cut "host:port" in two; `host` without brackets. False if it is not of that form. */
+/* Host and port apart, as getaddrinfo() wants them; the port is text from `port_at` on. */
 struct host_port {
-    char host[ADDRESS_BYTES_MAX + 1];
+    struct address address;
     char port[6];
+    size_t port_at;
 };
-bool address_cut(const char *address, struct host_port *cut);
+bool address_cut(const char *text, struct host_port *cut);
 
 /* ---- lk_resolve.c ---- */
 
@@ -89,7 +91,11 @@ struct connection {
     int error;
 };
 
-enum connect_result { CONNECT_PENDING, CONNECT_DONE, CONNECT_FAILED };
+enum connect_result {
+    CONNECT_PENDING,
+    CONNECT_DONE,
+    CONNECT_FAILED
+};
 
 void connection_close(struct connection *connection);
 enum connect_result connection_begin(
@@ -149,11 +155,11 @@ struct lk_client {
     struct lk_session *first;
     struct connection connection;
     unsigned char *input;
-    uint64_t deadline_ns; /* Core's, or earlier */
+    uint64_t deadline_ns;   /* Core's, or earlier */
     uint64_t lose_after_ns; /* LOCKD_TEST_LOSE; 0: not set */
     bool closing;
-    int poll_fd;  /* epoll */
-    int wake_fd;  /* eventfd in it */
+    int poll_fd; /* epoll */
+    int wake_fd; /* eventfd in it */
 
     /* Threads */
     pthread_t keeper;
@@ -218,7 +224,8 @@ void keeper_kick(struct lk_client *client);
 void keeper_nudge(struct lk_client *client); /* The receiver is to look again */
 void keeper_drop_events(struct lk_client *client);
 /* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
-enum status keeper_call(struct lk_client *client, struct core_call *call, struct core_completion *completion);
+enum status keeper_call(struct lk_client *client, struct core_call *call,
+        struct core_completion *completion);
 bool in_callback(void);
 void set_callback(bool within);
 
@@ -229,7 +236,8 @@ enum lk_status make_open_call(const struct lk_client *client,
         const struct lk_session_options *options, struct core_call *call);
 enum lk_status make_acquire_call(struct lk_session *session, struct span name,
         const struct lk_acquire_options *options, struct core_call *call);
-enum lk_status make_list_call(struct lk_client *client, const struct lk_list *list, struct core_call *call);
+enum lk_status make_list_call(
+        struct lk_client *client, const struct lk_list *list, struct core_call *call);
 struct span span_of(const char *bytes, size_t count);
 uint64_t answer_limit(const struct lk_client *client);
 struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user);
@@ -237,7 +245,8 @@ struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void
 void loop_close(struct lk_client *client);
 bool loop_start(struct lk_client *client);
 void loop_stop(struct lk_client *client);
-void loop_asked(struct lk_client *client); /* Something is to leave with the next lk_process() */
+void loop_asked(
+        struct lk_client *client); /* Something is to leave with the next lk_process() */
 
 /* ---- lk_views.c ---- */
 

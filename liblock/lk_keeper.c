@@ -287,8 +287,8 @@ static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
         keeper_kick(client);
 }
 
-enum status keeper_call(
-        struct lk_client *client, struct core_call *call, struct core_completion *completion)
+enum status keeper_call(struct lk_client *client, struct core_call *call,
+        struct core_completion *completion)
 {
     struct waiter waiter = {.done = false};
     call->user = &waiter;

@@ -134,7 +134,8 @@ int lk_fd(const struct lk_client *client)
 static void set_timer(struct lk_client *client)
 {
     uint64_t now_ns = clocks_read().boot_ns;
-    bool rings_in_time = client->timer_ns > now_ns && client->timer_ns <= client->deadline_ns;
+    bool rings_in_time =
+            client->timer_ns > now_ns && client->timer_ns <= client->deadline_ns;
     if (rings_in_time)
         return;
     client->timer_ns = client->deadline_ns;
@@ -160,7 +161,8 @@ enum lk_status lk_process(struct lk_client *client)
     if (!client_is_ours(client))
         return fail(LK_LOST, "this process was forked: the handle is its parent's");
     if (!has_loop(client) || client->processing)
-        return fail(LK_INVALID, "lk_process() is for LK_EXTERNAL_LOOP, and not for callbacks");
+        return fail(
+                LK_INVALID, "lk_process() is for LK_EXTERNAL_LOOP, and not for callbacks");
     client->processing = true;
     drain_wake(client);
     drive_socket(client);
@@ -181,7 +183,8 @@ static enum lk_status may_ask(const struct lk_client *client)
     if (!client_is_ours(client))
         return fail(LK_LOST, "this process was forked: the handle is its parent's");
     if (!has_loop(client))
-        return fail(LK_INVALID, "an asynchronous call on a client without LK_EXTERNAL_LOOP");
+        return fail(
+                LK_INVALID, "an asynchronous call on a client without LK_EXTERNAL_LOOP");
     return client->closing ? fail(LK_LOST, "the client is being closed") : LK_OK;
 }
 

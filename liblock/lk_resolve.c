@@ -15,10 +15,11 @@
 
 static void look_up(const struct host_port *cut, int flags, struct addresses *found)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    struct addrinfo hints = {
+            .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     found->count = 0;
-    found->error = getaddrinfo(cut->host, cut->port, &hints, &list);
+    found->error = getaddrinfo(cut->address.host, cut->port + cut->port_at, &hints, &list);
     if (found->error != 0)
         return;
     for (struct addrinfo *at = list; at != NULL && found->count < ADDRESSES_MAX;

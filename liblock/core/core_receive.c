@@ -144,6 +144,7 @@ static void on_acquire_answer(struct core *core, struct core_session *session,
         request_granted(core, request, answer->token);
     } else if (answer->status == STATUS_QUEUED) {
         request_move(request, &session->queued, PLACE_QUEUED);
+        request->list_mark = session->list_mark; /* A list begun before cannot name it. */
         if (request->expired && request->partner == 0)
             request_withdraw(core, request);
     } else {

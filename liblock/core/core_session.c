@@ -332,6 +332,7 @@ struct core_hold *hold_take(struct core *core, struct core_session *session, uin
     hold->session = session->handle;
     hold->token = token;
     hold->session_user = session->user;
+    hold->list_mark = session->list_mark; /* A list begun before it cannot name it. */
     list_push_back(&session->holds, &hold->link);
     map_add(&core->hold_tokens, token, handle);
     return hold;
