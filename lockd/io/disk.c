@@ -58,7 +58,7 @@ static bool open_folder(struct disk *disk, const char *path, char *reason)
 /* As with the port, a killed process may hold it for some milliseconds after its end. */
 static bool lock_folder(int folder)
 {
-    static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    static const struct timespec pause = {.tv_nsec = 20000000};
     for (int i = 0; i < LOCK_RETRIES; i++) {
         if (flock(folder, LOCK_EX | LOCK_NB) == 0)
             return true;

@@ -22,7 +22,7 @@ enum {
             20000, /* Unacknowledged bytes for so long: the other machine is gone */
 };
 
-static const struct timespec bind_pause = {.tv_nsec = 20 * 1000 * 1000};
+static const struct timespec bind_pause = {.tv_nsec = 20000000};
 
 static void set_option(int socket, int level, int name, int value)
 {

@@ -105,9 +105,6 @@ static void put_details(struct text *text, const struct node_event *event)
         put_field(text, "peer", event->peer);
         break;
     case NODE_RECEIVED:
-        put_field(text, "conn", event->conn);
-        put_field(text, "count", event->count);
-        break;
     case NODE_SENT:
         put_field(text, "conn", event->conn);
         put_field(text, "count", event->count);

@@ -19,13 +19,13 @@
     {                                                  \
         name, shown, does, SETTING_TEXT, FIELD(member) \
     }
-#define CHOICE(name, shown, does, member, words)                           \
-    {                                                                      \
-        name, shown, does, SETTING_CHOICE, FIELD(member), .choices = words \
+#define CHOICE(name, shown, does, member, words)                             \
+    {                                                                        \
+        name, shown, does, SETTING_CHOICE, FIELD(member), .choices = (words) \
     }
-#define RANGE(name, shown, does, sort, member, from, to)                  \
-    {                                                                     \
-        name, shown, does, sort, FIELD(member), .least = from, .most = to \
+#define RANGE(name, shown, does, sort, member, from, to)                        \
+    {                                                                           \
+        name, shown, does, (sort), FIELD(member), .least = (from), .most = (to) \
     }
 #define NUMBER(name, does, member, from, to) \
     RANGE(name, "N", does, SETTING_NUMBER, member, from, to)
@@ -33,9 +33,11 @@
     RANGE(name, "SIZE", does, SETTING_BYTES, member, from, to)
 #define TIME(name, does, member, from, to) \
     RANGE(name, "TIME", does, SETTING_DURATION, member, from, to)
-#define CAPACITY(name, does, member) NUMBER(name, does, node.cluster.member, 1, 1 << 28)
+#define CAPACITY(name, does, member) \
+    NUMBER(name, does, node.cluster.member, 1, CAPACITY_MOST)
 
-#define DAY (24 * 3600 * NS_PER_S)
+#define CAPACITY_MOST (UINT64_C(1) << 28)
+#define DAY           (UINT64_C(24) * 3600 * NS_PER_S)
 
 static const char *const writes[] = {"dsync", "fsync", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -57,7 +59,7 @@ static const struct setting table[] = {
 
     CHOICE("log-level", "LEVEL", "what is said: error, warn, info or debug", log_level, levels),
     NUMBER("connections", "connections at once, clients and members",
-        node.limits.connections_max, 2 * MEMBERS_MAX, 65536),
+        node.limits.connections_max, 2 * (uint64_t)MEMBERS_MAX, 65536),
     BYTES("segment-size", "a file of the log", node.wal.segment_bytes, 4 * MIB, 1024 * MIB),
     NUMBER("segments", "files of the log at most", node.wal.segments_max, 16, 1048576),
     BYTES("log-buffer", "memory for the log's newest entries", node.wal.buffer_bytes,

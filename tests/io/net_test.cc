@@ -17,10 +17,16 @@
 
 namespace {
 
+template <size_t SIZE> void set_text(char (&field)[SIZE], const std::string &text)
+{
+    ASSERT_LT(text.size(), SIZE);
+    memcpy(field, text.c_str(), text.size() + 1);
+}
+
 struct address loopback(uint16_t port)
 {
     struct address address {};
-    strcpy(address.host, "127.0.0.1");
+    set_text(address.host, "127.0.0.1");
     address.port = port;
     return address;
 }
@@ -95,7 +101,7 @@ struct Net : testing::Test {
     {
         node_member &member = settings.members[settings.member_count++];
         member.id = id;
-        strcpy(member.address, address.c_str());
+        set_text(member.address, address);
     }
     ~Net() override
     {
@@ -327,7 +333,7 @@ TEST(Listen, SaysWhoIsInTheWay)
     ASSERT_GE(fd, 0) << reason;
     EXPECT_TRUE(listen_is_loopback(fd));
     close(fd);
-    strcpy(address.host, "192.0.2.1");
+    set_text(address.host, "192.0.2.1");
     EXPECT_EQ(listen_bind(&address, reason), -1);
     EXPECT_NE(strstr(reason, "--listen"), nullptr) << reason;
 }
@@ -336,7 +342,7 @@ TEST(Listen, TakesIpv6)
 {
     char reason[LISTEN_REASON_BYTES] = "";
     struct address address {};
-    strcpy(address.host, "::1");
+    set_text(address.host, "::1");
     int fd = listen_bind(&address, reason);
     if (fd < 0)
         GTEST_SKIP() << reason;
