@@ -1,5 +1,6 @@
 #include "slots.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -228,6 +229,13 @@ void slot_release(struct slot *slot, uint64_t from_ns)
         on_refused(slot, status, true);
 }
 
+static void remember_warning(void *user, enum lk_log_level level, const char *line)
+{
+    struct bench *bench = user;
+    (void)level;
+    (void)snprintf(bench->warning, sizeof(bench->warning), "%s", line);
+}
+
 bool link_open(struct link *link, struct bench *bench)
 {
     const struct settings *settings = bench->settings;
@@ -242,6 +250,9 @@ bool link_open(struct link *link, struct bench *bench)
     options.ttl_ns = settings->ttl_ns;
     options.answer_wait_ns = settings->connect_ns;
     options.label = "lockbench";
+    options.on_log = remember_warning;
+    options.user = bench;
+    options.log_level = LK_LOG_WARNING;
     link->bench = bench;
     link->proc = bench->next_proc++;
     link->call_ns = monotonic_ns();

@@ -65,8 +65,9 @@ struct bench {
     struct link **dirty;
     uint32_t dirty_count;
     uint64_t next_proc;
-    bool endless; /* Closed loop under way: an idle slot begins again at once. */
-    bool closing; /* Answers say nothing any more. */
+    bool endless;      /* Closed loop under way: an idle slot begins again at once. */
+    bool closing;      /* Answers say nothing any more. */
+    char warning[160]; /* The last from the library: why nobody is reached */
 };
 
 uint64_t monotonic_ns(void);

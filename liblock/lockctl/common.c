@@ -1,25 +1,28 @@
 #include "lockctl/lockctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tool/fail.h"
 
+/* Called by threads of `status` too, but one at a time. */
 static void tell(void *user, enum lk_log_level level, const char *line)
 {
-    (void)user;
-    (void)level;
-    complain("%s", line);
+    struct common *common = user;
+    if (level <= LK_LOG_WARNING)
+        (void)snprintf(common->warning, sizeof(common->warning), "%s", line);
+    if (common->verbose)
+        complain("%s", line);
 }
 
-void common_fill(const struct common *common, struct lk_options *options)
+void common_fill(struct common *common, struct lk_options *options)
 {
     options->nodes = common->cluster;
     options->answer_wait_ns = common->connect_ns;
-    if (common->verbose) {
-        options->on_log = tell;
-        options->log_level = LK_LOG_DEBUG;
-    }
+    options->on_log = tell;
+    options->user = common;
+    options->log_level = common->verbose ? LK_LOG_DEBUG : LK_LOG_WARNING;
 }
 
 bool begin_command(
@@ -70,4 +73,17 @@ int status_exit(enum lk_status status)
         break;
     }
     return EXIT_REFUSED;
+}
+
+int open_failed(const struct common *common, enum lk_status status)
+{
+    const char *list = common->cluster ? common->cluster : getenv("LOCKD_CLUSTER");
+    if (status != LK_INVALID)
+        complain("%s", lk_last_error());
+    else if (!list)
+        complain("no node is named: give --cluster or LOCKD_CLUSTER=host:port,host:port");
+    else
+        complain("%s %s: %s", common->cluster ? "--cluster" : "LOCKD_CLUSTER", list,
+                lk_last_error());
+    return status_exit(status);
 }

@@ -146,7 +146,7 @@ static void print_missing(uint64_t missing)
 static void print_trouble(const struct asked *asked, const char *address, bool diverged)
 {
     if (asked->status != LK_OK) {
-        (void)printf("%s: %s\n", address, asked->why);
+        (void)printf("%s\n", asked->why);
         return;
     }
     const struct lk_node_status *node = &asked->node;
@@ -256,17 +256,15 @@ static void write_status(
     json_end(&json);
 }
 
-static int show_status(const struct common *common)
+static int show_status(struct common *common)
 {
     struct lk_client *client = NULL;
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(common, &options);
     options.flags = LK_NO_SESSION;
     enum lk_status status = lk_open(&options, &client);
-    if (status != LK_OK) {
-        complain("%s", lk_last_error());
-        return status_exit(status);
-    }
+    if (status != LK_OK)
+        return open_failed(common, status);
     uint32_t count = lk_node_count(client);
     struct asked *asked = need(calloc(count, sizeof(asked[0])));
     for (uint32_t i = 0; i < count; i++)

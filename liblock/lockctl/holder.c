@@ -30,7 +30,7 @@ static void on_acquired(void *user, const struct lk_result *result)
 }
 
 static bool open_client(
-        struct holder *holder, const struct common *common, const struct holder_wish *wish)
+        struct holder *holder, struct common *common, const struct holder_wish *wish)
 {
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(common, &options);
@@ -42,7 +42,7 @@ static bool open_client(
     options.label = wish->label;
     holder->status = lk_open(&options, &holder->client);
     if (holder->status != LK_OK) {
-        complain("%s", lk_last_error());
+        (void)open_failed(common, holder->status);
         return false;
     }
     holder->session = lk_client_session(holder->client);
@@ -73,9 +73,9 @@ static int signal_exit(int signal)
 }
 
 /* Until there is an answer, a signal, or it is clear that no cluster is there. */
-static int await_answer(struct holder *holder, uint64_t connect_ns)
+static int await_answer(struct holder *holder, const struct common *common)
 {
-    uint64_t limit = boottime_ns() + connect_ns;
+    uint64_t limit = boottime_ns() + common->connect_ns;
     while (!holder->answered) {
         bool open = lk_session_id(holder->session) != 0;
         if (!open && boottime_ns() >= limit) {
@@ -95,14 +95,14 @@ static int await_answer(struct holder *holder, uint64_t connect_ns)
 }
 
 int holder_acquire(
-        struct holder *holder, const struct common *common, const struct holder_wish *wish)
+        struct holder *holder, struct common *common, const struct holder_wish *wish)
 {
     *holder = (struct holder){.client = NULL};
     if (!watch_open(&holder->watch))
         return EXIT_SYSTEM;
     if (!open_client(holder, common, wish) || !ask(holder, wish))
         return status_exit(holder->status);
-    int code = await_answer(holder, common->connect_ns);
+    int code = await_answer(holder, common);
     if (code == EXIT_NOT_ACQUIRED && holder->status == LK_TIMEOUT)
         complain("\"%s\" is held by others", wish->name);
     else if (code != EXIT_DONE && code < EXIT_SIGNAL)

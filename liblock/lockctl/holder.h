@@ -55,7 +55,7 @@ bool holder_wish_is_valid(const struct holder_wish *wish);
  * and the command ends with it; holder_close all the same.
  */
 int holder_acquire(
-        struct holder *holder, const struct common *common, const struct holder_wish *wish);
+        struct holder *holder, struct common *common, const struct holder_wish *wish);
 
 /* Wait for something to happen, until `until_ns`, and let liblock do its work. */
 void holder_turn(struct holder *holder, uint64_t until_ns);

@@ -38,11 +38,12 @@ struct common {
     uint64_t connect_ns; /* How long to look for a node that answers */
     bool json;
     bool verbose;
+    char warning[160]; /* The last from the library: why nobody is reached */
 };
 
-#define COMMON_INIT                        \
-    {                                      \
-        NULL, 5 * LK_SECOND, false, false, \
+#define COMMON_INIT                             \
+    {                                           \
+        NULL, 5 * LK_SECOND, false, false, {0}, \
     }
 
 /* clang-format off */
@@ -60,7 +61,10 @@ struct common {
 #define ROWS_OF(rows) rows, sizeof(rows) / sizeof((rows)[0])
 
 /* liblock's options as these say; only the nodes, times and the log are filled in. */
-void common_fill(const struct common *common, struct lk_options *options);
+void common_fill(struct common *common, struct lk_options *options);
+
+/* Say why lk_open() did not, which it has just said; returns the exit code. */
+int open_failed(const struct common *common, enum lk_status status);
 
 /*
  * What a subcommand does first. True: go on. False: end with `*code`, because help was

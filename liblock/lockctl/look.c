@@ -71,9 +71,7 @@ static int open_client(struct look *look)
     common_fill(&look->common, &options);
     options.flags = LK_NO_SESSION;
     enum lk_status status = lk_open(&options, &look->client);
-    if (status != LK_OK)
-        complain("%s", lk_last_error());
-    return status_exit(status);
+    return status == LK_OK ? EXIT_DONE : open_failed(&look->common, status);
 }
 
 static int query(struct look *look, const char *name)

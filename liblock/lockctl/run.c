@@ -136,7 +136,7 @@ static bool kill_after_is_valid(uint64_t *kill_after_ns, uint64_t ttl_ns)
     return false;
 }
 
-static int run_under_lock(struct run *run, const struct common *common,
+static int run_under_lock(struct run *run, struct common *common,
         const struct holder_wish *wish, char **command)
 {
     int code = holder_acquire(&run->holder, common, wish);

@@ -86,6 +86,21 @@ static void print_padded(FILE *out, const char *cell, size_t width, char side)
         (void)fprintf(out, "%s%*s", cell, padding, "");
 }
 
+/* Up to the last cell that has something: no blanks at the end of a line. */
+static void print_row(
+        const struct table *table, char **row, const size_t *widths, FILE *out)
+{
+    size_t count = table->column_count;
+    while (count > 0 && row[count - 1][0] == '\0')
+        count--;
+    for (size_t i = 0; i < count; i++) {
+        bool cut = i == count - 1 && table->right[i] != 'r';
+        (void)fputs(i == 0 ? "" : "  ", out);
+        print_padded(out, row[i], cut ? width_of(row[i]) : widths[i], table->right[i]);
+    }
+    (void)fputc('\n', out);
+}
+
 void table_print(const struct table *table, FILE *out, const char *indent)
 {
     size_t count = table->column_count;
@@ -93,16 +108,9 @@ void table_print(const struct table *table, FILE *out, const char *indent)
     size_t *widths = need(calloc(count, sizeof(widths[0])));
     for (size_t column = 0; column < count; column++)
         widths[column] = column_width(table, column);
-    for (size_t i = 0; i < table->cell_count; i++) {
-        size_t column = i % count;
-        bool last = column == count - 1;
-        (void)fputs(column == 0 ? indent : "  ", out);
-        /* No blanks at the end of a line. */
-        size_t width = last && table->right[column] != 'r' ? width_of(table->cells[i])
-                                                           : widths[column];
-        print_padded(out, table->cells[i], width, table->right[column]);
-        if (last)
-            (void)fputc('\n', out);
+    for (size_t i = 0; i < table->cell_count; i += count) {
+        (void)fputs(indent, out);
+        print_row(table, &table->cells[i], widths, out);
     }
     free(widths);
 }

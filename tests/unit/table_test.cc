@@ -26,7 +26,7 @@ TEST(Table, ColumnsAreAsWideAsTheyNeed)
             {"name", "count", "note", "b\xc3\xa4r", "7", "", "x", "12345", "end"})
         table_cell(&table, "%s", cell);
     EXPECT_EQ(printed(&table), "  name  count  note\n"
-                               "  b\xc3\xa4r       7  \n"
+                               "  b\xc3\xa4r       7\n"
                                "  x     12345  end\n");
     table_drop(&table);
 }
