@@ -193,7 +193,7 @@ static enum engine_end connect_all(struct engine *engine)
         return ENGINE_DONE;
     complain("%llu of %llu clients found no leader in time: %s",
             (unsigned long long)(settings->connections - count_open(bench)),
-            (unsigned long long)settings->connections, bench->warning);
+            (unsigned long long)settings->connections, bench->notice);
     return ENGINE_NO_CLUSTER;
 }
 

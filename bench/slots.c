@@ -229,11 +229,11 @@ void slot_release(struct slot *slot, uint64_t from_ns)
         on_refused(slot, status, true);
 }
 
-static void remember_warning(void *user, enum lk_log_level level, const char *line)
+static void remember_notice(void *user, enum lk_log_level level, const char *line)
 {
     struct bench *bench = user;
     (void)level;
-    (void)snprintf(bench->warning, sizeof(bench->warning), "%s", line);
+    (void)snprintf(bench->notice, sizeof(bench->notice), "%s", line);
 }
 
 bool link_open(struct link *link, struct bench *bench)
@@ -250,9 +250,9 @@ bool link_open(struct link *link, struct bench *bench)
     options.ttl_ns = settings->ttl_ns;
     options.answer_wait_ns = settings->connect_ns;
     options.label = "lockbench";
-    options.on_log = remember_warning;
+    options.on_log = remember_notice;
     options.user = bench;
-    options.log_level = LK_LOG_WARNING;
+    options.log_level = LK_LOG_INFO;
     link->bench = bench;
     link->proc = bench->next_proc++;
     link->call_ns = monotonic_ns();

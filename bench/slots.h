@@ -67,7 +67,7 @@ struct bench {
     uint64_t next_proc;
     bool endless;      /* Closed loop under way: an idle slot begins again at once. */
     bool closing;      /* Answers say nothing any more. */
-    char warning[160]; /* The last from the library: why nobody is reached */
+    char notice[160]; /* The last from the library: why nobody is reached */
 };
 
 uint64_t monotonic_ns(void);

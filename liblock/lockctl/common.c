@@ -10,8 +10,8 @@
 static void tell(void *user, enum lk_log_level level, const char *line)
 {
     struct common *common = user;
-    if (level <= LK_LOG_WARNING)
-        (void)snprintf(common->warning, sizeof(common->warning), "%s", line);
+    if (level <= LK_LOG_INFO)
+        (void)snprintf(common->notice, sizeof(common->notice), "%s", line);
     if (common->verbose)
         complain("%s", line);
 }
@@ -22,7 +22,7 @@ void common_fill(struct common *common, struct lk_options *options)
     options->answer_wait_ns = common->connect_ns;
     options->on_log = tell;
     options->user = common;
-    options->log_level = common->verbose ? LK_LOG_DEBUG : LK_LOG_WARNING;
+    options->log_level = common->verbose ? LK_LOG_DEBUG : LK_LOG_INFO;
 }
 
 bool begin_command(

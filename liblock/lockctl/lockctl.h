@@ -38,7 +38,7 @@ struct common {
     uint64_t connect_ns; /* How long to look for a node that answers */
     bool json;
     bool verbose;
-    char warning[160]; /* The last from the library: why nobody is reached */
+    char notice[160]; /* The last from the library: why nobody is reached */
 };
 
 #define COMMON_INIT                             \
