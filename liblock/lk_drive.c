@@ -125,6 +125,16 @@ static bool apply(struct lk_client *client, const struct core_effects *effects,
     return send_some(client, effects, event);
 }
 
+static void bring_deadline_forward(struct lk_client *client)
+{
+    for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max;
+            i++) {
+        const struct lk_session *session = &client->sessions[i];
+        if (session->handle != 0 && session->lose_ns < client->deadline_ns)
+            client->deadline_ns = session->lose_ns;
+    }
+}
+
 static void drive(struct lk_client *client, struct core_event event)
 {
     struct core_effects effects;
@@ -135,6 +145,7 @@ static void drive(struct lk_client *client, struct core_event event)
         core_step(client->core, &event, &effects);
         fetch(client);
     } while (apply(client, &effects, &event));
+    bring_deadline_forward(client);
     bool changed = client->connection.serial != serial ||
                    client->connection.want_write != want_write;
     if (changed && !has_loop(client))
@@ -156,21 +167,10 @@ static void lose_on_time(struct lk_client *client)
     }
 }
 
-static void bring_deadline_forward(struct lk_client *client)
-{
-    for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max;
-            i++) {
-        const struct lk_session *session = &client->sessions[i];
-        if (session->handle != 0 && session->lose_ns < client->deadline_ns)
-            client->deadline_ns = session->lose_ns;
-    }
-}
-
 void drive_time(struct lk_client *client)
 {
     lose_on_time(client);
     drive(client, (struct core_event){.kind = CORE_TIME});
-    bring_deadline_forward(client);
 }
 
 /* ---- The socket ---- */

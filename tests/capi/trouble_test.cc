@@ -1,0 +1,304 @@
+// Clusters that are slow, silent, elsewhere or of another version, and arguments that are wrong.
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "client.h"
+#include "stand_in.h"
+
+namespace {
+
+TEST(capi_trouble, wrong_arguments_say_which)
+{
+    auto refused = [](const char *nodes, const test_client::adjust &change = nullptr) {
+        test_client client(nodes, change);
+        EXPECT_EQ(client.status, LK_INVALID);
+        EXPECT_EQ(client.handle, nullptr);
+        return client.why;
+    };
+    EXPECT_NE(refused("host:0").find("\"host:0\""), std::string::npos);
+    EXPECT_NE(refused("a,,b").find("\"\""), std::string::npos);
+    EXPECT_NE(refused("64=a").find("64=a"), std::string::npos);
+    EXPECT_NE(refused("[::1:5625").find("[::1"), std::string::npos);
+    EXPECT_NE(refused("a", [](lk_options &o) { o.ttl_ns = 1; }).find("ttl_ns"),
+            std::string::npos);
+    EXPECT_NE(refused("a", [](lk_options &o) { o.flags = 64; }).find("flags"),
+            std::string::npos);
+    EXPECT_NE(refused("a", [](lk_options &o) { o.sessions_max = 0; }).find("sessions_max"),
+            std::string::npos);
+    EXPECT_NE(refused("a", [](lk_options &o) { o.size = 2; }).find("LK_OPTIONS_INIT"),
+            std::string::npos);
+    unsetenv("LOCKD_CLUSTER");
+    EXPECT_NE(refused("", [](lk_options &o) { o.nodes = nullptr; }).find("LOCKD_CLUSTER"),
+            std::string::npos);
+}
+
+TEST(capi_trouble, names_of_no_or_too_many_bytes)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    lk_grant grant = {};
+    EXPECT_EQ(client.acquire("", 0, &grant), LK_INVALID);
+    EXPECT_EQ(client.acquire(std::string(256, 'x'), 0, &grant), LK_INVALID);
+    client.must_acquire(std::string(255, 'x'));
+    client.must_acquire(std::string("a\0b", 3));
+}
+
+TEST(capi_trouble, nobody_there_is_unknown_and_says_why)
+{
+    test_client client("127.0.0.1:1,127.0.0.1:2",
+            [](lk_options &options) { options.answer_wait_ns = 200 * LK_MILLISECOND; });
+    EXPECT_EQ(client.status, LK_UNKNOWN);
+    EXPECT_NE(client.why.find("127.0.0.1:1: Connection refused"), std::string::npos)
+            << client.why;
+}
+
+TEST(capi_trouble, dead_nodes_in_the_list_are_passed_over)
+{
+    stand_in cluster;
+    test_client client("127.0.0.1:1,1=" + cluster.address() + ",127.0.0.1:2");
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    client.must_acquire("a");
+}
+
+TEST(capi_trouble, names_are_resolved)
+{
+    stand_in cluster;
+    std::string address = cluster.address();
+    test_client client("localhost" + address.substr(address.find(':')));
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    client.must_acquire("a");
+    test_client nowhere("no-such-host.invalid",
+            [](lk_options &options) { options.answer_wait_ns = LK_SECOND; });
+    EXPECT_EQ(nowhere.status, LK_UNKNOWN);
+    EXPECT_NE(nowhere.why.find("no-such-host.invalid:5625"), std::string::npos)
+            << nowhere.why;
+}
+
+TEST(capi_trouble, another_version_is_said)
+{
+    stand_in cluster;
+    cluster.other_version = true;
+    test_client client(cluster.address(),
+            [](lk_options &options) { options.answer_wait_ns = 300 * LK_MILLISECOND; });
+    EXPECT_EQ(client.status, LK_VERSION);
+    EXPECT_NE(client.why.find("version"), std::string::npos) << client.why;
+}
+
+TEST(capi_trouble, G6_a_lost_connection_repeats_nothing)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    std::thread pest([&] {
+        for (int i = 0; i < 20; i++) {
+            usleep(5000);
+            cluster.hang_up();
+        }
+    });
+    uint64_t last = 0;
+    for (int i = 0; i < 200; i++) {
+        lk_grant grant = client.must_acquire("again");
+        EXPECT_EQ(grant.token, last + 1) << "a grant that nobody heard of";
+        last = grant.token;
+        EXPECT_EQ(client.release("again", grant.token), LK_OK);
+    }
+    pest.join();
+    EXPECT_GT(cluster.accepted, 1);
+}
+
+TEST(capi_trouble, G11_unknown_a_second_after_the_limit)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    cluster.mute = true;
+    auto begin = std::chrono::steady_clock::now();
+    lk_grant grant = {};
+    EXPECT_EQ(client.acquire("u", 100 * LK_MILLISECOND, &grant), LK_UNKNOWN);
+    auto took = std::chrono::steady_clock::now() - begin;
+    EXPECT_LT(took, std::chrono::milliseconds(1500));
+    EXPECT_GE(took, std::chrono::milliseconds(1000));
+    cluster.mute = false;
+    // What it may have won is given back.
+    test_client other(cluster.address());
+    other.must_acquire("u", 5 * LK_SECOND);
+    EXPECT_EQ(lk_check(client.session, nullptr), LK_STATE_HELD);
+}
+
+TEST(capi_trouble, busy_is_told_for_acquires)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    lk_grant held = client.must_acquire("b");
+    cluster.busy = true;
+    lk_grant grant = {};
+    EXPECT_EQ(client.acquire("c", LK_SECOND, &grant), LK_BUSY);
+    EXPECT_EQ(client.release("b", held.token), LK_OK);
+}
+
+TEST(capi_trouble, silence_suspends_and_then_loses)
+{
+    stand_in cluster;
+    test_client client(cluster.address(), [](lk_options &options) {
+        options.ttl_ns = LK_SECOND;
+        options.grace_ns = LK_SECOND / 2;
+    });
+    lk_grant grant = client.must_acquire("s");
+    cluster.mute = true;
+    ASSERT_TRUE(eventually([&] { return client.events().size() == 2; }));
+    EXPECT_EQ(client.events()[0].state, LK_STATE_SUSPENDED);
+    EXPECT_EQ(client.events()[0].reason, LK_REASON_SILENT);
+    EXPECT_EQ(client.events()[1].state, LK_STATE_LOST);
+    EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
+    EXPECT_EQ(client.acquire("t", 0, &grant), LK_LOST);
+}
+
+TEST(capi_trouble, suspended_becomes_held_again_with_the_same_token)
+{
+    stand_in cluster;
+    test_client client(
+            cluster.address(), [](lk_options &options) { options.ttl_ns = 2 * LK_SECOND; });
+    lk_grant grant = client.must_acquire("s");
+    cluster.deaf = true; // Its own clock would end the session a little later.
+    ASSERT_TRUE(eventually(
+            [&] { return lk_check(client.session, &grant) == LK_STATE_SUSPENDED; }));
+    cluster.deaf = false;
+    ASSERT_TRUE(eventually([&] { return client.events().size() >= 2; }));
+    if (client.events()[1].state == LK_STATE_HELD) { // The stand-in heard it in time.
+        EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_HELD);
+    }
+}
+
+TEST(capi_trouble, expired_in_the_cluster_is_lost)
+{
+    stand_in cluster;
+    test_client client(
+            cluster.address(), [](lk_options &options) { options.ttl_ns = LK_SECOND; });
+    lk_grant grant = client.must_acquire("s");
+    cluster.deaf = true;
+    usleep(1300000);
+    cluster.deaf = false;
+    ASSERT_TRUE(
+            eventually([&] { return lk_check(client.session, &grant) == LK_STATE_LOST; }));
+    EXPECT_EQ(client.events().back().reason, LK_REASON_UNKNOWN);
+    EXPECT_EQ(client.release("s", grant.token), LK_LOST);
+}
+
+TEST(capi_trouble, one_hold_may_be_ended_by_the_cluster)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    lk_grant grant = client.must_acquire("r");
+    lk_grant other = client.must_acquire("s");
+    cluster.revoke("r");
+    ASSERT_TRUE(eventually([&] { return client.events().size() == 1; }));
+    EXPECT_EQ(client.events()[0].token, grant.token);
+    EXPECT_EQ(client.events()[0].reason, LK_REASON_ENDED);
+    EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
+    EXPECT_EQ(lk_check(client.session, &other), LK_STATE_HELD);
+}
+
+TEST(capi_trouble, losing_can_be_rehearsed)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    lk_grant grant = client.must_acquire("l");
+    EXPECT_EQ(lk_test_lose(client.session), LK_OK);
+    EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
+    ASSERT_TRUE(eventually([&] { return client.events().size() == 2; }));
+    EXPECT_EQ(client.events()[0].state, LK_STATE_SUSPENDED);
+    EXPECT_EQ(client.events()[1].state, LK_STATE_LOST);
+    EXPECT_EQ(client.events()[1].reason, LK_REASON_REHEARSED);
+    test_client other(cluster.address());
+    other.must_acquire("l", LK_SECOND);
+}
+
+TEST(capi_trouble, losing_can_be_rehearsed_from_outside)
+{
+    stand_in cluster;
+    setenv("LOCKD_TEST_LOSE", "1", 1);
+    test_client client(cluster.address());
+    unsetenv("LOCKD_TEST_LOSE");
+    client.must_acquire("l");
+    EXPECT_TRUE(eventually([&] { return client.events().size() == 2; }, 3));
+    setenv("LOCKD_TEST_LOSE", "soon", 1);
+    test_client wrong(cluster.address());
+    unsetenv("LOCKD_TEST_LOSE");
+    EXPECT_EQ(wrong.status, LK_INVALID);
+}
+
+TEST(capi_trouble, blocking_calls_from_a_callback_are_refused)
+{
+    stand_in cluster;
+    struct seen {
+        std::atomic<int> status = -1;
+        lk_session *session = nullptr;
+    } seen;
+    lk_options options = LK_OPTIONS_INIT;
+    std::string nodes = cluster.address();
+    options.nodes = nodes.c_str();
+    options.user = &seen;
+    options.on_event = [](void *user, const struct lk_event *event) {
+        auto *self = static_cast<struct seen *>(user);
+        lk_grant grant = {};
+        EXPECT_NE(lk_check(event->session, nullptr), LK_STATE_HELD);
+        self->status = lk_acquire(event->session, "x", 1, 0, &grant);
+    };
+    lk_client *client = nullptr;
+    ASSERT_EQ(lk_open(&options, &client), LK_OK);
+    lk_test_lose(lk_client_session(client));
+    EXPECT_TRUE(eventually([&] { return seen.status == LK_INVALID; }));
+    lk_close(client);
+}
+
+TEST(capi_trouble, keepalives_keep_it_alive)
+{
+    stand_in cluster;
+    test_client client(
+            cluster.address(), [](lk_options &options) { options.ttl_ns = LK_SECOND; });
+    lk_grant grant = client.must_acquire("k");
+    usleep(2500000);
+    EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_HELD);
+    EXPECT_GE(cluster.keepalives, 5);
+    EXPECT_LE(cluster.keepalives, 12);
+}
+
+TEST(capi_trouble, log_lines_name_the_node)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    ASSERT_FALSE(client.lines.empty());
+    EXPECT_NE(client.lines.back().find(cluster.address()), std::string::npos);
+}
+
+TEST(capi_trouble, without_a_session)
+{
+    stand_in cluster;
+    test_client client(
+            cluster.address(), [](lk_options &options) { options.flags = LK_NO_SESSION; });
+    ASSERT_EQ(client.status, LK_OK);
+    EXPECT_EQ(client.session, nullptr);
+    lk_lock lock = {};
+    EXPECT_EQ(lk_query(client.handle, "n", 1, &lock, nullptr), LK_OK);
+    EXPECT_EQ(lk_node_count(client.handle), 1u);
+    EXPECT_EQ(lk_node_address(client.handle, 0), cluster.address());
+    EXPECT_EQ(lk_node_address(client.handle, 1), nullptr);
+}
+
+TEST(capi_trouble, texts_are_never_missing)
+{
+    for (int i = -1; i < 40; i++) {
+        EXPECT_NE(lk_status_text(static_cast<enum lk_status>(i)), nullptr);
+        EXPECT_NE(lk_state_text(static_cast<enum lk_state>(i)), nullptr);
+        EXPECT_NE(lk_reason_text(static_cast<enum lk_reason>(i)), nullptr);
+        EXPECT_NE(lk_role_text(static_cast<enum lk_role>(i)), nullptr);
+        EXPECT_NE(lk_trouble_text(static_cast<enum lk_trouble>(i)), nullptr);
+    }
+    EXPECT_STREQ(lk_version(), "0.1.0");
+    EXPECT_EQ(lk_bucket_begin(0), 0u);
+    EXPECT_EQ(lk_bucket_begin(31), 31u);
+    EXPECT_GT(lk_bucket_begin(200), lk_bucket_begin(199));
+    EXPECT_EQ(lk_bucket_begin(LK_BUCKETS), UINT64_MAX);
+}
+
+} // namespace
