@@ -55,7 +55,7 @@ struct locks_outcome {
     uint64_t session;  /* OPEN: the new one */
     uint64_t deadline; /* D after this entry; 0 if the session is gone */
     uint64_t change;   /* The session's change number */
-    bool anchor;       /* Applied now: T is an anchor. False: answered from memory, or refused. */
+    bool anchor; /* Applied now: T is an anchor. False: answered from memory, or refused. */
 };
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns);
@@ -67,7 +67,8 @@ void locks_renew(struct locks *locks, const struct renewal *renewal);
 void locks_due(struct locks *locks);
 
 /* One command; spans in the outcome are none. The grants it causes are made in the same call. */
-void locks_apply(struct locks *locks, const struct command *command, struct locks_outcome *outcome);
+void locks_apply(
+        struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
 void locks_end(struct locks *locks);
 
@@ -86,7 +87,8 @@ bool locks_has_work(const struct locks *locks);
 /* A session as the node sees it. */
 struct session_view {
     uint64_t id;
-    uint32_t slot; /* Dense, stable while the session lives; then used again. Local to the node. */
+    uint32_t
+            slot; /* Dense, stable while the session lives; then used again. Local to the node. */
     unsigned char secret[SECRET_BYTES];
     uint64_t ttl_ns;
     uint64_t deadline; /* D */
@@ -107,18 +109,19 @@ bool locks_next_changed(struct locks *locks, uint64_t *session);
  * `*listed` is true when some behind `after` are not kept any more: what comes then is the
  * list of all holds and waits (it may be continued with the count already taken in `skip`).
  */
-uint32_t locks_changes(const struct locks *locks, uint64_t session, uint64_t after, uint32_t skip,
-        struct change *changes, uint32_t most, bool *listed);
+uint32_t locks_changes(const struct locks *locks, uint64_t session, uint64_t after,
+        uint32_t skip, struct change *changes, uint32_t most, bool *listed);
 
 /*
  * Reads. Names in a view point to `scratch`, which the caller gives (NAME_BYTES_MAX +
  * LABEL_BYTES_MAX bytes for each view).
  */
-void locks_view(const struct locks *locks, struct span name, struct lock_view *view, unsigned char *scratch);
+void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
+        unsigned char *scratch);
 
 /* A page of locks in use from `*cursor` on; moves the cursor, 0 when done. Returns how many. */
-uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor, struct lock_view *views,
-        uint32_t most, unsigned char *scratch);
+uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor,
+        struct lock_view *views, uint32_t most, unsigned char *scratch);
 
 struct locks_counts {
     uint32_t sessions;

@@ -1,0 +1,69 @@
+/*
+ * Holds and waits: made, found, ended. The functions here keep every list, count and index
+ * in step; who may hold what is decided by their callers and, for waits, by claim_settle().
+ */
+#ifndef LOCKS_CLAIM_H
+#define LOCKS_CLAIM_H
+
+#include "locks/mode.h"
+#include "locks/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is asked for: both holds and waits come from it. */
+struct claim {
+    struct lock *lock;
+    struct session *session;
+    uint64_t owner;
+    uint64_t number;
+    enum lock_mode mode;
+};
+
+/* A new lock, for which there is room; it must be held or waited for before the step ends. */
+struct lock *claim_lock(struct locks *locks, struct span name);
+
+/* True when all that hold the lock admit the mode. */
+bool claim_admits(const struct lock *lock, enum lock_mode mode);
+
+/* The hold of that owner; NULL also for owner 0, who is nobody twice. */
+struct hold *claim_hold_of(
+        const struct lock *lock, const struct session *session, uint64_t owner);
+
+struct hold *claim_hold_by_token(const struct locks *locks, uint64_t token);
+struct hold *claim_hold_by_number(
+        const struct locks *locks, const struct session *session, uint64_t number);
+struct wait *claim_wait_by_number(
+        const struct locks *locks, const struct session *session, uint64_t number);
+
+/* Grant: a hold with the next token. */
+struct hold *claim_hold(struct locks *locks, const struct claim *claim);
+
+/* `count` entries more or, by `claim_leave`, fewer; at 0 the hold ends. Returns what is left. */
+uint32_t claim_enter(struct locks *locks, struct hold *hold);
+uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count);
+
+/* The hold was told by change number `change`; 0: it is not to be taken back any more. */
+void claim_told(struct locks *locks, struct hold *hold, uint64_t change);
+
+/* A wait at the end of the queue. */
+struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t deadline);
+
+/* The wait ends without a hold. The lock is to be settled. */
+void claim_unwait(struct locks *locks, struct wait *wait);
+
+/*
+ * After anything of a lock ended: it goes if nobody holds it or waits for it, and stands
+ * among the ready exactly if its first wait could be granted.
+ */
+void claim_settle(struct locks *locks, struct lock *lock);
+
+/* Grant the first wait of a ready lock, and tell its session. */
+void claim_grant(struct locks *locks, struct lock *lock);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * The state as a whole: carved, made empty, and led through an entry. Commands pass here in
+ * the order in which they can be refused; what remains goes to its kind's function.
+ */
+#include "locks/locks.h"
+
+#include <assert.h>
+#include <stdalign.h>
+
+#include "base/hash.h"
+#include "base/mark.h"
+#include "locks/claim.h"
+#include "locks/due.h"
+#include "locks/remembered.h"
+#include "locks/requests.h"
+#include "locks/sessions.h"
+#include "locks/state.h"
+#include "locks/told.h"
+
+static void carve_pools(
+        struct locks *locks, struct arena *arena, const struct cluster_settings *plan)
+{
+    pool_carve(&locks->sessions, arena, "sessions", plan->sessions_max,
+            sizeof(struct session));
+    pool_carve(&locks->locks, arena, "locks", plan->locks_max, sizeof(struct lock));
+    pool_carve(&locks->holds, arena, "holds", plan->holds_max, sizeof(struct hold));
+    pool_carve(&locks->waits, arena, "waits", plan->waits_max, sizeof(struct wait));
+    pool_carve(&locks->answers, arena, "remembered answers", plan->answers_max,
+            sizeof(struct remembered));
+    pool_carve(&locks->changes, arena, "unconfirmed changes", plan->changes_max,
+            sizeof(struct told));
+    pool_carve(&locks->blocks, arena, "blocks of names", plan->name_blocks_max,
+            sizeof(struct name_block));
+}
+
+static void carve_lookups(
+        struct locks *locks, struct arena *arena, const struct cluster_settings *plan)
+{
+    buckets_carve(&locks->sessions_by_id, arena, "buckets of sessions", plan->sessions_max,
+            offsetof(struct session, next));
+    buckets_carve(&locks->holds_by_token, arena, "buckets of tokens", plan->holds_max,
+            offsetof(struct hold, token_next));
+    buckets_carve(&locks->holds_by_number, arena, "buckets of holds", plan->holds_max,
+            offsetof(struct hold, number_next));
+    buckets_carve(&locks->waits_by_number, arena, "buckets of waits", plan->waits_max,
+            offsetof(struct wait, number_next));
+    buckets_carve(&locks->answers_by_number, arena, "buckets of answers", plan->answers_max,
+            offsetof(struct remembered, number_next));
+    nametable_carve(&locks->names, arena, plan->locks_max);
+    heap_carve(&locks->due, arena, "deadlines", plan->sessions_max + plan->waits_max);
+}
+
+struct locks *locks_carve(struct arena *arena, const struct cluster_settings *plan)
+{
+    struct locks carved = {.plan = *plan};
+    carve_pools(&carved, arena, plan);
+    carve_lookups(&carved, arena, plan);
+    struct locks *locks =
+            arena_take(arena, "lock state", 1, sizeof(struct locks), alignof(struct locks));
+    if (locks != NULL)
+        *locks = carved;
+    return locks;
+}
+
+bool locks_fits(const struct locks *locks, const struct cluster_settings *settings)
+{
+    const struct cluster_settings *plan = &locks->plan;
+    return settings->sessions_max <= plan->sessions_max &&
+           settings->locks_max <= plan->locks_max &&
+           settings->holds_max <= plan->holds_max &&
+           settings->waits_max <= plan->waits_max &&
+           settings->answers_max <= plan->answers_max &&
+           settings->changes_max <= plan->changes_max &&
+           settings->name_blocks_max <= plan->name_blocks_max;
+}
+
+static void init_pools(struct locks *locks)
+{
+    pool_init(&locks->sessions);
+    pool_init(&locks->locks);
+    pool_init(&locks->holds);
+    pool_init(&locks->waits);
+    pool_init(&locks->answers);
+    pool_init(&locks->changes);
+    pool_init(&locks->blocks);
+}
+
+void locks_init(struct locks *locks, const struct cluster_settings *settings)
+{
+    assert(locks_fits(locks, settings));
+    assert(settings->work_max > 0);
+    init_pools(locks);
+    buckets_init(&locks->sessions_by_id);
+    buckets_init(&locks->holds_by_token);
+    buckets_init(&locks->holds_by_number);
+    buckets_init(&locks->waits_by_number);
+    buckets_init(&locks->answers_by_number);
+    nametable_init(&locks->names);
+    heap_init(&locks->due);
+    list_init(&locks->ending);
+    list_init(&locks->ready);
+    list_init(&locks->changed);
+    locks->settings = *settings;
+    locks->index = 0;
+    locks->time = 0;
+    locks->lifted = 0;
+    locks->session_last = 0;
+    locks->token_last = 0;
+    locks->order_last = 0;
+    locks->digest = 0;
+    locks->work_left = 0;
+    locks->ready_count = 0;
+}
+
+void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns)
+{
+    assert(index > locks->index);
+    locks->index = index;
+    locks->time = time_after(locks->time, dt_ns);
+    locks->work_left = locks->settings.work_max;
+    if (kind == ENTRY_TERM_START) {
+        uint64_t lifted = time_after(locks->time, locks->settings.term_grace_ns);
+        if (lifted > locks->lifted)
+            locks->lifted = lifted;
+    }
+}
+
+void locks_renew(struct locks *locks, const struct renewal *renewal)
+{
+    struct session *session = sessions_find(locks, renewal->session);
+    if (session == NULL || session->end_order != 0)
+        return;
+    struct section heard = {.confirmed = renewal->confirmed};
+    sessions_renew(locks, session, &heard);
+}
+
+/* OPEN: not numbered, and not remembered. A repeated one may leave an empty session. */
+static void apply_open(
+        struct locks *locks, const struct command *command, struct locks_outcome *outcome)
+{
+    const struct cluster_settings *settings = &locks->settings;
+    const struct request *request = &command->request;
+    uint32_t blocks_left = settings->name_blocks_max - pool_count(&locks->blocks);
+    if (request->wait_ns < settings->min_ttl_ns ||
+            request->wait_ns > settings->max_ttl_ns ||
+            request->name.count > LABEL_BYTES_MAX) {
+        outcome->answer.status = STATUS_INVALID;
+    } else if (pool_count(&locks->sessions) >= settings->sessions_max) {
+        answer_limit(&outcome->answer, LIMIT_SESSIONS);
+    } else if (namechain_blocks(request->name.count) > blocks_left) {
+        answer_limit(&outcome->answer, LIMIT_NAME_BLOCKS);
+    } else {
+        const struct session *session = sessions_open(
+                locks, request->wait_ns, command->section.secret, request->name);
+        outcome->answer.status = STATUS_OK;
+        outcome->session = session->id;
+        outcome->deadline = session->deadline;
+        outcome->anchor = true;
+    }
+}
+
+/*
+ * A number is looked at before its request is: behind what the client has heard, too far
+ * ahead of it, answered already, or no room to remember the answer. True: it is new.
+ */
+static bool admit_number(const struct locks *locks, const struct session *session,
+        const struct request *request, struct answer *answer)
+{
+    if (request->number <= session->answered) {
+        MARK(locks_number_old);
+        answer->status = STATUS_OLD;
+        return false;
+    }
+    if (request->number - session->answered > REQUEST_WINDOW) {
+        MARK(locks_number_ahead);
+        answer->status = STATUS_BUSY;
+        return false;
+    }
+    const struct remembered *known = remembered_find(locks, session, request->number);
+    if (known != NULL) {
+        MARK(locks_answered_from_memory);
+        answer->kind = known->status == STATUS_CANCELLED ? request->kind : known->kind;
+        answer->status = known->status;
+        answer->detail = known->detail;
+        answer->token = known->token;
+        answer->count = known->count;
+        return false;
+    }
+    /* A CLOSE forgets all answers; a CANCEL may also remember its target. */
+    uint32_t needed = request->kind == REQUEST_CLOSE    ? 0
+                      : request->kind == REQUEST_CANCEL ? 2
+                                                        : 1;
+    if (!remembered_room(locks, needed)) {
+        answer_limit(answer, LIMIT_ANSWERS);
+        return false;
+    }
+    return true;
+}
+
+static void dispatch(struct locks *locks, struct session *session,
+        const struct request *request, struct answer *answer)
+{
+    switch (request->kind) {
+    case REQUEST_ACQUIRE:
+        request_acquire(locks, session, request, answer);
+        break;
+    case REQUEST_RELEASE:
+        request_release(locks, session, request, answer);
+        break;
+    case REQUEST_CANCEL:
+        request_cancel(locks, session, request, answer);
+        break;
+    default:
+        answer->status = STATUS_INVALID;
+        break;
+    }
+    remembered_add(locks, session, answer);
+}
+
+/* The session is alive, and stays so but for a CLOSE. */
+static void apply_numbered(struct locks *locks, struct session *session,
+        const struct command *command, struct locks_outcome *outcome)
+{
+    if (!admit_number(locks, session, &command->request, &outcome->answer))
+        return;
+    outcome->anchor = true;
+    if (command->request.kind == REQUEST_CLOSE) {
+        outcome->answer.status = STATUS_OK;
+        outcome->deadline = 0;
+        sessions_end(locks, session, LOST_CLOSED);
+    } else {
+        dispatch(locks, session, &command->request, &outcome->answer);
+    }
+    /* What this made possible is done at once, while items last. */
+    due_work(locks);
+}
+
+static void answer_lost(const struct session *session, struct answer *answer)
+{
+    answer->status = STATUS_LOST;
+    answer->detail = session == NULL ? (uint8_t)LOST_UNKNOWN : session->end_reason;
+}
+
+void locks_apply(
+        struct locks *locks, const struct command *command, struct locks_outcome *outcome)
+{
+    const struct request *request = &command->request;
+    *outcome = (struct locks_outcome){
+            .answer = {.kind = request->kind, .number = request->number},
+            .session = command->section.session,
+    };
+    if (request->kind == REQUEST_OPEN) {
+        outcome->session = 0;
+        apply_open(locks, command, outcome);
+        return;
+    }
+    struct session *session = sessions_find(locks, command->section.session);
+    if (session == NULL || session->end_order != 0) {
+        answer_lost(session, &outcome->answer);
+        return;
+    }
+    sessions_renew(locks, session, &command->section);
+    outcome->deadline = session->deadline;
+    uint64_t id = session->id;
+    if (request->kind == REQUEST_KEEPALIVE)
+        outcome->anchor = true;
+    else
+        apply_numbered(locks, session, command, outcome);
+    session = sessions_find(locks, id);
+    outcome->change = session == NULL || session->end_order != 0 ? 0 : session->change;
+}
+
+void locks_end(struct locks *locks)
+{
+    assert(locks->work_left == 0 || !locks_has_work(locks));
+}
+
+uint64_t locks_index(const struct locks *locks)
+{
+    return locks->index;
+}
+
+uint64_t locks_time(const struct locks *locks)
+{
+    return locks->time;
+}
+
+uint64_t locks_digest(const struct locks *locks)
+{
+    const uint64_t words[] = {locks->digest, locks->index, locks->time, locks->lifted,
+            locks->session_last, locks->token_last, locks->order_last};
+    return hash_bytes(words, sizeof(words), 0);
+}
+
+struct locks_counts locks_tally(const struct locks *locks)
+{
+    return (struct locks_counts){
+            .sessions = pool_count(&locks->sessions),
+            .locks = pool_count(&locks->locks),
+            .holds = pool_count(&locks->holds),
+            .waits = pool_count(&locks->waits),
+            .answers = pool_count(&locks->answers),
+            .changes = pool_count(&locks->changes),
+    };
+}

@@ -1,0 +1,40 @@
+/*
+ * The one function through which every change of a part goes: just before it, and just after.
+ * A part that comes is told after, one that goes before.
+ *
+ * It keeps the digest. It is also the place where a snapshot taken while serving writes a
+ * part before its first change, and where watches see what became of it.
+ */
+#ifndef LOCKS_OBJECT_H
+#define LOCKS_OBJECT_H
+
+#include "locks/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum part {
+    PART_SESSION = 1, /* struct session */
+    PART_LOCK = 2,    /* struct lock */
+    PART_HOLD = 3,    /* struct hold */
+    PART_WAIT = 4,    /* struct wait */
+    PART_ANSWER = 5,  /* struct remembered */
+    PART_CHANGE = 6,  /* struct told */
+};
+
+enum edge {
+    BEFORE,
+    AFTER,
+};
+
+void object_change(struct locks *locks, enum edge edge, enum part part, const void *item);
+
+/* What a part adds to the digest: of its content and of the ids of what it belongs to. */
+uint64_t object_weight(enum part part, const void *item);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,86 @@
+#include "locks/remembered.h"
+
+#include <assert.h>
+
+#include "locks/object.h"
+
+struct remembered *remembered_find(
+        const struct locks *locks, const struct session *session, uint64_t number)
+{
+    uint32_t at = buckets_first(&locks->answers_by_number, number_key(session, number));
+    while (at != 0) {
+        struct remembered *answer = pool_at(&locks->answers, at);
+        if (answer->session == session && answer->number == number)
+            return answer;
+        at = answer->number_next;
+    }
+    return NULL;
+}
+
+bool remembered_room(const struct locks *locks, uint32_t count)
+{
+    return locks->settings.answers_max - pool_count(&locks->answers) >= count;
+}
+
+void remembered_add(
+        struct locks *locks, struct session *session, const struct answer *answer)
+{
+    assert(remembered_find(locks, session, answer->number) == NULL);
+    uint32_t handle = pool_take(&locks->answers);
+    struct remembered *added = pool_at(&locks->answers, handle);
+    added->session = session;
+    added->number = answer->number;
+    added->token = answer->token;
+    added->count = answer->count;
+    added->kind = answer->kind;
+    added->status = answer->status;
+    added->detail = answer->detail;
+    list_push_back(&session->answers, &added->in_session);
+    session->answer_count++;
+    buckets_add(&locks->answers_by_number, &locks->answers,
+            number_key(session, answer->number), handle);
+    object_change(locks, AFTER, PART_ANSWER, added);
+}
+
+void remembered_cancel(struct locks *locks, struct remembered *answer)
+{
+    object_change(locks, BEFORE, PART_ANSWER, answer);
+    answer->status = STATUS_CANCELLED;
+    answer->detail = 0;
+    answer->token = 0;
+    answer->count = 0;
+    object_change(locks, AFTER, PART_ANSWER, answer);
+}
+
+void remembered_drop(struct locks *locks, struct remembered *answer)
+{
+    struct session *session = answer->session;
+    uint32_t handle = pool_handle_of(&locks->answers, answer);
+    object_change(locks, BEFORE, PART_ANSWER, answer);
+    buckets_remove(&locks->answers_by_number, &locks->answers,
+            number_key(session, answer->number), handle);
+    list_remove(&answer->in_session);
+    session->answer_count--;
+    pool_give(&locks->answers, handle);
+}
+
+/* Look at each number, or at each answer, whatever is fewer: both are at most the window. */
+void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
+{
+    uint64_t before = session->answered;
+    if (answered - before <= session->answer_count) {
+        for (uint64_t number = before + 1; number <= answered; number++) {
+            struct remembered *answer = remembered_find(locks, session, number);
+            if (answer != NULL)
+                remembered_drop(locks, answer);
+        }
+        return;
+    }
+    struct list_node *node = list_first(&session->answers);
+    while (node != NULL) {
+        struct remembered *answer = LIST_OWNER(node, struct remembered, in_session);
+        node = list_next(&session->answers, node);
+        if (answer->number <= answered)
+            remembered_drop(locks, answer);
+    }
+}

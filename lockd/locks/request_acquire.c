@@ -1,0 +1,107 @@
+/*
+ * ACQUIRE: enter again, grant, try or queue.
+ *
+ * Whether an owner enters its own hold is decided when the request comes in, and never for a
+ * wait: two waits of one owner are two waits. Nobody overtakes a queue, whoever holds.
+ *
+ * A lock that stands among the ready will need a hold: so many holds are kept in reserve,
+ * and a grant from a queue never fails for want of one.
+ */
+#include <assert.h>
+
+#include "base/mark.h"
+#include "locks/claim.h"
+#include "locks/requests.h"
+
+/* Which capacity is in the way of a new hold; 0: none. */
+static enum limit find_hold_limit(const struct locks *locks, uint32_t name_bytes)
+{
+    const struct cluster_settings *settings = &locks->settings;
+    if (pool_count(&locks->holds) + locks->ready_count >= settings->holds_max)
+        return LIMIT_HOLDS;
+    if (pool_count(&locks->locks) >= settings->locks_max)
+        return LIMIT_LOCKS;
+    uint32_t blocks_left = settings->name_blocks_max - pool_count(&locks->blocks);
+    if (namechain_blocks(name_bytes) > blocks_left)
+        return LIMIT_NAME_BLOCKS;
+    return 0;
+}
+
+static enum limit find_wait_limit(const struct locks *locks, const struct lock *lock)
+{
+    const struct cluster_settings *settings = &locks->settings;
+    if (pool_count(&locks->waits) >= settings->waits_max)
+        return LIMIT_WAITS;
+    return lock->wait_count >= settings->waits_per_lock_max ? LIMIT_WAITS_PER_LOCK : 0;
+}
+
+static void grant_new(
+        struct locks *locks, struct claim *claim, struct span name, struct answer *answer)
+{
+    enum limit limit = find_hold_limit(locks, name.count);
+    if (limit != 0) {
+        MARK(locks_hold_refused);
+        answer_limit(answer, limit);
+        return;
+    }
+    claim->lock = claim_lock(locks, name);
+    answer->status = STATUS_OK;
+    answer->token = claim_hold(locks, claim)->token;
+    answer->count = 1;
+}
+
+static void enter_own(
+        struct locks *locks, struct hold *hold, bool reentrant, struct answer *answer)
+{
+    if (!reentrant) {
+        answer->status = STATUS_DEADLOCK;
+    } else if (hold->count >= locks->settings.count_max) {
+        answer_limit(answer, LIMIT_COUNT);
+    } else {
+        answer->status = STATUS_OK;
+        answer->token = hold->token;
+        answer->count = claim_enter(locks, hold);
+    }
+}
+
+static void queue_up(struct locks *locks, const struct claim *claim, uint64_t wait_ns,
+        struct answer *answer)
+{
+    enum limit limit = find_wait_limit(locks, claim->lock);
+    if (wait_ns == 0) {
+        answer->status = STATUS_TIMEOUT;
+    } else if (limit != 0) {
+        MARK(locks_wait_refused);
+        answer_limit(answer, limit);
+    } else {
+        answer->status = STATUS_QUEUED;
+        answer->count = claim->lock->wait_count;
+        claim_wait(locks, claim, time_after(locks->time, wait_ns));
+    }
+}
+
+void request_acquire(struct locks *locks, struct session *session,
+        const struct request *request, struct answer *answer)
+{
+    if (request->name.count == 0 || request->name.count > NAME_BYTES_MAX ||
+            (request->flags & ~ACQUIRE_REENTRANT) != 0) {
+        answer->status = STATUS_INVALID;
+        return;
+    }
+    struct claim claim = {
+            .lock = nametable_find(locks, request->name),
+            .session = session,
+            .owner = request->owner,
+            .number = request->number,
+            .mode = MODE_EX,
+    };
+    if (claim.lock == NULL) {
+        grant_new(locks, &claim, request->name, answer);
+        return;
+    }
+    struct hold *own = claim_hold_of(claim.lock, session, request->owner);
+    if (own != NULL)
+        enter_own(locks, own, (request->flags & ACQUIRE_REENTRANT) != 0, answer);
+    else
+        queue_up(locks, &claim, request->wait_ns, answer);
+}

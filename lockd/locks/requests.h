@@ -1,0 +1,33 @@
+/*
+ * What each kind of numbered request does. The session is alive, the number new; status,
+ * detail, token and count of the answer are filled in, and then remembered.
+ *
+ * Each first looks at everything that may refuse it, and then does what cannot fail.
+ */
+#ifndef LOCKS_REQUESTS_H
+#define LOCKS_REQUESTS_H
+
+#include "locks/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void request_acquire(struct locks *locks, struct session *session,
+        const struct request *request, struct answer *answer);
+void request_release(struct locks *locks, struct session *session,
+        const struct request *request, struct answer *answer);
+void request_cancel(struct locks *locks, struct session *session,
+        const struct request *request, struct answer *answer);
+
+static inline void answer_limit(struct answer *answer, enum limit limit)
+{
+    answer->status = STATUS_LIMIT;
+    answer->detail = (uint8_t)limit;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

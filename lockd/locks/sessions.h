@@ -1,0 +1,41 @@
+/*
+ * Sessions: opened, found, renewed, filed under their deadlines, ended. The end is a walk of
+ * many steps, one item of due work each, so that it is bounded whatever a session has.
+ */
+#ifndef LOCKS_SESSIONS_H
+#define LOCKS_SESSIONS_H
+
+#include "locks/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A session that is there, ending or not; NULL: none. */
+struct session *sessions_find(const struct locks *locks, uint64_t id);
+
+/* A session for which there is room. */
+struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
+        const unsigned char *secret, struct span label);
+
+/* It lives on, and has heard what the section says. */
+void sessions_renew(
+        struct locks *locks, struct session *session, const struct section *heard);
+
+/* E: when it is due if it says no more. */
+uint64_t sessions_due_at(const struct locks *locks, const struct session *session);
+
+/* Its filed deadline has come: file it again, if E lies later. False: it is over. */
+bool sessions_file(struct locks *locks, struct session *session);
+
+/* Its removal begins: from here on it is dead. */
+void sessions_end(struct locks *locks, struct session *session, enum lost_reason reason);
+
+/* One item of the removal of a session whose end has begun. */
+void sessions_end_step(struct locks *locks, struct session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
