@@ -124,7 +124,7 @@ public:
         if (!wal_next_write(wal, &write))
             return false;
         EXPECT_EQ(write.count % BLOCK, 0U);
-        EXPECT_LE(write.place.offset + write.count, settings.segment_bytes);
+        EXPECT_LE(write.place.offset + write.count, disk.at(write.place.segment).size());
         in_flight.push_back({write, bytes(write.bytes, write.bytes + write.count)});
         return true;
     }
@@ -302,7 +302,8 @@ public:
                 place = {place.segment + 1, 0};
                 continue;
             }
-            uint64_t count = std::min<uint64_t>(end - place.offset, 4 * BLOCK);
+            uint64_t longest = format_entry_bytes(settings.entry_body_max);
+            uint64_t count = std::min<uint64_t>(end - place.offset, longest + BLOCK);
             wal_walk walk;
             wal_walk_init(&walk, &disk.at(place.segment)[place.offset], count);
             wal_walk_result result;
