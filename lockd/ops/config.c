@@ -171,7 +171,7 @@ bool config_read(struct config *config, char **argv, char *error)
     return config_judge(config, error);
 }
 
-bool config_row(size_t number, struct config_row *row)
+bool config_describe(size_t number, struct config_row *row)
 {
     size_t count;
     struct config config;

@@ -64,7 +64,7 @@ struct config_row {
 bool config_read(struct config *config, char **argv, char *error);
 
 /* The table: false behind the last row. */
-bool config_row(size_t number, struct config_row *row);
+bool config_describe(size_t number, struct config_row *row);
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,7 @@ void help_print(FILE *out)
             "A node of a replicated lock service. A port left out is 5625; IPv6 addresses\n"
             "stand in brackets. A file has the same keys, without dashes: KEY = "
             "VALUE.\n\n");
-    for (size_t i = 0; config_row(i, &row); i++)
+    for (size_t i = 0; config_describe(i, &row); i++)
         print_row(&row, out);
     (void)fprintf(out,
             "\n[] is what holds unless told otherwise. * is decided when the cluster is\n"

@@ -1,0 +1,321 @@
+/* Flags, the file, and the line that is said when one of them is wrong. */
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "ops/config.h"
+#include "ops/plan.h"
+#include "ops/values.h"
+
+namespace {
+
+using words = std::vector<std::string>;
+
+struct outcome {
+    bool good;
+    std::string error;
+    std::unique_ptr<struct config> config;
+};
+
+outcome read(const words &flags)
+{
+    words all = {"lockd"};
+    all.insert(all.end(), flags.begin(), flags.end());
+    std::vector<char *> argv;
+    for (std::string &word : all)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+    char error[CONFIG_ERROR_BYTES] = "";
+    auto config = std::make_unique<struct config>();
+    bool good = config_read(config.get(), argv.data(), error);
+    return {good, error, std::move(config)};
+}
+
+/* A good command line, with more behind it. */
+words with(const words &more)
+{
+    words all = {"--id", "1", "--cluster", "1=a,2=b,3=c", "--data", "/d"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+class file {
+public:
+    explicit file(const std::string &text)
+    {
+        int fd = mkstemp(path.data());
+        EXPECT_GE(fd, 0);
+        close(fd);
+        std::ofstream(path) << text;
+    }
+    ~file()
+    {
+        unlink(path.c_str());
+    }
+    std::string path = "/var/tmp/lockd-config-XXXXXX";
+};
+
+bool has(const std::string &text, const std::string &part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST(Config, AThreeNodeCluster)
+{
+    outcome got = read({"--id", "2", "--cluster", "3=c.example,1=[::1]:7001,2=10.0.0.2",
+            "--data=/var/lib/lockd"});
+    ASSERT_TRUE(got.good) << got.error;
+    const node_settings &node = got.config->node;
+    EXPECT_EQ(node.self, 2);
+    ASSERT_EQ(node.member_count, 3);
+    EXPECT_EQ(node.members[0].id, 1);
+    EXPECT_STREQ(node.members[0].address, "[::1]:7001");
+    EXPECT_STREQ(node.members[1].address, "10.0.0.2:5625");
+    EXPECT_STREQ(node.members[2].address, "c.example:5625");
+    EXPECT_STREQ(got.config->data, "/var/lib/lockd");
+    EXPECT_STREQ(got.config->listen.host, "10.0.0.2") << "its own address of the list";
+    EXPECT_EQ(got.config->listen.port, 5625);
+}
+
+TEST(Config, ListenGoesBeforeTheList)
+{
+    outcome got = read(with({"--listen", "0.0.0.0:7000"}));
+    ASSERT_TRUE(got.good) << got.error;
+    EXPECT_STREQ(got.config->listen.host, "0.0.0.0");
+    EXPECT_EQ(got.config->listen.port, 7000);
+    EXPECT_STREQ(got.config->node.members[0].address, "a:5625");
+}
+
+TEST(Config, DevIsAClusterOfOne)
+{
+    outcome got = read({"--dev", "/tmp/x"});
+    ASSERT_TRUE(got.good) << got.error;
+    EXPECT_EQ(got.config->node.member_count, 1);
+    EXPECT_STREQ(got.config->node.members[0].address, "127.0.0.1:5625");
+    EXPECT_STREQ(got.config->data, "/tmp/x");
+    got = read({"--dev", "/tmp/x", "--listen", "[::1]:9999"});
+    ASSERT_TRUE(got.good) << got.error;
+    EXPECT_STREQ(got.config->node.members[0].address, "[::1]:9999");
+}
+
+TEST(Config, ValuesArriveWhereTheyBelong)
+{
+    outcome got = read(with({"--segment-size", "8MiB", "--log-buffer", "4MiB",
+            "--heartbeat", "10ms", "--election-min=40ms", "--election-max", "80ms",
+            "--tick", "1s", "--connections", "100", "--sessions", "1000", "--max-ttl", "1h",
+            "--write", "fsync", "--log-level", "debug", "--congestion", "cubic"}));
+    ASSERT_TRUE(got.good) << got.error;
+    const node_settings &node = got.config->node;
+    EXPECT_EQ(node.wal.segment_bytes, 8 * MIB);
+    EXPECT_EQ(node.wal.buffer_bytes, 4 * MIB);
+    EXPECT_EQ(node.raft.heartbeat_ns, 10 * NS_PER_MS);
+    EXPECT_EQ(node.raft.election_min_ns, 40 * NS_PER_MS);
+    EXPECT_EQ(node.raft.election_max_ns, 80 * NS_PER_MS);
+    EXPECT_EQ(node.tick_ns, NS_PER_S);
+    EXPECT_EQ(node.limits.connections_max, 100u);
+    EXPECT_EQ(node.cluster.sessions_max, 1000u);
+    EXPECT_EQ(node.cluster.max_ttl_ns, 3600 * NS_PER_S);
+    EXPECT_EQ(got.config->write, uint32_t{CONFIG_WRITE_FSYNC});
+    EXPECT_EQ(got.config->log_level, 3u);
+    EXPECT_STREQ(got.config->congestion, "cubic");
+}
+
+/* Each line names the flag, the value and what is allowed, and is one line. */
+TEST(Config, WrongFlags)
+{
+    struct {
+        words flags;
+        words says;
+    } rows[] = {
+            {{}, {"--id is missing", "--dev"}},
+            {{"--id", "1", "--data", "/d"}, {"--cluster is missing"}},
+            {{"--id", "1", "--cluster", "1=a"}, {"--data is missing"}},
+            {{"start"}, {"start", "flags only"}},
+            {with({"--verbose"}), {"--verbose", "no such flag"}},
+            {with({"--tick"}), {"--tick", "needs a value"}},
+            {with({"--check=yes"}), {"--check", "takes no value"}},
+            {with({"--id", "2"}), {"--id", "twice"}},
+            {{"--id", "0"}, {"--id 0", "from 1 to 63"}},
+            {{"--id", "64"}, {"--id 64", "from 1 to 63"}},
+            {{"--id", "one"}, {"--id one", "from 1 to 63"}},
+            {{"--id", "4", "--cluster", "1=a,2=b,3=c", "--data", "/d"},
+                    {"--id 4", "one of the ids in --cluster"}},
+            {{"--cluster", ""}, {"--cluster", "1=host:port"}},
+            {{"--cluster", "a,b,c"}, {"a,b,c", "1=host:port"}},
+            {{"--cluster", "1=a,1=b"}, {"twice"}},
+            {{"--cluster", "1=a,2=a:5625"}, {"same address"}},
+            {{"--cluster", "1=a,2=b:x"}, {"port"}},
+            {{"--cluster", "1=::1"}, {"brackets"}},
+            {{"--cluster", "1=a,"}, {"ID=ADDRESS"}},
+            {{"--cluster", "64=a"}, {"1 to 63"}},
+            {{"--cluster", "1=a,2=b,3=c,4=d,5=e,6=f,7=g,8=h"}, {"at most 7"}},
+            {with({"--listen", "host:99999"}), {"--listen host:99999", "65535"}},
+            {with({"--segment-size", "1MiB"}), {"--segment-size 1MiB", "4MiB to 1GiB"}},
+            {with({"--segment-size", "8MB"}), {"--segment-size 8MB", "64MiB"}},
+            {with({"--segment-size", "8388609"}), {"multiple of 4KiB"}},
+            {with({"--log-buffer", "8MiB"}), {"--log-buffer", "8188KiB"}},
+            {with({"--heartbeat", "50"}), {"--heartbeat 50", "250ms"}},
+            {with({"--heartbeat", "200ms"}), {"--election-min 250ms", "--heartbeat"}},
+            {with({"--election-max", "250ms"}), {"--election-max 250ms", "--election-min"}},
+            {with({"--min-ttl", "2m"}), {"--min-ttl 2m", "--max-ttl"}},
+            {with({"--connections", "3"}), {"--connections 3", "from 14 to 65536"}},
+            {with({"--sessions", "0"}), {"--sessions 0", "from 1"}},
+            {with({"--sessions", "99999999999999999999"}), {"--sessions"}},
+            {with({"--write", "async"}), {"--write async", "dsync fsync"}},
+            {with({"--log-level", "loud"}), {"--log-level loud", "error warn info debug"}},
+            {with({"--data", std::string(2000, 'x')}), {"--data"}},
+            {{"--data", ""}, {"--data", "1 to 1023"}},
+            {{"--dev", "/x", "--id", "1"}, {"--dev /x", "--id"}},
+            {{"--dev", "/x", "--data", "/y"}, {"--dev /x", "--data"}},
+            {with({"--config", "/no/such/file"}),
+                    {"--config", "/no/such/file", "No such file"}},
+    };
+    for (const auto &row : rows) {
+        outcome got = read(row.flags);
+        std::string flags;
+        for (const std::string &word : row.flags)
+            flags += word + " ";
+        EXPECT_FALSE(got.good) << flags;
+        EXPECT_FALSE(has(got.error, "\n"));
+        for (const std::string &part : row.says)
+            EXPECT_TRUE(has(got.error, part)) << flags << "said: " << got.error;
+    }
+}
+
+TEST(Config, TheFileHasTheSameKeysAndFlagsGoBeforeIt)
+{
+    file settings("# node 1\n\n id = 1 \ncluster=1=a,2=b,3=c # all\ndata = /d\n"
+                  "heartbeat = 20ms\ntick = 200ms\n");
+    outcome got = read({"--config", settings.path, "--heartbeat", "30ms"});
+    ASSERT_TRUE(got.good) << got.error;
+    EXPECT_EQ(got.config->node.self, 1);
+    EXPECT_EQ(got.config->node.member_count, 3);
+    EXPECT_STREQ(got.config->data, "/d");
+    EXPECT_EQ(got.config->node.raft.heartbeat_ns, 30 * NS_PER_MS);
+    EXPECT_EQ(got.config->node.tick_ns, 200 * NS_PER_MS);
+}
+
+TEST(Config, WrongFilesAreSaidWithTheirLine)
+{
+    struct {
+        const char *text;
+        const char *says;
+    } rows[] = {
+            {"id = 1\nnonsense\n", "line 2: nonsense: must be KEY = VALUE"},
+            {"colour = red\n", "line 1: colour: there is no such key"},
+            {"id = 1\nid = 1\n", "line 2: id: is given twice"},
+            {"tick = 100\n", "line 1: tick 100: must be a time"},
+            {"config = /x\n", "line 1: config: there is no such key"},
+            {"check = 1\n", "line 1: check: there is no such key"},
+            {"dev = /x\n", "line 1: dev: there is no such key"},
+            {"data =\n", "line 1: data : must have"},
+    };
+    for (const auto &row : rows) {
+        file settings(row.text);
+        outcome got = read({"--config", settings.path});
+        EXPECT_FALSE(got.good) << row.text;
+        EXPECT_TRUE(has(got.error, row.says)) << got.error;
+    }
+    /* A flag hides a line of the file, but not what is wrong with it. */
+    file settings("tick = never\n");
+    EXPECT_FALSE(read(with({"--config", settings.path, "--tick", "1s"})).good);
+}
+
+TEST(Config, HelpAndVersionNeedNothingElse)
+{
+    EXPECT_TRUE(read({"--help"}).config->help);
+    EXPECT_TRUE(read({"-h"}).good);
+    EXPECT_TRUE(read({"--version"}).config->version);
+}
+
+/* Every default can be given as a value: what help shows is true and in range. */
+TEST(Config, DefaultsAreAllowed)
+{
+    struct config_row row;
+    words flags;
+    for (size_t i = 0; config_describe(i, &row); i++) {
+        if (row.standard[0] != 0)
+            flags.push_back(std::string("--") + row.key + "=" + row.standard);
+    }
+    EXPECT_GT(flags.size(), 20u);
+    outcome got = read(with(flags));
+    EXPECT_TRUE(got.good) << got.error;
+    outcome standard = read(with({}));
+    EXPECT_EQ(memcmp(&got.config->node, &standard.config->node, sizeof(node_settings)), 0);
+}
+
+/* The table, --help and the manual page name the same flags. */
+TEST(Config, HelpAndManualNameEveryFlagAndNoOther)
+{
+    char *text = nullptr;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    help_print(out);
+    fclose(out);
+    std::string help(text, size);
+    free(text);
+    std::ifstream page(LOCKD_SOURCE_DIR "/lockd/man/lockd.8");
+    std::stringstream man;
+    man << page.rdbuf();
+
+    std::set<std::string> keys;
+    struct config_row row;
+    for (size_t i = 0; config_describe(i, &row); i++) {
+        keys.insert(row.key);
+        EXPECT_TRUE(has(help, std::string("  --") + row.key + " ")) << row.key;
+        std::string dashed;
+        for (char c : std::string(row.key))
+            dashed += c == '-' ? std::string("\\-") : std::string(1, c);
+        EXPECT_TRUE(has(man.str(), ".B \\-\\-" + dashed + "\n") ||
+                    has(man.str(), ".BI \\-\\-" + dashed + " "))
+                << "lockd.8 does not describe --" << row.key;
+        EXPECT_TRUE(has(man.str(), row.standard))
+                << "lockd.8 does not say the default of --" << row.key;
+    }
+    std::string line;
+    while (std::getline(man, line)) {
+        if (line.rfind(".B \\-\\-", 0) != 0 && line.rfind(".BI \\-\\-", 0) != 0)
+            continue;
+        std::string key;
+        for (char c : line.substr(line.find("\\-\\-") + 4)) {
+            if (c == ' ')
+                break;
+            if (c != '\\')
+                key += c;
+        }
+        EXPECT_EQ(keys.count(key), 1u) << "lockd.8 describes --" << key;
+    }
+}
+
+TEST(Values, SizesAndTimesThereAndBack)
+{
+    char text[VALUE_TEXT_BYTES];
+    uint64_t value = 0;
+    for (uint64_t bytes : {uint64_t{0}, uint64_t{1}, uint64_t{4096}, 64 * MIB, 1024 * MIB,
+                 64 * MIB + 1}) {
+        EXPECT_TRUE(value_bytes(value_bytes_text(bytes, text), &value)) << text;
+        EXPECT_EQ(value, bytes) << text;
+    }
+    EXPECT_STREQ(value_bytes_text(64 * MIB, text), "64MiB");
+    for (uint64_t ns :
+            {NS_PER_MS, 1500 * NS_PER_MS, 60 * NS_PER_S, 90 * NS_PER_S, UINT64_C(1)}) {
+        EXPECT_TRUE(value_duration(value_duration_text(ns, text), &value)) << text;
+        EXPECT_EQ(value, ns) << text;
+    }
+    EXPECT_STREQ(value_duration_text(250 * NS_PER_MS, text), "250ms");
+    for (const char *wrong : {"", "ms", "1.5s", "5 s", "-1s", "10", "1sec", "99999999999h"})
+        EXPECT_FALSE(value_duration(wrong, &value)) << wrong;
+    for (const char *wrong : {"", "KiB", "1kb", "1 MiB", "0x10", "99999999999GiB", "1MiBx"})
+        EXPECT_FALSE(value_bytes(wrong, &value)) << wrong;
+}
