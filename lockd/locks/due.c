@@ -81,19 +81,28 @@ static void do_due(struct locks *locks, struct heap_node *node)
     work_on_ending(locks);
 }
 
-static struct heap_node *first_due(const struct locks *locks)
+/* The first of what is due by then; NULL: nothing. */
+static struct heap_node *first_due(const struct locks *locks, uint64_t time)
 {
     struct heap_node *first = heap_first(&locks->due);
-    return first != NULL && first->key <= locks->time ? first : NULL;
+    return first != NULL && first->key <= time ? first : NULL;
+}
+
+/* All that is due by then, then the grants which this makes possible. */
+static void do_all_due(struct locks *locks, uint64_t time)
+{
+    work_on_ending(locks);
+    for (struct heap_node *node = first_due(locks, time);
+            node != NULL && locks->work_left > 0; node = first_due(locks, time))
+        do_due(locks, node);
+    if (first_due(locks, time) == NULL)
+        due_work(locks);
 }
 
 void locks_due(struct locks *locks)
 {
-    due_work(locks);
-    for (struct heap_node *node = first_due(locks); node != NULL && locks->work_left > 0;
-            node = first_due(locks))
-        do_due(locks, node);
-    due_work(locks);
+    do_all_due(locks, locks->time_before);
+    do_all_due(locks, locks->time);
 }
 
 uint64_t locks_deadline(const struct locks *locks)
@@ -105,5 +114,5 @@ uint64_t locks_deadline(const struct locks *locks)
 bool locks_has_work(const struct locks *locks)
 {
     return !list_is_empty(&locks->ending) || !list_is_empty(&locks->ready) ||
-           first_due(locks) != NULL;
+           first_due(locks, locks->time) != NULL;
 }

@@ -103,6 +103,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->settings = *settings;
     locks->index = 0;
     locks->time = 0;
+    locks->time_before = 0;
     locks->lifted = 0;
     locks->session_last = 0;
     locks->token_last = 0;
@@ -116,6 +117,7 @@ void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint
 {
     assert(index > locks->index);
     locks->index = index;
+    locks->time_before = locks->time;
     locks->time = time_after(locks->time, dt_ns);
     locks->work_left = locks->settings.work_max;
     if (kind == ENTRY_TERM_START) {

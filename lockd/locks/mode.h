@@ -20,7 +20,7 @@ enum lock_mode {
 static inline bool mode_excludes(enum lock_mode a, enum lock_mode b)
 {
     static const unsigned excluded_by[MODE_COUNT] = {
-            [MODE_EX] = 1U << MODE_EX,
+            1U << MODE_EX, /* MODE_EX */
     };
     return (excluded_by[a] >> b & 1U) != 0;
 }

@@ -148,6 +148,7 @@ struct locks {
 
     uint64_t index;
     uint64_t time;         /* T */
+    uint64_t time_before;  /* T of the entry before: what was due by then goes first */
     uint64_t lifted;       /* F */
     uint64_t session_last; /* Ids given so far */
     uint64_t token_last;   /* Tokens given so far */

@@ -100,8 +100,9 @@ TEST(LocksGrant, G7_NobodyOvertakesAQueueThatIsBehind)
     alice.acquire("b");
     bob.acquire("a", 500);
     bob.acquire("b", 500);
-    auto outcomes = world.entry(0, {alice.release_of("a", 1), alice.release_of("b", 2),
-                                           carol.acquire_of("b", 0), carol.acquire_of("b", 9)});
+    auto outcomes =
+            world.entry(0, {alice.release_of("a", 1), alice.release_of("b", 2),
+                                   carol.acquire_of("b", 0), carol.acquire_of("b", 9)});
     EXPECT_GT(mark_count("locks_grants_left_over"), marked);
     EXPECT_EQ(outcomes[1].answer.status, STATUS_OK);
     EXPECT_EQ(outcomes[2].answer.status, STATUS_TIMEOUT);
@@ -291,8 +292,8 @@ TEST(LocksGrant, HoldsAreReservedForQueuesThatAreBehind)
     alice.acquire("b");
     bob.acquire("a", 500);
     bob.acquire("b", 500);
-    auto outcomes = world.entry(0, {alice.release_of("a", 1), alice.release_of("b", 2),
-                                           alice.acquire_of("c", 0)});
+    auto outcomes = world.entry(0,
+            {alice.release_of("a", 1), alice.release_of("b", 2), alice.acquire_of("c", 0)});
     EXPECT_EQ(outcomes[2].answer.status, STATUS_LIMIT);
     EXPECT_EQ(outcomes[2].answer.detail, LIMIT_HOLDS);
     world.pass(0);

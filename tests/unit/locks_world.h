@@ -191,8 +191,8 @@ public:
     {
     }
 
-    asked acquire_of(const std::string &name, uint64_t wait, uint64_t owner = 0,
-            uint8_t flags = 0)
+    asked acquire_of(
+            const std::string &name, uint64_t wait, uint64_t owner = 0, uint8_t flags = 0)
     {
         asked asked = request_of(REQUEST_ACQUIRE);
         asked.name = name;

@@ -1,0 +1,135 @@
+// Queries: one lock, and pages of all in an order that every node has.
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <set>
+
+#include "locks_world.h"
+
+namespace {
+
+struct cluster_settings list_settings(uint32_t locks_max)
+{
+    struct cluster_settings settings = settings_default();
+    settings.sessions_max = 4;
+    settings.locks_max = settings.holds_max = locks_max;
+    settings.name_blocks_max = 4 * locks_max;
+    settings.answers_max = 1024;
+    settings.waits_max = settings.changes_max = 16;
+    return settings;
+}
+
+std::vector<std::string> list_all(
+        const locks_world &world, uint32_t most, const std::string &prefix = "")
+{
+    std::vector<std::string> names;
+    std::vector<struct lock_view> views(most);
+    std::vector<unsigned char> scratch(most * (NAME_BYTES_MAX + LABEL_BYTES_MAX));
+    uint64_t cursor = 0;
+    do {
+        uint32_t count = locks_list(
+                world.locks, span_of(prefix), &cursor, views.data(), most, scratch.data());
+        EXPECT_LE(count, most);
+        for (uint32_t i = 0; i < count; i++)
+            names.push_back(text_of(views[i].name));
+    } while (cursor != 0);
+    return names;
+}
+
+void hold_many(locks_world &world, locks_client &client, int count)
+{
+    world.checked = false;
+    for (int i = 0; i < count; i++) {
+        client.answered = client.number;
+        ASSERT_EQ(client.acquire("job/" + std::to_string(i)).status, STATUS_OK);
+    }
+    world.checked = true;
+}
+
+TEST(LocksList, PagesCoverAllLocksOnceInOneOrder)
+{
+    locks_world world(list_settings(1000));
+    EXPECT_TRUE(list_all(world, 5).empty());
+    locks_client alice(world, NS_PER_S, "alice");
+    hold_many(world, alice, 700);
+    std::vector<std::string> all = list_all(world, 64);
+    EXPECT_EQ(all.size(), 700u);
+    EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), 700u);
+    for (uint32_t most : {1u, 2u, 7u, 63u})
+        EXPECT_EQ(list_all(world, most), all);
+
+    // The same on a node that carved more.
+    locks_world other(list_settings(1000), list_settings(100000));
+    locks_client again(other, NS_PER_S, "alice");
+    hold_many(other, again, 700);
+    EXPECT_EQ(list_all(other, 64), all);
+}
+
+TEST(LocksList, PrefixIsOfBytes)
+{
+    locks_world world(list_settings(100));
+    locks_client alice(world, NS_PER_S);
+    for (const char *name : {"a", "ab", "abc", "b", "ba"})
+        alice.acquire(name);
+    auto names = list_all(world, 2, "ab");
+    std::sort(names.begin(), names.end());
+    EXPECT_EQ(names, (std::vector<std::string>{"ab", "abc"}));
+    EXPECT_TRUE(list_all(world, 2, "abcd").empty());
+    EXPECT_TRUE(list_all(world, 2, std::string(255, 'a')).empty());
+}
+
+TEST(LocksList, PageLooksAtABoundedPartOfAnEmptyTable)
+{
+    locks_world world(list_settings(1 << 16), list_settings(1 << 16));
+    locks_client alice(world, NS_PER_S);
+    alice.acquire("a");
+    uint64_t cursor = 0;
+    int pages = 0;
+    uint32_t found = 0;
+    do {
+        struct lock_view view;
+        unsigned char scratch[NAME_BYTES_MAX + LABEL_BYTES_MAX];
+        found += locks_list(world.locks, span_of(""), &cursor, &view, 1, scratch);
+        pages++;
+    } while (cursor != 0);
+    EXPECT_EQ(found, 1u);
+    EXPECT_GE(pages, 8);
+}
+
+TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
+{
+    locks_world world;
+    locks_client alice(world, 100, "alice"), bob(world, 100, "bob");
+    alice.acquire("a", 0, 9);
+    bob.acquire("a", 50);
+    world.pass(30, {bob.renewal()});
+    struct lock_view view;
+    unsigned char scratch[NAME_BYTES_MAX + LABEL_BYTES_MAX];
+    uint64_t cursor = 0;
+    ASSERT_EQ(locks_list(world.locks, span_of(""), &cursor, &view, 1, scratch), 1u);
+    EXPECT_EQ(text_of(view.name), "a");
+    EXPECT_EQ(view.session, alice.id);
+    EXPECT_EQ(view.owner, 9u);
+    EXPECT_EQ(view.waits, 1u);
+    EXPECT_EQ(view.held_ns, 30u);
+    EXPECT_EQ(view.remain_ns, 70u);
+    EXPECT_EQ(text_of(view.label), "alice");
+    struct lock_view nobody = world.view("zz");
+    EXPECT_EQ(text_of(nobody.name), "zz");
+    EXPECT_EQ(nobody.session, 0u);
+    EXPECT_EQ(nobody.token, 0u);
+    EXPECT_EQ(nobody.label.count, 0u);
+}
+
+// What remains counts the lift of a new term, as expiry does.
+TEST(LocksList, RemainingTimeIsUntilTheSessionIsDue)
+{
+    locks_world world;
+    locks_client alice(world, 40);
+    alice.acquire("a");
+    world.pass(30);
+    world.term_start();
+    EXPECT_EQ(world.view("a").remain_ns, 50u);
+}
+
+} // namespace
