@@ -166,11 +166,15 @@ static void suspend(
 
 void session_on_time(struct core *core, struct core_session *session)
 {
-    if (session->phase == PHASE_ENDED) {
+    if (session->phase == PHASE_ENDED && core->now.boot_ns >= next_due(core, session)) {
         /* It has long expired by itself. */
         MARK(client_gives_up_closing);
         session->close_wanted = false;
         session_settle(core, session);
+        return;
+    }
+    if (session->phase == PHASE_ENDED) {
+        session_reschedule(core, session);
         return;
     }
     if (session->state == BELIEF_HELD && left_ns(core, session) == 0)

@@ -1,0 +1,662 @@
+// Requests from submit to completion: G6, G11, G12 and the limits of callers.
+#include <set>
+
+#include "core_world.h"
+
+namespace {
+
+constexpr uint64_t TTL = 10 * NS_PER_S;
+constexpr uint64_t T0 = 500 * NS_PER_S;
+
+struct open_world : core_world {
+    explicit open_world(void (*adjust)(core_settings *) = nullptr) : core_world(3, adjust)
+    {
+        tick();
+        reach_leader();
+        session = open(11, T0);
+    }
+
+    void answer_to(const heard &request, uint8_t status, uint64_t token = 0)
+    {
+        bool refused = status == STATUS_BUSY || status == STATUS_NOT_LEADER;
+        say(answers().section(11, refused ? 0 : T0, refused ? 0 : T0 + TTL)
+                        .answer(request.request.kind, request.request.number, status,
+                                token));
+    }
+
+    // Everything that is under way to the leader is lost with the connection.
+    void reconnect()
+    {
+        node_closes();
+        inbox.clear();
+        reach_leader();
+    }
+
+    uint32_t session = 0;
+};
+
+// Does not leave a node for being silent.
+void with_patience(core_settings *settings)
+{
+    settings->silence_min_ns = 100 * NS_PER_S;
+    settings->silence_max_ns = 100 * NS_PER_S;
+}
+
+// ---- G6: exactly once ----
+
+TEST(core_request, G6_goes_again_with_its_number_on_a_new_connection_and_only_there)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    uint64_t number = world.take_request(REQUEST_ACQUIRE).request.number;
+    world.pass(500 * NS_PER_MS);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u) << "twice on one connection";
+    world.reconnect();
+    heard again = world.take_request(REQUEST_ACQUIRE);
+    EXPECT_EQ(again.request.number, number);
+    EXPECT_EQ(again.name, "a");
+    world.answer_to(again, STATUS_OK, 5);
+    EXPECT_EQ(world.take_completion().token, 5u);
+    world.reconnect();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u) << "answered already";
+}
+
+TEST(core_request, G6_numbers_are_never_used_twice_and_answered_follows)
+{
+    open_world world;
+    for (int i = 0; i < 3; i++)
+        world.acquire(world.session, "a", 0);
+    heard first = world.take_request(REQUEST_ACQUIRE);
+    heard second = world.take_request(REQUEST_ACQUIRE);
+    heard third = world.take_request(REQUEST_ACQUIRE);
+    EXPECT_EQ(first.request.number + 1, second.request.number);
+    EXPECT_EQ(second.request.number + 1, third.request.number);
+    world.answer_to(third, STATUS_TIMEOUT); // Out of order.
+    world.acquire(world.session, "b", 0);
+    heard fourth = world.take_request(REQUEST_ACQUIRE);
+    EXPECT_EQ(fourth.answered, first.request.number - 1);
+    world.answer_to(first, STATUS_TIMEOUT);
+    world.answer_to(second, STATUS_TIMEOUT);
+    world.acquire(world.session, "c", 0);
+    EXPECT_EQ(world.take_request(REQUEST_ACQUIRE).answered, third.request.number);
+}
+
+TEST(core_request, G6_no_number_is_more_than_a_window_past_the_answered)
+{
+    open_world world;
+    for (int i = 0; i < 1100; i++)
+        world.submit(world.call(CORE_ACQUIRE, world.session, "a"));
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), size_t{REQUEST_WINDOW});
+    heard first = world.inbox.front();
+    world.answer_to(first, STATUS_TIMEOUT);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), size_t{REQUEST_WINDOW} + 1);
+    EXPECT_EQ(world.inbox.back().answered, first.request.number);
+    EXPECT_GT(mark_count("client_window_full"), 0u);
+}
+
+TEST(core_request, G6_answers_that_nobody_awaits_change_nothing)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_OK, 5);
+    world.take_completion();
+    world.answer_to(request, STATUS_OK, 5);
+    EXPECT_TRUE(world.completions.empty());
+    world.say(answers().section(11, T0, T0 + TTL).answer(REQUEST_RELEASE, 99, STATUS_OK));
+    world.say(
+            answers().section(4711, T0, T0 + TTL).answer(REQUEST_KEEPALIVE, 1, STATUS_OK));
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_GT(mark_count("client_answer_unawaited"), 0u);
+    EXPECT_GT(mark_count("client_session_forgotten"), 0u);
+}
+
+TEST(core_request, G6_an_old_answer_does_not_count_as_this_connections)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.full = true; // What is sent from here on stays here.
+    world.say(answers().section(11, 0, 0).answer(
+            REQUEST_ACQUIRE, request.request.number, STATUS_NOT_LEADER));
+    EXPECT_TRUE(world.completions.empty());
+}
+
+TEST(core_request, an_open_that_goes_again_has_another_secret_and_stamp)
+{
+    core_world world;
+    world.tick();
+    world.reach_leader();
+    uint32_t session = world.ask_open();
+    world.tick();
+    heard first = world.take_request(REQUEST_OPEN);
+    world.node_closes();
+    world.reach_leader();
+    heard second = world.take_request(REQUEST_OPEN);
+    EXPECT_NE(first.secret, second.secret);
+    EXPECT_NE(first.request.number, second.request.number);
+    world.say(answers()
+                      .section(30, T0, T0 + TTL)
+                      .answer(REQUEST_OPEN, first.request.number,
+                              STATUS_OK)); // Of the first: not ours any more.
+    EXPECT_TRUE(world.completions.empty());
+    world.say(answers()
+                      .section(31, T0, T0 + TTL)
+                      .answer(REQUEST_OPEN, second.request.number, STATUS_OK));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_EQ(core_session_id(world.core, session), 31u);
+    world.acquire(session, "a", 0);
+    EXPECT_EQ(world.take_request(REQUEST_ACQUIRE).secret, second.secret);
+    EXPECT_GT(mark_count("client_opens_again"), 0u);
+}
+
+// ---- Waits ----
+
+TEST(core_request, a_queued_wait_ends_by_a_change)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    EXPECT_TRUE(world.completions.empty());
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    core_completion granted = world.take_completion();
+    EXPECT_EQ(granted.status, STATUS_OK);
+    EXPECT_EQ(granted.token, 8u);
+    EXPECT_TRUE(world.holds(8));
+    // Told again until confirmed; counts once.
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(TTL / 3);
+    EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
+}
+
+TEST(core_request, a_queued_wait_is_asked_after_on_a_new_connection)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    world.reconnect();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    EXPECT_EQ(world.count_requests(REQUEST_KEEPALIVE), 1u);
+}
+
+TEST(core_request, the_wait_that_was_spent_here_is_not_waited_for_there)
+{
+    open_world world;
+    world.node_closes();
+    world.acquire(world.session, "a", 10 * NS_PER_S);
+    world.pass(300 * NS_PER_MS);
+    world.reach_leader();
+    EXPECT_LE(world.take_request(REQUEST_ACQUIRE).request.wait_ns,
+            10 * NS_PER_S - 300 * NS_PER_MS);
+}
+
+TEST(core_request, G11_timeout_is_what_the_log_says)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(NS_PER_S + 100 * NS_PER_MS);
+    EXPECT_TRUE(world.completions.empty()) << "only the cluster can say so";
+    world.say(answers()
+                      .section(11, 0, 0, 1)
+                      .change(CHANGE_FAILED, 1, request.request.number, 0, STATUS_TIMEOUT));
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
+}
+
+TEST(core_request, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED); // Then cluster time stands still.
+    world.pass(NS_PER_S + 400 * NS_PER_MS);
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    EXPECT_EQ(cancel.request.target, request.request.number);
+    EXPECT_GT(cancel.request.number, request.request.number);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_GT(mark_count("client_cancel_done"), 0u);
+}
+
+TEST(core_request, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(2 * NS_PER_S - NS_PER_MS);
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(2 * NS_PER_MS);
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    world.reach_leader(); // The other one is silent.
+    world.inbox.erase(world.inbox.begin(), world.inbox.begin() + 1);
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    EXPECT_EQ(cancel.request.target, request.request.number);
+    world.reconnect();
+    EXPECT_EQ(world.take_request(REQUEST_CANCEL).request.number, cancel.request.number);
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_GT(mark_count("client_says_unknown"), 0u);
+}
+
+TEST(core_request, G11_what_was_never_sent_ends_without_a_cancel)
+{
+    open_world world;
+    world.node_closes();
+    world.acquire(world.session, "a", 100 * NS_PER_MS);
+    world.pass(1100 * NS_PER_MS);
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    world.reach_leader();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
+}
+
+// ---- Cancel ----
+
+TEST(core_request, G11_cancel_of_a_wait)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    EXPECT_EQ(request.request.wait_ns, WAIT_FOREVER);
+    world.answer_to(request, STATUS_QUEUED);
+    EXPECT_TRUE(core_cancel(world.core, handle, world.now));
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    EXPECT_FALSE(core_cancel(world.core, handle, world.now));
+}
+
+TEST(core_request, G11_cancel_before_it_was_sent_is_certain_at_once)
+{
+    open_world world;
+    world.node_closes();
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    EXPECT_TRUE(core_cancel(world.core, handle, world.now));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    world.reach_leader();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+}
+
+TEST(core_request, G11_cancel_by_tag_finds_all_of_them)
+{
+    open_world world;
+    world.acquire(world.session, "a", WAIT_FOREVER, 7);
+    world.acquire(world.session, "b", WAIT_FOREVER, 7);
+    world.acquire(world.session, "c", WAIT_FOREVER, 8);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    EXPECT_EQ(core_cancel_tag(world.core, world.session, 7, world.now), 2u);
+    EXPECT_EQ(core_cancel_tag(world.core, world.session, 0, world.now), 0u);
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 2u);
+}
+
+TEST(core_request, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_back)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    core_cancel(world.core, handle, world.now);
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_FALSE(world.holds(8));
+    EXPECT_TRUE(world.completions.empty());
+    world.reconnect(); // The CANCEL may have been lost: its number must still work.
+    heard keepalive = world.take_request(REQUEST_KEEPALIVE);
+    EXPECT_EQ(keepalive.confirmed, 0u);
+    world.answer_to(keepalive, STATUS_OK);
+    world.answer_to(world.take_request(REQUEST_CANCEL), STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    world.pass(TTL / 3);
+    EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
+    EXPECT_GT(mark_count("client_grant_behind_cancel"), 0u);
+}
+
+TEST(core_request, G11_an_answer_behind_a_cancel_keeps_its_number_open)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", 0);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    core_cancel(world.core, handle, world.now);
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    world.answer_to(request, STATUS_OK, 8);
+    EXPECT_TRUE(world.completions.empty());
+    world.acquire(world.session, "b", 0);
+    EXPECT_LT(world.take_request(REQUEST_ACQUIRE).answered, request.request.number);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+}
+
+// ---- min_usable ----
+
+TEST(core_request, a_grant_with_too_little_left_waits_for_the_next_renewal)
+{
+    open_world world(with_patience);
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(8 * NS_PER_S); // Keepalives go unanswered.
+    world.reconnect();
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_LT(world.left(world.session), TTL / 4);
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_FALSE(world.holds(8));
+    heard keepalive = world.take_request(REQUEST_KEEPALIVE);
+    world.say(answers()
+                      .section(11, T0 + 8 * NS_PER_S, T0 + 8 * NS_PER_S + TTL, 1)
+                      .answer(REQUEST_KEEPALIVE, keepalive.request.number, STATUS_OK));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_TRUE(world.holds(8));
+}
+
+TEST(core_request, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
+{
+    open_world world(with_patience);
+    world.acquire(world.session, "a", 9 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(8 * NS_PER_S);
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(NS_PER_S + 400 * NS_PER_MS);
+    heard release = world.take_request(REQUEST_RELEASE);
+    EXPECT_EQ(release.request.target, 8u);
+    EXPECT_EQ(release.name, "a");
+    world.answer_to(release, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_GT(mark_count("client_returns_grant"), 0u);
+}
+
+// ---- Refusals ----
+
+TEST(core_request, busy_is_told_for_an_acquire_sent_once)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
+    EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
+}
+
+TEST(core_request,
+        G6_busy_for_an_acquire_that_may_have_been_taken_is_told_when_it_is_undone)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    uint64_t number = world.take_request(REQUEST_ACQUIRE).request.number;
+    world.reconnect();
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
+    EXPECT_TRUE(world.completions.empty());
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    EXPECT_EQ(cancel.request.target, number);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
+}
+
+TEST(core_request, G12_a_release_refused_as_busy_goes_again_with_its_number)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_OK, 5);
+    world.release(world.session, "a", 5);
+    heard release = world.take_request(REQUEST_RELEASE);
+    world.answer_to(release, STATUS_BUSY);
+    world.pass(60 * NS_PER_MS);
+    heard again = world.take_request(REQUEST_RELEASE);
+    EXPECT_EQ(again.request.number, release.request.number);
+    world.answer_to(again, STATUS_OK);
+    world.take_completion();
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_GT(mark_count("client_busy_again"), 0u);
+}
+
+TEST(core_request, busy_for_an_open_is_retried)
+{
+    core_world world;
+    world.tick();
+    world.reach_leader();
+    world.ask_open();
+    world.tick();
+    heard open = world.take_request(REQUEST_OPEN);
+    world.say(answers().section(0, 0, 0).answer(
+            REQUEST_OPEN, open.request.number, STATUS_BUSY));
+    world.pass(60 * NS_PER_MS);
+    EXPECT_EQ(world.count_requests(REQUEST_OPEN), 1u);
+}
+
+TEST(core_request, a_limit_of_the_cluster_is_told_with_its_name)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.say(answers()
+                      .section(11, T0, T0 + TTL)
+                      .answer(REQUEST_ACQUIRE, request.request.number, STATUS_LIMIT, 0,
+                              LIMIT_HOLDS));
+    core_completion completion = world.take_completion();
+    EXPECT_EQ(completion.status, STATUS_LIMIT);
+    EXPECT_EQ(completion.detail, LIMIT_HOLDS);
+}
+
+TEST(core_request, room_is_refused_at_the_edge)
+{
+    open_world world([](core_settings *settings) {
+        settings->requests_max = 4;
+        settings->holds_max = 2;
+    });
+    world.acquire(world.session, "a", 0);
+    world.acquire(world.session, "b", 0);
+    world.submit(world.call(CORE_ACQUIRE, world.session, "c"), STATUS_BUSY); // holds_max
+    world.release(world.session, "x", 9);
+    world.release(world.session, "x", 9);
+    world.submit(world.call(CORE_RELEASE, world.session, "x"), STATUS_BUSY); // requests_max
+    world.submit(world.call(CORE_CLOSE, world.session)); // Never refused.
+}
+
+// ---- Suspended, lost, closed ----
+
+TEST(core_request, suspended_holds_acquires_back_and_lets_releases_go)
+{
+    open_world world(with_patience);
+    world.acquire(world.session, "a", 0);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_OK, 5);
+    world.pass(TTL);
+    ASSERT_EQ(world.believed(world.session), BELIEF_SUSPENDED);
+    world.acquire(world.session, "b", 60 * NS_PER_S);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    world.release(world.session, "a", 5);
+    EXPECT_EQ(world.count_requests(REQUEST_RELEASE), 1u);
+    heard keepalive = world.inbox.front();
+    while (world.count_requests(REQUEST_KEEPALIVE) > 0)
+        keepalive = world.take_request(REQUEST_KEEPALIVE);
+    world.say(answers()
+                      .section(11, T0 + TTL / 2, T0 + TTL / 2 + TTL)
+                      .answer(REQUEST_KEEPALIVE, keepalive.request.number, STATUS_OK));
+    EXPECT_EQ(world.believed(world.session), BELIEF_HELD);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
+}
+
+TEST(core_request, the_end_of_a_session_ends_what_waits_in_it)
+{
+    open_world world;
+    world.acquire(world.session, "a", WAIT_FOREVER);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    world.acquire(world.session, "b", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.say(answers().section(11, T0, 0).answer(
+            REQUEST_ACQUIRE, request.request.number, STATUS_LOST, 0, LOST_UNKNOWN));
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_EQ(world.take_event().reason, CORE_REASON_UNKNOWN);
+    world.submit(world.call(CORE_RELEASE, world.session, "a"), STATUS_LOST);
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_FALSE(core_has_session(world.core, world.session));
+}
+
+TEST(core_request, closing_is_unknown_at_its_limit_and_goes_on)
+{
+    open_world world;
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    world.node_closes();
+    world.pass(6 * NS_PER_S);
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    EXPECT_EQ(core_session_count(world.core), 1u);
+    world.inbox.clear();
+    world.reach_leader();
+    world.answer_to(world.take_request(REQUEST_CLOSE), STATUS_OK);
+    EXPECT_EQ(core_session_count(world.core), 0u);
+    EXPECT_TRUE(world.completions.empty());
+}
+
+TEST(core_request, closing_is_given_up_when_the_session_must_have_expired)
+{
+    open_world world;
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    world.node_closes();
+    world.pass(20 * TTL);
+    EXPECT_EQ(core_session_count(world.core), 0u);
+    EXPECT_GT(mark_count("client_gives_up_closing"), 0u);
+}
+
+TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
+{
+    core_world world;
+    world.tick();
+    world.reach_leader();
+    uint32_t session = world.ask_open();
+    world.tick();
+    heard open = world.take_request(REQUEST_OPEN);
+    world.submit(world.call(CORE_CLOSE, session));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST); // The OPEN
+    world.say(answers()
+                      .section(31, T0, T0 + TTL)
+                      .answer(REQUEST_OPEN, open.request.number, STATUS_OK));
+    EXPECT_EQ(world.take_request(REQUEST_CLOSE).session, 31u);
+    EXPECT_GT(mark_count("client_closes_late_open"), 0u);
+}
+
+TEST(core_request, an_open_that_nobody_answers_is_unknown)
+{
+    core_world world;
+    world.tick();
+    uint32_t session = world.ask_open();
+    world.acquire(session, "a", WAIT_FOREVER);
+    world.pass(6 * NS_PER_S);
+    core_completion open = world.take_completion();
+    EXPECT_EQ(open.kind, CORE_OPEN);
+    EXPECT_EQ(open.status, STATUS_UNKNOWN);
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    world.submit(world.call(CORE_CLOSE, session));
+    world.tick();
+    EXPECT_FALSE(core_has_session(world.core, session));
+}
+
+// ---- Reentrance ----
+
+TEST(core_request, G12_entries_share_a_token_and_each_wants_its_release)
+{
+    open_world world;
+    for (int i = 0; i < 2; i++) {
+        core_call acquire = world.call(CORE_ACQUIRE, world.session, "a");
+        acquire.reentrant = true;
+        acquire.owner = 3;
+        world.submit(acquire);
+        world.tick();
+        heard request = world.take_request(REQUEST_ACQUIRE);
+        EXPECT_EQ(request.request.flags, ACQUIRE_REENTRANT);
+        EXPECT_EQ(request.request.owner, 3u);
+        world.answer_to(request, STATUS_OK, 5);
+        EXPECT_EQ(world.take_completion().token, 5u);
+    }
+    world.release(world.session, "a", 5);
+    EXPECT_TRUE(world.holds(5));
+    world.release(world.session, "a", 5);
+    EXPECT_FALSE(world.holds(5));
+}
+
+// ---- Reads ----
+
+TEST(core_request, reads_go_again_on_a_new_connection)
+{
+    open_world world;
+    std::vector<unsigned char> room(CORE_READ_BYTES_MAX);
+    core_call query = world.call(CORE_QUERY, 0, "a");
+    query.room = room.data();
+    query.room_bytes = room.size();
+    world.submit(query);
+    world.tick();
+    ASSERT_EQ(world.readings.size(), 1u);
+    uint64_t stamp = world.readings[0].read.stamp;
+    world.reconnect();
+    ASSERT_EQ(world.readings.size(), 2u);
+    EXPECT_NE(world.readings[1].read.stamp, stamp);
+    struct read_answer answer = {};
+    answer.stamp = stamp; // Too late.
+    answer.index = 9;
+    world.say(FRAME_READ_ANSWER, core_world::lay_out(wire_read_answer, &answer));
+    EXPECT_TRUE(world.completions.empty());
+    answer.stamp = world.readings[1].read.stamp;
+    world.say(FRAME_READ_ANSWER, core_world::lay_out(wire_read_answer, &answer));
+    core_completion completion = world.take_completion();
+    EXPECT_EQ(completion.status, STATUS_OK);
+    EXPECT_EQ(completion.read.index, 9u);
+}
+
+// ---- Frames ----
+
+TEST(core_request, asked_together_leaves_in_one_frame)
+{
+    open_world world;
+    unsigned before = world.frames;
+    for (int i = 0; i < 100; i++)
+        world.submit(world.call(CORE_ACQUIRE, world.session, "a"));
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 100u);
+    EXPECT_EQ(world.frames, before + 1);
+}
+
+TEST(core_request, a_full_socket_holds_everything_back_in_order)
+{
+    open_world world([](core_settings *settings) {
+        settings->output_bytes = 2 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
+        settings->sessions_max = 8;
+    });
+    std::vector<uint32_t> sessions = {
+            world.session, world.open(12, T0), world.open(13, T0)};
+    world.full = true;
+    std::string name(255, 'n');
+    for (int i = 0; i < 600; i++)
+        world.submit(world.call(CORE_ACQUIRE, sessions[i % 3], name.c_str()));
+    world.tick();
+    EXPECT_GT(mark_count("client_output_full"), 0u);
+    world.full = false;
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 600u);
+    std::map<uint64_t, uint64_t> last;
+    for (auto &one : world.inbox) {
+        if (one.request.kind != REQUEST_ACQUIRE)
+            continue;
+        EXPECT_EQ(one.request.number, last[one.session] + 1);
+        last[one.session] = one.request.number;
+    }
+}
+
+} // namespace
