@@ -55,7 +55,7 @@ void wire_u16(struct wire *wire, uint16_t *value)
 {
     unsigned char *b = step(wire, sizeof(*value));
     if (wire->mode == WIRE_READ) {
-        *value = b == NULL ? 0 : (uint16_t)(b[0] | b[1] << 8);
+        *value = b == NULL ? 0 : (uint16_t)((unsigned)b[0] | (unsigned)b[1] << 8);
     } else if (b != NULL) {
         b[0] = (unsigned char)*value;
         b[1] = (unsigned char)(*value >> 8);

@@ -15,14 +15,13 @@ static size_t longest_bytes(void)
 
 struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *settings)
 {
-    struct recovery measured;
+    struct recovery measured = {0};
     struct recovery *recovery =
             arena_take(arena, "recovery", 1, sizeof(*recovery), alignof(struct recovery));
-    if (recovery == NULL)
-        recovery = &measured;
-    recovery->carried = arena_take(arena, "recovery record", longest_bytes(), 1, 16);
-    log_carve(&recovery->log, arena, settings);
-    return recovery == &measured ? NULL : recovery;
+    struct recovery *carved = recovery != NULL ? recovery : &measured;
+    carved->carried = arena_take(arena, "recovery record", longest_bytes(), 1, 16);
+    log_carve(&carved->log, arena, settings);
+    return recovery;
 }
 
 void recovery_init(struct recovery *recovery, const struct wal_settings *settings)

@@ -63,18 +63,17 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings)
 {
     check_settings(settings);
     uint32_t slots = record_slots(settings);
-    struct wal measured;
+    struct wal measured = {0};
     struct wal *wal = arena_take(arena, "log", 1, sizeof(*wal), alignof(struct wal));
-    if (wal == NULL)
-        wal = &measured;
-    wal->buffer =
+    struct wal *carved = wal != NULL ? wal : &measured;
+    carved->buffer =
             arena_take(arena, "log buffer", settings->buffer_bytes, 1, WAL_BLOCK_BYTES);
-    wal->unwritten = arena_take(arena, "log unwritten", slots, sizeof(struct unwritten),
+    carved->unwritten = arena_take(arena, "log unwritten", slots, sizeof(struct unwritten),
             alignof(struct unwritten));
-    wal->window = arena_take(arena, "log window", slots, sizeof(struct window_entry),
+    carved->window = arena_take(arena, "log window", slots, sizeof(struct window_entry),
             alignof(struct window_entry));
-    log_carve(&wal->log, arena, settings);
-    return wal == &measured ? NULL : wal;
+    log_carve(&carved->log, arena, settings);
+    return wal;
 }
 
 /* Segments behind the end are made anew unless they are as large as is wanted now. */
