@@ -1,0 +1,80 @@
+// The examples do what they say.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "process/nodes.h"
+
+namespace {
+
+class capi_examples : public testing::Test {
+protected:
+    static void SetUpTestSuite()
+    {
+        cluster = new process::Cluster(1);
+        cluster->start_all();
+        cluster->wait_for_leader();
+    }
+
+    static void TearDownTestSuite()
+    {
+        delete cluster;
+        cluster = nullptr;
+    }
+
+    // What the example prints; it must succeed.
+    static std::string run(const std::string &name)
+    {
+        std::string command =
+                "LOCKD_CLUSTER=" + cluster->nodes() + " " EXAMPLES_PATH + name + " 2>&1";
+        FILE *pipe = popen(command.c_str(), "r");
+        std::string output;
+        std::array<char, 4096> part;
+        while (fgets(part.data(), part.size(), pipe) != nullptr)
+            output += part.data();
+        EXPECT_EQ(pclose(pipe), 0) << output;
+        return output;
+    }
+
+    static bool has(const std::string &text, const std::string &part)
+    {
+        return text.find(part) != std::string::npos;
+    }
+
+    static process::Cluster *cluster;
+};
+
+process::Cluster *capi_examples::cluster;
+
+TEST_F(capi_examples, first_lock)
+{
+    std::string output = run("first_lock");
+    EXPECT_TRUE(has(output, "build is ours, token ")) << output;
+    EXPECT_TRUE(has(output, "given back: done")) << output;
+}
+
+TEST_F(capi_examples, event_loop)
+{
+    EXPECT_EQ(run("event_loop"), "100 of 100 locks were ours and given back\n");
+}
+
+TEST_F(capi_examples, fencing)
+{
+    EXPECT_EQ(run("fencing"), "bob: accepted, alice: refused, content: by bob\n");
+}
+
+TEST_F(capi_examples, loss)
+{
+    std::string output = run("loss");
+    EXPECT_LT(output.find("suspended: "), output.find("lost: ")) << output;
+    EXPECT_TRUE(has(output, "stopped working: yes")) << output;
+}
+
+TEST_F(capi_examples, who_holds)
+{
+    EXPECT_TRUE(has(run("who_holds"), ": leader, in order\n"));
+}
+
+} // namespace
