@@ -1,0 +1,529 @@
+/*
+ * The rules of doc/guarantees.md for sessions and exclusive locks, said once more as plainly
+ * as possible: maps and searches, no thought of speed or memory. What the real state does is
+ * compared with it.
+ */
+#ifndef TESTS_UNIT_LOCKS_MODEL_H
+#define TESTS_UNIT_LOCKS_MODEL_H
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "locks/locks.h"
+
+class locks_model {
+public:
+    struct one_hold {
+        uint64_t session, owner, token, number, granted, told;
+        uint32_t count;
+    };
+    struct one_wait {
+        uint64_t session, owner, number, deadline, order;
+    };
+    struct one_lock {
+        std::optional<one_hold> holder;
+        std::list<one_wait> queue;
+    };
+    struct one_session {
+        uint64_t ttl, deadline, filed, change, confirmed, answered;
+        std::string label;
+        uint8_t end_reason; // 0: alive
+        std::map<uint64_t, struct answer> answers;
+        std::map<uint64_t, struct change> changes;
+        uint64_t kept_from; // Changes from this number on are kept.
+    };
+
+    explicit locks_model(const struct cluster_settings &its_settings)
+            : settings(its_settings)
+    {
+    }
+
+    void begin(enum entry_kind kind, uint64_t dt)
+    {
+        time_before = time;
+        time += dt;
+        work = settings.work_max;
+        if (kind == ENTRY_TERM_START)
+            lifted = std::max(lifted, time + settings.term_grace_ns);
+    }
+
+    void renew(uint64_t id, uint64_t confirmed)
+    {
+        if (is_alive(id))
+            hear(sessions[id], 0, confirmed);
+    }
+
+    void due()
+    {
+        due_until(time_before);
+        due_until(time);
+    }
+
+    struct locks_outcome apply(const struct command &command, const std::string &name)
+    {
+        struct locks_outcome outcome = {};
+        const struct request &request = command.request;
+        outcome.answer.kind = request.kind;
+        outcome.answer.number = request.number;
+        if (request.kind == REQUEST_OPEN) {
+            open(request, name, outcome);
+            return outcome;
+        }
+        uint64_t id = outcome.session = command.section.session;
+        if (!is_alive(id)) {
+            outcome.answer.status = STATUS_LOST;
+            outcome.answer.detail =
+                    sessions.count(id) ? sessions[id].end_reason : uint8_t{LOST_UNKNOWN};
+            return outcome;
+        }
+        one_session &session = sessions[id];
+        hear(session, command.section.answered, command.section.confirmed);
+        outcome.deadline = session.deadline;
+        if (is_new(session, request, outcome.answer)) {
+            outcome.anchor = true;
+            perform(id, request, name, outcome.answer);
+            if (!is_alive(id))
+                outcome.deadline = 0;
+            go_on();
+        }
+        outcome.change = is_alive(id) ? sessions[id].change : 0;
+        return outcome;
+    }
+
+    bool is_alive(uint64_t id) const
+    {
+        auto it = sessions.find(id);
+        return it != sessions.end() && it->second.end_reason == 0;
+    }
+
+    uint64_t due_at(const one_session &session) const
+    {
+        return std::max(session.deadline, std::min(lifted, session.deadline + session.ttl));
+    }
+
+    uint64_t deadline() const
+    {
+        uint64_t least = UINT64_MAX;
+        for (const auto &[id, session] : sessions)
+            if (session.end_reason == 0)
+                least = std::min(least, session.filed);
+        for (const auto &[name, lock] : locks)
+            for (const one_wait &wait : lock.queue)
+                least = std::min(least, wait.deadline);
+        return least;
+    }
+
+    bool has_work() const
+    {
+        return !ending.empty() || !ready.empty() || deadline() <= time;
+    }
+
+    struct locks_counts counts() const
+    {
+        struct locks_counts counts = {};
+        for (const auto &[id, session] : sessions) {
+            counts.sessions++;
+            counts.answers += static_cast<uint32_t>(session.answers.size());
+            counts.changes += static_cast<uint32_t>(session.changes.size());
+        }
+        for (const auto &[name, lock] : locks) {
+            counts.locks++;
+            counts.holds += lock.holder ? 1 : 0;
+            counts.waits += static_cast<uint32_t>(lock.queue.size());
+        }
+        return counts;
+    }
+
+    struct cluster_settings settings;
+    uint64_t time = 0, time_before = 0, lifted = 0;
+    uint64_t last_session = 0, last_token = 0, last_order = 0;
+    uint32_t work = 0;
+    std::map<uint64_t, one_session> sessions;
+    std::map<std::string, one_lock> locks;
+    std::list<uint64_t> ending;
+    std::list<std::string> ready;
+
+private:
+    static uint32_t blocks_of(size_t bytes)
+    {
+        return static_cast<uint32_t>((bytes + 27) / 28);
+    }
+
+    uint32_t blocks_used() const
+    {
+        uint32_t blocks = 0;
+        for (const auto &[name, lock] : locks)
+            blocks += blocks_of(name.size());
+        for (const auto &[id, session] : sessions)
+            blocks += blocks_of(session.label.size());
+        return blocks;
+    }
+
+    void open(const struct request &request, const std::string &label,
+            struct locks_outcome &outcome)
+    {
+        struct answer &answer = outcome.answer;
+        if (request.wait_ns < settings.min_ttl_ns ||
+                request.wait_ns > settings.max_ttl_ns) {
+            answer.status = STATUS_INVALID;
+        } else if (sessions.size() >= settings.sessions_max) {
+            limit(answer, LIMIT_SESSIONS);
+        } else if (blocks_used() + blocks_of(label.size()) > settings.name_blocks_max) {
+            limit(answer, LIMIT_NAME_BLOCKS);
+        } else {
+            one_session session = {};
+            session.ttl = request.wait_ns;
+            session.deadline = session.filed = time + session.ttl;
+            session.label = label;
+            session.kept_from = 1;
+            sessions[++last_session] = session;
+            outcome.session = last_session;
+            outcome.deadline = session.deadline;
+            outcome.anchor = true;
+        }
+    }
+
+    void hear(one_session &session, uint64_t answered, uint64_t confirmed)
+    {
+        if (session.deadline != time + session.ttl)
+            session.deadline = session.filed = time + session.ttl;
+        session.confirmed =
+                std::max(session.confirmed, std::min(confirmed, session.change));
+        session.answered = std::max(session.answered, answered);
+        std::erase_if(session.changes,
+                [&](const auto &each) { return each.first <= session.confirmed; });
+        std::erase_if(session.answers,
+                [&](const auto &each) { return each.first <= session.answered; });
+    }
+
+    static void limit(struct answer &answer, enum limit which)
+    {
+        answer.status = STATUS_LIMIT;
+        answer.detail = which;
+    }
+
+    bool is_new(const one_session &session, const struct request &request,
+            struct answer &answer)
+    {
+        uint32_t needed = request.kind == REQUEST_CLOSE ? 0 : 1;
+        if (request.kind == REQUEST_CANCEL)
+            needed = 2;
+        if (request.number <= session.answered) {
+            answer.status = STATUS_OLD;
+        } else if (request.number - session.answered > 1024) {
+            answer.status = STATUS_BUSY;
+        } else if (session.answers.count(request.number)) {
+            answer = session.answers.at(request.number);
+            if (answer.status == STATUS_CANCELLED)
+                answer.kind = request.kind;
+        } else if (counts().answers + needed > settings.answers_max) {
+            limit(answer, LIMIT_ANSWERS);
+        } else {
+            return true;
+        }
+        return false;
+    }
+
+    void perform(uint64_t id, const struct request &request, const std::string &name,
+            struct answer &answer)
+    {
+        if (request.kind == REQUEST_CLOSE) {
+            end(id, LOST_CLOSED);
+            return;
+        }
+        if (request.kind == REQUEST_ACQUIRE)
+            acquire(id, request, name, answer);
+        else if (request.kind == REQUEST_RELEASE)
+            release(id, request, name, answer);
+        else
+            cancel(id, request, answer);
+        sessions[id].answers[request.number] = answer;
+    }
+
+    void acquire(uint64_t id, const struct request &request, const std::string &name,
+            struct answer &answer)
+    {
+        bool reentrant = (request.flags & ACQUIRE_REENTRANT) != 0;
+        if (!locks.count(name)) {
+            struct locks_counts now = counts();
+            if (now.holds + ready.size() >= settings.holds_max)
+                limit(answer, LIMIT_HOLDS);
+            else if (now.locks >= settings.locks_max)
+                limit(answer, LIMIT_LOCKS);
+            else if (blocks_used() + blocks_of(name.size()) > settings.name_blocks_max)
+                limit(answer, LIMIT_NAME_BLOCKS);
+            else {
+                answer.token = ++last_token;
+                answer.count = 1;
+                locks[name].holder = one_hold{
+                        id, request.owner, answer.token, request.number, time, 0, 1};
+            }
+            return;
+        }
+        one_lock &lock = locks[name];
+        bool own = lock.holder && request.owner != 0 && lock.holder->session == id &&
+                   lock.holder->owner == request.owner;
+        if (own && !reentrant) {
+            answer.status = STATUS_DEADLOCK;
+        } else if (own && lock.holder->count >= settings.count_max) {
+            limit(answer, LIMIT_COUNT);
+        } else if (own) {
+            answer.token = lock.holder->token;
+            answer.count = ++lock.holder->count;
+        } else if (request.wait_ns == 0) {
+            answer.status = STATUS_TIMEOUT;
+        } else if (counts().waits >= settings.waits_max) {
+            limit(answer, LIMIT_WAITS);
+        } else if (lock.queue.size() >= settings.waits_per_lock_max) {
+            limit(answer, LIMIT_WAITS_PER_LOCK);
+        } else {
+            answer.status = STATUS_QUEUED;
+            answer.count = static_cast<uint32_t>(lock.queue.size());
+            uint64_t end =
+                    request.wait_ns == WAIT_FOREVER ? UINT64_MAX : time + request.wait_ns;
+            lock.queue.push_back({id, request.owner, request.number, end, ++last_order});
+        }
+    }
+
+    void release(uint64_t id, const struct request &request, const std::string &name,
+            struct answer &answer)
+    {
+        auto it = locks.find(name);
+        if (it == locks.end() || !it->second.holder || it->second.holder->session != id ||
+                it->second.holder->token != request.target) {
+            answer.status = STATUS_STALE;
+            return;
+        }
+        uint32_t count = (request.flags & RELEASE_ALL) ? it->second.holder->count : 1;
+        answer.count = leave(name, count);
+    }
+
+    uint32_t leave(const std::string &name, uint32_t count)
+    {
+        one_hold &hold = *locks[name].holder;
+        hold.count -= count;
+        if (hold.count > 0)
+            return hold.count;
+        locks[name].holder.reset();
+        settle(name);
+        return 0;
+    }
+
+    void settle(const std::string &name)
+    {
+        const one_lock &lock = locks[name];
+        bool is_ready = !lock.holder && !lock.queue.empty();
+        auto at = std::find(ready.begin(), ready.end(), name);
+        if (is_ready && at == ready.end())
+            ready.push_back(name);
+        if (!is_ready && at != ready.end())
+            ready.erase(at);
+        if (!lock.holder && lock.queue.empty())
+            locks.erase(name);
+    }
+
+    void cancel(uint64_t id, const struct request &request, struct answer &answer)
+    {
+        one_session &session = sessions[id];
+        uint64_t target = request.target;
+        bool past = target <= session.answered;
+        auto known = session.answers.find(target);
+        bool is_known = known != session.answers.end();
+        if (target == 0 || target == request.number ||
+                (!past && target - session.answered > 1024) ||
+                (is_known && known->second.kind != REQUEST_ACQUIRE)) {
+            answer.status = STATUS_INVALID;
+            return;
+        }
+        answer.status = STATUS_CANCELLED;
+        if (!past && !is_known) {
+            struct answer unseen = {};
+            unseen.kind = REQUEST_ACQUIRE;
+            unseen.status = STATUS_CANCELLED;
+            unseen.number = target;
+            session.answers[target] = unseen;
+            return;
+        }
+        if (!take_back(id, target, is_known ? &known->second : nullptr, answer)) {
+            answer.status = STATUS_STALE;
+        } else if (is_known) {
+            known->second = {};
+            known->second.kind = REQUEST_ACQUIRE;
+            known->second.status = STATUS_CANCELLED;
+            known->second.number = target;
+        }
+    }
+
+    // False: the outcome is confirmed, nothing is done.
+    bool take_back(
+            uint64_t id, uint64_t target, const struct answer *known, struct answer &answer)
+    {
+        for (auto &[name, lock] : locks) {
+            for (auto at = lock.queue.begin(); at != lock.queue.end(); ++at) {
+                if (at->session == id && at->number == target) {
+                    std::string its_name = name;
+                    lock.queue.erase(at);
+                    settle(its_name);
+                    return true;
+                }
+            }
+        }
+        for (auto &[name, lock] : locks) {
+            if (!lock.holder || lock.holder->session != id)
+                continue;
+            one_hold &hold = *lock.holder;
+            bool by_answer =
+                    known && known->status == STATUS_OK && hold.token == known->token;
+            bool by_change = hold.number == target && hold.told > sessions[id].confirmed &&
+                             (!known || known->status != STATUS_OK);
+            if (by_answer || by_change) {
+                if (hold.number == target)
+                    hold.told = 0;
+                answer.count = leave(std::string(name), 1);
+                return true;
+            }
+            if (known && known->status == STATUS_QUEUED && hold.number == target)
+                return false;
+        }
+        return known != nullptr;
+    }
+
+    void end(uint64_t id, enum lost_reason reason)
+    {
+        sessions[id].end_reason = reason;
+        ending.push_back(id);
+    }
+
+    void tell(uint64_t id, struct change change)
+    {
+        one_session &session = sessions[id];
+        bool full = session.changes.size() >= settings.changes_per_session_max ||
+                    counts().changes >= settings.changes_max;
+        change.change = ++session.change;
+        if (full && session.changes.empty()) {
+            session.kept_from = change.change + 1;
+            return;
+        }
+        if (full) {
+            session.kept_from = session.changes.begin()->first + 1;
+            session.changes.erase(session.changes.begin());
+        }
+        session.changes[change.change] = change;
+    }
+
+    // One item of the end of a session: holds by token, waits by age, answers, changes.
+    void end_step(uint64_t id)
+    {
+        std::string oldest_hold, oldest_wait;
+        uint64_t token = UINT64_MAX, order = UINT64_MAX;
+        for (const auto &[name, lock] : locks) {
+            if (lock.holder && lock.holder->session == id && lock.holder->token < token) {
+                token = lock.holder->token;
+                oldest_hold = name;
+            }
+            for (const one_wait &wait : lock.queue) {
+                if (wait.session == id && wait.order < order) {
+                    order = wait.order;
+                    oldest_wait = name;
+                }
+            }
+        }
+        one_session &session = sessions[id];
+        if (token != UINT64_MAX) {
+            leave(oldest_hold, locks[oldest_hold].holder->count);
+        } else if (order != UINT64_MAX) {
+            locks[oldest_wait].queue.remove_if(
+                    [&](const one_wait &wait) { return wait.order == order; });
+            settle(oldest_wait);
+        } else if (!session.answers.empty()) {
+            session.answers.erase(session.answers.begin());
+        } else if (!session.changes.empty()) {
+            session.changes.erase(session.changes.begin());
+        } else {
+            sessions.erase(id);
+            ending.remove(id);
+        }
+    }
+
+    void go_on_ending()
+    {
+        for (; work > 0 && !ending.empty(); work--)
+            end_step(ending.front());
+    }
+
+    void go_on()
+    {
+        go_on_ending();
+        for (; work > 0 && !ready.empty(); work--) {
+            std::string name = ready.front();
+            one_lock &lock = locks[name];
+            one_wait wait = lock.queue.front();
+            lock.queue.pop_front();
+            struct change change = {};
+            change.kind = CHANGE_GRANTED;
+            change.number = wait.number;
+            change.token = ++last_token;
+            tell(wait.session, change);
+            lock.holder = one_hold{wait.session, wait.owner, last_token, wait.number, time,
+                    sessions[wait.session].change, 1};
+            settle(name);
+        }
+    }
+
+    // The first of what is due: (deadline, session before wait, id). False: nothing is.
+    bool one_due(uint64_t until)
+    {
+        uint64_t who = 0, when = deadline();
+        if (when > until)
+            return false;
+        for (auto &[id, session] : sessions)
+            if (who == 0 && session.end_reason == 0 && session.filed == when)
+                who = id;
+        if (who != 0) {
+            one_session &session = sessions[who];
+            if (due_at(session) > time) {
+                session.filed = due_at(session);
+                work--;
+                return true;
+            }
+            end(who, LOST_EXPIRED);
+            go_on_ending();
+            return true;
+        }
+        std::string name;
+        one_wait first = {};
+        for (const auto &[its_name, lock] : locks) {
+            for (const one_wait &wait : lock.queue) {
+                if (wait.deadline == when && (name.empty() || wait.order < first.order)) {
+                    name = its_name;
+                    first = wait;
+                }
+            }
+        }
+        locks[name].queue.remove_if(
+                [&](const one_wait &wait) { return wait.order == first.order; });
+        struct change change = {};
+        change.kind = CHANGE_FAILED;
+        change.status = STATUS_TIMEOUT;
+        change.number = first.number;
+        tell(first.session, change);
+        settle(name);
+        work--;
+        return true;
+    }
+
+    void due_until(uint64_t until)
+    {
+        go_on_ending();
+        while (work > 0 && one_due(until)) {
+        }
+        if (work > 0)
+            go_on();
+    }
+};
+
+#endif
