@@ -64,11 +64,11 @@ TEST(LocksDigest, EverythingThatMattersIsInIt)
             },
     };
     std::set<uint64_t> digests;
-    for (const scene &scene : scenes) {
+    for (const scene &each : scenes) {
         locks_world world;
         locks_client alice(world, 100), bob(world, 100);
         bob.acquire("a", 0, 7);
-        scene(world, alice, bob);
+        each(world, alice, bob);
         EXPECT_EQ(locks_index(world.locks), 4u);
         EXPECT_TRUE(digests.insert(locks_digest(world.locks)).second) << digests.size();
     }
