@@ -44,8 +44,7 @@ static void work_on_ready(struct locks *locks)
 void due_work(struct locks *locks)
 {
     work_on_ending(locks);
-    if (list_is_empty(&locks->ending))
-        work_on_ready(locks);
+    work_on_ready(locks);
 }
 
 void due_fail_wait(struct locks *locks, struct wait *wait, enum status status)
@@ -95,8 +94,7 @@ static void do_all_due(struct locks *locks, uint64_t time)
     for (struct heap_node *node = first_due(locks, time);
             node != NULL && locks->work_left > 0; node = first_due(locks, time))
         do_due(locks, node);
-    if (first_due(locks, time) == NULL)
-        due_work(locks);
+    due_work(locks);
 }
 
 void locks_due(struct locks *locks)

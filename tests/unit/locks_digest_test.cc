@@ -100,6 +100,22 @@ TEST(LocksDigest, OrderOfLeftOverWorkIsInIt)
     EXPECT_NE(digests[0], digests[1]);
 }
 
+TEST(LocksDigest, TimeOfTheGrantIsInIt)
+{
+    uint64_t digests[2];
+    for (int late = 0; late < 2; late++) {
+        locks_world world;
+        locks_client alice(world, 100);
+        if (late)
+            world.pass(1);
+        alice.acquire("a");
+        if (!late)
+            world.pass(1, {alice.renewal()});
+        digests[late] = locks_digest(world.locks);
+    }
+    EXPECT_NE(digests[0], digests[1]);
+}
+
 // What came and went without a trace in the state leaves none in the parts of the digest.
 TEST(LocksDigest, HistoryOfHandlesIsNotInIt)
 {
