@@ -78,7 +78,7 @@ size_t address_text(const struct address *address, char *text)
 {
     char digits[5];
     size_t digit_count = 0;
-    size_t host_count = strlen(address->host);
+    size_t host_count = find_char(address->host, ADDRESS_HOST_BYTES, 0);
     bool bracketed = find_char(address->host, host_count, ':') < host_count;
     size_t at = 0;
 

@@ -187,7 +187,7 @@ static void take_result(struct disk *disk, int32_t result)
         finish(disk);
         break;
     case MAKER_IDLE:
-        assert(!"nothing was under way");
+        assert(maker->state != MAKER_IDLE);
         break;
     }
 }

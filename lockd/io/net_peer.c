@@ -37,12 +37,11 @@ void peers_init(struct net *net, const struct node_settings *settings)
 
 static uint32_t find_peer(const struct net *net, uint8_t id)
 {
-    for (uint32_t i = 0; i < net->peer_count; i++) {
-        if (net->peers[i].id == id)
-            return i;
-    }
-    assert(!"the node asks for a member that is none");
-    return 0;
+    uint32_t slot = 0;
+    while (slot < net->peer_count && net->peers[slot].id != id)
+        slot++;
+    assert(slot < net->peer_count);
+    return slot;
 }
 
 /* Not told at once: while effects are performed, no step may overwrite them. */

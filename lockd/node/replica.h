@@ -37,8 +37,9 @@
 extern "C" {
 #endif
 
+#define NO_CONN UINT32_MAX
+
 enum {
-    NO_CONN = UINT32_MAX,
     UNDER_WAY_MAX = 16,         /* Entries sealed and not applied; power of two */
     HELD_MAX = 256,             /* Messages that wait for a write; power of two */
     RAFT_WRITES_MAX = 4096,     /* Writes of raft not yet durable; power of two */

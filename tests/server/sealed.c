@@ -9,6 +9,8 @@
 
 #include "io/listen.h"
 
+/* Names and parameters are the C library's and the linker's. */
+/* NOLINTBEGIN */
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *memory, size_t bytes);
@@ -52,3 +54,4 @@ bool __wrap_listen_is_loopback(int socket)
     sealed = true;
     return loopback;
 }
+/* NOLINTEND */

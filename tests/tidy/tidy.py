@@ -242,7 +242,7 @@ def rule_headers(tree):
         path, language = job
         command = ["gcc" if language == "c17" else "g++", f"-std={language}", "-pedantic",
                    "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Ilockd", "-Iliblock",
-                   f"-I{os.path.dirname(path) or '.'}",
+                   "-Itests", f"-I{os.path.dirname(path) or '.'}",
                    "-x", "c" if language == "c17" else "c++", "-"]
         if path not in pure and not path.startswith("tests/"):
             command.insert(1, "-D_GNU_SOURCE")
