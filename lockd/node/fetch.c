@@ -129,7 +129,7 @@ static void collect(struct node *node, struct peer *peer, struct wal_walk *walk)
     uint64_t bytes = 0;
     node->chunk_begin = cursor->index;
     node->chunk_count = 0;
-    while (node->chunk_count < RAFT_ENTRIES_MAX) {
+    while (node->chunk_count < node->settings.raft.append_entries_max) {
         struct disk_cursor before = *cursor;
         const unsigned char *entry = next_entry(node, cursor, walk, base);
         if (!entry)

@@ -33,6 +33,7 @@ void node_settings_default(struct node_settings *settings)
                             .close_delay_ns = 5 * NS_PER_MS,
                             .window = 4,
                             .append_bytes_max = ENTRY_HEAD_BYTES + ENTRY_BODY_MAX,
+                            .append_entries_max = RAFT_ENTRIES_MAX,
                             .recent_max = 2048,
                             .trail_max = 65536,
                             .reads_max = 256,
@@ -77,6 +78,13 @@ static void check_limits(const struct node_settings *settings)
     assert(limits->peer_frame_bytes >= append_bytes);
     assert(limits->peer_output_bytes >= settings->raft.window * append_bytes);
     assert(settings->wal.buffer_bytes >= 2 * (uint64_t)settings->raft.append_bytes_max);
+    /* An append that a follower could never take would be sent for ever. */
+    uint64_t blocks = (uint64_t)(settings->raft.append_entries_max + 4) * WAL_BLOCK_BYTES;
+    uint64_t longest = settings->wal.entry_body_max + 2 * WAL_BLOCK_BYTES;
+    assert(settings->raft.append_entries_max > 0);
+    assert(settings->raft.append_entries_max <= RAFT_ENTRIES_MAX);
+    assert(settings->wal.buffer_bytes >=
+            settings->raft.append_bytes_max + blocks + 2 * longest);
     assert(NODE_READ_BYTES_MAX >= limits->entry_body_max + 4 * WAL_BLOCK_BYTES);
     assert((limits->owed_max & (limits->owed_max - 1)) == 0);
     assert(limits->entries_under_way + 2 <= UNDER_WAY_MAX);

@@ -144,12 +144,18 @@ static void fetch(struct raft *raft, struct raft_peer *peer)
     peer->fetch_begin = peer->next;
 }
 
+static uint32_t entries_max(const struct raft *raft)
+{
+    uint32_t most = raft->settings.append_entries_max;
+    return most == 0 || most > RAFT_ENTRIES_MAX ? RAFT_ENTRIES_MAX : most;
+}
+
 /* Where an append that begins with `begin` ends: at least one entry, then what fits. */
 static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
 {
     uint64_t end = begin;
     uint64_t bytes = 0;
-    while (end <= raft->trail.last.index && end - begin < RAFT_ENTRIES_MAX) {
+    while (end <= raft->trail.last.index && end - begin < entries_max(raft)) {
         bytes += raft->recent_bytes[ring_at(&raft->recent, end)];
         if (bytes > raft->settings.append_bytes_max && end > begin)
             break;
@@ -201,6 +207,6 @@ void raft_on_fetched(
         peer->fetch_after_ns = raft->now_ns + raft->settings.heartbeat_ns;
         return;
     }
-    uint64_t most = event->begin + RAFT_ENTRIES_MAX;
+    uint64_t most = event->begin + entries_max(raft);
     send_append(raft, peer, event->end < most ? event->end : most);
 }

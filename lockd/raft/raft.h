@@ -54,9 +54,10 @@ struct raft_settings {
     uint64_t close_delay_ns;   /* A closed leader's followers stand after [0, this): 5 ms */
     uint32_t window;           /* Append messages in flight per peer */
     uint32_t append_bytes_max; /* Of entries in one append; a longer one goes alone */
-    uint32_t recent_max;       /* Entries whose length is remembered; power of two */
-    uint32_t trail_max;        /* Terms with entries in the log; power of two */
-    uint32_t reads_max;        /* ReadIndex requests waiting */
+    uint32_t append_entries_max; /* ... and how many; 0: RAFT_ENTRIES_MAX */
+    uint32_t recent_max;         /* Entries whose length is remembered; power of two */
+    uint32_t trail_max;          /* Terms with entries in the log; power of two */
+    uint32_t reads_max;          /* ReadIndex requests waiting */
 };
 
 struct raft_entry {

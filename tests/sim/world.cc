@@ -19,6 +19,7 @@ void shrink(node_settings &settings)
     settings.wal.entry_body_max = 16 * KIB;
     settings.wal.segments_max = 4096;
     settings.raft.append_bytes_max = ENTRY_HEAD_BYTES + 16 * KIB;
+    settings.raft.append_entries_max = 8;
     settings.raft.window = 2;
     settings.raft.recent_max = 16;
     settings.raft.trail_max = 1024;
@@ -53,7 +54,7 @@ Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
     for (uint8_t i = 0; i < settings_.member_count; i++) {
         settings_.members[i].id = static_cast<uint8_t>(i + 1);
         std::string address = "n" + std::to_string(i + 1);
-        std::strcpy(settings_.members[i].address, address.c_str()); /* Short. */
+        std::memcpy(settings_.members[i].address, address.c_str(), address.size() + 1);
     }
     if (world.options().tiny)
         shrink(settings_);
@@ -68,11 +69,14 @@ Machine::~Machine()
         munmap(memory_, memory_bytes_);
 }
 
-/* Its own clock: rates differ by up to rate_ppm. */
 uint64_t Machine::clock() const
 {
-    int64_t now = static_cast<int64_t>(world_.now());
-    return static_cast<uint64_t>(now + now / 1000000 * rate_ppm);
+    return clock_.at(world_.now());
+}
+
+void Machine::set_rate(int64_t ppm)
+{
+    clock_.set_rate(world_.now(), ppm);
 }
 
 node_event Machine::event(enum node_event_kind kind) const

@@ -56,6 +56,27 @@ struct Options {
 
 class World;
 
+/* A clock that runs faster than time by so many millionths. */
+class Clock {
+public:
+    uint64_t at(uint64_t now) const
+    {
+        int64_t gone = static_cast<int64_t>(now - since_);
+        return base_ + static_cast<uint64_t>(gone + gone / 1000000 * ppm_);
+    }
+    void set_rate(uint64_t now, int64_t ppm)
+    {
+        base_ = at(now);
+        since_ = now;
+        ppm_ = ppm;
+    }
+
+private:
+    uint64_t base_ = 0;
+    uint64_t since_ = 0;
+    int64_t ppm_ = 0;
+};
+
 /* One node of the world, up or down. */
 class Machine : public Endpoint {
 public:
@@ -102,7 +123,7 @@ public:
         return up() && raft_is_leader(raft());
     }
     Disk disk;
-    int64_t rate_ppm = 0; /* Its clocks run faster by this */
+    void set_rate(int64_t ppm); /* Its clocks run faster by this, from now on */
     std::vector<node_notice> notices;
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
@@ -123,6 +144,7 @@ private:
     void defer(uint64_t delay_ns, std::function<void()> what);
 
     World &world_;
+    Clock clock_;
     uint8_t id_;
     struct node *node_ = nullptr;
     void *memory_ = nullptr;

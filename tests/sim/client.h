@@ -1,0 +1,92 @@
+/*
+ * A simulated client: liblock's real core, with the world where its shell would be.
+ */
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+
+#include <map>
+#include <optional>
+
+#include "core/core.h"
+#include "sim/world.h"
+
+namespace sim {
+
+/* A hold that the client was granted and has not given up. */
+struct Held {
+    uint64_t token;
+    uint32_t hold;
+};
+
+class Client : public Endpoint {
+public:
+    /* `number` names its end of connections in cuts: 101, 102, ... */
+    Client(World &world, int number, std::string name, uint64_t ttl_ns);
+    ~Client() override;
+    Client(const Client &) = delete;
+    Client &operator=(const Client &) = delete;
+
+    using Done = std::function<void(const core_completion &)>;
+    uint32_t acquire(
+            const std::string &lock, uint64_t wait_ns, Done done, bool reentrant = false);
+    uint32_t release(const std::string &lock, Done done);
+    void cancel(uint32_t request);
+    void close();
+
+    void pause(bool on); /* SIGSTOP: it neither hears nor acts, and time goes on */
+    bool paused() const
+    {
+        return paused_;
+    }
+
+    /* What the program would be told now, by lk_check(). */
+    bool believes(const std::string &lock) const;
+    enum belief_state state() const;
+    uint64_t session_id() const
+    {
+        return core_session_id(core_, session_);
+    }
+    const std::string &name() const
+    {
+        return name_;
+    }
+    const std::map<std::string, Held> &held() const
+    {
+        return held_;
+    }
+    std::vector<core_session_event> events;
+    void set_rate(int64_t ppm);
+
+    void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
+    void closed(uint64_t link, bool by_other) override;
+
+private:
+    struct clocks clocks() const;
+    void defer(uint64_t delay_ns, std::function<void()> what);
+    void step(core_event event);
+    void perform(const core_effects &effects);
+    void collect();
+    uint32_t submit(const core_call &call, Done done);
+
+    World &world_;
+    Clock clock_;
+    int number_;
+    std::string name_;
+    void *memory_ = nullptr;
+    size_t memory_bytes_ = 0;
+    struct core *core_ = nullptr;
+    uint32_t session_ = 0;
+    uint64_t link_ = 0;
+    uint64_t attempt_ = 0; /* Counts connections: what belongs to an older one is dropped */
+    bool sending_ = false;
+    bool paused_ = false;
+    uint64_t wake_ = 0;
+    std::vector<std::function<void()>> while_paused_;
+    std::map<uint32_t, Done> waiting_;
+    std::map<uint32_t, std::string> locks_; /* By request: what is acquired */
+    std::map<std::string, Held> held_;
+};
+
+} // namespace sim
+
+#endif

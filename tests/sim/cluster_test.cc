@@ -1,0 +1,249 @@
+/*
+ * Whole clusters of real nodes and real client cores, in virtual time.
+ */
+#include <gtest/gtest.h>
+
+#include "base/mark.h"
+#include "base/units.h"
+#include "sim/client.h"
+
+using namespace sim;
+
+namespace {
+
+/* A world whose nodes are up and lead. */
+struct Scene {
+    explicit Scene(Options options = {}) : world(options)
+    {
+        for (int id = 1; id <= world.count(); id++)
+            EXPECT_EQ(world.machine(id).start(), NODE_BOOT_OK);
+        EXPECT_TRUE(led());
+    }
+
+    bool led(uint64_t most = 10 * NS_PER_S)
+    {
+        return world.run_until([&] { return world.leader() != nullptr; }, most);
+    }
+
+    Client &client(const std::string &name, uint64_t ttl = 5 * NS_PER_S)
+    {
+        int number = 101 + static_cast<int>(clients.size());
+        clients.push_back(std::make_unique<Client>(world, number, name, ttl));
+        return *clients.back();
+    }
+
+    /* The status of an acquire that is over within `most`; nothing if it is not. */
+    std::optional<enum status> acquire(Client &client, const std::string &lock,
+            uint64_t wait, uint64_t most = 20 * NS_PER_S)
+    {
+        std::optional<enum status> status;
+        client.acquire(
+                lock, wait, [&](const core_completion &done) { status = done.status; });
+        world.run_until([&] { return status.has_value(); }, most);
+        return status;
+    }
+
+    std::optional<enum status> release(Client &client, const std::string &lock)
+    {
+        std::optional<enum status> status;
+        client.release(lock, [&](const core_completion &done) { status = done.status; });
+        world.run_until([&] { return status.has_value(); }, 20 * NS_PER_S);
+        return status;
+    }
+
+    World world;
+    std::vector<std::unique_ptr<Client>> clients;
+};
+
+} // namespace
+
+TEST(Sim, OneNodeGrantsALock)
+{
+    Options options;
+    options.nodes = 1;
+    Scene scene(options);
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    EXPECT_TRUE(alice.believes("build"));
+    EXPECT_EQ(scene.release(alice, "build"), STATUS_OK);
+    EXPECT_FALSE(alice.believes("build"));
+}
+
+TEST(Sim, ThreeNodesHandALockOn)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    Client &bob = scene.client("bob");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    EXPECT_EQ(scene.acquire(bob, "build", 0), STATUS_TIMEOUT);
+    uint64_t first = alice.held().at("build").token;
+    std::optional<enum status> granted;
+    bob.acquire("build", 60 * NS_PER_S,
+            [&](const core_completion &done) { granted = done.status; });
+    scene.world.run_for(NS_PER_S);
+    EXPECT_FALSE(granted.has_value());
+    EXPECT_EQ(scene.release(alice, "build"), STATUS_OK);
+    EXPECT_TRUE(scene.world.run_until([&] { return granted.has_value(); }, NS_PER_S));
+    EXPECT_EQ(granted, STATUS_OK);
+    EXPECT_GT(bob.held().at("build").token, first);
+}
+
+/* G3: elections and dead leaders end no lease. */
+TEST(Sim, ALeaseOutlivesItsLeader)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    for (int round = 0; round < 5; round++) {
+        Machine *leader = scene.world.leader();
+        ASSERT_NE(leader, nullptr);
+        leader->crash();
+        EXPECT_TRUE(scene.led());
+        leader->start();
+        scene.world.run_for(3 * NS_PER_S);
+        EXPECT_TRUE(alice.believes("build")) << round;
+    }
+}
+
+/* G5, G10: a silent holder is expired after its ttl of cluster time, and never comes back. */
+TEST(Sim, ASilentHolderIsExpired)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    Client &bob = scene.client("bob");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    uint64_t begin = scene.world.now();
+    alice.pause(true);
+    EXPECT_EQ(scene.acquire(bob, "build", 60 * NS_PER_S), STATUS_OK);
+    uint64_t waited = scene.world.now() - begin;
+    EXPECT_GE(waited, 3 * NS_PER_S);
+    EXPECT_LE(waited, 5 * NS_PER_S + 300 * NS_PER_MS);
+    EXPECT_FALSE(alice.believes("build"));
+    alice.pause(false);
+    scene.world.run_for(2 * NS_PER_S);
+    EXPECT_EQ(alice.state(), BELIEF_LOST);
+}
+
+/* The guard of the clocks: 10 % fast is found within two brackets, 0.4 % never. */
+TEST(Sim, AFastLeaderHandsOver)
+{
+    Options options;
+    Scene scene(options);
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    Machine *leader = scene.world.leader();
+    uint64_t before = mark_count("clock_suspect_hands_over");
+    leader->set_rate(4000);
+    scene.world.run_for(60 * NS_PER_S);
+    EXPECT_EQ(mark_count("clock_suspect_hands_over"), before);
+    EXPECT_EQ(scene.world.leader(), leader);
+    leader->set_rate(100000);
+    EXPECT_TRUE(scene.world.run_until(
+            [&] { return mark_count("clock_suspect_hands_over") > before; },
+            40 * NS_PER_S));
+    EXPECT_TRUE(scene.world.run_until(
+            [&] { return scene.world.leader() && scene.world.leader() != leader; },
+            5 * NS_PER_S));
+    EXPECT_GT(mark_count("clock_of_leader_suspect"), 0u);
+}
+
+/* A follower that was away for long is served from the log on disk. */
+TEST(Sim, AFollowerFarBehindCatchesUpFromDisk)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    Machine *leader = scene.world.leader();
+    int away = leader->id() == 1 ? 2 : 1;
+    scene.world.machine(away).crash();
+    for (int i = 0; i < 200; i++) {
+        ASSERT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+        ASSERT_EQ(scene.release(alice, "build"), STATUS_OK);
+    }
+    scene.world.machine(away).start();
+    Machine &late = scene.world.machine(away);
+    EXPECT_TRUE(scene.world.run_until(
+            [&] {
+                return late.up() && locks_index(late.locks()) + 3 >
+                                            locks_index(scene.world.leader()->locks());
+            },
+            20 * NS_PER_S))
+            << "last " << raft_last(late.raft()).index << " commit "
+            << raft_commit(late.raft()) << " applied " << locks_index(late.locks())
+            << " leader's " << locks_index(scene.world.leader()->locks()) << " match "
+            << raft_peer_match(scene.world.leader()->raft(), late.id());
+}
+
+/* All nodes die and come back: what was granted is granted still. */
+TEST(Sim, ARestartOfAllKeepsEverything)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    uint64_t token = alice.held().at("build").token;
+    for (int id = 1; id <= 3; id++)
+        scene.world.machine(id).crash(true);
+    scene.world.run_for(20 * NS_PER_S);
+    EXPECT_EQ(alice.state(), BELIEF_SUSPENDED);
+    for (int id = 1; id <= 3; id++)
+        EXPECT_EQ(scene.world.machine(id).start(), NODE_BOOT_OK);
+    EXPECT_TRUE(scene.led());
+    EXPECT_TRUE(
+            scene.world.run_until([&] { return alice.believes("build"); }, 5 * NS_PER_S));
+    EXPECT_EQ(alice.held().at("build").token, token);
+}
+
+/* A node whose directory was emptied neither votes nor takes entries, and says so. */
+TEST(Sim, AnEmptiedNodeTakesNoPart)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    Machine *leader = scene.world.leader();
+    int other = leader->id() == 1 ? 2 : 1;
+    scene.world.machine(other).crash();
+    scene.world.machine(other).disk.segments.clear();
+    EXPECT_EQ(scene.world.machine(other).start(), NODE_BOOT_OK);
+    scene.world.run_for(3 * NS_PER_S);
+    EXPECT_EQ(locks_index(scene.world.machine(other).locks()), 0u);
+    EXPECT_TRUE(raft_is_blank(scene.world.machine(other).raft()));
+    leader->crash();
+    scene.world.run_for(20 * NS_PER_S);
+    EXPECT_EQ(scene.world.leader(), nullptr);
+}
+
+/* A full disk refuses new work and comes back when there is space. */
+TEST(Sim, AFullDiskComesBack)
+{
+    Options options;
+    options.nodes = 1;
+    Scene scene(options);
+    Client &alice = scene.client("alice");
+    scene.world.machine(1).disk.fails_segments = true;
+    std::optional<enum status> last = STATUS_OK;
+    for (int i = 0; i < 200 && last == STATUS_OK; i++) {
+        last = scene.acquire(alice, "build", 0, 3 * NS_PER_S);
+        if (last == STATUS_OK)
+            last = scene.release(alice, "build");
+    }
+    EXPECT_NE(last, STATUS_OK);
+    EXPECT_GT(mark_count("segment_failed"), 0u);
+    scene.world.machine(1).disk.fails_segments = false;
+    scene.world.run_for(10 * NS_PER_S);
+    Client &bob = scene.client("bob");
+    EXPECT_EQ(scene.acquire(bob, "other", 10 * NS_PER_S), STATUS_OK);
+}
+
+/* SIGTERM: the leader hands over, and nobody waits for an election. */
+TEST(Sim, AStoppedLeaderHandsOver)
+{
+    Scene scene;
+    Client &alice = scene.client("alice");
+    EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+    Machine *leader = scene.world.leader();
+    uint64_t begin = scene.world.now();
+    leader->stop();
+    EXPECT_TRUE(scene.world.run_until([&] { return leader->stopped(); }, 5 * NS_PER_S));
+    EXPECT_TRUE(scene.led());
+    EXPECT_LE(scene.world.now() - begin, 50 * NS_PER_MS);
+    EXPECT_TRUE(alice.believes("build"));
+}
