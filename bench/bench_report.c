@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 #include "tool/duration.h"
-#include "tool/json.h"
+#include "tool/json_writer.h"
 #include "tool/table.h"
 
 static const struct rank {

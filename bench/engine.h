@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench_history.h"
 #include "bench_settings.h"
-#include "history.h"
 #include "tally.h"
 #include "workload.h"
 

@@ -5,15 +5,15 @@
  *     workload         which locks next, and whether grants can be right
  *     tally, report    what is counted and said
  *     leader           the leader's own figures for the same span
- *     history          what each operation did, for a judge
+ *     bench_history    what each operation did, for a judge
  */
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bench_history.h"
 #include "bench_report.h"
 #include "bench_settings.h"
 #include "engine.h"
-#include "history.h"
 #include "leader_view.h"
 #include "tool/fail.h"
 

@@ -15,7 +15,6 @@ build=$top/build/quickstart
 load_seconds=${SECONDS_OF_LOAD:-10}
 packages=(cmake g++ gcc libc6-dev liburing-dev libxxhash-dev ninja-build pkg-config)
 scratch=
-pids=()        # Of what runs in the background; nodes first
 declare -A node_pid
 
 say() { printf '\n== %s\n' "$*"; }
@@ -29,13 +28,17 @@ fail() {
 clean_up() {
     local code=$?
     trap - EXIT INT TERM HUP
-    if [ ${#pids[@]} -gt 0 ]; then
-        kill -TERM "${pids[@]}" 2>/dev/null || true
+    local running
+    running=$(jobs -p)
+    if [ -n "$running" ]; then
+        # shellcheck disable=SC2086
+        kill -TERM $running 2>/dev/null || true
         for _ in $(seq 50); do
-            kill -0 "${pids[@]}" 2>/dev/null || break
+            [ -n "$(jobs -rp)" ] || break
             sleep 0.1
         done
-        kill -KILL "${pids[@]}" 2>/dev/null || true
+        # shellcheck disable=SC2046
+        kill -KILL $(jobs -rp) 2>/dev/null || true
         wait 2>/dev/null || true
     fi
     [ -z "$scratch" ] || rm -rf "$scratch"
@@ -63,12 +66,12 @@ install_packages() {
 }
 
 build_programs() {
-    cmake -S "$top" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
-        >"$scratch/build.log" 2>&1 &&
-        cmake --build "$build" --target lockd lockctl lockbench >>"$scratch/build.log" 2>&1 || {
+    if ! { cmake -S "$top" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+        -DBUILD_TESTING=OFF && cmake --build "$build" --target lockd lockctl lockbench; } \
+        >"$scratch/build.log" 2>&1; then
         tail -n 40 "$scratch/build.log" >&2
         fail "the build failed"
-    }
+    fi
     PATH=$build/lockd:$build/liblock:$build/bench:$PATH
 }
 
@@ -99,7 +102,6 @@ start_node() {
     lockd --id "$1" --cluster "$LOCKD_CLUSTER" --data "$scratch/node$1" \
         2>>"$scratch/node$1.log" &
     node_pid[$1]=$!
-    pids+=($!)
 }
 
 # until_true SECONDS COMMAND...: false if it did not come true in time.
@@ -125,7 +127,6 @@ wait_for_cluster() {
 # take LABEL: acquire the lock `demo` in the background, as a client of that name.
 take() {
     lockctl acquire demo --label "$1" >"$scratch/$1" 2>"$scratch/$1.err" &
-    pids+=($!)
 }
 has_it() { [ -s "$scratch/$1" ]; }
 token_of() { sed -n 's/^token \([0-9]*\),.*/\1/p' "$scratch/$1"; }
@@ -180,8 +181,7 @@ wait_for_cluster all_well
 lockctl release demo
 lockctl status
 
-say "Ten seconds of load, each answer durable on two disks: 64 requests in flight."
-[ "$load_seconds" -eq 10 ] || echo "(this time $load_seconds seconds)"
+say "Load for $load_seconds seconds, 64 requests in flight, each answer durable on two disks."
 lockbench --inflight 64 --connections 8 --time "${load_seconds}s"
 
 say "That was lockd. The nodes stop and their logs are removed; README.md says how to go on."

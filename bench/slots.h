@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench_history.h"
 #include "bench_settings.h"
-#include "history.h"
 #include "liblock.h"
 #include "tally.h"
 #include "workload.h"
@@ -65,8 +65,8 @@ struct bench {
     struct link **dirty;
     uint32_t dirty_count;
     uint64_t next_proc;
-    bool endless;      /* Closed loop under way: an idle slot begins again at once. */
-    bool closing;      /* Answers say nothing any more. */
+    bool endless;     /* Closed loop under way: an idle slot begins again at once. */
+    bool closing;     /* Answers say nothing any more. */
     char notice[160]; /* The last from the library: why nobody is reached */
 };
 

@@ -12,7 +12,7 @@
 #include "lockctl/keeper.h"
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
-#include "tool/json.h"
+#include "tool/json_writer.h"
 
 struct keep {
     struct common common;

@@ -81,7 +81,7 @@ static int await_answer(struct holder *holder, const struct common *common)
         if (!open && boottime_ns() >= limit) {
             holder->status = LK_UNKNOWN;
             (void)snprintf(holder->why, sizeof(holder->why),
-                    "no leader was found in time: %s", lk_last_error());
+                    "no leader was found in time: %s", common->notice);
             break;
         }
         holder_turn(holder, open ? UINT64_MAX : limit);

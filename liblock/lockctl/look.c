@@ -8,7 +8,7 @@
 #include "lockctl/lockctl.h"
 #include "tool/duration.h"
 #include "tool/fail.h"
-#include "tool/json.h"
+#include "tool/json_writer.h"
 #include "tool/table.h"
 
 struct look {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tool/fail.h"
-#include "tool/json.h"
+#include "tool/json_writer.h"
 
 void table_init(struct table *table, const char *columns)
 {

@@ -1,4 +1,4 @@
-#include "bench/history.h"
+#include "bench/bench_history.h"
 
 #include <cstdlib>
 #include <gtest/gtest.h>

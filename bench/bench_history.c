@@ -1,4 +1,4 @@
-#include "history.h"
+#include "bench_history.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  * Times are CLOCK_MONOTONIC in ns: `call` read before the request was handed to the library,
  * `ret` after it told the outcome.
  */
-#ifndef BENCH_HISTORY_H
-#define BENCH_HISTORY_H
+#ifndef BENCH_BENCH_HISTORY_H
+#define BENCH_BENCH_HISTORY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * Names of locks are bytes. Those that are UTF-8 are written as they are; others as text with
  * U+FFFD for what is not, and beside it under the key with "_hex" behind it the exact bytes.
  */
-#ifndef TOOL_JSON_H
-#define TOOL_JSON_H
+#ifndef TOOL_JSON_WRITER_H
+#define TOOL_JSON_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

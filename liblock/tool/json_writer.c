@@ -1,4 +1,4 @@
-#include "tool/json.h"
+#include "tool/json_writer.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,0 +1,60 @@
+/* lockctl and lockbench as the build made them, run and read by tests. */
+#ifndef PROCESS_COMMANDS_H
+#define PROCESS_COMMANDS_H
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "process/nodes.h"
+
+namespace process {
+
+/* The binaries that the build made, or those that the environment names. */
+inline std::string lockctl_binary()
+{
+    const char *given = std::getenv("LOCKCTL_BINARY");
+    return given ? given : LOCKCTL_BINARY_PATH;
+}
+
+inline std::string lockbench_binary()
+{
+    const char *given = std::getenv("LOCKBENCH_BINARY");
+    return given ? given : LOCKBENCH_BINARY_PATH;
+}
+
+/* A command under way; what it says on stdout and stderr goes to one file. */
+class Command {
+public:
+    Command(const std::vector<std::string> &arguments)
+            : log_(scratch_.path() / "log"), program_(arguments, log_)
+    {
+    }
+    Program &program()
+    {
+        return program_;
+    }
+    std::string said() const
+    {
+        return read_file(log_);
+    }
+    /* Its exit code, -1 if it does not end. */
+    int wait(std::chrono::milliseconds most = std::chrono::seconds(30))
+    {
+        return program_.wait(most);
+    }
+    bool wait_for(const std::string &text)
+    {
+        return wait_until([&] { return said().find(text) != std::string::npos; });
+    }
+
+private:
+    Scratch scratch_;
+    std::filesystem::path log_;
+    Program program_;
+};
+
+} // namespace process
+
+#endif

@@ -1,0 +1,238 @@
+/* lockbench against a real cluster: its figures, its verdicts, its history. */
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <thread>
+
+#include "process/commands.h"
+
+namespace {
+
+using process::Command;
+
+uint64_t number_behind(const std::string &text, const std::string &label)
+{
+    size_t at = text.find(label);
+    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
+}
+
+class Lockbench : public testing::Test {
+protected:
+    process::Cluster cluster{3};
+    process::Scratch scratch;
+
+    void SetUp() override
+    {
+        cluster.start_all();
+        ASSERT_NE(cluster.wait_for_leader(), 0);
+    }
+
+    Command bench(std::vector<std::string> options)
+    {
+        options.insert(
+                options.begin(), {process::lockbench_binary(), "--cluster", cluster.nodes(),
+                                         "--warmup", "100ms", "--json"});
+        return Command(options);
+    }
+
+    std::string history() const
+    {
+        return (scratch.path() / "history").string();
+    }
+};
+
+/* ---- The rules of the format lockhist/1 that a writer can break ---- */
+
+struct Operation {
+    std::string line;
+    uint64_t number(const std::string &key) const
+    {
+        return number_behind(line, "\"" + key + "\":");
+    }
+    std::string text(const std::string &key) const
+    {
+        size_t at = line.find("\"" + key + "\":\"");
+        if (at == std::string::npos)
+            return "";
+        at += key.size() + 4;
+        return line.substr(at, line.find('"', at) - at);
+    }
+    bool has(const std::string &key) const
+    {
+        return line.find("\"" + key + "\":") != std::string::npos;
+    }
+    bool is_unknown() const
+    {
+        return text("res") == "info";
+    }
+};
+
+const std::map<std::string, std::set<std::string>> claims = {
+        {"open", {"ok", "fail", "info"}},
+        {"close", {"ok", "expired", "fail", "info"}},
+        {"acquire", {"ok", "timeout", "expired", "fail", "info"}},
+        {"try", {"ok", "held", "expired", "fail", "info"}},
+        {"release", {"ok", "not_owner", "expired", "fail", "info"}},
+};
+
+std::vector<Operation> read_history(const std::string &path)
+{
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    EXPECT_EQ(line.rfind("{\"format\":\"lockhist/1\",", 0), 0U) << line;
+    std::vector<Operation> operations;
+    std::regex shape(R"(\{("[a-z]+":("[^"\\]*"|\d+|null),?)+\})");
+    while (std::getline(file, line)) {
+        bool sampled = operations.size() % 50 == 0;
+        EXPECT_TRUE(!sampled || std::regex_match(line, shape)) << line;
+        operations.push_back({line});
+    }
+    return operations;
+}
+
+void check_operation(const Operation &operation)
+{
+    std::string op = operation.text("op");
+    ASSERT_TRUE(claims.contains(op)) << operation.line;
+    ASSERT_TRUE(claims.at(op).contains(operation.text("res"))) << operation.line;
+    ASSERT_TRUE(operation.has("proc") && operation.has("session")) << operation.line;
+    bool of_session = op == "open" || op == "close";
+    ASSERT_EQ(operation.has("lock"), !of_session) << operation.line;
+    bool open_end = operation.line.find("\"ret\":null") != std::string::npos;
+    ASSERT_EQ(open_end, operation.is_unknown()) << operation.line;
+    ASSERT_TRUE(open_end || operation.number("ret") >= operation.number("call"))
+            << operation.line;
+    bool grant = (op == "acquire" || op == "try") && operation.text("res") == "ok";
+    ASSERT_TRUE(!grant || (operation.has("token") && operation.has("deadline")))
+            << operation.line;
+}
+
+/* A proc does one thing at a time, and nothing after an unknown outcome. */
+void check_procs(std::vector<Operation> operations)
+{
+    std::stable_sort(operations.begin(), operations.end(),
+            [](const Operation &a, const Operation &b) {
+                return a.number("call") < b.number("call");
+            });
+    std::map<uint64_t, uint64_t> busy_until;
+    for (const Operation &operation : operations) {
+        uint64_t proc = operation.number("proc");
+        ASSERT_LE(busy_until[proc], operation.number("call")) << operation.line;
+        busy_until[proc] = operation.is_unknown() ? UINT64_MAX : operation.number("ret");
+    }
+}
+
+/* G2: no token twice; larger, if later, on each lock. */
+void check_tokens(const std::vector<Operation> &operations)
+{
+    std::set<uint64_t> tokens;
+    std::map<std::string, std::map<uint64_t, uint64_t>> by_return;
+    for (const Operation &operation : operations) {
+        bool grant = operation.text("res") == "ok" && operation.has("deadline");
+        if (!grant)
+            continue;
+        ASSERT_TRUE(tokens.insert(operation.number("token")).second) << operation.line;
+        by_return[operation.text("lock")][operation.number("ret")] =
+                operation.number("token");
+    }
+    for (const auto &[lock, grants] : by_return) {
+        uint64_t last = 0;
+        for (const auto &[ret, token] : grants) {
+            ASSERT_GT(token, last) << lock;
+            last = token;
+        }
+    }
+}
+
+void check_history(const std::vector<Operation> &operations)
+{
+    for (const Operation &operation : operations)
+        check_operation(operation);
+    check_procs(operations);
+    check_tokens(operations);
+}
+
+TEST_F(Lockbench, ClosedLoopMeasuresAndIsRight)
+{
+    for (const char *load : {"uncontended", "contended", "mixed"}) {
+        Command command = bench({"--workload", load, "--time", "500ms", "--inflight", "16",
+                "--connections", "4", "--history", history()});
+        EXPECT_EQ(command.wait(), 0) << command.said();
+        std::string said = command.said();
+        EXPECT_EQ(number_behind(said, "\"wrong\":"), 0U);
+        EXPECT_GT(number_behind(said, "\"acquire\":{\"per_second\":"), 10U) << said;
+        EXPECT_GT(number_behind(said, "\"entries_per_second\":"), 0U) << said;
+        EXPECT_NE(said.find("\"commands_per_entry\""), std::string::npos);
+        std::vector<Operation> operations = read_history(history());
+        EXPECT_GT(operations.size(), 20U);
+        check_history(operations);
+    }
+}
+
+TEST_F(Lockbench, OpenLoopKeepsItsRate)
+{
+    Command command = bench({"--rate", "200", "--time", "1s", "--hold", "20ms"});
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    uint64_t rate = number_behind(command.said(), "\"acquire\":{\"per_second\":");
+    EXPECT_GT(rate, 150U);
+    EXPECT_LE(rate, 210U);
+}
+
+/* A stall of the cluster shows in each request that it delayed, not in one. */
+TEST_F(Lockbench, OpenLoopDoesNotHideAStall)
+{
+    Command command = bench({"--rate", "500", "--time", "2s", "--ttl", "30s"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGCONT);
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    std::string said = command.said();
+    /* 600 ms of 2 s: three in ten waited, so one in ten waited for some hundred ms. */
+    std::string acquire = said.substr(said.find("\"acquire\""));
+    EXPECT_GT(number_behind(acquire, "\"p90\":"), 100000000U) << said;
+    EXPECT_GT(number_behind(said, "\"longest_gap_ns\":"), 400000000U) << said;
+}
+
+/* G1, G2, G3, G6 with the leader killed under load: nothing is wrong, work goes on. */
+TEST_F(Lockbench, LeaderKilledUnderLoadIsNoError)
+{
+    Command command = bench({"--workload", "mixed", "--time", "3s", "--inflight", "16",
+            "--hold", "2ms", "--history", history()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    cluster.kill(cluster.wait_for_leader());
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    EXPECT_EQ(number_behind(command.said(), "\"wrong\":"), 0U);
+    std::vector<Operation> operations = read_history(history());
+    check_history(operations);
+}
+
+TEST(LockbenchUsage, WrongUsageAndNoClusterHaveTheirCodes)
+{
+    for (std::vector<std::string> wrong : std::vector<std::vector<std::string>>{
+                 {"--workload", "heavy"}, {"--inflight", "0"}, {"--time", "1ms"},
+                 {"--inflight", "2", "--connections", "3"}, {"--prefix", "a\"b"}, {"extra"},
+                 {"--history", "/nonexistent/file"}, {"--cluster", ","}}) {
+        wrong.insert(wrong.begin(), process::lockbench_binary());
+        if (wrong[1] != "--cluster")
+            wrong.insert(wrong.end(), {"--cluster", "127.0.0.1"});
+        Command command(wrong);
+        EXPECT_EQ(command.wait(), 2) << command.said();
+        std::string said = command.said();
+        EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    }
+    std::string nowhere = "127.0.0.1:" + std::to_string(process::free_ports(1).front());
+    Command command(
+            {process::lockbench_binary(), "--cluster", nowhere, "--connect", "300ms"});
+    EXPECT_EQ(command.wait(), 3) << command.said();
+}
+
+} // namespace
