@@ -54,7 +54,7 @@ static bool leader_lives(const struct raft *raft, uint8_t candidate)
         return true;
     if (raft->leader == 0 || raft->leader == candidate)
         return false;
-    const struct raft_peer *leader = raft_peer_const(raft, raft->leader);
+    const struct raft_peer *leader = raft_find_peer_const(raft, raft->leader);
     assert(leader);
     return leader->open &&
            raft->now_ns - raft->leader_heard_ns < raft->settings.election_min_ns;

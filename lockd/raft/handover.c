@@ -26,7 +26,7 @@ void raft_on_transfer(struct raft *raft, uint8_t id)
 {
     if (raft->role != RAFT_LEADER)
         return;
-    const struct raft_peer *peer = id == 0 ? furthest(raft) : raft_peer(raft, id);
+    const struct raft_peer *peer = id == 0 ? furthest(raft) : raft_find_peer(raft, id);
     if (!peer || !peer->open) {
         MARK(transfer_to_nobody);
         return;
@@ -40,7 +40,7 @@ void raft_settle_transfer(struct raft *raft)
 {
     if (raft->transfer == 0)
         return;
-    const struct raft_peer *peer = raft_peer(raft, raft->transfer);
+    const struct raft_peer *peer = raft_find_peer(raft, raft->transfer);
     assert(peer);
     if (raft->now_ns >= raft->transfer_ns || !peer->open) {
         MARK(transfer_given_up);

@@ -153,7 +153,7 @@ static void on_propose(struct raft *raft, const struct raft_event *event)
 static void on_receive(struct raft *raft, const struct raft_event *event)
 {
     const struct peer_message *message = event->message;
-    struct raft_peer *peer = raft_peer(raft, message->from);
+    struct raft_peer *peer = raft_find_peer(raft, message->from);
     if (!peer || message->to != raft->settings.self) {
         MARK(message_of_stranger);
         return;
@@ -214,7 +214,7 @@ static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)
 
 static void on_peer_event(struct raft *raft, const struct raft_event *event)
 {
-    struct raft_peer *peer = raft_peer(raft, event->peer);
+    struct raft_peer *peer = raft_find_peer(raft, event->peer);
     if (!peer)
         return;
     if (event->kind == RAFT_PEER_OPEN)
@@ -447,18 +447,18 @@ uint64_t raft_missing(const struct raft *raft)
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id)
 {
-    const struct raft_peer *peer = raft_peer_const(raft, id);
+    const struct raft_peer *peer = raft_find_peer_const(raft, id);
     return peer ? peer->match : 0;
 }
 
 uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t id)
 {
-    const struct raft_peer *peer = raft_peer_const(raft, id);
+    const struct raft_peer *peer = raft_find_peer_const(raft, id);
     return peer ? peer->heard_ns : 0;
 }
 
 bool raft_peer_is_open(const struct raft *raft, uint8_t id)
 {
-    const struct raft_peer *peer = raft_peer_const(raft, id);
+    const struct raft_peer *peer = raft_find_peer_const(raft, id);
     return peer && peer->open;
 }

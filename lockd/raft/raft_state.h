@@ -149,7 +149,7 @@ struct raft {
 };
 
 /* The member `id`; NULL if it is none, or this node. */
-static inline struct raft_peer *raft_peer(struct raft *raft, uint8_t id)
+static inline struct raft_peer *raft_find_peer(struct raft *raft, uint8_t id)
 {
     for (uint8_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].id == id)
@@ -157,7 +157,8 @@ static inline struct raft_peer *raft_peer(struct raft *raft, uint8_t id)
     return NULL;
 }
 
-static inline const struct raft_peer *raft_peer_const(const struct raft *raft, uint8_t id)
+static inline const struct raft_peer *raft_find_peer_const(
+        const struct raft *raft, uint8_t id)
 {
     for (uint8_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].id == id)

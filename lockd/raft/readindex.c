@@ -91,7 +91,7 @@ void raft_on_read(struct raft *raft, uint64_t context)
         return;
     }
     read->context = context;
-    const struct raft_peer *leader = raft_peer(raft, raft->leader);
+    const struct raft_peer *leader = raft_find_peer(raft, raft->leader);
     if (raft->role == RAFT_LEADER)
         lead_read(raft, read);
     else if (leader && leader->open)
@@ -195,7 +195,7 @@ void raft_settle_rounds(struct raft *raft)
 static bool tell(struct raft *raft, struct raft_read *read)
 {
     if (read->peer != 0) {
-        const struct raft_peer *peer = raft_peer(raft, read->peer);
+        const struct raft_peer *peer = raft_find_peer(raft, read->peer);
         assert(peer);
         if (peer->open && !raft_can_send(raft, peer))
             return false;

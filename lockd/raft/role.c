@@ -80,6 +80,7 @@ void raft_become_precandidate(struct raft *raft)
     forget_leader(raft);
     bool hurried = raft->hurried;
     raft->role = RAFT_PRECANDIDATE;
+    raft->handed = false;
     ask_all(raft);
     raft_rest(raft);
     raft->hurried = hurried;
@@ -90,6 +91,7 @@ void raft_become_candidate(struct raft *raft)
     assert(raft->role != RAFT_LEADER);
     forget_leader(raft);
     raft->role = RAFT_CANDIDATE;
+    raft->handed = false;
     raft->term++;
     raft->vote = raft->settings.self;
     raft->proven = 0;
