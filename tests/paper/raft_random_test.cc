@@ -14,15 +14,20 @@
 #include <cstdio>
 #include <gtest/gtest.h>
 
+#include "base/mark.h"
 #include "unit/raft_cluster.h"
 
 namespace {
 
 constexpr uint64_t ELECTION_MAX_NS = 500 * NS_PER_MS;
 
+uint64_t total_commits;
+uint64_t total_terms;
+uint64_t total_reads;
+
 class run {
 public:
-    explicit run(uint64_t seed) : cluster(settings_of(seed), seed)
+    run(uint64_t seed, bool empties) : cluster(settings_of(seed), seed)
     {
         prng_init(&prng, seed ^ 0x5eed);
         cluster.delay_min = 50 + below(500);
@@ -39,6 +44,7 @@ public:
         for (uint64_t &weight : weights)
             weight = below(3) == 0 ? 0 : below(10);
         weights[0] = 5 + below(30);
+        weights[12] = empties ? 2 : 0;
     }
 
     void all()
@@ -50,17 +56,23 @@ public:
             trouble();
             cluster.run_for(below(i % 10 == 0 ? 400 : 20) * NS_PER_MS);
         }
-        if (is_founded()) {
+        if (is_founded() && can_serve()) {
             leave_majority();
             cluster.require(
                     serves_within(5 * ELECTION_MAX_NS), "no leader in five timeouts");
         }
         mend();
+        if (!can_serve())
+            return;
         auto agree = [this] {
             return cluster.agree();
         };
         cluster.require(
                 cluster.run_until(agree, 20 * ELECTION_MAX_NS), "logs stay different");
+        total_commits += cluster.committed.size();
+        total_terms += raft_term(cluster.raft(1));
+        for (const auto &read : cluster.reads)
+            total_reads += read.granted ? 1 : 0;
     }
 
 private:
@@ -112,12 +124,29 @@ private:
         return logs;
     }
 
+    uint64_t up_count()
+    {
+        uint64_t up = 0;
+        for (uint8_t id = 1; id <= cluster.count(); id++)
+            up += cluster.is_up(id) ? 1 : 0;
+        return up;
+    }
+
+    void start_one()
+    {
+        for (uint8_t id = 1; id <= cluster.count(); id++)
+            if (!cluster.is_up(id)) {
+                cluster.start(id);
+                return;
+            }
+    }
+
     void restart(uint8_t id)
     {
-        if (cluster.is_up(id))
+        if (cluster.is_up(id) && up_count() * 2 > cluster.count() + below(2))
             cluster.crash(id);
         else
-            cluster.start(id);
+            start_one();
     }
 
     void flap(uint8_t a, uint8_t b)
@@ -131,6 +160,24 @@ private:
         cluster.disconnect(a, b, below(2) == 0);
         if (below(2) == 0)
             cluster.disconnect(b, a, below(2) == 0);
+    }
+
+    /* Not while founding, and never all: then they found a new cluster, as they must. */
+    void empty(uint8_t id)
+    {
+        bool all_have_entries = true;
+        for (uint8_t other = 1; other <= cluster.count(); other++)
+            all_have_entries =
+                    all_have_entries &&
+                    (cluster.wiped.count(other) > 0 || !cluster.at(other).disk.log.empty());
+        bool last =
+                cluster.wiped.count(id) == 0 && cluster.wiped.size() + 1 == cluster.count();
+        if (last || !all_have_entries)
+            return;
+        if (cluster.is_up(id))
+            cluster.crash(id);
+        cluster.wipe(id);
+        cluster.start(id);
     }
 
     void one(uint64_t what)
@@ -184,6 +231,9 @@ private:
             if (up)
                 raft_forget(cluster.raft(a), below(raft_last(cluster.raft(a)).index + 2));
             break;
+        case 12:
+            empty(a);
+            break;
         default:
             break;
         }
@@ -202,6 +252,11 @@ private:
             }
             pick -= weights[what];
         }
+    }
+
+    bool can_serve()
+    {
+        return cluster.wiped.size() < (cluster.count() + 1U) / 2;
     }
 
     bool is_founded()
@@ -229,8 +284,11 @@ private:
         all_up();
         cluster.heal();
         std::set<uint8_t> core;
-        while (core.size() < cluster.count() / 2U + 1)
-            core.insert(anyone());
+        while (core.size() < cluster.count() / 2U + 1) {
+            uint8_t id = anyone();
+            if (cluster.wiped.count(id) == 0)
+                core.insert(id);
+        }
         for (uint8_t a = 1; a <= cluster.count(); a++)
             for (uint8_t b = 1; b <= cluster.count(); b++)
                 if (a != b && (core.count(a) == 0 || core.count(b) == 0) && below(2) == 0)
@@ -259,7 +317,7 @@ private:
 
     struct prng prng;
     raft_cluster cluster;
-    uint64_t weights[12];
+    uint64_t weights[13];
 };
 
 volatile std::sig_atomic_t seed_under_way;
@@ -270,13 +328,13 @@ void tell_seed(int)
     std::fprintf(stderr, "seed %ld\n", static_cast<long>(seed_under_way));
 }
 
-void run_seeds(uint64_t first, uint64_t count)
+void run_seeds(uint64_t first, uint64_t count, bool empties = false)
 {
     std::signal(SIGABRT, tell_seed);
     for (uint64_t seed = first; seed < first + count; seed++) {
         seed_under_way = static_cast<std::sig_atomic_t>(seed);
         try {
-            run(seed).all();
+            run(seed, empties).all();
         } catch (const std::exception &breach) {
             FAIL() << "seed " << seed << ": " << breach.what();
         }
@@ -290,6 +348,12 @@ TEST_P(RaftRandom, KeepsTheFivePropertiesAndMovesOn)
     run_seeds(GetParam() * 500, 500);
 }
 
+/* A node that lost its directory never harms the others, and they go on without it. */
+TEST(RaftRandomEmptied, SafeWithEmptiedDirectories)
+{
+    run_seeds(0, 1000, true);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RaftRandom, testing::Range<uint64_t>(0, 8));
 
 TEST(RaftRandomLong, SearchesByHand)
@@ -299,7 +363,14 @@ TEST(RaftRandomLong, SearchesByHand)
     unsigned long count = 0;
     if (!range || std::sscanf(range, "%lu:%lu", &first, &count) != 2)
         GTEST_SKIP() << "RAFT_SEEDS=first:count";
-    run_seeds(first, count);
+    run_seeds(first, count, std::getenv("RAFT_EMPTIES") != nullptr);
+    for (const struct mark *mark = mark_begin(); mark < mark_end(); mark++)
+        std::printf("%10lu  %s %s\n", static_cast<unsigned long>(mark->count), mark->name,
+                mark->file);
+    std::printf("%lu commits, %lu terms, %lu reads\n",
+            static_cast<unsigned long>(total_commits),
+            static_cast<unsigned long>(total_terms),
+            static_cast<unsigned long>(total_reads));
 }
 
 } // namespace

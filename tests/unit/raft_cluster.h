@@ -55,6 +55,7 @@ public:
         std::unique_ptr<raft_alone> life; /* Null: down */
         uint64_t lives = 0;
         struct sim_disk disk;
+        struct sim_disk lost; /* What was there before the directory was emptied */
         std::deque<struct sim_write> writes; /* Not durable yet */
         std::vector<struct raft_entry> log;
         std::vector<struct sim_packet> held;
@@ -182,6 +183,8 @@ public:
 
     void wipe(uint8_t id)
     {
+        if (!nodes[id].disk.log.empty())
+            nodes[id].lost = nodes[id].disk;
         nodes[id].disk = {};
         say(id, "is emptied");
         wiped.insert(id);
@@ -334,8 +337,9 @@ public:
     {
         uint8_t first = leads_committed();
         for (uint8_t id = 1; first != 0 && id <= count(); id++)
-            if (is_up(id) && (raft_commit(raft(id)) != raft_last(raft(first)).index ||
-                                     raft_durable(raft(id)) != raft_commit(raft(first))))
+            if (is_up(id) && wiped.count(id) == 0 &&
+                    (raft_commit(raft(id)) != raft_last(raft(first)).index ||
+                            raft_durable(raft(id)) != raft_commit(raft(first))))
                 return false;
         return first != 0;
     }
@@ -691,9 +695,8 @@ private:
             }
             uint32_t copies = 0;
             for (uint8_t other = 1; other <= count(); other++)
-                copies += nodes[other].disk.has(id) ? 1 : 0;
-            require(copies > count() / 2U || !wiped.empty(),
-                    "committed, not durable on most");
+                copies += nodes[other].disk.has(id) || nodes[other].lost.has(id) ? 1 : 0;
+            require(copies > count() / 2U, "committed, not durable on most");
             committed.push_back(id);
             committed_in.push_back(raft_term(raft));
         }
