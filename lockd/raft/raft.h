@@ -217,9 +217,9 @@ bool raft_is_blank(const struct raft *raft);
 /* Founding: bit set of ids not heard of. */
 uint64_t raft_missing(const struct raft *raft);
 
-uint64_t raft_peer_match(const struct raft *raft, uint8_t peer);
-uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t peer); /* 0: never */
-bool raft_peer_is_open(const struct raft *raft, uint8_t peer);
+uint64_t raft_peer_match(const struct raft *raft, uint8_t id);
+uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t id); /* 0: never */
+bool raft_peer_is_open(const struct raft *raft, uint8_t id);
 
 #ifdef __cplusplus
 }

@@ -253,7 +253,7 @@ void raft_on_append(
 
 void raft_on_read(struct raft *raft, uint64_t context);
 void raft_on_peer_read(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *read);
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *message);
 void raft_on_read_answer(
         struct raft *raft, const struct raft_peer *peer, const struct peer_message *answer);
 
