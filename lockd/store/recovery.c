@@ -227,8 +227,7 @@ static enum step step_record(
             return STEP_ON;
         }
     }
-    if (recovery->ended || recovery->log.places.begun != recovery->number ||
-            !log_takes_record(&recovery->log, record, &item->head)) {
+    if (recovery->ended || !log_takes_record(&recovery->log, record, &item->head)) {
         /* Whole, but not of this log any more: what an entry holds is not looked into. */
         recovery->ended = true;
         recovery->left = true;

@@ -95,6 +95,45 @@ inline found read_log(
     return result;
 }
 
+// A record or a header on disk.
+struct spot {
+    uint64_t segment;
+    uint64_t offset;
+    uint64_t count; // Bytes on disk
+    uint64_t meant; // ... of which so many are not padding
+    uint64_t position;
+    uint64_t durable; // What it says
+    bool is_header;
+};
+
+inline spot spot_at(uint64_t segment, uint64_t offset, const format_block &block)
+{
+    if (block.finding == FORMAT_HEADER)
+        return {segment, offset, BLOCK, BLOCK, block.header.place.position,
+                block.header.place.durable, true};
+    const record &record = block.record;
+    return {segment, offset, format_record_bytes(record.payload_bytes),
+            WAL_RECORD_HEAD_BYTES + record.payload_bytes, record.place.position,
+            record.place.durable, false};
+}
+
+// All that a log on disk consists of, in order.
+inline std::vector<spot> spots_of(const segments &disk)
+{
+    std::vector<spot> spots;
+    for (const auto &[number, content] : disk) {
+        for (uint64_t at = 0; at < content.size();) {
+            format_block block;
+            format_read(&content[at], &block);
+            if (block.finding != FORMAT_HEADER && block.finding != FORMAT_RECORD)
+                break;
+            spots.push_back(spot_at(number, at, block));
+            at += spots.back().count;
+        }
+    }
+    return spots;
+}
+
 class machine {
 public:
     explicit machine(const wal_settings &given = tiny_settings())
@@ -240,21 +279,28 @@ public:
     {
         found now = read_log(recovery, settings, disk, step);
         decision = now.decision;
-        ASSERT_TRUE(decision.verdict == RECOVERY_BLANK ||
-                    decision.verdict == RECOVERY_CLEAN || decision.verdict == RECOVERY_CUT)
-                << decision.verdict << " at " << decision.bad.segment << "+"
-                << decision.bad.offset;
+        compare(now);
+        story.resize(now.happenings.size());
+        retell();
+        wal_init(wal, &settings, recovery);
+        durable = wal_durable(wal);
+        check();
+    }
+
+    // What was found is the begin of the story, and nothing that was durable is missing.
+    void compare(const found &now) const
+    {
+        recovery_verdict verdict = now.decision.verdict;
+        ASSERT_TRUE(verdict == RECOVERY_BLANK || verdict == RECOVERY_CLEAN ||
+                    verdict == RECOVERY_CUT)
+                << verdict << " at " << now.decision.bad.segment << "+"
+                << now.decision.bad.offset;
         ASSERT_LE(now.happenings.size(), story.size());
         for (size_t at = 0; at < now.happenings.size(); at++)
             ASSERT_EQ(now.happenings[at], story[at]) << at;
         if (now.happenings.size() < story.size()) {
             ASSERT_GT(story[now.happenings.size()].position_end, durable);
         }
-        story.resize(now.happenings.size());
-        retell();
-        wal_init(wal, &settings, recovery);
-        durable = wal_durable(wal);
-        check();
     }
 
     // What the log says of itself is what the story says.

@@ -153,4 +153,150 @@ TEST(StorePower, CutsAtRandomLoseNothingThatWasDurable)
     EXPECT_GT(mark_count("recovery_torn_entry"), 0U);
 }
 
+// Every subset of up to four blocks in flight, and every way to tear one of them.
+class subsets {
+public:
+    explicit subsets(machine &given) : whole(given)
+    {
+        for (const auto &flight : whole.in_flight)
+            for (uint64_t at = 0; at < flight.content.size(); at += BLOCK)
+                blocks.push_back({flight.write.place.segment,
+                        flight.write.place.offset + at, &flight.content[at]});
+    }
+
+    bool are_few() const
+    {
+        return !blocks.empty() && blocks.size() <= 4;
+    }
+
+    void try_all()
+    {
+        for (uint64_t set = 0; set < (1U << blocks.size()); set++) {
+            try_one(set, 0, 0, 0);
+            for (size_t torn = 0; torn < blocks.size(); torn++) {
+                for (uint64_t sector = 1; sector < BLOCK / SECTOR; sector++) {
+                    try_one(set, torn, 0, sector);
+                    try_one(set, torn, sector, BLOCK / SECTOR);
+                }
+            }
+        }
+    }
+
+    uint64_t tried = 0;
+
+private:
+    struct block {
+        uint64_t segment;
+        uint64_t offset;
+        const unsigned char *content;
+    };
+
+    // The blocks of the set, and of one of them only some sectors.
+    void try_one(uint64_t set, size_t torn, uint64_t begin, uint64_t end)
+    {
+        segments disk = whole.disk;
+        for (size_t at = 0; at < blocks.size(); at++) {
+            bool is_torn = at == torn && begin != end;
+            if (!is_torn && (set >> at & 1) == 0)
+                continue;
+            uint64_t from = is_torn ? begin * SECTOR : 0;
+            uint64_t to = is_torn ? end * SECTOR : BLOCK;
+            memcpy(&disk.at(blocks[at].segment)[blocks[at].offset + from],
+                    blocks[at].content + from, to - from);
+        }
+        whole.compare(read_log(whole.recovery, whole.settings, disk, 64 * BLOCK));
+        tried++;
+    }
+
+    machine &whole;
+    std::vector<block> blocks;
+};
+
+TEST(StorePower, EverySubsetOfFourBlocksInFlight)
+{
+    uint64_t tried = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        SCOPED_TRACE(seed);
+        life life(seed + 1000, tiny_settings());
+        for (uint64_t step = 0; step < 60; step++) {
+            life.step();
+            subsets all(life.machine);
+            if (all.are_few() && life.machine.disk.size() < 8)
+                all.try_all();
+            tried += all.tried;
+            if (life.chance.below(30) == 0)
+                life.cut_power();
+            if (testing::Test::HasFatalFailure())
+                return;
+        }
+    }
+    EXPECT_GT(tried, 10000U);
+}
+
+// Damage one thing below what others know to be durable.
+void damage(dice &chance, segments &disk, const std::vector<spot> &spots, const spot &where)
+{
+    unsigned char *begin = &disk.at(where.segment)[where.offset];
+    uint64_t block = chance.below((where.meant + BLOCK - 1) / BLOCK) * BLOCK;
+    uint64_t meant = std::min<uint64_t>(BLOCK, where.meant - block);
+    const spot &other = spots[chance.below(spots.size())];
+    bytes before(begin, begin + where.meant);
+    switch (chance.below(4)) {
+    case 0:
+        begin[block + chance.below(meant)] ^=
+                static_cast<unsigned char>(1U << chance.below(8));
+        break;
+    case 1:
+        memset(begin + block, 0, BLOCK);
+        break;
+    case 2:
+        memcpy(begin, &disk.at(other.segment)[other.offset], BLOCK);
+        break;
+    default:
+        for (uint64_t at = 0; at < SECTOR && at < meant; at++)
+            begin[block + at] = chance.byte(0, 255);
+        break;
+    }
+    // It may have been zero, or the same, before.
+    if (std::equal(before.begin(), before.end(), begin))
+        begin[block] ^= 1;
+}
+
+TEST(StorePower, DamageOfWhatIsKnownToBeDurableIsAlwaysFound)
+{
+    uint64_t found_count = 0;
+    for (uint64_t seed = 1; seed <= count_from_environment("STORE_LIVES", 30); seed++) {
+        SCOPED_TRACE(seed);
+        life life(seed + 2000, tiny_settings());
+        for (uint64_t round = 0; round < 12; round++) {
+            for (uint64_t step = 0; step < 30; step++)
+                life.step();
+            life.cut_power();
+            machine &machine = life.machine;
+            std::vector<spot> spots = spots_of(machine.disk);
+            std::erase_if(spots, [&](const spot &each) {
+                return each.position >= machine.durable ||
+                       each.offset >= wal_segment_end(machine.wal, each.segment);
+            });
+            if (spots.empty())
+                continue;
+            const spot &where = spots[life.chance.below(spots.size())];
+            uint64_t durable = 0;
+            for (const spot &each : spots)
+                if (&each != &where)
+                    durable = std::max(durable, each.durable);
+            if (where.position >= durable)
+                continue;
+            segments disk = machine.disk;
+            damage(life.chance, disk, spots, where);
+            found now = read_log(machine.recovery, machine.settings, disk, 7 * BLOCK);
+            ASSERT_EQ(now.decision.verdict, RECOVERY_DAMAGED);
+            found_count++;
+        }
+        if (testing::Test::HasFatalFailure())
+            return;
+    }
+    EXPECT_GT(found_count, 200U);
+}
+
 } // namespace

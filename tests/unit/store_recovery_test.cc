@@ -11,45 +11,6 @@ namespace {
 
 using namespace store_test;
 
-// A record or a header on disk.
-struct spot {
-    uint64_t segment;
-    uint64_t offset;
-    uint64_t count; // Bytes on disk
-    uint64_t meant; // ... of which so many are not padding
-    uint64_t position;
-    uint64_t durable; // What it says
-    bool is_header;
-};
-
-spot spot_at(uint64_t segment, uint64_t offset, const format_block &block)
-{
-    if (block.finding == FORMAT_HEADER)
-        return {segment, offset, BLOCK, BLOCK, block.header.place.position,
-                block.header.place.durable, true};
-    const record &record = block.record;
-    return {segment, offset, format_record_bytes(record.payload_bytes),
-            WAL_RECORD_HEAD_BYTES + record.payload_bytes, record.place.position,
-            record.place.durable, false};
-}
-
-// All that a log on disk consists of, in order.
-std::vector<spot> spots_of(const segments &disk)
-{
-    std::vector<spot> spots;
-    for (const auto &[number, content] : disk) {
-        for (uint64_t at = 0; at < content.size();) {
-            format_block block;
-            format_read(&content[at], &block);
-            if (block.finding != FORMAT_HEADER && block.finding != FORMAT_RECORD)
-                break;
-            spots.push_back(spot_at(number, at, block));
-            at += spots.back().count;
-        }
-    }
-    return spots;
-}
-
 bytes body_of(size_t count, unsigned char fill)
 {
     return bytes(count, fill);
