@@ -243,6 +243,8 @@ static bool replay_segment(struct disk *disk, struct node *node, uint64_t number
     if (read) {
         recovery_begin_segment(node_recovery(node), number, (uint64_t)status.st_size);
         read = feed_segment(disk, node, fd, status.st_size);
+        /* What a killed process wrote may be in a cache only, and is now believed. */
+        read = read && fdatasync(fd) == 0;
     }
     int error = errno;
     (void)close(fd);

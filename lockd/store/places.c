@@ -117,6 +117,12 @@ void places_cut(struct places *places, uint64_t from)
         places->entry_count--;
 }
 
+bool places_have_entry_before(const struct places *places, uint64_t position)
+{
+    return places->entry_count > 0 &&
+           position_of(places, places->entries[0].place) < position;
+}
+
 struct wal_place places_locate(const struct places *places, uint64_t index)
 {
     uint64_t low = 0; /* All before it have an index not above. */

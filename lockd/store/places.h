@@ -79,6 +79,9 @@ void places_add_bytes(struct places *places, uint64_t count);
 /* Entries from `from` on are cut off. */
 void places_cut(struct places *places, uint64_t from);
 
+/* Whether the first entry begins before `position`. */
+bool places_have_entry_before(const struct places *places, uint64_t position);
+
 /* A place at or before the live record of `index`; the log's begin if none is nearer. */
 struct wal_place places_locate(const struct places *places, uint64_t index);
 

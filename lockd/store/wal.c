@@ -176,9 +176,7 @@ static struct wal_slot find_room(struct wal *wal, uint64_t count)
     if (at + slot.count > buffer_bytes)
         slot.cursor += buffer_bytes - at;
 
-    /* What is durable need not be kept, so an empty buffer may begin anywhere. */
-    uint64_t tail = wal->head == wal->tail ? slot.cursor : wal->tail;
-    assert(slot.cursor + slot.count - tail <= buffer_bytes);
+    assert(slot.cursor + slot.count - wal->tail <= buffer_bytes);
     evict(wal, slot.cursor + slot.count);
     return slot;
 }
@@ -231,8 +229,8 @@ static void roll_over(struct wal *wal)
             .term = log->term,
             .last = chain_last(&log->chain),
     };
-    /* Before the first entry the cluster may yet get another id. */
-    if (header.last.index > 0)
+    /* While the first entry may still be lost, the cluster may yet get another id. */
+    if (places_have_entry_before(&log->places, wal->durable))
         header.cluster = log->cluster;
     struct chain_link link;
     if (chain_at(&log->chain, header.last.index, &link))
@@ -246,8 +244,6 @@ static void roll_over(struct wal *wal)
 /* Take the room that was found. */
 static void take_room(struct wal *wal, const struct wal_slot *slot)
 {
-    if (wal->head == wal->tail)
-        wal->tail = slot->cursor;
     wal->head = slot->cursor;
     if (slot->rolls)
         roll_over(wal);

@@ -64,6 +64,24 @@ TEST(StoreWal, SaysWhenThereMayBeNoMoreSegments)
     EXPECT_FALSE(wal_has_room(machine.wal, 0, 0));
 }
 
+TEST(StoreWal, StepMustFitIntoTwoSegments)
+{
+    wal_settings settings = tiny_settings();
+    settings.segment_bytes = 8 * BLOCK;
+    settings.buffer_bytes = 64 * BLOCK;
+    machine machine(settings);
+    for (int count = 0; count < 5; count++)
+        machine.vote(1, 1);
+    machine.flush();
+    machine.make_segment();
+    // An entry of so many blocks, a vote and a truncation: seven go into a segment.
+    const auto blocks = [](uint64_t count) {
+        return count * BLOCK - (BLOCK - 1) - 64;
+    };
+    EXPECT_TRUE(wal_has_room(machine.wal, 1, blocks(6) - 1));
+    EXPECT_FALSE(wal_has_room(machine.wal, 1, blocks(6)));
+}
+
 // Whatever has room is taken, and with nothing in flight there is room for what was planned.
 TEST(StoreWal, RoomIsEnoughForTheWorstCase)
 {
@@ -268,12 +286,18 @@ TEST(StoreWal, LongTruncationTakesTheChainFromTheNextEntry)
     machine machine;
     for (uint64_t count = 0; count < CHAIN_MAX + 20; count++)
         machine.append(1, body_of(3, static_cast<unsigned char>(count)));
+    uint64_t sum = 0;
+    for (uint64_t index = 1; index <= CHAIN_MAX + 20; index++) {
+        EXPECT_EQ(wal_sum_at(machine.wal, index, &sum), index > 20);
+        if (index > 20) {
+            EXPECT_EQ(sum, machine.entries()[index - 1].head.sum);
+        }
+    }
     machine.vote(2, 3);
     machine.truncate(11);
     EXPECT_FALSE(wal_last_is_known(machine.wal));
     EXPECT_EQ(wal_last(machine.wal).index, 10U);
     EXPECT_EQ(wal_last(machine.wal).term, 0U);
-    uint64_t sum = 0;
     EXPECT_FALSE(wal_sum_at(machine.wal, 10, &sum));
     machine.flush();
     machine.boot();
@@ -401,6 +425,30 @@ TEST(StoreWal, FoundingThatWasNotWrittenLeavesNoCluster)
     EXPECT_EQ(machine.decision.end.offset, BLOCK);
     EXPECT_EQ(machine.decision.cluster, 0U);
     wal_set_cluster(machine.wal, CLUSTER + 1);
+}
+
+// A cluster that was never founded for good does not make the next one foreign.
+TEST(StoreWal, HeaderOfALostFoundingIsNotForeign)
+{
+    machine machine;
+    machine.vote(1, 2);
+    machine.flush();
+    while (wal_segment_end(machine.wal, 1) < machine.settings.segment_bytes)
+        machine.append(1, body_of(10, 1));
+    machine.append(1, body_of(10, 2));
+    // All that is left is the header of the second segment.
+    while (machine.submit()) {
+    }
+    machine.cut_power([](uint64_t segment, uint64_t) { return segment == 2; });
+    machine.boot();
+    EXPECT_EQ(machine.decision.verdict, RECOVERY_CUT);
+    EXPECT_EQ(machine.decision.cluster, 0U);
+    machine.need_room(1, 100);
+    wal_set_cluster(machine.wal, CLUSTER + 1);
+    machine.append(1, body_of(10, 3));
+    machine.flush();
+    machine.boot();
+    EXPECT_EQ(machine.decision.cluster, CLUSTER + 1);
 }
 
 TEST(StoreWal, PlanIsMeasured)
