@@ -375,7 +375,9 @@ bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
 {
     enum recovery_verdict verdict = judge(recovery);
     log_copy(log, &recovery->log);
-    log->run = recovery->run_seen + 1;
+    log->run = recovery->run_seen;
+    if (log->run < UINT32_MAX)
+        log->run++;
     if (verdict == RECOVERY_BLANK) {
         /* Headers alone are written again, with their first record. */
         uint64_t existing = log->places.existing;

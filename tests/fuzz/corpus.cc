@@ -182,12 +182,22 @@ bytes make_frames(dice &dice)
     return input;
 }
 
+// Changes to a sound log, of five bytes each.
+bytes make_recovery(dice &dice)
+{
+    bytes input{static_cast<unsigned char>(dice.byte(0, 31) * 8 + dice.byte(1, 7))};
+    for (uint64_t i = dice.between(1, 6); i > 0; i--)
+        add(input, {dice.byte(0, 31), dice.byte(0, 255), dice.byte(0, 15),
+                           dice.byte(0, 255), dice.byte(0, 255)});
+    return input;
+}
+
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
             {"peers", make_peers}, {"reads", make_reads}, {"report", make_report},
-            {"requests", make_requests}};
+            {"requests", make_requests}, {"recovery", make_recovery}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

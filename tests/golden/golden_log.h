@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-#include "store_machine.h"
+#include "unit/store_machine.h"
 
 namespace golden {
 
