@@ -178,6 +178,7 @@ static void seal_founding(struct node *node)
     assert(!wire.failed);
     struct under_way described = {0};
     seal_entry(node, ENTRY_FOUND, (uint32_t)wire.at, &described);
+    node_notice(node, NOTICE_FOUNDED, 0, wal_cluster(node->wal));
 }
 
 /* The entry that begins the term: until it is committed nothing else is admitted. */

@@ -439,7 +439,7 @@ uint64_t raft_missing(const struct raft *raft)
         return 0;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
-        if (!peer->open || peer->heard_ns == 0)
+        if (!peer->open)
             missing |= UINT64_C(1) << peer->id;
     }
     return missing;
