@@ -2,7 +2,6 @@
 #ifndef PROCESS_COMMANDS_H
 #define PROCESS_COMMANDS_H
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,17 +11,8 @@
 namespace process {
 
 /* The binaries that the build made, or those that the environment names. */
-inline std::string lockctl_binary()
-{
-    const char *given = std::getenv("LOCKCTL_BINARY");
-    return given ? given : LOCKCTL_BINARY_PATH;
-}
-
-inline std::string lockbench_binary()
-{
-    const char *given = std::getenv("LOCKBENCH_BINARY");
-    return given ? given : LOCKBENCH_BINARY_PATH;
-}
+std::string lockctl_binary();
+std::string lockbench_binary();
 
 /* A command under way; what it says on stdout and stderr goes to one file. */
 class Command {
