@@ -182,6 +182,8 @@ lockctl release demo
 lockctl status
 
 say "Load for $load_seconds seconds, 64 requests in flight, each answer durable on two disks."
-lockbench --inflight 64 --connections 8 --time "${load_seconds}s"
+# In the background, because a trap waits for what runs in the foreground.
+lockbench --inflight 64 --connections 8 --time "${load_seconds}s" &
+wait $!
 
 say "That was lockd. The nodes stop and their logs are removed; README.md says how to go on."
