@@ -131,13 +131,15 @@ struct told {
 
 /* What a held lock and an idle session cost: pool slots, buckets and heap places included. */
 enum {
-    POOL_SLOT_BYTES = 4,
-    BUCKET_BYTES = 4,
-    HELD_LOCK_BYTES = sizeof(struct lock) + sizeof(struct hold) +
-                      sizeof(struct name_block) + 3 * POOL_SLOT_BYTES + 3 * BUCKET_BYTES,
-    IDLE_SESSION_BYTES = sizeof(struct session) + 2 * POOL_SLOT_BYTES + BUCKET_BYTES +
-                         sizeof(struct heap_node *) + sizeof(struct name_block) +
-                         sizeof(struct remembered) + POOL_SLOT_BYTES + BUCKET_BYTES,
+    PLACE_BYTES = 4, /* A pool's slot, or a bucket */
+    LOCK_BYTES = sizeof(struct lock) + PLACE_BYTES + PLACE_BYTES,
+    HOLD_BYTES = sizeof(struct hold) + PLACE_BYTES + PLACE_BYTES + PLACE_BYTES,
+    TEXT_BYTES = sizeof(struct name_block) + PLACE_BYTES,
+    ANSWER_BYTES = sizeof(struct remembered) + PLACE_BYTES + PLACE_BYTES,
+    SESSION_BYTES =
+            sizeof(struct session) + PLACE_BYTES + PLACE_BYTES + sizeof(struct heap_node *),
+    HELD_LOCK_BYTES = LOCK_BYTES + HOLD_BYTES + TEXT_BYTES,
+    IDLE_SESSION_BYTES = SESSION_BYTES + TEXT_BYTES + ANSWER_BYTES,
 };
 static_assert(HELD_LOCK_BYTES <= 256, "a held lock with a short name fits into 256 bytes");
 static_assert(IDLE_SESSION_BYTES <= 512, "an idle session fits into 512 bytes");

@@ -200,9 +200,9 @@ uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cur
             .prefix = prefix,
             .cursor = *cursor,
             .views = views,
-            .scratch = scratch,
             .most = most,
     };
+    page.scratch = scratch;
     const struct nametable *table = &locks->names;
     uint32_t begin = nametable_bucket(table, *cursor);
     uint32_t left = nametable_bucket_count(table) - begin;
