@@ -104,24 +104,43 @@ bool locks_session(const struct locks *locks, uint64_t id, struct session_view *
  */
 bool locks_next_changed(struct locks *locks, uint64_t *session);
 
-/*
- * The changes of a session behind `after`, oldest first, up to `most`; returns how many.
- * `*listed` is true when some behind `after` are not kept any more: what comes then is the
- * list of all holds and waits (it may be continued with the count already taken in `skip`).
- */
-uint32_t locks_changes(const struct locks *locks, uint64_t session, uint64_t after,
-        uint32_t skip, struct change *changes, uint32_t most, bool *listed);
+/* Where a reader of changes stands. */
+struct changes_from {
+    uint64_t after; /* Changes behind this one are wanted. */
+    uint32_t skip;  /* Of a list, how many were taken already */
+    bool listed;    /* Filled in */
+};
 
 /*
- * Reads. Names in a view point to `scratch`, which the caller gives (NAME_BYTES_MAX +
- * LABEL_BYTES_MAX bytes for each view).
+ * The changes of a session, oldest first, up to `most`; returns how many. `listed` is true
+ * when some that are wanted are not kept any more: what comes then is the list of all holds
+ * and waits.
  */
+uint32_t locks_changes(const struct locks *locks, uint64_t session,
+        struct changes_from *from, struct change *changes, uint32_t most);
+
+/*
+ * Reads. Names in a view point to `scratch`, which the caller gives (VIEW_SCRATCH_BYTES for
+ * each view).
+ */
+enum {
+    VIEW_SCRATCH_BYTES = NAME_BYTES_MAX + LABEL_BYTES_MAX
+};
+
+/* A lock that nobody holds or waits for is a view, too: free. */
 void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
         unsigned char *scratch);
 
-/* A page of locks in use from `*cursor` on; moves the cursor, 0 when done. Returns how many. */
+/* Room for a page of views. */
+struct view_page {
+    struct lock_view *views;
+    unsigned char *scratch;
+    uint32_t most;
+};
+
+/* Fill a page with locks in use from `*cursor` on; moves the cursor, 0 when done. Returns how many. */
 uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor,
-        struct lock_view *views, uint32_t most, unsigned char *scratch);
+        const struct view_page *page);
 
 struct locks_counts {
     uint32_t sessions;

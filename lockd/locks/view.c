@@ -80,18 +80,18 @@ static uint32_t copy_list(
     return count;
 }
 
-uint32_t locks_changes(const struct locks *locks, uint64_t session_id, uint64_t after,
-        uint32_t skip, struct change *changes, uint32_t most, bool *listed)
+uint32_t locks_changes(const struct locks *locks, uint64_t session_id,
+        struct changes_from *from, struct change *changes, uint32_t most)
 {
     const struct session *session = sessions_find(locks, session_id);
-    *listed = false;
+    from->listed = false;
     if (session == NULL || session->end_order != 0)
         return 0;
     uint64_t gone =
             session->confirmed > session->dropped ? session->confirmed : session->dropped;
-    *listed = after < gone;
-    return *listed ? copy_list(session, skip, changes, most)
-                   : copy_changes(session, after, changes, most);
+    from->listed = from->after < gone;
+    return from->listed ? copy_list(session, from->skip, changes, most)
+                        : copy_changes(session, from->after, changes, most);
 }
 
 static uint64_t time_until(const struct locks *locks, uint64_t deadline)
@@ -150,15 +150,13 @@ static bool has_prefix(
 }
 
 /* A page being filled. */
-struct page {
+struct filling {
     const struct locks *locks;
+    const struct view_page *page;
     struct span prefix;
     uint64_t cursor; /* The first hash that is wanted */
-    struct lock_view *views;
-    unsigned char *scratch;
-    uint32_t most;
     uint32_t count;
-    uint64_t last_hash;   /* Of the lock looked at last */
+    uint64_t last_hash;   /* Of the lock taken last */
     uint32_t group_begin; /* Where the views of locks with that hash begin */
 };
 
@@ -167,52 +165,47 @@ struct page {
  * next one begins. Locks of equal hash stay together, as the cursor cannot part them; only
  * more of them than fit into a whole page are cut off.
  */
-static bool add_bucket(struct page *page, uint32_t bucket)
+static bool add_bucket(struct filling *filling, uint32_t bucket)
 {
-    uint32_t at = page->locks->names.heads[bucket];
+    uint32_t at = filling->locks->names.heads[bucket];
     while (at != 0) {
-        const struct lock *lock = pool_at(&page->locks->locks, at);
+        const struct lock *lock = pool_at(&filling->locks->locks, at);
         at = lock->next;
-        if (lock->hash < page->cursor || !has_prefix(page->locks, lock, page->prefix))
+        if (lock->hash < filling->cursor ||
+                !has_prefix(filling->locks, lock, filling->prefix))
             continue;
-        if (page->count == 0 || lock->hash != page->last_hash)
-            page->group_begin = page->count;
-        if (page->count == page->most) {
-            bool group_is_page = page->group_begin == 0;
-            page->count = group_is_page ? page->count : page->group_begin;
-            page->cursor = group_is_page ? lock->hash + 1 : lock->hash;
+        if (filling->count == 0 || lock->hash != filling->last_hash)
+            filling->group_begin = filling->count;
+        if (filling->count == filling->page->most) {
+            bool group_is_page = filling->group_begin == 0;
+            filling->count = group_is_page ? filling->count : filling->group_begin;
+            filling->cursor = group_is_page ? lock->hash + 1 : lock->hash;
             return false;
         }
-        page->last_hash = lock->hash;
-        view_lock(page->locks, lock, &page->views[page->count],
-                page->scratch + page->count * (size_t)(NAME_BYTES_MAX + LABEL_BYTES_MAX));
-        page->count++;
+        filling->last_hash = lock->hash;
+        view_lock(filling->locks, lock, &filling->page->views[filling->count],
+                filling->page->scratch + filling->count * (size_t)VIEW_SCRATCH_BYTES);
+        filling->count++;
     }
     return true;
 }
 
 uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor,
-        struct lock_view *views, uint32_t most, unsigned char *scratch)
+        const struct view_page *page)
 {
-    assert(most > 0);
-    struct page page = {
-            .locks = locks,
-            .prefix = prefix,
-            .cursor = *cursor,
-            .views = views,
-            .most = most,
-    };
-    page.scratch = scratch;
+    assert(page->most > 0);
+    struct filling filling = {
+            .locks = locks, .page = page, .prefix = prefix, .cursor = *cursor};
     const struct nametable *table = &locks->names;
     uint32_t begin = nametable_bucket(table, *cursor);
     uint32_t left = nametable_bucket_count(table) - begin;
     uint32_t end = begin + (left < LIST_BUCKETS_MAX ? left : LIST_BUCKETS_MAX);
     for (uint32_t bucket = begin; bucket < end; bucket++) {
-        if (!add_bucket(&page, bucket)) {
-            *cursor = page.cursor;
-            return page.count;
+        if (!add_bucket(&filling, bucket)) {
+            *cursor = filling.cursor;
+            return filling.count;
         }
     }
     *cursor = end == nametable_bucket_count(table) ? 0 : nametable_bucket_begin(table, end);
-    return page.count;
+    return filling.count;
 }

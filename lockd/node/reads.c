@@ -9,7 +9,6 @@
 #include "node/replica.h"
 
 enum {
-    VIEW_SCRATCH_BYTES = NAME_BYTES_MAX + LABEL_BYTES_MAX,
     VIEW_BYTES_MAX = 512
 };
 
@@ -23,8 +22,10 @@ static void put_views(const struct node *node, struct wire *wire,
         answer->count = 1;
     } else {
         answer->cursor = read->cursor;
-        answer->count = (uint16_t)locks_list(
-                node->locks, read->prefix, &answer->cursor, views, read->limit, scratch);
+        const struct view_page page = {
+                .views = views, .scratch = scratch, .most = read->limit};
+        answer->count =
+                (uint16_t)locks_list(node->locks, read->prefix, &answer->cursor, &page);
     }
     wire_read_answer(wire, answer);
     for (uint16_t i = 0; i < answer->count; i++)

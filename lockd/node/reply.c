@@ -192,9 +192,11 @@ void reply_changes(struct node *node, uint64_t session)
     if (!conn)
         return; /* It asks when it comes back. */
     struct told told = {.count = CHANGES_AT_ONCE};
-    for (uint32_t skip = 0; told.count == CHANGES_AT_ONCE; skip += told.count) {
-        told.count = locks_changes(node->locks, session, route->pushed, skip, told.changes,
-                CHANGES_AT_ONCE, &told.listed);
+    struct changes_from from = {.after = route->pushed};
+    for (; told.count == CHANGES_AT_ONCE; from.skip += told.count) {
+        told.count =
+                locks_changes(node->locks, session, &from, told.changes, CHANGES_AT_ONCE);
+        told.listed = from.listed;
         /* An empty list is told too: then nothing is left. */
         if ((told.count > 0 || told.listed) && !put_changes(node, conn, &view, &told))
             return;

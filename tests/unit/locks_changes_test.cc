@@ -79,8 +79,8 @@ TEST(LocksChanges, ListedWhenDropped)
     // Page by page it is the same list.
     for (uint32_t skip = 0; skip <= 4; skip++) {
         struct change one;
-        uint32_t count =
-                locks_changes(it.world.locks, it.bob.id, 0, skip, &one, 1, &listed);
+        struct changes_from from = {0, skip, false};
+        uint32_t count = locks_changes(it.world.locks, it.bob.id, &from, &one, 1);
         ASSERT_EQ(count, skip < 4 ? 1u : 0u);
         if (count == 1) {
             EXPECT_EQ(one.number, list[skip].number);

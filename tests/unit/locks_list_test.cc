@@ -27,8 +27,8 @@ std::vector<std::string> list_all(
     std::vector<unsigned char> scratch(most * (NAME_BYTES_MAX + LABEL_BYTES_MAX));
     uint64_t cursor = 0;
     do {
-        uint32_t count = locks_list(
-                world.locks, span_of(prefix), &cursor, views.data(), most, scratch.data());
+        struct view_page page = {views.data(), scratch.data(), most};
+        uint32_t count = locks_list(world.locks, span_of(prefix), &cursor, &page);
         EXPECT_LE(count, most);
         for (uint32_t i = 0; i < count; i++)
             names.push_back(text_of(views[i].name));
@@ -89,7 +89,8 @@ TEST(LocksList, PageLooksAtABoundedPartOfAnEmptyTable)
     do {
         struct lock_view view;
         unsigned char scratch[NAME_BYTES_MAX + LABEL_BYTES_MAX];
-        found += locks_list(world.locks, span_of(""), &cursor, &view, 1, scratch);
+        struct view_page page = {&view, scratch, 1};
+        found += locks_list(world.locks, span_of(""), &cursor, &page);
         pages++;
     } while (cursor != 0);
     EXPECT_EQ(found, 1u);
@@ -106,7 +107,8 @@ TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
     struct lock_view view;
     unsigned char scratch[NAME_BYTES_MAX + LABEL_BYTES_MAX];
     uint64_t cursor = 0;
-    ASSERT_EQ(locks_list(world.locks, span_of(""), &cursor, &view, 1, scratch), 1u);
+    struct view_page page = {&view, scratch, 1};
+    ASSERT_EQ(locks_list(world.locks, span_of(""), &cursor, &page), 1u);
     EXPECT_EQ(text_of(view.name), "a");
     EXPECT_EQ(view.session, alice.id);
     EXPECT_EQ(view.owner, 9u);

@@ -152,12 +152,12 @@ public:
             uint64_t session, uint64_t after = 0, bool *listed = nullptr) const
     {
         std::vector<struct change> changes(1000);
-        bool is_listed;
-        uint32_t count = locks_changes(locks, session, after, 0, changes.data(),
-                static_cast<uint32_t>(changes.size()), &is_listed);
+        struct changes_from from = {after, 0, false};
+        uint32_t count = locks_changes(locks, session, &from, changes.data(),
+                static_cast<uint32_t>(changes.size()));
         changes.resize(count);
         if (listed != nullptr)
-            *listed = is_listed;
+            *listed = from.listed;
         return changes;
     }
 
