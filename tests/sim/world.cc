@@ -444,7 +444,8 @@ Machine *World::leader()
 {
     Machine *best = nullptr;
     for (auto &machine : machines_) {
-        if (!machine->leads() || !raft_leads_committed(machine->raft()))
+        bool leads = machine->leads() && !machine->paused();
+        if (!leads || !raft_leads_committed(machine->raft()))
             continue;
         if (!best || raft_term(machine->raft()) > raft_term(best->raft()))
             best = machine.get();

@@ -1,0 +1,93 @@
+/*
+ * Scenarios: stories about a cluster, with the transcript beneath each command.
+ *
+ *     # prose, required at the head: the title, and why the case matters
+ *     command in the first column
+ *         what the system did, indented, one line an occurrence
+ *
+ * Real nodes and real client cores run in the simulated world (sim/world.h). After each
+ * command the world goes on for SETTLE of virtual time, or for as long as `run` says; what
+ * happens meanwhile and is shown stands beneath the command. Blessing rewrites those lines.
+ */
+#ifndef SCENARIOS_SCENARIO_H
+#define SCENARIOS_SCENARIO_H
+
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sim/client.h"
+
+namespace scenarios {
+
+/* The file is wrong: which line, and what about it. */
+class Wrong : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+using Words = std::vector<std::string>;
+
+class Story {
+public:
+    /* Perform one command; returns what happened, a line each. */
+    std::vector<std::string> perform(const std::string &command);
+
+    struct Verb {
+        const char *name;
+        const char *help;
+        void (Story::*run)(const Words &);
+    };
+    static const std::vector<Verb> &verbs();
+
+private:
+    void cluster(const Words &words);
+    void show(const Words &words);
+    void clients(const Words &words);
+    void crash(const Words &words);
+    void power(const Words &words);
+    void restart(const Words &words);
+    void stop(const Words &words);
+    void stall(const Words &words);
+    void unstall(const Words &words);
+    void wipe(const Words &words);
+    void cut(const Words &words);
+    void heal(const Words &words);
+    void disk(const Words &words);
+    void clock(const Words &words);
+    void run(const Words &words);
+    void state(const Words &words);
+    void check(const Words &words);
+    void silence(const Words &words);
+    void wake(const Words &words);
+    void client_does(const std::string &name, const Words &words);
+    void acquires(sim::Client &client, const Words &words);
+
+    sim::World &world();
+    sim::Machine &node(const std::string &word);
+    sim::Client &client(const std::string &word);
+    void start(int id);
+    void tell(const char *kind, const std::string &who, const std::string &what);
+    void watch(sim::Machine &machine);
+    void settle();
+
+    std::unique_ptr<sim::World> world_;
+    std::map<std::string, std::unique_ptr<sim::Client>> clients_;
+    std::map<std::string, size_t> events_told_;
+    std::map<std::pair<std::string, std::string>, uint32_t> requests_;
+    std::set<std::string> shown_ = {"role", "grant", "session", "down"};
+    std::vector<std::string> occurred_;
+    std::set<std::string> happened_; /* "alice granted": for run until */
+    uint64_t begin_ = 0;
+    bool settled_ = false;
+};
+
+/* Perform the file's commands: its text with the transcript as it is now. */
+std::string replay(const std::string &text);
+
+} // namespace scenarios
+
+#endif
