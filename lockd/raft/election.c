@@ -26,8 +26,11 @@ bool raft_may_stand(const struct raft *raft)
 
 static void tell_missing(struct raft *raft)
 {
-    bool again = raft->missing_told_ns == 0 ||
-                 raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
+    if (raft->missing_told_ns == 0) {
+        /* Members that start together are not missing: the first time is a second later. */
+        raft->missing_told_ns = raft->now_ns - (MISSING_AGAIN_S - 1) * NS_PER_S;
+    }
+    bool again = raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
     if (!raft_log_is_empty(raft) || raft_missing(raft) == 0 || !again)
         return;
     raft->missing_told_ns = raft->now_ns;

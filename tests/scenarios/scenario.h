@@ -76,7 +76,6 @@ private:
 
     std::unique_ptr<sim::World> world_;
     std::map<std::string, std::unique_ptr<sim::Client>> clients_;
-    std::map<std::string, size_t> events_told_;
     std::map<std::pair<std::string, std::string>, uint32_t> requests_;
     std::set<std::string> shown_ = {"role", "grant", "session", "down"};
     std::vector<std::string> occurred_;

@@ -180,14 +180,6 @@ void Story::watch(sim::Machine &machine)
         tell("role", who, line);
     }
     machine.notices.clear();
-    for (auto &[name, client] : clients_) {
-        for (size_t &at = events_told_[name]; at < client->events.size(); at++) {
-            static const char *const states[] = {"held again", "suspended", "lost"};
-            const char *state = states[client->events[at].state];
-            happened_.insert(name + " " + state);
-            tell("session", name, state);
-        }
-    }
 }
 
 void Story::start(int id)
@@ -242,6 +234,11 @@ void Story::clients(const Words &words)
     for (const std::string &name : names) {
         int number = 101 + static_cast<int>(clients_.size());
         clients_[name] = std::make_unique<sim::Client>(world(), number, name, ttl);
+        clients_[name]->on_event = [this, name](const core_session_event &event) {
+            static const char *const states[] = {"held again", "suspended", "lost"};
+            happened_.insert(name + " " + states[event.state]);
+            tell("session", name, states[event.state]);
+        };
     }
 }
 

@@ -192,8 +192,11 @@ void Client::step(core_event event)
 void Client::collect()
 {
     core_session_event event;
-    while (core_next_event(core_, &event))
+    while (core_next_event(core_, &event)) {
         events.push_back(event);
+        if (on_event)
+            on_event(event);
+    }
     std::vector<std::pair<Done, core_completion>> told;
     core_completion completion;
     while (core_next_completion(core_, &completion)) {

@@ -55,6 +55,7 @@ public:
         return held_;
     }
     std::vector<core_session_event> events;
+    std::function<void(const core_session_event &)> on_event;
     void set_rate(int64_t ppm);
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;

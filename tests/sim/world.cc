@@ -478,6 +478,12 @@ uint64_t World::arrival(Link &link, int to)
     return when;
 }
 
+/* A node that runs again after it lost power. */
+bool World::is_back(int id)
+{
+    return id <= count() && machine(id).up();
+}
+
 void World::send(uint64_t number, const Endpoint *from, std::vector<uint8_t> bytes)
 {
     auto it = links_.find(number);
@@ -485,6 +491,15 @@ void World::send(uint64_t number, const Endpoint *from, std::vector<uint8_t> byt
         return;
     Link &link = it->second;
     int to = link.sides[0].endpoint == from ? 1 : 0;
+    if (link.sides[to].closed && is_back(link.sides[to].id)) {
+        /* Its kernel knows no such connection: a reset comes back. */
+        Endpoint *sender = link.sides[1 - to].endpoint;
+        at(now_ + 2 * options_.net_ns, [this, number, sender] {
+            if (links_.erase(number) > 0)
+                sender->closed(number, true);
+        });
+        return;
+    }
     link.waiting[to].push_back({to, arrival(link, to), std::move(bytes), false});
     at(link.last[to], [this, number, to] { deliver(number, to); });
 }

@@ -243,6 +243,7 @@ private:
     };
     void deliver(uint64_t link, int to);
     uint64_t arrival(Link &link, int to);
+    bool is_back(int id);
     uint64_t jitter(uint64_t most);
 
     Options options_;
