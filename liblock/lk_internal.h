@@ -170,6 +170,7 @@ struct lk_client {
     int nudge_fd;            /* eventfd: wakes the receiver */
     struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
     bool receiver_polls;     /* And does not know yet what it would be nudged for */
+    uint64_t receiver_until_ns;
     struct list waiters;
     struct list events; /* For the keeper to tell */
     uint32_t inside;    /* Threads in calls */

@@ -9,9 +9,9 @@
  * on conditions of their own; the receiver wakes those whose answers it received, and when it
  * leaves, one of the others to be the next receiver, or it gives the socket back.
  *
- * Deadlines: whoever sleeps, sleeps until the core's deadline as it was when he lay down.
- * Only a step moves it, and who made that step lies down afterwards himself, or, when he
- * leaves, wakes the keeper if it would sleep too long.
+ * Deadlines: the receiver sleeps until the core's deadline as it was when he lay down; calls
+ * behind him sleep until they are woken. Whoever's step made it earlier tells the receiver,
+ * and a receiver who leaves wakes the keeper if it would sleep too long.
  *
  * Events are told by the keeper alone, one after the other, without the mutex.
  */
@@ -226,6 +226,7 @@ static void receive(struct lk_client *client)
     struct timespec left = span_until(client->deadline_ns);
     uint64_t serial = connection->serial;
     client->receiver_polls = true;
+    client->receiver_until_ns = client->deadline_ns;
     pthread_mutex_unlock(&client->mutex);
     int count = ppoll(fds, 2, &left, NULL);
     pthread_mutex_lock(&client->mutex);
@@ -236,19 +237,15 @@ static void receive(struct lk_client *client)
         drive_socket(client);
 }
 
-/* Wait until the receiver has the answer, or a deadline. */
+/*
+ * Wait until the receiver has the answer. He looks after the deadline too, and is told if it
+ * is earlier now than he knows.
+ */
 static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 {
-    struct timespec left = span_until(client->deadline_ns);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += left.tv_sec;
-    until.tv_nsec += left.tv_nsec;
-    if (until.tv_nsec >= (long)NS_PER_S) {
-        until.tv_sec++;
-        until.tv_nsec -= (long)NS_PER_S;
-    }
-    pthread_cond_timedwait(&waiter->cond, &client->mutex, &until);
+    if (client->deadline_ns < client->receiver_until_ns)
+        keeper_nudge(client);
+    pthread_cond_wait(&waiter->cond, &client->mutex);
 }
 
 /* The socket's next receiver is another call, or the keeper again. */
@@ -273,10 +270,11 @@ static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
             client->receiver = waiter;
             connection_watch(&client->connection, false);
         }
-        if (client->receiver == waiter)
-            receive(client);
-        else
+        if (client->receiver != waiter) {
             wait_for_receiver(client, waiter);
+            continue;
+        }
+        receive(client);
         if (!waiter->done && clocks_read().boot_ns >= client->deadline_ns)
             drive_time(client);
     }
@@ -297,11 +295,7 @@ enum status keeper_call(struct lk_client *client, struct core_call *call,
         return status;
     if (call->kind == CORE_OPEN)
         session_adopt(client, core_opened(client->core), call->session_user);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter.cond, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&waiter.cond, NULL);
     list_push_back(&client->waiters, &waiter.link);
     client->inside++;
     drive_time(client);

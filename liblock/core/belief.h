@@ -62,18 +62,27 @@ static inline void belief_write(struct session_belief *record, const struct beli
     __atomic_store_n(&record->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
+/*
+ * A signal handler may have interrupted the writer himself, who then never comes to an end:
+ * after a while the answer is that nothing is certain.
+ */
+enum {
+    BELIEF_TRIES = 100000
+};
+
 static inline struct belief belief_read(const struct session_belief *record)
 {
-    struct belief belief;
-    uint32_t before;
-    uint32_t after;
-    do {
-        before = __atomic_load_n(&record->sequence, __ATOMIC_ACQUIRE);
+    struct belief belief = {BELIEF_SUSPENDED, {0, 0}};
+    for (int tries = 0; tries < BELIEF_TRIES; tries++) {
+        uint32_t before = __atomic_load_n(&record->sequence, __ATOMIC_ACQUIRE);
         belief.state = (enum belief_state)__atomic_load_n(&record->state, __ATOMIC_ACQUIRE);
         belief.until.boot_ns = __atomic_load_n(&record->boot_ns, __ATOMIC_ACQUIRE);
         belief.until.raw_ns = __atomic_load_n(&record->raw_ns, __ATOMIC_ACQUIRE);
-        after = __atomic_load_n(&record->sequence, __ATOMIC_RELAXED);
-    } while (before != after || (before & 1) != 0);
+        uint32_t after = __atomic_load_n(&record->sequence, __ATOMIC_RELAXED);
+        if (before == after && (before & 1) == 0)
+            return belief;
+    }
+    belief.state = BELIEF_SUSPENDED;
     return belief;
 }
 

@@ -25,10 +25,11 @@ protected:
     }
 
     // What the example prints; it must succeed.
-    static std::string run(const std::string &name)
+    static std::string run(
+            const std::string &name, const std::string &folder = EXAMPLES_PATH)
     {
         std::string command =
-                "LOCKD_CLUSTER=" + cluster->nodes() + " " EXAMPLES_PATH + name + " 2>&1";
+                "LOCKD_CLUSTER=" + cluster->nodes() + " " + folder + name + " 2>&1";
         FILE *pipe = popen(command.c_str(), "r");
         std::string output;
         std::array<char, 4096> part;
@@ -75,6 +76,15 @@ TEST_F(capi_examples, loss)
 TEST_F(capi_examples, who_holds)
 {
     EXPECT_TRUE(has(run("who_holds"), ": leader, in order\n"));
+}
+
+TEST_F(capi_examples, of_the_man_pages)
+{
+    std::string output = run(MAN_EXAMPLES_PATH, "");
+    EXPECT_TRUE(has(output, "liblock:\nbuilding under token ")) << output;
+    EXPECT_TRUE(has(output, "lk_check:\nstep 0\nstep 1\nstep 2\n")) << output;
+    EXPECT_TRUE(has(output, "lk_acquire_async:\ndone\n")) << output;
+    EXPECT_TRUE(has(output, "lk_test_lose:\nlost\n")) << output;
 }
 
 } // namespace

@@ -281,6 +281,16 @@ TEST(core_belief, a_list_replaces_changes_that_are_not_kept)
     EXPECT_GT(mark_count("client_list_swept"), 0u);
 }
 
+TEST(core_belief, a_reader_that_interrupted_the_writer_is_not_stuck)
+{
+    struct session_belief record = {};
+    struct belief held = {BELIEF_HELD, {100, 100}};
+    belief_write(&record, &held);
+    EXPECT_EQ(belief_read(&record).state, BELIEF_HELD);
+    record.sequence++; // As a signal handler in the writer's thread would see it.
+    EXPECT_EQ(belief_read(&record).state, BELIEF_SUSPENDED);
+}
+
 TEST(core_belief, keepalives_of_many_sessions_share_a_frame)
 {
     held_world world;
