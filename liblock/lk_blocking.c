@@ -100,10 +100,10 @@ uint64_t lk_session_id(const struct lk_session *session)
 /* Ids of threads are in the upper half, so that a program's own are never meant by chance. */
 static uint64_t thread_owner(void)
 {
-    static _Atomic uint64_t last = UINT64_C(1) << 63;
+    static uint64_t last = UINT64_C(1) << 63;
     static _Thread_local uint64_t owner;
     if (owner == 0)
-        owner = atomic_fetch_add(&last, 1) + 1;
+        owner = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
     return owner;
 }
 

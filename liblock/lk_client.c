@@ -118,7 +118,7 @@ static bool map_alive(struct lk_client *client)
     client->alive = map(PAGE_BYTES);
     if (client->alive == NULL || madvise(client->alive, PAGE_BYTES, MADV_WIPEONFORK) != 0)
         return false;
-    atomic_store(client->alive, 1);
+    __atomic_store_n(client->alive, 1, __ATOMIC_RELAXED);
     return true;
 }
 

@@ -109,7 +109,7 @@ enum connect_result connection_begin(
 /* EAI_ codes are negative and so do not meet those of errno. */
 static enum connect_result take_resolved(struct connection *connection)
 {
-    if (!atomic_load(&connection->resolving->done))
+    if (!__atomic_load_n(&connection->resolving->done, __ATOMIC_ACQUIRE))
         return CONNECT_PENDING;
     connection->addresses = connection->resolving->found;
     resolve_drop(connection->resolving);

@@ -15,7 +15,6 @@
 #define LIBLOCK_LK_INTERNAL_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,8 +61,8 @@ struct addresses {
  * be. `done` is set and `wake` written when `found` may be read.
  */
 struct resolving {
-    atomic_int users;
-    atomic_bool done;
+    int users; /* These two by __atomic only */
+    bool done;
     int wake; /* Its own copy of an eventfd */
     struct host_port cut;
     struct addresses found;
@@ -142,7 +141,7 @@ struct told_event {
 };
 
 struct lk_client {
-    _Atomic uint32_t *alive; /* A page that is zero in a forked child */
+    uint32_t *alive; /* By __atomic only: a page that is zero in a forked child */
     pthread_mutex_t mutex;
     struct lk_options options;
     struct core_settings settings;
@@ -191,7 +190,7 @@ struct lk_client {
 /* Dead in a child after fork. */
 static inline bool client_is_ours(const struct lk_client *client)
 {
-    return atomic_load_explicit(client->alive, memory_order_relaxed) != 0;
+    return __atomic_load_n(client->alive, __ATOMIC_RELAXED) != 0;
 }
 
 static inline bool has_loop(const struct lk_client *client)

@@ -43,7 +43,7 @@ bool resolve_number(const char *address, struct addresses *found)
 
 void resolve_drop(struct resolving *resolving)
 {
-    if (atomic_fetch_sub(&resolving->users, 1) > 1)
+    if (__atomic_fetch_sub(&resolving->users, 1, __ATOMIC_ACQ_REL) > 1)
         return;
     close(resolving->wake);
     free(resolving);
@@ -53,7 +53,7 @@ static void *run(void *argument)
 {
     struct resolving *resolving = argument;
     look_up(&resolving->cut, AI_ADDRCONFIG, &resolving->found);
-    atomic_store(&resolving->done, true);
+    __atomic_store_n(&resolving->done, true, __ATOMIC_RELEASE);
     uint64_t one = 1;
     ssize_t ignored = write(resolving->wake, &one, sizeof(one));
     (void)ignored; /* Full: then its reader has been woken already. */
@@ -81,7 +81,7 @@ struct resolving *resolve_begin(const char *address, int wake_fd)
     struct resolving *resolving = calloc(1, sizeof(*resolving));
     if (resolving == NULL)
         return NULL;
-    atomic_init(&resolving->users, 2);
+    resolving->users = 2;
     resolving->wake = fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
     if (resolving->wake < 0 || !address_cut(address, &resolving->cut)) {
         free(resolving);

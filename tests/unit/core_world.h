@@ -500,4 +500,41 @@ private:
     unsigned random_byte = 0;
 };
 
+// With a session, of id 11.
+struct open_world : core_world {
+    explicit open_world(void (*adjust)(core_settings *) = nullptr) : core_world(3, adjust)
+    {
+        tick();
+        reach_leader();
+        session = open(11, time, ttl);
+    }
+
+    void answer_to(const heard &request, uint8_t status, uint64_t token = 0)
+    {
+        bool refused = status == STATUS_BUSY || status == STATUS_NOT_LEADER;
+        say(answers().section(11, refused ? 0 : time, refused ? 0 : time + ttl)
+                        .answer(request.request.kind, request.request.number, status,
+                                token));
+    }
+
+    // Everything that is under way to the leader is lost with the connection.
+    void reconnect()
+    {
+        node_closes();
+        inbox.clear();
+        reach_leader();
+    }
+
+    static constexpr uint64_t ttl = 10 * NS_PER_S;
+    static constexpr uint64_t time = 500 * NS_PER_S; // Cluster time at the opening
+    uint32_t session = 0;
+};
+
+// Does not leave a node for being silent.
+inline void with_patience(core_settings *settings)
+{
+    settings->silence_min_ns = 100 * NS_PER_S;
+    settings->silence_max_ns = 100 * NS_PER_S;
+}
+
 #endif

@@ -1,0 +1,238 @@
+// Waits, the limits of callers, and taking back: G11.
+#include "core_world.h"
+
+namespace {
+
+constexpr uint64_t TTL = 10 * NS_PER_S;
+constexpr uint64_t T0 = 500 * NS_PER_S;
+
+// ---- Waits ----
+
+TEST(core_request, a_queued_wait_ends_by_a_change)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    EXPECT_TRUE(world.completions.empty());
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    core_completion granted = world.take_completion();
+    EXPECT_EQ(granted.status, STATUS_OK);
+    EXPECT_EQ(granted.token, 8u);
+    EXPECT_TRUE(world.holds(8));
+    // Told again until confirmed; counts once.
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(TTL / 3);
+    EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
+}
+
+TEST(core_request, a_queued_wait_is_asked_after_on_a_new_connection)
+{
+    open_world world;
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    world.reconnect();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    EXPECT_EQ(world.count_requests(REQUEST_KEEPALIVE), 1u);
+}
+
+TEST(core_request, the_wait_that_was_spent_here_is_not_waited_for_there)
+{
+    open_world world;
+    world.node_closes();
+    world.acquire(world.session, "a", 10 * NS_PER_S);
+    world.pass(300 * NS_PER_MS);
+    world.reach_leader();
+    EXPECT_LE(world.take_request(REQUEST_ACQUIRE).request.wait_ns,
+            10 * NS_PER_S - 300 * NS_PER_MS);
+}
+
+TEST(core_request, G11_timeout_is_what_the_log_says)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(NS_PER_S + 100 * NS_PER_MS);
+    EXPECT_TRUE(world.completions.empty()) << "only the cluster can say so";
+    world.say(answers()
+                      .section(11, 0, 0, 1)
+                      .change(CHANGE_FAILED, 1, request.request.number, 0, STATUS_TIMEOUT));
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
+}
+
+TEST(core_request, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED); // Then cluster time stands still.
+    world.pass(NS_PER_S + 400 * NS_PER_MS);
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    EXPECT_EQ(cancel.request.target, request.request.number);
+    EXPECT_GT(cancel.request.number, request.request.number);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_GT(mark_count("client_cancel_done"), 0u);
+}
+
+TEST(core_request, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
+{
+    open_world world;
+    world.acquire(world.session, "a", NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(2 * NS_PER_S - NS_PER_MS);
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(2 * NS_PER_MS);
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    world.reach_leader(); // The other one is silent.
+    world.inbox.erase(world.inbox.begin(), world.inbox.begin() + 1);
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    EXPECT_EQ(cancel.request.target, request.request.number);
+    world.reconnect();
+    EXPECT_EQ(world.take_request(REQUEST_CANCEL).request.number, cancel.request.number);
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_GT(mark_count("client_says_unknown"), 0u);
+}
+
+TEST(core_request, G11_what_was_never_sent_ends_without_a_cancel)
+{
+    open_world world;
+    world.node_closes();
+    world.acquire(world.session, "a", 100 * NS_PER_MS);
+    world.pass(1100 * NS_PER_MS);
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    world.reach_leader();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
+}
+
+// ---- Cancel ----
+
+TEST(core_request, G11_cancel_of_a_wait)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    EXPECT_EQ(request.request.wait_ns, WAIT_FOREVER);
+    world.answer_to(request, STATUS_QUEUED);
+    EXPECT_TRUE(core_cancel(world.core, handle, world.now));
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    EXPECT_FALSE(core_cancel(world.core, handle, world.now));
+}
+
+TEST(core_request, G11_cancel_before_it_was_sent_is_certain_at_once)
+{
+    open_world world;
+    world.node_closes();
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    EXPECT_TRUE(core_cancel(world.core, handle, world.now));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    world.reach_leader();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+}
+
+TEST(core_request, G11_cancel_by_tag_finds_all_of_them)
+{
+    open_world world;
+    world.acquire(world.session, "a", WAIT_FOREVER, 7);
+    world.acquire(world.session, "b", WAIT_FOREVER, 7);
+    world.acquire(world.session, "c", WAIT_FOREVER, 8);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    EXPECT_EQ(core_cancel_tag(world.core, world.session, 7, world.now), 2u);
+    EXPECT_EQ(core_cancel_tag(world.core, world.session, 0, world.now), 0u);
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 2u);
+}
+
+TEST(core_request, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_back)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    core_cancel(world.core, handle, world.now);
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_FALSE(world.holds(8));
+    EXPECT_TRUE(world.completions.empty());
+    world.reconnect(); // The CANCEL may have been lost: its number must still work.
+    heard keepalive = world.take_request(REQUEST_KEEPALIVE);
+    EXPECT_EQ(keepalive.confirmed, 0u);
+    world.answer_to(keepalive, STATUS_OK);
+    world.answer_to(world.take_request(REQUEST_CANCEL), STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    world.pass(TTL / 3);
+    EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
+    EXPECT_GT(mark_count("client_grant_behind_cancel"), 0u);
+}
+
+TEST(core_request, G11_an_answer_behind_a_cancel_keeps_its_number_open)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", 0);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    core_cancel(world.core, handle, world.now);
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    world.answer_to(request, STATUS_OK, 8);
+    EXPECT_TRUE(world.completions.empty());
+    world.acquire(world.session, "b", 0);
+    EXPECT_LT(world.take_request(REQUEST_ACQUIRE).answered, request.request.number);
+    world.answer_to(cancel, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+}
+
+// ---- min_usable ----
+
+TEST(core_request, a_grant_with_too_little_left_waits_for_the_next_renewal)
+{
+    open_world world(with_patience);
+    world.acquire(world.session, "a", 60 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(8 * NS_PER_S); // Keepalives go unanswered.
+    world.reconnect();
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_LT(world.left(world.session), TTL / 4);
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_FALSE(world.holds(8));
+    heard keepalive = world.take_request(REQUEST_KEEPALIVE);
+    world.say(answers()
+                      .section(11, T0 + 8 * NS_PER_S, T0 + 8 * NS_PER_S + TTL, 1)
+                      .answer(REQUEST_KEEPALIVE, keepalive.request.number, STATUS_OK));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_TRUE(world.holds(8));
+}
+
+TEST(core_request, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
+{
+    open_world world(with_patience);
+    world.acquire(world.session, "a", 9 * NS_PER_S);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    world.pass(8 * NS_PER_S);
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
+    EXPECT_TRUE(world.completions.empty());
+    world.pass(NS_PER_S + 400 * NS_PER_MS);
+    heard release = world.take_request(REQUEST_RELEASE);
+    EXPECT_EQ(release.request.target, 8u);
+    EXPECT_EQ(release.name, "a");
+    world.answer_to(release, STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+    EXPECT_GT(mark_count("client_returns_grant"), 0u);
+}
+
+} // namespace
