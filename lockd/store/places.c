@@ -4,15 +4,15 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/mark.h"
+
 void places_carve(
         struct places *places, struct arena *arena, const struct wal_settings *settings)
 {
-    uint64_t per_segment = settings->segment_bytes / PLACES_STEP + 1;
     *places = (struct places){.segments_max = settings->segments_max};
-    places->entries_max = per_segment * settings->segments_max;
     places->segments = arena_take(arena, "log segments", places->segments_max,
             sizeof(struct segment), alignof(struct segment));
-    places->entries = arena_take(arena, "log places", places->entries_max,
+    places->entries = arena_take(arena, "log places", PLACES_MAX,
             sizeof(struct entry_place), alignof(struct entry_place));
 }
 
@@ -21,6 +21,7 @@ void places_init(struct places *places)
     places->begun = 0;
     places->existing = 0;
     places->entry_count = 0;
+    places->step = PLACES_STEP;
 }
 
 void places_copy(struct places *to, const struct places *from)
@@ -29,6 +30,7 @@ void places_copy(struct places *to, const struct places *from)
     to->begun = from->begun;
     to->existing = from->existing;
     to->entry_count = from->entry_count;
+    to->step = from->step;
     memcpy(to->segments, from->segments, from->existing * sizeof(struct segment));
     memcpy(to->entries, from->entries, from->entry_count * sizeof(struct entry_place));
 }
@@ -86,21 +88,31 @@ static uint64_t position_of(const struct places *places, struct wal_place place)
     return places_segment(places, place.segment)->start + place.offset;
 }
 
+/* Keep every other place, the first among them. */
+static void thin_out(struct places *places)
+{
+    uint64_t kept = 0;
+    for (uint64_t at = 0; at < places->entry_count; at += 2)
+        places->entries[kept++] = places->entries[at];
+    places->entry_count = kept;
+    places->step *= 2;
+}
+
 void places_note_entry(struct places *places, uint64_t index)
 {
-    struct wal_place end = places_end(places);
     if (places->entry_count > 0) {
         const struct entry_place *last = &places->entries[places->entry_count - 1];
         assert(last->index < index);
         uint64_t distance = places_end_position(places) - position_of(places, last->place);
-        if (last->place.segment == end.segment && distance < PLACES_STEP)
+        if (distance < places->step)
             return;
     }
-    /* A segment of an earlier, larger size may hold more than the sums allow for. */
-    if (places->entry_count == places->entries_max)
-        return;
+    if (places->entry_count == PLACES_MAX) {
+        MARK(log_places_thinned);
+        thin_out(places);
+    }
     places->entries[places->entry_count++] =
-            (struct entry_place){.index = index, .place = end};
+            (struct entry_place){.index = index, .place = places_end(places)};
 }
 
 void places_add_bytes(struct places *places, uint64_t count)

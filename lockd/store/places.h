@@ -1,9 +1,11 @@
 /*
  * Where in the files the log stands: its segments, and a sparse index of entries.
  *
- * About every PLACES_STEP bytes, and for the first entry of each segment, one entry's place
- * is kept. Truncations drop what they cut off, so places grow in index and in position, and
- * an entry is always found behind the last place whose index is not above its own.
+ * The places of some entries are kept: of the first, and from then on of one about every
+ * `step` bytes. When there is no more room, every other place goes and the step doubles, so
+ * that a log of any length needs the same memory. Truncations drop what they cut off. So
+ * places grow in index and in position, and an entry is always found behind the last place
+ * whose index is not above its own.
  *
  * Segments [1, begun] have a header; [begun + 1, existing] are made and wait for their turn.
  */
@@ -21,7 +23,8 @@ extern "C" {
 #endif
 
 enum {
-    PLACES_STEP = 1024 * 1024
+    PLACES_STEP = 1024 * 1024, /* To begin with */
+    PLACES_MAX = 16384
 };
 
 struct segment {
@@ -43,7 +46,7 @@ struct places {
     uint64_t segments_max;
     struct entry_place *entries;
     uint64_t entry_count;
-    uint64_t entries_max;
+    uint64_t step;
 };
 
 void places_carve(

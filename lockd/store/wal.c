@@ -181,16 +181,22 @@ static struct wal_slot find_room(struct wal *wal, uint64_t count)
     return slot;
 }
 
+/* Whether bytes at the buffer's head, for `segment`, lie beside the last stretch. */
+static bool continues_stretch(const struct wal *wal, uint64_t segment)
+{
+    const struct ring *ring = &wal->unwritten_ring;
+    if (ring_is_empty(ring) || wal->head % wal->settings.buffer_bytes == 0)
+        return false;
+    const struct unwritten *last = &wal->unwritten[ring_at(ring, ring->end - 1)];
+    return last->cursor + last->count == wal->head && last->place.segment == segment;
+}
+
 /* The next `count` bytes of the buffer wait to be written to the log's end, at `place`. */
 static void add_unwritten(struct wal *wal, struct wal_place place, uint64_t count)
 {
     struct ring *ring = &wal->unwritten_ring;
-    bool is_begin = wal->head % wal->settings.buffer_bytes == 0;
-    struct unwritten *last = NULL;
-    if (!ring_is_empty(ring) && !is_begin)
-        last = &wal->unwritten[ring_at(ring, ring->end - 1)];
-    if (last != NULL && last->cursor + last->count == wal->head &&
-            last->place.segment == place.segment) {
+    if (continues_stretch(wal, place.segment)) {
+        struct unwritten *last = &wal->unwritten[ring_at(ring, ring->end - 1)];
         assert(last->place.offset + last->count == place.offset);
         last->count += count;
     } else {

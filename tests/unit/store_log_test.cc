@@ -4,6 +4,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 
+#include "base/mark.h"
 #include "carved.h"
 
 namespace {
@@ -242,6 +243,56 @@ TEST_F(StoreLog, TakenHeaderGoesOn)
     EXPECT_EQ(places_end(&log.places).offset, BLOCK);
     EXPECT_EQ(places_end_position(&log.places), 5 * BLOCK);
     EXPECT_TRUE(takes([](auto &, auto &) {}));
+}
+
+// However long the log, an entry is found, and not far behind where the search begins.
+TEST(StorePlaces, FewPlacesServeALongLog)
+{
+    constexpr uint64_t SEGMENT = UINT64_C(1) << 30;
+    constexpr uint64_t ENTRY = 300 * 1024;
+    carved memory(2 << 20);
+    struct places places;
+    wal_settings settings = small_settings();
+    settings.segments_max = 64;
+    places_carve(&places, &memory.arena, &settings);
+    places_init(&places);
+    std::vector<wal_place> all;
+    const auto add = [&](uint64_t index) {
+        struct segment *current = places_current(&places);
+        if (current == nullptr || current->used + ENTRY > SEGMENT) {
+            ASSERT_TRUE(places_add_segment(&places, SEGMENT));
+            places_begin_segment(&places, places_end_position(&places));
+            places_add_bytes(&places, BLOCK);
+        }
+        places_note_entry(&places, index);
+        all.resize(index - 1);
+        all.push_back(places_end(&places));
+        places_add_bytes(&places, ENTRY);
+    };
+    const auto position = [&](wal_place place) {
+        return places_segment(&places, place.segment)->start + place.offset;
+    };
+    const auto check = [&] {
+        for (uint64_t index = 1; index <= all.size(); index++) {
+            uint64_t begin = position(places_locate(&places, index));
+            uint64_t wanted = position(all[index - 1]);
+            ASSERT_LE(begin, wanted);
+            ASSERT_LT(wanted - begin,
+                    places.step / PLACES_STEP * (PLACES_STEP + ENTRY + BLOCK));
+        }
+    };
+    EXPECT_FALSE(places_have_entry_before(&places, 0));
+    for (uint64_t index = 1; index <= 150000; index++)
+        add(index);
+    EXPECT_GT(mark_count("log_places_thinned"), 0U);
+    EXPECT_EQ(places.step, 4U * PLACES_STEP);
+    check();
+    EXPECT_FALSE(places_have_entry_before(&places, BLOCK));
+    EXPECT_TRUE(places_have_entry_before(&places, BLOCK + 1));
+    places_cut(&places, 100000);
+    for (uint64_t index = 100000; index <= 110000; index++)
+        add(index);
+    check();
 }
 
 } // namespace

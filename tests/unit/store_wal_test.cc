@@ -202,10 +202,6 @@ TEST(StoreWal, FindsEntriesInBufferAndOnDisk)
     entry_head head;
     EXPECT_EQ(wal_find(machine.wal, 0, &head), nullptr);
     EXPECT_EQ(wal_find(machine.wal, 101, &head), nullptr);
-    // Where an entry is looked for is in its own segment, or the one before.
-    for (uint64_t index = 1; index <= 100; index++)
-        EXPECT_GE(wal_locate(machine.wal, index).segment + 1, index / 11);
-
     machine.boot();
     EXPECT_EQ(wal_window_begin(machine.wal), 101U);
     for (uint64_t index = 1; index <= 100; index++)
@@ -462,7 +458,7 @@ TEST(StoreWal, PlanIsMeasured)
     EXPECT_EQ(wal_carve(&arena, &settings), nullptr);
     EXPECT_EQ(recovery_carve(&arena, &settings), nullptr);
     EXPECT_GT(arena_used_bytes(&arena), 5 * MIB);
-    EXPECT_LT(arena_used_bytes(&arena), 10 * MIB);
+    EXPECT_LT(arena_used_bytes(&arena), 8 * MIB);
 }
 
 TEST(StoreWalDeathTest, MistakesAreFound)
