@@ -225,15 +225,22 @@ static bool wants_tick(const struct node *node)
     return reached || age_ns >= NS_PER_S;
 }
 
+/* An entry could be sealed now. If not, an event will say when: no time need pass for it. */
+static bool may_seal(const struct node *node)
+{
+    if (!raft_takes_proposals(node->raft) || !raft_leads_committed(node->raft))
+        return false;
+    if (ring_count(&node->under_way_ring) >= node->settings.limits.entries_under_way)
+        return false;
+    uint64_t entry_bytes_max = ENTRY_HEAD_BYTES + node->settings.limits.entry_body_max;
+    return node->batch.open || consensus_has_room(node, 1, entry_bytes_max);
+}
+
 void batcher_seal(struct node *node)
 {
-    if (!raft_is_leader(node->raft) || !raft_takes_proposals(node->raft))
-        return;
-    if (node->term_start_due)
+    if (node->term_start_due && raft_takes_proposals(node->raft))
         seal_term_start(node);
-    if (ring_count(&node->under_way_ring) >= node->settings.limits.entries_under_way)
-        return;
-    if (!raft_leads_committed(node->raft))
+    if (!may_seal(node))
         return;
     if (node->batch.command_count == 0 && !wants_tick(node))
         return;
@@ -255,7 +262,7 @@ uint64_t batcher_deadline(const struct node *node)
     uint64_t time = batcher_time(node) + node->served.sum_ns;
     if (time < deadline && deadline - time < node->settings.tick_ns)
         wake_ns = node->now_ns + (deadline - time) + NS_PER_US;
-    if (keepalives_pending(node)) {
+    if (keepalives_pending(node) && may_seal(node)) {
         uint64_t tick_ns = node->appended_ns + node->settings.tick_ns;
         if (tick_ns < wake_ns)
             wake_ns = tick_ns > node->now_ns ? tick_ns : node->now_ns + NS_PER_US;

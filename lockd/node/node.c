@@ -188,7 +188,7 @@ static uint64_t next_deadline(const struct node *node)
     uint64_t deadline_ns = earliest(raft_deadline(node->raft), batcher_deadline(node));
     if (!consensus_has_room(node, 0, 0))
         deadline_ns = batcher_deadline(node); /* raft waits for the disk. */
-    if (node->segment_retry_ns != 0)
+    if (node->segment_retry_ns != 0 && !node->segment_asked)
         deadline_ns = earliest(deadline_ns, node->segment_retry_ns);
     if (node->stopping)
         deadline_ns = earliest(deadline_ns, node->now_ns + 10 * NS_PER_MS);

@@ -332,13 +332,22 @@ void Machine::perform()
         crash();
         return;
     }
-    uint64_t deadline = effects_.deadline_ns;
-    if (deadline == UINT64_MAX || (wake_ > world_.now() && wake_ <= deadline))
+    wake_at(effects_.deadline_ns);
+}
+
+void Machine::wake_at(uint64_t deadline)
+{
+    if (deadline == UINT64_MAX)
         return;
     uint64_t own = clock();
     uint64_t delay = deadline > own ? deadline - own : 1;
-    wake_ = world_.now() + delay;
-    uint64_t wake = wake_;
+    /* io would burn a core if a node asked for turns in which nothing can happen. */
+    hurried_ = delay <= 10000 ? hurried_ + 1 : 0;
+    assert(hurried_ < 1000 && "the node spins");
+    uint64_t wake = world_.now() + delay;
+    if (wake_ > world_.now() && wake_ <= wake)
+        return;
+    wake_ = wake;
     defer(delay, [this, wake] {
         if (wake_ == wake)
             wake_ = 0;

@@ -135,6 +135,7 @@ private:
     void turn(const node_event *event);
     void take_turn();
     void perform();
+    void wake_at(uint64_t deadline);
     void perform_writes();
     void perform_read();
     void perform_sends();
@@ -153,7 +154,7 @@ private:
     node_settings settings_{};
     uint64_t life_ = 0; /* Counts starts: events of an older life are dropped */
     uint64_t wake_ = 0;
-    uint64_t writes_done_at_ = 0;
+    uint32_t hurried_ = 0; /* Turns in a row that wanted the next at once */
     bool paused_ = false;
     bool stopped_ = false;
     std::vector<std::function<void()>> while_paused_;
