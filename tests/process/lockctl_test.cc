@@ -3,6 +3,7 @@
  * and that a command under `lockctl run` is gone before its lease can end.
  */
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -371,11 +372,14 @@ public:
         EXPECT_EQ(write(master_, text.data(), text.size()),
                 static_cast<ssize_t>(text.size()));
     }
-    /* Read on until the text was seen; false when the program ends before. */
+    /* Read on until the text was seen; false when it does not come, or the program ends. */
     bool shows(const std::string &text)
     {
         char bytes[512];
+        pollfd polled = {master_, POLLIN, 0};
         while (seen_.find(text) == std::string::npos) {
+            if (poll(&polled, 1, 10000) != 1)
+                return false;
             ssize_t count = read(master_, bytes, sizeof(bytes));
             if (count <= 0)
                 return false;
