@@ -87,34 +87,52 @@ static enum lk_status send_question(struct question *question)
     return give_up(question, strerror(errno));
 }
 
+/* Whether there is a frame that decides: LK_OK with the answer, or why there is none. */
+static bool take_frame(struct question *question, struct frame *frame, enum lk_status *said)
+{
+    *said = LK_OK;
+    while (frame_reader_next(&question->reader, frame)) {
+        if (frame->kind == FRAME_REFUSED)
+            *said = give_up(question, "refused to speak to us");
+        if (frame->kind == FRAME_REFUSED || frame->kind == FRAME_STATUS_ANSWER)
+            return true;
+    }
+    if (question->reader.fault == FRAME_FAULT_VERSION)
+        *said = fail(LK_VERSION, "%s: speaks another version of the protocol",
+                question->address);
+    else if (question->reader.fault != FRAME_FAULT_NONE)
+        *said = give_up(question, "said something that cannot be read");
+    return *said != LK_OK;
+}
+
+/* Receive once; LK_OK also if nothing came. */
+static enum lk_status receive_some(struct question *question)
+{
+    if (!wait_for(question, question->connection.fd, POLLIN))
+        return give_up(question, "no answer in time");
+    size_t room;
+    unsigned char *space = frame_reader_space(&question->reader, &room);
+    ssize_t count = recv(question->connection.fd, space, room, MSG_DONTWAIT);
+    if (count == 0)
+        return give_up(question, "closed the connection");
+    if (count < 0 && errno != EAGAIN && errno != EINTR)
+        return give_up(question, strerror(errno));
+    if (count > 0)
+        frame_reader_feed(&question->reader, space, (size_t)count);
+    return LK_OK;
+}
+
 /* Until the frame with the answer is there. */
 static enum lk_status receive_answer(struct question *question, struct frame *frame)
 {
+    enum lk_status said;
     frame_reader_init(&question->reader, question->buffer, sizeof(question->buffer));
-    for (;;) {
-        while (frame_reader_next(&question->reader, frame)) {
-            if (frame->kind == FRAME_STATUS_ANSWER)
-                return LK_OK;
-            if (frame->kind == FRAME_REFUSED)
-                return give_up(question, "refused to speak to us");
-        }
-        if (question->reader.fault == FRAME_FAULT_VERSION)
-            return fail(LK_VERSION, "%s: speaks another version of the protocol",
-                    question->address);
-        if (question->reader.fault != FRAME_FAULT_NONE)
-            return give_up(question, "said something that cannot be read");
-        if (!wait_for(question, question->connection.fd, POLLIN))
-            return give_up(question, "no answer in time");
-        size_t room;
-        unsigned char *space = frame_reader_space(&question->reader, &room);
-        ssize_t count = recv(question->connection.fd, space, room, MSG_DONTWAIT);
-        if (count == 0)
-            return give_up(question, "closed the connection");
-        if (count < 0 && errno != EAGAIN && errno != EINTR)
-            return give_up(question, strerror(errno));
-        if (count > 0)
-            frame_reader_feed(&question->reader, space, (size_t)count);
+    while (!take_frame(question, frame, &said)) {
+        said = receive_some(question);
+        if (said != LK_OK)
+            return said;
     }
+    return said;
 }
 
 static void read_buckets(struct wire *wire, uint64_t *buckets)

@@ -1,7 +1,6 @@
 /* Open and close a client, and what both kinds of shell make of a caller's arguments. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -194,7 +193,6 @@ static struct lk_client *make_client(const struct lk_options *options)
     pthread_mutex_init(&client->mutex, NULL);
     pthread_cond_init(&client->left, NULL);
     list_init(&client->waiters);
-    list_init(&client->events);
     list_init(&client->owed);
     core_settings_default(&client->settings);
     client->settings.sessions_max = options->sessions_max;
@@ -318,7 +316,7 @@ enum lk_status lk_open(const struct lk_options *options, struct lk_client **clie
         return LK_OK;
     }
     char why[EVENT_BYTES];
-    snprintf(why, sizeof(why), "%s", lk_last_error());
+    put_text(why, sizeof(why), "%s", lk_last_error());
     if (made->core != NULL)
         lk_close(made);
     else

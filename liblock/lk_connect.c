@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -98,7 +97,7 @@ enum connect_result connection_begin(
     connection_close(connection);
     connection->next = 0;
     connection->error = 0;
-    snprintf(connection->address, sizeof(connection->address), "%s", address);
+    put_text(connection->address, sizeof(connection->address), "%s", address);
     if (resolve_number(address, &connection->addresses))
         return try_addresses(connection);
     connection->resolving = resolve_begin(address, wake_fd);

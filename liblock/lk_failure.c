@@ -1,4 +1,5 @@
 /* Texts for people: statuses, states, why a call failed, lines of the log. */
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
@@ -34,11 +35,28 @@ static_assert((int)LK_PEERS_MAX == (int)REPORT_PEERS_MAX, "");
 
 static _Thread_local char last_error[EVENT_BYTES];
 
+static void put_list(char *text, size_t bytes, const char *format, va_list arguments)
+        __attribute__((format(printf, 3, 0)));
+
+static void put_list(char *text, size_t bytes, const char *format, va_list arguments)
+{
+    int length = vsnprintf(text, bytes, format, arguments);
+    assert(length >= 0); /* What is longer is cut. */
+}
+
+void put_text(char *text, size_t bytes, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put_list(text, bytes, format, arguments);
+    va_end(arguments);
+}
+
 enum lk_status fail(enum lk_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(last_error, sizeof(last_error), format, arguments);
+    put_list(last_error, sizeof(last_error), format, arguments);
     va_end(arguments);
     return status;
 }
@@ -48,13 +66,9 @@ const char *lk_last_error(void)
     return last_error;
 }
 
-#define STRING_OF(x) #x
-#define VERSION_TEXT(major, minor, patch) \
-    STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
-
 const char *lk_version(void)
 {
-    return VERSION_TEXT(LK_VERSION_MAJOR, LK_VERSION_MINOR, LK_VERSION_PATCH);
+    return LK_VERSION_TEXT;
 }
 
 static const char *pick(const char *const *texts, size_t count, unsigned number)
@@ -64,7 +78,7 @@ static const char *pick(const char *const *texts, size_t count, unsigned number)
 }
 
 #define PICK(texts, number) \
-    pick(texts, sizeof(texts) / sizeof(texts[0]), (unsigned)(number))
+    pick((texts), sizeof(texts) / sizeof((texts)[0]), (unsigned)(number))
 
 const char *lk_status_text(enum lk_status status)
 {
@@ -176,35 +190,35 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
     unsigned long long number = notice->number;
     switch (notice->kind) {
     case CORE_NOTICE_CONNECTING:
-        snprintf(text, bytes, "connecting");
+        put_text(text, bytes, "connecting");
         break;
     case CORE_NOTICE_CONNECT_FAILED:
-        snprintf(text, bytes, "%s", error_text(notice->number, error, sizeof(error)));
+        put_text(text, bytes, "%s", error_text(notice->number, error, sizeof(error)));
         break;
     case CORE_NOTICE_CLOSED:
-        snprintf(text, bytes, "closed the connection%s%s", number == 0 ? "" : ": ",
+        put_text(text, bytes, "closed the connection%s%s", number == 0 ? "" : ": ",
                 number == 0 ? "" : error_text(notice->number, error, sizeof(error)));
         break;
     case CORE_NOTICE_LEADER:
-        snprintf(text, bytes, "leads (node %llu)", number);
+        put_text(text, bytes, "leads (node %llu)", number);
         break;
     case CORE_NOTICE_NO_LEADER:
-        snprintf(text, bytes, "knows no leader");
+        put_text(text, bytes, "knows no leader");
         break;
     case CORE_NOTICE_REDIRECT:
-        snprintf(text, bytes, "says that node %llu leads", number);
+        put_text(text, bytes, "says that node %llu leads", number);
         break;
     case CORE_NOTICE_REFUSED:
-        snprintf(text, bytes, "%s", refusal_text(notice->number));
+        put_text(text, bytes, "%s", refusal_text(notice->number));
         break;
     case CORE_NOTICE_NONSENSE:
-        snprintf(text, bytes, "said something that cannot be read");
+        put_text(text, bytes, "said something that cannot be read");
         break;
     case CORE_NOTICE_SILENT:
-        snprintf(text, bytes, "owes an answer and is silent");
+        put_text(text, bytes, "owes an answer and is silent");
         break;
     case CORE_NOTICE_WRONG_CLUSTER:
-        snprintf(text, bytes, "belongs to another cluster (%016llx)", number);
+        put_text(text, bytes, "belongs to another cluster (%016llx)", number);
         break;
     }
     return text;
@@ -213,17 +227,18 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
 /* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
 static void explain_search(struct lk_client *client)
 {
-    size_t at = (size_t)snprintf(last_error, sizeof(last_error), "no leader found");
+    put_text(last_error, sizeof(last_error), "no leader found");
+    size_t at = strlen(last_error);
     const char *before = ": ";
     for (uint32_t i = 0; i < core_node_count(client->core); i++) {
         struct core_notice trouble;
         char text[160];
-        if (!core_node_trouble(client->core, i, &trouble) || at >= sizeof(last_error))
+        if (!core_node_trouble(client->core, i, &trouble))
             continue;
-        int added = snprintf(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
+        put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
                 core_node_at(client->core, i)->address,
                 notice_text(&trouble, text, sizeof(text)));
-        at += added > 0 ? (size_t)added : 0;
+        at = strlen(last_error);
         before = "; ";
     }
 }
@@ -271,7 +286,7 @@ void client_log(struct lk_client *client, const struct core_notice *notice)
         return;
     char text[160];
     char line[EVENT_BYTES];
-    snprintf(line, sizeof(line), "%s: %s",
+    put_text(line, sizeof(line), "%s: %s",
             core_node_at(client->core, notice->node)->address,
             notice_text(notice, text, sizeof(text)));
     client->options.on_log(client->options.user, level, line);

@@ -135,7 +135,7 @@ struct pending {
 
 /* An event that waits for the keeper. */
 struct told_event {
-    struct list_node link;
+    struct told_event *next;
     uint32_t handle;
     struct lk_event event;
 };
@@ -171,8 +171,9 @@ struct lk_client {
     bool receiver_polls;     /* And does not know yet what it would be nudged for */
     uint64_t receiver_until_ns;
     struct list waiters;
-    struct list events; /* For the keeper to tell */
-    uint32_t inside;    /* Threads in calls */
+    struct told_event *first_event; /* For the keeper to tell */
+    struct told_event *last_event;
+    uint32_t inside; /* Threads in calls */
     pthread_cond_t left;
 
     /* Event loop */
@@ -260,7 +261,10 @@ bool views_list(const struct core_completion *completion, const unsigned char *r
 /* Remember why this thread's call failed; returns the status. */
 enum lk_status fail(enum lk_status status, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
-/* The same from what the core knows of the cluster; the mutex is held. */
+/* Write a text that is cut where it does not fit. */
+void put_text(char *text, size_t bytes, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+/* fail() with what the core knows of the cluster; the mutex is held. */
 enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail);
 const char *notice_text(const struct core_notice *notice, char *text, size_t bytes);
 

@@ -26,6 +26,10 @@
 #include "base/pool.h"
 #include "lk_internal.h"
 
+enum {
+    LONGEST_MS = 60000
+}; /* Then it looks again. */
+
 static _Thread_local bool within_callback;
 
 bool in_callback(void)
@@ -98,16 +102,26 @@ void keeper_event(struct lk_client *client, const struct core_session_event *eve
         return; /* lk_check() says it, too. */
     told->handle = event->session;
     told->event = event_of(client, event);
-    list_push_back(&client->events, &told->link);
+    if (client->first_event == NULL)
+        client->first_event = told;
+    else
+        client->last_event->next = told;
+    client->last_event = told;
     keeper_kick(client);
+}
+
+static struct told_event *take_event(struct lk_client *client)
+{
+    struct told_event *told = client->first_event;
+    if (told != NULL)
+        client->first_event = told->next;
+    return told;
 }
 
 static void tell_events(struct lk_client *client)
 {
-    struct list_node *node;
-    while ((node = list_first(&client->events)) != NULL) {
-        struct told_event *told = LIST_OWNER(node, struct told_event, link);
-        list_remove(node);
+    struct told_event *told;
+    while ((told = take_event(client)) != NULL) {
         if (session_of(client, told->handle) != NULL && !client->closing) {
             pthread_mutex_unlock(&client->mutex);
             set_callback(true);
@@ -121,11 +135,9 @@ static void tell_events(struct lk_client *client)
 
 void keeper_drop_events(struct lk_client *client)
 {
-    struct list_node *node;
-    while ((node = list_first(&client->events)) != NULL) {
-        list_remove(node);
-        free(LIST_OWNER(node, struct told_event, link));
-    }
+    struct told_event *told;
+    while ((told = take_event(client)) != NULL)
+        free(told);
 }
 
 /* ---- The keeper ---- */
@@ -136,7 +148,7 @@ static int milliseconds_until(uint64_t deadline_ns)
     if (deadline_ns <= now_ns)
         return 0;
     uint64_t ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-    return ms > 60 * 1000 ? 60 * 1000 : (int)ms;
+    return ms > LONGEST_MS ? LONGEST_MS : (int)ms;
 }
 
 static void keeper_sleep(struct lk_client *client)
@@ -160,16 +172,15 @@ static void *run_keeper(void *argument)
     struct lk_client *client = argument;
     pthread_mutex_lock(&client->mutex);
     while (!client->keeper_stops) {
-        if (client->receiver == NULL)
+        /* It is always the keeper whom a resolver wakes. */
+        if (client->receiver == NULL || client->connection.resolving != NULL)
             drive_socket(client);
-        else if (client->connection.resolving != NULL)
-            drive_socket(client); /* It is the keeper whom the resolver wakes. */
         if (clocks_read().boot_ns >= client->deadline_ns)
             drive_time(client);
         tell_events(client);
         if (client->receiver == NULL)
             connection_watch(&client->connection, true);
-        if (!client->keeper_stops && list_is_empty(&client->events))
+        if (!client->keeper_stops && client->first_event == NULL)
             keeper_sleep(client);
     }
     pthread_mutex_unlock(&client->mutex);

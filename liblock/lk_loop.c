@@ -63,6 +63,7 @@ static struct pending *take_pending(struct lk_client *client, struct lk_done don
 static void give_pending(struct lk_client *client, struct pending *pending)
 {
     free(pending->room);
+    pending->room = NULL;
     list_remove(&pending->link);
     pending->next_free = client->free_pending;
     client->free_pending = pending;

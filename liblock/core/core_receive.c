@@ -197,12 +197,12 @@ static void on_numbered_answer(struct core *core, struct core_session *session,
     if (head->applied != 0)
         core_anchor(core, request->sent, head->applied);
     bool gives_up = request->wire_kind != REQUEST_ACQUIRE;
+    bool refused =
+            answer->status == STATUS_BUSY || (answer->status == STATUS_LIMIT && gives_up);
     if (answer->status == STATUS_NOT_LEADER) {
         request->sent_on = 0;
         link_on_not_leader(core);
-    } else if (answer->status == STATUS_BUSY) {
-        on_busy(core, session, request);
-    } else if (answer->status == STATUS_LIMIT && gives_up) {
+    } else if (refused) {
         on_busy(core, session, request);
     } else {
         on_definite_answer(core, session, request, answer);

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "client.h"
+#include "capi_client.h"
 #include "stand_in.h"
 
 namespace {

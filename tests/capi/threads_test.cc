@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-#include "client.h"
+#include "capi_client.h"
 #include "stand_in.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "client.h"
+#include "capi_client.h"
 #include "stand_in.h"
 
 namespace {

@@ -8,7 +8,7 @@ constexpr uint64_t T0 = 500 * NS_PER_S;
 
 // ---- Waits ----
 
-TEST(core_request, a_queued_wait_ends_by_a_change)
+TEST(core_wait, a_queued_wait_ends_by_a_change)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -28,7 +28,7 @@ TEST(core_request, a_queued_wait_ends_by_a_change)
     EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
 }
 
-TEST(core_request, a_queued_wait_is_asked_after_on_a_new_connection)
+TEST(core_wait, a_queued_wait_is_asked_after_on_a_new_connection)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -38,7 +38,7 @@ TEST(core_request, a_queued_wait_is_asked_after_on_a_new_connection)
     EXPECT_EQ(world.count_requests(REQUEST_KEEPALIVE), 1u);
 }
 
-TEST(core_request, the_wait_that_was_spent_here_is_not_waited_for_there)
+TEST(core_wait, the_wait_that_was_spent_here_is_not_waited_for_there)
 {
     open_world world;
     world.node_closes();
@@ -49,7 +49,7 @@ TEST(core_request, the_wait_that_was_spent_here_is_not_waited_for_there)
             10 * NS_PER_S - 300 * NS_PER_MS);
 }
 
-TEST(core_request, G11_timeout_is_what_the_log_says)
+TEST(core_wait, G11_timeout_is_what_the_log_says)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
@@ -64,7 +64,7 @@ TEST(core_request, G11_timeout_is_what_the_log_says)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
 }
 
-TEST(core_request, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
+TEST(core_wait, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
@@ -79,7 +79,7 @@ TEST(core_request, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
     EXPECT_GT(mark_count("client_cancel_done"), 0u);
 }
 
-TEST(core_request, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
+TEST(core_wait, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
@@ -99,7 +99,7 @@ TEST(core_request, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
     EXPECT_GT(mark_count("client_says_unknown"), 0u);
 }
 
-TEST(core_request, G11_what_was_never_sent_ends_without_a_cancel)
+TEST(core_wait, G11_what_was_never_sent_ends_without_a_cancel)
 {
     open_world world;
     world.node_closes();
@@ -113,7 +113,7 @@ TEST(core_request, G11_what_was_never_sent_ends_without_a_cancel)
 
 // ---- Cancel ----
 
-TEST(core_request, G11_cancel_of_a_wait)
+TEST(core_wait, G11_cancel_of_a_wait)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
@@ -128,7 +128,7 @@ TEST(core_request, G11_cancel_of_a_wait)
     EXPECT_FALSE(core_cancel(world.core, handle, world.now));
 }
 
-TEST(core_request, G11_cancel_before_it_was_sent_is_certain_at_once)
+TEST(core_wait, G11_cancel_before_it_was_sent_is_certain_at_once)
 {
     open_world world;
     world.node_closes();
@@ -140,7 +140,7 @@ TEST(core_request, G11_cancel_before_it_was_sent_is_certain_at_once)
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
 }
 
-TEST(core_request, G11_cancel_by_tag_finds_all_of_them)
+TEST(core_wait, G11_cancel_by_tag_finds_all_of_them)
 {
     open_world world;
     world.acquire(world.session, "a", WAIT_FOREVER, 7);
@@ -153,7 +153,7 @@ TEST(core_request, G11_cancel_by_tag_finds_all_of_them)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 2u);
 }
 
-TEST(core_request, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_back)
+TEST(core_wait, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_back)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
@@ -177,7 +177,7 @@ TEST(core_request, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_take
     EXPECT_GT(mark_count("client_grant_behind_cancel"), 0u);
 }
 
-TEST(core_request, G11_an_answer_behind_a_cancel_keeps_its_number_open)
+TEST(core_wait, G11_an_answer_behind_a_cancel_keeps_its_number_open)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", 0);
@@ -195,7 +195,7 @@ TEST(core_request, G11_an_answer_behind_a_cancel_keeps_its_number_open)
 
 // ---- min_usable ----
 
-TEST(core_request, a_grant_with_too_little_left_waits_for_the_next_renewal)
+TEST(core_wait, a_grant_with_too_little_left_waits_for_the_next_renewal)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -216,7 +216,7 @@ TEST(core_request, a_grant_with_too_little_left_waits_for_the_next_renewal)
     EXPECT_TRUE(world.holds(8));
 }
 
-TEST(core_request, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
+TEST(core_wait, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 9 * NS_PER_S);

@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "client.h"
+#include "capi_client.h"
 #include "process/nodes.h"
 
 namespace {
