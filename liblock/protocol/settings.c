@@ -5,11 +5,6 @@
 
 #include "base/units.h"
 
-/* Of any capacity: 32-bit handles and sums of several capacities stay in range. */
-enum {
-    CAPACITY_MAX = 268435456
-};
-
 #define TTL_LIMIT_NS (UINT64_C(86400) * NS_PER_S)
 
 struct cluster_settings settings_default(void)

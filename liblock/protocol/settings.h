@@ -17,7 +17,8 @@ extern "C" {
 
 enum {
     MEMBERS_MAX = 7,
-    NODE_ID_MAX = 63
+    NODE_ID_MAX = 63,
+    CAPACITY_MAX = 16777214, /* Of anything: 24 bits of a handle name an item. */
 };
 
 struct cluster_settings {

@@ -24,7 +24,10 @@ struct claim {
 /* A new lock, for which there is room; it must be held or waited for before the step ends. */
 struct lock *claim_lock(struct locks *locks, struct span name);
 
-/* True when all that hold the lock admit the mode. */
+/*
+ * True when all that hold the lock admit the mode. There is at most one holder now; for modes
+ * that share, a count by mode in the lock takes the place of the walk over holders.
+ */
 bool claim_admits(const struct lock *lock, enum lock_mode mode);
 
 /* The hold of that owner; NULL also for owner 0, who is nobody twice. */

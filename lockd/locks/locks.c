@@ -17,6 +17,8 @@
 #include "locks/state.h"
 #include "locks/told.h"
 
+static_assert(CAPACITY_MAX <= POOL_COUNT_MAX, "what settings allow can be carved");
+
 static void carve_pools(
         struct locks *locks, struct arena *arena, const struct cluster_settings *plan)
 {

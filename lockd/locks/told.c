@@ -40,6 +40,7 @@ static bool make_room(struct locks *locks, struct session *session)
 
 void told_add(struct locks *locks, struct session *session, struct change change)
 {
+    assert(session->end_order == 0);
     object_change(locks, BEFORE, PART_SESSION, session);
     bool room = make_room(locks, session);
     session->change++;

@@ -34,10 +34,8 @@
 #define TIME(name, does, member, from, to) \
     RANGE(name, "TIME", does, SETTING_DURATION, member, from, to)
 #define CAPACITY(name, does, member) \
-    NUMBER(name, does, node.cluster.member, 1, CAPACITY_MOST)
-
-#define CAPACITY_MOST (UINT64_C(1) << 28)
-#define DAY           (UINT64_C(24) * 3600 * NS_PER_S)
+    NUMBER(name, does, node.cluster.member, 1, CAPACITY_MAX)
+#define DAY (UINT64_C(24) * 3600 * NS_PER_S)
 
 static const char *const writes[] = {"dsync", "fsync", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};

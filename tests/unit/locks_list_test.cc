@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
 
+#include "locks/state.h"
 #include "locks_world.h"
 
 namespace {
@@ -121,6 +123,37 @@ TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
     EXPECT_EQ(nobody.session, 0u);
     EXPECT_EQ(nobody.token, 0u);
     EXPECT_EQ(nobody.label.count, 0u);
+}
+
+// Locks of equal hash stay on one page; a page full of them goes on behind them, and ends.
+TEST(LocksList, EqualHashesAreNeitherPartedNorRepeated)
+{
+    locks_world world;
+    locks_client alice(world, 100);
+    for (int i = 0; i < 12; i++)
+        alice.acquire(std::to_string(i));
+    world.checked = false;
+    // Give all locks of a bucket the same hash, as someone who makes up names could.
+    std::map<uint64_t, uint32_t> groups;
+    for (uint32_t bucket = 0; bucket < nametable_bucket_count(&world.locks->names);
+            bucket++) {
+        uint64_t hash = 0;
+        for (uint32_t at = world.locks->names.heads[bucket]; at != 0;) {
+            auto lock = static_cast<struct lock *>(pool_at(&world.locks->locks, at));
+            hash = lock->hash = hash == 0 ? lock->hash : hash;
+            at = lock->next;
+            groups[hash]++;
+        }
+    }
+    uint32_t largest = 0;
+    for (const auto &[hash, count] : groups)
+        largest = std::max(largest, count);
+    ASSERT_GE(largest, 2u);
+    std::vector<std::string> all = list_all(world, 64);
+    EXPECT_EQ(all.size(), 12u);
+    for (uint32_t most = largest; most <= 12; most++)
+        EXPECT_EQ(list_all(world, most), all);
+    EXPECT_EQ(list_all(world, 1).size(), groups.size());
 }
 
 // What remains counts the lift of a new term, as expiry does.

@@ -532,7 +532,7 @@ struct founding_case {
         for (uint32_t *count : {&s.work_max, &s.sessions_max, &s.locks_max, &s.holds_max,
                      &s.waits_max, &s.waits_per_lock_max, &s.answers_max, &s.changes_max,
                      &s.changes_per_session_max, &s.name_blocks_max, &s.count_max})
-            *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(28)));
+            *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(24)));
         m.members.count = dice.byte(1, MEMBERS_MAX);
         for (uint8_t i = 0; i < m.members.count; i++)
             m.members.ids[i] = static_cast<uint8_t>(i * 9 + dice.byte(1, 9));
