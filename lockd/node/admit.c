@@ -5,7 +5,6 @@
  * is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect. A keepalive is
  * never refused for load: one a session waits in a ring that has room for every session.
  */
-#include "base/mark.h"
 #include "node/replica.h"
 
 static bool serves(const struct node *node)
@@ -35,7 +34,6 @@ static void refuse(struct node *node, struct conn *conn, const struct command *c
 
 static void refuse_busy(struct node *node, struct conn *conn, const struct command *command)
 {
-    MARK(admit_busy);
     node->counters.refused_busy++;
     refuse(node, conn, command, STATUS_BUSY);
 }
@@ -79,7 +77,6 @@ static void admit_keepalive(struct node *node, struct conn *conn,
     if (!keepalive)
         keepalive = new_keepalive(node, route);
     if (!keepalive) {
-        MARK(admit_unknown_keepalives_full);
         refuse_busy(node, conn, command);
         return;
     }
@@ -121,7 +118,6 @@ static struct sender identify(
     if (section->session == 0 || !locks_session(node->locks, section->session, &view))
         return sender;
     if (!same_secret(view.secret, section->secret)) {
-        MARK(admit_wrong_secret);
         sender.denied = true;
         return sender;
     }

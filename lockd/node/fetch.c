@@ -6,7 +6,6 @@
  * remembers where the next entry stands, so a long catch-up reads the log once, in order.
  * Records that were cut off are met too: they are known by their term.
  */
-#include "base/mark.h"
 #include "node/replica.h"
 
 enum {
@@ -97,7 +96,6 @@ static const unsigned char *next_entry(
         if (result != WAL_WALK_ENTRY || walk->head.id.index != cursor->index)
             continue;
         if (walk->head.id.term != raft_term_at(node->raft, cursor->index)) {
-            MARK(read_cut_off_entry);
             continue;
         }
         cursor->index++;

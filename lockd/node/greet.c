@@ -5,7 +5,6 @@
  * The dialer says hello and sends nothing more until it is welcomed; then raft may send.
  * Clients are told who leads with the welcome and whenever it changes.
  */
-#include "base/mark.h"
 #include "base/units.h"
 #include "node/replica.h"
 
@@ -142,12 +141,10 @@ static void greet_peer(struct node *node, struct conn *conn, const struct hello 
                  hello->members == node->members_hash && hello->node < node->settings.self;
     conn->peer = hello->node;
     if (!known) {
-        MARK(hello_other_members);
         greet_refuse(node, conn, REFUSED_MEMBERS);
         return;
     }
     if (!same_cluster(node, hello->cluster)) {
-        MARK(hello_other_cluster);
         greet_refuse(node, conn, REFUSED_CLUSTER);
         return;
     }

@@ -5,7 +5,6 @@
  * from disk) behind the message's head. A receiver checks each entry's sum and chain
  * before raft hears of it: what is not an entry of this cluster never enters the log.
  */
-#include "base/mark.h"
 #include "node/replica.h"
 
 static const unsigned char *find_entry(
@@ -74,7 +73,6 @@ void peers_send(struct node *node, const struct peer_message *message)
     size_t bytes = sent.kind == PEER_APPEND ? entries_bytes(node, &sent) : 0;
     if (sent.kind == PEER_APPEND && bytes == 0 && sent.begin != sent.end) {
         /* Left the buffer since raft asked: the peer begins anew, from disk. */
-        MARK(append_left_the_buffer);
         conn_close(node, conn);
         return;
     }
@@ -154,7 +152,6 @@ void peers_frame(struct node *node, struct conn *conn, const struct frame *frame
                 decode(node, frame, &message) && message.from == conn->peer &&
                 message.to == node->settings.self;
     if (!good) {
-        MARK(peer_nonsense);
         conn_nonsense(node, conn, 100 + (uint64_t)frame->kind);
         return;
     }

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/client.h"
+#include "sim/sim_client.h"
 
 namespace scenarios {
 

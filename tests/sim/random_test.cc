@@ -14,7 +14,7 @@
 #include <cstdlib>
 
 #include "base/units.h"
-#include "sim/client.h"
+#include "sim/sim_client.h"
 
 using namespace sim;
 

@@ -1,4 +1,4 @@
-#include "sim/client.h"
+#include "sim/sim_client.h"
 
 #include <sys/mman.h>
 
@@ -231,7 +231,7 @@ void Client::perform(const core_effects &effects)
     }
     if (effects.connect) {
         uint64_t attempt = ++attempt_;
-        int to = std::atoi(effects.node.address + 1);
+        int to = std::stoi(effects.node.address + 1);
         defer(world_.options().net_ns, [this, attempt, to] {
             if (attempt != attempt_)
                 return;
