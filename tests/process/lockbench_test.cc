@@ -220,10 +220,14 @@ TEST_F(Lockbench, OpenLoopKeepsItsRate)
     EXPECT_LE(rate, 210U);
 }
 
-/* A stall of the cluster shows in each request that it delayed, not in one. */
+/*
+ * A stall of the cluster shows in each request that it delayed, also in those that found no
+ * slot to begin with.
+ */
 TEST_F(Lockbench, OpenLoopDoesNotHideAStall)
 {
-    Command command = bench({"--rate", "500", "--time", "2s", "--ttl", "30s"});
+    Command command =
+            bench({"--rate", "500", "--time", "2s", "--ttl", "30s", "--inflight", "16"});
     std::this_thread::sleep_for(std::chrono::milliseconds(800));
     for (int id = 1; id <= 3; id++)
         cluster.program(id).signal(SIGSTOP);
