@@ -295,6 +295,20 @@ TEST_F(LockctlCluster, CommandIsGoneBeforeTheLeaseCanEnd)
     }
 }
 
+/* The library's rehearsal of a loss, which users of lockctl have, too. */
+TEST_F(LockctlCluster, RehearsedLossHasItsCode)
+{
+    setenv("LOCKD_TEST_LOSE", "1", 1);
+    Command keeper(words("acquire", {"a"}));
+    Command command = shell("b", "sleep 5; echo it went on");
+    unsetenv("LOCKD_TEST_LOSE");
+    EXPECT_EQ(keeper.wait(), 74);
+    EXPECT_NE(keeper.said().find("lockctl acquire: \"a\" is lost"), std::string::npos);
+    EXPECT_EQ(command.wait(), 74);
+    EXPECT_EQ(command.said().find("it went on"), std::string::npos);
+    EXPECT_TRUE(is_free("a") && is_free("b"));
+}
+
 TEST_F(LockctlCluster, RenewalsKeepACommandRunningPastItsFirstLease)
 {
     Command command =
