@@ -253,7 +253,7 @@ void Story::power(const Words &words)
 {
     sim::Machine &machine = node(word(words, 1));
     tell("down", "n" + std::to_string(machine.id()), "without power");
-    machine.crash(true);
+    machine.crash(sim::End::power_cut);
 }
 
 void Story::restart(const Words &words)
@@ -285,7 +285,7 @@ void Story::wipe(const Words &words)
     sim::Machine &machine = node(word(words, 1));
     if (machine.up())
         throw Wrong("the node is up");
-    machine.disk.segments.clear();
+    machine.disk.wipe();
 }
 
 void Story::cut(const Words &words)
@@ -295,15 +295,15 @@ void Story::cut(const Words &words)
         throw Wrong("cut wants two groups with | between");
     for (auto a = words.begin() + 1; a != bar; ++a) {
         for (auto b = bar + 1; b != words.end(); ++b) {
-            world().cut(node(*a).id(), node(*b).id());
-            world().cut(node(*b).id(), node(*a).id());
+            world().network.cut(node(*a).id(), node(*b).id());
+            world().network.cut(node(*b).id(), node(*a).id());
         }
     }
 }
 
 void Story::heal(const Words &)
 {
-    world().heal();
+    world().network.heal();
 }
 
 void Story::disk(const Words &words)
@@ -313,7 +313,7 @@ void Story::disk(const Words &words)
     if (what == "stalls")
         machine.disk.stalled_until = world().now() + duration(word(words, 3));
     else if (what == "full" || what == "ok")
-        machine.disk.fails_segments = what == "full";
+        machine.disk.full = what == "full";
     else
         throw Wrong("a disk is full, ok or stalls");
 }

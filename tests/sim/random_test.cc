@@ -239,7 +239,7 @@ private:
             if (machine.up()) {
                 bool power = roll(2) == 0;
                 say(name(id).c_str(), power ? "loses power" : "is killed");
-                machine.crash(power);
+                machine.crash(power ? End::power_cut : End::killed);
             }
             break;
         case 2:
@@ -252,7 +252,7 @@ private:
             break;
         case 5:
             say("net", "heals");
-            world_.heal();
+            world_.network.heal();
             break;
         case 6:
             pause(id);
@@ -267,12 +267,12 @@ private:
         uint64_t kind = roll(3);
         say("net", "cuts %d and %d, kind %d", id, other, static_cast<int>(kind));
         if (kind < 2)
-            world_.cut(id, other);
+            world_.network.cut(id, other);
         if (kind == 1)
-            world_.cut(other, id);
+            world_.network.cut(other, id);
         for (int all = 1; kind == 2 && all <= world_.count(); all++) {
-            world_.cut(id, all);
-            world_.cut(all, id);
+            world_.network.cut(id, all);
+            world_.network.cut(all, id);
         }
     }
 
@@ -298,7 +298,7 @@ private:
     void heal()
     {
         say("net", "all is healed");
-        world_.heal();
+        world_.network.heal();
         for (int id = 1; id <= world_.count(); id++) {
             world_.machine(id).pause(false);
             if (!world_.machine(id).up())

@@ -224,7 +224,7 @@ void Client::perform(const core_effects &effects)
 {
     if (effects.close) {
         if (link_ != 0)
-            world_.close_link(link_, this);
+            world_.network.close(link_, this);
         link_ = 0;
         attempt_++;
         sending_ = false;
@@ -235,7 +235,7 @@ void Client::perform(const core_effects &effects)
         defer(world_.options().net_ns, [this, attempt, to] {
             if (attempt != attempt_)
                 return;
-            link_ = world_.open_link(this, number_, to);
+            link_ = world_.network.open(this, number_, to);
             core_event result{};
             result.kind = link_ != 0 ? CORE_CONNECTED : CORE_CONNECT_FAILED;
             for (unsigned char &byte : result.random)
@@ -247,7 +247,8 @@ void Client::perform(const core_effects &effects)
         sending_ = true;
         uint64_t attempt = attempt_;
         size_t count = effects.send_bytes;
-        world_.send(link_, this, std::vector<uint8_t>(effects.send, effects.send + count));
+        world_.network.send(
+                link_, this, std::vector<uint8_t>(effects.send, effects.send + count));
         defer(1000, [this, attempt, count] {
             if (attempt != attempt_)
                 return;

@@ -181,7 +181,7 @@ TEST(Sim, ARestartOfAllKeepsEverything)
     EXPECT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
     uint64_t token = alice.held().at("build").token;
     for (int id = 1; id <= 3; id++)
-        scene.world.machine(id).crash(true);
+        scene.world.machine(id).crash(End::power_cut);
     scene.world.run_for(20 * NS_PER_S);
     EXPECT_EQ(alice.state(), BELIEF_SUSPENDED);
     for (int id = 1; id <= 3; id++)
@@ -201,7 +201,7 @@ TEST(Sim, AnEmptiedNodeTakesNoPart)
     Machine *leader = scene.world.leader();
     int other = leader->id() == 1 ? 2 : 1;
     scene.world.machine(other).crash();
-    scene.world.machine(other).disk.segments.clear();
+    scene.world.machine(other).disk.wipe();
     EXPECT_EQ(scene.world.machine(other).start(), NODE_BOOT_OK);
     scene.world.run_for(3 * NS_PER_S);
     EXPECT_EQ(locks_index(scene.world.machine(other).locks()), 0u);
@@ -218,7 +218,7 @@ TEST(Sim, AFullDiskComesBack)
     options.nodes = 1;
     Scene scene(options);
     Client &alice = scene.client("alice");
-    scene.world.machine(1).disk.fails_segments = true;
+    scene.world.machine(1).disk.full = true;
     std::optional<enum status> last = STATUS_OK;
     for (int i = 0; i < 200 && last == STATUS_OK; i++) {
         last = scene.acquire(alice, "build", 0, 3 * NS_PER_S);
@@ -227,7 +227,7 @@ TEST(Sim, AFullDiskComesBack)
     }
     EXPECT_NE(last, STATUS_OK);
     EXPECT_GT(mark_count("segment_failed"), 0u);
-    scene.world.machine(1).disk.fails_segments = false;
+    scene.world.machine(1).disk.full = false;
     scene.world.run_for(10 * NS_PER_S);
     Client &bob = scene.client("bob");
     EXPECT_EQ(scene.acquire(bob, "other", 10 * NS_PER_S), STATUS_OK);

@@ -1,0 +1,111 @@
+#include "sim/sim_disk.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace sim {
+
+namespace {
+
+constexpr size_t sector_bytes = 512;
+
+} // namespace
+
+void Disk::begin_write(const wal_write &write)
+{
+    under_way_.push_back({write.id, write.place,
+            std::vector<uint8_t>(write.bytes, write.bytes + write.count)});
+}
+
+void Disk::put(const Write &write, size_t begin, size_t end)
+{
+    std::vector<uint8_t> &content = segments.at(write.place.segment);
+    assert(write.place.offset + end <= content.size());
+    std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
+            end - begin);
+}
+
+void Disk::end_write(uint64_t id)
+{
+    auto it = std::find_if(under_way_.begin(), under_way_.end(),
+            [id](const Write &write) { return write.id == id; });
+    assert(it != under_way_.end());
+    put(*it, 0, it->bytes.size());
+    under_way_.erase(it);
+}
+
+void Disk::begin_segment(uint64_t number)
+{
+    segment_under_way_ = number;
+}
+
+void Disk::end_segment(uint64_t number)
+{
+    assert(number == segment_under_way_);
+    segment_under_way_ = 0;
+    segments[number].assign(segment_bytes, 0);
+}
+
+std::vector<uint8_t> Disk::read(const wal_place &place, size_t count) const
+{
+    auto it = segments.find(place.segment);
+    if (it == segments.end() || place.offset >= it->second.size())
+        return {};
+    const std::vector<uint8_t> &content = it->second;
+    size_t length = std::min<size_t>(count, content.size() - place.offset);
+    auto begin = content.begin() + static_cast<ptrdiff_t>(place.offset);
+    return {begin, begin + static_cast<ptrdiff_t>(length)};
+}
+
+void Disk::cut_short(const Write &write, End how, prng &random)
+{
+    if (tears) {
+        put(write, 0, write.bytes.size() / 2 / sector_bytes * sector_bytes);
+        return;
+    }
+    uint64_t fate = prng_below(&random, 4);
+    if (how == End::killed && fate == 0)
+        return; /* It had not been begun. */
+    bool whole = how == End::killed && fate < 3;
+    for (size_t at = 0; at < write.bytes.size(); at += sector_bytes) {
+        if (whole || prng_below(&random, 2) == 0)
+            put(write, at, at + sector_bytes);
+    }
+}
+
+void Disk::end(End how, prng &random)
+{
+    for (const Write &write : under_way_)
+        cut_short(write, how, random);
+    under_way_.clear();
+    if (segment_under_way_ != 0 && prng_below(&random, 2) == 0)
+        segments[segment_under_way_].assign(segment_bytes, 0);
+    segment_under_way_ = 0;
+    tears = false;
+    broken = false;
+}
+
+void Disk::wipe()
+{
+    segments.clear();
+}
+
+bool Disk::rot()
+{
+    if (segments.empty())
+        return false;
+    std::vector<uint8_t> &content = segments.begin()->second;
+    auto written = [](uint8_t byte) {
+        return byte != 0;
+    };
+    auto last = std::find_if(content.rbegin(), content.rend(), written);
+    auto middle = content.begin() + (content.rend() - last) / 2;
+    auto byte = std::find_if(middle, content.end(), written);
+    if (byte == content.end())
+        return false;
+    *byte ^= 0x10;
+    return true;
+}
+
+} // namespace sim
