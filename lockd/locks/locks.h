@@ -14,8 +14,8 @@
  *     locks_end(...)
  *
  * A lock is an object of three parts: its state, its holders, its queue. Every change of any
- * object or session goes through one function of object.c, which keeps the digest and the
- * change numbers of sessions, and is where snapshots and watches will hang.
+ * object or session goes through one function of object.c, which keeps the digest, and is
+ * where snapshots and watches will hang.
  *
  * Memory is in pools of fixed capacity that the settings give; meeting one is the outcome
  * STATUS_LIMIT, equal on all nodes. Names and labels lie in chains of small blocks. Handles
@@ -66,7 +66,10 @@ void locks_renew(struct locks *locks, const struct renewal *renewal);
 /* Do what is due: expiries, waits' ends, the grants these make possible. */
 void locks_due(struct locks *locks);
 
-/* One command; spans in the outcome are none. The grants it causes are made in the same call. */
+/*
+ * One command; spans in the outcome are none. It renews its session like locks_renew(), unless
+ * that is over. The grants it causes are made in the same call, while items are left.
+ */
 void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
