@@ -201,7 +201,6 @@ static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)
     if (!peer->open)
         return;
     peer->open = false;
-    raft_probe(raft, peer);
     if (raft->leader != peer->id)
         return;
     raft_fail_reads(raft);

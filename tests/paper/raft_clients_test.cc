@@ -196,6 +196,31 @@ TEST(PaperRead, RoundsAreShared)
     EXPECT_EQ(node.effects.read_count, 2U);
 }
 
+/* A follower repeats the newest round of its leader, also in answer to an older append. */
+TEST(PaperRead, FollowerRepeatsTheNewestRound)
+{
+    raft_alone node(2, 3);
+    node.log({1}).boot(1);
+    struct peer_message append = {};
+    append.kind = PEER_APPEND;
+    append.from = 1;
+    append.term = 1;
+    append.previous = {1, 1};
+    append.begin = 2;
+    append.end = 2;
+    for (uint64_t round : {3, 7, 5}) {
+        append.round = round;
+        node.receive(append);
+        EXPECT_EQ(node.only(PEER_APPEND_ANSWER).body.round,
+                std::max<uint64_t>(round, round == 5 ? 7 : 0));
+    }
+    append.from = 3;
+    append.term = 2;
+    append.round = 1;
+    node.receive(append);
+    EXPECT_EQ(node.only(PEER_APPEND_ANSWER).body.round, 1U) << "another term counts anew";
+}
+
 /* A leader that was deposed meanwhile must not answer. */
 TEST(PaperRead, LostLeadershipFailsReads)
 {

@@ -306,6 +306,34 @@ TEST(PaperElection, GivesWayOnlyWhenHurried)
     EXPECT_EQ(raft_deadline(node.raft), deadline);
 }
 
+/* Nor does a hurry outlast the first try. */
+TEST(PaperElection, HurryIsForOneTry)
+{
+    raft_alone node(1, 3);
+    node.log({1}).boot(1);
+    node.append(3, 1, {1, 1}, {});
+    node.closed(3, true);
+    node.wait(5 * MS);
+    node.wait(500 * MS);
+    ASSERT_EQ(raft_role(node.raft), RAFT_PRECANDIDATE);
+    node.ask_vote(2, 2, {1, 1}, true);
+    EXPECT_EQ(raft_role(node.raft), RAFT_PRECANDIDATE);
+}
+
+/* [Raft 3.4] Who votes for a candidate gives it a whole timeout to win. */
+TEST(PaperElection, VotingRestartsTheTimeout)
+{
+    raft_alone node(1, 3);
+    node.log({1}).boot(1);
+    node.wait(raft_deadline(node.raft) - node.now_ns - 1);
+    node.ask_vote(2, 2, {1, 1});
+    EXPECT_GE(raft_deadline(node.raft), node.now_ns + 250 * MS);
+    uint64_t deadline = raft_deadline(node.raft);
+    node.now_ns += 10 * MS;
+    node.ask_vote(3, 2, {1, 1});
+    EXPECT_EQ(raft_deadline(node.raft), deadline) << "refused";
+}
+
 /* Split votes are tried again at once, not after a timeout. */
 TEST(PaperElection, LostElectionIsRepeatedSoon)
 {

@@ -205,6 +205,26 @@ TEST(RaftStep, StaleRefusalsAndAcksTakeNothingBack)
     EXPECT_EQ(raft_commit(node.raft), 2U) << "the own write is not durable";
 }
 
+/* What a peer acknowledged to an earlier term of this leader may be cut off since. */
+TEST(RaftStep, NewTermKnowsNoMatches)
+{
+    raft_alone node(1, 5);
+    node.log({1}).boot(1);
+    node.lead().propose();
+    node.written();
+    node.accept(2, 2);
+    ASSERT_EQ(raft_peer_match(node.raft, 2), 2U);
+    node.append(3, 3, {1, 1}, {3});
+    EXPECT_EQ(node.effects.truncate_from, 2U);
+    node.closed(3, true);
+    node.lead();
+    ASSERT_TRUE(raft_is_leader(node.raft));
+    EXPECT_EQ(raft_peer_match(node.raft, 2), 0U);
+    node.propose();
+    node.written();
+    EXPECT_EQ(raft_commit(node.raft), 0U);
+}
+
 /* With a new connection, from behind what is durable there; nothing of the old one counts. */
 TEST(RaftStep, NewConnectionProbes)
 {
