@@ -13,13 +13,6 @@ bool consensus_has_room(const struct node *node, uint32_t entries, uint64_t byte
     return ring_room(&node->write_ring) > 0 && wal_has_room(node->wal, entries + 2, bytes);
 }
 
-/* Events that may append, or save a vote, wait (or are lost) while the log takes nothing. */
-static bool may_write(const struct raft_event *event)
-{
-    return event->kind == RAFT_TIME || event->kind == RAFT_RECEIVE ||
-           event->kind == RAFT_CAMPAIGN;
-}
-
 static uint64_t event_bytes(const struct raft_event *event)
 {
     uint64_t bytes = 0;
@@ -84,12 +77,12 @@ static void send(struct node *node, const struct raft_effects *effects)
 
 void consensus_step(struct node *node, struct raft_event *event)
 {
-    if (may_write(event) &&
+    event->now_ns = node->now_ns;
+    if (event->kind != RAFT_PROPOSE && raft_may_write(node->raft, event) &&
             !consensus_has_room(node, event->entry_count, event_bytes(event))) {
         return;
     }
     struct raft_effects *effects = node->raft_effects;
-    event->now_ns = node->now_ns;
     bool led = raft_is_leader(node->raft);
     raft_forget(node->raft, wal_window_begin(node->wal));
     raft_step(node->raft, event, effects);

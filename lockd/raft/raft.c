@@ -290,11 +290,45 @@ static void settle(struct raft *raft)
     raft_tell_reads(raft);
 }
 
-/* Others make sure beforehand that what may be written finds room. */
-static bool may_write(enum raft_event_kind kind)
+static bool message_may_write(const struct raft *raft, const struct raft_event *event)
 {
-    return kind == RAFT_TIME || kind == RAFT_RECEIVE || kind == RAFT_PROPOSE ||
-           kind == RAFT_CAMPAIGN;
+    const struct peer_message *message = event->message;
+    switch (message->kind) {
+    case PEER_VOTE:
+        return !message->pre;
+    case PEER_VOTE_ANSWER:
+    case PEER_TIMEOUT_NOW:
+        return true;
+    case PEER_APPEND:
+        return message->term > raft->term || event->entry_count > 0;
+    case PEER_APPEND_ANSWER:
+        return message->term > raft->term;
+    case PEER_READ:
+    case PEER_READ_ANSWER:
+        return false;
+    }
+    return false;
+}
+
+bool raft_may_write(const struct raft *raft, const struct raft_event *event)
+{
+    switch (event->kind) {
+    case RAFT_TIME:
+        return raft->role != RAFT_LEADER && event->now_ns >= raft->election_ns;
+    case RAFT_RECEIVE:
+        return message_may_write(raft, event);
+    case RAFT_PROPOSE:
+    case RAFT_CAMPAIGN:
+        return true;
+    case RAFT_WRITTEN:
+    case RAFT_FETCHED:
+    case RAFT_PEER_OPEN:
+    case RAFT_PEER_CLOSED:
+    case RAFT_TRANSFER:
+    case RAFT_READ:
+        return false;
+    }
+    return false;
 }
 
 void raft_step(
@@ -315,10 +349,11 @@ void raft_step(
     raft->now_ns = event->now_ns;
     raft->more = false;
     raft->effects = effects;
+    bool may_write = raft_may_write(raft, event);
     on_event(raft, event);
     settle(raft);
     raft_close_effects(raft);
-    assert(effects->write == 0 || may_write(event->kind));
+    assert(effects->write == 0 || may_write);
     raft->effects = NULL;
 }
 

@@ -5,7 +5,8 @@
  * raft knows entries by id, kind and length, never by content: bytes lie with `store`, and
  * `node` joins the two. One event goes in, effects come out. A step cannot fail; what the
  * effects say must be done, and in this order: save, truncate, append (one numbered write),
- * then the messages, each as soon as the write that it names is durable.
+ * then the messages, each as soon as the write that it names is durable. Whoever cannot write
+ * now asks raft_may_write() first, and drops the event if it may: to raft it is a message lost.
  *
  * What must be true at any time is asserted by raft_check() and raft_check_step()
  * (raft_check.h), which tests call after every step.
@@ -177,6 +178,12 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
  * Called before a step; never goes back.
  */
 void raft_forget(struct raft *raft, uint64_t index);
+
+/*
+ * May this step write? Not with heartbeats and their answers, reads, and a leader's time: a
+ * node whose log takes nothing for a while still leads or follows.
+ */
+bool raft_may_write(const struct raft *raft, const struct raft_event *event);
 
 /* `effects` is overwritten. Messages' contents live in it. */
 void raft_step(

@@ -82,6 +82,49 @@ TEST(RaftStep, WritesBeyondMemoryAreMerged)
     EXPECT_EQ(raft_durable(node.raft), 301U);
 }
 
+/* A log that takes nothing for a while stops neither heartbeats nor leading nor reads. */
+TEST(RaftStep, SaysWhatMayWrite)
+{
+    raft_alone node(1, 3);
+    leading(node);
+    struct peer_message message = {};
+    message.from = 2;
+    message.term = 2;
+    struct raft_event event = {};
+    event.now_ns = node.now_ns + NS_PER_S;
+    event.kind = RAFT_TIME;
+    EXPECT_FALSE(raft_may_write(node.raft, &event));
+    event.kind = RAFT_WRITTEN;
+    EXPECT_FALSE(raft_may_write(node.raft, &event));
+    event.kind = RAFT_PROPOSE;
+    EXPECT_TRUE(raft_may_write(node.raft, &event));
+    event.kind = RAFT_RECEIVE;
+    event.message = &message;
+    auto may = [&](enum peer_kind kind, uint64_t term) {
+        message.kind = kind;
+        message.term = term;
+        return raft_may_write(node.raft, &event);
+    };
+    EXPECT_FALSE(may(PEER_APPEND, 2));
+    EXPECT_TRUE(may(PEER_APPEND, 3));
+    EXPECT_FALSE(may(PEER_APPEND_ANSWER, 2));
+    EXPECT_TRUE(may(PEER_APPEND_ANSWER, 3));
+    EXPECT_FALSE(may(PEER_READ, 2));
+    EXPECT_TRUE(may(PEER_VOTE, 3));
+    message.pre = true;
+    EXPECT_FALSE(may(PEER_VOTE, 3));
+    event.entry_count = 1;
+    EXPECT_TRUE(may(PEER_APPEND, 2));
+
+    raft_alone follower(2, 3);
+    follower.log({1}).boot(1);
+    event.kind = RAFT_TIME;
+    event.now_ns = follower.now_ns;
+    EXPECT_FALSE(raft_may_write(follower.raft, &event));
+    event.now_ns = raft_deadline(follower.raft);
+    EXPECT_TRUE(raft_may_write(follower.raft, &event));
+}
+
 /* `window` appends are on their way, no more; an acknowledgement makes room. */
 TEST(RaftStep, WindowLimitsAppendsUnderWay)
 {
