@@ -57,6 +57,7 @@ struct core_settings {
     uint32_t sessions_max;
     uint32_t requests_max;
     uint32_t holds_max;
+    uint32_t owed_max; /* Answers a node owes at once: it cuts off who reads too slowly */
     uint32_t output_bytes;    /* Not yet sent; more waits */
     uint64_t grace_ns;        /* SUSPENDED to LOST */
     uint64_t min_usable_ns;   /* 0: a quarter of the session's ttl */

@@ -272,6 +272,7 @@ struct core {
     uint32_t notice_count;
 
     struct output output;
+    uint32_t owed_limit; /* For what is being sent just now */
     struct frame_reader reader;
     unsigned char *input;
 

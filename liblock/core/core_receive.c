@@ -42,7 +42,6 @@ static void on_open_answer(
     if (request == NULL || request->kind != CORE_OPEN ||
             request->number != answer->number || request->place != PLACE_SENT)
         return;
-    link_answered(core);
     struct core_session *session = session_at(core, request->session);
     if (answer->status == STATUS_NOT_LEADER) {
         request_move(request, &core->opens, PLACE_WAITING);
@@ -74,7 +73,6 @@ static void on_open_answer(
 static void on_keepalive_answer(struct core *core, struct core_session *session,
         const struct answer_section *head, const struct answer *answer)
 {
-    link_answered(core);
     const struct sending *sending = &core->sendings[answer->number % SENDINGS_MAX];
     switch (answer->status) {
     case STATUS_OK:
@@ -182,7 +180,6 @@ static void on_numbered_answer(struct core *core, struct core_session *session,
 {
     struct core_request *request = request_by_number(core, session, answer->number);
     if (answer->status == STATUS_LOST) {
-        link_answered(core);
         on_session_lost(core, session, answer->detail);
         return;
     }
@@ -193,7 +190,6 @@ static void on_numbered_answer(struct core *core, struct core_session *session,
         MARK(client_answer_unawaited);
         return;
     }
-    link_answered(core);
     if (head->applied != 0)
         core_anchor(core, request->sent, head->applied);
     bool gives_up = request->wire_kind != REQUEST_ACQUIRE;
@@ -212,6 +208,7 @@ static void on_numbered_answer(struct core *core, struct core_session *session,
 static void on_answer(struct core *core, const struct answer_section *head,
         struct core_session *session, const struct answer *answer)
 {
+    link_answered(core); /* Whoever waits for it: this node owes it no more. */
     if (answer->kind == REQUEST_OPEN)
         on_open_answer(core, head, answer);
     else if (session == NULL)
@@ -406,13 +403,13 @@ static bool on_read_answer(struct core *core, const struct frame *frame)
     wire_read_answer(&wire, &answer);
     if (wire.failed)
         return false;
+    link_answered(core);
     struct core_request *request = request_at(core, (uint32_t)answer.stamp);
     bool awaited = request != NULL && request->number == answer.stamp &&
                    request->place == PLACE_SENT &&
                    (request->kind == CORE_QUERY || request->kind == CORE_LIST);
     if (!awaited)
         return true;
-    link_answered(core);
     if (answer.status == STATUS_NOT_LEADER && !request->stale) {
         request_move(request, &core->reads, PLACE_WAITING);
         link_on_not_leader(core);

@@ -3,9 +3,14 @@
  * many requests to a frame as fit, until the lists are empty or the buffer is full. What did
  * not fit keeps its place and goes when bytes have left.
  *
- * Order: keepalives, opens, then session by session what was not answered on an earlier
- * connection (in the order of numbers, with the same numbers), what gives up something, and
- * acquires.
+ * Order: opens, then session by session what was not answered on an earlier connection (in
+ * the order of numbers, with the same numbers), what gives up something, and acquires; reads;
+ * keepalives.
+ *
+ * A node cuts off a client that reads its answers too slowly, and the answers to a hundred
+ * thousand keepalives are more than it keeps. So no more than owed_max are owed at once:
+ * requests may fill half of it while keepalives wait, keepalives three quarters, and requests
+ * all of it when no keepalive waits; so neither starves the other.
  */
 #include "core/core_internal.h"
 
@@ -60,10 +65,17 @@ static bool open_frame(struct output *output, enum frame_kind kind, size_t bytes
     return true;
 }
 
+static bool may_owe(const struct core *core)
+{
+    return core->link.owed < core->owed_limit;
+}
+
 /* A section of this session, with room for one more request. */
 static bool open_section(struct core *core, const struct core_session *session)
 {
     struct output *output = &core->output;
+    if (!may_owe(core))
+        return false;
     if (!open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
         return false;
     bool same = output->section_session == session->handle &&
@@ -125,6 +137,8 @@ static bool put_renewals(struct core *core)
 {
     if (list_is_empty(&core->renewals))
         return true;
+    if (!may_owe(core))
+        return false;
     core->batch++;
     core->sendings[core->batch % SENDINGS_MAX] =
             (struct sending){.batch = core->batch, .sent = core->now};
@@ -147,7 +161,8 @@ static bool put_open(struct core *core, struct core_request *request)
 {
     struct output *output = &core->output;
     struct core_session *session = session_at(core, request->session);
-    if (!open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
+    if (!may_owe(core) ||
+            !open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
         return false;
     close_section(output);
     request->number = (uint64_t)++core->stamp << 32 | request->handle;
@@ -282,7 +297,7 @@ static bool put_read(struct core *core, struct core_request *request)
 {
     struct output *output = &core->output;
     close_frame(output);
-    if (!open_frame(output, FRAME_READ, READ_BYTES_MAX))
+    if (!may_owe(core) || !open_frame(output, FRAME_READ, READ_BYTES_MAX))
         return false;
     request->number = (uint64_t)++core->stamp << 32 | request->handle;
     struct span name = {request->name, request->name_bytes};
@@ -330,15 +345,27 @@ static void compact(struct output *output)
     output->end = bytes;
 }
 
+static void put_requests(struct core *core)
+{
+    bool room = true;
+    if (core->link.state == LINK_READY)
+        room = put_opens(core) && put_sessions(core);
+    if (room)
+        put_reads(core);
+}
+
 void send_all(struct core *core)
 {
     if (core->link.state != LINK_READY && core->link.state != LINK_FOLLOWING)
         return;
     compact(&core->output);
-    bool room = true;
-    if (core->link.state == LINK_READY)
-        room = put_renewals(core) && put_opens(core) && put_sessions(core);
-    if (room)
-        put_reads(core);
+    uint32_t all = core->settings.owed_max;
+    core->owed_limit = all / 2;
+    put_requests(core);
+    core->owed_limit = all - all / 4;
+    bool renewed = core->link.state != LINK_READY || put_renewals(core);
+    core->owed_limit = all;
+    if (renewed)
+        put_requests(core);
     close_frame(&core->output);
 }

@@ -370,6 +370,46 @@ TEST(core_request, asked_together_leaves_in_one_frame)
     EXPECT_EQ(world.frames, before + 1);
 }
 
+TEST(core_request, no_more_is_owed_than_a_node_keeps_and_nobody_starves)
+{
+    open_world world([](core_settings *settings) {
+        with_patience(settings);
+        settings->owed_max = 8;
+    });
+    for (uint64_t id = 20; id < 60; id++)
+        world.open(id, open_world::time);
+    core_call acquire = world.call(CORE_ACQUIRE, world.session, "a");
+    acquire.wait_ns = 60 * NS_PER_S;
+    for (int i = 0; i < 40; i++)
+        world.submit(acquire);
+    world.tick();
+    EXPECT_EQ(world.inbox.size(), 8u) << "no keepalive waits: all of it";
+    world.pass(3400 * NS_PER_MS); // Keepalives of 41 sessions fall due.
+    world.reconnect();
+    size_t keepalives = 0;
+    size_t acquires = 0;
+    while (!world.inbox.empty()) {
+        EXPECT_LE(world.inbox.size(), 8u);
+        size_t before = keepalives + acquires;
+        std::deque<heard> round;
+        round.swap(world.inbox);
+        answers said;
+        for (auto &one : round) {
+            bool keepalive = one.request.kind == REQUEST_KEEPALIVE;
+            keepalives += keepalive;
+            acquires += !keepalive;
+            said.section(one.session, T0, T0 + TTL)
+                    .answer(one.request.kind, one.request.number,
+                            keepalive ? STATUS_OK : STATUS_TIMEOUT);
+        }
+        EXPECT_GT(acquires, 0u);
+        world.say(said);
+        ASSERT_GT(keepalives + acquires, before);
+    }
+    EXPECT_EQ(keepalives, 41u);
+    EXPECT_EQ(acquires, 40u);
+}
+
 TEST(core_request, a_full_socket_holds_everything_back_in_order)
 {
     open_world world([](core_settings *settings) {
