@@ -2,11 +2,11 @@
  * Elections. [Raft 3.4, 3.6.1, 4.2.3, 9.6]
  *
  * Whoever misses its leader first asks whether it would be elected (PreVote, which stores
- * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is refused
- * while the own leader is alive: its connection stands *and* it was heard within the shortest
- * election timeout. A leader that does not hear a majority steps down within the longest, so
- * heartbeats that still reach somebody cannot hold up the others for longer. Refusals tell the
- * newer term, so that nobody is stuck in an old one.
+ * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is
+ * refused while the own leader is alive: its connection stands *and* it was heard within
+ * the shortest election timeout. A leader that does not hear a majority steps down within
+ * the longest, so heartbeats that still reach somebody cannot hold up the others for
+ * longer. Refusals tell the newer term, so that nobody is stuck in an old one.
  *
  * While the log is empty, a candidate needs the votes of all: see raft.h.
  */

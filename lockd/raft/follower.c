@@ -1,9 +1,9 @@
 /*
  * Taking entries from a leader. [Raft 3.5, 3.6]
  *
- * An append proves that the logs are equal up to its last entry, if the entry before them is
- * there. Only an entry of another term at the same index is a conflict and cuts the log: an
- * old or repeated append finds its entries there and changes nothing.
+ * An append proves that the logs are equal up to its last entry, if the entry before them
+ * is there. Only an entry of another term at the same index is a conflict and cuts the
+ * log: an old or repeated append finds its entries there and changes nothing.
  *
  * An acknowledgement says how far the log is *durable and proven* in this term. If the step
  * appended, it waits for that write; every append that appends nothing, heartbeats too, is
@@ -24,7 +24,10 @@ void raft_meet_founded(struct raft *raft)
     raft_note(raft, RAFT_NOTICE_BLANK, 0);
 }
 
-/* Consecutive entries behind `previous`, of terms that do not go back nor beyond the leader's. */
+/*
+ * Consecutive entries behind `previous`, of terms that do not go back nor beyond the
+ * leader's.
+ */
 static bool is_sound(const struct raft_event *event)
 {
     const struct peer_message *append = event->message;

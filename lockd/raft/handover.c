@@ -2,8 +2,8 @@
  * Leadership given away on purpose. [Raft 3.10]
  *
  * The leader takes no more proposals, waits until the chosen member has its whole log, and
- * tells it to stand at once, without asking first. If nobody leads instead after an election
- * timeout, it goes on as if nothing had been.
+ * tells it to stand at once, without asking first. If nobody leads instead after an
+ * election timeout, it goes on as if nothing had been.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"

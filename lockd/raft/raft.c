@@ -123,8 +123,10 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
     if (blank)
         assert(raft_log_is_empty(raft) && raft->term == 0 && raft->vote == 0);
     if (raft->trail.last.term > raft->term) {
-        /* Votes are saved before entries of their term: this one was lost. Whom it was for is
-           not known, so it is used up. */
+        /*
+         * Votes are saved before entries of their term: this one was lost. Whom it was for
+         * is not known, so it is used up.
+         */
         MARK(restored_newer_entry);
         raft->term = raft->trail.last.term;
         raft->vote = raft->settings.self;

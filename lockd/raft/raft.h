@@ -4,18 +4,20 @@
  *
  * raft knows entries by id, kind and length, never by content: bytes lie with `store`, and
  * `node` joins the two. One event goes in, effects come out. A step cannot fail; what the
- * effects say must be done, and in this order: save, truncate, append (one numbered write),
- * then the messages, each as soon as the write that it names is durable. Whoever cannot write
- * now asks raft_may_write() first, and drops the event if it may: to raft it is a message lost.
+ * effects say must be done, and in this order: save, truncate, append (one numbered
+ * write), then the messages, each as soon as the write that it names is durable. Whoever
+ * cannot write now asks raft_may_write() first, and drops the event if it may: to raft it
+ * is a message lost.
  *
  * What must be true at any time is asserted by raft_check() and raft_check_step()
  * (raft_check.h), which tests call after every step.
  *
- * Founding. A node is *blank* when its directory held neither vote nor entry. While the log
- * is empty, a candidate needs the (pre-)votes of all members; a blank node grants them only
- * to a candidate whose log is empty too. So when the first leader exists, every member has a
- * vote on disk, and a blank node that meets an entry knows that it has forgotten something:
- * it neither votes, campaigns nor takes entries, and says PEER_STATE_BLANK.
+ * Founding. A node is *blank* when its directory held neither vote nor entry. While the
+ * log is empty, a candidate needs the (pre-)votes of all members; a blank node grants them
+ * only to a candidate whose log is empty too. So when the first leader exists, every
+ * member has a vote on disk, and a blank node that meets an entry knows that it has
+ * forgotten something: it neither votes, campaigns nor takes entries, and says
+ * PEER_STATE_BLANK.
  */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -103,8 +105,9 @@ struct raft_message {
 };
 
 /*
- * Read entries from `begin` on from the log, up to append_bytes_max, for `peer`: those that the
- * log has, by raft_term_at(), when RAFT_FETCHED answers. A later fetch for the peer replaces it.
+ * Read entries from `begin` on from the log, up to append_bytes_max, for `peer`: those
+ * that the log has, by raft_term_at(), when RAFT_FETCHED answers. A later fetch for the
+ * peer replaces it.
  */
 struct raft_fetch {
     uint8_t peer;
@@ -151,7 +154,8 @@ struct raft_effects {
     uint8_t notice_peer;
 };
 
-struct raft; /* The struct itself stands in raft_state.h; users look through the functions. */
+/* The struct itself stands in raft_state.h; users look through the functions. */
+struct raft;
 
 /* Memory from the arena; NULL while the arena is only measuring. */
 struct raft *raft_carve(struct arena *arena, const struct raft_settings *settings);
@@ -160,22 +164,22 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
 void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed);
 
 /*
- * After init: the log's records in order, as recovery meets them. A vote record replaces the
- * one before it; a term older than what is known already changes nothing.
+ * After init: the log's records in order, as recovery meets them. A vote record replaces
+ * the one before it; a term older than what is known already changes nothing.
  */
 void raft_restore(struct raft *raft, const struct raft_entry *entry);
 void raft_restore_truncate(struct raft *raft, uint64_t from);
 void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote);
 
 /*
- * Recovery is over; the first step may follow. All that was restored is durable. `blank`: neither
- * vote nor entry was found. A node that distrusts its log is not booted at all.
+ * Recovery is over; the first step may follow. All that was restored is durable. `blank`:
+ * neither vote nor entry was found. A node that distrusts its log is not booted at all.
  */
 void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
 
 /*
- * Entries before `index` cannot be sent from memory any more: for them raft asks with a fetch.
- * Called before a step; never goes back.
+ * Entries before `index` cannot be sent from memory any more: for them raft asks with a
+ * fetch. Called before a step; never goes back.
  */
 void raft_forget(struct raft *raft, uint64_t index);
 

@@ -11,9 +11,10 @@
  *     effects.c    messages, writes and notices of the step under way
  *     raft_trail.c terms of the whole log
  *
- * A step handles its event, then settles: whatever follows from the state as it now is (votes
- * that suffice, entries that are committed, messages that are due) is done in one place and
- * not by every handler. What finds no room in the effects stays due, and `more` is set.
+ * A step handles its event, then settles: whatever follows from the state as it now is
+ * (votes that suffice, entries that are committed, messages that are due) is done in one
+ * place and not by every handler. What finds no room in the effects stays due, and `more`
+ * is set.
  */
 #ifndef RAFT_RAFT_STATE_H
 #define RAFT_RAFT_STATE_H

@@ -4,9 +4,10 @@
  *     follower <-> precandidate -> candidate -> leader
  *         ^______________________________|________|
  *
- * A node stands again soon (raft_hurry) when it is clear that nobody leads and only bad luck
- * or a stale term was in the way; otherwise after a whole random timeout. Those in a hurry
- * give way to each other, so that two who saw the same leader die do not split the votes.
+ * A node stands again soon (raft_hurry) when it is clear that nobody leads and only bad
+ * luck or a stale term was in the way; otherwise after a whole random timeout. Those in a
+ * hurry give way to each other, so that two who saw the same leader die do not split the
+ * votes.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"

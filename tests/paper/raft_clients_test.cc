@@ -83,7 +83,10 @@ TEST(PaperTransfer, TakesTheTermsFirstEntry)
     EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 2).size(), 1U);
 }
 
-/* [Raft 3.10, 4.2.3] The chosen one stands without asking; that the leader lives is no reason to refuse. */
+/*
+ * [Raft 3.10, 4.2.3] The chosen one stands without asking; that the leader lives is no
+ * reason to refuse.
+ */
 TEST(PaperTransfer, ChosenOneStandsAtOnce)
 {
     raft_alone chosen(2, 3);
@@ -175,7 +178,10 @@ raft_alone &serving(raft_alone &node)
     return node;
 }
 
-/* [Raft 6.4] One round serves all who came before it began; who comes later shares the next. */
+/*
+ * [Raft 6.4] One round serves all who came before it began; who comes later shares the
+ * next.
+ */
 TEST(PaperRead, RoundsAreShared)
 {
     raft_alone node(1, 3);
@@ -355,7 +361,9 @@ TEST(PaperRead, TooManyAreRefused)
     EXPECT_EQ(node.effects.read_count, 7U);
 }
 
-/* More at once than a step's effects hold: the rest with the next step, which is due now. */
+/*
+ * More at once than a step's effects hold: the rest with the next step, which is due now.
+ */
 TEST(PaperRead, ManyAnswersTakeMoreSteps)
 {
     struct raft_settings settings = small_settings(1, 3);
@@ -374,7 +382,10 @@ TEST(PaperRead, ManyAnswersTakeMoreSteps)
     EXPECT_GT(raft_deadline(node.raft), node.now_ns);
 }
 
-/* G8: on all nodes, through changes of leaders; the cluster compares with what was committed. */
+/*
+ * G8: on all nodes, through changes of leaders; the cluster compares with what was
+ * committed.
+ */
 TEST(PaperRead, NeverStaleOnAnyNode)
 {
     uint64_t granted = 0;

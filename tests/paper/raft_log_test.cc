@@ -3,8 +3,8 @@
  *
  * The faults defended against, as others had them: an earlier term's entry committed by
  * counting, a follower that commits beyond what the message proved, a conflict replaced in
- * place with the stale tail kept, truncation by an old or repeated append, committed entries
- * rolled back, a gap accepted, truncated entries that come back after a restart.
+ * place with the stale tail kept, truncation by an old or repeated append, committed
+ * entries rolled back, a gap accepted, truncated entries that come back after a restart.
  */
 #include <gtest/gtest.h>
 
@@ -41,7 +41,10 @@ TEST(PaperLog, GapIsRefused)
     EXPECT_EQ(node.effects.append_count, 0U);
 }
 
-/* [Raft 3.5] A conflict cuts the log from there to its end, in one write with what replaces it. */
+/*
+ * [Raft 3.5] A conflict cuts the log from there to its end, in one write with what replaces
+ * it.
+ */
 TEST(PaperLog, ConflictCutsTheWholeTail)
 {
     uint64_t before = mark_count("conflict_truncated");
@@ -92,7 +95,9 @@ TEST(PaperLog, OldTermsCutNothing)
     EXPECT_EQ(raft_leader(node.raft), 0);
 }
 
-/* [Raft 3.5] Committed: the leader's word, but only as far as this message proved the log. */
+/*
+ * [Raft 3.5] Committed: the leader's word, but only as far as this message proved the log.
+ */
 TEST(PaperLog, CommitsNoFurtherThanProven)
 {
     raft_alone node(1, 3);
@@ -117,7 +122,10 @@ TEST(PaperLogDeathTest, CommittedEntriesStay)
     EXPECT_DEATH(node.append(3, 2, {1, 1}, {2}), "commit");
 }
 
-/* [Raft 3.6.2] Figure 3.7: an entry of an earlier term on a majority is not committed by it. */
+/*
+ * [Raft 3.6.2] Figure 3.7: an entry of an earlier term on a majority is not committed by
+ * it.
+ */
 TEST(PaperLog, EarlierTermsAreNotCommittedByCounting)
 {
     raft_alone node(1, 5);
@@ -180,7 +188,9 @@ TEST(PaperLog, AckWaitsForItsWrite)
     EXPECT_EQ(node.only(PEER_APPEND_ANSWER).body.match, 3U);
 }
 
-/* Nothing is acknowledged that this leader did not prove: own entries may differ from its. */
+/*
+ * Nothing is acknowledged that this leader did not prove: own entries may differ from its.
+ */
 TEST(PaperLog, AckCoversOnlyWhatIsProven)
 {
     raft_alone node(1, 3);
@@ -257,7 +267,9 @@ TEST(PaperLog, RefusalsSkipTerms)
     EXPECT_GE(raft_last(cluster.raft(3)).index, 11U);
 }
 
-/* [Raft 3.5] Figure 3.6: whatever earlier terms left behind, the logs become the leader's. */
+/*
+ * [Raft 3.5] Figure 3.6: whatever earlier terms left behind, the logs become the leader's.
+ */
 TEST(PaperLog, EveryFollowerOfFigure36IsMended)
 {
     for (uint64_t seed = 1; seed <= 100; seed++) {

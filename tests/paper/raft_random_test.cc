@@ -1,12 +1,12 @@
 /*
  * Clusters of one to seven under everything that may happen to them, driven by seeds.
  *
- * A run has three parts. First trouble: crashes, cuts in one direction or both, lost, repeated
- * and reordered messages, closed connections, slow disks, slow leaders, handovers; Raft's five
- * properties are checked at every step (raft_cluster.h). Then a majority that can talk to
- * each other both ways is left, while every other link is as chance will have it (one-way,
- * bridges): it must have a leader that commits within five election timeouts. Then all is
- * mended, and all logs must become equal.
+ * A run has three parts. First trouble: crashes, cuts in one direction or both, lost,
+ * repeated and reordered messages, closed connections, slow disks, slow leaders,
+ * handovers; Raft's five properties are checked at every step (raft_cluster.h). Then a
+ * majority that can talk to each other both ways is left, while every other link is as
+ * chance will have it (one-way, bridges): it must have a leader that commits within five
+ * election timeouts. Then all is mended, and all logs must become equal.
  *
  * RAFT_SEEDS=first:count runs others, RAFT_EMPTIES=1 with emptied directories too, and
  * --gtest_filter=*ByHand* those alone: for the long search.
@@ -103,8 +103,8 @@ private:
     }
 
     /*
-     * Logs as leaders of terms 1 to 8 may have left them, by the rules: each was elected by a
-     * majority that had seen no later log, and sent some of its entries to some.
+     * Logs as leaders of terms 1 to 8 may have left them, by the rules: each was elected
+     * by a majority that had seen no later log, and sent some of its entries to some.
      */
     std::vector<std::vector<uint64_t>> random_logs()
     {

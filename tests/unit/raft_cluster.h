@@ -1,10 +1,9 @@
 /*
  * Rafts in one process, with a network, disks and a clock that tests bend at will.
  *
- * Virtual time; everything random comes from one seed. Disks lose at a crash what was not yet
- * durable. After every step raft_check() and raft_check_step() run, and Raft's five properties
- * and what must be on disk before a message leaves are checked against all nodes at once; a
- * breach throws, with the last events in its text.
+ * Virtual time; everything random comes from one seed. Disks lose at a crash what was not
+ * yet durable. After every step raft_check() and raft_check_step() run, and raft_witness.h
+ * looks at all nodes at once.
  */
 #ifndef TESTS_UNIT_RAFT_CLUSTER_H
 #define TESTS_UNIT_RAFT_CLUSTER_H
@@ -19,23 +18,10 @@
 #include <utility>
 
 #include "raft_alone.h"
+#include "raft_witness.h"
 
-class raft_cluster {
+class raft_cluster : public raft_witness {
 public:
-    using position = std::pair<uint64_t, uint64_t>; /* {index, term} */
-
-    /* What a directory holds. */
-    struct sim_disk {
-        uint64_t term = 0;
-        uint8_t vote = 0;
-        std::vector<struct raft_entry> log;
-
-        bool has(struct entry_id id) const
-        {
-            return id.index <= log.size() && log[id.index - 1].id.term == id.term;
-        }
-    };
-
     struct sim_write {
         uint64_t number;
         bool save;
@@ -365,18 +351,6 @@ public:
         return effects;
     }
 
-    void require(bool holds, const std::string &what)
-    {
-        if (holds)
-            return;
-        std::string text = what + "\n";
-        for (const std::string &line : trace)
-            text += line + "\n";
-        throw std::runtime_error(text);
-    }
-
-    std::vector<struct entry_id> committed; /* By any node, in order */
-    std::vector<uint64_t> committed_in;     /* By the leader of which term */
     std::vector<struct read_answer> reads;
     std::map<enum peer_kind, uint64_t> sent;
     bool slow_term_start = false;
@@ -392,18 +366,6 @@ private:
             return std::pair(at, number) > std::pair(other.at, other.number);
         }
     };
-
-    void say(uint8_t id, const std::string &what)
-    {
-        std::string line =
-                std::to_string(now / NS_PER_US) + "us n" + std::to_string(id) + " " + what;
-        static const bool aloud = std::getenv("RAFT_TRACE") != nullptr;
-        if (aloud)
-            std::fprintf(stderr, "%s\n", line.c_str());
-        trace.push_back(std::move(line));
-        if (trace.size() > 120)
-            trace.pop_front();
-    }
 
     void later(uint64_t us, std::function<void()> action)
     {
@@ -438,14 +400,6 @@ private:
         queue.pop();
         action();
         return true;
-    }
-
-    /* An entry's place tells the whole log before it. [Raft 3.3: log matching] */
-    void note_entry(const std::vector<struct raft_entry> &log, uint64_t i)
-    {
-        uint64_t before = i > 0 ? log[i - 1].id.term : 0;
-        auto [found, is_new] = befores.insert({{i + 1, log[i].id.term}, before});
-        require(found->second == before, "log matching");
     }
 
     void do_write(struct sim_node &node, const struct raft_event &event,
@@ -541,35 +495,12 @@ private:
         }
     }
 
-    /* What must be on the disk before this is said. */
-    void check_promises(const struct sim_node &node, const struct peer_message &body)
-    {
-        const struct sim_disk &disk = node.disk;
-        bool vote = body.kind == PEER_VOTE && !body.pre;
-        bool grant = body.kind == PEER_VOTE_ANSWER && !body.pre && body.granted;
-        if (vote || grant) {
-            uint8_t candidate = vote ? body.from : body.to;
-            bool durable = disk.term == body.term && disk.vote == candidate;
-            require(durable || disk.term > body.term, "a vote left before it was durable");
-            auto key = std::pair(node.id, body.term);
-            auto [found, is_new] = votes.insert({key, candidate});
-            require(found->second == candidate || wiped.count(node.id) > 0,
-                    "two votes in one term");
-        }
-        if (body.kind == PEER_APPEND ||
-                (body.kind == PEER_APPEND_ANSWER && body.state == 0))
-            require(disk.term >= body.term, "a term left before it was durable");
-        if (body.kind == PEER_APPEND_ANSWER && body.accepted && disk.term == body.term)
-            require(disk.log.size() >= body.match,
-                    "an ack left before its entries were durable");
-    }
-
     void leave(struct sim_node &node, const struct sim_packet &packet)
     {
         const struct peer_message &body = packet.message.body;
         require(body.from == node.id && body.to != node.id,
                 "a message is not of its sender");
-        check_promises(node, body);
+        check_promises(node.id, node.disk, body);
         sent[body.kind]++;
         if (is_open(node.id, body.to))
             transmit(packet);
@@ -673,52 +604,26 @@ private:
         }
     }
 
-    void check_leader(struct sim_node &node)
-    {
-        struct raft *raft = node.life->raft;
-        auto [found, is_new] = leaders.insert({raft_term(raft), node.id});
-        require(found->second == node.id, "election safety: two leaders in one term");
-        for (uint64_t i = 0; i < committed.size(); i++)
-            require(committed_in[i] >= raft_term(raft) ||
-                            raft_term_at(raft, i + 1) == committed[i].term,
-                    "leader completeness");
-    }
-
-    void check_commit(struct sim_node &node)
-    {
-        struct raft *raft = node.life->raft;
-        for (uint64_t i = node.commit + 1; i <= raft_commit(raft); i++) {
-            struct entry_id id = {raft_term_at(raft, i), i};
-            if (i <= committed.size()) {
-                require(entry_id_equal(committed[i - 1], id), "state machine safety");
-                continue;
-            }
-            uint32_t copies = 0;
-            for (uint8_t other = 1; other <= count(); other++)
-                copies += nodes[other].disk.has(id) || nodes[other].lost.has(id) ? 1 : 0;
-            require(copies > count() / 2U, "committed, not durable on most");
-            committed.push_back(id);
-            committed_in.push_back(raft_term(raft));
-        }
-        node.commit = raft_commit(raft);
-    }
-
     void check_node(struct sim_node &node, bool led)
     {
         struct raft *raft = node.life->raft;
         if (raft_is_leader(raft) && !led)
-            check_leader(node);
-        check_commit(node);
+            check_leader(node.id, raft);
+        check_commit(raft, node.commit, [this](struct entry_id id) {
+            uint32_t copies = 0;
+            for (const struct sim_node &other : nodes)
+                copies += other.disk.has(id) || other.lost.has(id) ? 1 : 0;
+            return copies > count() / 2U;
+        });
+        node.commit = raft_commit(raft);
     }
 
 public:
     std::map<uint8_t, uint64_t> fetched;
-    std::set<uint8_t> wiped;
 
 private:
     struct raft_settings settings;
     struct prng prng;
-    uint64_t now = NS_PER_S;
     std::vector<struct sim_node> nodes;
     std::priority_queue<sim_event> queue;
     uint64_t happening_count = 0;
@@ -726,10 +631,6 @@ private:
     std::set<std::pair<uint8_t, uint8_t>> cuts;
     std::map<std::pair<uint8_t, uint8_t>, uint64_t> arrivals;
     std::deque<std::pair<struct sim_packet, uint64_t>> stalled;
-    std::map<position, uint64_t> befores;
-    std::map<uint64_t, uint8_t> leaders;
-    std::map<std::pair<uint8_t, uint64_t>, uint8_t> votes;
-    std::deque<std::string> trace;
 };
 
 #endif

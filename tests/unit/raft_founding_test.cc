@@ -1,7 +1,7 @@
 /*
- * Founding: the first leader needs everybody, and an emptied directory is never mistaken for
- * a new one (see the essay in raft.h). The fault defended against: a second cluster made
- * beside the first, and a forgotten vote given again.
+ * Founding: the first leader needs everybody, and an emptied directory is never mistaken
+ * for a new one (see the essay in raft.h). The fault defended against: a second cluster
+ * made beside the first, and a forgotten vote given again.
  */
 #include <gtest/gtest.h>
 
@@ -247,7 +247,9 @@ TEST(RaftFounding, WaitsForEverybody)
     EXPECT_TRUE(cluster.run_until_leader(5 * 500 * MS));
 }
 
-/* Two of three lose their directories: the third alone has the log, and nobody a new one. */
+/*
+ * Two of three lose their directories: the third alone has the log, and nobody a new one.
+ */
 TEST(RaftFounding, EmptiedMajorityFoundsNothing)
 {
     raft_cluster cluster(3, 10);

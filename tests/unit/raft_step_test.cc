@@ -63,7 +63,9 @@ TEST(RaftStep, WritesAreNumberedOneByOne)
     EXPECT_EQ(raft_durable(node.raft), 3U);
 }
 
-/* More writes on their way than are told apart: the durable index lags, and is never ahead. */
+/*
+ * More writes on their way than are told apart: the durable index lags, and is never ahead.
+ */
 TEST(RaftStep, WritesBeyondMemoryAreMerged)
 {
     uint64_t before = mark_count("writes_merged");
@@ -219,7 +221,9 @@ TEST(RaftStep, HeartbeatEndsProbing)
     EXPECT_EQ(node.only(PEER_APPEND, 2).body.begin, 3U);
 }
 
-/* A lost append shows by the next heartbeat, which names the entry before what comes next. */
+/*
+ * A lost append shows by the next heartbeat, which names the entry before what comes next.
+ */
 TEST(RaftStep, LostAppendIsSentAgain)
 {
     raft_alone node(1, 3);
@@ -268,7 +272,9 @@ TEST(RaftStep, NewTermKnowsNoMatches)
     EXPECT_EQ(raft_commit(node.raft), 0U);
 }
 
-/* With a new connection, from behind what is durable there; nothing of the old one counts. */
+/*
+ * With a new connection, from behind what is durable there; nothing of the old one counts.
+ */
 TEST(RaftStep, NewConnectionProbes)
 {
     raft_alone node(1, 3);
@@ -288,7 +294,10 @@ TEST(RaftStep, NewConnectionProbes)
     EXPECT_EQ(node.effects.message_count, 0U) << "nobody";
 }
 
-/* Entries whose lengths are not remembered are fetched; meanwhile heartbeats, and the others. */
+/*
+ * Entries whose lengths are not remembered are fetched; meanwhile heartbeats, and the
+ * others.
+ */
 TEST(RaftStep, FetchesWhatLeftMemory)
 {
     raft_alone node(1, 3);
@@ -602,7 +611,9 @@ TEST(RaftStep, FarBehindIsServedFromDisk)
     EXPECT_GT(cluster.fetched[leader], 50U);
 }
 
-/* Idle, a cluster sends a heartbeat and its answer per follower and interval, and no more. */
+/*
+ * Idle, a cluster sends a heartbeat and its answer per follower and interval, and no more.
+ */
 TEST(RaftStep, IdleClusterSendsHeartbeatsOnly)
 {
     raft_cluster cluster(3, 8);
