@@ -1,5 +1,7 @@
 // The same calls for an event loop: one thread, one descriptor, thousands under way.
 #include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -216,6 +218,37 @@ TEST(capi_loop, close_tells_everybody)
     }
     EXPECT_TRUE(waited.done);
     EXPECT_EQ(waited.result.status, LK_LOST);
+}
+
+TEST(capi_loop, in_a_forked_child_every_handle_is_dead)
+{
+    stand_in cluster;
+    test_client client(cluster.address(), with_loop);
+    outcome acquired;
+    ASSERT_EQ(lk_acquire_async(client.session, "f", 1, nullptr, acquired.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return acquired.done; }));
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        lk_done nobody = {nullptr, nullptr};
+        uint64_t token = acquired.result.grant.token;
+        bool dead = lk_process(client.handle) == LK_LOST &&
+                    lk_check(client.session, &acquired.result.grant) == LK_STATE_LOST &&
+                    lk_acquire_async(client.session, "g", 1, nullptr, nobody) == LK_LOST &&
+                    lk_release_async(client.session, "f", 1, token, nobody) == LK_LOST;
+        lk_close(client.handle);
+        _exit(dead ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    // The parent's timers, sockets and lock are untouched.
+    EXPECT_EQ(lk_check(client.session, &acquired.result.grant), LK_STATE_HELD);
+    outcome released;
+    uint64_t token = acquired.result.grant.token;
+    ASSERT_EQ(lk_release_async(client.session, "f", 1, token, released.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return released.done; }));
+    EXPECT_EQ(released.result.status, LK_OK);
 }
 
 TEST(capi_loop, what_does_not_fit_the_mode_is_invalid)
