@@ -57,7 +57,7 @@ void greet_dial(struct node *node)
 uint64_t greet_deadline(const struct node *node)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < node->peer_count; i++) {
+    for (uint8_t i = 0; i < node->peer_count && !node->stopping; i++) {
         const struct peer *peer = &node->peers[i];
         bool ours = node->settings.self < peer->id;
         bool idle = peer->conn == NO_CONN && !peer->dialing;

@@ -162,6 +162,8 @@ void Machine::crash(End how)
 {
     if (!node_)
         return;
+    if (world_.before_end)
+        world_.before_end(*this);
     node_ = nullptr;
     life_++;
     while_paused_.clear();
@@ -219,17 +221,17 @@ void Machine::end_turn()
     end.clocks = {end.now_ns, end.now_ns, end.now_ns, end.now_ns};
     node_step(node_, &end, &effects_);
     world_.count_turn();
+    for (uint32_t i = 0; i < effects_.notice_count; i++)
+        notices.push_back(effects_.notices[i]);
     world_.check(*this);
-    perform();
-    if (world_.after_turn && node_)
+    if (world_.after_turn)
         world_.after_turn(*this);
+    perform();
 }
 
 /* The effects of the turn. Their arrays are overwritten by the next: all is copied. */
 void Machine::perform()
 {
-    for (uint32_t i = 0; i < effects_.notice_count; i++)
-        notices.push_back(effects_.notices[i]);
     assert(!effects_.failed);
     perform_closes();
     perform_sends();

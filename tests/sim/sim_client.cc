@@ -18,10 +18,7 @@ struct span span_of(const std::string &text)
             static_cast<uint32_t>(text.size())};
 }
 
-} // namespace
-
-Client::Client(World &world, int number, std::string name, uint64_t ttl_ns)
-        : world_(world), number_(number), name_(std::move(name))
+core_settings settings_for(World &world)
 {
     core_settings settings;
     core_settings_default(&settings);
@@ -35,6 +32,30 @@ Client::Client(World &world, int number, std::string name, uint64_t ttl_ns)
     settings.sessions_max = 2;
     settings.requests_max = 16;
     settings.holds_max = 16;
+    return settings;
+}
+
+Found found_in(const core_completion &done, const unsigned char *room)
+{
+    Found found{done.status, done.read.index, 0, "", 0};
+    if (done.status != STATUS_OK)
+        return found;
+    struct wire wire = wire_reader(room, done.read_bytes);
+    lock_view view{};
+    wire_lock_view(&wire, &view);
+    assert(wire_complete(&wire));
+    found.token = view.token;
+    found.waits = view.waits;
+    found.holder.assign(reinterpret_cast<const char *>(view.label.bytes), view.label.count);
+    return found;
+}
+
+} // namespace
+
+Client::Client(World &world, int number, std::string name, uint64_t ttl_ns)
+        : world_(world), number_(number), name_(std::move(name))
+{
+    core_settings settings = settings_for(world);
     struct arena arena;
     arena_init(&arena, nullptr, 0);
     (void)core_carve(&arena, &settings);
@@ -45,15 +66,7 @@ Client::Client(World &world, int number, std::string name, uint64_t ttl_ns)
     arena_init(&arena, memory_, memory_bytes_);
     core_ = core_carve(&arena, &settings);
     core_init(core_, &settings, prng_next(&world.random()));
-    core_call open{};
-    open.kind = CORE_OPEN;
-    open.ttl_ns = ttl_ns;
-    open.name = span_of(name_);
-    open.limit_ns = UINT64_MAX;
-    for (unsigned char &byte : open.secret)
-        byte = static_cast<unsigned char>(prng_next(&world.random()));
-    submit(open, [](const core_completion &) {});
-    session_ = core_opened(core_);
+    open(ttl_ns);
 }
 
 Client::~Client()
@@ -74,7 +87,7 @@ void Client::set_rate(int64_t ppm)
 
 void Client::defer(uint64_t delay_ns, std::function<void()> what)
 {
-    world_.at(world_.now() + delay_ns, [this, what = std::move(what)] {
+    world_.in(delay_ns, [this, what = std::move(what)] {
         if (paused_)
             while_paused_.push_back(what);
         else
@@ -84,13 +97,28 @@ void Client::defer(uint64_t delay_ns, std::function<void()> what)
 
 void Client::pause(bool on)
 {
-    paused_ = on;
-    if (on)
+    paused_ = on || dead_;
+    if (paused_)
         return;
     std::vector<std::function<void()>> missed;
     missed.swap(while_paused_);
     for (auto &what : missed)
         what();
+}
+
+void Client::die()
+{
+    dead_ = true;
+    pause(true);
+}
+
+/* ---- What the program asks ---- */
+
+void Client::step_soon()
+{
+    core_event time{};
+    time.kind = CORE_TIME;
+    defer(0, [this, time] { step(time); });
 }
 
 uint32_t Client::submit(const core_call &call, Done done)
@@ -99,9 +127,7 @@ uint32_t Client::submit(const core_call &call, Done done)
     enum status status = core_submit(core_, &call, clocks(), &request);
     if (status == STATUS_OK) {
         waiting_[request] = std::move(done);
-        core_event time{};
-        time.kind = CORE_TIME;
-        defer(0, [this, time] { step(time); });
+        step_soon();
         return request;
     }
     core_completion refused{};
@@ -109,6 +135,19 @@ uint32_t Client::submit(const core_call &call, Done done)
     refused.status = status;
     done(refused);
     return 0;
+}
+
+void Client::open(uint64_t ttl_ns)
+{
+    core_call call{};
+    call.kind = CORE_OPEN;
+    call.ttl_ns = ttl_ns;
+    call.name = span_of(name_);
+    call.limit_ns = UINT64_MAX;
+    for (unsigned char &byte : call.secret)
+        byte = static_cast<unsigned char>(prng_next(&world_.random()));
+    submit(call, [](const core_completion &) {});
+    session_ = core_opened(core_);
 }
 
 uint32_t Client::acquire(
@@ -120,6 +159,7 @@ uint32_t Client::acquire(
     call.name = span_of(lock);
     call.wait_ns = wait_ns;
     call.owner = 7;
+    call.tag = 1;
     call.reentrant = reentrant;
     uint32_t request = submit(call, std::move(done));
     if (request != 0)
@@ -127,26 +167,50 @@ uint32_t Client::acquire(
     return request;
 }
 
-/* Belief ends here, before anything leaves: "stop before you send". */
-uint32_t Client::release(const std::string &lock, Done done)
+/* With the last entry belief ends here, before anything leaves: "stop before you send". */
+uint32_t Client::release(const std::string &lock, Done done, bool all)
 {
+    auto it = held_.find(lock);
     core_call call{};
     call.kind = CORE_RELEASE;
     call.session = session_;
     call.name = span_of(lock);
-    call.token = held_.at(lock).token;
-    call.all = true;
+    call.token = it->second.token;
+    call.all = all;
     call.limit_ns = UINT64_MAX;
-    held_.erase(lock);
+    it->second.count--;
+    if (all || it->second.count == 0)
+        held_.erase(it);
     return submit(call, std::move(done));
+}
+
+void Client::query(const std::string &lock, std::function<void(const Found &)> done)
+{
+    rooms_.emplace_back(CORE_READ_BYTES_MAX);
+    unsigned char *room = rooms_.back().data();
+    core_call call{};
+    call.kind = CORE_QUERY;
+    call.name = span_of(lock);
+    call.room = room;
+    call.room_bytes = CORE_READ_BYTES_MAX;
+    call.limit_ns = clocks().boot_ns + 5 * NS_PER_S;
+    submit(call, [this, room, done](const core_completion &completion) {
+        Found found = found_in(completion, room);
+        std::erase_if(rooms_, [room](const auto &one) { return one.data() == room; });
+        done(found);
+    });
 }
 
 void Client::cancel(uint32_t request)
 {
     (void)core_cancel(core_, request, clocks());
-    core_event time{};
-    time.kind = CORE_TIME;
-    defer(0, [this, time] { step(time); });
+    step_soon();
+}
+
+void Client::cancel_all()
+{
+    (void)core_cancel_tag(core_, session_, 1, clocks());
+    step_soon();
 }
 
 void Client::close()
@@ -159,10 +223,18 @@ void Client::close()
     submit(call, [](const core_completion &) {});
 }
 
+/* ---- What it believes ---- */
+
+struct belief Client::belief() const
+{
+    if (!core_has_session(core_, session_))
+        return {BELIEF_LOST, {0, 0}};
+    return belief_read(core_session_belief(core_, session_));
+}
+
 enum belief_state Client::state() const
 {
-    const struct session_belief *record = core_session_belief(core_, session_);
-    return belief_read(record).state;
+    return belief().state;
 }
 
 bool Client::believes(const std::string &lock) const
@@ -175,94 +247,128 @@ bool Client::believes(const std::string &lock) const
     assert(it->second.hold < count);
     if (hold_read(&holds[it->second.hold]) != it->second.token)
         return false;
-    struct belief belief = belief_read(core_session_belief(core_, session_));
-    return belief_left_ns(&belief, clocks()) > 0;
+    struct belief now = belief();
+    return belief_left_ns(&now, clocks()) > 0;
 }
 
-void Client::step(core_event event)
-{
-    event.now = clocks();
-    core_effects effects{};
-    core_step(core_, &event, &effects);
-    core_check(core_);
-    perform(effects);
-    collect();
-}
+/* ---- Steps ---- */
 
-void Client::collect()
+void Client::collect_events(bool believed)
 {
     core_session_event event;
     while (core_next_event(core_, &event)) {
-        events.push_back(event);
+        bool over = event.token == 0 && event.state == BELIEF_LOST;
+        bool told =
+                event.reason == CORE_REASON_EXPIRED || event.reason == CORE_REASON_UNKNOWN;
+        early_losses_ += believed && over && told;
+        if (event.token != 0)
+            std::erase_if(held_, [&event](const auto &entry) {
+                return entry.second.token == event.token;
+            });
         if (on_event)
             on_event(event);
     }
+}
+
+/* The program learns of a grant, with everything that the core believes of it by now. */
+void Client::settle(const core_completion &completion)
+{
+    auto lock = locks_.find(completion.request);
+    if (lock == locks_.end())
+        return;
+    if (completion.status == STATUS_OK) {
+        Held &held = held_[lock->second];
+        uint32_t count = held.token == completion.token ? held.count : 0;
+        held = {completion.token, completion.hold, count + 1};
+    }
+    locks_.erase(lock);
+}
+
+void Client::collect_completions()
+{
     std::vector<std::pair<Done, core_completion>> told;
     core_completion completion;
     while (core_next_completion(core_, &completion)) {
-        auto lock = locks_.find(completion.request);
-        bool granted = completion.kind == CORE_ACQUIRE && completion.status == STATUS_OK;
-        if (lock != locks_.end()) {
-            if (granted)
-                held_[lock->second] = {completion.token, completion.hold};
-            locks_.erase(lock);
-        }
+        settle(completion);
         auto done = waiting_.find(completion.request);
         if (done == waiting_.end())
             continue;
         told.push_back({std::move(done->second), completion});
         waiting_.erase(done);
     }
-    core_notice notice;
-    while (core_next_notice(core_, &notice))
-        ;
     for (auto &[done, what] : told)
         done(what);
 }
 
-void Client::perform(const core_effects &effects)
+void Client::step(core_event event)
 {
-    if (effects.close) {
-        if (link_ != 0)
-            world_.network.close(link_, this);
-        link_ = 0;
-        attempt_++;
+    event.now = clocks();
+    struct belief before = belief();
+    bool believed = belief_left_ns(&before, event.now) > 0;
+    core_effects effects{};
+    core_step(core_, &event, &effects);
+    core_check(core_);
+    perform(effects);
+    collect_events(believed);
+    core_notice notice;
+    while (core_next_notice(core_, &notice))
+        ;
+    collect_completions();
+    if (after_step)
+        after_step();
+}
+
+void Client::disconnect()
+{
+    if (link_ != 0)
+        world_.network.close(link_, this);
+    link_ = 0;
+    attempt_++;
+    sending_ = false;
+}
+
+void Client::connect(int to)
+{
+    uint64_t attempt = ++attempt_;
+    defer(world_.options().net_ns, [this, attempt, to] {
+        if (attempt != attempt_)
+            return;
+        link_ = world_.network.open(this, number_, to);
+        core_event result{};
+        result.kind = link_ != 0 ? CORE_CONNECTED : CORE_CONNECT_FAILED;
+        for (unsigned char &byte : result.random)
+            byte = static_cast<unsigned char>(prng_next(&world_.random()));
+        step(result);
+    });
+}
+
+/* The kernel takes all of it, or a part. */
+void Client::send(const core_effects &effects)
+{
+    sending_ = true;
+    uint64_t attempt = attempt_;
+    size_t count = effects.send_bytes;
+    if (world_.options().splits && world_.roll(16) == 0)
+        count = 1 + world_.roll(count);
+    world_.network.send(
+            link_, this, std::vector<uint8_t>(effects.send, effects.send + count));
+    defer(1000, [this, attempt, count] {
+        if (attempt != attempt_)
+            return;
         sending_ = false;
-    }
-    if (effects.connect) {
-        uint64_t attempt = ++attempt_;
-        int to = std::stoi(effects.node.address + 1);
-        defer(world_.options().net_ns, [this, attempt, to] {
-            if (attempt != attempt_)
-                return;
-            link_ = world_.network.open(this, number_, to);
-            core_event result{};
-            result.kind = link_ != 0 ? CORE_CONNECTED : CORE_CONNECT_FAILED;
-            for (unsigned char &byte : result.random)
-                byte = static_cast<unsigned char>(prng_next(&world_.random()));
-            step(result);
-        });
-    }
-    if (effects.send_bytes > 0 && !sending_ && link_ != 0) {
-        sending_ = true;
-        uint64_t attempt = attempt_;
-        size_t count = effects.send_bytes;
-        world_.network.send(
-                link_, this, std::vector<uint8_t>(effects.send, effects.send + count));
-        defer(1000, [this, attempt, count] {
-            if (attempt != attempt_)
-                return;
-            sending_ = false;
-            core_event sent{};
-            sent.kind = CORE_SENT;
-            sent.count = count;
-            step(sent);
-        });
-    }
-    uint64_t own = clocks().boot_ns;
-    if (effects.deadline_ns == UINT64_MAX)
+        core_event sent{};
+        sent.kind = CORE_SENT;
+        sent.count = count;
+        step(sent);
+    });
+}
+
+void Client::wake_at(uint64_t deadline)
+{
+    if (deadline == UINT64_MAX)
         return;
-    uint64_t delay = effects.deadline_ns > own ? effects.deadline_ns - own + 1 : 1;
+    uint64_t own = clocks().boot_ns;
+    uint64_t delay = deadline > own ? deadline - own + 1 : 1;
     uint64_t wake = world_.now() + delay;
     if (wake_ > world_.now() && wake_ <= wake)
         return;
@@ -274,6 +380,17 @@ void Client::perform(const core_effects &effects)
         time.kind = CORE_TIME;
         step(time);
     });
+}
+
+void Client::perform(const core_effects &effects)
+{
+    if (effects.close)
+        disconnect();
+    if (effects.connect)
+        connect(std::stoi(effects.node.address + 1));
+    if (effects.send_bytes > 0 && !sending_ && link_ != 0)
+        send(effects);
+    wake_at(effects.deadline_ns);
 }
 
 void Client::received(uint64_t link, const std::vector<uint8_t> &bytes)

@@ -4,6 +4,7 @@
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
 
+#include <deque>
 #include <map>
 #include <optional>
 
@@ -16,6 +17,16 @@ namespace sim {
 struct Held {
     uint64_t token;
     uint32_t hold;
+    uint32_t count; /* How often it entered */
+};
+
+/* What a query found. */
+struct Found {
+    enum status status;
+    uint64_t index;
+    uint64_t token; /* 0: free */
+    std::string holder;
+    uint32_t waits;
 };
 
 class Client : public Endpoint {
@@ -29,11 +40,15 @@ public:
     using Done = std::function<void(const core_completion &)>;
     uint32_t acquire(
             const std::string &lock, uint64_t wait_ns, Done done, bool reentrant = false);
-    uint32_t release(const std::string &lock, Done done);
+    /* The whole hold, or one entry of it. */
+    uint32_t release(const std::string &lock, Done done, bool all = true);
+    void query(const std::string &lock, std::function<void(const Found &)> done);
     void cancel(uint32_t request);
+    void cancel_all();
     void close();
 
-    void pause(bool on); /* SIGSTOP: it neither hears nor acts, and time goes on */
+    void pause(bool on); /* SIGSTOP: it neither hears nor acts, and time goes on. */
+    void die();          /* Its machine is gone, without a word to anybody. */
     bool paused() const
     {
         return paused_;
@@ -50,12 +65,25 @@ public:
     {
         return name_;
     }
+    int number() const
+    {
+        return number_;
+    }
     const std::map<std::string, Held> &held() const
     {
         return held_;
     }
-    std::vector<core_session_event> events;
+    size_t waiting() const /* Requests not yet completed */
+    {
+        return waiting_.size();
+    }
+    /* Sessions that it was told are over while it could still believe in them. (G3) */
+    uint32_t early_losses() const
+    {
+        return early_losses_;
+    }
     std::function<void(const core_session_event &)> on_event;
+    std::function<void()> after_step;
     void set_rate(int64_t ppm);
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
@@ -63,11 +91,20 @@ public:
 
 private:
     struct clocks clocks() const;
+    struct belief belief() const;
     void defer(uint64_t delay_ns, std::function<void()> what);
     void step(core_event event);
+    void step_soon();
     void perform(const core_effects &effects);
-    void collect();
+    void disconnect();
+    void connect(int to);
+    void send(const core_effects &effects);
+    void wake_at(uint64_t deadline);
+    void collect_events(bool believed);
+    void collect_completions();
+    void settle(const core_completion &completion);
     uint32_t submit(const core_call &call, Done done);
+    void open(uint64_t ttl_ns);
 
     World &world_;
     Clock clock_;
@@ -78,14 +115,18 @@ private:
     struct core *core_ = nullptr;
     uint32_t session_ = 0;
     uint64_t link_ = 0;
-    uint64_t attempt_ = 0; /* Counts connections: what belongs to an older one is dropped */
+    uint64_t attempt_ =
+            0; /* Counts connections: what belongs to an older one is dropped. */
     bool sending_ = false;
     bool paused_ = false;
+    bool dead_ = false;
     uint64_t wake_ = 0;
+    uint32_t early_losses_ = 0;
     std::vector<std::function<void()>> while_paused_;
     std::map<uint32_t, Done> waiting_;
     std::map<uint32_t, std::string> locks_; /* By request: what is acquired */
     std::map<std::string, Held> held_;
+    std::deque<std::vector<unsigned char>> rooms_; /* For the answers of queries */
 };
 
 } // namespace sim

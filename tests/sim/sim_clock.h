@@ -11,7 +11,7 @@ public:
     uint64_t at(uint64_t now) const
     {
         int64_t gone = static_cast<int64_t>(now - since_);
-        return base_ + static_cast<uint64_t>(gone + gone / 1000000 * ppm_);
+        return base_ + static_cast<uint64_t>(gone + gone * ppm_ / 1000000);
     }
     void set_rate(uint64_t now, int64_t ppm)
     {

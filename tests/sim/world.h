@@ -84,6 +84,7 @@ public:
     /* Every node, after every turn: whole-state checks and digests at equal indexes. */
     void check(Machine &machine);
     std::function<void(Machine &)> after_turn;
+    std::function<void(Machine &)> before_end; /* Of a node, however it comes */
     void count_turn()
     {
         turns_++;

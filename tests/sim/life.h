@@ -1,0 +1,115 @@
+/*
+ * A hostile life from a seed: a cluster, clients who take and give back a few locks, and what
+ * is done to both. The oracle (oracle.h) looks at all of it all the time.
+ *
+ * Everything is drawn from the seed: how many nodes, how fast network and disks are, which
+ * faults there are in this life and how often. At the end all is healed, and the cluster
+ * must elect, grant, catch up, and be left empty when the clients have gone: what they were
+ * told to hold was all that was held (G6, G11).
+ *
+ * The log of a life, one line an event, to stderr: virtual time, who, what.
+ */
+#ifndef SIM_LIFE_H
+#define SIM_LIFE_H
+
+#include "sim/oracle.h"
+#include "sim/vandal.h"
+
+namespace sim {
+
+class Life;
+
+/* Who sits at a client: takes locks, keeps them for a while, begins anew when all is lost. */
+class Person {
+public:
+    Person(Life &life, int number);
+    void live();   /* The next thing, some time later */
+    void vanish(); /* Its machine is gone; another person comes. */
+    void leave();
+    bool idle() const;
+    Client &client()
+    {
+        return *client_;
+    }
+
+private:
+    void begin();
+    void act();
+    void acquire();
+    void acquired(const std::string &lock, const core_completion &done);
+    void let_go(const std::string &lock, uint64_t token);
+    void let_some_go();
+    void ask();
+    void close();
+    void begin_anew();
+    void watch();
+
+    Life &life_;
+    int number_;
+    bool leaving_ = false;
+    std::unique_ptr<Client> client_;
+    std::vector<std::unique_ptr<Client>> gone_; /* Events may still name them. */
+};
+
+class Life {
+public:
+    Life(uint64_t seed, bool talks);
+    void run();
+
+    World &world()
+    {
+        return world_;
+    }
+    Oracle &oracle()
+    {
+        return oracle_;
+    }
+    bool all_is_well() const
+    {
+        return oracle_.breaches.empty();
+    }
+    const std::vector<std::string> &locks() const
+    {
+        return locks_;
+    }
+    int64_t some_rate();
+    void say(const std::string &who, const std::string &what);
+    void expect(bool good, const std::string &breach);
+
+private:
+    static Options choose(uint64_t seed);
+    void start(int id);
+    void speak(Machine &machine);
+    void schedule_fault();
+    void fault();
+    bool may_disturb(int id);
+    void end_node(int id);
+    void pause_node(int id);
+    void pause_client();
+    void cut(int id);
+    void reset(int id);
+    void disturb_disk(int id);
+    void all_lose_power();
+    void heal();
+    void elect_and_grant();
+    void catch_up();
+    void empty();
+
+    bool talks_;
+    World world_;
+    std::vector<std::string> locks_{"a", "b", "c"};
+    Oracle oracle_;
+    Vandal vandal_;
+    std::vector<std::unique_ptr<Person>> persons_;
+    std::unique_ptr<Client> last_;
+    uint32_t faults_ = 0; /* Bit set of the kinds of this life */
+    uint64_t fault_gap_ns_ = 0;
+    uint64_t pause_ns_ = 0;
+    bool keeps_majority_ = false;
+    int64_t rate_most_ = 0; /* ppm */
+    bool over_ = false;
+};
+
+} // namespace sim
+
+#endif

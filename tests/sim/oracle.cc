@@ -1,0 +1,138 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+
+namespace sim {
+
+namespace {
+
+std::string name_of(const Machine &machine)
+{
+    return "n" + std::to_string(machine.id());
+}
+
+} // namespace
+
+Oracle::Oracle(World &world, std::vector<std::string> locks)
+        : world_(world), locks_(std::move(locks)), committed_(1, 0)
+{
+}
+
+void Oracle::expect(bool good, const std::string &breach)
+{
+    if (!good)
+        breaches.push_back(std::to_string(world_.now() / 1000) + " us: " + breach);
+}
+
+void Oracle::follow(const Client *client)
+{
+    clients_.push_back(client);
+}
+
+void Oracle::forget(const Client *client)
+{
+    std::erase(clients_, client);
+}
+
+void Oracle::before_end(Machine &machine)
+{
+    uint64_t index = raft_durable(machine.raft());
+    durable_[machine.id()] = {raft_term_at(machine.raft(), index), index};
+}
+
+void Oracle::after_start(Machine &machine)
+{
+    commits_[machine.id()] = 0;
+    leads_[machine.id()] = 0;
+    struct entry_id durable = durable_[machine.id()];
+    expect(raft_term_at(machine.raft(), durable.index) == durable.term,
+            name_of(machine) + " forgot what was durable");
+}
+
+void Oracle::one_leader(const Machine &machine)
+{
+    uint64_t term = raft_term(machine.raft());
+    if (!machine.leads() || leads_[machine.id()] == term)
+        return;
+    auto [it, fresh] = leaders_.emplace(term, machine.id());
+    expect(fresh || it->second == machine.id(),
+            "two leaders of term " + std::to_string(term));
+    leads_[machine.id()] = term;
+    has_all_commits(machine);
+}
+
+/* Leader completeness. [Raft 3.6.3] */
+void Oracle::has_all_commits(const Machine &machine)
+{
+    for (uint64_t index = 1; index < committed_.size(); index++) {
+        if (raft_term_at(machine.raft(), index) == committed_[index])
+            continue;
+        expect(false, name_of(machine) + " leads without the committed entry " +
+                              std::to_string(index));
+        return;
+    }
+}
+
+void Oracle::commits_stay(const Machine &machine)
+{
+    uint64_t &seen = commits_[machine.id()];
+    uint64_t commit = raft_commit(machine.raft());
+    for (; seen < commit; seen++) {
+        uint64_t term = raft_term_at(machine.raft(), seen + 1);
+        if (committed_.size() == seen + 1)
+            committed_.push_back(term);
+        expect(committed_[seen + 1] == term, name_of(machine) +
+                                                     " has committed another entry at " +
+                                                     std::to_string(seen + 1));
+    }
+}
+
+void Oracle::move_front(const Machine &machine)
+{
+    if (locks_index(machine.locks()) <= front_index_)
+        return;
+    front_index_ = locks_index(machine.locks());
+    uint64_t newest = token_;
+    for (const std::string &lock : locks_) {
+        unsigned char scratch[VIEW_SCRATCH_BYTES];
+        struct span name = {reinterpret_cast<const unsigned char *>(lock.data()),
+                static_cast<uint32_t>(lock.size())};
+        struct lock_view view;
+        locks_view(machine.locks(), name, &view, scratch);
+        Holder &holder = front_[lock];
+        if (view.token != holder.token && view.token != 0) {
+            grants_++;
+            expect(view.token > token_, "the token of " + lock + " does not grow");
+            newest = std::max(newest, view.token);
+        }
+        holder = {view.session, view.token};
+    }
+    token_ = newest;
+}
+
+void Oracle::look_at_clients()
+{
+    for (const Client *client : clients_) {
+        expect(client->early_losses() == 0, client->name() + " lost its session early");
+        for (const auto &[lock, held] : client->held()) {
+            if (!client->believes(lock))
+                continue;
+            const Holder &holder = front_[lock];
+            bool rightly = holder.token == held.token;
+            expect(rightly && holder.session == client->session_id(),
+                    client->name() + " believes that it holds " + lock + " by token " +
+                            std::to_string(held.token) + ", the log has token " +
+                            std::to_string(holder.token));
+        }
+    }
+}
+
+void Oracle::look_at(Machine &machine)
+{
+    one_leader(machine);
+    commits_stay(machine);
+    move_front(machine);
+    look_at_clients();
+}
+
+} // namespace sim
