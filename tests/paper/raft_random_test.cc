@@ -2,7 +2,7 @@
  * Clusters of one to seven under everything that may happen to them, driven by seeds.
  *
  * A run has three parts. First trouble: crashes, cuts in one direction or both, lost,
- * repeated and reordered messages, closed connections, slow disks, slow leaders,
+ * repeated and reordered messages, closed connections, slow disks, full logs, slow leaders,
  * handovers; Raft's five properties are checked at every step (raft_cluster.h). Then a
  * majority that can talk to each other both ways is left, while every other link is as
  * chance will have it (one-way, bridges): it must have a leader that commits within five
@@ -26,6 +26,16 @@ uint64_t total_commits;
 uint64_t total_terms;
 uint64_t total_reads;
 uint64_t slowest_ns;
+uint64_t slowest_seed;
+volatile std::sig_atomic_t seed_under_way;
+
+void note_slowest(uint64_t ns)
+{
+    if (ns <= slowest_ns)
+        return;
+    slowest_ns = ns;
+    slowest_seed = static_cast<uint64_t>(seed_under_way);
+}
 
 class run {
 public:
@@ -238,6 +248,9 @@ private:
         case 12:
             empty(a);
             break;
+        case 13:
+            cluster.at(a).full_log = !cluster.at(a).full_log;
+            break;
         default:
             break;
         }
@@ -274,6 +287,7 @@ private:
         cluster.repeat_percent = 0;
         for (uint8_t id = 1; id <= cluster.count(); id++) {
             cluster.stall_disk(id, false);
+            cluster.at(id).full_log = false;
             if (!cluster.is_up(id))
                 cluster.start(id);
         }
@@ -308,7 +322,7 @@ private:
                 cluster.propose(id);
             cluster.run_for(10 * NS_PER_MS);
             if (cluster.committed.size() > before && cluster.leads_committed() != 0) {
-                slowest_ns = std::max(slowest_ns, cluster.now_ns() - begin);
+                note_slowest(cluster.now_ns() - begin);
                 return true;
             }
         }
@@ -323,10 +337,8 @@ private:
 
     struct prng prng;
     raft_cluster cluster;
-    uint64_t weights[13];
+    uint64_t weights[14];
 };
-
-volatile std::sig_atomic_t seed_under_way;
 
 /* An assertion of raft's own does not know the seed. */
 void tell_seed(int)
@@ -372,11 +384,12 @@ TEST(RaftRandomLong, SearchesByHand)
     for (const struct mark *mark = mark_begin(); mark < mark_end(); mark++)
         std::printf("%10lu  %s %s\n", static_cast<unsigned long>(mark->count), mark->name,
                 mark->file);
-    std::printf("%lu commits, %lu terms, %lu reads, slowest to serve %lu ms\n",
+    std::printf("%lu commits, %lu terms, %lu reads, slowest to serve %lu ms (seed %lu)\n",
             static_cast<unsigned long>(total_commits),
             static_cast<unsigned long>(total_terms),
             static_cast<unsigned long>(total_reads),
-            static_cast<unsigned long>(slowest_ns / NS_PER_MS));
+            static_cast<unsigned long>(slowest_ns / NS_PER_MS),
+            static_cast<unsigned long>(slowest_seed));
 }
 
 } // namespace

@@ -47,6 +47,7 @@ public:
         std::vector<struct sim_packet> held;
         bool writing = false;
         bool stalled_disk = false;
+        bool full_log = false; /* Takes nothing: events that may write are dropped. */
         uint64_t commit = 0;
         std::map<enum raft_notice, int> notices;
     };
@@ -160,6 +161,7 @@ public:
         node.writes.clear();
         node.held.clear();
         node.writing = false;
+        node.full_log = false;
         for (uint8_t other = 1; other <= count(); other++) {
             opens.erase({id, other});
             if (other != id && is_up(other))
@@ -335,6 +337,9 @@ public:
         struct sim_node &node = nodes[id];
         raft_alone &life = *node.life;
         life.now_ns = now;
+        event.now_ns = now;
+        if (drops(node, event))
+            return life.effects;
         bool led = raft_is_leader(life.raft);
         struct raft_effects &effects = life.step(event);
         do_write(node, event, effects);
@@ -377,13 +382,27 @@ private:
         return prng_between(&prng, low, high);
     }
 
+    static bool drops(const struct sim_node &node, const struct raft_event &event)
+    {
+        return node.full_log && event.kind != RAFT_PROPOSE &&
+               raft_may_write(node.life->raft, &event);
+    }
+
+    static uint64_t deadline_of(const struct sim_node &node)
+    {
+        struct raft_event time = {};
+        time.kind = RAFT_TIME;
+        time.now_ns = raft_deadline(node.life->raft);
+        return drops(node, time) ? UINT64_MAX : time.now_ns;
+    }
+
     /* False: nothing happens before `end`. */
     bool run_one(uint64_t end)
     {
         uint64_t next = queue.empty() ? UINT64_MAX : queue.top().at;
         uint8_t timer = 0;
         for (uint8_t id = 1; id <= count(); id++) {
-            uint64_t deadline = is_up(id) ? raft_deadline(raft(id)) : UINT64_MAX;
+            uint64_t deadline = is_up(id) ? deadline_of(nodes[id]) : UINT64_MAX;
             if (deadline < next) {
                 next = deadline;
                 timer = id;
