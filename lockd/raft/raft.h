@@ -225,7 +225,7 @@ uint64_t raft_majority_heard_ns(const struct raft *raft);
 /* Met a founded cluster, or has nothing yet. */
 bool raft_is_blank(const struct raft *raft);
 
-/* Founding: bit set of ids not heard of. */
+/* Founding: bit set of the ids that there is no connection with. */
 uint64_t raft_missing(const struct raft *raft);
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id);
