@@ -6,6 +6,7 @@
  * remembers where the next entry stands, so a long catch-up reads the log once, in order.
  * Records that were cut off are met too: they are known by their term.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 enum {
@@ -88,9 +89,12 @@ static const unsigned char *next_entry(
 {
     for (;;) {
         enum wal_walk_result result = wal_walk_next(walk);
-        if (result == WAL_WALK_END)
-            next_segment(cursor);
-        if (result == WAL_WALK_END || result == WAL_WALK_MORE)
+        if (result == WAL_WALK_END) {
+            /* No read goes past the records of a segment: the write of this is under way. */
+            MARK(read_before_the_write);
+            return NULL;
+        }
+        if (result == WAL_WALK_MORE)
             return NULL;
         cursor->place.offset = base + walk->at;
         if (result != WAL_WALK_ENTRY || walk->head.id.index != cursor->index)

@@ -109,6 +109,8 @@ int64_t Life::some_rate()
 void Life::start(int id)
 {
     Machine &machine = world_.machine(id);
+    if (machine.up())
+        return;
     say(name_of(id), "starts");
     enum node_boot boot = machine.start();
     expect(boot == NODE_BOOT_OK, name_of(id) + " does not boot");
@@ -223,10 +225,7 @@ void Life::all_lose_power()
     for (int id = 1; id <= world_.count(); id++)
         world_.machine(id).crash(End::power_cut);
     for (int id = 1; id <= world_.count(); id++)
-        world_.in(world_.roll(2 * NS_PER_S), [this, id] {
-            if (!world_.machine(id).up() && !over_)
-                start(id);
-        });
+        world_.in(world_.roll(2 * NS_PER_S), [this, id] { start(id); });
 }
 
 void Life::schedule_fault()

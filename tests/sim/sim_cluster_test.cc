@@ -173,6 +173,56 @@ TEST(Sim, AFollowerFarBehindCatchesUpFromDisk)
             << raft_peer_match(scene.world.leader()->raft(), late.id());
 }
 
+/*
+ * The disk is read up to an entry whose write is under way; later that entry is wanted from
+ * disk. (What is not there yet was once taken for the end of the segment.)
+ */
+TEST(Sim, AReadThatMeetsAWriteUnderWayGoesOnLater)
+{
+    Options options;
+    options.net_ns = 20 * NS_PER_MS;
+    Scene scene(options);
+    Client &alice = scene.client("alice", 60 * NS_PER_S);
+    World &world = scene.world;
+    auto work = [&](int rounds) {
+        for (int i = 0; i < rounds; i++) {
+            ASSERT_EQ(scene.acquire(alice, "build", 0), STATUS_OK);
+            ASSERT_EQ(scene.release(alice, "build"), STATUS_OK);
+        }
+    };
+    Machine &late = world.machine(world.leader()->id() == 1 ? 2 : 1);
+    late.crash();
+    work(50);
+    for (int id = 1; id <= 3; id++)
+        world.machine(id).crash();
+    for (int id = 1; id <= 3; id++) {
+        if (id != late.id())
+            world.machine(id).start();
+    }
+    /* The entry that begins the next term is long under way on its leader. */
+    Machine *leader = nullptr;
+    world.after_turn = [&](Machine &machine) {
+        if (leader == nullptr && machine.leads()) {
+            leader = &machine;
+            leader->disk.stalled_until = world.now() + 3 * NS_PER_S;
+        }
+    };
+    ASSERT_TRUE(world.run_until([&] { return leader != nullptr; }, 10 * NS_PER_S));
+    uint64_t term_start = raft_last(leader->raft()).index;
+    uint64_t before = mark_count("read_before_the_write");
+    late.start();
+    EXPECT_TRUE(world.run_until(
+            [&] { return raft_durable(late.raft()) == term_start - 1; }, 2 * NS_PER_S));
+    EXPECT_GT(mark_count("read_before_the_write"), before);
+    late.crash();
+    world.run_for(3 * NS_PER_S);
+    work(60);
+    late.start();
+    EXPECT_TRUE(world.run_until(
+            [&] { return locks_index(late.locks()) == locks_index(leader->locks()); },
+            20 * NS_PER_S));
+}
+
 /* All nodes die and come back: what was granted is granted still. */
 TEST(Sim, ARestartOfAllKeepsEverything)
 {
