@@ -57,7 +57,7 @@ struct peer_message {
     uint64_t commit;
     /* Heartbeat round, for ReadIndex and CheckQuorum; the answer repeats the newest */
     uint64_t round;
-    uint64_t served_ns; /* Served time U, for the clock guard */
+    uint64_t served_ns; /* Time served in this term, U, for the clock guard */
     uint64_t echo_ns;   /* The stamp of the newest answer heard from this peer */
     uint64_t begin;     /* Entries [begin, end) follow; equal: a heartbeat */
     uint64_t end;

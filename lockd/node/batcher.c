@@ -195,7 +195,7 @@ static void seal_term_start(struct node *node)
 }
 
 /* Cluster time as it will be when all that is under way is applied. */
-uint64_t batcher_time(const struct node *node)
+static uint64_t time_to_be(const struct node *node)
 {
     uint64_t time = locks_time(node->locks);
     const struct ring *ring = &node->under_way_ring;
@@ -220,7 +220,7 @@ static bool wants_tick(const struct node *node)
     uint64_t deadline = locks_deadline(node->locks);
     if (deadline == UINT64_MAX)
         return false;
-    uint64_t time = batcher_time(node);
+    uint64_t time = time_to_be(node);
     bool reached = time < deadline && time + node->served.sum_ns >= deadline;
     return reached || age_ns >= NS_PER_S;
 }
@@ -259,7 +259,7 @@ uint64_t batcher_deadline(const struct node *node)
         return UINT64_MAX;
     uint64_t wake_ns = node->now_ns + node->settings.tick_ns;
     uint64_t deadline = locks_deadline(node->locks);
-    uint64_t time = batcher_time(node) + node->served.sum_ns;
+    uint64_t time = time_to_be(node) + node->served.sum_ns;
     if (time < deadline && deadline - time < node->settings.tick_ns)
         wake_ns = node->now_ns + (deadline - time) + NS_PER_US;
     if (keepalives_pending(node) && may_seal(node)) {

@@ -7,7 +7,8 @@
  *     follower      x: ack sent                                    y: heard
  *     leader                   heartbeat repeats it, U1   ...  heartbeat, U2
  *
- * U is the cluster time that the leader has served. From U1 to U2 it has counted only time
+ * U is the time that the leader has served in its term. (Not cluster time: that goes on,
+ * too, while entries of older terms are applied.) From U1 to U2 it has counted only time
  * that lies between x and y, so U2 - U1 > (y - x) * (1 + 2 rho) proves it too fast, whatever
  * delays and pauses there were. Followers test brackets of ten seconds and say the result in
  * their acks; told so by a majority, the leader raises an alarm and hands over.

@@ -52,7 +52,8 @@ static void put_entries(
 static void stamp(struct node *node, const struct peer *peer, struct peer_message *message)
 {
     if (message->kind == PEER_APPEND) {
-        message->served_ns = batcher_time(node) + node->served.sum_ns;
+        bool begun = node->served.term == message->term;
+        message->served_ns = begun ? node->served.total_ns : 0;
         message->echo_ns = peer->heard_stamp_ns;
     }
     if (message->kind == PEER_APPEND_ANSWER)

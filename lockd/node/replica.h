@@ -174,7 +174,8 @@ struct served {
     uint64_t term;
     uint64_t monotonic_ns;
     uint64_t raw_ns;
-    uint64_t sum_ns; /* Served and not yet in an entry */
+    uint64_t sum_ns;   /* Served and not yet in an entry */
+    uint64_t total_ns; /* Served in this term: U of the clock guard */
 };
 
 /* A follower's measurement of its leader's clock: guard.c. */
@@ -341,7 +342,6 @@ bool batcher_add(struct node *node, const struct command *command);
 void batcher_seal(struct node *node); /* Turn end */
 void batcher_drop(struct node *node); /* Leadership is gone: forget what was not appended */
 uint64_t batcher_deadline(const struct node *node);
-uint64_t batcher_time(const struct node *node); /* T when all under way is applied */
 
 /* served.c */
 void served_read(struct node *node, const struct node_clocks *clocks);

@@ -39,10 +39,13 @@ void served_read(struct node *node, const struct node_clocks *clocks)
         served->known = true;
         served->term = raft_term(node->raft);
         served->sum_ns = 0;
+        served->total_ns = 0;
     } else if (majority_is_heard(node, clocks->monotonic_ns)) {
         uint64_t slice = smaller(since(clocks->monotonic_ns, served->monotonic_ns),
                 since(clocks->raw_ns, served->raw_ns));
-        served->sum_ns += smaller(slice, 2 * node->settings.tick_ns);
+        slice = smaller(slice, 2 * node->settings.tick_ns);
+        served->sum_ns += slice;
+        served->total_ns += slice;
     }
     served->monotonic_ns = clocks->monotonic_ns;
     served->raw_ns = clocks->raw_ns;
