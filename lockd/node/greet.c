@@ -5,11 +5,13 @@
  * The dialer says hello and sends nothing more until it is welcomed; then raft may send.
  * Clients are told who leads with the welcome and whenever it changes.
  */
+#include "base/mark.h"
 #include "base/units.h"
 #include "node/replica.h"
 
 enum {
-    DIAL_PAUSE_MS = 20
+    DIAL_PAUSE_MS = 20,
+    WELCOME_WAIT_MS = 1000,
 };
 
 static struct span text_span(const char *text)
@@ -38,11 +40,28 @@ static uint8_t leader_for_clients(const struct node *node)
     return leader;
 }
 
-/* Turn end: connect to peers that this node dials and has not reached. */
+/* An own connection whose other end has not said a word yet. */
+static struct conn *unwelcomed(const struct node *node, const struct peer *peer)
+{
+    if (peer->conn == NO_CONN)
+        return NULL;
+    struct conn *conn = &node->conns[peer->conn];
+    return conn->dialed && !conn->greeted && !conn->closing ? conn : NULL;
+}
+
+/*
+ * Turn end: connect to peers that this node dials and has not reached. One that took the
+ * connection and died before it said welcome left no trace, for nothing more is sent to it.
+ */
 void greet_dial(struct node *node)
 {
     for (uint8_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
+        struct conn *silent = unwelcomed(node, peer);
+        if (silent && node->now_ns >= peer->welcome_ns) {
+            MARK(peer_did_not_welcome);
+            conn_close(node, silent);
+        }
         bool ours = node->settings.self < peer->id;
         if (!ours || peer->dialing || peer->conn != NO_CONN ||
                 node->now_ns < peer->dial_ns || node->stopping)
@@ -61,6 +80,8 @@ uint64_t greet_deadline(const struct node *node)
         const struct peer *peer = &node->peers[i];
         bool ours = node->settings.self < peer->id;
         bool idle = peer->conn == NO_CONN && !peer->dialing;
+        if (unwelcomed(node, peer) && peer->welcome_ns < deadline_ns)
+            deadline_ns = peer->welcome_ns;
         if (ours && idle && peer->dial_ns < deadline_ns)
             deadline_ns = peer->dial_ns;
     }
@@ -73,6 +94,7 @@ void greet_connected(struct node *node, uint32_t slot, uint8_t id)
     struct conn *conn = conn_at(node, slot);
     struct peer *peer = node_peer(node, id);
     peer->dialing = false;
+    peer->welcome_ns = node->now_ns + WELCOME_WAIT_MS * NS_PER_MS;
     if (!conn_become_peer(node, conn, peer))
         return;
     struct hello hello = {

@@ -159,7 +159,8 @@ struct peer {
     uint8_t id;
     uint32_t conn; /* NO_CONN: none */
     bool dialing;
-    uint64_t dial_ns; /* Not before */
+    uint64_t dial_ns;    /* Not before */
+    uint64_t welcome_ns; /* A connection not welcomed by then is given up. */
     unsigned char *input;
     unsigned char *outputs[2];
     bool fetch_wanted;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/mark.h"
 #include "scenarios/scenario.h"
 
 namespace {
@@ -69,6 +70,24 @@ TEST_P(Scenario, HappensAsWritten)
 
 INSTANTIATE_TEST_SUITE_P(Files, Scenario, testing::ValuesIn(files()),
         [](const auto &file) { return file.param; });
+
+/* Rare branches, and the stories that pass them. */
+TEST(Scenarios, PassRareBranches)
+{
+    static const struct {
+        const char *mark;
+        const char *file;
+    } passed[] = {
+            {"clock_of_leader_suspect", "fast_clock_is_found"},
+            {"clock_suspect_hands_over", "fast_clock_is_found"},
+            {"peer_did_not_welcome", "welcome_that_never_comes"},
+    };
+    for (const auto &[mark, file] : passed) {
+        uint64_t before = mark_count(mark);
+        (void)scenarios::replay(content(file));
+        EXPECT_GT(mark_count(mark), before) << mark << " in " << file;
+    }
+}
 
 /* No verb without a story. */
 TEST(Scenarios, UseEveryVerb)

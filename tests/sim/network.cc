@@ -2,9 +2,16 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "sim/world.h"
 
 namespace sim {
+
+namespace {
+
+constexpr uint64_t keepalive_ns = 25 * NS_PER_S;
+
+} // namespace
 
 uint64_t Network::open(Endpoint *from, int from_id, int to_node)
 {
@@ -76,6 +83,15 @@ void Network::send(uint64_t number, const Endpoint *from, std::vector<uint8_t> b
         fly(number, link, to, {0, std::move(piece), false});
 }
 
+/* As TCP's keepalive does when nobody is there. */
+void Network::time_out(uint64_t number, Endpoint *endpoint)
+{
+    world_.in(keepalive_ns, [this, number, endpoint] {
+        if (links_.erase(number) > 0)
+            endpoint->closed(number, false);
+    });
+}
+
 void Network::close(uint64_t number, const Endpoint *from, bool silent)
 {
     auto it = links_.find(number);
@@ -86,7 +102,9 @@ void Network::close(uint64_t number, const Endpoint *from, bool silent)
     link.sides[side].closed = true;
     if (link.sides[1 - side].closed)
         links_.erase(it);
-    else if (!silent)
+    else if (silent)
+        time_out(number, link.sides[1 - side].endpoint);
+    else
         fly(number, link, 1 - side, {0, {}, true});
 }
 

@@ -76,6 +76,7 @@ private:
     void arrive_all(int from, int to);
     bool is_stopped(int from, int to) const;
     bool is_back(int id);
+    void time_out(uint64_t number, Endpoint *endpoint);
     void answer_reset(uint64_t number, const Link &link, int to);
     void break_link(uint64_t number, const Link &link);
     std::vector<std::vector<uint8_t>> pieces_of(std::vector<uint8_t> bytes);

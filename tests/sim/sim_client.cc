@@ -110,6 +110,8 @@ void Client::die()
 {
     dead_ = true;
     pause(true);
+    if (link_ != 0)
+        world_.network.close(link_, this, true);
 }
 
 /* ---- What the program asks ---- */

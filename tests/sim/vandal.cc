@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 
@@ -93,9 +94,8 @@ void Vandal::act()
         bytes.insert(bytes.end(), more.begin(), more.end());
     }
     world_.network.send(link, this, bytes);
-    if (deed != 1 || world_.roll(2) == 0)
-        world_.in(world_.roll(2000000000),
-                [this, link] { world_.network.close(link, this); });
+    world_.in(
+            world_.roll(10) * NS_PER_S, [this, link] { world_.network.close(link, this); });
 }
 
 void Vandal::received(uint64_t, const Bytes &) {}
