@@ -1,12 +1,12 @@
 /*
  * Each scenario file is one test: its transcript is what happens now, line by line.
  *
- *     scenario_tests --bless      rewrite the transcripts; the diff is the review
- *     scenario_tests --verbs      the commands of the language
+ *     scenario_tests --bless            rewrite the transcripts; the diff is the review
+ *     scenario_tests --verbs            the commands of the language
+ *     scenario_tests --print FILE.txt   what happens in a file anywhere
  */
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -31,32 +31,47 @@ std::string path_of(const std::string &name)
     return std::string(SCENARIO_FILES) + "/" + name + ".txt";
 }
 
-std::string content(const std::string &name)
+std::string content_of(const std::string &path)
 {
-    std::ifstream file(path_of(name));
+    std::ifstream file(path);
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
 }
 
+std::string content(const std::string &name)
+{
+    return content_of(path_of(name));
+}
+
 class Scenario : public testing::TestWithParam<std::string> {};
 
-int bless()
+void bless(const std::string &path)
 {
-    for (const std::string &name : files()) {
-        std::string text = scenarios::replay(content(name));
-        std::ofstream(path_of(name)) << text;
-    }
+    std::string text = scenarios::replay(content_of(path));
+    std::ofstream(path) << text;
+}
+
+int bless_all()
+{
+    for (const std::string &name : files())
+        bless(path_of(name));
     return 0;
 }
 
 int print_verbs()
 {
-    for (const scenarios::Story::Verb &verb : scenarios::Story::verbs())
+    for (const scenarios::Story::Verb &verb : scenarios::Story::cluster_verbs())
         std::printf("%s\n", verb.help);
-    std::printf(
-            "NAME acquires \"lock\" [waiting 30s] [reentrant], releases, cancels, closes, "
-            "believes \"lock\": what a client does\n");
+    for (const scenarios::Story::ClientVerb &verb : scenarios::Story::client_verbs())
+        std::printf("%s\n", verb.help);
+    return 0;
+}
+
+/* Of a file anywhere: its text with what happens now. */
+int print(const std::string &path)
+{
+    std::printf("%s", scenarios::replay(content_of(path)).c_str());
     return 0;
 }
 
@@ -95,8 +110,10 @@ TEST(Scenarios, UseEveryVerb)
     std::string all;
     for (const std::string &name : files())
         all += "\n" + content(name);
-    for (const scenarios::Story::Verb &verb : scenarios::Story::verbs())
+    for (const scenarios::Story::Verb &verb : scenarios::Story::cluster_verbs())
         EXPECT_NE(all.find("\n" + std::string(verb.name)), std::string::npos) << verb.name;
+    for (const scenarios::Story::ClientVerb &verb : scenarios::Story::client_verbs())
+        EXPECT_NE(all.find(" " + std::string(verb.name)), std::string::npos) << verb.name;
 }
 
 TEST(Scenarios, SayWhatIsWrong)
@@ -109,10 +126,13 @@ TEST(Scenarios, SayWhatIsWrong)
 
 int main(int count, char **arguments)
 {
-    if (count == 2 && std::strcmp(arguments[1], "--bless") == 0)
-        return bless();
-    if (count == 2 && std::strcmp(arguments[1], "--verbs") == 0)
+    std::string verb = count > 1 ? arguments[1] : "";
+    if (verb == "--bless")
+        return bless_all();
+    if (verb == "--verbs")
         return print_verbs();
+    if (verb == "--print" && count == 3)
+        return print(arguments[2]);
     testing::InitGoogleTest(&count, arguments);
     return RUN_ALL_TESTS();
 }
