@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/units.h"
@@ -240,6 +241,46 @@ TEST(Config, HelpAndVersionNeedNothingElse)
 }
 
 /* Every default can be given as a value: what help shows is true and in range. */
+/* Field by field: the bytes between fields are nobody's. */
+static void expect_same(const node_settings &a, const node_settings &b)
+{
+    EXPECT_EQ(a.self, b.self);
+    EXPECT_EQ(a.member_count, b.member_count);
+    for (int i = 0; i < a.member_count; i++) {
+        EXPECT_EQ(a.members[i].id, b.members[i].id);
+        EXPECT_STREQ(a.members[i].address, b.members[i].address);
+    }
+    EXPECT_EQ(a.tick_ns, b.tick_ns);
+    EXPECT_EQ(a.raft.heartbeat_ns, b.raft.heartbeat_ns);
+    EXPECT_EQ(a.raft.election_min_ns, b.raft.election_min_ns);
+    EXPECT_EQ(a.raft.election_max_ns, b.raft.election_max_ns);
+    EXPECT_EQ(a.raft.close_delay_ns, b.raft.close_delay_ns);
+    EXPECT_EQ(a.raft.window, b.raft.window);
+    EXPECT_EQ(a.raft.append_bytes_max, b.raft.append_bytes_max);
+    EXPECT_EQ(a.raft.append_entries_max, b.raft.append_entries_max);
+    EXPECT_EQ(a.raft.recent_max, b.raft.recent_max);
+    EXPECT_EQ(a.raft.trail_max, b.raft.trail_max);
+    EXPECT_EQ(a.raft.reads_max, b.raft.reads_max);
+    EXPECT_EQ(a.wal.node, b.wal.node);
+    EXPECT_EQ(a.wal.segment_bytes, b.wal.segment_bytes);
+    EXPECT_EQ(a.wal.buffer_bytes, b.wal.buffer_bytes);
+    EXPECT_EQ(a.wal.entry_body_max, b.wal.entry_body_max);
+    EXPECT_EQ(a.wal.writes_max, b.wal.writes_max);
+    EXPECT_EQ(a.wal.segments_max, b.wal.segments_max);
+    static_assert(std::has_unique_object_representations_v<node_limits>);
+    EXPECT_EQ(memcmp(&a.limits, &b.limits, sizeof(node_limits)), 0);
+    founding left = {a.cluster, {1, {1}}, 0};
+    founding right = {b.cluster, {1, {1}}, 0};
+    std::vector<unsigned char> bytes[2] = {std::vector<unsigned char>(1024), {}};
+    bytes[1] = bytes[0];
+    struct wire wires[2] = {
+            wire_writer(bytes[0].data(), 1024), wire_writer(bytes[1].data(), 1024)};
+    wire_founding(&wires[0], &left);
+    wire_founding(&wires[1], &right);
+    EXPECT_FALSE(wires[0].failed);
+    EXPECT_EQ(bytes[0], bytes[1]) << "cluster settings";
+}
+
 TEST(Config, DefaultsAreAllowed)
 {
     struct config_row row;
@@ -252,7 +293,7 @@ TEST(Config, DefaultsAreAllowed)
     outcome got = read(with(flags));
     EXPECT_TRUE(got.good) << got.error;
     outcome standard = read(with({}));
-    EXPECT_EQ(memcmp(&got.config->node, &standard.config->node, sizeof(node_settings)), 0);
+    expect_same(got.config->node, standard.config->node);
 }
 
 /* The table, --help and the manual page name the same flags. */

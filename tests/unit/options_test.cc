@@ -32,10 +32,12 @@ protected:
         for (std::string &word : words)
             arguments.push_back(word.data());
         arguments.push_back(nullptr);
+        /* Operands point into both: moving a vector leaves its elements where they are. */
         kept.push_back(std::move(words));
+        lists.push_back(std::move(arguments));
         complain_as("x");
         testing::internal::CaptureStderr();
-        bool taken = options_parse(&table, arguments.data(), &operands);
+        bool taken = options_parse(&table, lists.back().data(), &operands);
         std::string said = testing::internal::GetCapturedStderr();
         EXPECT_EQ(taken, said.empty());
         EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), taken ? 0 : 1) << said;
@@ -44,6 +46,7 @@ protected:
 
 private:
     std::vector<std::vector<std::string>> kept;
+    std::vector<std::vector<char *>> lists;
 };
 
 TEST_F(Options, AreTakenBeforeAndBehindOperands)
