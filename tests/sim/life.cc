@@ -67,7 +67,9 @@ Life::Life(uint64_t seed, bool talks)
     };
     for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
         faults_ |= static_cast<uint32_t>(world_.roll(2)) << kind;
-    fault_gap_ns_ = 50 * NS_PER_MS + world_.roll(1500 * NS_PER_MS);
+    hunts_leaders_ = world_.roll(2) == 0;
+    fault_gap_ns_ =
+            30 * NS_PER_MS + world_.roll(hunts_leaders_ ? 200 * NS_PER_MS : NS_PER_S);
     pause_ns_ = world_.roll(4 * NS_PER_S);
     keeps_majority_ = world_.roll(3) != 0;
     rate_most_ = world_.roll(2) == 0 ? 0 : 4500;
@@ -238,9 +240,20 @@ void Life::schedule_fault()
     });
 }
 
-void Life::fault()
+/* Anybody, or in lives that hunt leaders more often one of those. */
+int Life::whom()
 {
     int id = 1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count())));
+    for (int all = 1; hunts_leaders_ && all <= world_.count(); all++) {
+        if (world_.machine(all).leads() && world_.roll(2) == 0)
+            id = all;
+    }
+    return id;
+}
+
+void Life::fault()
+{
+    int id = whom();
     uint32_t kind = static_cast<uint32_t>(world_.roll(FAULT_KINDS));
     bool up = world_.machine(id).up();
     if (!up && world_.roll(2) == 0)

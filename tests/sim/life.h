@@ -81,6 +81,7 @@ private:
     void start(int id);
     void speak(Machine &machine);
     void schedule_fault();
+    int whom();
     void fault();
     bool may_disturb(int id);
     void end_node(int id);
@@ -105,6 +106,7 @@ private:
     uint32_t faults_ = 0; /* Bit set of the kinds of this life */
     uint64_t fault_gap_ns_ = 0;
     uint64_t pause_ns_ = 0;
+    bool hunts_leaders_ = false;
     bool keeps_majority_ = false;
     int64_t rate_most_ = 0; /* ppm */
     bool over_ = false;

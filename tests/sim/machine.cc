@@ -27,7 +27,7 @@ void shrink(node_settings &settings)
     settings.raft.trail_max = 1024;
     settings.limits.entry_body_max = 16 * KIB;
     settings.limits.renewals_max = 64;
-    settings.limits.connections_max = 32;
+    settings.limits.connections_max = 64;
     settings.limits.owed_max = 256;
     settings.limits.reads_max = 16;
     settings.limits.peer_frame_bytes = 20 * KIB;

@@ -64,7 +64,11 @@ private:
     std::vector<std::string> locks_;
     std::vector<const Client *> clients_;
     std::map<uint64_t, uint8_t> leaders_; /* By term */
-    std::vector<uint64_t> committed_;     /* By index: the entry's term */
+    struct Commit {
+        uint64_t term; /* Of the entry */
+        uint64_t seen; /* The term of the node that first called it committed */
+    };
+    std::vector<Commit> committed_;       /* By index */
     std::map<uint8_t, uint64_t> commits_; /* By node: up to where it was compared */
     std::map<uint8_t, uint64_t> leads_;   /* By node: the term that it was seen to lead */
     std::map<uint8_t, struct entry_id> durable_;

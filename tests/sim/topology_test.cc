@@ -103,7 +103,8 @@ TEST(Topology, ThreeNodesElectInAll)
     int tried = 0;
     for (Cuts cuts = 0; cuts < 1U << 9; cuts++) {
         Topology topology{3, cuts};
-        bool itself = topology.is_cut(0, 0) || topology.is_cut(1, 1) || topology.is_cut(2, 2);
+        bool itself =
+                topology.is_cut(0, 0) || topology.is_cut(1, 1) || topology.is_cut(2, 2);
         if (itself || !topology.has_connected_majority())
             continue;
         live_in(topology, 1);
