@@ -56,15 +56,14 @@ install_packages() {
         --no-install-recommends "${missing[@]}" </dev/null
 }
 
-# build PRESET [TARGET...]
+# build PRESET TARGET
 build() {
-    local preset=$1
-    shift
+    local preset=$1 target=$2
     if ! cmake --preset "$preset" >"$logs/configure" 2>&1; then
         cat "$logs/configure"
         return 1
     fi
-    if ! cmake --build --preset "$preset" ${1:+--target "$@"} >"$logs/build" 2>&1; then
+    if ! cmake --build --preset "$preset" --target "$target" >"$logs/build" 2>&1; then
         grep -v '^\[' "$logs/build" | tail -n 200
         return 1
     fi
@@ -107,12 +106,12 @@ run_tests() {
     fi
 }
 
-# build_and_run PRESET CTEST_OPTION...
+# build_and_run PRESET TARGET CTEST_OPTION...
 build_and_run() {
-    local preset=$1
-    shift
+    local preset=$1 target=$2
+    shift 2
     echo "== $preset"
-    if ! build "$preset"; then
+    if ! build "$preset" "$target"; then
         note_failure "$preset: build"
         stage_ends "build $preset"
         return
@@ -122,18 +121,13 @@ build_and_run() {
     stage_ends "test $preset"
 }
 
-# ThreadSanitizer is for what has threads: only the tests labelled tsan, if there are any.
-tsan_run() {
-    grep -rqsw --include=CMakeLists.txt tsan tests || return 0
-    build_and_run tsan -L tsan
-}
-
 install_packages || note_failure "installation of packages"
 stage_ends "packages"
-build_and_run release
+build_and_run release all
 if [ "$quick" = no ]; then
-    build_and_run asan -LE 'tidy|slow'
-    tsan_run
+    build_and_run asan all -LE 'tidy|slow'
+    # ThreadSanitizer is for what has threads.
+    build_and_run tsan threaded_tests -L tsan
 fi
 
 printf '\nwhere time went:\n%s' "$times"

@@ -2,7 +2,6 @@
 //
 // An example is a fenced block whose info string is `hex` and a name. Each of its lines begins
 // with bytes, two digits each and a blank between; what follows two blanks explains them.
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -19,8 +18,7 @@ using namespace messages;
 
 std::string read_document()
 {
-    std::filesystem::path here(__FILE__);
-    std::ifstream file(here.parent_path() / "../../lockd/doc/protocol.md");
+    std::ifstream file(LOCKD_SOURCE_DIR "/lockd/doc/protocol.md");
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
