@@ -1,0 +1,151 @@
+"""Nodes of lockd as processes, and what they say of themselves."""
+
+import re
+import signal
+import subprocess
+import threading
+
+from rig.machine import EPOCH, Process, RigError, now
+
+LEADS = re.compile(r"\sleader\s+term=(\d+)")
+
+
+class Node:
+    """One lockd, its data folder and its log. `number` counts from 1."""
+
+    def __init__(self, number, rig):
+        self.number = number
+        self.name = f"n{number}"
+        self.rig = rig
+        self.data = rig.scratch / f"data{number}"
+        self.process = None
+        self.environment = {}
+        self.more = []  # Flags besides the usual ones
+        self.lines = []  # (when, line) of everything it said
+        self.ends = []  # (when, exit status)
+        self.wanted = False  # Should run; if it does not, that is worth a look
+
+    def start(self):
+        network = self.rig.network
+        arguments = [self.rig.binaries["lockd"], "--id", self.number, "--cluster",
+                     network.member_list(self.name), "--data", self.data,
+                     "--segment-size", "4MiB", *self.more]
+        if network.listen(self.name):
+            arguments += ["--listen", network.listen(self.name)]
+        self.process = Process(self.name, arguments, self.rig.scratch / f"{self.name}.log",
+                               space=network.space(self.name), environment=self.environment,
+                               on_line=self._on_line)
+        self.wanted = True
+
+    def _on_line(self, when, line):
+        self.lines.append((when, line))
+        leads = LEADS.search(line)
+        if leads:
+            self.rig.cluster.note_leader(when, self, int(leads.group(1)))
+
+    def said(self, event, since=0.0):
+        """The last line with that event since then, or None."""
+        for when, line in reversed(self.lines):
+            if when < since:
+                return None
+            if re.search(rf"\s{re.escape(event)}(\s|$)", line):
+                return line
+        return None
+
+    def running(self):
+        return self.process is not None and self.process.running()
+
+    def kill(self):
+        self.wanted = False
+        if self.process:
+            self.process.kill()
+
+    def stop(self, limit=30):
+        """SIGTERM, as an operator does; its exit status."""
+        self.wanted = False
+        if not self.running():
+            return self.process.wait(1) if self.process else None
+        self.process.signal(signal.SIGCONT)
+        self.process.signal(signal.SIGTERM)
+        status = self.process.wait(limit)
+        if status is None:
+            self.process.kill()
+        return status
+
+    def pause(self):
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.signal(signal.SIGCONT)
+
+    def unexpected_end(self):
+        """Why it is not there though nobody ended it, or None."""
+        if not self.wanted or self.process is None or self.process.running():
+            return None
+        last = self.lines[-1][1] if self.lines else "it said nothing"
+        return f"{self.name} ended with status {self.process.wait(1)}: {last}"
+
+
+class Cluster:
+    def __init__(self, rig, node_count):
+        self.rig = rig
+        self.nodes = [Node(i, rig) for i in range(1, node_count + 1)]
+        self.leaders = []  # (when, node, term)
+        self._lock = threading.Lock()
+
+    def note_leader(self, when, node, term):
+        with self._lock:
+            self.leaders.append((when, node, term))
+
+    def two_leaders(self):
+        """Terms that two nodes said they led: Raft's first promise."""
+        seen, wrong = {}, []
+        for when, node, term in self.leaders:
+            other = seen.setdefault(term, node)
+            if other is not node:
+                wrong.append(f"{other.name} and {node.name} both led term {term} "
+                             f"(at {when - EPOCH:.3f})")
+        return wrong
+
+    def leader(self):
+        """The node that said last that it leads, and runs; or None."""
+        with self._lock:
+            for _, node, _ in sorted(self.leaders, key=lambda l: -l[2]):
+                if node.running():
+                    return node
+        return None
+
+    def start_all(self):
+        for node in self.nodes:
+            node.start()
+
+    def lockctl(self, client, arguments, limit=10.0):
+        """Run lockctl on a client host; (status, output)."""
+        network = self.rig.network
+        prefix = []
+        if network.space(client):
+            prefix = ["nsenter", f"--net={network.space(client)}"]
+        command = prefix + [str(self.rig.binaries["lockctl"]), *arguments, ]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  stdin=subprocess.DEVNULL, text=True, timeout=limit,
+                                  check=False,
+                                  env={"LOCKD_CLUSTER": network.client_list(client)})
+        except subprocess.TimeoutExpired:
+            return None, f"no end within {limit} s"
+        return done.returncode, done.stdout
+
+    def await_grant(self, limit, name="progress"):
+        """A fresh client gets a lock within the limit; the seconds it took."""
+        began = now()
+        last = "not tried"
+        while now() - began < limit:
+            status, last = self.lockctl(
+                "c1", ["run", "--wait", "5s", f"{name}-{self.rig.number()}", "--", "true"])
+            if status == 0:
+                return now() - began
+        raise RigError(f"no grant within {limit:.0f} s: {last.strip()}")
+
+    def kill_all(self):
+        for node in self.nodes:
+            node.kill()

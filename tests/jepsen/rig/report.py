@@ -1,0 +1,55 @@
+"""The report of a run, as text."""
+
+import collections
+
+from rig.machine import EPOCH
+
+VERDICTS = {0: "valid", 1: "VIOLATION", 2: "bad input", 3: "undecided",
+            4: "too little evidence", 5: "the two engines differ"}
+
+
+def fault_lines(rig):
+    groups = collections.defaultdict(list)
+    for fault in rig.faults():
+        groups[fault.kind].append((fault.end or rig.ended) - fault.begin)
+    for kind in sorted(groups):
+        spans = groups[kind]
+        yield f"    {kind:<16} {len(spans):4}  {sum(spans):7.1f} s"
+
+
+def leader_lines(rig):
+    for when, node, term in sorted(rig.cluster.leaders, key=lambda l: l[0]):
+        yield f"    {when - EPOCH:8.2f}  {node.name} leads term {term}"
+
+
+def text(rig, result):
+    evidence = result.evidence
+    lines = [f"lockd under faults: {len(rig.cluster.nodes)} nodes, {rig.seconds:.0f} s, "
+             f"seed {rig.seed}, network {rig.network.kind}", ""]
+    lines += ["faults            times     total"] + list(fault_lines(rig)) + [""]
+    lines += [f"leaders           {len(rig.cluster.leaders)}"]
+    lines += list(leader_lines(rig)) + [""]
+    if evidence:
+        lines += [f"operations        {evidence.operations}",
+                  f"grants            {evidence.grants}",
+                  f"hand-overs        {evidence.hand_overs}",
+                  f"unknown           {evidence.unknown()}",
+                  f"sessions' deaths  {evidence.expired()} operations answered `expired`",
+                  f"longest gap       {evidence.longest_gap / 1e9:.2f} s without a grant"]
+        for (op, res), count in sorted(evidence.results.items()):
+            lines.append(f"    {op:<10} {res:<10} {count:9}")
+    if result.progress is not None:
+        lines.append(f"after healing     a fresh client had a lock after "
+                     f"{result.progress:.2f} s")
+    lines.append(f"packets           {result.packets}")
+    if result.skipped:
+        lines += ["", "not possible on this machine"]
+        lines += [f"    {why}" for why in result.skipped]
+    if result.check_output:
+        lines += ["", "lockcheck"] + [f"    {l}" for l in result.check_output.splitlines()[:60]]
+    if result.complaints:
+        lines += ["", "wrong"] + [f"    {what}" for what in result.complaints]
+    if result.missing:
+        lines += ["", "not enough seen"] + [f"    {what}" for what in result.missing]
+    lines += ["", f"verdict           {result.word()}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,241 @@
+"""One run: start, load, break, heal, demand progress, stop, judge."""
+
+import argparse
+import itertools
+import os
+import pathlib
+import shutil
+import signal
+import threading
+import time
+
+from rig import evidence as proof
+from rig import nemeses, report
+from rig.cluster import Cluster
+from rig.machine import (EPOCH, RigError, Scratch, Skipped, find_binaries, is_root, now,
+                         own_mounts, say)
+from rig.network import open_network
+from rig.workload import Workload, check
+
+PASSED, BROKEN, FAILED, UNDECIDED, TOO_LITTLE, NOT_HERE = 0, 1, 2, 3, 4, 77
+TOP = pathlib.Path(__file__).resolve().parents[3]
+CALM = 4.0  # Seconds of load after healing, so that the history has its end in peace
+
+
+class Result:
+    def __init__(self):
+        self.evidence = None
+        self.progress = None
+        self.packets = {}
+        self.skipped = []
+        self.check_code = None
+        self.check_output = ""
+        self.complaints = []
+        self.missing = []
+
+    def code(self):
+        if self.complaints or self.check_code == 1:
+            return BROKEN
+        if self.check_code in (2, 5):
+            return FAILED
+        if self.check_code == 3:
+            return UNDECIDED
+        return TOO_LITTLE if self.missing or self.check_code == 4 else PASSED
+
+    def word(self):
+        return {PASSED: "passed", BROKEN: "BROKEN", FAILED: "the rig failed",
+                UNDECIDED: "undecided", TOO_LITTLE: "too little seen"}[self.code()]
+
+
+class Rig:
+    """Everything of one run; the other modules know each other through it."""
+
+    def __init__(self, options):
+        self.options = options
+        self.seed = options.seed
+        self.seconds = options.time
+        self.pauses = (0.5, 2.0)
+        self.bench_flags = []
+        self.over = threading.Event()
+        self.result = Result()
+        self.binaries = find_binaries(options.build)
+        self.scratch = Scratch(options.out)
+        self.network = None
+        self.cluster = None
+        self.workload = None
+        self.kinds = []
+        self.lanes = []
+        self.ended = None
+        self._numbers = itertools.count(1)
+
+    def number(self):
+        return next(self._numbers)
+
+    def sleep(self, seconds):
+        """Until then, or until the time of faults is over."""
+        self.over.wait(max(0.0, seconds))
+
+    def complain(self, what):
+        say(f"WRONG: {what}")
+        if what not in self.result.complaints:
+            self.result.complaints.append(what)
+
+    def faults(self):
+        return sorted((f for lane in self.lanes for f in lane.faults),
+                      key=lambda fault: fault.begin)
+
+    def start(self):
+        options = self.options
+        self.network, notes = open_network(options.net, self.binaries, self.scratch,
+                                           options.nodes)
+        self.result.skipped += notes
+        self.cluster = Cluster(self, options.nodes)
+        self.workload = Workload(self)
+        self.kinds, skipped = nemeses.usable(nemeses.by_names(options.faults), self)
+        self.result.skipped += skipped
+        self.cluster.start_all()
+        took = self.cluster.await_grant(options.bound)
+        say(f"{options.nodes} nodes grant after {took:.2f} s (network: {self.network.kind})")
+
+    def break_things(self):
+        for lane in ("nodes", "network", "clients"):
+            kinds = [kind for kind in self.kinds if kind.lane == lane]
+            if kinds:
+                self.lanes.append(nemeses.Lane(self, lane, kinds, self.seed))
+        for lane in self.lanes:
+            lane.start()
+        end = now() + self.seconds
+        while now() < end and not self.over.is_set():
+            time.sleep(0.1)
+        self.over.set()
+        for lane in self.lanes:
+            lane.join(60)
+            if lane.error:
+                raise lane.error
+        self.ended = now()
+
+    def demand_progress(self):
+        self.network.heal()
+        for node in self.cluster.nodes:
+            why = node.unexpected_end()
+            if why:
+                self.complain(why)
+            if not node.running():
+                node.start()
+        try:
+            self.result.progress = self.cluster.await_grant(self.options.bound)
+            say(f"after healing: a grant after {self.result.progress:.2f} s")
+        except RigError as error:
+            self.complain(f"no progress after healing: {error}")
+
+    def finish(self):
+        self.workload.await_end(CALM + self.options.bound + 60)
+        status, said = self.cluster.lockctl("c1", ["status"])
+        if status != 0:
+            self.complain(f"lockctl status at the end: {said.strip()}")
+        self.result.packets = self.network.counts()
+        for node in self.cluster.nodes:
+            ended = node.stop()
+            if ended != 0:
+                self.complain(f"{node.name}: SIGTERM at the end: status {ended}")
+        for what in self.cluster.two_leaders():
+            self.complain(what)
+
+    def judge(self):
+        history = self.scratch / "history.jsonl"
+        self.workload.merge(history)
+        self.result.evidence = proof.Evidence(history)
+        self.result.check_code, self.result.check_output = check(self.binaries, history)
+        say(f"lockcheck: {report.VERDICTS.get(self.result.check_code)}")
+        options = self.options
+        self.result.missing = proof.shortfalls(self.result.evidence, self, {
+            "grants": options.min_grants, "hand-overs": options.min_hand_overs,
+            "leader changes": options.min_leader_changes, "each fault": options.min_each})
+
+    def run(self):
+        self.start()
+        self.workload.start(self.seconds + CALM)
+        self.break_things()
+        self.demand_progress()
+        self.finish()
+        self.judge()
+
+    def stop(self):
+        self.over.set()
+        for part in (self.workload, self.cluster):
+            if part:
+                part.kill() if part is self.workload else part.kill_all()
+        if self.network:
+            self.network.stop()
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="tests/jepsen/run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = ", ".join(kind.kind for kind in nemeses.ALL)
+    parser.add_argument("--time", type=float, default=60, help="seconds of faults")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--nodes", type=int, choices=(3, 5), default=3)
+    parser.add_argument("--faults", default="all",
+                        help=f"comma-separated, -NAME takes one out: all, {kinds}")
+    parser.add_argument("--net", choices=("auto", "netns", "proxy"), default="auto")
+    parser.add_argument("--build", default=TOP / "build/release")
+    parser.add_argument("--out", help="folder for report, timeline, history and logs")
+    parser.add_argument("--keep", action="store_true", help="keep it though the run passed")
+    parser.add_argument("--bound", type=float, default=30,
+                        help="seconds within which a healed cluster must grant")
+    parser.add_argument("--min-grants", type=int, default=1000)
+    parser.add_argument("--min-hand-overs", type=int, default=100)
+    parser.add_argument("--min-leader-changes", type=int, default=1)
+    parser.add_argument("--min-each", type=int, default=1, help="times of each fault")
+    options = parser.parse_args(arguments)
+    if options.out is None:
+        options.out = f"/var/tmp/lockd-jepsen-{options.seed}-{os.getpid()}"
+    return options
+
+
+def carry_out(rig):
+    """Run and clean up, whatever happens; the exit status."""
+    try:
+        rig.run()
+        code = rig.result.code()
+    except Skipped as why:
+        print(f"skipped: {why}")
+        code = NOT_HERE
+    except (RigError, OSError) as error:
+        say(f"the rig failed: {error}")
+        code = FAILED
+    except KeyboardInterrupt:
+        say("interrupted")
+        code = 130
+    finally:
+        rig.stop()
+    return code
+
+
+def main(arguments):
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if is_root():
+        try:
+            own_mounts()
+        except Skipped as why:
+            say(f"without: {why}")
+    try:
+        rig = Rig(options)
+    except RigError as error:
+        say(str(error))
+        return FAILED
+    code = carry_out(rig)
+    if rig.ended is not None:
+        said = report.text(rig, rig.result)
+        (rig.scratch / "report.txt").write_text(said)
+        print(said)
+    if code == PASSED and not options.keep:
+        shutil.rmtree(rig.scratch.path, ignore_errors=True)
+    else:
+        print(f"kept: {rig.scratch.path}")
+    return code
+
+
+__all__ = ["EPOCH", "main"]

@@ -1,0 +1,94 @@
+"""Load: several lockbench on two client hosts, and one history of all of them.
+
+Their clocks are the same CLOCK_MONOTONIC, so that lines of different files can stand in one
+history; `proc` numbers are made different.
+"""
+
+import json
+import subprocess
+
+from rig.machine import Process, RigError
+
+PROCS_PER_BENCH = 10**9
+
+# (name, host, flags). Those with one prefix share their locks.
+BENCHES = [
+    ("own", "c1", ["--workload", "uncontended", "--inflight", "4", "--connections", "2",
+                   "--hold", "10ms", "--prefix", "own-"]),
+    ("queue-1", "c1", ["--workload", "contended", "--locks", "3", "--inflight", "9",
+                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-"]),
+    ("queue-2", "c2", ["--workload", "contended", "--locks", "3", "--inflight", "9",
+                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-"]),
+    ("mixed", "c2", ["--workload", "mixed", "--locks", "3", "--inflight", "8",
+                     "--connections", "4", "--hold", "10ms", "--prefix", "shared-"]),
+]
+
+
+class Bench:
+    def __init__(self, rig, name, host, flags, seconds):
+        self.name = name
+        self.history = rig.scratch / f"{name}.jsonl"
+        self.report_path = rig.scratch / f"{name}.json"
+        network = rig.network
+        arguments = [rig.binaries["lockbench"], "--cluster", network.client_list(host),
+                     "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", "10s",
+                     "--seed", str(rig.seed), "--history", self.history, "--json", *flags,
+                     *rig.bench_flags]
+        with open(self.report_path, "w", encoding="utf-8") as out:
+            self.process = Process(name, arguments, rig.scratch / f"{name}.log",
+                                   space=network.space(host), stdout=out)
+
+    def report(self):
+        try:
+            return json.loads(self.report_path.read_text())
+        except (OSError, ValueError):
+            return {}
+
+
+class Workload:
+    def __init__(self, rig):
+        self.rig = rig
+        self.benches = []
+
+    def start(self, seconds):
+        for name, host, flags in BENCHES:
+            self.benches.append(Bench(self.rig, name, host, flags, seconds))
+
+    def await_end(self, limit):
+        for bench in self.benches:
+            status = bench.process.wait(limit)
+            if status is None:
+                raise RigError(f"lockbench {bench.name} did not end")
+            if status != 0:
+                log = (self.rig.scratch / f"{bench.name}.log").read_text().strip()
+                wrong = bench.report().get("first_wrong", "")
+                self.rig.complain(f"lockbench {bench.name} ended with status {status}: "
+                                  f"{wrong} {log}")
+
+    def merge(self, path):
+        """Write one history of all; the number of operations."""
+        count = 0
+        with open(path, "w", encoding="utf-8") as out:
+            for number, bench in enumerate(self.benches):
+                with open(bench.history, encoding="utf-8") as lines:
+                    header = next(lines, "")
+                    if number == 0:
+                        out.write(header)
+                    for line in lines:
+                        begin, rest = line.split(",", 1)
+                        proc = int(begin.removeprefix('{"proc":'))
+                        out.write(f'{{"proc":{proc + number * PROCS_PER_BENCH},{rest}')
+                        count += 1
+        return count
+
+    def kill(self):
+        for bench in self.benches:
+            bench.process.kill()
+
+
+def check(binaries, path, min_grants=1):
+    """lockcheck's verdict on a history: (exit code, what it said)."""
+    done = subprocess.run([str(binaries["lockcheck"]), f"--min-grants={min_grants}", str(path)],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    return done.returncode, done.stdout
