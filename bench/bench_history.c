@@ -80,7 +80,8 @@ bool history_ends_proc(enum history_op op, enum lk_status status)
 
 void history_write(struct history *history, const struct history_line *line)
 {
-    static const char *const op_names[] = {"open", "close", "acquire", "try", "release"};
+    static const char *const op_names[] = {
+            "open", "keepalive", "close", "acquire", "try", "release"};
     if (!history->out)
         return;
     const char *claim = history_claim(line->op, line->status);

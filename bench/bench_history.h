@@ -25,6 +25,7 @@ struct history {
 
 enum history_op {
     HISTORY_OPEN,
+    HISTORY_KEEPALIVE, /* Renewals are the library's: what their effect shows of them */
     HISTORY_CLOSE,
     HISTORY_ACQUIRE,
     HISTORY_TRY,

@@ -54,6 +54,8 @@ static bool complete(struct settings *settings)
     if (settings->connections == 0)
         settings->connections =
                 CONNECTIONS < settings->inflight ? CONNECTIONS : settings->inflight;
+    if (settings->answer_ns == 0)
+        settings->answer_ns = settings->connect_ns;
     if (settings->connections > settings->inflight) {
         complain("--connections %llu: allowed are up to --inflight, which is %llu",
                 (unsigned long long)settings->connections,
@@ -95,6 +97,13 @@ static bool complete(struct settings *settings)
             "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
     {"connect", OPTION_DURATION, &(settings)->connect_ns, LK_MILLISECOND,               \
             UINT64_C(3600) * LK_SECOND, "DUR", "give up when no cluster answers for so long (5s)"}, \
+    {"wait", OPTION_DURATION, &(settings)->wait_ns, LK_MILLISECOND,                     \
+            UINT64_C(86400) * LK_SECOND, "DUR",                                         \
+            "limit of acquires that wait (default: without a limit)"},                  \
+    {"answer", OPTION_DURATION, &(settings)->answer_ns, LK_MILLISECOND,                 \
+            UINT64_C(3600) * LK_SECOND, "DUR", "limit of releases (as --connect)"},     \
+    {"survive", OPTION_FLAG, &(settings)->survive, 0, 0, NULL,                          \
+            "open lost sessions again: for clusters under faults"},                     \
     {"json", OPTION_FLAG, &(settings)->json, 0, 0, NULL, "print the report as JSON"},   \
     {"version", OPTION_FLAG, version, 0, 0, NULL, "print the version"}
 /* clang-format on */
@@ -105,6 +114,7 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
             .warmup_ns = LK_SECOND,
             .ttl_ns = 10 * LK_SECOND,
             .connect_ns = 5 * LK_SECOND,
+            .wait_ns = LK_FOREVER,
             .seed = 1};
     const char *load_name = load_names[LOAD_UNCONTENDED];
     bool version = false;

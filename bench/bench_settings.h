@@ -31,7 +31,10 @@ struct settings {
     uint64_t hold_ns;
     uint64_t ttl_ns;
     uint64_t connect_ns;
+    uint64_t wait_ns;   /* Limit of acquires */
+    uint64_t answer_ns; /* Limit of releases and of opening a session again */
     uint64_t seed;
+    bool survive; /* Lost sessions are no fault of anybody, and are opened again. */
     bool json;
 };
 

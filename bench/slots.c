@@ -7,7 +7,12 @@
 #include "base/units.h"
 #include "tool/fail.h"
 
-/* How long a slot rests that was refused for load. */
+enum {
+    SESSIONS = 8,          /* Of one link at once: one lives, others are being closed */
+    RENEWALS_RECORDED = 16 /* In a ttl at most */
+};
+
+/* How long a slot rests that was refused for load, or has no session. */
 static const uint64_t rest_ns = 10 * NS_PER_MS;
 
 static uint64_t clock_ns(clockid_t clock)
@@ -58,10 +63,26 @@ static void make_dirty(struct link *link)
     link->bench->dirty[link->bench->dirty_count++] = link;
 }
 
+/* The slot has nothing more to do with its session. */
+static void end_errand(struct slot *slot)
+{
+    slot->link->errands--;
+    if (slot->link->lost)
+        make_dirty(slot->link);
+}
+
+static void rest(struct slot *slot, uint64_t now)
+{
+    push(&slot->link->bench->resting, slot, now + rest_ns);
+}
+
 static void become_idle(struct slot *slot, uint64_t now)
 {
     struct bench *bench = slot->link->bench;
-    if (slot->link->lost)
+    end_errand(slot);
+    if (slot->link->lost && bench->settings->survive)
+        rest(slot, now);
+    else if (slot->link->lost)
         bench->dead_count++;
     else if (bench->endless)
         slot_begin(slot, now);
@@ -98,15 +119,26 @@ static void wrong(const struct slot *slot, const char *what)
     tally_wrong(bench->tally, what, name, slot->token);
 }
 
+/* The wait was over before the lock was free. */
+static bool may_time_out(const struct slot *slot)
+{
+    const struct settings *settings = slot->link->bench->settings;
+    return slot->errand.try_only || settings->wait_ns != LK_FOREVER;
+}
+
 /* What no request of a good cluster may come to, whatever becomes of its nodes. */
 static void judge(struct slot *slot, enum lk_status status)
 {
+    const struct settings *settings = slot->link->bench->settings;
     bool refused = status == LK_BUSY && slot->token == 0;
     if (status == LK_OK || status == LK_UNKNOWN || refused)
         return;
+    if (status == LK_TIMEOUT && slot->token == 0 && may_time_out(slot))
+        return;
     if (status == LK_LOST)
         slot->link->lost = true;
-    wrong(slot, lk_status_text(status));
+    if (status != LK_LOST || !settings->survive)
+        wrong(slot, lk_status_text(status));
 }
 
 /* The library did not even take the request: nothing was asked for, and nobody will answer. */
@@ -119,8 +151,10 @@ static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
     else
         tally_acquired(bench->tally, status, slot->from_ns, now);
     judge(slot, status);
-    if (!releasing && status == LK_BUSY)
-        push(&bench->resting, slot, now + rest_ns);
+    end_errand(slot);
+    bool survives = status == LK_LOST && bench->settings->survive;
+    if (survives || (!releasing && status == LK_BUSY))
+        rest(slot, now);
     else
         bench->dead_count++;
 }
@@ -144,11 +178,12 @@ static void on_granted(
 /* A request is over and the slot holds nothing. */
 static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t now)
 {
-    struct bench *bench = slot->link->bench;
-    if (status == LK_BUSY && !slot->link->lost)
-        push(&bench->resting, slot, now + rest_ns);
-    else
+    if (status == LK_BUSY && !slot->link->lost) {
+        end_errand(slot);
+        rest(slot, now);
+    } else {
         become_idle(slot, now);
+    }
 }
 
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
@@ -161,8 +196,7 @@ static void acquired(struct slot *slot, enum lk_status status, const struct lk_g
     record(slot, try_only ? HISTORY_TRY : HISTORY_ACQUIRE, status,
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
     tally_acquired(bench->tally, status, slot->from_ns, now);
-    if (!(try_only && status == LK_TIMEOUT))
-        judge(slot, status);
+    judge(slot, status);
     if (status == LK_OK)
         on_granted(slot, grant, now, until);
     else
@@ -196,14 +230,21 @@ static void on_released(void *user, const struct lk_result *result)
     released(slot, status_of(slot, result));
 }
 
+/* Without a session the slot rests and tries again. */
 void slot_begin(struct slot *slot, uint64_t from_ns)
 {
     struct bench *bench = slot->link->bench;
     struct lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
     char name[WORKLOAD_NAME_BYTES];
+    if (slot->link->lost || slot->link->id == 0) {
+        make_dirty(slot->link);
+        rest(slot, monotonic_ns());
+        return;
+    }
+    slot->link->errands++;
     slot->errand = workload_next(&bench->workload, slot->number);
     size_t length = workload_name(&bench->workload, slot->errand.lock, name);
-    options.wait_ns = slot->errand.try_only ? 0 : LK_FOREVER;
+    options.wait_ns = slot->errand.try_only ? 0 : bench->settings->wait_ns;
     slot->token = 0;
     slot->from_ns = from_ns;
     slot->call_ns = monotonic_ns();
@@ -244,11 +285,11 @@ bool link_open(struct link *link, struct bench *bench)
     uint64_t share = settings->inflight / settings->connections + 1;
     options.nodes = settings->cluster;
     options.flags = LK_EXTERNAL_LOOP;
-    options.sessions_max = 1;
+    options.sessions_max = settings->survive ? SESSIONS : 1;
     options.requests_max = (uint32_t)(share * 2 + 64);
     options.holds_max = (uint32_t)(share * 2 + 64);
     options.ttl_ns = settings->ttl_ns;
-    options.answer_wait_ns = settings->connect_ns;
+    options.answer_wait_ns = settings->answer_ns;
     options.label = "lockbench";
     options.on_log = remember_notice;
     options.user = bench;
@@ -275,13 +316,78 @@ static void record_link(const struct link *link, enum history_op op, enum lk_sta
     history_write(link->bench->history, &line);
 }
 
+/*
+ * The library renews by itself. That the session's deadline moved shows that a renewal came
+ * through whose call was, in the terms of the history, a ttl before the deadline: later in
+ * truth, so nothing is claimed that was not promised.
+ */
+static void look_at_deadline(struct link *link)
+{
+    struct bench *bench = link->bench;
+    uint64_t ttl = bench->settings->ttl_ns;
+    uint64_t deadline = lk_deadline(link->session, NULL);
+    if (!bench->history->out || deadline == 0)
+        return;
+    deadline = on_monotonic(deadline);
+    if (deadline < link->deadline_ns + ttl / RENEWALS_RECORDED)
+        return;
+    link->deadline_ns = deadline;
+    struct history_line line = {.proc = bench->next_proc++,
+            .op = HISTORY_KEEPALIVE,
+            .status = LK_OK,
+            .session = link->id,
+            .call_ns = deadline - ttl,
+            .ret_ns = monotonic_ns(),
+            .deadline_ns = deadline};
+    history_write(bench->history, &line);
+}
+
+static void on_opened(void *user, const struct lk_result *result)
+{
+    struct link *link = user;
+    if (result->status != LK_OK && !link->bench->closing)
+        link->lost = true;
+}
+
+/* Its session is over, and no slot is about anything in it any more: a new one. */
+static void open_again(struct link *link)
+{
+    struct bench *bench = link->bench;
+    uint64_t now = monotonic_ns();
+    if (now < link->retry_ns)
+        return;
+    link->retry_ns = now + 10 * rest_ns;
+    struct lk_done nobody = {NULL, NULL};
+    if (link->session && lk_session_close_async(link->session, nobody) == LK_BUSY)
+        return;
+    link->session = NULL;
+    link->id = 0;
+    link->proc = bench->next_proc++;
+    link->call_ns = now;
+    make_dirty(link);
+    enum lk_status status = lk_session_open_async(
+            link->client, NULL, &link->session, (struct lk_done){on_opened, link});
+    link->lost = status != LK_OK;
+    if (status != LK_OK)
+        link->session = NULL;
+}
+
 void link_look(struct link *link)
 {
-    if (link->id != 0)
+    struct bench *bench = link->bench;
+    if (link->lost) {
+        if (bench->settings->survive && link->errands == 0 && !bench->closing)
+            open_again(link);
         return;
-    link->id = lk_session_id(link->session);
-    if (link->id != 0)
-        record_link(link, HISTORY_OPEN, LK_OK);
+    }
+    if (link->id == 0) {
+        link->id = lk_session_id(link->session);
+        link->deadline_ns = link->call_ns + bench->settings->ttl_ns;
+        if (link->id != 0)
+            record_link(link, HISTORY_OPEN, LK_OK);
+    }
+    if (link->id != 0 && !bench->closing)
+        look_at_deadline(link);
 }
 
 static void on_closed(void *user, const struct lk_result *result)
@@ -296,6 +402,6 @@ void link_close(struct link *link)
     link->call_ns = monotonic_ns();
     make_dirty(link);
     struct lk_done done = {on_closed, link};
-    if (link->id == 0 || lk_session_close_async(link->session, done) != LK_OK)
+    if (link->id == 0 || link->lost || lk_session_close_async(link->session, done) != LK_OK)
         link->closed = true;
 }

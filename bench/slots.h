@@ -26,8 +26,11 @@ struct link {
     struct lk_session *session;
     uint64_t id; /* Of the session; 0 until it is open */
     uint64_t proc;
-    uint64_t call_ns; /* When it was asked for, or asked to close */
-    bool dirty;       /* Something was asked for and not yet sent. */
+    uint64_t call_ns;     /* When it was asked for, or asked to close */
+    uint64_t deadline_ns; /* Until when it is known to live: the last that was recorded */
+    uint64_t retry_ns;    /* Not to be opened again before */
+    uint32_t errands;     /* Slots that are about something in this session */
+    bool dirty;           /* Something was asked for and not yet sent. */
     bool lost;
     bool closed;
 };

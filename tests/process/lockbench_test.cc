@@ -74,6 +74,7 @@ struct Operation {
 
 const std::map<std::string, std::set<std::string>> claims = {
         {"open", {"ok", "fail", "info"}},
+        {"keepalive", {"ok"}},
         {"close", {"ok", "expired", "fail", "info"}},
         {"acquire", {"ok", "timeout", "expired", "fail", "info"}},
         {"try", {"ok", "held", "expired", "fail", "info"}},
@@ -138,7 +139,7 @@ void check_operation(const Operation &operation)
     ASSERT_TRUE(claims.contains(op)) << operation.line;
     ASSERT_TRUE(claims.at(op).contains(operation.text("res"))) << operation.line;
     ASSERT_TRUE(operation.has("proc") && operation.has("session")) << operation.line;
-    bool of_session = op == "open" || op == "close";
+    bool of_session = op == "open" || op == "close" || op == "keepalive";
     ASSERT_EQ(operation.has("lock"), !of_session) << operation.line;
     bool open_end = operation.line.find("\"ret\":null") != std::string::npos;
     ASSERT_EQ(open_end, operation.is_unknown()) << operation.line;
@@ -170,7 +171,8 @@ void check_tokens(const std::vector<Operation> &operations)
     std::set<uint64_t> tokens;
     std::map<std::string, std::map<uint64_t, uint64_t>> by_return;
     for (const Operation &operation : operations) {
-        bool grant = operation.text("res") == "ok" && operation.has("deadline");
+        bool grant = operation.text("res") == "ok" && operation.has("deadline") &&
+                     operation.has("token");
         if (!grant)
             continue;
         ASSERT_TRUE(tokens.insert(operation.number("token")).second) << operation.line;
@@ -253,6 +255,50 @@ TEST_F(Lockbench, LeaderKilledUnderLoadIsNoError)
     EXPECT_EQ(number_behind(command.said(), "\"wrong\":"), 0U);
     std::vector<Operation> operations = read_history(history());
     check_history(operations);
+}
+
+size_t count_of(const std::vector<Operation> &operations, const char *op, const char *res)
+{
+    return static_cast<size_t>(std::count_if(
+            operations.begin(), operations.end(), [&](const Operation &operation) {
+                return operation.text("op") == op && operation.text("res") == res;
+            }));
+}
+
+/* G10: a client that slept for longer than its lease goes on in a new session. */
+TEST_F(Lockbench, LostSessionsAreOpenedAgain)
+{
+    Command command = bench({"--workload", "contended", "--time", "6s", "--inflight", "6",
+            "--connections", "3", "--ttl", "1s", "--hold", "5ms", "--survive", "--history",
+            history()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    command.program().signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3000));
+    command.program().signal(SIGCONT);
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    std::vector<Operation> operations = read_history(history());
+    check_history(operations);
+    EXPECT_EQ(count_of(operations, "open", "ok"), 6U);
+    EXPECT_GT(count_of(operations, "keepalive", "ok"), 2U);
+}
+
+/* G11: without a majority, acquires and releases with a limit end as unknown. */
+TEST_F(Lockbench, StandstillMakesUnknownOutcomes)
+{
+    Command command = bench({"--workload", "contended", "--time", "5s", "--inflight", "6",
+            "--connections", "3", "--hold", "5ms", "--wait", "300ms", "--answer", "300ms",
+            "--history", history()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGCONT);
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    std::vector<Operation> operations = read_history(history());
+    check_history(operations);
+    EXPECT_GT(count_of(operations, "acquire", "info"), 2U);
+    EXPECT_GT(count_of(operations, "release", "info"), 0U);
 }
 
 TEST(LockbenchUsage, WrongUsageAndNoClusterHaveTheirCodes)

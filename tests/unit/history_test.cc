@@ -52,6 +52,14 @@ TEST(History, SessionOperationsHaveNoLock)
             "\"ok\"}\n");
 }
 
+/* G3: a renewal was seen, so the lease lasts a ttl from its call, and the deadline is that. */
+TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
+{
+    EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100}),
+            "{\"proc\":4,\"op\":\"keepalive\",\"session\":9,\"call\":100,\"ret\":150,"
+            "\"res\":\"ok\",\"deadline\":1100}\n");
+}
+
 /* What each outcome claims; nothing may claim more than it is known to mean. */
 TEST(History, ClaimsOfTheStatuses)
 {

@@ -14,13 +14,13 @@ PROCS_PER_BENCH = 10**9
 # (name, host, flags). Those with one prefix share their locks.
 BENCHES = [
     ("own", "c1", ["--workload", "uncontended", "--inflight", "4", "--connections", "2",
-                   "--hold", "10ms", "--prefix", "own-"]),
+                   "--hold", "10ms", "--prefix", "own-", "--ttl", "10s"]),
     ("queue-1", "c1", ["--workload", "contended", "--locks", "3", "--inflight", "9",
-                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-"]),
+                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-", "--ttl", "2s"]),
     ("queue-2", "c2", ["--workload", "contended", "--locks", "3", "--inflight", "9",
-                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-"]),
+                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-", "--ttl", "3s"]),
     ("mixed", "c2", ["--workload", "mixed", "--locks", "3", "--inflight", "8",
-                     "--connections", "4", "--hold", "10ms", "--prefix", "shared-"]),
+                     "--connections", "4", "--hold", "10ms", "--prefix", "shared-", "--ttl", "1s"]),
 ]
 
 
@@ -32,6 +32,7 @@ class Bench:
         network = rig.network
         arguments = [rig.binaries["lockbench"], "--cluster", network.client_list(host),
                      "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", "10s",
+                     "--wait", "2s", "--answer", "2s", "--survive",
                      "--seed", str(rig.seed), "--history", self.history, "--json", *flags,
                      *rig.bench_flags]
         with open(self.report_path, "w", encoding="utf-8") as out:
