@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "io/disk_maker.h"
+#include "io/locked_memory.h"
 
 enum {
     LOCK_RETRIES = 50
@@ -294,12 +295,15 @@ void disk_begin(struct disk *disk)
     const unsigned char *buffer = node_log_buffer(disk->turn->node, &count);
     /* The kernel only reads from it; struct iovec has no const. */
     struct iovec region = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = count};
-    int failed = io_uring_register_buffers(&disk->uring->ring, &region, 1);
+    int failed = -ENOMEM;
+    if (locked_memory_is_ample(count))
+        failed = io_uring_register_buffers(&disk->uring->ring, &region, 1);
     disk->registered = failed == 0;
     if (failed != 0)
         tell_line(disk->tell, TELL_INFO, "log-buffer-not-registered",
-                "bytes=%llu error=\"%s\": written without, which is a little slower; raise "
-                "RLIMIT_MEMLOCK (LimitMEMLOCK=)",
+                "bytes=%llu error=\"%s\": written without, which is a little slower; let "
+                "twice as "
+                "much be locked (ulimit -l, LimitMEMLOCK=)",
                 (unsigned long long)count, strerror(-failed));
     remove_leftovers(disk);
 }

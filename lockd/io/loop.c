@@ -18,6 +18,7 @@
 #include "io/disk.h"
 #include "io/disk_maker.h"
 #include "io/listen.h"
+#include "io/locked_memory.h"
 #include "io/names.h"
 #include "io/net.h"
 #include "io/turn.h"
@@ -128,6 +129,7 @@ static bool open_outside(struct loop *loop)
     char reason[URING_REASON_BYTES];
     static_assert(LISTEN_REASON_BYTES <= sizeof reason, "one buffer serves both");
     uint32_t connections = loop->node_settings->limits.connections_max;
+    locked_memory_raise();
     if (!uring_open(&loop->uring, 4 * connections, reason)) {
         tell_line(loop->tell, TELL_ERROR, "no-io-uring", "%s", reason);
         return false;
@@ -137,6 +139,10 @@ static bool open_outside(struct loop *loop)
                 "deferred=%d registered=%d: this kernel's ring lacks a flag; it only is a "
                 "little slower",
                 loop->uring.deferred, loop->uring.ring_registered);
+    if (loop->uring.small)
+        tell_line(loop->tell, TELL_WARN, "small-ring",
+                "little memory may be locked: the ring is smaller than wanted, and slower "
+                "under load; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)");
     loop->listener = listen_bind(&loop->settings->listen, reason);
     if (loop->listener >= 0)
         return true;
@@ -385,9 +391,9 @@ static void begin(struct loop *loop)
     node_effects_init(loop->turn.node, &loop->turn.effects);
     trace_on_abort(&loop->turn.trace, loop->disk.folder);
     open_signals(loop);
-    if (!uring_provide(&loop->uring))
-        tell_fatal(loop->tell, "no-receive-buffers",
-                "the kernel does not take the ring of receive buffers");
+    char reason[URING_REASON_BYTES];
+    if (!uring_provide(&loop->uring, reason))
+        tell_fatal(loop->tell, "no-receive-buffers", "%s", reason);
     net_init(&loop->net, &settings);
     open_names(loop);
     disk_begin(&loop->disk);

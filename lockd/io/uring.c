@@ -83,7 +83,7 @@ static void explain(int error, char *reason)
 }
 
 /* Wanted flags, best first; the kernel says EINVAL to what it does not know. */
-static int create_ring(struct uring *uring, uint32_t completions)
+static int create_ring(struct uring *uring, uint32_t entries, uint32_t completions)
 {
     static const unsigned flags[] = {
             IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -94,9 +94,9 @@ static int create_ring(struct uring *uring, uint32_t completions)
     for (size_t i = 0; i < sizeof flags / sizeof flags[0] && failed == -EINVAL; i++) {
         struct io_uring_params params = {
                 .flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
-                .cq_entries = completions < URING_ENTRIES ? URING_ENTRIES : completions,
+                .cq_entries = completions < entries ? entries : completions,
         };
-        failed = io_uring_queue_init_params(URING_ENTRIES, &uring->ring, &params);
+        failed = io_uring_queue_init_params(entries, &uring->ring, &params);
         uring->deferred = (flags[i] & IORING_SETUP_DEFER_TASKRUN) != 0;
     }
     return failed;
@@ -146,14 +146,16 @@ static int receive_once(struct uring *uring, const int pair[2])
 
 static int probe_receive(struct uring *uring)
 {
-    struct io_uring_buf_reg region = {.ring_entries = 1, .bgid = URING_BUFFER_GROUP};
+    struct io_uring_buf_reg region = {
+            .ring_entries = URING_BUFFER_COUNT, .bgid = URING_BUFFER_GROUP};
     struct io_uring_buf_ring *buffers;
     unsigned char byte;
     int pair[2];
 
-    if (posix_memalign((void **)&buffers, 4096, 4096) != 0)
+    if (posix_memalign((void **)&buffers, 4096,
+                URING_BUFFER_COUNT * sizeof(struct io_uring_buf)) != 0)
         return -ENOMEM;
-    memset(buffers, 0, 4096);
+    memset(buffers, 0, URING_BUFFER_COUNT * sizeof(struct io_uring_buf));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         free(buffers);
         return -errno;
@@ -178,22 +180,39 @@ static int probe_receive(struct uring *uring)
     return failed;
 }
 
-bool uring_open(struct uring *uring, uint32_t completions, char *reason)
+static int open_sized(struct uring *uring, uint32_t entries, uint32_t completions)
 {
-    *uring = (struct uring){0};
-    int failed = create_ring(uring, completions);
-    if (failed != 0) {
-        explain(-failed, reason);
-        return false;
-    }
+    int failed = create_ring(uring, entries, completions);
+    if (failed != 0)
+        return failed;
     failed = probe_operations(uring);
     if (failed == 0)
         failed = probe_receive(uring);
-    if (failed != 0) {
+    if (failed != 0)
         io_uring_queue_exit(&uring->ring);
+    return failed;
+}
+
+/*
+ * The kernel counts a ring as locked memory of the user, over all of its processes (root's it
+ * does not count). Where little is left a smaller ring works, too: what has no room in it is
+ * kept by the kernel, or submitted sooner.
+ */
+bool uring_open(struct uring *uring, uint32_t completions, char *reason)
+{
+    *uring = (struct uring){0};
+    uint32_t entries = URING_ENTRIES;
+    int failed = open_sized(uring, entries, completions);
+    while (failed == -ENOMEM && entries > URING_ENTRIES_MIN) {
+        entries /= 2;
+        completions /= 2;
+        failed = open_sized(uring, entries, completions);
+    }
+    if (failed != 0) {
         explain(-failed, reason);
         return false;
     }
+    uring->small = entries < URING_ENTRIES;
     uring->ring_registered = io_uring_register_ring_fd(&uring->ring) == 1;
     return true;
 }
@@ -218,15 +237,18 @@ static void add_buffer(struct uring *uring, uint32_t buffer, int offset)
             (unsigned short)buffer, io_uring_buf_ring_mask(URING_BUFFER_COUNT), offset);
 }
 
-bool uring_provide(struct uring *uring)
+bool uring_provide(struct uring *uring, char *reason)
 {
     struct io_uring_buf_reg region = {
             .ring_addr = (uint64_t)(uintptr_t)uring->buffer_ring,
             .ring_entries = URING_BUFFER_COUNT,
             .bgid = URING_BUFFER_GROUP,
     };
-    if (io_uring_register_buf_ring(&uring->ring, &region, 0) != 0)
+    int failed = io_uring_register_buf_ring(&uring->ring, &region, 0);
+    if (failed != 0) {
+        explain(-failed, reason);
         return false;
+    }
     io_uring_buf_ring_init(uring->buffer_ring);
     for (uint32_t i = 0; i < URING_BUFFER_COUNT; i++)
         add_buffer(uring, i, (int)i);

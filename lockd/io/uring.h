@@ -21,6 +21,7 @@ extern "C" {
 
 enum {
     URING_ENTRIES = 1024,      /* Submissions that can be prepared before one is forced */
+    URING_ENTRIES_MIN = 128,   /* ... where little memory may be locked */
     URING_BUFFER_BYTES = 4096, /* A provided buffer */
     URING_BUFFER_COUNT = 1024, /* A power of two */
     URING_BUFFER_GROUP = 0,
@@ -69,6 +70,7 @@ struct uring {
     unsigned char *buffers;
     bool deferred;        /* DEFER_TASKRUN was taken. */
     bool ring_registered; /* The ring's descriptor is registered. */
+    bool small;           /* It has fewer entries than wanted. */
 };
 
 /*
@@ -81,9 +83,9 @@ void uring_close(struct uring *uring);
 /* The sentence for a failed set-up; `disabled` is kernel.io_uring_disabled, -1 if unknown. */
 void uring_refusal(int error, int disabled, const char *release, char *reason);
 
-/* Memory for received bytes, and its registration with the ring. */
+/* Memory for received bytes, and its registration with the ring: false with `reason`. */
 void uring_carve(struct uring *uring, struct arena *arena);
-bool uring_provide(struct uring *uring);
+bool uring_provide(struct uring *uring, char *reason);
 
 static inline const unsigned char *uring_buffer(const struct uring *uring, uint32_t flags)
 {

@@ -48,7 +48,7 @@ target_link_libraries(use_shared PRIVATE liblock::liblock)
 add_executable(use_static ../use.c)
 target_link_libraries(use_static PRIVATE liblock::static)
 END
-cmake -S "$scratch/project" -B "$scratch/project/build" -DCMAKE_PREFIX_PATH="$root" >>"$scratch/log"
+cmake -G Ninja -S "$scratch/project" -B "$scratch/project/build" -DCMAKE_PREFIX_PATH="$root" >>"$scratch/log"
 cmake --build "$scratch/project/build" >>"$scratch/log"
 "$scratch/project/build/use_shared"
 "$scratch/project/build/use_static"

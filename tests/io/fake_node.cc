@@ -164,7 +164,8 @@ void io_world::begin_net(const node_settings &settings, int listener)
     net.tell = &tell;
     net.listener = listener;
     turn.now_ns = clock_now();
-    EXPECT_TRUE(uring_provide(&uring));
+    char reason[URING_REASON_BYTES] = "";
+    EXPECT_TRUE(uring_provide(&uring, reason)) << reason;
     struct net_settings wanted {};
     wanted.congestion = "auto";
     wanted.node = &settings;

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 #include "liblock.h"
@@ -31,7 +32,8 @@ Client open_client(const process::Cluster &cluster)
     options.nodes = nodes.c_str();
     options.answer_wait_ns = 20 * LK_SECOND;
     lk_client *client = nullptr;
-    EXPECT_EQ(lk_open(&options, &client), LK_OK) << lk_last_error();
+    if (lk_open(&options, &client) != LK_OK)
+        throw std::runtime_error(lk_last_error());
     return Client(client);
 }
 

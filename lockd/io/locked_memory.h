@@ -1,0 +1,27 @@
+/*
+ * Memory that may be locked (RLIMIT_MEMLOCK). The kernel counts rings and registered buffers
+ * as locked memory of their user, over all of its processes, unless they may lock any amount
+ * (CAP_IPC_LOCK). A node needs its ring and only wants its log buffer registered, so the
+ * buffer takes none of what the rings of the user's other processes may need.
+ */
+#ifndef IO_LOCKED_MEMORY_H
+#define IO_LOCKED_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raise the soft limit to the hard one, as with descriptors. */
+void locked_memory_raise(void);
+
+/* Whether `bytes` are at most half of what may be locked. */
+bool locked_memory_is_ample(uint64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
