@@ -17,13 +17,17 @@ class Node:
         self.number = number
         self.name = f"n{number}"
         self.rig = rig
-        self.data = rig.scratch / f"data{number}"
+        self.disk = rig.disks[number - 1]
         self.process = None
         self.environment = {}
         self.more = []  # Flags besides the usual ones
         self.lines = []  # (when, line) of everything it said
         self.ends = []  # (when, exit status)
         self.wanted = False  # Should run; if it does not, that is worth a look
+
+    @property
+    def data(self):
+        return self.disk.data
 
     def start(self):
         network = self.rig.network
@@ -51,6 +55,14 @@ class Node:
             if re.search(rf"\s{re.escape(event)}(\s|$)", line):
                 return line
         return None
+
+    def said_error(self, since):
+        """Whether it said since then that something is wrong with it."""
+        return any(when >= since and re.match(r"\S+ error ", line)
+                   for when, line in list(self.lines))
+
+    def last_line(self):
+        return self.lines[-1][1] if self.lines else "nothing"
 
     def running(self):
         return self.process is not None and self.process.running()

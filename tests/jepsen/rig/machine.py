@@ -152,6 +152,9 @@ def find_binaries(build):
               "wire": "tests/jepsen/jepsen_wire"}
     found = {name: build / place for name, place in places.items()}
     missing = [str(path) for path in found.values() if not path.exists()]
+    optional = build / "tests/jepsen/jepsen_cutdisk"
+    if optional.exists():
+        found["cutdisk"] = optional
     if missing:
         raise RigError(f"not built: {', '.join(missing)}")
     return found

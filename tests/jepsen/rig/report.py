@@ -42,6 +42,10 @@ def text(rig, result):
         lines.append(f"after healing     a fresh client had a lock after "
                      f"{result.progress:.2f} s")
     lines.append(f"packets           {result.packets}")
+    if rig.sectors_lost:
+        lines.append(f"power             {rig.sectors_lost} sectors lost")
+    for what, count in sorted(collections.Counter(rig.notes).items()):
+        lines.append(f"    {what}: {count} times")
     if result.skipped:
         lines += ["", "not possible on this machine"]
         lines += [f"    {why}" for why in result.skipped]

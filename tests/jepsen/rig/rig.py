@@ -12,6 +12,7 @@ import time
 from rig import evidence as proof
 from rig import nemeses, report
 from rig.cluster import Cluster
+from rig.disks import open_disks
 from rig.machine import (EPOCH, RigError, Scratch, Skipped, find_binaries, is_root, now,
                          own_mounts, say)
 from rig.network import open_network
@@ -61,6 +62,10 @@ class Rig:
         self.binaries = find_binaries(options.build)
         self.scratch = Scratch(options.out)
         self.network = None
+        self.disks = []
+        self.sectors_lost = 0
+        self.notes = []
+        self.own_mounts = False
         self.cluster = None
         self.workload = None
         self.kinds = []
@@ -80,6 +85,11 @@ class Rig:
         if what not in self.result.complaints:
             self.result.complaints.append(what)
 
+    def note(self, what):
+        """Count something that is neither right nor wrong."""
+        say(what)
+        self.notes.append(what)
+
     def faults(self):
         return sorted((f for lane in self.lanes for f in lane.faults),
                       key=lambda fault: fault.begin)
@@ -89,12 +99,17 @@ class Rig:
         self.network, notes = open_network(options.net, self.binaries, self.scratch,
                                            options.nodes)
         self.result.skipped += notes
+        self.disks, why = open_disks(options.disks, self, options.nodes)
+        self.result.skipped += [why] if why else []
         self.cluster = Cluster(self, options.nodes)
         self.workload = Workload(self)
         self.kinds, skipped = nemeses.usable(nemeses.by_names(options.faults), self)
         self.result.skipped += skipped
         self.cluster.start_all()
         took = self.cluster.await_grant(options.bound)
+        if options.lie:
+            for disk in self.disks:
+                disk.ask("lie")
         say(f"{options.nodes} nodes grant after {took:.2f} s (network: {self.network.kind})")
 
     def break_things(self):
@@ -165,6 +180,8 @@ class Rig:
         for part in (self.workload, self.cluster):
             if part:
                 part.kill() if part is self.workload else part.kill_all()
+        for disk in self.disks:
+            disk.stop()
         if self.network:
             self.network.stop()
 
@@ -179,9 +196,12 @@ def parse(arguments):
     parser.add_argument("--faults", default="all",
                         help=f"comma-separated, -NAME takes one out: all, {kinds}")
     parser.add_argument("--net", choices=("auto", "netns", "proxy"), default="auto")
+    parser.add_argument("--disks", choices=("auto", "cut", "plain"), default="auto")
     parser.add_argument("--build", default=TOP / "build/release")
     parser.add_argument("--out", help="folder for report, timeline, history and logs")
     parser.add_argument("--keep", action="store_true", help="keep it though the run passed")
+    parser.add_argument("--lie", action="store_true",
+                        help="disks say yes to flushes and do nothing: the run must not pass")
     parser.add_argument("--bound", type=float, default=30,
                         help="seconds within which a healed cluster must grant")
     parser.add_argument("--min-grants", type=int, default=1000)
@@ -216,13 +236,13 @@ def carry_out(rig):
 def main(arguments):
     options = parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if is_root():
-        try:
-            own_mounts()
-        except Skipped as why:
-            say(f"without: {why}")
     try:
         rig = Rig(options)
+        if is_root():
+            own_mounts()
+            rig.own_mounts = True
+    except Skipped as why:
+        say(f"without: {why}")
     except RigError as error:
         say(str(error))
         return FAILED

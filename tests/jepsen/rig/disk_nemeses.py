@@ -1,0 +1,313 @@
+"""Faults of disks and of what is on them."""
+
+import os
+import shutil
+import time
+
+from rig.machine import Skipped, now, run
+from rig.nemesis import Nemesis, names
+
+
+class DiskNemesis(Nemesis):
+    @classmethod
+    def check(cls, rig):
+        if not rig.disks[0].can_fail:
+            raise Skipped("needs disks that can fail")
+
+
+class Power(DiskNemesis):
+    """The power of one node fails: what it had not made durable is gone, mostly."""
+    kind = "power"
+    lasts = (0.1, 2.0)
+    victims = ()
+
+    def choose(self):
+        return self.nodes(1)
+
+    def start(self):
+        self.victims = self.choose()
+        trapped = self.dice.random() < 0.7
+        before = self.lost()
+        for node in self.victims:
+            node.wanted = False
+            survive = 0 if self.rig.options.lie else self.dice.choice([0, 0, 50, 90])
+            cut = node.disk.trap if trapped else node.disk.cut
+            cut(survive, self.dice.getrandbits(32))
+        # A node whose flush failed ends by itself; one that had nothing to flush is cut anyway.
+        limit = now() + (0.3 if trapped else 0)
+        while now() < limit and any(node.running() for node in self.victims):
+            time.sleep(0.01)
+        for node in self.victims:
+            node.disk.cut(0, 0)
+            node.kill()
+        lost = self.lost() - before
+        self.rig.sectors_lost += lost
+        return (f"{names(self.victims)}{' in a flush' if trapped else ''}, "
+                f"{lost} sectors lost")
+
+    def lost(self):
+        return sum(node.disk.ask("count")["lost"] for node in self.victims)
+
+    def heal(self):
+        for node in self.victims:
+            node.disk.power_on()
+        for node in self.victims:
+            node.start()
+
+
+class PowerLeader(Power):
+    kind = "power-leader"
+
+    def choose(self):
+        return [self.leader()]
+
+
+class PowerAll(Power):
+    """The power of all fails at one instant: what was granted is still granted afterwards."""
+    kind = "power-all"
+
+    def choose(self):
+        return list(self.rig.cluster.nodes)
+
+
+class Full(DiskNemesis):
+    """A disk is full: that node, or all, can write no more, and go on when there is room."""
+    kind = "full"
+    lasts = (2.0, 6.0)
+    victims = ()
+
+    def start(self):
+        everywhere = self.dice.random() < 0.3
+        self.victims = list(self.rig.cluster.nodes) if everywhere else [self.leader()]
+        leave = self.dice.choice([0, 1 << 20, 6 << 20])
+        for node in self.victims:
+            node.disk.fill(leave)
+        return f"{names(self.victims)}, {leave >> 20} MiB left"
+
+    def heal(self):
+        for node in self.victims:
+            node.disk.empty()
+
+
+class Stall(DiskNemesis):
+    """Nothing that is asked of a disk comes back for a while."""
+    kind = "stall"
+    lasts = (0.2, 5.0)
+    victim = None
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        self.victim.disk.ask("stall")
+        return names([self.victim])
+
+    def heal(self):
+        self.victim.disk.ask("on")
+
+
+class Error(DiskNemesis):
+    """Writes and flushes fail: the node must end by itself and say why, and never go on."""
+    kind = "disk-error"
+    lasts = (1.0, 3.0)
+    victim = None
+    began = 0.0
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        self.victim.wanted = False
+        self.began = now()
+        self.victim.disk.ask("fail")
+        return names([self.victim])
+
+    def heal(self):
+        status = self.victim.process.wait(10)
+        if status == 0:
+            self.rig.complain(f"{names([self.victim])}: status 0 on a disk that failed")
+        elif status is not None and not self.victim.said_error(self.began):
+            self.rig.complain(f"{names([self.victim])}: ended on a failing disk with status "
+                              f"{status} and no word")
+        self.victim.kill()
+        self.victim.disk.power_on()
+        self.victim.start()
+
+
+BLOCK = 4096
+UNVOUCHED = 16 * BLOCK  # What was written last has nothing behind it that speaks for it.
+
+
+class Spoil(Nemesis):
+    """A stopped node's log is changed where it is surely durable: it must refuse, and say why.
+
+    Then the files that it had are put back, which is allowed because it has not run since.
+    """
+    lasts = (0.5, 2.0)
+    victim = None
+    began = 0.0
+
+    def spoil(self, path, used):
+        """Change a segment of which so many bytes are used; a text that says how."""
+        raise NotImplementedError
+
+    def copy(self):
+        return self.victim.data.parent / f"{self.victim.data.name}-copy"
+
+    def segments(self):
+        """Those that hold something old enough: [(path, bytes that others vouch for)]."""
+        paths = sorted(p for p in self.victim.data.iterdir() if p.name.startswith("segment-"))
+        used = [(path, used_bytes(path)) for path in paths]
+        used = [(path, count) for path, count in used if count > 0]
+        if used:
+            used[-1] = (used[-1][0], max(0, used[-1][1] - UNVOUCHED))
+        return [(path, count) for path, count in used if count > BLOCK]
+
+    def start(self):
+        self.victim = self.nodes(1)[0]
+        self.victim.kill()
+        segments = self.segments()
+        if not segments:
+            self.victim.start()
+            return None
+        run(["cp", "--recursive", "--sparse=always", self.victim.data, self.copy()])
+        how = self.spoil(*self.dice.choice(segments))
+        self.began = now()
+        self.victim.start()
+        self.victim.wanted = False
+        return f"{names([self.victim])}: {how}"
+
+    def heal(self):
+        status = self.victim.process.wait(20)
+        if status != 1 or not self.victim.said("log-refused", self.began):
+            self.rig.complain(f"{names([self.victim])}: status {status} on a spoilt log, and it "
+                              f"said: {self.victim.last_line()}")
+            self.victim.kill()
+        shutil.rmtree(self.victim.data)
+        self.copy().rename(self.victim.data)
+        self.victim.start()
+
+
+def used_bytes(path):
+    """Up to the last byte that is not zero."""
+    chunk = 1 << 16
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for begin in range(max(0, (size - 1) // chunk * chunk), -1, -chunk):
+            file.seek(begin)
+            there = file.read(chunk).rstrip(b"\0")
+            if there:
+                return begin + len(there)
+    return 0
+
+
+class FlipBits(Spoil):
+    """Bits of records that a majority relies on are flipped; padding is left alone."""
+    kind = "flip-bits"
+
+    def spoil(self, path, used):
+        count = self.dice.choice([1, 1, 8])
+        with open(path, "r+b") as file:
+            for _ in range(count):
+                self.flip(file, self.dice.randrange(used // BLOCK) * BLOCK)
+        return f"{count} bits within the first {used} bytes of {path.name}"
+
+    def flip(self, file, at):
+        file.seek(at)
+        block = bytearray(file.read(BLOCK))
+        written = [i for i, byte in enumerate(block) if byte]
+        if not written:
+            return
+        block[self.dice.choice(written)] ^= 1 << self.dice.randrange(8)
+        file.seek(at)
+        file.write(block)
+
+
+class Truncate(Spoil):
+    """A segment is cut short, or is gone."""
+    kind = "truncate"
+
+    def spoil(self, path, used):
+        last = max(p.name for p in self.victim.data.iterdir())
+        if path.name != last and self.dice.random() < 0.3:
+            path.unlink()
+            return f"{path.name} removed"
+        left = self.dice.randrange(used)
+        os.truncate(path, left)
+        return f"{path.name} cut at {left} of {used} bytes"
+
+
+class Emptied(Nemesis):
+    """A node starts with an empty folder: it says so and takes no part. Then it gets it back."""
+    kind = "emptied"
+    lasts = (1.5, 5.0)
+    victim = None
+    began = 0.0
+
+    def away(self):
+        return self.victim.data.parent / f"{self.victim.data.name}-away"
+
+    def start(self):
+        self.victim = self.nodes(1)[0]
+        self.victim.kill()
+        self.victim.data.rename(self.away())
+        self.victim.data.mkdir()
+        self.began = now()
+        self.victim.start()
+        return names([self.victim])
+
+    def heal(self):
+        limit = now() + 1
+        while now() < limit and not self.victim.said("blank", self.began):
+            time.sleep(0.05)
+        heard = "said so" if self.victim.said("blank", self.began) else "met nobody"
+        self.rig.note(f"{self.kind}: {names([self.victim])} {heard}")
+        for when, node, term in self.rig.cluster.leaders:
+            if node is self.victim and when > self.began:
+                self.rig.complain(f"{node.name} led term {term} with an emptied folder")
+        self.victim.kill()
+        shutil.rmtree(self.victim.data)
+        self.away().rename(self.victim.data)
+        self.victim.start()
+
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+
+
+class WallClock(Nemesis):
+    """The time of day jumps by hours and back, for one node only: no promise knows it."""
+    kind = "wall-clock"
+    lasts = (2.0, 6.0)
+    victim = None
+
+    @classmethod
+    def check(cls, rig):
+        if not os.path.exists(FAKETIME):
+            raise Skipped("libfaketime is not installed")
+
+    def jump(self):
+        text = self.dice.choice(["+3600", "-3600", "+0", "+86400", "-86400", "+400d"])
+        path = self.rig.scratch / f"time{self.victim.number}"
+        path.with_suffix(".new").write_text(text + "\n")
+        path.with_suffix(".new").rename(path)
+        return text
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        self.victim.kill()
+        first = self.jump()
+        self.victim.environment = {
+            "LD_PRELOAD": FAKETIME, "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(self.rig.scratch / f"time{self.victim.number}")}
+        self.victim.start()
+        self.rig.sleep(1.2)
+        second = self.jump()
+        self.rig.sleep(1.2)
+        third = self.jump()
+        return f"{names([self.victim])}: {first}, {second}, {third}"
+
+    def heal(self):
+        self.victim.environment = {}
+        self.victim.kill()
+        self.victim.start()
+
+
+ALL = [Power, PowerLeader, PowerAll, Full, Stall, Error, FlipBits, Truncate, Emptied,
+       WallClock]
