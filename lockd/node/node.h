@@ -38,6 +38,15 @@ enum {
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
+
+    /*
+     * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
+     * its entries on a block of its own, and what is skipped at the ends. A follower with
+     * less could never take that append, and it would be sent for ever.
+     */
+    NODE_LOG_BUFFER_MIN = (int)WAL_BLOCK_BYTES + (int)ENTRY_BODY_MAX +
+                          ((int)RAFT_ENTRIES_MAX + 4) * (int)WAL_BLOCK_BYTES +
+                          2 * ((int)ENTRY_BODY_MAX + 2 * (int)WAL_BLOCK_BYTES),
 };
 
 /* The page of named limits. node_limits_check() asserts how they hang together. */
@@ -187,8 +196,8 @@ enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE,    /* The directory belongs to another node id. */
     NODE_BOOT_FOREIGN_MEMBERS, /* It was founded with other members than --cluster says. */
-    NODE_BOOT_DAMAGED, /* Runs, but takes no part; recovery's decision says where. */
-    NODE_BOOT_NEWER,   /* Written by a newer version. */
+    NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
+    NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */
     NODE_BOOT_PLAN_TOO_SMALL,  /* The cluster's settings need more than this node's plan. */
 };

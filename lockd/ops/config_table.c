@@ -61,7 +61,7 @@ static const struct setting table[] = {
     BYTES("segment-size", "a file of the log", node.wal.segment_bytes, 4 * MIB, 1024 * MIB),
     NUMBER("segments", "files of the log at most", node.wal.segments_max, 16, 1048576),
     BYTES("log-buffer", "memory for the log's newest entries", node.wal.buffer_bytes,
-        3 * MIB, 8 * MIB - 4 * KIB),
+        NODE_LOG_BUFFER_MIN, 8 * MIB - 4 * KIB),
     NUMBER("log-writes", "writes to the log in flight", node.wal.writes_max, 1, WAL_WRITES_MAX),
     CHOICE("write", "METHOD", "how the log becomes durable: dsync or fsync", write, writes),
     TEXT("congestion", "NAME", "TCP congestion control between members; auto: reno on loopback",

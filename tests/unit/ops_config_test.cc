@@ -14,6 +14,7 @@
 
 #include "base/units.h"
 #include "ops/config.h"
+#include "ops/config_table.h"
 #include "ops/plan.h"
 #include "ops/values.h"
 
@@ -112,14 +113,14 @@ TEST(Config, DevIsAClusterOfOne)
 
 TEST(Config, ValuesArriveWhereTheyBelong)
 {
-    outcome got = read(with({"--segment-size", "8MiB", "--log-buffer", "4MiB",
+    outcome got = read(with({"--segment-size", "8MiB", "--log-buffer", "5MiB",
             "--heartbeat", "10ms", "--election-min=40ms", "--election-max", "80ms",
             "--tick", "1s", "--connections", "100", "--sessions", "1000", "--max-ttl", "1h",
             "--write", "fsync", "--log-level", "debug", "--congestion", "cubic"}));
     ASSERT_TRUE(got.good) << got.error;
     const node_settings &node = got.config->node;
     EXPECT_EQ(node.wal.segment_bytes, 8 * MIB);
-    EXPECT_EQ(node.wal.buffer_bytes, 4 * MIB);
+    EXPECT_EQ(node.wal.buffer_bytes, 5 * MIB);
     EXPECT_EQ(node.raft.heartbeat_ns, 10 * NS_PER_MS);
     EXPECT_EQ(node.raft.election_min_ns, 40 * NS_PER_MS);
     EXPECT_EQ(node.raft.election_max_ns, 80 * NS_PER_MS);
@@ -166,6 +167,7 @@ TEST(Config, WrongFlags)
             {with({"--segment-size", "8MB"}), {"--segment-size 8MB", "64MiB"}},
             {with({"--segment-size", "8388609"}), {"multiple of 4KiB"}},
             {with({"--log-buffer", "8MiB"}), {"--log-buffer", "8188KiB"}},
+            {with({"--log-buffer", "4MiB"}), {"--log-buffer 4MiB", "4132KiB to 8188KiB"}},
             {with({"--heartbeat", "50"}), {"--heartbeat 50", "250ms"}},
             {with({"--heartbeat", "200ms"}), {"--election-min 250ms", "--heartbeat"}},
             {with({"--election-max", "250ms"}), {"--election-max 250ms", "--election-min"}},
@@ -294,6 +296,63 @@ TEST(Config, DefaultsAreAllowed)
     EXPECT_TRUE(got.good) << got.error;
     outcome standard = read(with({}));
     expect_same(got.config->node, standard.config->node);
+}
+
+static std::string written(const setting &row, uint64_t value)
+{
+    char text[VALUE_TEXT_BYTES] = "";
+    if (row.kind == SETTING_BYTES)
+        (void)value_bytes_text(value, text);
+    else if (row.kind == SETTING_DURATION)
+        (void)value_duration_text(value, text);
+    else
+        return std::to_string(value);
+    return text;
+}
+
+/* Every numeric setting at both ends of its range, but the id, which the list decides. */
+static std::vector<std::pair<std::string, std::string>> bounds()
+{
+    std::vector<std::pair<std::string, std::string>> all;
+    size_t count;
+    const setting *table = config_table(&count);
+    for (const setting *row = table; row < table + count; row++) {
+        bool numeric = row->kind == SETTING_NUMBER || row->kind == SETTING_BYTES ||
+                       row->kind == SETTING_DURATION;
+        if (!numeric || std::string(row->key) == "id")
+            continue;
+        all.emplace_back(std::string("--") + row->key, written(*row, row->least));
+        all.emplace_back(std::string("--") + row->key, written(*row, row->most));
+    }
+    return all;
+}
+
+/* What is not refused in a line can be planned: no assertion is left to say it. */
+static bool refused_or_planned(const words &flags)
+{
+    outcome got = read(with(flags));
+    if (!got.good) {
+        EXPECT_TRUE(has(got.error, "--")) << got.error;
+        EXPECT_FALSE(has(got.error, "\n"));
+        return false;
+    }
+    struct arena arena;
+    arena_init(&arena, nullptr, 0);
+    EXPECT_EQ(node_carve(&arena, &got.config->node), nullptr);
+    return true;
+}
+
+TEST(Config, BoundsInPairsAreRefusedOrPlanned)
+{
+    auto all = bounds();
+    EXPECT_GT(all.size(), 40u);
+    size_t planned = 0;
+    for (size_t i = 0; i < all.size(); i++) {
+        for (size_t j = i + 1; j < all.size(); j++)
+            planned += refused_or_planned(
+                    {all[i].first, all[i].second, all[j].first, all[j].second});
+    }
+    EXPECT_GT(planned, 500u) << "most pairs go together";
 }
 
 /* The table, --help and the manual page name the same flags. */
