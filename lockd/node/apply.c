@@ -35,16 +35,17 @@ static void apply_founding(
 }
 
 /* Everyone whose keepalive or command is in the entry is alive, before anything expires. */
-static void renew_all(struct node *node, struct batch_reader batch)
+static void renew_all(struct node *node, struct batch_reader *batch)
 {
     struct renewal renewal;
-    while (batch_next_renewal(&batch, &renewal))
+    while (batch_next_renewal(batch, &renewal))
         locks_renew(node->locks, &renewal);
     bool nothing_due = locks_deadline(node->locks) > locks_time(node->locks);
     if (nothing_due && !locks_has_work(node->locks))
         return; /* Then a command's own renewal is soon enough. */
+    struct batch_reader ahead = *batch; /* The commands are walked again, to apply them. */
     struct command *command;
-    while (batch_next_command(&batch, &command)) {
+    while (batch_next_command(&ahead, &command)) {
         renewal = (struct renewal){command->section.session, command->section.confirmed};
         locks_renew(node->locks, &renewal);
     }
@@ -105,7 +106,7 @@ static void apply_batch(
     assert(good);
     struct under_way *own = own_entry(node, head->id);
     locks_begin(node->locks, head->id.index, head->kind, batch.head.dt_ns);
-    renew_all(node, batch);
+    renew_all(node, &batch);
     locks_due(node->locks);
     struct command *command;
     while (batch_next_command(&batch, &command)) {
@@ -114,6 +115,7 @@ static void apply_batch(
         if (own)
             answer_command(node, &outcome);
     }
+    assert(batch_complete(&batch)); /* Or a broken node made it: others may apply it all. */
     locks_end(node->locks);
     if (own) {
         assert(node->owed_ring.begin == own->owed_end);
