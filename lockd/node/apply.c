@@ -43,7 +43,8 @@ static void renew_all(struct node *node, struct batch_reader *batch)
     bool nothing_due = locks_deadline(node->locks) > locks_time(node->locks);
     if (nothing_due && !locks_has_work(node->locks))
         return; /* Then a command's own renewal is soon enough. */
-    struct batch_reader ahead = *batch; /* The commands are walked again, to apply them. */
+    /* The commands are walked again, to apply them. */
+    struct batch_reader ahead = *batch;
     struct command *command;
     while (batch_next_command(&ahead, &command)) {
         renewal = (struct renewal){command->section.session, command->section.confirmed};
