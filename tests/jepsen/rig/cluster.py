@@ -23,6 +23,7 @@ class Node:
         self.more = []  # Flags besides the usual ones
         self.lines = []  # (when, line) of everything it said
         self.ends = []  # (when, exit status)
+        self.lives = []  # [begin, end or None] of its processes
         self.wanted = False  # Should run; if it does not, that is worth a look
 
     @property
@@ -39,7 +40,12 @@ class Node:
         self.process = Process(self.name, arguments, self.rig.scratch / f"{self.name}.log",
                                space=network.space(self.name), environment=self.environment,
                                on_line=self._on_line)
+        self.lives.append([now(), None])
+        self.process.on_end = self._on_end
         self.wanted = True
+
+    def _on_end(self, when):
+        self.lives[-1][1] = when
 
     def _on_line(self, when, line):
         self.lines.append((when, line))

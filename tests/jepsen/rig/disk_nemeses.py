@@ -30,7 +30,7 @@ class Power(DiskNemesis):
         before = self.lost()
         for node in self.victims:
             node.wanted = False
-            survive = 0 if self.rig.options.lie else self.dice.choice([0, 0, 50, 90])
+            survive = 0 if self.rig.options.plant == "lie" else self.dice.choice([0, 0, 50, 90])
             cut = node.disk.trap if trapped else node.disk.cut
             cut(survive, self.dice.getrandbits(32))
         # A node whose flush failed ends by itself; one that had nothing to flush is cut anyway.

@@ -62,15 +62,17 @@ class CutDisk:
                 (word.split("=") for word in answer.split()[1:])}
 
     def mount(self):
-        self.loop = run([need_tool("losetup"), "--find", "--show",
-                         self.below / "disk"]).strip()
-        cache = pathlib.Path(f"/sys/block/{os.path.basename(self.loop)}/queue/write_cache")
-        cache.write_text("write back")
-        if cache.read_text().strip() != "write back":
-            raise Skipped("the loop device does not pass flushes on")
-        run([need_tool("mount"), "-t", "ext4", "-o", "noatime", self.loop, self.mount_point])
-        # In use, so this only means: go when nobody has it mounted any more.
-        run([need_tool("losetup"), "--detach", self.loop])
+        loop = run([need_tool("losetup"), "--find", "--show", self.below / "disk"]).strip()
+        try:
+            cache = pathlib.Path(f"/sys/block/{os.path.basename(loop)}/queue/write_cache")
+            cache.write_text("write back")
+            if cache.read_text().strip() != "write back":
+                raise Skipped("the loop device does not pass flushes on")
+            run([need_tool("mount"), "-t", "ext4", "-o", "noatime", loop, self.mount_point])
+            self.loop = loop
+        finally:
+            # Of a device in use this only means: go when nobody has it mounted any more.
+            run([need_tool("losetup"), "--detach", loop])
         self.data.mkdir(exist_ok=True)
 
     def unmount(self):

@@ -12,6 +12,7 @@ class Evidence:
         self.grants = 0
         self.results = collections.Counter()  # (op, res) -> how many
         self.grant_times = []  # ns, sorted
+        self.troubles = []  # (ns of the call, result) of what was not simply done
         by_lock = collections.defaultdict(list)
         with open(path, encoding="utf-8") as lines:
             next(lines, None)
@@ -25,6 +26,8 @@ class Evidence:
     def _take(self, op, by_lock):
         self.operations += 1
         self.results[op["op"], op["res"]] += 1
+        if op["res"] in ("info", "expired", "fail"):
+            self.troubles.append((op["call"], op["res"]))
         if op["op"] in ("acquire", "try") and op["res"] == "ok":
             self.grants += 1
             self.grant_times.append(op["ret"])

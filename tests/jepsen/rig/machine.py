@@ -83,6 +83,7 @@ class Process:
         self.name = name
         self.started = now()
         self.stopped = False
+        self.on_end = None  # Called with the time when it says no more
         self._log = open(log, "a", encoding="utf-8", errors="replace")
         self._on_line = on_line
         self.child = SPAWNER.submit(
@@ -101,6 +102,8 @@ class Process:
             if self._on_line:
                 self._on_line(when, line.rstrip("\n"))
         self._log.close()
+        if self.on_end:
+            self.on_end(now())
 
     @property
     def pid(self):

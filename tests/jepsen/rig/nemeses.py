@@ -51,12 +51,15 @@ class Lane(threading.Thread):
         self.dice = random.Random(f"{seed}-{lane}")
         self.faults = []
         self.error = None
+        # All of them are wanted within the time: if it is short, each is shorter.
+        round_time = sum(sum(k.lasts) + sum(rig.pauses) for k in kinds) / 2
+        self.scale = max(0.3, min(1.0, 0.8 * rig.seconds / round_time))
 
     def run(self):
         try:
             while not self.rig.over.is_set():
                 for kind in self.dice.sample(self.kinds, len(self.kinds)):
-                    self.rig.sleep(self.dice.uniform(*self.rig.pauses))
+                    self.rig.sleep(self.dice.uniform(*self.rig.pauses) * self.scale)
                     if self.rig.over.is_set():
                         return
                     self.inflict(kind)
@@ -66,7 +69,7 @@ class Lane(threading.Thread):
 
     def inflict(self, kind):
         nemesis = kind(self.rig, self.dice)
-        lasts = self.dice.uniform(*kind.lasts)
+        lasts = self.dice.uniform(*kind.lasts) * self.scale
         begin = now()
         what = nemesis.start()
         if what is None:

@@ -4,13 +4,14 @@ import argparse
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import threading
 import time
 
 from rig import evidence as proof
-from rig import nemeses, report
+from rig import nemeses, report, timeline
 from rig.cluster import Cluster
 from rig.disks import open_disks
 from rig.machine import (EPOCH, RigError, Scratch, Skipped, find_binaries, is_root, now,
@@ -20,7 +21,6 @@ from rig.workload import Workload, check
 
 PASSED, BROKEN, FAILED, UNDECIDED, TOO_LITTLE, NOT_HERE = 0, 1, 2, 3, 4, 77
 TOP = pathlib.Path(__file__).resolve().parents[3]
-CALM = 4.0  # Seconds of load after healing, so that the history has its end in peace
 
 
 class Result:
@@ -70,7 +70,8 @@ class Rig:
         self.workload = None
         self.kinds = []
         self.lanes = []
-        self.ended = None
+        self.ended = None  # Of faults
+        self.finished = None  # Of everything
         self._numbers = itertools.count(1)
 
     def number(self):
@@ -107,7 +108,7 @@ class Rig:
         self.result.skipped += skipped
         self.cluster.start_all()
         took = self.cluster.await_grant(options.bound)
-        if options.lie:
+        if options.plant == "lie":
             for disk in self.disks:
                 disk.ask("lie")
         say(f"{options.nodes} nodes grant after {took:.2f} s (network: {self.network.kind})")
@@ -131,6 +132,8 @@ class Rig:
 
     def demand_progress(self):
         self.network.heal()
+        if self.options.plant == "cut":
+            self.network.link("*", "*", "cut")
         for node in self.cluster.nodes:
             why = node.unexpected_end()
             if why:
@@ -144,11 +147,12 @@ class Rig:
             self.complain(f"no progress after healing: {error}")
 
     def finish(self):
-        self.workload.await_end(CALM + self.options.bound + 60)
+        self.workload.await_end(self.options.calm + self.options.bound + 60)
         status, said = self.cluster.lockctl("c1", ["status"])
         if status != 0:
             self.complain(f"lockctl status at the end: {said.strip()}")
         self.result.packets = self.network.counts()
+        self.finished = now()
         for node in self.cluster.nodes:
             ended = node.stop()
             if ended != 0:
@@ -159,6 +163,8 @@ class Rig:
     def judge(self):
         history = self.scratch / "history.jsonl"
         self.workload.merge(history)
+        if self.options.plant == "history":
+            plant_in(history)
         self.result.evidence = proof.Evidence(history)
         self.result.check_code, self.result.check_output = check(self.binaries, history)
         say(f"lockcheck: {report.VERDICTS.get(self.result.check_code)}")
@@ -169,7 +175,7 @@ class Rig:
 
     def run(self):
         self.start()
-        self.workload.start(self.seconds + CALM)
+        self.workload.start(self.seconds + self.options.calm)
         self.break_things()
         self.demand_progress()
         self.finish()
@@ -186,6 +192,16 @@ class Rig:
             self.network.stop()
 
 
+def plant_in(history):
+    """Give the token of some grant to another session, too."""
+    lines = history.read_text().splitlines(keepends=True)
+    grants = [i for i, line in enumerate(lines) if '"op":"acquire"' in line
+              and '"res":"ok"' in line]
+    token = re.search('"token":[0-9]+', lines[grants[0]]).group()
+    lines[grants[-1]] = re.sub('"token":[0-9]+', token, lines[grants[-1]])
+    history.write_text("".join(lines))
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="tests/jepsen/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -200,8 +216,11 @@ def parse(arguments):
     parser.add_argument("--build", default=TOP / "build/release")
     parser.add_argument("--out", help="folder for report, timeline, history and logs")
     parser.add_argument("--keep", action="store_true", help="keep it though the run passed")
-    parser.add_argument("--lie", action="store_true",
-                        help="disks say yes to flushes and do nothing: the run must not pass")
+    parser.add_argument("--plant", choices=("lie", "cut", "history"),
+                        help="something wrong, so that the run must not pass: disks that lie, "
+                        "a cut that does not heal, a token given twice in the history")
+    parser.add_argument("--calm", type=float, default=4,
+                        help="seconds of load after healing, so that histories end in peace")
     parser.add_argument("--bound", type=float, default=30,
                         help="seconds within which a healed cluster must grant")
     parser.add_argument("--min-grants", type=int, default=1000)
@@ -250,6 +269,9 @@ def main(arguments):
     if rig.ended is not None:
         said = report.text(rig, rig.result)
         (rig.scratch / "report.txt").write_text(said)
+        if rig.result.evidence:
+            picture = timeline.draw(rig, rig.result.evidence, rig.result.word())
+            (rig.scratch / "timeline.svg").write_text(picture)
         print(said)
     if code == PASSED and not options.keep:
         shutil.rmtree(rig.scratch.path, ignore_errors=True)
