@@ -13,7 +13,7 @@
 #include <new>
 
 #include "liblock.h"
-#include "process/holder.h"
+#include "process/holder_view.h"
 #include "process/nodes.h"
 
 namespace {

@@ -1,6 +1,6 @@
-/* What the program `holder` shows of itself, in a file that others map. */
-#ifndef PROCESS_HOLDER_H
-#define PROCESS_HOLDER_H
+/* What the program `belief_holder` shows of itself, in a file that others map. */
+#ifndef PROCESS_HOLDER_VIEW_H
+#define PROCESS_HOLDER_VIEW_H
 
 #include <atomic>
 #include <cstdint>

@@ -1,10 +1,10 @@
 /*
  * A program that takes "build" and asks all the time whether it may still act, for tests that
- * stop or kill it. What it believed, and when, stands in a file that outlives it (holder.h).
+ * stop or kill it. What it believed, and when, stands in a file that outlives it (holder_view.h).
  *
- *     holder NODES TTL_MS FILE
+ *     belief_holder NODES TTL_MS FILE
  */
-#include "process/holder.h"
+#include "process/holder_view.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
