@@ -5,6 +5,7 @@ run's own mount namespace. The loop device keeps `write back`, else the kernel w
 flushes on and every cut would lose what was durable.
 """
 
+import errno
 import os
 import pathlib
 import subprocess
@@ -106,10 +107,15 @@ class CutDisk:
 
     def fill(self, leave):
         """Leave so many bytes free."""
-        about = os.statvfs(self.mount_point)
-        free = about.f_bavail * about.f_frsize
         with open(self.mount_point / FILLER, "wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, max(1, free - leave))
+            # What is free is an estimate, and the node takes of it meanwhile.
+            for piece in (256 << 20, 16 << 20, 1 << 20, 64 << 10, 4 << 10):
+                while self.free() > leave + piece and allocate(filler.fileno(), piece):
+                    pass
+
+    def free(self):
+        about = os.statvfs(self.mount_point)
+        return about.f_bavail * about.f_frsize
 
     def empty(self):
         (self.mount_point / FILLER).unlink(missing_ok=True)
@@ -122,6 +128,17 @@ class CutDisk:
         except (RigError, OSError):
             pass
         self.daemon.kill()
+
+
+def allocate(descriptor, count):
+    """Make a file longer by so much; False if there is no room."""
+    try:
+        os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, count)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
+    return True
 
 
 def try_disk(rig):

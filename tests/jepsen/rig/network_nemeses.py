@@ -1,5 +1,6 @@
 """Faults of the network."""
 
+from rig.machine import Skipped, need_tool, run
 from rig.nemesis import Nemesis
 from rig.network import CLIENT_HOSTS
 
@@ -125,4 +126,30 @@ class Lossy(NetworkNemesis):
         return f"{percent} % lost, {percent / 2} % doubled"
 
 
-ALL = [Isolate, IsolateLeader, Halves, OneWay, Partial, Bridge, Flap, Slow, Lossy]
+class Reset(NetworkNemesis):
+    """Connections of a node, or of all, are destroyed in the midst of what they carry."""
+    kind = "reset"
+    lasts = (0.1, 0.5)
+
+    @classmethod
+    def check(cls, rig):
+        if rig.network.kind != "netns":
+            raise Skipped("needs network namespaces")
+        need_tool("ss")
+
+    def start(self):
+        everybody = self.dice.random() < 0.5
+        victims = self.rig.network.endpoints if everybody else [self.leader().name]
+        times = self.dice.choice([1, 1, 5])
+        for _ in range(times):
+            for victim in victims:
+                run(["nsenter", f"--net={self.rig.network.space(victim)}", need_tool("ss"),
+                     "--kill", "--tcp", "--no-header", "state", "established"])
+            self.rig.sleep(0.2)
+        return f"{'everybody' if everybody else victims[0]}, {times} times"
+
+    def heal(self):
+        pass
+
+
+ALL = [Isolate, IsolateLeader, Halves, OneWay, Partial, Bridge, Flap, Slow, Lossy, Reset]

@@ -60,6 +60,21 @@ class Stop(Kill):
         return names(self.victims)
 
 
+class StopAll(Kill):
+    """Everything is stopped in order and started again."""
+    kind = "stop-all"
+    lasts = (0.1, 1.0)
+
+    def start(self):
+        self.victims = list(self.rig.cluster.nodes)
+        self.dice.shuffle(self.victims)
+        for node in self.victims:
+            status = node.stop()
+            if status != 0:
+                self.rig.complain(f"{node.name}: SIGTERM ended with status {status}")
+        return names(self.victims)
+
+
 class Pause(Nemesis):
     """SIGSTOP: a process that is not dead and not there, and then goes on."""
     kind = "pause"
@@ -114,4 +129,4 @@ class PauseClient(Nemesis):
         self.victim.process.signal(signal.SIGCONT)
 
 
-ALL = [Kill, KillLeader, KillMost, KillAll, Stop, Pause, PauseLeader, PauseMost, PauseClient]
+ALL = [Kill, KillLeader, KillMost, KillAll, Stop, StopAll, Pause, PauseLeader, PauseMost, PauseClient]

@@ -1,6 +1,7 @@
 """The report of a run, as text."""
 
 import collections
+import json
 
 from rig.machine import EPOCH
 
@@ -20,6 +21,22 @@ def fault_lines(rig):
 def leader_lines(rig):
     for when, node, term in sorted(rig.cluster.leaders, key=lambda l: l[0]):
         yield f"    {when - EPOCH:8.2f}  {node.name} leads term {term}"
+
+
+def figures(rig, result):
+    """The same for programs, as JSON."""
+    evidence = result.evidence
+    done = {"seed": rig.seed, "nodes": len(rig.cluster.nodes), "seconds": rig.seconds,
+            "network": rig.network.kind, "verdict": result.word(),
+            "faults": collections.Counter(f.kind for f in rig.faults()),
+            "leaders": len(rig.cluster.leaders), "sectors_lost": rig.sectors_lost,
+            "progress": result.progress, "complaints": result.complaints,
+            "missing": result.missing}
+    if evidence:
+        done |= {"operations": evidence.operations, "grants": evidence.grants,
+                 "hand_overs": evidence.hand_overs, "unknown": evidence.unknown(),
+                 "expired": evidence.expired()}
+    return json.dumps(done, indent=1) + "\n"
 
 
 def text(rig, result):

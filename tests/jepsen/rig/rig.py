@@ -269,6 +269,7 @@ def main(arguments):
     if rig.ended is not None:
         said = report.text(rig, rig.result)
         (rig.scratch / "report.txt").write_text(said)
+        (rig.scratch / "report.json").write_text(report.figures(rig, rig.result))
         if rig.result.evidence:
             picture = timeline.draw(rig, rig.result.evidence, rig.result.word())
             (rig.scratch / "timeline.svg").write_text(picture)
@@ -276,6 +277,9 @@ def main(arguments):
     if code == PASSED and not options.keep:
         shutil.rmtree(rig.scratch.path, ignore_errors=True)
     else:
+        if code == PASSED:  # Disks are large, and say nothing more.
+            for image in rig.scratch.path.glob("*.img"):
+                image.unlink()
         print(f"kept: {rig.scratch.path}")
     return code
 
