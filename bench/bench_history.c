@@ -58,7 +58,7 @@ const char *history_claim(enum history_op op, enum lk_status status)
     case LK_STALE:
         return op == HISTORY_RELEASE ? "not_owner" : "info";
     case LK_LOST:
-        return op == HISTORY_OPEN ? "info" : "expired";
+        return op == HISTORY_OPEN || op == HISTORY_QUERY ? "info" : "expired";
     case LK_BUSY:
     case LK_INVALID:
     case LK_LIMIT:
@@ -78,16 +78,26 @@ bool history_ends_proc(enum history_op op, enum lk_status status)
     return strcmp(history_claim(op, status), "info") == 0;
 }
 
+static void write_holder(const struct history *history, uint64_t holder)
+{
+    if (holder == 0)
+        (void)fputs(",\"holder\":null", history->out);
+    else
+        (void)fprintf(history->out, ",\"holder\":%" PRIu64, holder);
+}
+
 void history_write(struct history *history, const struct history_line *line)
 {
     static const char *const op_names[] = {
-            "open", "keepalive", "close", "acquire", "try", "release"};
+            "open", "keepalive", "close", "acquire", "try", "release", "query"};
     if (!history->out)
         return;
     const char *claim = history_claim(line->op, line->status);
-    (void)fprintf(history->out,
-            "{\"proc\":%" PRIu64 ",\"op\":\"%s\",\"session\":%" PRIu64 ",\"call\":%" PRIu64,
-            line->proc, op_names[line->op], line->session, line->call_ns);
+    (void)fprintf(history->out, "{\"proc\":%" PRIu64 ",\"op\":\"%s\"", line->proc,
+            op_names[line->op]);
+    if (line->op != HISTORY_QUERY)
+        (void)fprintf(history->out, ",\"session\":%" PRIu64, line->session);
+    (void)fprintf(history->out, ",\"call\":%" PRIu64, line->call_ns);
     if (strcmp(claim, "info") == 0)
         (void)fputs(",\"ret\":null", history->out);
     else
@@ -97,6 +107,8 @@ void history_write(struct history *history, const struct history_line *line)
         (void)fprintf(history->out, ",\"lock\":\"%s\"", line->lock);
     if (line->token != 0)
         (void)fprintf(history->out, ",\"token\":%" PRIu64, line->token);
+    if (line->op == HISTORY_QUERY && line->status == LK_OK)
+        write_holder(history, line->holder);
     if (line->op == HISTORY_OPEN)
         (void)fprintf(history->out, ",\"ttl\":%" PRIu64, history->ttl_ns);
     if (line->deadline_ns != 0) {

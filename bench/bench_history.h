@@ -30,6 +30,7 @@ enum history_op {
     HISTORY_ACQUIRE,
     HISTORY_TRY,
     HISTORY_RELEASE,
+    HISTORY_QUERY,
 };
 
 struct history_line {
@@ -42,6 +43,7 @@ struct history_line {
     uint64_t ret_ns;
     uint64_t token;       /* 0: none */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+    uint64_t holder;      /* QUERY: the holder's session; 0: the lock is free */
 };
 
 /* False: it was complained about. `path` NULL: a history that is not written. */

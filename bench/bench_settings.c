@@ -87,6 +87,8 @@ static bool complete(struct settings *settings)
             "load before, not counted (1s)"},                                           \
     {"ttl", OPTION_DURATION, &(settings)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",  \
             "of the sessions (10s)"},                                                   \
+    {"look", OPTION_NUMBER, &(settings)->look, 0, 99, "PERCENT",                        \
+            "so many errands only ask who holds the lock (0)"},                         \
     {"seed", OPTION_NUMBER, &(settings)->seed, 0, UINT64_MAX, "N",                      \
             "of the choices a mixed load makes (1)"},                                   \
     {"prefix", OPTION_TEXT, &(settings)->prefix, 0, 0, "TEXT",                          \

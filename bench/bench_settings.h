@@ -33,6 +33,7 @@ struct settings {
     uint64_t connect_ns;
     uint64_t wait_ns;   /* Limit of acquires */
     uint64_t answer_ns; /* Limit of releases and of opening a session again */
+    uint64_t look;      /* Of a hundred errands so many only ask who holds the lock */
     uint64_t seed;
     bool survive; /* Lost sessions are no fault of anybody, and are opened again. */
     bool json;

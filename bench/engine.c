@@ -204,6 +204,7 @@ static void start_slots(struct engine *engine)
         struct slot *slot = &bench->slots[i];
         *slot = (struct slot){.link = &bench->links[i % bench->settings->connections],
                 .number = i,
+                .seen = bench->seen ? &bench->seen[i] : NULL,
                 .proc = bench->next_proc++};
         if (is_open_loop(engine))
             bench->idle[bench->idle_count++] = slot;
@@ -263,6 +264,8 @@ static void allocate(struct engine *engine)
     bench->links = need(calloc(settings->connections, sizeof(bench->links[0])));
     bench->dirty = need(calloc(settings->connections, sizeof(struct link *)));
     bench->slots = need(calloc(settings->inflight, sizeof(bench->slots[0])));
+    if (settings->look > 0)
+        bench->seen = need(calloc(settings->inflight, sizeof(bench->seen[0])));
     bench->idle = need(calloc(settings->inflight, sizeof(struct slot *)));
     struct workload_lock *locks =
             need(calloc(workload_lock_count(settings), sizeof(struct workload_lock)));
@@ -274,6 +277,7 @@ static void deallocate(struct engine *engine)
     struct bench *bench = &engine->bench;
     free(bench->workload.locks);
     free(bench->idle);
+    free(bench->seen);
     free(bench->slots);
     free((void *)bench->dirty);
     free(bench->links);

@@ -230,6 +230,29 @@ static void on_released(void *user, const struct lk_result *result)
     released(slot, status_of(slot, result));
 }
 
+static void on_looked(void *user, const struct lk_result *result)
+{
+    struct slot *slot = user;
+    enum lk_status status = status_of(slot, result);
+    uint64_t now = monotonic_ns();
+    bool held = status == LK_OK && slot->seen->session != 0;
+    slot->token = held ? slot->seen->token : 0;
+    record(slot, HISTORY_QUERY, status,
+            &(struct history_line){
+                    .ret_ns = now, .holder = held ? slot->seen->session : 0});
+    slot->token = 0;
+    on_nothing_held(slot, status, now);
+}
+
+static void look(struct slot *slot, const char *name, size_t length)
+{
+    struct lk_done done = {on_looked, slot};
+    if (lk_query_async(slot->link->client, name, length, slot->seen, done) == LK_OK)
+        return;
+    end_errand(slot);
+    rest(slot, monotonic_ns());
+}
+
 /* Without a session the slot rests and tries again. */
 void slot_begin(struct slot *slot, uint64_t from_ns)
 {
@@ -249,6 +272,10 @@ void slot_begin(struct slot *slot, uint64_t from_ns)
     slot->from_ns = from_ns;
     slot->call_ns = monotonic_ns();
     make_dirty(slot->link);
+    if (slot->errand.look) {
+        look(slot, name, length);
+        return;
+    }
     enum lk_status status = lk_acquire_async(slot->link->session, name, length, &options,
             (struct lk_done){on_acquired, slot});
     if (status != LK_OK)

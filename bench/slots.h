@@ -45,6 +45,7 @@ struct slot {
     uint64_t call_ns;  /* When it did */
     uint64_t until_ns; /* Holding or resting: when that ends */
     uint64_t token;
+    struct lk_lock *seen; /* Where an answer to a look goes; NULL if there are none */
 };
 
 /* Slots whose time comes in the order in which they came: each waits as long as the others. */
@@ -60,7 +61,8 @@ struct bench {
     struct workload workload;
     struct link *links;
     struct slot *slots;
-    struct slot **idle; /* A stack */
+    struct lk_lock *seen; /* One for each slot, if there are looks */
+    struct slot **idle;   /* A stack */
     uint32_t idle_count;
     uint32_t dead_count; /* Slots of lost sessions: they do nothing more. */
     struct slot_queue holding;

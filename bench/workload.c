@@ -14,6 +14,7 @@ void workload_init(struct workload *workload, const struct settings *settings,
     *workload = (struct workload){.load = settings->load,
             .slot_count = (uint32_t)settings->inflight,
             .shared_count = (uint32_t)settings->locks,
+            .look = (uint32_t)settings->look,
             .locks = locks};
     (void)snprintf(workload->prefix, sizeof(workload->prefix), "%s", prefix);
     prng_init(&workload->prng, settings->seed);
@@ -25,23 +26,31 @@ static uint32_t any_shared(struct workload *workload)
            (uint32_t)prng_below(&workload->prng, workload->shared_count);
 }
 
-struct errand workload_next(struct workload *workload, uint32_t slot)
+static struct errand next_acquire(struct workload *workload, uint32_t slot)
 {
-    struct errand own = {slot, false};
+    struct errand own = {slot, false, false};
     if (workload->load == LOAD_UNCONTENDED)
         return own;
     if (workload->load == LOAD_CONTENDED) {
         /* By turns, so that each lock has as many waiters as the others. */
         struct errand shared = {
-                workload->slot_count + slot % workload->shared_count, false};
+                workload->slot_count + slot % workload->shared_count, false, false};
         return shared;
     }
     /* Of ten: seven own, two waits for a shared one, one try of it. */
     uint64_t die = prng_below(&workload->prng, 10);
     if (die < 7)
         return own;
-    struct errand shared = {any_shared(workload), die == 9};
+    struct errand shared = {any_shared(workload), die == 9, false};
     return shared;
+}
+
+struct errand workload_next(struct workload *workload, uint32_t slot)
+{
+    struct errand errand = next_acquire(workload, slot);
+    if (workload->look > 0 && prng_below(&workload->prng, 100) < workload->look)
+        errand = (struct errand){errand.lock, false, true};
+    return errand;
 }
 
 size_t workload_name(const struct workload *workload, uint32_t lock, char name[])

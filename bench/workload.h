@@ -25,6 +25,7 @@ enum {
 struct errand {
     uint32_t lock;
     bool try_only; /* Else wait without a limit */
+    bool look;     /* Only ask who holds it */
 };
 
 /* What is known of a lock from the grants and releases seen here. */
@@ -37,6 +38,7 @@ struct workload {
     enum load load;
     uint32_t slot_count;
     uint32_t shared_count;
+    uint32_t look; /* Percent */
     char prefix[WORKLOAD_NAME_BYTES - 16];
     struct prng prng;
     struct workload_lock

@@ -75,6 +75,7 @@ struct Operation {
 const std::map<std::string, std::set<std::string>> claims = {
         {"open", {"ok", "fail", "info"}},
         {"keepalive", {"ok"}},
+        {"query", {"ok", "fail", "info"}},
         {"close", {"ok", "expired", "fail", "info"}},
         {"acquire", {"ok", "timeout", "expired", "fail", "info"}},
         {"try", {"ok", "held", "expired", "fail", "info"}},
@@ -138,7 +139,8 @@ void check_operation(const Operation &operation)
     std::string op = operation.text("op");
     ASSERT_TRUE(claims.contains(op)) << operation.line;
     ASSERT_TRUE(claims.at(op).contains(operation.text("res"))) << operation.line;
-    ASSERT_TRUE(operation.has("proc") && operation.has("session")) << operation.line;
+    ASSERT_TRUE(operation.has("proc")) << operation.line;
+    ASSERT_EQ(operation.has("session"), op != "query") << operation.line;
     bool of_session = op == "open" || op == "close" || op == "keepalive";
     ASSERT_EQ(operation.has("lock"), !of_session) << operation.line;
     bool open_end = operation.line.find("\"ret\":null") != std::string::npos;
@@ -280,6 +282,24 @@ TEST_F(Lockbench, LostSessionsAreOpenedAgain)
     check_history(operations);
     EXPECT_EQ(count_of(operations, "open", "ok"), 6U);
     EXPECT_GT(count_of(operations, "keepalive", "ok"), 2U);
+}
+
+/* G8: looks see holders that the history knows, or nobody. */
+TEST_F(Lockbench, LooksAreInTheHistory)
+{
+    Command command = bench({"--workload", "contended", "--time", "1s", "--inflight", "8",
+            "--hold", "2ms", "--look", "50", "--history", history()});
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    std::vector<Operation> operations = read_history(history());
+    check_history(operations);
+    EXPECT_GT(count_of(operations, "query", "ok"), 20U);
+    std::set<uint64_t> tokens;
+    for (const Operation &operation : operations)
+        tokens.insert(operation.text("op") == "acquire" ? operation.number("token") : 0);
+    for (const Operation &operation : operations) {
+        bool saw = operation.text("op") == "query" && operation.has("token");
+        ASSERT_TRUE(!saw || tokens.contains(operation.number("token"))) << operation.line;
+    }
 }
 
 /* G11: without a majority, acquires and releases with a limit end as unknown. */

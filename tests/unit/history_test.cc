@@ -21,20 +21,20 @@ std::string line_of(const struct history_line &line)
 
 TEST(History, GrantHasTokenAndDeadline)
 {
-    EXPECT_EQ(line_of({3, HISTORY_ACQUIRE, LK_OK, "b-o1", 9, 100, 150, 7, 900}),
+    EXPECT_EQ(line_of({3, HISTORY_ACQUIRE, LK_OK, "b-o1", 9, 100, 150, 7, 900, 0}),
             "{\"proc\":3,\"op\":\"acquire\",\"session\":9,\"call\":100,\"ret\":150,"
             "\"res\":\"ok\",\"lock\":\"b-o1\",\"token\":7,\"deadline\":900}\n");
 }
 
 TEST(History, DeadlineIsNeverPastWhatTheHistoryCanExplain)
 {
-    std::string line = line_of({3, HISTORY_ACQUIRE, LK_OK, "b", 9, 100, 5000, 7, 5900});
+    std::string line = line_of({3, HISTORY_ACQUIRE, LK_OK, "b", 9, 100, 5000, 7, 5900, 0});
     EXPECT_NE(line.find("\"deadline\":1100}"), std::string::npos) << line;
 }
 
 TEST(History, UnknownHasNoReturnAndEndsTheProc)
 {
-    EXPECT_EQ(line_of({3, HISTORY_RELEASE, LK_UNKNOWN, "b", 9, 100, 150, 7, 0}),
+    EXPECT_EQ(line_of({3, HISTORY_RELEASE, LK_UNKNOWN, "b", 9, 100, 150, 7, 0, 0}),
             "{\"proc\":3,\"op\":\"release\",\"session\":9,\"call\":100,\"ret\":null,"
             "\"res\":\"info\",\"lock\":\"b\",\"token\":7}\n");
     EXPECT_TRUE(history_ends_proc(HISTORY_RELEASE, LK_UNKNOWN));
@@ -43,11 +43,11 @@ TEST(History, UnknownHasNoReturnAndEndsTheProc)
 
 TEST(History, SessionOperationsHaveNoLock)
 {
-    EXPECT_EQ(line_of({1, HISTORY_OPEN, LK_OK, nullptr, 9, 100, 150, 0, 0}),
+    EXPECT_EQ(line_of({1, HISTORY_OPEN, LK_OK, nullptr, 9, 100, 150, 0, 0, 0}),
             "{\"proc\":1,\"op\":\"open\",\"session\":9,\"call\":100,\"ret\":150,\"res\":"
             "\"ok\","
             "\"ttl\":1000}\n");
-    EXPECT_EQ(line_of({1, HISTORY_CLOSE, LK_OK, nullptr, 9, 100, 150, 0, 0}),
+    EXPECT_EQ(line_of({1, HISTORY_CLOSE, LK_OK, nullptr, 9, 100, 150, 0, 0, 0}),
             "{\"proc\":1,\"op\":\"close\",\"session\":9,\"call\":100,\"ret\":150,\"res\":"
             "\"ok\"}\n");
 }
@@ -55,9 +55,21 @@ TEST(History, SessionOperationsHaveNoLock)
 /* G3: a renewal was seen, so the lease lasts a ttl from its call, and the deadline is that. */
 TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
 {
-    EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100}),
+    EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100, 0}),
             "{\"proc\":4,\"op\":\"keepalive\",\"session\":9,\"call\":100,\"ret\":150,"
             "\"res\":\"ok\",\"deadline\":1100}\n");
+}
+
+/* G8: who held it when somebody looked; nobody is null. */
+TEST(History, LookSaysTheHolder)
+{
+    EXPECT_EQ(line_of({5, HISTORY_QUERY, LK_OK, "b", 0, 100, 150, 7, 0, 9}),
+            "{\"proc\":5,\"op\":\"query\",\"call\":100,\"ret\":150,\"res\":\"ok\","
+            "\"lock\":\"b\",\"token\":7,\"holder\":9}\n");
+    EXPECT_EQ(line_of({5, HISTORY_QUERY, LK_OK, "b", 0, 100, 150, 0, 0, 0}),
+            "{\"proc\":5,\"op\":\"query\",\"call\":100,\"ret\":150,\"res\":\"ok\","
+            "\"lock\":\"b\",\"holder\":null}\n");
+    EXPECT_STREQ(history_claim(HISTORY_QUERY, LK_LOST), "info");
 }
 
 /* What each outcome claims; nothing may claim more than it is known to mean. */
@@ -78,7 +90,7 @@ TEST(History, NoFileNothingWritten)
 {
     struct history history;
     ASSERT_TRUE(history_open(&history, nullptr, 1000));
-    struct history_line line = {1, HISTORY_OPEN, LK_OK, nullptr, 9, 1, 2, 0, 0};
+    struct history_line line = {1, HISTORY_OPEN, LK_OK, nullptr, 9, 1, 2, 0, 0, 0};
     history_write(&history, &line);
     EXPECT_TRUE(history_close(&history));
     testing::internal::CaptureStderr();
