@@ -1,0 +1,58 @@
+/*
+ * Lives through seeds until one of them breaks a promise: what planted.py runs for each
+ * planted bug.
+ *
+ *     sim_hunt FROM COUNT
+ *
+ * Prints `caught SEED: what` and answers 3, or `clean COUNT` and answers 0. Whatever ends the
+ * process on the way, an assertion or worse, is said to have been caught in its seed.
+ */
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "sim/life.h"
+
+namespace {
+
+enum {
+    CAUGHT = 3
+};
+
+unsigned long long seed_now;
+
+void caught(int number)
+{
+    char line[100];
+    int count = snprintf(line, sizeof(line), "caught %llu: signal %d\n", seed_now, number);
+    if (write(STDOUT_FILENO, line, static_cast<size_t>(count)) == count)
+        _exit(CAUGHT);
+    _exit(1);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: sim_hunt FROM COUNT\n");
+        return 2;
+    }
+    for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE})
+        signal(number, caught);
+    unsigned long long begin = std::strtoull(argv[1], nullptr, 10);
+    unsigned long long count = std::strtoull(argv[2], nullptr, 10);
+    for (seed_now = begin; seed_now < begin + count; seed_now++) {
+        sim::Life life(seed_now, false);
+        life.run();
+        if (life.all_is_well())
+            continue;
+        printf("caught %llu: %s\n", seed_now, life.oracle().breaches.front().c_str());
+        return CAUGHT;
+    }
+    printf("clean %llu\n", count);
+    return 0;
+}
