@@ -164,6 +164,6 @@ class Cluster:
                 return now() - began
         raise RigError(f"no grant within {limit:.0f} s: {last.strip()}")
 
-    def kill_all(self):
+    def kill(self):
         for node in self.nodes:
             node.kill()

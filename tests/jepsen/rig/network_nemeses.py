@@ -51,6 +51,21 @@ class Halves(NetworkNemesis):
         return f"{' '.join(side)} | {' '.join(rest)}"
 
 
+class IsolateClients(NetworkNemesis):
+    """A client host sees no node, often for longer than its leases; or does not hear them."""
+    kind = "isolate-clients"
+    lasts = (1.0, 6.0)
+
+    def start(self):
+        host = self.dice.choice(CLIENT_HOSTS)
+        deaf = self.dice.random() < 0.3
+        if deaf:
+            self.rig.network.link("*", host, "cut")
+        else:
+            self.cut_both([host], self.rig.network.nodes)
+        return f"{host} {'hears' if deaf else 'sees'} no node"
+
+
 class OneWay(NetworkNemesis):
     """What a node sends arrives nowhere, or nothing arrives at it; half of the time the leader."""
     kind = "one-way"
@@ -152,4 +167,4 @@ class Reset(NetworkNemesis):
         pass
 
 
-ALL = [Isolate, IsolateLeader, Halves, OneWay, Partial, Bridge, Flap, Slow, Lossy, Reset]
+ALL = [Isolate, IsolateLeader, IsolateClients, Halves, OneWay, Partial, Bridge, Flap, Slow, Lossy, Reset]

@@ -58,6 +58,7 @@ class Rig:
         self.pauses = (0.5, 2.0)
         self.bench_flags = []
         self.over = threading.Event()
+        self.stopping = False
         self.result = Result()
         self.binaries = find_binaries(options.build)
         self.scratch = Scratch(options.out)
@@ -82,6 +83,8 @@ class Rig:
         self.over.wait(max(0.0, seconds))
 
     def complain(self, what):
+        if self.stopping:
+            return
         say(f"WRONG: {what}")
         if what not in self.result.complaints:
             self.result.complaints.append(what)
@@ -183,9 +186,12 @@ class Rig:
 
     def stop(self):
         self.over.set()
+        self.stopping = True
+        for lane in self.lanes:
+            lane.join(30)
         for part in (self.workload, self.cluster):
             if part:
-                part.kill() if part is self.workload else part.kill_all()
+                part.kill()
         for disk in self.disks:
             disk.stop()
         if self.network:
