@@ -126,11 +126,18 @@ static bool may_time_out(const struct slot *slot)
     return slot->errand.try_only || settings->wait_ns != LK_FOREVER;
 }
 
+/* Not now, perhaps later. A small cluster under faults may be full. */
+static bool is_refusal(const struct slot *slot, enum lk_status status)
+{
+    bool survive = slot->link->bench->settings->survive;
+    return status == LK_BUSY || (status == LK_LIMIT && survive);
+}
+
 /* What no request of a good cluster may come to, whatever becomes of its nodes. */
 static void judge(struct slot *slot, enum lk_status status)
 {
     const struct settings *settings = slot->link->bench->settings;
-    bool refused = status == LK_BUSY && slot->token == 0;
+    bool refused = is_refusal(slot, status) && slot->token == 0;
     if (status == LK_OK || status == LK_UNKNOWN || refused)
         return;
     if (status == LK_TIMEOUT && slot->token == 0 && may_time_out(slot))
@@ -153,7 +160,7 @@ static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
     judge(slot, status);
     end_errand(slot);
     bool survives = status == LK_LOST && bench->settings->survive;
-    if (survives || (!releasing && status == LK_BUSY))
+    if (survives || (!releasing && is_refusal(slot, status)))
         rest(slot, now);
     else
         bench->dead_count++;
@@ -178,7 +185,7 @@ static void on_granted(
 /* A request is over and the slot holds nothing. */
 static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t now)
 {
-    if (status == LK_BUSY && !slot->link->lost) {
+    if (is_refusal(slot, status) && !slot->link->lost) {
         end_errand(slot);
         rest(slot, now);
     } else {

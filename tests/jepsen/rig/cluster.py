@@ -20,7 +20,6 @@ class Node:
         self.disk = rig.disks[number - 1]
         self.process = None
         self.environment = {}
-        self.more = []  # Flags besides the usual ones
         self.lines = []  # (when, line) of everything it said
         self.ends = []  # (when, exit status)
         self.lives = []  # [begin, end or None] of its processes
@@ -34,7 +33,7 @@ class Node:
         network = self.rig.network
         arguments = [self.rig.binaries["lockd"], "--id", self.number, "--cluster",
                      network.member_list(self.name), "--data", self.data,
-                     "--segment-size", "4MiB", *self.more]
+                     "--segment-size", "4MiB", *self.rig.node_flags]
         if network.listen(self.name):
             arguments += ["--listen", network.listen(self.name)]
         self.process = Process(self.name, arguments, self.rig.scratch / f"{self.name}.log",

@@ -43,6 +43,8 @@ def text(rig, result):
     evidence = result.evidence
     lines = [f"lockd under faults: {len(rig.cluster.nodes)} nodes, {rig.seconds:.0f} s, "
              f"seed {rig.seed}, network {rig.network.kind}", ""]
+    if rig.node_flags:
+        lines += [f"settings          {' '.join(rig.node_flags)}", ""]
     lines += ["faults            times     total"] + list(fault_lines(rig)) + [""]
     lines += [f"leaders           {len(rig.cluster.leaders)}"]
     lines += list(leader_lines(rig)) + [""]

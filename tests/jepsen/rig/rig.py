@@ -4,6 +4,7 @@ import argparse
 import itertools
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -56,7 +57,7 @@ class Rig:
         self.seed = options.seed
         self.seconds = options.time
         self.pauses = (0.5, 2.0)
-        self.bench_flags = []
+        self.node_flags = swarm(options.seed) if options.swarm else []
         self.over = threading.Event()
         self.stopping = False
         self.result = Result()
@@ -198,6 +199,21 @@ class Rig:
             self.network.stop()
 
 
+def swarm(seed):
+    """Settings of lockd drawn from the seed; a round of ten has many that nobody would choose."""
+    dice = random.Random(f"{seed}-settings")
+    flags = ["--write", dice.choice(["dsync", "fsync"]),
+             "--log-writes", str(dice.choice([1, 2, 8])),
+             "--tick", dice.choice(["10ms", "100ms", "500ms"]),
+             "--work", str(dice.choice([1, 16, 1024]))]
+    small = {"waits": 12, "waits-per-lock": 5, "answers": 64, "changes": 64,
+             "changes-per-session": 2, "holds": 16, "sessions": 16, "locks": 16}
+    for name, value in small.items():
+        if dice.random() < 0.25:
+            flags += [f"--{name}", str(value)]
+    return flags
+
+
 def plant_in(history):
     """Give the token of some grant to another session, too."""
     lines = history.read_text().splitlines(keepends=True)
@@ -218,6 +234,8 @@ def parse(arguments):
     parser.add_argument("--faults", default="all",
                         help=f"comma-separated, -NAME takes one out: all, {kinds}")
     parser.add_argument("--net", choices=("auto", "netns", "proxy"), default="auto")
+    parser.add_argument("--swarm", action="store_true",
+                        help="draw settings of lockd from the seed, too")
     parser.add_argument("--disks", choices=("auto", "cut", "plain"), default="auto")
     parser.add_argument("--build", default=TOP / "build/release")
     parser.add_argument("--out", help="folder for report, timeline, history and logs")

@@ -33,8 +33,7 @@ class Bench:
         arguments = [rig.binaries["lockbench"], "--cluster", network.client_list(host),
                      "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", "10s",
                      "--wait", "2s", "--answer", "2s", "--survive",
-                     "--seed", str(rig.seed), "--history", self.history, "--json", *flags,
-                     *rig.bench_flags]
+                     "--seed", str(rig.seed), "--history", self.history, "--json", *flags]
         with open(self.report_path, "w", encoding="utf-8") as out:
             self.process = Process(name, arguments, rig.scratch / f"{name}.log",
                                    space=network.space(host), stdout=out)
