@@ -67,6 +67,8 @@ Machine *World::leader()
 
 void World::check(Machine &machine)
 {
+    if (!options_.checks)
+        return;
     node_check(machine.node());
     raft_check(machine.raft());
     uint64_t index = locks_index(machine.locks());
