@@ -8,8 +8,9 @@
 #include "tool/fail.h"
 
 enum {
-    SESSIONS = 8,          /* Of one link at once: one lives, others are being closed */
-    RENEWALS_RECORDED = 16 /* In a ttl at most */
+    SESSIONS = 8,           /* Of one link at once: one lives, others are being closed */
+    RENEWALS_RECORDED = 16, /* In a ttl at most */
+    SURE_MS = 200           /* The library begins to cancel a try later than that */
 };
 
 /* How long a slot rests that was refused for load, or has no session. */
@@ -193,6 +194,16 @@ static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t n
     }
 }
 
+/*
+ * A try that took long may have been granted and, as nobody here heard of it in time, taken
+ * back: then it does not show that somebody else held the lock.
+ */
+static enum lk_status surely(const struct slot *slot, enum lk_status status, uint64_t now)
+{
+    bool late = now - slot->call_ns >= SURE_MS * NS_PER_MS;
+    return status == LK_TIMEOUT && late ? LK_UNKNOWN : status;
+}
+
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
 {
     struct bench *bench = slot->link->bench;
@@ -200,7 +211,7 @@ static void acquired(struct slot *slot, enum lk_status status, const struct lk_g
     uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns) : 0;
     bool try_only = slot->errand.try_only;
     slot->token = grant->token;
-    record(slot, try_only ? HISTORY_TRY : HISTORY_ACQUIRE, status,
+    record(slot, try_only ? HISTORY_TRY : HISTORY_ACQUIRE, surely(slot, status, now),
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
     tally_acquired(bench->tally, status, slot->from_ns, now);
     judge(slot, status);
@@ -376,6 +387,22 @@ static void look_at_deadline(struct link *link)
     history_write(bench->history, &line);
 }
 
+/* The session is over: said once, whatever its slots heard. */
+static void record_end(struct link *link)
+{
+    struct bench *bench = link->bench;
+    if (link->id == 0)
+        return;
+    struct history_line line = {.proc = bench->next_proc++,
+            .op = HISTORY_KEEPALIVE,
+            .status = LK_LOST,
+            .session = link->id,
+            .call_ns = link->call_ns,
+            .ret_ns = monotonic_ns()};
+    history_write(bench->history, &line);
+    link->id = 0;
+}
+
 static void on_opened(void *user, const struct lk_result *result)
 {
     struct link *link = user;
@@ -391,11 +418,11 @@ static void open_again(struct link *link)
     if (now < link->retry_ns)
         return;
     link->retry_ns = now + 10 * rest_ns;
+    record_end(link);
     struct lk_done nobody = {NULL, NULL};
     if (link->session && lk_session_close_async(link->session, nobody) == LK_BUSY)
         return;
     link->session = NULL;
-    link->id = 0;
     link->proc = bench->next_proc++;
     link->call_ns = now;
     make_dirty(link);

@@ -74,7 +74,7 @@ struct Operation {
 
 const std::map<std::string, std::set<std::string>> claims = {
         {"open", {"ok", "fail", "info"}},
-        {"keepalive", {"ok"}},
+        {"keepalive", {"ok", "expired"}},
         {"query", {"ok", "fail", "info"}},
         {"close", {"ok", "expired", "fail", "info"}},
         {"acquire", {"ok", "timeout", "expired", "fail", "info"}},

@@ -43,7 +43,8 @@ class Evidence:
         return sum(n for (_, res), n in self.results.items() if res == "info")
 
     def expired(self):
-        return sum(n for (_, res), n in self.results.items() if res == "expired")
+        """Sessions that were lost."""
+        return self.results["keepalive", "expired"]
 
 
 def shortfalls(evidence, rig, wanted):

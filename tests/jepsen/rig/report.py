@@ -53,7 +53,7 @@ def text(rig, result):
                   f"grants            {evidence.grants}",
                   f"hand-overs        {evidence.hand_overs}",
                   f"unknown           {evidence.unknown()}",
-                  f"sessions' deaths  {evidence.expired()} operations answered `expired`",
+                  f"lost sessions     {evidence.expired()}",
                   f"longest gap       {evidence.longest_gap / 1e9:.2f} s without a grant"]
         for (op, res), count in sorted(evidence.results.items()):
             lines.append(f"    {op:<10} {res:<10} {count:9}")
