@@ -45,16 +45,9 @@ static bool is_acquire(enum history_op op)
     return op == HISTORY_ACQUIRE || op == HISTORY_TRY;
 }
 
-/* What a lost session is the answer to, and not the beginning. */
-static bool is_of_session(enum history_op op)
-{
-    return op == HISTORY_KEEPALIVE || op == HISTORY_CLOSE;
-}
-
 /*
- * A wait that was given up, or whose session was lost, may have been granted for a while
- * before anybody here heard of it: the cluster took that back, and others may have seen it.
- * And a release may have been carried out before the session was lost.
+ * `timeout`, and `expired` of an acquire, say that it holds nothing from its return on. Before
+ * that it may have been granted unheard for a while and taken back, as others may have seen.
  */
 const char *history_claim(enum history_op op, enum lk_status status)
 {
@@ -62,13 +55,14 @@ const char *history_claim(enum history_op op, enum lk_status status)
     case LK_OK:
         return "ok";
     case LK_TIMEOUT:
-        return op == HISTORY_TRY ? "held" : "info";
+        return op == HISTORY_TRY ? "held" : "timeout";
+    case LK_CANCELLED:
     case LK_DEADLOCK:
         return is_acquire(op) ? "timeout" : "info";
     case LK_STALE:
         return op == HISTORY_RELEASE ? "not_owner" : "info";
     case LK_LOST:
-        return is_of_session(op) ? "expired" : "info";
+        return op == HISTORY_OPEN || op == HISTORY_QUERY ? "info" : "expired";
     case LK_BUSY:
     case LK_INVALID:
     case LK_LIMIT:
@@ -77,7 +71,6 @@ const char *history_claim(enum history_op op, enum lk_status status)
     case LK_WRONG_CLUSTER:
     case LK_VERSION:
         return "fail";
-    case LK_CANCELLED:
     case LK_UNKNOWN:
         break;
     }

@@ -196,12 +196,14 @@ static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t n
 
 /*
  * A try that took long may have been granted and, as nobody here heard of it in time, taken
- * back: then it does not show that somebody else held the lock.
+ * back: then it does not show that somebody else held the lock, and was like a short wait.
  */
-static enum lk_status surely(const struct slot *slot, enum lk_status status, uint64_t now)
+static enum history_op what_it_was(
+        const struct slot *slot, enum lk_status status, uint64_t now)
 {
     bool late = now - slot->call_ns >= SURE_MS * NS_PER_MS;
-    return status == LK_TIMEOUT && late ? LK_UNKNOWN : status;
+    bool sure = slot->errand.try_only && !(status == LK_TIMEOUT && late);
+    return sure ? HISTORY_TRY : HISTORY_ACQUIRE;
 }
 
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
@@ -209,9 +211,8 @@ static void acquired(struct slot *slot, enum lk_status status, const struct lk_g
     struct bench *bench = slot->link->bench;
     uint64_t now = monotonic_ns();
     uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns) : 0;
-    bool try_only = slot->errand.try_only;
     slot->token = grant->token;
-    record(slot, try_only ? HISTORY_TRY : HISTORY_ACQUIRE, surely(slot, status, now),
+    record(slot, what_it_was(slot, status, now), status,
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
     tally_acquired(bench->tally, status, slot->from_ns, now);
     judge(slot, status);

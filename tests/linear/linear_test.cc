@@ -95,6 +95,18 @@ TEST(Linear, AnUnknownAcquireExplainsARefusedTry)
     EXPECT_TRUE(violates(judge_text(op(2, "try", 20, 30, "held", "")), "linearizability"));
 }
 
+/* G11: the cancel of a wait takes back a grant that nobody heard of; others may have seen it. */
+TEST(Linear, AWaitThatTimedOutMayHaveHeldUntilItReturned)
+{
+    for (const char *res : {"timeout", "expired"}) {
+        std::string wait = op(1, "acquire", 0, 1000, res, "");
+        EXPECT_TRUE(
+                judge_text(wait + op(2, "try", 500, 510, "held", "")).violations.empty());
+        EXPECT_FALSE(
+                judge_text(wait + op(2, "try", 1500, 1510, "held", "")).violations.empty());
+    }
+}
+
 TEST(Linear, TokensThatDoNotGrowAreFound)
 {
     Judgement judgement = judge_text(op(1, "acquire", 0, 10, "ok", token(5)) +

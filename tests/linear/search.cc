@@ -100,10 +100,13 @@ private:
 
     void learn(const Operation *op)
     {
-        if (op->result == Result::fail || op->result == Result::timeout)
-            return;
         bool unknown = op->result == Result::info;
         bool asks = op->kind == Kind::acquire || op->kind == Kind::attempt;
+        bool ended = op->result == Result::timeout || op->result == Result::expired;
+        if (asks && ended && op->session)
+            short_ghosts_.push_back(op);
+        if (op->result == Result::fail || op->result == Result::timeout)
+            return;
         if (unknown && asks && op->session) {
             sooner(ghosts_, *op->session, op->call);
             first_ghost_ = std::min(first_ghost_, op->call);
@@ -214,6 +217,16 @@ private:
         return true;
     }
 
+    /* A wait that came to nothing may have been granted for a while before it returned. */
+    bool has_short_ghost(const Operation &op, std::optional<uint64_t> session) const
+    {
+        return std::any_of(
+                short_ghosts_.begin(), short_ghosts_.end(), [&](const Operation *ghost) {
+                    return ghost != &op && ghost->call <= op.ret && op.call <= ghost->ret &&
+                           (!session || ghost->session == session);
+                });
+    }
+
     bool query(Configuration &config, const Operation &op) const
     {
         if (!op.holder_said)
@@ -228,9 +241,11 @@ private:
             return true;
         }
         for (const Hold &hold : config.holds) {
-            if (hold.session == *op.holder)
-                return !op.token || hold.token == *op.token;
+            if (hold.session == *op.holder && (!op.token || hold.token == *op.token))
+                return true;
         }
+        if (has_short_ghost(op, op.holder))
+            return true;
         auto ghost = ghosts_.find(*op.holder);
         return ghost != ghosts_.end() && ghost->second <= op.ret;
     }
@@ -248,7 +263,8 @@ private:
             bool turn = lock_.model == Model::mutex || order->second == config.next_grant;
             good = turn && grant(config, op);
         } else if (op.result == Result::held) {
-            good = !config.holds.empty() || first_ghost_ <= op.ret;
+            good = !config.holds.empty() || first_ghost_ <= op.ret ||
+                   has_short_ghost(op, std::nullopt);
         } else if (op.kind == Kind::query) {
             good = query(config, op);
         } else if (op.result == Result::not_owner || op.result == Result::expired) {
@@ -360,6 +376,7 @@ private:
     std::unordered_map<uint64_t, int64_t> session_ends_;
     std::unordered_map<uint64_t, int64_t> ghosts_;
     int64_t first_ghost_ = never;
+    std::vector<const Operation *> short_ghosts_;
     std::set<uint32_t> open_;
     bool overflow_ = false;
 };

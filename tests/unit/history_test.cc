@@ -76,14 +76,14 @@ TEST(History, LookSaysTheHolder)
 TEST(History, ClaimsOfTheStatuses)
 {
     EXPECT_STREQ(history_claim(HISTORY_TRY, LK_TIMEOUT), "held");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_TIMEOUT), "info");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_CANCELLED), "info");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_TIMEOUT), "timeout");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_CANCELLED), "timeout");
     EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_DEADLOCK), "timeout");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_LOST), "info");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_LOST), "expired");
     EXPECT_STREQ(history_claim(HISTORY_KEEPALIVE, LK_LOST), "expired");
     EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_CANCELLED), "info");
     EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STALE), "not_owner");
-    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_LOST), "info");
+    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_LOST), "expired");
     EXPECT_STREQ(history_claim(HISTORY_OPEN, LK_LOST), "info");
     EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_BUSY), "fail");
     EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_UNKNOWN), "info");

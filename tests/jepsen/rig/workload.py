@@ -18,9 +18,11 @@ BENCHES = [
     ("queue-1", "c1", ["--workload", "contended", "--locks", "3", "--inflight", "9",
                        "--connections", "3", "--hold", "5ms", "--prefix", "shared-", "--ttl", "2s"]),
     ("queue-2", "c2", ["--workload", "contended", "--locks", "3", "--inflight", "9",
-                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-", "--ttl", "3s"]),
+                       "--connections", "3", "--hold", "5ms", "--prefix", "shared-", "--ttl", "3s",
+                       "--look", "15"]),
     ("mixed", "c2", ["--workload", "mixed", "--locks", "3", "--inflight", "8",
-                     "--connections", "4", "--hold", "10ms", "--prefix", "shared-", "--ttl", "1s"]),
+                     "--connections", "4", "--hold", "10ms", "--prefix", "shared-", "--ttl", "1s",
+                     "--look", "25"]),
 ]
 
 
