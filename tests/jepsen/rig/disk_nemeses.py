@@ -179,9 +179,15 @@ class Spoil(Nemesis):
             self.rig.complain(f"{names([self.victim])}: status {status} on a spoilt log, and it "
                               f"said: {self.victim.last_line()}")
             self.victim.kill()
-        shutil.rmtree(self.victim.data)
-        self.copy().rename(self.victim.data)
+        put_back(self.copy(), self.victim.data)
         self.victim.start()
+
+
+def put_back(folder, place):
+    """As an operator does it who knows that a rename is not durable by itself."""
+    shutil.rmtree(place)
+    folder.rename(place)
+    run(["sync", "--file-system", place])
 
 
 def used_bytes(path):
@@ -262,8 +268,7 @@ class Emptied(Nemesis):
             if node is self.victim and when > self.began:
                 self.rig.complain(f"{node.name} led term {term} with an emptied folder")
         self.victim.kill()
-        shutil.rmtree(self.victim.data)
-        self.away().rename(self.victim.data)
+        put_back(self.away(), self.victim.data)
         self.victim.start()
 
 

@@ -50,6 +50,7 @@ class Lane(threading.Thread):
         self.kinds = kinds
         self.dice = random.Random(f"{seed}-{lane}")
         self.faults = []
+        self.rounds = 0  # How often each kind had its turn
         self.error = None
         # All of them are wanted within the time: if it is short, each is shorter.
         round_time = sum(sum(k.lasts) + sum(rig.pauses) for k in kinds) / 2
@@ -63,6 +64,7 @@ class Lane(threading.Thread):
                     if self.rig.over.is_set():
                         return
                     self.inflict(kind)
+                self.rounds += 1
         except Exception as error:  # Shown and counted by the one who waits for us
             self.error = error
             self.rig.over.set()
