@@ -1,9 +1,11 @@
 """Nodes of lockd as processes, and what they say of themselves."""
 
+import json
 import re
 import signal
 import subprocess
 import threading
+import time
 
 from rig.machine import EPOCH, Process, RigError, now
 
@@ -162,6 +164,34 @@ class Cluster:
             if status == 0:
                 return now() - began
         raise RigError(f"no grant within {limit:.0f} s: {last.strip()}")
+
+    def disagreement(self):
+        """Why not all nodes are well and have the same state; None if they are and have."""
+        status, said = self.lockctl("c1", ["status", "--json"])
+        try:
+            nodes = json.loads(said)["nodes"]
+        except (ValueError, KeyError):
+            return f"lockctl status: {status}: {said.strip()}"
+        ill = [f"{n['address']}: {n.get('reason') or 'not reached'}" for n in nodes
+               if not n.get("healthy")]
+        if ill:
+            return "; ".join(ill)
+        states = {n["node"]: (n["applied"], n["digest"]) for n in nodes}
+        if len(set(states.values())) == 1:
+            return None
+        kind = "behind" if len({index for index, _ in states.values()}) > 1 else "DIVERGED"
+        return f"{kind}: " + ", ".join(f"n{node} {index} {digest}" for node, (index, digest)
+                                       in sorted(states.items()))
+
+    def await_agreement(self, limit):
+        """Complain if the nodes do not come to the same state in time, or to different ones."""
+        end = now() + limit
+        why = self.disagreement()
+        while why and "DIVERGED" not in why and now() < end:
+            time.sleep(0.1)
+            why = self.disagreement()
+        if why:
+            self.rig.complain(f"not all nodes are well at the end: {why}")
 
     def kill(self):
         for node in self.nodes:

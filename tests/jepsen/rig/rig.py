@@ -155,9 +155,7 @@ class Rig:
 
     def finish(self):
         self.workload.await_end(self.options.calm + self.options.bound + 60)
-        status, said = self.cluster.lockctl("c1", ["status"])
-        if status != 0:
-            self.complain(f"lockctl status at the end: {said.strip()}")
+        self.cluster.await_agreement(self.options.bound)
         self.result.packets = self.network.counts()
         self.finished = now()
         for node in self.cluster.nodes:
