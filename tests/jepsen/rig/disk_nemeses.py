@@ -1,4 +1,4 @@
-"""Faults of disks and of what is on them."""
+"""Faults of disks and of what is on them, and of clocks."""
 
 import os
 import shutil
@@ -314,5 +314,27 @@ class WallClock(Nemesis):
         self.victim.start()
 
 
+class ClockRate(WallClock):
+    """All clocks of a node run 0.4 % too fast or too slow: within what is promised to be borne."""
+    kind = "clock-rate"
+    lasts = (5.0, 15.0)
+    began = 0.0
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        rate = self.dice.choice(["0.996", "1.004"])
+        self.victim.kill()
+        self.victim.environment = {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+0 x{rate}"}
+        self.began = now()
+        self.victim.start()
+        return f"{names([self.victim])}: {rate}"
+
+    def heal(self):
+        for node in self.rig.cluster.nodes:
+            if node.said("clock-suspect", self.began):
+                self.rig.complain(f"{node.name} suspects a clock that is within the bound")
+        super().heal()
+
+
 ALL = [Power, PowerLeader, PowerAll, Full, Stall, Error, FlipBits, Truncate, Emptied,
-       WallClock]
+       WallClock, ClockRate]

@@ -141,6 +141,8 @@ class Scratch:
 
     def __init__(self, folder):
         self.path = pathlib.Path(folder)
+        if self.path.exists() and any(self.path.iterdir()):
+            raise RigError(f"{self.path} is not empty: give another --out")
         self.path.mkdir(parents=True, exist_ok=True)
 
     def __truediv__(self, name):

@@ -88,9 +88,9 @@ class Workload:
             bench.process.kill()
 
 
-def check(binaries, path, min_grants=1):
+def check(binaries, path, drift_ppm):
     """lockcheck's verdict on a history: (exit code, what it said)."""
-    done = subprocess.run([str(binaries["lockcheck"]), f"--min-grants={min_grants}", str(path)],
+    done = subprocess.run([str(binaries["lockcheck"]), f"--drift-ppm={drift_ppm}", str(path)],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
     return done.returncode, done.stdout
