@@ -1,157 +1,180 @@
 #include "linear/history.h"
 
+#include <array>
+#include <bitset>
 #include <unordered_map>
 
-#include "linear/json.h"
+#include "linear/scan.h"
 
 namespace linear {
 
 namespace {
 
-const std::map<std::string, Kind> kinds = {{"open", Kind::open},
-        {"keepalive", Kind::keepalive}, {"close", Kind::close}, {"acquire", Kind::acquire},
-        {"try", Kind::attempt}, {"release", Kind::release}, {"renew", Kind::renew},
-        {"query", Kind::query}};
+using namespace std::string_view_literals;
 
-const std::map<std::string, Result> results = {{"ok", Result::ok}, {"held", Result::held},
-        {"timeout", Result::timeout}, {"not_owner", Result::not_owner},
-        {"expired", Result::expired}, {"fail", Result::fail}, {"info", Result::info}};
+constexpr std::array kinds = {"open"sv, "keepalive"sv, "close"sv, "acquire"sv, "try"sv,
+        "release"sv, "renew"sv, "query"sv};
+constexpr std::array results = {
+        "ok"sv, "held"sv, "timeout"sv, "not_owner"sv, "expired"sv, "fail"sv, "info"sv};
+constexpr std::array models = {"mutex"sv, "fenced"sv, "rwlock"sv, "semaphore"sv};
+constexpr std::array modes = {"x"sv, "s"sv};
+constexpr std::array fields = {"proc"sv, "op"sv, "lock"sv, "session"sv, "call"sv, "ret"sv,
+        "res"sv, "token"sv, "mode"sv, "permits"sv, "ttl"sv, "deadline"sv, "queued"sv,
+        "holder"sv, "used"sv};
+constexpr std::array lock_fields = {
+        "model"sv, "permits"sv, "idempotent"sv, "fifo"sv, "ttl"sv};
+constexpr std::array header_fields = {
+        "format"sv, "defaults"sv, "locks"sv, "global_tokens"sv};
 
-const std::map<std::string, Model> models = {{"mutex", Model::mutex},
-        {"fenced", Model::fenced}, {"rwlock", Model::rwlock},
-        {"semaphore", Model::semaphore}};
+template <size_t N> std::string list(const std::array<std::string_view, N> &words)
+{
+    std::string all;
+    for (std::string_view word : words)
+        all += (all.empty() ? "" : ", ") + std::string(word);
+    return all;
+}
 
-/* One object's fields, each asked for once; what is left over is not of the form. */
-class Fields {
-public:
-    Fields(uint64_t line, Object object) : line_(line), object_(std::move(object)) {}
+template <size_t N>
+size_t find(const std::array<std::string_view, N> &words, std::string_view word)
+{
+    size_t at = 0;
+    while (at < N && words[at] != word)
+        at++;
+    return at;
+}
 
-    [[noreturn]] void fail(const std::string &what) const
-    {
-        throw Malformed(line_, what);
-    }
+/* One of these words, as its number. */
+template <size_t N>
+size_t choose(
+        Scan &scan, std::string_view field, const std::array<std::string_view, N> &words)
+{
+    std::string_view word = scan.string(field);
+    size_t found = find(words, word);
+    if (found == N)
+        scan.fail("\"" + std::string(field) + "\" cannot be \"" + std::string(word) +
+                  "\"; allowed: " + list(words));
+    return found;
+}
 
-    bool has(const std::string &name) const
-    {
-        return object_.count(name) > 0;
-    }
+/* The fields of one object, in any order and each once; read(number) takes the value. */
+template <size_t N, class Read>
+std::bitset<N> walk(Scan &scan, const std::array<std::string_view, N> &names, Read read)
+{
+    std::bitset<N> seen;
+    scan.need('{', "an object is wanted");
+    if (scan.take('}'))
+        return seen;
+    do {
+        std::string name(scan.name());
+        size_t field = find(names, name);
+        if (field == N)
+            scan.fail("field \"" + name + "\" is not known; allowed: " + list(names));
+        if (seen[field])
+            scan.fail("field \"" + name + "\" stands twice");
+        seen.set(field);
+        read(field, names[field]);
+    } while (scan.take(','));
+    scan.need('}', "a comma or a closing brace is wanted");
+    return seen;
+}
 
-    template <class T> std::optional<T> take(const std::string &name)
-    {
-        auto it = object_.find(name);
-        if (it == object_.end())
-            return std::nullopt;
-        std::optional<T> found = as<T>(it->second);
-        if (!found)
-            fail("field \"" + name + "\" is of another type");
-        object_.erase(it);
-        return found;
-    }
+uint32_t read_permits(Scan &scan, std::string_view name)
+{
+    uint64_t permits = scan.natural(name);
+    if (permits == 0 || permits > UINT32_MAX)
+        scan.fail("\"permits\" is from 1 to 4294967295");
+    return static_cast<uint32_t>(permits);
+}
 
-    template <class T> T need(const std::string &name)
-    {
-        std::optional<T> found = take<T>(name);
-        if (!found)
-            fail("field \"" + name + "\" is missing");
-        return *found;
-    }
+/* Sums of two of them do not overflow. */
+int64_t read_ns(Scan &scan, std::string_view name)
+{
+    int64_t ns = scan.integer(name);
+    if (ns < 0 || ns >= INT64_MAX / 2)
+        scan.fail("\"" + std::string(name) + "\" is in ns, from 0 to 4611686018427387902");
+    return ns;
+}
 
-    /* True if the field was there and null. */
-    bool take_null(const std::string &name)
-    {
-        auto it = object_.find(name);
-        if (it == object_.end() ||
-                !std::holds_alternative<std::nullptr_t>(it->second.value))
-            return false;
-        object_.erase(it);
-        return true;
-    }
-
-    template <class T>
-    T choose(const std::string &name, const std::map<std::string, T> &from)
-    {
-        std::string word = need<std::string>(name);
-        auto it = from.find(word);
-        if (it == from.end())
-            fail("\"" + name + "\" cannot be \"" + word + "\"");
-        return it->second;
-    }
-
-    void finish() const
-    {
-        if (!object_.empty())
-            fail("field \"" + object_.begin()->first + "\" is not known");
-    }
-
-private:
-    template <class T> static std::optional<T> as(const Json &json)
-    {
-        if constexpr (std::is_same_v<T, uint64_t>) {
-            if (auto *large = std::get_if<uint64_t>(&json.value))
-                return *large;
-            auto *small = std::get_if<int64_t>(&json.value);
-            if (!small || *small < 0)
-                return std::nullopt;
-            return static_cast<uint64_t>(*small);
-        } else {
-            auto *value = std::get_if<T>(&json.value);
-            return value ? std::optional<T>(*value) : std::nullopt;
-        }
-    }
-
-    uint64_t line_;
-    Object object_;
+/* What the header says of a lock, as far as it says it. */
+struct Wish {
+    std::optional<Model> model;
+    std::optional<uint32_t> permits;
+    std::optional<bool> idempotent;
+    std::optional<bool> fifo;
+    std::optional<int64_t> ttl;
 };
 
-Lock read_lock(Fields &fields, const Lock &defaults)
+Wish read_wish(Scan &scan)
 {
-    Lock lock = defaults;
-    if (fields.has("model"))
-        lock.model = fields.choose("model", models);
-    lock.permits = fields.take<uint64_t>("permits").value_or(lock.permits);
-    lock.idempotent = fields.take<bool>("idempotent").value_or(lock.idempotent);
-    lock.fifo = fields.take<bool>("fifo").value_or(lock.fifo);
-    if (auto ttl = fields.take<int64_t>("ttl"))
-        lock.ttl = ttl;
-    if (lock.permits == 0)
-        fields.fail("\"permits\" is at least 1");
-    fields.finish();
+    Wish wish;
+    walk(scan, lock_fields, [&](size_t field, std::string_view name) {
+        if (field == 0)
+            wish.model = static_cast<Model>(choose(scan, name, models));
+        else if (field == 1)
+            wish.permits = read_permits(scan, name);
+        else if (field == 2)
+            wish.idempotent = scan.truth(name);
+        else if (field == 3)
+            wish.fifo = scan.truth(name);
+        else
+            wish.ttl = read_ns(scan, name);
+    });
+    return wish;
+}
+
+Lock grant_wish(const std::string &name, const Wish &wish, const Lock &defaults)
+{
+    Lock lock;
+    lock.name = name;
+    lock.model = wish.model.value_or(defaults.model);
+    lock.permits = wish.permits.value_or(static_cast<uint32_t>(defaults.permits));
+    lock.idempotent = wish.idempotent.value_or(defaults.idempotent);
+    lock.fifo = wish.fifo.value_or(defaults.fifo);
+    lock.ttl = wish.ttl ? Maybe<int64_t>(*wish.ttl) : defaults.ttl;
     return lock;
 }
 
 class Reader {
 public:
-    void header(uint64_t line, Object object)
+    void header(std::string_view text)
     {
-        Fields fields(line, std::move(object));
-        if (fields.need<std::string>("format") != "lockhist/1")
-            fields.fail("the format is not lockhist/1");
-        if (auto defaults = fields.take<Object>("defaults")) {
-            Fields inner(line, *defaults);
-            history_.defaults = read_lock(inner, Lock{});
-            history_.default_ttl = history_.defaults.ttl;
-        }
-        if (auto locks = fields.take<Object>("locks")) {
-            for (auto &[name, json] : *locks)
-                declare(line, name, json);
-        }
-        history_.global_tokens = fields.take<bool>("global_tokens").value_or(false);
-        fields.finish();
+        Scan scan(text, 1);
+        auto seen = walk(scan, header_fields, [&](size_t field, std::string_view name) {
+            if (field == 0 && scan.string(name) != "lockhist/1")
+                scan.fail("the format is not lockhist/1");
+            else if (field == 1)
+                history_.defaults = grant_wish("", read_wish(scan), Lock{});
+            else if (field == 2)
+                read_locks(scan);
+            else if (field == 3)
+                history_.global_tokens = scan.truth(name);
+        });
+        scan.end();
+        if (!seen[0])
+            scan.fail("the first line is a header with \"format\":\"lockhist/1\"");
+        for (const auto &[name, wish] : declared_)
+            history_.locks.push_back(grant_wish(name, wish, history_.defaults));
     }
 
-    void operation(uint64_t line, Object object)
+    void operation(std::string_view text, uint64_t line)
     {
-        Fields fields(line, std::move(object));
+        Scan scan(text, line);
         Operation op;
-        op.line = line;
-        op.proc = fields.need<uint64_t>("proc");
-        op.kind = fields.choose("op", kinds);
-        op.result = fields.choose("res", results);
-        times(fields, op);
-        names(fields, op);
-        claims(fields, op);
-        fields.finish();
-        check(fields, op);
+        op.line = static_cast<uint32_t>(line);
+        auto seen = walk(scan, fields, [&](size_t field, std::string_view name) {
+            if (field < 7)
+                read_main(scan, op, field, name);
+            else
+                read_claim(scan, op, field, name);
+        });
+        scan.end();
+        for (size_t field : {0u, 1u, 4u, 5u, 6u}) {
+            if (!seen[field])
+                scan.fail("field \"" + std::string(fields[field]) + "\" is missing");
+        }
+        check_times(scan, op);
+        check_form(scan, op);
+        check_claims(scan, op);
         history_.operations.push_back(op);
     }
 
@@ -161,73 +184,83 @@ public:
     }
 
 private:
-    void declare(uint64_t line, const std::string &name, const Json &json)
+    /* "locks" may stand before "defaults". */
+    void read_locks(Scan &scan)
     {
-        auto *object = std::get_if<Object>(&json.value);
-        if (!object)
-            throw Malformed(line, "lock \"" + name + "\" is no object");
-        Fields inner(line, *object);
-        Lock lock = read_lock(inner, history_.defaults);
-        lock.name = name;
-        numbers_[name] = static_cast<int32_t>(history_.locks.size());
-        history_.locks.push_back(lock);
+        scan.need('{', "\"locks\" is an object");
+        if (scan.take('}'))
+            return;
+        do {
+            std::string name(scan.name());
+            declared_.push_back({name, read_wish(scan)});
+            if (!numbers_.emplace(name, static_cast<int32_t>(declared_.size() - 1)).second)
+                scan.fail("lock \"" + name + "\" is declared twice");
+        } while (scan.take(','));
+        scan.need('}', "a comma or a closing brace is wanted");
     }
 
-    int32_t number_of(const std::string &name)
+    int32_t number_of(std::string_view name)
     {
-        auto [it, fresh] =
-                numbers_.emplace(name, static_cast<int32_t>(history_.locks.size()));
-        if (fresh) {
+        int32_t fresh = static_cast<int32_t>(history_.locks.size());
+        auto [it, added] = numbers_.emplace(name, fresh);
+        if (added) {
             history_.locks.push_back(history_.defaults);
             history_.locks.back().name = name;
         }
         return it->second;
     }
 
-    static void times(Fields &fields, Operation &op)
+    void read_main(Scan &scan, Operation &op, size_t field, std::string_view name)
     {
-        op.call = fields.need<int64_t>("call");
-        if (fields.take_null("ret"))
-            op.ret = never;
+        if (field == 0)
+            op.proc = scan.natural(name);
+        else if (field == 1)
+            op.kind = static_cast<Kind>(choose(scan, name, kinds));
+        else if (field == 2)
+            op.lock = number_of(scan.string(name));
+        else if (field == 3)
+            op.session = scan.natural(name);
+        else if (field == 4)
+            op.call = read_ns(scan, name);
+        else if (field == 5)
+            op.ret = scan.take_null() ? never : read_ns(scan, name);
         else
-            op.ret = fields.need<int64_t>("ret");
-        if (op.ret < op.call)
-            fields.fail("\"ret\" is before \"call\"");
-        if (op.ret == never && op.result != Result::info)
-            fields.fail("without a \"ret\" the result is \"info\"");
+            op.result = static_cast<Result>(choose(scan, name, results));
     }
 
-    void names(Fields &fields, Operation &op)
+    static void read_claim(Scan &scan, Operation &op, size_t field, std::string_view name)
     {
-        if (auto name = fields.take<std::string>("lock"))
-            op.lock = number_of(*name);
-        op.session = fields.take<uint64_t>("session");
-        if (auto mode = fields.take<std::string>("mode")) {
-            if (*mode != "x" && *mode != "s")
-                fields.fail("\"mode\" is \"x\" or \"s\"");
-            op.shared = *mode == "s";
-        }
-    }
-
-    static void claims(Fields &fields, Operation &op)
-    {
-        op.token = fields.take<uint64_t>("token");
-        op.ttl = fields.take<int64_t>("ttl");
-        op.deadline = fields.take<int64_t>("deadline");
-        op.queued = fields.take<int64_t>("queued");
-        op.used = fields.take<uint64_t>("used");
-        op.permits = fields.take<uint64_t>("permits").value_or(1);
-        if (fields.has("holder")) {
+        if (field == 7)
+            op.token = scan.natural(name);
+        else if (field == 8)
+            op.shared = choose(scan, name, modes) == 1;
+        else if (field == 9)
+            op.permits = read_permits(scan, name);
+        else if (field == 10)
+            op.ttl = read_ns(scan, name);
+        else if (field == 11)
+            op.deadline = read_ns(scan, name);
+        else if (field == 12)
+            op.queued = read_ns(scan, name);
+        else if (field == 14)
+            op.used = scan.natural(name);
+        else {
             op.holder_said = true;
-            if (!fields.take_null("holder"))
-                op.holder = fields.take<uint64_t>("holder");
+            if (!scan.take_null())
+                op.holder = scan.natural(name);
         }
+    }
+
+    static void check_times(const Scan &scan, const Operation &op)
+    {
+        if (op.ret < op.call)
+            scan.fail("\"ret\" is before \"call\"");
+        if (op.ret == never && op.result != Result::info)
+            scan.fail("without a \"ret\" the result is \"info\"");
     }
 
     static bool fits(const Operation &op)
     {
-        bool about_session = op.kind == Kind::open || op.kind == Kind::close ||
-                             op.kind == Kind::keepalive;
         switch (op.result) {
         case Result::held:
             return op.kind == Kind::attempt;
@@ -242,26 +275,43 @@ private:
         case Result::info:
             break;
         }
-        return about_session == (op.lock < 0);
+        return true;
     }
 
-    void check(const Fields &fields, const Operation &op) const
+    static void check_form(const Scan &scan, const Operation &op)
     {
         if (!fits(op))
-            fields.fail(std::string("\"") + text(op.kind) + "\" with \"" + text(op.result) +
-                        "\" is not of the form");
+            scan.fail(std::string("\"") + text(op.kind) + "\" cannot end with \"" +
+                      text(op.result) + "\"");
+        bool about_session = op.kind == Kind::open || op.kind == Kind::close ||
+                             op.kind == Kind::keepalive;
+        if (about_session != (op.lock < 0))
+            scan.fail(std::string("\"") + text(op.kind) +
+                      (about_session ? "\" has no \"lock\"" : "\" needs a \"lock\""));
         bool opening = op.kind == Kind::open && op.result != Result::ok;
         if (!op.session && op.kind != Kind::query && !opening)
-            fields.fail("\"session\" is missing");
+            scan.fail("field \"session\" is missing");
+    }
+
+    void check_claims(const Scan &scan, const Operation &op) const
+    {
         if (op.lock < 0)
             return;
-        bool fenced = history_.locks[static_cast<size_t>(op.lock)].model != Model::mutex;
-        bool presents = op.kind == Kind::release || op.kind == Kind::renew;
-        if (fenced && (op.is_grant() || presents) && !op.token)
-            fields.fail("\"token\" is missing");
+        const Lock &lock = history_.locks[static_cast<size_t>(op.lock)];
+        bool asks = op.kind == Kind::acquire || op.kind == Kind::attempt;
+        if (lock.model != Model::mutex && (op.is_grant() || op.presents()) && !op.token)
+            scan.fail("field \"token\" is missing");
+        if (op.shared && lock.model != Model::rwlock)
+            scan.fail("\"mode\":\"s\" is for the model rwlock");
+        if (asks && lock.model == Model::semaphore && op.permits > lock.permits)
+            scan.fail("more permits than the semaphore has (" +
+                      std::to_string(lock.permits) + ")");
+        if (asks && lock.model != Model::semaphore && op.permits != 1)
+            scan.fail("\"permits\" is for the model semaphore");
     }
 
     History history_;
+    std::vector<std::pair<std::string, Wish>> declared_;
     std::unordered_map<std::string, int32_t> numbers_;
 };
 
@@ -269,20 +319,17 @@ private:
 
 const char *text(Kind kind)
 {
-    for (const auto &[name, value] : kinds) {
-        if (value == kind)
-            return name.c_str();
-    }
-    return "?";
+    return kinds[static_cast<size_t>(kind)].data();
 }
 
 const char *text(Result result)
 {
-    for (const auto &[name, value] : results) {
-        if (value == result)
-            return name.c_str();
-    }
-    return "?";
+    return results[static_cast<size_t>(result)].data();
+}
+
+const char *text(Model model)
+{
+    return models[static_cast<size_t>(model)].data();
 }
 
 History read_history(std::istream &input)
@@ -291,20 +338,10 @@ History read_history(std::istream &input)
     std::string line;
     uint64_t number = 0;
     while (std::getline(input, line)) {
-        number++;
-        Json json;
-        try {
-            json = parse_json(line);
-        } catch (const std::runtime_error &error) {
-            throw Malformed(number, error.what());
-        }
-        auto *object = std::get_if<Object>(&json.value);
-        if (!object)
-            throw Malformed(number, "a line is one object");
-        if (number == 1)
-            reader.header(number, std::move(*object));
+        if (++number == 1)
+            reader.header(line);
         else
-            reader.operation(number, std::move(*object));
+            reader.operation(line, number);
     }
     if (number == 0)
         throw Malformed(1, "the history is empty");

@@ -7,21 +7,22 @@
 
 #include <cstdint>
 #include <istream>
-#include <map>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace linear {
 
-enum class Model {
+enum class Model : uint8_t {
     mutex,
     fenced,
     rwlock,
     semaphore
 };
-enum class Kind {
+enum class Kind : uint8_t {
     open,
     keepalive,
     close,
@@ -31,7 +32,7 @@ enum class Kind {
     renew,
     query
 };
-enum class Result {
+enum class Result : uint8_t {
     ok,
     held,
     timeout,
@@ -43,28 +44,65 @@ enum class Result {
 
 constexpr int64_t never = INT64_MAX;
 
+/* A value or none, in the place of the value: a history is a million of these. */
+template <class T> class Maybe {
+public:
+    constexpr Maybe() = default;
+    constexpr Maybe(T value) : value_(value) {}
+    constexpr Maybe(std::nullopt_t) {}
+    constexpr Maybe(const std::optional<T> &value) : value_(value ? *value : none) {}
+
+    constexpr explicit operator bool() const
+    {
+        return value_ != none;
+    }
+
+    constexpr T operator*() const
+    {
+        return value_;
+    }
+
+    constexpr T value_or(T other) const
+    {
+        return value_ != none ? value_ : other;
+    }
+
+    constexpr bool operator==(const Maybe &) const = default;
+
+    static constexpr T none = std::is_signed_v<T> ? std::numeric_limits<T>::min()
+                                                  : std::numeric_limits<T>::max();
+
+private:
+    T value_ = none;
+};
+
 struct Operation {
-    uint64_t line = 0;
     uint64_t proc = 0;
+    int64_t call = 0;
+    int64_t ret = never;
+    Maybe<uint64_t> session;
+    Maybe<uint64_t> token;
+    Maybe<int64_t> ttl;
+    Maybe<int64_t> deadline;
+    Maybe<int64_t> queued;
+    Maybe<uint64_t> holder; /* query: none is free */
+    Maybe<uint64_t> used;
+    uint32_t line = 0;
+    uint32_t permits = 1;
+    int32_t lock = -1; /* In History::locks; -1: a session operation */
     Kind kind = Kind::query;
     Result result = Result::info;
     bool shared = false;
-    int32_t lock = -1; /* In History::locks; -1: a session operation */
-    std::optional<uint64_t> session;
-    int64_t call = 0;
-    int64_t ret = never;
-    std::optional<uint64_t> token;
-    std::optional<int64_t> ttl;
-    std::optional<int64_t> deadline;
-    std::optional<int64_t> queued;
     bool holder_said = false;
-    std::optional<uint64_t> holder; /* query: null is free */
-    std::optional<uint64_t> used;
-    uint64_t permits = 1;
 
     bool is_grant() const
     {
         return (kind == Kind::acquire || kind == Kind::attempt) && result == Result::ok;
+    }
+
+    bool presents() const
+    {
+        return kind == Kind::release || kind == Kind::renew;
     }
 };
 
@@ -74,12 +112,11 @@ struct Lock {
     uint64_t permits = 1;
     bool idempotent = false;
     bool fifo = false;
-    std::optional<int64_t> ttl;
+    Maybe<int64_t> ttl; /* The lease of a hold, where its session has none */
 };
 
 struct History {
     Lock defaults;
-    std::optional<int64_t> default_ttl;
     bool global_tokens = false;
     std::vector<Lock> locks;
     std::vector<Operation> operations;
@@ -94,10 +131,12 @@ public:
     }
 };
 
+/* Line by line: what is kept of a line is its operation, 112 bytes. */
 History read_history(std::istream &input);
 
 const char *text(Kind kind);
 const char *text(Result result);
+const char *text(Model model);
 
 } // namespace linear
 

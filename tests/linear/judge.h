@@ -9,6 +9,9 @@ namespace linear {
 struct Judgement {
     std::vector<Violation> violations;
     uint64_t undecided = 0; /* Locks with more possibilities than are kept */
+    uint64_t compared = 0;  /* Locks that the second engine judged too (Rules::both) */
+    uint64_t different = 0; /* Of these, judged differently: one of the engines is wrong */
+    size_t configurations = 0; /* The most that the search held at once */
     uint64_t grants = 0;
     uint64_t unknown = 0;
     uint64_t refused = 0;

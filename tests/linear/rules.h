@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "linear/history.h"
+#include "linear/session_lives.h"
 
 namespace linear {
 
@@ -16,14 +16,20 @@ namespace linear {
 struct Violation {
     std::string rule;
     std::string what;
-    std::vector<const Operation *> operations;
+    int32_t lock = -1;
+    std::vector<const Operation *> operations; /* In the order of their calls */
 };
 
 struct Rules {
     int64_t drift_ppm = 0; /* How far the nemesis lets clocks run apart */
+    bool both = false;     /* Ask the second engine too (reference.h) */
 };
 
-std::vector<Violation> check_rules(const History &history, const Rules &rules);
+constexpr size_t shown_of_each_rule = 10;
+
+/* At most so many of each rule and lock. */
+std::vector<Violation> check_rules(
+        const History &history, const Rules &rules, const Sessions &sessions);
 
 } // namespace linear
 
