@@ -22,18 +22,31 @@ enum fault {
     FAULT_VANDAL,
     FAULT_CLIENT_DIES,
     FAULT_ALL_LOSE_POWER,
+    FAULT_WORLD, /* Of Faults, which draws again */
     FAULT_KINDS,
 };
 
 constexpr int clients = 4;
+constexpr uint64_t world_weight = 6; /* Faults has many kinds. */
 constexpr uint64_t hostile_ns = 30 * NS_PER_S;
+constexpr size_t long_name = 200; /* So that an entry fills more than a sector */
 
-std::string name_of(int id)
+} // namespace
+
+std::string Life::name_of(int id)
 {
     return id > 100 ? "c" + std::to_string(id - 100) : "n" + std::to_string(id);
 }
 
-} // namespace
+std::vector<std::string> Life::choose_names(uint64_t seed)
+{
+    std::vector<std::string> names{"a", "b", "c"};
+    for (std::string &name : names) {
+        if (seed % 4 == 0)
+            name.resize(long_name, '.');
+    }
+    return names;
+}
 
 Options Life::choose(uint64_t seed)
 {
@@ -54,7 +67,8 @@ Options Life::choose(uint64_t seed)
 }
 
 Life::Life(uint64_t seed, bool talks)
-        : talks_(talks), world_(choose(seed)), oracle_(world_, locks_), vandal_(world_)
+        : talks_(talks), world_(choose(seed)), locks_(choose_names(seed)),
+          oracle_(world_, locks_), vandal_(world_)
 {
     world_.after_turn = [this](Machine &machine) {
         oracle_.look_at(machine);
@@ -73,6 +87,7 @@ Life::Life(uint64_t seed, bool talks)
     pause_ns_ = world_.roll(4 * NS_PER_S);
     keeps_majority_ = world_.roll(3) != 0;
     rate_most_ = world_.roll(2) == 0 ? 0 : 4500;
+    faults_of_world_.choose();
 }
 
 void Life::say(const std::string &who, const std::string &what)
@@ -114,8 +129,12 @@ void Life::start(int id)
     if (machine.up())
         return;
     say(name_of(id), "starts");
+    bool damaged = machine.disk.is_damaged();
     enum node_boot boot = machine.start();
-    expect(boot == NODE_BOOT_OK, name_of(id) + " does not boot");
+    if (damaged)
+        expect(boot == NODE_BOOT_DAMAGED, name_of(id) + " does not see the damage");
+    else
+        expect(boot == NODE_BOOT_OK, name_of(id) + " does not boot");
     if (machine.up())
         oracle_.after_start(machine);
 }
@@ -128,7 +147,8 @@ bool Life::may_disturb(int id)
     int well = 0;
     for (int other = 1; other <= world_.count(); other++) {
         const Machine &machine = world_.machine(other);
-        well += other != id && machine.up() && !machine.paused();
+        bool serves = machine.up() && !machine.paused() && !faults_of_world_.is_away(other);
+        well += other != id && serves;
     }
     return !keeps_majority_ || 2 * well > world_.count();
 }
@@ -154,7 +174,7 @@ void Life::pause_node(int id)
     say(name_of(id), "is paused");
     machine.pause(true);
     world_.in(world_.roll(pause_ns_), [this, &machine] {
-        if (!machine.paused())
+        if (!machine.paused() || over_)
             return;
         say(name_of(machine.id()), "goes on");
         machine.pause(false);
@@ -189,7 +209,14 @@ void Life::cut(int id)
         world_.network.cut(id, all);
         world_.network.cut(all, id);
     }
+    heal_later();
+}
+
+void Life::heal_later()
+{
     world_.in(world_.roll(2 * pause_ns_), [this] {
+        if (over_)
+            return;
         say("net", "heals");
         world_.network.heal();
     });
@@ -254,7 +281,8 @@ int Life::whom()
 void Life::fault()
 {
     int id = whom();
-    uint32_t kind = static_cast<uint32_t>(world_.roll(FAULT_KINDS));
+    uint32_t kind = static_cast<uint32_t>(world_.roll(FAULT_KINDS + world_weight));
+    kind = std::min<uint32_t>(kind, FAULT_WORLD);
     bool up = world_.machine(id).up();
     if (!up && world_.roll(2) == 0)
         start(id);
@@ -278,43 +306,70 @@ void Life::fault()
         persons_[world_.roll(persons_.size())]->vanish();
     else if (kind == FAULT_ALL_LOSE_POWER && !keeps_majority_)
         all_lose_power();
+    else if (kind == FAULT_WORLD)
+        faults_of_world_.act(id);
 }
 
 /* ---- Life and its end ---- */
 
-void Life::heal()
+void Life::make_well(int id)
+{
+    Machine &machine = world_.machine(id);
+    faults_of_world_.come_back(id);
+    machine.disk.full = false;
+    machine.disk.broken = false;
+    machine.disk.stalled_until = 0;
+    machine.pause(false);
+    if (!machine.up())
+        start(id);
+}
+
+/* Any majority, which is then enough, whatever the others do. */
+void Life::heal_majority()
 {
     over_ = true;
+    std::set<int> majority;
+    while (2 * static_cast<int>(majority.size()) <= world_.count())
+        majority.insert(
+                1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count()))));
+    world_.network.heal_among(majority);
+    for (int id : majority) {
+        say(id, "is healed");
+        make_well(id);
+    }
+    must_grant(201, "y");
+}
+
+void Life::heal()
+{
     say("all", "are healed");
     world_.network.heal();
-    for (int id = 1; id <= world_.count(); id++) {
-        Machine &machine = world_.machine(id);
-        machine.disk.full = false;
-        machine.disk.broken = false;
-        machine.disk.stalled_until = 0;
-        machine.pause(false);
-        if (!machine.up())
-            start(id);
-    }
+    for (int id = 1; id <= world_.count(); id++)
+        make_well(id);
     for (auto &person : persons_)
         person->leave();
 }
 
-/* Liveness: there is a leader, and it grants. */
+/* Liveness: a client that comes now is granted what nobody holds. */
+void Life::must_grant(int number, const std::string &lock)
+{
+    last_.push_back(std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S));
+    Client &fresh = *last_.back();
+    auto status = std::make_shared<std::optional<enum status>>();
+    fresh.acquire(lock, 10 * NS_PER_S,
+            [status](const core_completion &done) { *status = done.status; });
+    bool answered = world_.run_until([&] { return status->has_value(); }, 20 * NS_PER_S);
+    expect(answered && *status == STATUS_OK, "no grant after healing");
+    fresh.close();
+    world_.run_until([&] { return fresh.waiting() == 0; }, 5 * NS_PER_S);
+    expect(fresh.waiting() == 0, "no end of a session after healing");
+}
+
 void Life::elect_and_grant()
 {
     bool led = world_.run_until([&] { return world_.leader() != nullptr; }, 5 * NS_PER_S);
     expect(led, "no leader after healing");
-    last_ = std::make_unique<Client>(world_, 200, "last", 5 * NS_PER_S);
-    Client &fresh = *last_;
-    std::optional<enum status> status;
-    fresh.acquire(
-            "z", 10 * NS_PER_S, [&](const core_completion &done) { status = done.status; });
-    bool answered = world_.run_until([&] { return status.has_value(); }, 20 * NS_PER_S);
-    expect(answered && status == STATUS_OK, "no grant after healing");
-    fresh.close();
-    world_.run_until([&] { return fresh.waiting() == 0; }, 5 * NS_PER_S);
-    expect(fresh.waiting() == 0, "no end of a session after healing");
+    must_grant(200, "z");
 }
 
 /* All nodes get to where the leader is. */
@@ -368,6 +423,7 @@ void Life::run()
         world_.run_until([&] { return world_.leader() != nullptr; }, 5 * NS_PER_S);
     schedule_fault();
     world_.run_for(hostile_ns);
+    heal_majority();
     heal();
     elect_and_grant();
     catch_up();

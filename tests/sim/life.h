@@ -3,15 +3,17 @@
  * is done to both. The oracle (oracle.h) looks at all of it all the time.
  *
  * Everything is drawn from the seed: how many nodes, how fast network and disks are, which
- * faults there are in this life and how often. At the end all is healed, and the cluster
- * must elect, grant, catch up, and be left empty when the clients have gone: what they were
- * told to hold was all that was held (G6, G11).
+ * faults there are in this life and how often. In the end some majority is healed, the others
+ * are left as they are, and it must elect and grant. Then all is healed, and the cluster must
+ * elect, grant, catch up, and be left empty when the clients have gone: what they were told to
+ * hold was all that was held (G6, G11).
  *
  * The log of a life, one line an event, to stderr: virtual time, who, what.
  */
 #ifndef SIM_LIFE_H
 #define SIM_LIFE_H
 
+#include "sim/faults.h"
 #include "sim/oracle.h"
 #include "sim/vandal.h"
 
@@ -64,6 +66,10 @@ public:
     {
         return oracle_;
     }
+    const Faults &faults_of_world() const
+    {
+        return faults_of_world_;
+    }
     bool all_is_well() const
     {
         return oracle_.breaches.empty();
@@ -73,17 +79,25 @@ public:
         return locks_;
     }
     int64_t some_rate();
+    static std::string name_of(int id);
     void say(const std::string &who, const std::string &what);
+    void say(int id, const std::string &what)
+    {
+        say(name_of(id), what);
+    }
     void expect(bool good, const std::string &breach);
+
+    void start(int id);
+    bool may_disturb(int id);
+    void heal_later(); /* The network */
 
 private:
     static Options choose(uint64_t seed);
-    void start(int id);
+    static std::vector<std::string> choose_names(uint64_t seed);
     void speak(Machine &machine);
     void schedule_fault();
     int whom();
     void fault();
-    bool may_disturb(int id);
     void end_node(int id);
     void pause_node(int id);
     void pause_client();
@@ -91,18 +105,22 @@ private:
     void reset(int id);
     void disturb_disk(int id);
     void all_lose_power();
+    void make_well(int id);
+    void heal_majority();
     void heal();
+    void must_grant(int number, const std::string &lock);
     void elect_and_grant();
     void catch_up();
     void empty();
 
     bool talks_;
     World world_;
-    std::vector<std::string> locks_{"a", "b", "c"};
+    std::vector<std::string> locks_;
     Oracle oracle_;
     Vandal vandal_;
+    Faults faults_of_world_{*this};
     std::vector<std::unique_ptr<Person>> persons_;
-    std::unique_ptr<Client> last_;
+    std::vector<std::unique_ptr<Client>> last_;
     uint32_t faults_ = 0; /* Bit set of the kinds of this life */
     uint64_t fault_gap_ns_ = 0;
     uint64_t pause_ns_ = 0;

@@ -162,6 +162,7 @@ void Machine::crash(End how)
 {
     if (!node_)
         return;
+    ending_.reset();
     if (world_.before_end)
         world_.before_end(*this);
     node_ = nullptr;
@@ -218,7 +219,7 @@ void Machine::end_turn()
     in_turn_ = false;
     node_event end = event(NODE_TURN_END);
     end.now_ns = clock();
-    end.clocks = {end.now_ns, end.now_ns, end.now_ns, end.now_ns};
+    end.clocks = {end.now_ns, end.now_ns, end.now_ns, end.now_ns + wall_};
     node_step(node_, &end, &effects_);
     world_.count_turn();
     for (uint32_t i = 0; i < effects_.notice_count; i++)
@@ -229,19 +230,39 @@ void Machine::end_turn()
     perform();
 }
 
+void Machine::end_amid(uint32_t effects, End how, bool disk_first)
+{
+    ending_ = {effects, how, disk_first};
+}
+
+/* Before each effect: is it still to be done? */
+bool Machine::may_do()
+{
+    if (!node_)
+        return false;
+    if (!ending_ || ending_->effects-- > 0)
+        return true;
+    crash(ending_->how);
+    return false;
+}
+
 /* The effects of the turn. Their arrays are overwritten by the next: all is copied. */
 void Machine::perform()
 {
     assert(!effects_.failed);
+    bool disk_first = ending_ && ending_->disk_first;
+    if (disk_first)
+        perform_writes();
     perform_closes();
     perform_sends();
-    perform_writes();
-    if (!node_)
-        return; /* Its disk failed. */
+    if (!disk_first)
+        perform_writes();
     perform_read();
     perform_segment();
-    for (uint32_t i = 0; i < effects_.connect_count; i++)
+    for (uint32_t i = 0; i < effects_.connect_count && may_do(); i++)
         connect(effects_.connects[i]);
+    if (!node_)
+        return; /* Its disk failed, or it was to end here. */
     if (effects_.stopped) {
         stopped_ = true;
         crash();
@@ -275,11 +296,11 @@ void Machine::wake_at(uint64_t deadline)
 
 void Machine::perform_writes()
 {
-    if (effects_.write_count > 0 && disk.broken) {
+    if (node_ && effects_.write_count > 0 && disk.broken) {
         crash(); /* io: a failed write of the log is fatal. */
         return;
     }
-    for (uint32_t i = 0; i < effects_.write_count; i++) {
+    for (uint32_t i = 0; i < effects_.write_count && may_do(); i++) {
         const Options &options = world_.options();
         uint64_t done =
                 world_.now() + options.disk_ns + world_.roll(options.disk_jitter_ns);
@@ -301,7 +322,7 @@ void Machine::perform_writes()
 
 void Machine::perform_read()
 {
-    if (!effects_.read_wanted)
+    if (!effects_.read_wanted || !may_do())
         return;
     node_read read = effects_.read;
     defer(world_.options().disk_ns, [this, read] {
@@ -316,7 +337,7 @@ void Machine::perform_read()
 
 void Machine::perform_segment()
 {
-    if (effects_.segment_wanted == 0)
+    if (effects_.segment_wanted == 0 || !may_do())
         return;
     uint64_t number = effects_.segment_wanted;
     disk.begin_segment(number);
@@ -347,7 +368,7 @@ void Machine::send_later(uint32_t conn, uint64_t link, size_t count)
 
 void Machine::perform_sends()
 {
-    for (uint32_t i = 0; i < effects_.send_count; i++) {
+    for (uint32_t i = 0; i < effects_.send_count && may_do(); i++) {
         const node_send &send = effects_.sends[i];
         size_t count = send.count;
         if (world_.options().splits && world_.roll(16) == 0)
@@ -362,7 +383,7 @@ void Machine::perform_sends()
 /* Once what is under way has left. */
 void Machine::perform_closes()
 {
-    for (uint32_t i = 0; i < effects_.close_count; i++) {
+    for (uint32_t i = 0; i < effects_.close_count && may_do(); i++) {
         uint32_t conn = effects_.closes[i];
         uint64_t link = slots_.at(conn);
         defer(2000, [this, conn, link] {

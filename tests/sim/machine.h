@@ -34,6 +34,16 @@ public:
     void stop(); /* SIGTERM */
     void pause(bool on);
     void set_rate(int64_t ppm); /* Its clocks run faster by this, from now on. */
+    void jump_wall(int64_t ns)  /* Somebody set the time of day. */
+    {
+        wall_ += static_cast<uint64_t>(ns);
+    }
+
+    /*
+     * It ends amid the effects of a turn, when so many more have been done. `disk_first`: in
+     * that turn writes go before messages, else behind them.
+     */
+    void end_amid(uint32_t effects, End how, bool disk_first);
 
     bool up() const
     {
@@ -84,6 +94,7 @@ private:
     void step(node_event event);
     void end_turn();
     void perform();
+    bool may_do();
     void perform_sends();
     void perform_writes();
     void perform_read();
@@ -112,6 +123,13 @@ private:
     uint32_t hurried_ = 0; /* Turns in a row that wanted the next at once */
     bool paused_ = false;
     bool stopped_ = false;
+    struct Ending {
+        uint32_t effects; /* To do before it ends */
+        End how;
+        bool disk_first;
+    };
+    std::optional<Ending> ending_;
+    uint64_t wall_ = 1700000000 * UINT64_C(1000000000); /* When its clock was at 0 */
     std::vector<std::function<void()>> while_paused_;
     std::vector<uint64_t> slots_; /* Link of each slot; 0: free */
 };

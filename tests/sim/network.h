@@ -5,8 +5,11 @@
  *
  *     cut       nothing passes, and no connection is made either way, until heal()
  *     hold      what is sent waits, until it is delivered, dropped or delivered twice
+ *     slow      what is sent takes longer; connections so overtake each other
+ *     lose      as the user of TCP sees loss: stalls, then a broken connection
  *
- * A broken connection (reset) loses what is under way, and both ends hear of it.
+ * A broken connection (reset) loses what is under way, and both ends hear of it. Of one that
+ * is half open only one end has heard.
  */
 #ifndef SIM_NETWORK_H
 #define SIM_NETWORK_H
@@ -51,6 +54,21 @@ public:
     size_t repeat(int from, int to); /* Each piece that waits will come twice. */
 
     void reset(int a, int b);
+    /* The same, in the middle of a frame: once so many more bytes went that way. */
+    void reset_after(int from, int to, size_t bytes);
+    /* `gone`'s end of what stands between them breaks; the other end finds out when it sends. */
+    void half_open(int gone, int other);
+
+    /* What goes that way takes so much longer. */
+    void slow(int from, int to, uint64_t ns);
+    /*
+     * Of a hundred pieces so many are lost at each try. TCP sends again, later each time, and
+     * what comes behind waits; in the end it gives up.
+     */
+    void lose(int from, int to, uint32_t percent);
+
+    /* Cuts, slowness and loss end; only between these ends. */
+    void heal_among(const std::set<int> &ends);
 
     /* Told of all that is sent. */
     std::function<void(uint64_t link, int from, const std::vector<uint8_t> &)> tap;
@@ -60,6 +78,7 @@ private:
         Endpoint *endpoint = nullptr;
         int id = 0;
         bool closed = false;
+        bool forgot = false; /* Half open: what arrives here is answered by a reset. */
     };
     struct Flying {
         uint64_t when;
@@ -79,6 +98,9 @@ private:
     void time_out(uint64_t number, Endpoint *endpoint);
     void answer_reset(uint64_t number, const Link &link, int to);
     void break_link(uint64_t number, const Link &link);
+    void break_under(uint64_t number, bool arrives);
+    uint64_t retransmission_ns(int from, int to);
+    bool is_cut_short(uint64_t number, int to, Flying &flying);
     std::vector<std::vector<uint8_t>> pieces_of(std::vector<uint8_t> bytes);
 
     World &world_;
@@ -86,6 +108,9 @@ private:
     std::map<uint64_t, Link> links_;
     std::set<std::pair<int, int>> cuts_;
     std::set<std::pair<int, int>> holds_;
+    std::map<std::pair<int, int>, uint64_t> slow_;    /* By direction: ns */
+    std::map<std::pair<int, int>, uint32_t> lossy_;   /* ... percent */
+    std::map<std::pair<int, int>, size_t> cut_short_; /* ... bytes that still go */
 };
 
 } // namespace sim

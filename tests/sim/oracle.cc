@@ -1,6 +1,7 @@
 #include "sim/oracle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sim {
 
@@ -38,6 +39,11 @@ void Oracle::before_end(Machine &machine)
 {
     uint64_t index = raft_durable(machine.raft());
     durable_[machine.id()] = {raft_term_at(machine.raft(), index), index};
+}
+
+struct entry_id Oracle::disk_changed(int id, struct entry_id durable)
+{
+    return std::exchange(durable_[static_cast<uint8_t>(id)], durable);
 }
 
 void Oracle::after_start(Machine &machine)

@@ -31,6 +31,9 @@ public:
     void forget(const Client *client);
     void before_end(Machine &machine);
     void after_start(Machine &machine);
+    /* Another log lies there now, durable up to this; up to where the one before was. */
+    struct entry_id disk_changed(int id, struct entry_id durable);
+
     void look_at(Machine &machine); /* After each of its turns */
     void look_at_clients();         /* After each of their steps */
 

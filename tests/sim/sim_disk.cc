@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "store/format.h"
+
 namespace sim {
 
 namespace {
@@ -106,6 +108,84 @@ bool Disk::rot()
         return false;
     *byte ^= 0x10;
     return true;
+}
+
+/* ---- Latent damage ---- */
+
+/* Every record and header up to where one of them says that all is durable. */
+std::vector<Disk::Spot> Disk::durable_spots() const
+{
+    std::vector<Spot> spots;
+    uint64_t durable = 0;
+    for (const auto &[number, content] : segments) {
+        size_t step = WAL_BLOCK_BYTES;
+        for (size_t at = 0; at + WAL_BLOCK_BYTES <= content.size(); at += step) {
+            format_block block;
+            format_read(content.data() + at, &block);
+            bool is_record = block.finding == FORMAT_RECORD;
+            step = WAL_BLOCK_BYTES;
+            if (!is_record && block.finding != FORMAT_HEADER)
+                continue;
+            const record_place &place = is_record ? block.record.place : block.header.place;
+            size_t used = WAL_BLOCK_BYTES;
+            if (is_record) {
+                used = WAL_RECORD_HEAD_BYTES + block.record.payload_bytes;
+                step = format_record_bytes(block.record.payload_bytes);
+            }
+            durable = std::max(durable, place.durable);
+            spots.push_back({{number, at}, used, place.position + step});
+        }
+    }
+    std::erase_if(spots, [durable](const Spot &spot) { return spot.end > durable; });
+    return spots;
+}
+
+/* What the sector holds afterwards. */
+std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &random) const
+{
+    const std::vector<uint8_t> &content = segments.at(sector.segment);
+    const std::vector<uint8_t> *from = &content;
+    size_t at = sector.offset;
+    if (kind == Damage::zeroed)
+        return std::vector<uint8_t>(sector_bytes, 0);
+    if (kind == Damage::stale)
+        from = &segments.begin()->second;
+    if (kind == Damage::misdirected)
+        at = prng_below(&random, content.size() / sector_bytes) * sector_bytes;
+    auto begin = from->begin() + static_cast<ptrdiff_t>(at);
+    return {begin, begin + sector_bytes};
+}
+
+bool Disk::damage(Damage kind, prng &random)
+{
+    std::vector<Spot> spots = durable_spots();
+    if (spots.empty() || spoilt_)
+        return false;
+    const Spot &spot = spots[prng_below(&random, spots.size())];
+    size_t byte = spot.place.offset + prng_below(&random, spot.bytes);
+    wal_place sector = {spot.place.segment, byte / sector_bytes * sector_bytes};
+    std::vector<uint8_t> after = spoil(kind, sector, random);
+    std::vector<uint8_t> &content = segments.at(sector.segment);
+    if (kind == Damage::flipped)
+        after[byte % sector_bytes] ^= static_cast<uint8_t>(1U << prng_below(&random, 8));
+    /* Of a sector that the record fills in part only that part is looked at. */
+    size_t used = std::min(sector_bytes, spot.place.offset + spot.bytes - sector.offset);
+    auto begin = content.begin() + static_cast<ptrdiff_t>(sector.offset);
+    if (std::equal(begin, begin + static_cast<ptrdiff_t>(used), after.begin()))
+        return false;
+    spoilt_ = {sector, {begin, begin + sector_bytes}};
+    std::copy(after.begin(), after.end(), begin);
+    return true;
+}
+
+void Disk::undo_damage()
+{
+    if (!spoilt_)
+        return;
+    std::vector<uint8_t> &content = segments.at(spoilt_->place.segment);
+    std::copy(spoilt_->before.begin(), spoilt_->before.end(),
+            content.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
+    spoilt_.reset();
 }
 
 } // namespace sim

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/prng.h"
@@ -19,6 +20,14 @@ namespace sim {
 enum class End {
     killed,   /* kill -9: the kernel goes on, and closes its connections */
     power_cut /* Nobody is told. */
+};
+
+/* What becomes of a sector while nobody looks. */
+enum class Damage {
+    flipped, /* One bit */
+    zeroed,
+    stale,      /* As another segment has it: what a recycled file held before */
+    misdirected /* Another sector of this file was written here. */
 };
 
 class Disk {
@@ -43,6 +52,18 @@ public:
     /* Flip a bit in the middle of what was written. False: nothing was. */
     bool rot();
 
+    /*
+     * Spoil a sector of a record or header that a later one calls durable: so its node must
+     * find it. (What is wrong with the very last records cannot be told from torn writes.)
+     * False: there is none, or nothing changed by it.
+     */
+    bool damage(Damage kind, prng &random);
+    bool is_damaged() const
+    {
+        return spoilt_.has_value();
+    }
+    void undo_damage(); /* The cable was loose. */
+
 private:
     struct Write {
         uint64_t id;
@@ -50,10 +71,22 @@ private:
         std::vector<uint8_t> bytes;
     };
     void put(const Write &write, size_t begin, size_t end);
+    struct Spot {
+        wal_place place;
+        size_t bytes; /* Used: the head and what it is about */
+        uint64_t end; /* Position behind it */
+    };
+    struct Spoilt {
+        wal_place place;
+        std::vector<uint8_t> before;
+    };
+    std::vector<Spot> durable_spots() const;
+    std::vector<uint8_t> spoil(Damage kind, const wal_place &sector, prng &random) const;
     void cut_short(const Write &write, End how, prng &random);
 
     std::vector<Write> under_way_;
     uint64_t segment_under_way_ = 0;
+    std::optional<Spoilt> spoilt_;
 };
 
 } // namespace sim

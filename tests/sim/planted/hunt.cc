@@ -45,14 +45,20 @@ int main(int argc, char **argv)
         signal(number, caught);
     unsigned long long begin = std::strtoull(argv[1], nullptr, 10);
     unsigned long long count = std::strtoull(argv[2], nullptr, 10);
+    std::map<std::string, uint64_t> faults;
     for (seed_now = begin; seed_now < begin + count; seed_now++) {
         sim::Life life(seed_now, false);
         life.run();
+        for (const auto &[name, times] : life.faults_of_world().counts())
+            faults[name] += times;
         if (life.all_is_well())
             continue;
-        printf("caught %llu: %s\n", seed_now, life.oracle().breaches.front().c_str());
+        for (const std::string &breach : life.oracle().breaches)
+            printf("caught %llu: %s\n", seed_now, breach.c_str());
         return CAUGHT;
     }
     printf("clean %llu\n", count);
+    for (const auto &[name, times] : faults)
+        printf("    %8llu %s\n", static_cast<unsigned long long>(times), name.c_str());
     return 0;
 }

@@ -1,0 +1,71 @@
+/*
+ * What is done to a cluster besides killing, pausing and cutting off: each kind is a line in
+ * a table (faults.cc), a life has a choice of them, and how often each came is counted.
+ *
+ * A minority of the nodes at most is without its log at a time: damaged, or its directory is
+ * not there. Such a node must refuse to start, or keep out of votes; what it had comes back
+ * later, and then it must take part again.
+ */
+#ifndef SIM_FAULTS_H
+#define SIM_FAULTS_H
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "sim/world.h"
+
+namespace sim {
+
+class Life;
+
+class Faults {
+public:
+    explicit Faults(Life &life) : life_(life) {}
+    void choose(); /* The kinds of this life, and how long each lasts */
+    void act(int id);
+
+    /* Without its log, or not to be relied upon to be there. */
+    bool is_away(int id) const
+    {
+        return away_.count(id) > 0;
+    }
+    void come_back(int id);
+    const std::map<std::string, uint64_t> &counts() const
+    {
+        return counts_;
+    }
+
+private:
+    struct Kind {
+        const char *name;
+        bool (Faults::*act)(int id); /* False: it was not possible. */
+    };
+    static const Kind kinds[];
+
+    bool slow(int id);
+    bool lose(int id);
+    bool break_frame(int id);
+    bool half_open(int id);
+    bool bridge(int id);
+    bool end_amid(int id);
+    bool end_at_start(int id);
+    bool damage(int id);
+    bool empty(int id);
+    bool jump_wall(int id);
+    int other_end(int id);
+    bool may_go_away(int id);
+
+    Life &life_;
+    uint32_t on_ = 0; /* Bit set */
+    uint64_t length_ns_ = 0;
+    std::set<int> away_;
+    std::map<int, std::map<uint64_t, std::vector<uint8_t>>>
+            kept_; /* Logs, while not there */
+    std::map<int, struct entry_id> durable_;
+    std::map<std::string, uint64_t> counts_;
+};
+
+} // namespace sim
+
+#endif
