@@ -324,20 +324,36 @@ void Life::make_well(int id)
         start(id);
 }
 
+/* The leader goes silent, and its connections stand: the others have to do without it. */
+int Life::silence_leader()
+{
+    Machine *leader = world_.leader();
+    if (!leader || world_.count() < 3 || world_.roll(2) == 0)
+        return 0;
+    int id = leader->id();
+    say(id, "is paused");
+    leader->pause(true);
+    return id;
+}
+
 /* Any majority, which is then enough, whatever the others do. */
 void Life::heal_majority()
 {
+    int without = silence_leader();
     over_ = true;
+    uint64_t count = static_cast<uint64_t>(world_.count());
     std::set<int> majority;
-    while (2 * static_cast<int>(majority.size()) <= world_.count())
-        majority.insert(
-                1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count()))));
+    while (2 * majority.size() <= count) {
+        majority.insert(1 + static_cast<int>(world_.roll(count)));
+        majority.erase(without);
+    }
     world_.network.heal_among(majority);
     for (int id : majority) {
         say(id, "is healed");
         make_well(id);
     }
-    must_grant(201, "y");
+    if (oracle_.committed() > 0) /* Founding takes all. */
+        must_grant(201, "y");
 }
 
 void Life::heal()

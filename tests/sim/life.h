@@ -41,6 +41,7 @@ private:
     void acquired(const std::string &lock, const core_completion &done);
     void let_go(const std::string &lock, uint64_t token);
     void let_some_go();
+    void let_go_again();
     void ask();
     void close();
     void begin_anew();
@@ -106,6 +107,7 @@ private:
     void disturb_disk(int id);
     void all_lose_power();
     void make_well(int id);
+    int silence_leader();
     void heal_majority();
     void heal();
     void must_grant(int number, const std::string &lock);

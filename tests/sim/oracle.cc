@@ -119,12 +119,33 @@ void Oracle::move_front(const Machine &machine)
         holder = {view.session, view.token};
     }
     token_ = newest;
+    look_at_state(machine);
+}
+
+/* Of those who did not close their sessions themselves. */
+void Oracle::look_at_state(const Machine &machine)
+{
+    std::vector<uint64_t> sessions;
+    for (const Client *client : clients_) {
+        if (client->session_id() != 0 && client->state() != BELIEF_LOST)
+            sessions.push_back(client->session_id());
+    }
+    uint64_t term = raft_term_at(machine.raft(), front_index_);
+    std::optional<std::string> breach =
+            state_.look(machine.locks(), term, locks_, sessions);
+    if (breach)
+        expect(false, *breach);
 }
 
 void Oracle::look_at_clients()
 {
     for (const Client *client : clients_) {
         expect(client->early_losses() == 0, client->name() + " lost its session early");
+        expect(!client->believes_given_up(),
+                client->name() + " believes in what it released");
+        if (uint64_t session = client->session_id())
+            expect(owners_.emplace(session, client).first->second == client,
+                    client->name() + " has another's session");
         for (const auto &[lock, held] : client->held()) {
             if (!client->believes(lock))
                 continue;

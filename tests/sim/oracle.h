@@ -8,6 +8,8 @@
  *   G1, G4              who believes that it holds a lock is the one whom the state names that
  *                       is furthest ahead in the log; so no two believe it
  *   G2                  tokens grow in the order of the log
+ *   G10                 no two clients ever have the same session
+ *   "stop before you send"  what was released is not believed in
  *   G3                  nobody is told that its session is over while it may believe in it
  *
  * World::check compares digests at equal indexes besides, and walks each node's whole state.
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "sim/sim_client.h"
+#include "sim/state_oracle.h"
 
 namespace sim {
 
@@ -62,6 +65,7 @@ private:
     void commits_stay(const Machine &machine);
     void has_all_commits(const Machine &machine);
     void move_front(const Machine &machine);
+    void look_at_state(const Machine &machine);
 
     World &world_;
     std::vector<std::string> locks_;
@@ -77,7 +81,9 @@ private:
     std::map<uint8_t, struct entry_id> durable_;
     uint64_t front_index_ = 0; /* The state that is furthest ahead */
     std::map<std::string, Holder> front_;
-    uint64_t token_ = 0; /* The largest */
+    StateOracle state_;
+    std::map<uint64_t, const Client *> owners_; /* Of sessions, ever */
+    uint64_t token_ = 0;                        /* The largest */
     uint64_t grants_ = 0;
 };
 

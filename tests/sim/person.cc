@@ -52,8 +52,10 @@ void Person::act()
         begin_anew();
         return;
     }
-    uint64_t what = life_.world().roll(40);
-    if (what < 6)
+    uint64_t what = life_.world().roll(42);
+    if (what >= 40)
+        let_go_again();
+    else if (what < 6)
         ask();
     else if (what == 6)
         close();
@@ -153,6 +155,14 @@ void Person::let_go(const std::string &lock, uint64_t token)
     life_.say(client_->name(), "releases " + lock);
     client_->release(
             lock, [](const core_completion &) {}, false);
+}
+
+/* A program that releases twice: the second names a grant that is no more. (G12) */
+void Person::let_go_again()
+{
+    const std::string &lock = life_.locks()[life_.world().roll(life_.locks().size())];
+    client_->release_again(lock, [](const core_completion &) {});
+    live();
 }
 
 void Person::let_some_go()

@@ -181,9 +181,25 @@ uint32_t Client::release(const std::string &lock, Done done, bool all)
     call.all = all;
     call.limit_ns = UINT64_MAX;
     it->second.count--;
-    if (all || it->second.count == 0)
+    if (all || it->second.count == 0) {
+        given_up_[lock] = it->second;
         held_.erase(it);
+    }
     return submit(call, std::move(done));
+}
+
+void Client::release_again(const std::string &lock, Done done)
+{
+    auto it = given_up_.find(lock);
+    if (it == given_up_.end())
+        return;
+    core_call call{};
+    call.kind = CORE_RELEASE;
+    call.session = session_;
+    call.name = span_of(lock);
+    call.token = it->second.token;
+    call.limit_ns = UINT64_MAX;
+    submit(call, std::move(done));
 }
 
 void Client::query(const std::string &lock, std::function<void(const Found &)> done)
@@ -242,12 +258,21 @@ enum belief_state Client::state() const
 bool Client::believes(const std::string &lock) const
 {
     auto it = held_.find(lock);
-    if (it == held_.end())
-        return false;
+    return it != held_.end() && believes_in(it->second);
+}
+
+bool Client::believes_given_up() const
+{
+    return std::any_of(given_up_.begin(), given_up_.end(),
+            [this](const auto &entry) { return believes_in(entry.second); });
+}
+
+bool Client::believes_in(const Held &held) const
+{
     uint32_t count = 0;
     const struct hold_belief *holds = core_hold_beliefs(core_, &count);
-    assert(it->second.hold < count);
-    if (hold_read(&holds[it->second.hold]) != it->second.token)
+    assert(held.hold < count);
+    if (hold_read(&holds[held.hold]) != held.token)
         return false;
     struct belief now = belief();
     return belief_left_ns(&now, clocks()) > 0;
@@ -282,6 +307,10 @@ void Client::settle(const core_completion &completion)
         Held &held = held_[lock->second];
         uint32_t count = held.token == completion.token ? held.count : 0;
         held = {completion.token, completion.hold, count + 1};
+        /* Entered again while the release was on its way: the hold lives on. */
+        auto given_up = given_up_.find(lock->second);
+        if (given_up != given_up_.end() && given_up->second.token == held.token)
+            given_up_.erase(given_up);
     }
     locks_.erase(lock);
 }

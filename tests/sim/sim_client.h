@@ -42,6 +42,8 @@ public:
             const std::string &lock, uint64_t wait_ns, Done done, bool reentrant = false);
     /* The whole hold, or one entry of it. */
     uint32_t release(const std::string &lock, Done done, bool all = true);
+    /* Once more what it gave up last of that lock: a program's mistake. */
+    void release_again(const std::string &lock, Done done);
     void query(const std::string &lock, std::function<void(const Found &)> done);
     void cancel(uint32_t request);
     void cancel_all();
@@ -56,6 +58,8 @@ public:
 
     /* What the program would be told now, by lk_check(). */
     bool believes(const std::string &lock) const;
+    /* Does it of anything that it has given up? */
+    bool believes_given_up() const;
     enum belief_state state() const;
     uint64_t session_id() const
     {
@@ -90,6 +94,7 @@ public:
     void closed(uint64_t link, bool by_other) override;
 
 private:
+    bool believes_in(const Held &held) const;
     struct clocks clocks() const;
     struct belief belief() const;
     void defer(uint64_t delay_ns, std::function<void()> what);
@@ -126,6 +131,7 @@ private:
     std::map<uint32_t, Done> waiting_;
     std::map<uint32_t, std::string> locks_; /* By request: what is acquired */
     std::map<std::string, Held> held_;
+    std::map<std::string, Held> given_up_;         /* The last of each lock */
     std::deque<std::vector<unsigned char>> rooms_; /* For the answers of queries */
 };
 

@@ -41,6 +41,11 @@ LIBRARIES = ["tests/sim/libsim_world.a", "lockd/liblockd_node.a", "lockd/liblock
 ORACLES = [
     ("two leaders of term", "election safety"),
     ("leads without the committed", "leader completeness"),
+    ("is passed in the queue", "G7 order"),
+    ("is over before it is due", "term grace"),
+    ("believes in what it released", "G4, stop before sending"),
+    ("another's session", "G10 one session"),
+    ("does not see the damage", "damage is seen"),
     ("has committed another entry", "commits stay"),
     ("forgot what was durable", "durability"),
     ("replicas differ", "equal digests"),
