@@ -1,0 +1,51 @@
+/*
+ * A node's log on disk: a file without a name that is as long as it will ever be and filled
+ * with zeros, so that a durable write changes bytes and nothing else: no length, no extent, no
+ * journal. Records begin on fresh blocks of 4 KiB, one behind another; when the file is full
+ * they begin again at its begin (lockd would go on in its next segment, zero-filled as well).
+ *
+ * Being without a name, the files are gone with the processes that have them open.
+ */
+#ifndef BENCH_FLOOR_LOG_H
+#define BENCH_FLOOR_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    FLOOR_SLOTS = 7, /* Batches in memory; pinned, so below 8 MiB together */
+    FLOOR_SLOT_BYTES = 1024 * 1024,
+};
+
+struct floor_log {
+    int fd;
+    uint64_t bytes;
+    uint64_t end; /* Where the next record goes, if it fits there */
+};
+
+void floor_log_open(struct floor_log *log, const char *dir, uint64_t bytes);
+
+/* Where a record of whole blocks goes. */
+uint64_t floor_log_place(struct floor_log *log, uint32_t record_bytes);
+
+/* Block by block; false: it was complained about. Counts blocks that were written. */
+bool floor_logs_equal(const struct floor_log *logs, uint32_t count, uint64_t *blocks);
+
+/* The slots: where batches are built by the leader, and received by followers. */
+unsigned char *floor_slots_map(void);
+
+/* Where the record of a slot stands: on a block of its own, with room before it. */
+unsigned char *floor_slot_record(unsigned char *slots, uint64_t batch);
+
+/* Fill up with zeros to whole blocks; how many bytes these are. */
+uint32_t floor_pad(unsigned char *record, uint32_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
