@@ -5,6 +5,7 @@
  * is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect. A keepalive is
  * never refused for load: one a session waits in a ring that has room for every session.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 static bool serves(const struct node *node)
@@ -34,6 +35,7 @@ static void refuse(struct node *node, struct conn *conn, const struct command *c
 
 static void refuse_busy(struct node *node, struct conn *conn, const struct command *command)
 {
+    MARK(admit_busy);
     node->counters.refused_busy++;
     refuse(node, conn, command, STATUS_BUSY);
 }
@@ -118,6 +120,7 @@ static struct sender identify(
     if (section->session == 0 || !locks_session(node->locks, section->session, &view))
         return sender;
     if (!same_secret(view.secret, section->secret)) {
+        MARK(admit_wrong_secret);
         sender.denied = true;
         return sender;
     }

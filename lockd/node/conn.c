@@ -8,6 +8,7 @@
  *
  * A peer has buffers of its own, for appends, which its connection borrows.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 struct conn *conn_at(struct node *node, uint32_t slot)
@@ -124,6 +125,7 @@ void conn_nonsense(struct node *node, struct conn *conn, uint64_t what)
 bool conn_become_peer(struct node *node, struct conn *conn, struct peer *peer)
 {
     if (peer->conn != NO_CONN) {
+        MARK(peer_connected_twice);
         conn_close(node, conn_at(node, peer->conn));
         conn_close(node, conn);
         return false;
@@ -160,6 +162,7 @@ void conn_cut_off(struct node *node, struct conn *conn)
 {
     if (conn->closing)
         return;
+    MARK(conn_output_full);
     node_notice(node, NOTICE_SLOW_CLIENT, conn->peer, 0);
     conn_close(node, conn);
 }

@@ -163,10 +163,12 @@ static void greet_peer(struct node *node, struct conn *conn, const struct hello 
                  hello->members == node->members_hash && hello->node < node->settings.self;
     conn->peer = hello->node;
     if (!known) {
+        MARK(hello_other_members);
         greet_refuse(node, conn, REFUSED_MEMBERS);
         return;
     }
     if (!same_cluster(node, hello->cluster)) {
+        MARK(hello_other_cluster);
         greet_refuse(node, conn, REFUSED_CLUSTER);
         return;
     }

@@ -183,11 +183,23 @@ static uint64_t earliest(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/*
+ * When raft wants the time. Where it would write and the log has no room, it waits for the
+ * disk; a leader writes nothing for the time, so its heartbeats and its own end never wait.
+ */
+static uint64_t consensus_deadline(const struct node *node)
+{
+    uint64_t deadline_ns = raft_deadline(node->raft);
+    struct raft_event time = {.kind = RAFT_TIME, .now_ns = deadline_ns};
+    if (time.now_ns < node->now_ns)
+        time.now_ns = node->now_ns;
+    bool stuck = raft_may_write(node->raft, &time) && !consensus_has_room(node, 0, 0);
+    return stuck ? UINT64_MAX : deadline_ns;
+}
+
 static uint64_t next_deadline(const struct node *node)
 {
-    uint64_t deadline_ns = earliest(raft_deadline(node->raft), batcher_deadline(node));
-    if (!consensus_has_room(node, 0, 0))
-        deadline_ns = batcher_deadline(node); /* raft waits for the disk. */
+    uint64_t deadline_ns = earliest(consensus_deadline(node), batcher_deadline(node));
     if (node->segment_retry_ns != 0 && !node->segment_asked)
         deadline_ns = earliest(deadline_ns, node->segment_retry_ns);
     if (node->stopping)

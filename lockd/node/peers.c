@@ -5,6 +5,7 @@
  * from disk) behind the message's head. A receiver checks each entry's sum and chain
  * before raft hears of it: what is not an entry of this cluster never enters the log.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 static const unsigned char *find_entry(
@@ -153,6 +154,7 @@ void peers_frame(struct node *node, struct conn *conn, const struct frame *frame
                 decode(node, frame, &message) && message.from == conn->peer &&
                 message.to == node->settings.self;
     if (!good) {
+        MARK(peer_nonsense);
         conn_nonsense(node, conn, 100 + (uint64_t)frame->kind);
         return;
     }

@@ -5,6 +5,7 @@
  * index is surely behind everything committed before it, and until that index is applied;
  * all reads of a turn share one question. (G8)
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 enum {
@@ -126,6 +127,7 @@ void reads_ready(struct node *node, const struct raft_read_ready *ready)
         waiting->ready = ready->granted;
         waiting->index = ready->index;
         if (!ready->granted) {
+            MARK(read_without_leader);
             finish(node, waiting, STATUS_NOT_LEADER);
         }
     }

@@ -1,0 +1,238 @@
+// A node at its edges, driven through node_step with frames made by hand.
+#include "node_world.h"
+
+#include "base/mark.h"
+#include "raft/raft.h"
+
+using namespace node_test;
+
+namespace {
+
+const span NAME = {reinterpret_cast<const unsigned char *>("lock"), 4};
+
+// A node alone, leading, with a greeted client on connection 0.
+class NodeAlone : public testing::Test {
+protected:
+    void lead(const NodeWorld::Tune &tune = {})
+    {
+        world = std::make_unique<NodeWorld>(1, 1, tune);
+        world->run_until(world->now_ns + 2 * NS_PER_S);
+        ASSERT_TRUE(raft_leads_committed(node_raft(world->replica())));
+        world->client(0);
+    }
+
+    // Opens a session with a secret of `byte`s.
+    uint64_t open(unsigned char byte)
+    {
+        request request = request_of(REQUEST_OPEN, 1);
+        request.wait_ns = 60 * NS_PER_S;
+        world->request(0, section_of(0, byte), request);
+        world->turn();
+        auto answers = world->answers(0);
+        world->heard[0].clear();
+        EXPECT_EQ(answers.size(), 1U);
+        return answers.empty() ? 0 : answers[0].first.session;
+    }
+
+    std::unique_ptr<NodeWorld> world;
+};
+
+// Node 2 of three, leading; node 1 is connection 1, node 3 was dialed.
+std::unique_ptr<NodeWorld> leader_of_three()
+{
+    auto world = std::make_unique<NodeWorld>(2, 3);
+    world->hello(1, world->peer_hello(1));
+    world->turn();
+    world->run_until(world->now_ns + 2 * NS_PER_S);
+    EXPECT_TRUE(raft_leads_committed(node_raft(world->replica())));
+    return world;
+}
+
+refused refusal_on(NodeWorld &world, uint32_t conn)
+{
+    refused refused{};
+    for (const Heard &frame : world.heard[conn]) {
+        wire wire = frame.reader();
+        if (frame.kind == FRAME_REFUSED)
+            wire_refused(&wire, &refused);
+    }
+    return refused;
+}
+
+} // namespace
+
+/* G2: a command with another secret does nothing to the session. */
+TEST_F(NodeAlone, deniesAWrongSecret)
+{
+    lead();
+    uint64_t session = open(1);
+    uint64_t before = mark_count("admit_wrong_secret");
+    world->request(0, section_of(session, 2), request_of(REQUEST_CLOSE, 1));
+    world->turn();
+    auto answers = world->answers(0);
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_EQ(answers[0].second.status, STATUS_DENIED);
+    session_view view;
+    EXPECT_TRUE(locks_session(node_locks(world->replica()), session, &view));
+    EXPECT_EQ(mark_count("admit_wrong_secret"), before + 1);
+}
+
+/* G9: a node that has no room for one more command says so, and goes on with the others. */
+TEST_F(NodeAlone, refusesWhatItCannotOwe)
+{
+    lead();
+    uint64_t session = open(1);
+    uint64_t before = mark_count("admit_busy");
+    for (uint64_t number = 1; number <= 257; number++) {
+        request request = request_of(REQUEST_ACQUIRE, number);
+        request.owner = 1;
+        request.name = NAME;
+        world->request(0, section_of(session, 1), request);
+    }
+    world->turn();
+    auto answers = world->answers(0);
+    ASSERT_EQ(answers.size(), 257U);
+    int busy = 0;
+    for (const auto &[head, answer] : answers) {
+        busy += answer.status == STATUS_BUSY;
+        EXPECT_EQ(answer.status == STATUS_BUSY, answer.number == 257);
+    }
+    EXPECT_EQ(busy, 1);
+    EXPECT_EQ(mark_count("admit_busy"), before + 1);
+}
+
+/* G9: a client that does not read is cut off, and only that one. */
+TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
+{
+    lead();
+    world->client(1);
+    uint64_t before = mark_count("conn_output_full");
+    world->slow[0] = true;
+    bytes ask = make_frame(FRAME_STATUS, [](wire &) {});
+    for (int i = 0; i < 2000 && !world->closed[0]; i++) {
+        world->say(0, ask);
+        world->turn();
+    }
+    EXPECT_TRUE(world->closed[0]);
+    EXPECT_TRUE(world->noticed(NOTICE_SLOW_CLIENT));
+    EXPECT_EQ(mark_count("conn_output_full"), before + 1);
+    world->say(1, ask);
+    world->turn();
+    EXPECT_EQ(world->heard[1].size(), 1U);
+    EXPECT_FALSE(world->closed[1]);
+}
+
+/* G11: nodes with other members or of another cluster never speak with each other. */
+TEST(NodeStep, refusesAPeerWithOtherMembers)
+{
+    NodeWorld world(2, 3);
+    uint64_t before = mark_count("hello_other_members");
+    struct hello hello = world.peer_hello(1);
+    hello.members++;
+    world.hello(1, hello);
+    world.turn();
+    EXPECT_EQ(refusal_on(world, 1).why, REFUSED_MEMBERS);
+    EXPECT_TRUE(world.closed[1]);
+    EXPECT_TRUE(world.noticed(NOTICE_REFUSED_PEER));
+    EXPECT_EQ(mark_count("hello_other_members"), before + 1);
+}
+
+TEST(NodeStep, refusesAPeerOfAnotherCluster)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("hello_other_cluster");
+    struct hello hello = world->peer_hello(1);
+    hello.cluster = 12345;
+    world->hello(2, hello);
+    world->turn();
+    EXPECT_EQ(refusal_on(*world, 2).why, REFUSED_CLUSTER);
+    EXPECT_TRUE(world->closed[2]);
+    EXPECT_FALSE(world->closed[1]) << "the peer that belongs here is left alone";
+    EXPECT_EQ(mark_count("hello_other_cluster"), before + 1);
+}
+
+TEST(NodeStep, givesUpBothConnectionsOfOnePeer)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("peer_connected_twice");
+    world->hello(2, world->peer_hello(1));
+    world->turn();
+    EXPECT_TRUE(world->closed[1]);
+    EXPECT_TRUE(world->closed[2]);
+    EXPECT_EQ(mark_count("peer_connected_twice"), before + 1);
+    world->heard[3].clear();
+    world->hello(3, world->peer_hello(1));
+    world->turn();
+    ASSERT_FALSE(world->heard[3].empty());
+    EXPECT_EQ(world->heard[3][0].kind, FRAME_WELCOME) << "it comes again and is taken";
+}
+
+/* G11: a message in another node's name never reaches raft. */
+TEST(NodeStep, closesAPeerThatSpeaksForAnother)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("peer_nonsense");
+    uint64_t term = raft_term(node_raft(world->replica()));
+    peer_message message{};
+    message.kind = PEER_APPEND_ANSWER;
+    message.from = 3;
+    message.to = 2;
+    message.term = term + 5;
+    world->say(1, message);
+    world->turn();
+    EXPECT_TRUE(world->closed[1]);
+    EXPECT_TRUE(world->noticed(NOTICE_BAD_FRAME));
+    EXPECT_EQ(raft_term(node_raft(world->replica())), term);
+    EXPECT_EQ(mark_count("peer_nonsense"), before + 1);
+}
+
+/* G8: without a leader a read is refused, never answered from what is at hand. */
+TEST(NodeStep, refusesAReadWithoutALeader)
+{
+    NodeWorld world(2, 3);
+    world.play_peers(false);
+    world.client(0);
+    uint64_t before = mark_count("read_without_leader");
+    struct read read {};
+    read.kind = READ_LOCK;
+    read.stamp = 9;
+    read.name = NAME;
+    world.say(0, make_frame(FRAME_READ, [&](wire &wire) { wire_read(&wire, &read); }));
+    world.turn();
+    world.run_until(world.now_ns + 2 * NS_PER_S);
+    ASSERT_FALSE(world.heard[0].empty());
+    const Heard &frame = world.heard[0].back();
+    ASSERT_EQ(frame.kind, FRAME_READ_ANSWER);
+    read_answer answer{};
+    wire wire = frame.reader();
+    wire_read_answer(&wire, &answer);
+    EXPECT_EQ(answer.status, STATUS_NOT_LEADER);
+    EXPECT_EQ(answer.stamp, 9U);
+    EXPECT_EQ(mark_count("read_without_leader"), before + 1);
+}
+
+/*
+ * G12: a leader whose disk stalls and whose log takes nothing more goes on with heartbeats,
+ * and one that nobody answers steps down in time, though nothing else wakes it.
+ */
+TEST(NodeStep, leaderWithAFullLogKeepsItsDeadlines)
+{
+    auto world = leader_of_three();
+    world->client(0);
+    world->disk_stalls = true;
+    uint64_t busy = mark_count("admit_busy");
+    for (uint64_t i = 1; i < 10000 && mark_count("admit_busy") == busy; i++) {
+        world->request(0, section_of(77, 0), request_of(REQUEST_CLOSE, i));
+        world->turn();
+    }
+    ASSERT_GT(mark_count("admit_busy"), busy) << "the log never filled";
+    ASSERT_TRUE(raft_is_leader(node_raft(world->replica())));
+    uint64_t sent = world->heartbeats;
+    world->run_until(world->now_ns + 2 * NS_PER_S);
+    EXPECT_GE(world->heartbeats, sent + 2 * 30U) << "two peers, every 50 ms";
+    EXPECT_TRUE(raft_is_leader(node_raft(world->replica())));
+    world->play_peers(false);
+    world->run_until(world->now_ns + NS_PER_S);
+    EXPECT_FALSE(raft_is_leader(node_raft(world->replica())));
+    EXPECT_GT(world->effects.deadline_ns, world->now_ns) << "it would spin";
+}

@@ -1,0 +1,419 @@
+// One real node, driven event by event: connections are byte queues, the disk completes when
+// told, and the other members are played by the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/units.h"
+#include "carved.h"
+#include "locks/locks.h"
+#include "node/node.h"
+#include "protocol/answer.h"
+#include "protocol/batch.h"
+#include "protocol/hello.h"
+#include "protocol/peer.h"
+#include "protocol/read.h"
+#include "protocol/request.h"
+#include "protocol/status.h"
+
+namespace node_test {
+
+using bytes = std::vector<unsigned char>;
+
+// A frame that the node sent.
+struct Heard {
+    frame_kind kind;
+    bytes body;
+
+    wire reader() const
+    {
+        return wire_reader(body.data(), body.size());
+    }
+};
+
+// A frame made by hand.
+inline bytes make_frame(frame_kind kind, const std::function<void(wire &)> &fill)
+{
+    bytes made(FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
+    wire wire = wire_writer(made.data() + FRAME_HEAD_BYTES, FRAME_CLIENT_BODY_MAX);
+    fill(wire);
+    EXPECT_FALSE(wire.failed);
+    frame_seal(made.data(), kind, static_cast<uint32_t>(wire.at));
+    made.resize(FRAME_HEAD_BYTES + wire.at);
+    return made;
+}
+
+// An event, a section and a request with all else zero.
+inline node_event event_of(node_event_kind kind, uint32_t conn = 0)
+{
+    node_event event{};
+    event.kind = kind;
+    event.conn = conn;
+    return event;
+}
+
+inline section section_of(uint64_t session, unsigned char secret)
+{
+    section section{};
+    section.session = session;
+    std::memset(section.secret, secret, SECRET_BYTES);
+    return section;
+}
+
+inline request request_of(request_kind kind, uint64_t number)
+{
+    request request{};
+    request.kind = kind;
+    request.number = number;
+    return request;
+}
+
+class NodeWorld {
+public:
+    using Tune = std::function<void(node_settings &)>;
+
+    NodeWorld(uint8_t self, uint8_t members, const Tune &tune = {})
+    {
+        prepare(self, members);
+        if (tune)
+            tune(settings_);
+        struct arena measure;
+        arena_init(&measure, nullptr, 0);
+        (void)node_carve(&measure, &settings_);
+        memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
+        node_ = node_carve(&memory_->arena, &settings_);
+        node_init(node_, &settings_, 7);
+        recovery_decision decision{};
+        EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
+        node_effects_init(node_, &effects);
+        turn();
+    }
+
+    /* ---- Turns ---- */
+
+    void step(node_event event)
+    {
+        event.now_ns = now_ns;
+        if (event.kind == NODE_TURN_END)
+            event.clocks = {now_ns, now_ns, now_ns, now_ns};
+        node_step(node_, &event, &effects);
+    }
+
+    // Ends the turn, does what the node wants, and goes on until nothing is left to do.
+    void turn()
+    {
+        do {
+            step(event_of(NODE_TURN_END));
+            perform();
+            now_ns += 1000;
+            std::vector<node_event> due;
+            due.swap(due_);
+            for (const node_event &event : due)
+                step(event);
+            again_ = !due.empty() || !replies_.empty();
+            play();
+        } while (again_);
+    }
+
+    // Sleeps as long as the node says, not past `until_ns`.
+    void run_until(uint64_t until_ns)
+    {
+        while (effects.deadline_ns < until_ns) {
+            ASSERT_LT(++turns, 100000U) << "the node spins";
+            now_ns = std::max(now_ns, effects.deadline_ns);
+            turn();
+        }
+        now_ns = std::max(now_ns, until_ns);
+    }
+
+    /* ---- Connections ---- */
+
+    void accept(uint32_t conn)
+    {
+        step(event_of(NODE_ACCEPTED, conn));
+    }
+
+    void say(uint32_t conn, const bytes &what)
+    {
+        node_event event = event_of(NODE_RECEIVED, conn);
+        event.bytes = what.data();
+        event.count = what.size();
+        step(event);
+    }
+
+    void hello(uint32_t conn, struct hello hello)
+    {
+        accept(conn);
+        say(conn, make_frame(FRAME_HELLO, [&](wire &wire) { wire_hello(&wire, &hello); }));
+    }
+
+    void client(uint32_t conn)
+    {
+        struct hello own {};
+        own.role = HELLO_CLIENT;
+        hello(conn, own);
+        turn();
+        ASSERT_FALSE(heard[conn].empty());
+        EXPECT_EQ(heard[conn][0].kind, FRAME_WELCOME);
+        heard[conn].clear();
+    }
+
+    struct hello peer_hello(uint8_t from) const
+    {
+        members ids{};
+        for (uint8_t i = 0; i < settings_.member_count; i++)
+            ids.ids[i] = settings_.members[i].id;
+        return {.role = HELLO_PEER,
+                .node = from,
+                .to = settings_.self,
+                .cluster = 0,
+                .members = hash_bytes(ids.ids, settings_.member_count, 0)};
+    }
+
+    void say(uint32_t conn, peer_message message)
+    {
+        say(conn, make_frame(peer_frame_kind(message.kind),
+                          [&](wire &wire) { wire_peer_message(&wire, &message); }));
+    }
+
+    // A section with one request.
+    void request(uint32_t conn, section section, request request)
+    {
+        section.count = 1;
+        say(conn, make_frame(FRAME_REQUESTS, [&](wire &wire) {
+            wire_section(&wire, &section);
+            wire_request(&wire, &request);
+        }));
+    }
+
+    // The answers that were heard on the connection.
+    std::vector<std::pair<answer_section, answer>> answers(uint32_t conn)
+    {
+        std::vector<std::pair<answer_section, answer>> found;
+        for (const Heard &frame : heard[conn]) {
+            if (frame.kind != FRAME_ANSWERS)
+                continue;
+            wire wire = frame.reader();
+            while (wire_left(&wire) > 0 && !wire.failed) {
+                answer_section head{};
+                wire_answer_section(&wire, &head);
+                for (unsigned i = 0; i < head.answer_count; i++) {
+                    answer one{};
+                    wire_answer(&wire, &one);
+                    found.emplace_back(head, one);
+                }
+                for (unsigned i = 0; i < head.change_count; i++) {
+                    change one{};
+                    wire_change(&wire, &one);
+                }
+            }
+            EXPECT_FALSE(wire.failed);
+        }
+        return found;
+    }
+
+    bool noticed(node_notice_kind kind) const
+    {
+        for (const node_notice &notice : notices) {
+            if (notice.kind == kind)
+                return true;
+        }
+        return false;
+    }
+
+    // Whether the other members answer; else they are deaf, and cannot be reached.
+    void play_peers(bool yes)
+    {
+        peers_play_ = yes;
+    }
+
+    struct node *replica()
+    {
+        return node_;
+    }
+
+    uint64_t now_ns = NS_PER_S;
+    uint64_t turns = 0;
+    uint64_t heartbeats = 0; // Appends that the node sent
+    bool disk_stalls = false;
+    std::map<uint32_t, bool> slow; // Connections that take nothing
+    std::map<uint32_t, bool> closed;
+    std::map<uint32_t, std::vector<Heard>> heard;
+    std::vector<node_notice> notices;
+    node_effects effects{};
+
+private:
+    enum : uint32_t {
+        DIALED = 40 // Slots of own connections begin here
+    };
+
+    void prepare(uint8_t self, uint8_t members)
+    {
+        node_settings_default(&settings_);
+        settings_.self = self;
+        settings_.version = "test";
+        settings_.member_count = members;
+        for (uint8_t i = 0; i < members; i++) {
+            settings_.members[i].id = static_cast<uint8_t>(i + 1);
+            std::memcpy(settings_.members[i].address, "n:1", 4);
+        }
+        settings_.wal.segment_bytes = 4 * MIB;
+        settings_.wal.segments_max = 64;
+        settings_.limits.connections_max = 64;
+        settings_.limits.owed_max = 256;
+        settings_.limits.reads_max = 16;
+        settings_.limits.client_output_bytes = 64 * KIB;
+        settings_.cluster.sessions_max = 64;
+        settings_.cluster.locks_max = 64;
+        settings_.cluster.holds_max = 64;
+        settings_.cluster.waits_max = 128;
+        settings_.cluster.waits_per_lock_max = 32;
+        settings_.cluster.answers_max = 1024;
+        settings_.cluster.changes_max = 256;
+        settings_.cluster.changes_per_session_max = 8;
+        settings_.cluster.name_blocks_max = 1024;
+    }
+
+    void take(uint32_t conn, const unsigned char *sent, size_t count)
+    {
+        bytes &stream = streams_[conn];
+        stream.insert(stream.end(), sent, sent + count);
+        frame_reader reader;
+        bytes room(2 * MIB);
+        frame_reader_init(&reader, room.data(), room.size());
+        frame_reader_feed(&reader, stream.data(), stream.size());
+        frame frame;
+        size_t used = 0;
+        while (frame_reader_next(&reader, &frame)) {
+            used += FRAME_HEAD_BYTES + frame.body_bytes;
+            heard[conn].push_back(
+                    {frame.kind, {frame.body, frame.body + frame.body_bytes}});
+            if (frame.kind >= FRAME_PEER_VOTE || frame.kind == FRAME_HELLO)
+                replies_.emplace_back(conn, heard[conn].back());
+        }
+        stream.erase(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(used));
+    }
+
+    void answer_vote(uint32_t conn, const peer_message &asked)
+    {
+        peer_message answer{};
+        answer.kind = PEER_VOTE_ANSWER;
+        answer.from = asked.to;
+        answer.to = asked.from;
+        answer.term = asked.term;
+        answer.pre = asked.pre;
+        answer.granted = true;
+        say(conn, answer);
+    }
+
+    void answer_append(uint32_t conn, const peer_message &asked)
+    {
+        heartbeats++;
+        if (!peers_play_)
+            return;
+        peer_message answer{};
+        answer.kind = PEER_APPEND_ANSWER;
+        answer.from = asked.to;
+        answer.to = asked.from;
+        answer.term = asked.term;
+        answer.round = asked.round;
+        answer.accepted = true;
+        answer.match = asked.begin < asked.end ? asked.end - 1 : asked.previous.index;
+        answer.stamp_ns = now_ns;
+        say(conn, answer);
+    }
+
+    void reply(uint32_t conn, const Heard &what)
+    {
+        if (what.kind == FRAME_HELLO) {
+            wire wire = what.reader();
+            struct hello hello {};
+            wire_hello(&wire, &hello);
+            welcome welcome{};
+            welcome.node = hello.to;
+            say(conn, make_frame(FRAME_WELCOME,
+                              [&](struct wire &w) { wire_welcome(&w, &welcome); }));
+            return;
+        }
+        peer_message message{};
+        wire wire = what.reader();
+        if (what.kind == FRAME_PEER_APPEND)
+            wire = wire_reader(what.body.data(), PEER_APPEND_HEAD_BYTES);
+        wire_peer_message(&wire, &message);
+        EXPECT_FALSE(wire.failed);
+        if (message.kind == PEER_APPEND)
+            answer_append(conn, message);
+        if (message.kind == PEER_VOTE && peers_play_)
+            answer_vote(conn, message);
+    }
+
+    void perform_disk()
+    {
+        for (uint32_t i = 0; i < effects.write_count; i++) {
+            node_event written = event_of(NODE_WRITTEN);
+            written.id = effects.writes[i].id;
+            if (!disk_stalls)
+                due_.push_back(written);
+        }
+        node_event ready = event_of(NODE_SEGMENT_READY);
+        ready.id = effects.segment_wanted;
+        if (effects.segment_wanted != 0)
+            due_.push_back(ready);
+    }
+
+    void perform()
+    {
+        for (uint32_t i = 0; i < effects.notice_count; i++)
+            notices.push_back(effects.notices[i]);
+        for (uint32_t i = 0; i < effects.send_count; i++) {
+            const node_send &send = effects.sends[i];
+            if (slow[send.conn])
+                continue;
+            take(send.conn, send.bytes, send.count);
+            node_event sent = event_of(NODE_SENT, send.conn);
+            sent.count = send.count;
+            due_.push_back(sent);
+        }
+        for (uint32_t i = 0; i < effects.close_count; i++) {
+            closed[effects.closes[i]] = true;
+            due_.push_back(event_of(NODE_CLOSED, effects.closes[i]));
+        }
+        for (uint32_t i = 0; i < effects.connect_count && peers_play_; i++) {
+            uint8_t peer = effects.connects[i];
+            node_event connected = event_of(NODE_CONNECTED, DIALED + peer);
+            connected.peer = peer;
+            due_.push_back(connected);
+        }
+        perform_disk();
+    }
+
+    // The other members say what they have to say.
+    void play()
+    {
+        std::vector<std::pair<uint32_t, Heard>> replies;
+        replies.swap(replies_);
+        for (const auto &[conn, what] : replies) {
+            if (!closed[conn])
+                reply(conn, what);
+        }
+    }
+
+    node_settings settings_{};
+    std::unique_ptr<carved> memory_;
+    struct node *node_ = nullptr;
+    std::vector<node_event> due_;
+    std::map<uint32_t, bytes> streams_;
+    std::vector<std::pair<uint32_t, Heard>> replies_;
+    bool peers_play_ = true;
+    bool again_ = false;
+};
+
+} // namespace node_test
