@@ -12,6 +12,7 @@ export LC_ALL=C
 system=$(basename "$0" .sh)
 dir=
 ports=()
+ended=
 
 fail() {
     echo "$system: $*" >&2
@@ -122,9 +123,11 @@ nodes_main() {
     start)
         make_folder
         trap stop_half_started EXIT
-        trap 'exit 130' INT
-        trap 'exit 143' TERM
+        # Not between the start of a node and the note of its number.
+        trap 'ended=yes' INT TERM HUP
         start_nodes
+        trap 'exit 143' INT TERM HUP
+        [ -z "$ended" ] || exit 143
         await_nodes
         all_run || fail "a node ended: $(tail -n 3 "$dir"/*.log)"
         ;;
