@@ -107,7 +107,7 @@ void floor_follow(
             &follower.ring, follower.slots, (uint64_t)FLOOR_SLOTS * FLOOR_SLOT_BYTES);
     while (open) {
         receive_more(&follower);
-        floor_turn(&follower.ring, 0);
+        floor_turn(&follower.ring, 1, 0);
         while (open && floor_next(&follower.ring, &event))
             open = take_event(&follower, &event);
     }

@@ -281,10 +281,24 @@ static bool is_done(const struct leader *leader)
     return true;
 }
 
+/*
+ * When all that can be asked for is in the one batch under way, nothing but votes can come, and
+ * a single one of them is not worth waking up for. This too a service can only guess.
+ */
+static unsigned events_awaited(const struct leader *leader)
+{
+    const struct batch *batch = batch_at(leader, leader->committed);
+    bool alone = leader->committed + 1 == leader->open;
+    bool known = leader->settings->linger_us > 0;
+    if (known && alone && batch->requests == leader->settings->inflight)
+        return FLOOR_MAJORITY - batch->votes;
+    return 1;
+}
+
 static void turn(struct leader *leader, uint64_t wait_ns)
 {
     struct floor_event event;
-    floor_turn(&leader->ring, wait_ns);
+    floor_turn(&leader->ring, events_awaited(leader), wait_ns);
     while (floor_next(&leader->ring, &event))
         take_event(leader, &event);
 }

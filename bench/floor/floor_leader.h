@@ -17,7 +17,8 @@
  * batches. In a closed loop that has a weakness. The clients split into two halves which
  * take turns, each waiting for a commit of the other half before its own. With `linger` a
  * batch waits until all that can come have come (here the leader knows how many; a service has to
- * guess), but no longer than so many microseconds.
+ * guess), but no longer than so many microseconds. For the same reason it then sleeps on
+ * until two votes are there, where the first would only wake it up.
  *
  * The one copy is from the receive buffer into the batch, behind the entry's head; the leader's
  * disk and both sockets are served from there. Nothing is looked at in a request: no name, no

@@ -108,7 +108,7 @@ static void take_event(struct load *load, const struct floor_event *event)
 static void turn(struct load *load)
 {
     struct floor_event event;
-    floor_turn(&load->ring, 0);
+    floor_turn(&load->ring, 1, 0);
     load->now_ns = floor_now();
     while (floor_next(&load->ring, &event))
         take_event(load, &event);

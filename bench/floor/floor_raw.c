@@ -43,7 +43,7 @@ static int32_t await_event(struct floor_ring *ring, enum floor_op op)
     int32_t result = -1;
     bool found = false;
     while (!found) {
-        floor_turn(ring, 0);
+        floor_turn(ring, 1, 0);
         while (floor_next(ring, &event)) {
             if (event.result < 0)
                 floor_fatal("a raw measurement", -event.result);

@@ -162,9 +162,9 @@ void floor_write_then_send(struct floor_ring *ring, const struct floor_record *r
     ring->counters->disk_bytes += record->count;
 }
 
-void floor_turn(struct floor_ring *ring, uint64_t timeout_ns)
+void floor_turn(struct floor_ring *ring, unsigned events, uint64_t timeout_ns)
 {
-    unsigned wait = 1 + ring->sends;
+    unsigned wait = events + ring->sends;
     int failed;
     ring->counters->enters++;
     if (timeout_ns == 0) {

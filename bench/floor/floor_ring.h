@@ -15,8 +15,8 @@
  *
  * Sending copies to the socket while it is submitted, and its completion lies in the ring
  * before the call would sleep. Waiting for one completion would then return at once, with
- * nothing new, and cost a second call a turn. So a turn waits for one more than the sends
- * under way. A send that could not be done at once (the socket is full) ends when the other
+ * nothing new, and cost a second call a turn. So a turn waits for what is asked for and, besides,
+ * all sends under way. A send that could not be done at once (the socket is full) ends when the other
  * side has read, which it always does: the wait is longer then, but ends.
  */
 #ifndef BENCH_FLOOR_RING_H
@@ -96,8 +96,8 @@ void floor_write(
 void floor_write_then_send(struct floor_ring *ring, const struct floor_record *record,
         const struct floor_message *message);
 
-/* Submit, and sleep until something happened or, if not 0, the time is over. */
-void floor_turn(struct floor_ring *ring, uint64_t timeout_ns);
+/* Submit, and sleep until so many events are there or, if not 0, the time is over. */
+void floor_turn(struct floor_ring *ring, unsigned events, uint64_t timeout_ns);
 
 /* Take the next event. */
 bool floor_next(struct floor_ring *ring, struct floor_event *event);
