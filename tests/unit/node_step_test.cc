@@ -122,6 +122,50 @@ TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
     EXPECT_FALSE(world->closed[1]);
 }
 
+/* G8: a client that lists more than its output holds gets every page, at its own pace. */
+TEST_F(NodeAlone, holdsReadsBackForASlowClient)
+{
+    lead();
+    uint64_t session = open(1);
+    for (unsigned i = 1; i <= 64; i++) {
+        std::string name(NAME_BYTES_MAX, static_cast<char>('A' + i % 50));
+        name[0] = static_cast<char>(i);
+        request request = request_of(REQUEST_ACQUIRE, i);
+        request.name = {
+                reinterpret_cast<const unsigned char *>(name.data()), NAME_BYTES_MAX};
+        world->request(0, section_of(session, 1), request);
+        world->turn();
+    }
+    world->heard[0].clear();
+    world->slow[0] = true;
+    uint64_t before = mark_count("read_held_back");
+    struct read list {};
+    list.kind = READ_LIST;
+    list.limit = LIST_LOCKS_MAX;
+    for (list.stamp = 1; list.stamp <= 12; list.stamp++) {
+        list.stale = list.stamp % 2 == 0;
+        world->say(0, make_frame(FRAME_READ, [&](wire &wire) { wire_read(&wire, &list); }));
+        world->turn();
+    }
+    EXPECT_GT(mark_count("read_held_back"), before);
+    ASSERT_FALSE(world->closed[0]);
+    world->wake(0);
+    uint64_t stamps = 0;
+    for (const Heard &frame : world->heard[0]) {
+        read_answer page{};
+        wire wire = frame.reader();
+        wire_read_answer(&wire, &page);
+        ASSERT_FALSE(wire.failed);
+        EXPECT_EQ(page.status, STATUS_OK);
+        EXPECT_GT(page.count, 0);
+        EXPECT_EQ(page.cursor == 0, page.count == 64)
+                << "a page cut short says where to go on";
+        stamps |= uint64_t{1} << page.stamp;
+    }
+    EXPECT_EQ(stamps, 0x1ffeU) << "each of twelve was answered";
+    EXPECT_FALSE(world->closed[0]);
+}
+
 /* G11: nodes with other members or of another cluster never speak with each other. */
 TEST(NodeStep, refusesAPeerWithOtherMembers)
 {

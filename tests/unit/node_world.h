@@ -194,6 +194,21 @@ public:
         }));
     }
 
+    // The client reads again.
+    void wake(uint32_t conn)
+    {
+        slow[conn] = false;
+        auto found = stalled_.find(conn);
+        if (found != stalled_.end()) {
+            node_event sent = event_of(NODE_SENT, conn);
+            sent.count = found->second.count;
+            take(conn, found->second.bytes, found->second.count);
+            stalled_.erase(found);
+            step(sent);
+        }
+        turn();
+    }
+
     // The answers that were heard on the connection.
     std::vector<std::pair<answer_section, answer>> answers(uint32_t conn)
     {
@@ -375,8 +390,10 @@ private:
             notices.push_back(effects.notices[i]);
         for (uint32_t i = 0; i < effects.send_count; i++) {
             const node_send &send = effects.sends[i];
-            if (slow[send.conn])
+            if (slow[send.conn]) {
+                stalled_[send.conn] = send;
                 continue;
+            }
             take(send.conn, send.bytes, send.count);
             node_event sent = event_of(NODE_SENT, send.conn);
             sent.count = send.count;
@@ -411,6 +428,7 @@ private:
     struct node *node_ = nullptr;
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
+    std::map<uint32_t, node_send> stalled_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;
     bool again_ = false;
