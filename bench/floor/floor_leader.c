@@ -249,6 +249,15 @@ static void take_sent(struct leader *leader, const struct floor_event *event)
         owe(leader, &(struct due){event->index, 0});
 }
 
+static void take_written(struct batch *batch, int32_t result)
+{
+    if (result < 0)
+        floor_fatal("the leader's write", -result);
+    if ((uint32_t)result < batch->bytes)
+        floor_fatal("the leader's write was cut short", 0);
+    batch->votes++;
+}
+
 static void take_event(struct leader *leader, const struct floor_event *event)
 {
     switch (event->op) {
@@ -262,9 +271,7 @@ static void take_event(struct leader *leader, const struct floor_event *event)
         take_sent(leader, event);
         break;
     case FLOOR_WRITE:
-        if (event->result < 0)
-            floor_fatal("the leader's write", -event->result);
-        leader->batches[event->index].votes++;
+        take_written(&leader->batches[event->index], event->result);
         break;
     }
 }

@@ -78,7 +78,7 @@ enum {
     REPLY_BYTES = FLOOR_ANSWERS_HEAD_BYTES + FLOOR_ANSWER_BYTES,
 };
 
-/* `arriving` bytes have come; 0: the other side is gone. They are few: they come together. */
+/* How many bytes came; 0: the other side is gone. A message this short comes whole. */
 static int32_t receive(struct floor_ring *ring, int fd, unsigned char *bytes)
 {
     floor_receive_into(ring, fd, bytes, REQUEST_BYTES);

@@ -40,7 +40,7 @@ static uint64_t milli(uint64_t count, uint64_t of)
     return of == 0 ? 0 : count * 1000 / of;
 }
 
-/* In thousandths of a processor: what neither of the four processes used. */
+/* In thousandths of a processor: what none of the four processes used. */
 static uint64_t other_cpu(const struct floor_reading *span)
 {
     uint64_t own_ns = 0;

@@ -13,8 +13,7 @@ enum {
     BUFFER_COUNT = 2048, /* A power of two */
     BUFFER_BYTES = 4096,
     BUFFER_GROUP = 0,
-    /* Where RWF_DSYNC and IOSQE flags meet user_data: op in the high half. */
-    OP_SHIFT = 32,
+    OP_SHIFT = 32, /* A completion is told by its user_data: the op, below it the index. */
 };
 
 static uint64_t tag(enum floor_op op, uint32_t index)
