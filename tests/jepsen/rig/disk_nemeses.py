@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import time
 
 from rig.machine import Skipped, now, run
@@ -131,7 +132,7 @@ class Error(DiskNemesis):
 
 
 BLOCK = 4096
-UNVOUCHED = 16 * BLOCK  # What was written last has nothing behind it that speaks for it.
+HEAD = struct.Struct("<4s20xQQ")  # Of records and segments: magic, position, durable
 
 
 class Spoil(Nemesis):
@@ -143,21 +144,25 @@ class Spoil(Nemesis):
     victim = None
     began = 0.0
 
-    def spoil(self, path, used):
-        """Change a segment of which so many bytes are used; a text that says how."""
+    def spoil(self, path, blocks):
+        """Change a segment in which records begin at these offsets; a text that says how."""
         raise NotImplementedError
 
     def copy(self):
         return self.victim.data.parent / f"{self.victim.data.name}-copy"
 
     def segments(self):
-        """Those that hold something old enough: [(path, bytes that others vouch for)]."""
+        """Where records begin that a later one knows to be durable: [(path, [offset])].
+
+        What was written last has nothing behind it that speaks for it (log-format.md, "What
+        cannot be known"): that may be cut off as a torn end.
+        """
         paths = sorted(p for p in self.victim.data.iterdir() if p.name.startswith("segment-"))
-        used = [(path, used_bytes(path)) for path in paths]
-        used = [(path, count) for path, count in used if count > 0]
-        if used:
-            used[-1] = (used[-1][0], max(0, used[-1][1] - UNVOUCHED))
-        return [(path, count) for path, count in used if count > BLOCK]
+        heads = [(path, heads_of(path)) for path in paths]
+        durable = max((d for _, some in heads for _, _, d in some), default=0)
+        sure = [(path, [at for at, position, _ in some if position + BLOCK <= durable])
+                for path, some in heads]
+        return [(path, blocks) for path, blocks in sure if len(blocks) > 1]
 
     def start(self):
         self.victim = self.nodes(1)[0]
@@ -190,29 +195,28 @@ def put_back(folder, place):
     run(["sync", "--file-system", place])
 
 
-def used_bytes(path):
-    """Up to the last byte that is not zero."""
-    chunk = 1 << 16
+def heads_of(path):
+    """Of each record and header of a segment: (offset, position, durable)."""
+    found = []
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        for begin in range(max(0, (size - 1) // chunk * chunk), -1, -chunk):
-            file.seek(begin)
-            there = file.read(chunk).rstrip(b"\0")
-            if there:
-                return begin + len(there)
-    return 0
+        for at in range(0, os.fstat(file.fileno()).st_size, BLOCK):
+            file.seek(at)
+            magic, position, durable = HEAD.unpack(file.read(HEAD.size))
+            if magic in (b"lrec", b"lseg"):
+                found.append((at, position, durable))
+    return found
 
 
 class FlipBits(Spoil):
     """Bits of records that a majority relies on are flipped; padding is left alone."""
     kind = "flip-bits"
 
-    def spoil(self, path, used):
+    def spoil(self, path, blocks):
         count = self.dice.choice([1, 1, 8])
         with open(path, "r+b") as file:
             for _ in range(count):
-                self.flip(file, self.dice.randrange(used // BLOCK) * BLOCK)
-        return f"{count} bits within the first {used} bytes of {path.name}"
+                self.flip(file, self.dice.choice(blocks))
+        return f"{count} bits of the first {len(blocks)} records of {path.name}"
 
     def flip(self, file, at):
         file.seek(at)
@@ -229,14 +233,14 @@ class Truncate(Spoil):
     """A segment is cut short, or is gone."""
     kind = "truncate"
 
-    def spoil(self, path, used):
+    def spoil(self, path, blocks):
         last = max(p.name for p in self.victim.data.iterdir())
         if path.name != last and self.dice.random() < 0.3:
             path.unlink()
             return f"{path.name} removed"
-        left = self.dice.randrange(used)
+        left = self.dice.choice(blocks[1:]) - self.dice.choice([0, 1])
         os.truncate(path, left)
-        return f"{path.name} cut at {left} of {used} bytes"
+        return f"{path.name} cut at {left} of {blocks[-1]} bytes that are surely durable"
 
 
 class Emptied(Nemesis):

@@ -42,7 +42,7 @@ class CutDisk:
         with open(self.image, "wb") as image:
             image.truncate(IMAGE_BYTES)
         run([need_tool("mkfs.ext4"), "-q", "-F", "-E", "nodiscard,lazy_itable_init=1",
-             "-O", "^metadata_csum_seed", "-m", "0", self.image])
+             "-O", "^metadata_csum", "-m", "0", self.image])
         self.daemon = Process(f"cutdisk{number}",
                               [rig.binaries["cutdisk"], self.image, self.below],
                               rig.scratch / f"cutdisk{number}.log",

@@ -15,7 +15,7 @@ from rig import evidence as proof
 from rig import nemeses, report, timeline
 from rig.cluster import Cluster
 from rig.disks import open_disks
-from rig.machine import (EPOCH, RigError, Scratch, Skipped, find_binaries, is_root, now,
+from rig.machine import (RigError, Scratch, Skipped, find_binaries, is_root, now,
                          own_mounts, say)
 from rig.network import open_network
 from rig.workload import Workload, check
@@ -313,6 +313,3 @@ def main(arguments):
                 image.unlink()
         print(f"kept: {rig.scratch.path}")
     return code
-
-
-__all__ = ["EPOCH", "main"]

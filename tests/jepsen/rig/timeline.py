@@ -76,7 +76,7 @@ def nice_top(value):
 
 
 def draw_throughput(canvas, times):
-    width = 0.25 if canvas.seconds <= 120 else 1.0
+    width = 0.25 if canvas.seconds <= 300 else 1.0
     bins = [0] * (int(canvas.seconds / width) + 1)
     for when in times:
         if 0 <= when < canvas.seconds:
