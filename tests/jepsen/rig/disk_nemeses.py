@@ -148,8 +148,8 @@ class Spoil(Nemesis):
         """Change a segment in which records begin at these offsets; a text that says how."""
         raise NotImplementedError
 
-    def copy(self):
-        return self.victim.data.parent / f"{self.victim.data.name}-copy"
+    def kept(self):
+        return self.victim.data.parent / f"{self.victim.data.name}-kept"
 
     def segments(self):
         """Where records begin that a later one knows to be durable: [(path, [offset])].
@@ -171,7 +171,10 @@ class Spoil(Nemesis):
         if not segments:
             self.victim.start()
             return None
-        run(["cp", "--recursive", "--sparse=always", self.victim.data, self.copy()])
+        # What was there is kept and not copied: a copy has holes where space was made ahead.
+        self.victim.data.rename(self.kept())
+        run(["cp", "--recursive", "--sparse=always", self.kept(), self.victim.data])
+        segments = [(self.victim.data / path.name, blocks) for path, blocks in segments]
         how = self.spoil(*self.dice.choice(segments))
         self.began = now()
         self.victim.start()
@@ -184,7 +187,7 @@ class Spoil(Nemesis):
             self.rig.complain(f"{names([self.victim])}: status {status} on a spoilt log, and it "
                               f"said: {self.victim.last_line()}")
             self.victim.kill()
-        put_back(self.copy(), self.victim.data)
+        put_back(self.kept(), self.victim.data)
         self.victim.start()
 
 
