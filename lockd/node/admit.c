@@ -79,6 +79,7 @@ static void admit_keepalive(struct node *node, struct conn *conn,
     if (!keepalive)
         keepalive = new_keepalive(node, route);
     if (!keepalive) {
+        MARK(admit_unknown_keepalives_full);
         refuse_busy(node, conn, command);
         return;
     }

@@ -101,6 +101,28 @@ TEST_F(NodeAlone, refusesWhatItCannotOwe)
     EXPECT_EQ(mark_count("admit_busy"), before + 1);
 }
 
+/* G4: keepalives of sessions that nobody knows never take the room of one that is known. */
+TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
+{
+    lead([](node_settings &settings) { settings.limits.client_output_bytes = 512 * KIB; });
+    uint64_t session = open(1);
+    uint64_t before = mark_count("admit_unknown_keepalives_full");
+    for (uint64_t stamp = 1; stamp <= 2048; stamp++)
+        world->request(0, section_of(999999, 0), request_of(REQUEST_KEEPALIVE, stamp));
+    EXPECT_GT(mark_count("admit_unknown_keepalives_full"), before);
+    world->request(0, section_of(session, 1), request_of(REQUEST_KEEPALIVE, 5000));
+    world->turn();
+    world->run_until(world->now_ns + NS_PER_S);
+    std::map<int, int> counted;
+    for (const auto &[head, answer] : world->answers(0)) {
+        counted[answer.status]++;
+        EXPECT_EQ(answer.status == STATUS_OK, answer.number == 5000);
+    }
+    EXPECT_EQ(counted[STATUS_OK], 1);
+    EXPECT_GT(counted[STATUS_BUSY], 0);
+    EXPECT_EQ(counted[STATUS_BUSY] + counted[STATUS_LOST], 2048);
+}
+
 /* G9: a client that does not read is cut off, and only that one. */
 TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
 {
