@@ -172,9 +172,8 @@ def print_row(bug, seeds, oracles, table):
     if table:
         print(f"| {bug.name} | {bug.about['Bug']} | {bug.about['Class']} | "
               f"{', '.join(oracles[:2])} | {middle} | {bug.bound} |", flush=True)
-    if missed or not table:
-        print(f"{bug.name}: {seeds} {oracles}", file=sys.stderr if table else sys.stdout,
-              flush=True)
+    print(f"{bug.name}: {seeds} {oracles}", file=sys.stderr if table else sys.stdout,
+          flush=True)
     return missed
 
 
@@ -195,14 +194,14 @@ def main():
         print("|---|---|---|---|---|---|", flush=True)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        tries = [(bug, pool.submit(try_bug, build, bug, starts, options.keep))
-                 for bug in bugs]
-        for bug, result in tries:
+        tries = {pool.submit(try_bug, build, bug, starts, options.keep): bug
+                 for bug in bugs}
+        for result in concurrent.futures.as_completed(tries):
             try:
-                failed += print_row(bug, *result.result(), options.table) > 0
+                failed += print_row(tries[result], *result.result(), options.table) > 0
             except Failed as reason:
                 failed += 1
-                print(f"{bug.name}: {reason}", file=sys.stderr, flush=True)
+                print(f"{tries[result].name}: {reason}", file=sys.stderr, flush=True)
     print(f"{len(bugs) - failed} of {len(bugs)} planted bugs found", file=sys.stderr)
     return 1 if failed else 0
 
