@@ -7,6 +7,8 @@
 # not 0 if a test failed, a build failed or no test ran.
 set -u
 export LC_ALL=C
+# The simulator lives some lives of this commit's own; without git, or with it told, others.
+export LOCKD_SIM_COMMIT=${LOCKD_SIM_COMMIT:-$(git -C "$(dirname "$0")" rev-parse HEAD 2>/dev/null || echo 1)}
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 1

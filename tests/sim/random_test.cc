@@ -4,12 +4,16 @@
  *     LOCKD_SIM_SEED=17 sim_tests --gtest_filter='Random.*'     one seed, with its log
  *     LOCKD_SIM_SEEDS=5000 sim_tests --gtest_filter='Random.*'  more seeds than usual
  *     LOCKD_SIM_FROM=1000                                       ... from this one on
+ *     LOCKD_SIM_COMMIT=4b6eaec19d                               lives of that commit's own, too
+ *     LOCKD_SIM_MARKS=1                                         rare branches that none reached
  */
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <string>
 
+#include "base/mark.h"
 #include "base/units.h"
 #include "sim/life.h"
 
@@ -36,6 +40,7 @@ struct Sum {
     uint64_t terms = 0;
     uint64_t entries = 0;
     uint64_t simulated_ns = 0;
+    bool operator==(const Sum &) const = default;
 };
 
 void live(uint64_t seed, bool talks, Sum &sum)
@@ -53,7 +58,43 @@ void live(uint64_t seed, bool talks, Sum &sum)
     sum.simulated_ns += life.world().now();
 }
 
+/* Marks of the code under test that no life of this process has passed. */
+void say_marks()
+{
+    for (const struct mark *mark = mark_begin(); mark < mark_end(); mark++) {
+        if (mark_count(mark->name) == 0)
+            fprintf(stderr, "never reached: %s\n", mark->name);
+    }
+}
+
 } // namespace
+
+/* A life is a function of its seed: what else could a seed be replayed for? */
+TEST(Random, SameSeedSameLife)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        Sum once;
+        Sum again;
+        live(seed, false, once);
+        live(seed, false, again);
+        EXPECT_TRUE(once == again) << "seed " << seed;
+    }
+}
+
+/* So that no code grows used to its seeds, each commit brings some of its own. */
+TEST(Random, HostileLivesOfThisCommit)
+{
+    const char *commit = std::getenv("LOCKD_SIM_COMMIT");
+    if (!commit)
+        GTEST_SKIP() << "LOCKD_SIM_COMMIT is not given";
+    signal(SIGABRT, say_seed);
+    uint64_t begin = std::strtoull(std::string(commit).substr(0, 10).c_str(), nullptr, 16);
+    Sum sum;
+    for (uint64_t i = 0; i < 20 && !HasFailure(); i++)
+        live(begin + i, false, sum);
+    signal(SIGABRT, SIG_DFL);
+    EXPECT_GT(sum.grants, 20U * 20);
+}
 
 TEST(Random, HostileLives)
 {
@@ -74,6 +115,8 @@ TEST(Random, HostileLives)
             static_cast<unsigned long long>(sum.terms),
             static_cast<unsigned long long>(sum.entries),
             static_cast<unsigned long long>(sum.grants));
+    if (std::getenv("LOCKD_SIM_MARKS"))
+        say_marks();
     if (only == 0) {
         EXPECT_GT(sum.grants, 20 * seeds);
     }
