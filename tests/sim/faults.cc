@@ -7,41 +7,42 @@
 
 namespace sim {
 
-const Faults::Kind Faults::kinds[] = {
-        {"slow", &Faults::slow},
-        {"lossy", &Faults::lose},
-        {"broken amid a frame", &Faults::break_frame},
-        {"half open", &Faults::half_open},
-        {"bridge", &Faults::bridge},
-        {"ended amid its effects", &Faults::end_amid},
-        {"ended as it starts", &Faults::end_at_start},
-        {"damaged", &Faults::damage},
-        {"emptied", &Faults::empty},
-        {"wall clock set", &Faults::jump_wall},
-};
-
-void Faults::choose()
+bool Faults::act(Kind kind, int id)
 {
-    World &world = life_.world();
-    for (size_t kind = 0; kind < std::size(kinds); kind++)
-        on_ |= static_cast<uint32_t>(world.roll(2)) << kind;
-    length_ns_ = world.roll(6 * NS_PER_S);
-}
-
-void Faults::act(int id)
-{
-    size_t kind = life_.world().roll(std::size(kinds));
-    if ((on_ >> kind & 1) != 0 && (this->*kinds[kind].act)(id))
-        counts_[kinds[kind].name]++;
+    switch (kind) {
+    case Kind::slow:
+        return slow(id);
+    case Kind::lossy:
+        return lose(id);
+    case Kind::break_frame:
+        return break_frame(id);
+    case Kind::half_open:
+        return half_open(id);
+    case Kind::bridge:
+        return bridge(id);
+    case Kind::end_amid:
+        return end_amid(id);
+    case Kind::end_at_start:
+        return end_at_start(id);
+    case Kind::damage:
+        return damage(id);
+    case Kind::empty:
+        return empty(id);
+    case Kind::jump_wall:
+        return jump_wall(id);
+    default:
+        return false;
+    }
 }
 
 /* Another node, or a client. */
 int Faults::other_end(int id)
 {
     World &world = life_.world();
-    if (world.count() == 1 || world.roll(3) == 0)
-        return 101 + static_cast<int>(world.roll(4));
-    int other = 1 + static_cast<int>(world.roll(static_cast<uint64_t>(world.count() - 1)));
+    if (world.count() == 1 || life_.roll(3) == 0)
+        return 101 +
+               static_cast<int>(life_.roll(static_cast<uint64_t>(life_.plan().persons)));
+    int other = 1 + static_cast<int>(life_.roll(static_cast<uint64_t>(world.count() - 1)));
     return other < id ? other : other + 1;
 }
 
@@ -51,8 +52,8 @@ bool Faults::slow(int id)
 {
     World &world = life_.world();
     int other = other_end(id);
-    uint64_t ns = world.roll(world.roll(4) == 0 ? NS_PER_S : 50 * NS_PER_MS);
-    bool sends = world.roll(2) == 0;
+    uint64_t ns = life_.roll(life_.roll(4) == 0 ? NS_PER_S : 50 * NS_PER_MS);
+    bool sends = life_.roll(2) == 0;
     life_.say(id,
             "is slow to " + std::string(sends ? "reach " : "hear ") + life_.name_of(other));
     world.network.slow(sends ? id : other, sends ? other : id, ns);
@@ -65,7 +66,7 @@ bool Faults::lose(int id)
     World &world = life_.world();
     int other = other_end(id);
     life_.say(id, "loses what goes to " + life_.name_of(other));
-    world.network.lose(id, other, static_cast<uint32_t>(1 + world.roll(40)));
+    world.network.lose(id, other, static_cast<uint32_t>(1 + life_.roll(40)));
     life_.heal_later();
     return true;
 }
@@ -75,7 +76,7 @@ bool Faults::break_frame(int id)
     World &world = life_.world();
     int other = other_end(id);
     life_.say(id, "is cut off amid what it says to " + life_.name_of(other));
-    world.network.reset_after(id, other, world.roll(2000));
+    world.network.reset_after(id, other, life_.roll(2000));
     return true;
 }
 
@@ -114,9 +115,9 @@ bool Faults::end_amid(int id)
     if (!world.machine(id).up() || !life_.may_disturb(id))
         return false;
     life_.say(id, "is to end amid its effects");
-    End how = world.roll(2) == 0 ? End::killed : End::power_cut;
-    uint32_t effects = static_cast<uint32_t>(world.roll(world.roll(2) == 0 ? 4 : 20));
-    world.machine(id).end_amid(effects, how, world.roll(2) == 0);
+    End how = life_.roll(2) == 0 ? End::killed : End::power_cut;
+    uint32_t effects = static_cast<uint32_t>(life_.roll(life_.roll(2) == 0 ? 4 : 20));
+    world.machine(id).end_amid(effects, how, life_.roll(2) == 0);
     return true;
 }
 
@@ -126,7 +127,7 @@ bool Faults::end_at_start(int id)
     if (world.machine(id).up() || is_away(id))
         return false;
     life_.say(id, "ends as it starts");
-    world.machine(id).end_amid(static_cast<uint32_t>(world.roll(2)), End::power_cut, true);
+    world.machine(id).end_amid(static_cast<uint32_t>(life_.roll(2)), End::power_cut, true);
     life_.start(id);
     return true;
 }
@@ -150,13 +151,13 @@ bool Faults::damage(int id)
     Machine &machine = world.machine(id);
     machine.crash(End::power_cut);
     static const char *const what[] = {"flipped", "zeroed", "stale", "misdirected"};
-    uint64_t kind = world.roll(std::size(what));
-    if (!machine.disk.damage(static_cast<Damage>(kind), world.random()))
+    uint64_t kind = life_.roll(std::size(what));
+    if (!machine.disk.damage(static_cast<Damage>(kind), life_.dice()))
         return false;
     life_.say(id, std::string("has a sector ") + what[kind]);
     away_.insert(id);
     life_.start(id);
-    world.in(world.roll(length_ns_), [this, id] { come_back(id); });
+    world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
     return true;
 }
 
@@ -173,7 +174,7 @@ bool Faults::empty(int id)
     kept_[id].swap(machine.disk.segments);
     durable_[id] = life_.oracle().disk_changed(id, {});
     life_.start(id);
-    world.in(world.roll(length_ns_), [this, id] { come_back(id); });
+    world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
     return true;
 }
 
@@ -199,7 +200,7 @@ void Faults::come_back(int id)
 bool Faults::jump_wall(int id)
 {
     World &world = life_.world();
-    int64_t ns = static_cast<int64_t>(world.roll(200 * NS_PER_S));
+    int64_t ns = static_cast<int64_t>(life_.roll(200 * NS_PER_S));
     life_.say(id, "is told another time of day");
     world.machine(id).jump_wall(ns - static_cast<int64_t>(100 * NS_PER_S));
     return true;

@@ -1,6 +1,5 @@
 /*
- * What is done to a cluster besides killing, pausing and cutting off: each kind is a line in
- * a table (faults.cc), a life has a choice of them, and how often each came is counted.
+ * What is done to a cluster besides killing, pausing and cutting off (deeds.cc).
  *
  * A minority of the nodes at most is without its log at a time: damaged, or its directory is
  * not there. Such a node must refuse to start, or keep out of votes; what it had comes back
@@ -13,7 +12,7 @@
 #include <set>
 #include <string>
 
-#include "sim/world.h"
+#include "sim/plan.h"
 
 namespace sim {
 
@@ -22,8 +21,8 @@ class Life;
 class Faults {
 public:
     explicit Faults(Life &life) : life_(life) {}
-    void choose(); /* The kinds of this life, and how long each lasts */
-    void act(int id);
+    /* One of its kinds; false if it was not possible. */
+    bool act(Kind kind, int id);
 
     /* Without its log, or not to be relied upon to be there. */
     bool is_away(int id) const
@@ -31,18 +30,8 @@ public:
         return away_.count(id) > 0;
     }
     void come_back(int id);
-    const std::map<std::string, uint64_t> &counts() const
-    {
-        return counts_;
-    }
 
 private:
-    struct Kind {
-        const char *name;
-        bool (Faults::*act)(int id); /* False: it was not possible. */
-    };
-    static const Kind kinds[];
-
     bool slow(int id);
     bool lose(int id);
     bool break_frame(int id);
@@ -57,13 +46,10 @@ private:
     bool may_go_away(int id);
 
     Life &life_;
-    uint32_t on_ = 0; /* Bit set */
-    uint64_t length_ns_ = 0;
     std::set<int> away_;
     std::map<int, std::map<uint64_t, std::vector<uint8_t>>>
             kept_; /* Logs, while not there */
     std::map<int, struct entry_id> durable_;
-    std::map<std::string, uint64_t> counts_;
 };
 
 } // namespace sim

@@ -10,25 +10,6 @@ namespace sim {
 
 namespace {
 
-enum fault {
-    FAULT_KILL,
-    FAULT_POWER,
-    FAULT_STOP,
-    FAULT_PAUSE_NODE,
-    FAULT_PAUSE_CLIENT,
-    FAULT_CUT,
-    FAULT_RESET,
-    FAULT_DISK,
-    FAULT_VANDAL,
-    FAULT_CLIENT_DIES,
-    FAULT_ALL_LOSE_POWER,
-    FAULT_WORLD, /* Of Faults, which draws again */
-    FAULT_KINDS,
-};
-
-constexpr int clients = 4;
-constexpr uint64_t world_weight = 6; /* Faults has many kinds. */
-constexpr uint64_t hostile_ns = 30 * NS_PER_S;
 constexpr size_t long_name = 200; /* So that an entry fills more than a sector */
 
 } // namespace
@@ -38,37 +19,20 @@ std::string Life::name_of(int id)
     return id > 100 ? "c" + std::to_string(id - 100) : "n" + std::to_string(id);
 }
 
-std::vector<std::string> Life::choose_names(uint64_t seed)
+static std::vector<std::string> choose_names(const Plan &plan)
 {
     std::vector<std::string> names{"a", "b", "c"};
     for (std::string &name : names) {
-        if (seed % 4 == 0)
+        if (plan.long_names)
             name.resize(long_name, '.');
     }
     return names;
 }
 
-Options Life::choose(uint64_t seed)
-{
-    struct prng dice;
-    prng_init(&dice, seed);
-    static const int sizes[] = {1, 3, 3, 3, 5};
-    Options options;
-    options.seed = prng_next(&dice);
-    options.nodes = sizes[prng_below(&dice, 5)];
-    options.net_ns = 50000 + prng_below(&dice, 5 * NS_PER_MS);
-    options.net_jitter_ns =
-            prng_below(&dice, 2) == 0 ? 0 : prng_below(&dice, 20 * NS_PER_MS);
-    options.disk_ns = 50000 + prng_below(&dice, 3 * NS_PER_MS);
-    options.disk_jitter_ns = prng_below(&dice, 5 * NS_PER_MS);
-    options.turn_ns = prng_below(&dice, 2) == 0 ? 0 : prng_below(&dice, 300000);
-    options.splits = prng_below(&dice, 2) == 0;
-    return options;
-}
-
-Life::Life(uint64_t seed, bool talks)
-        : talks_(talks), world_(choose(seed)), locks_(choose_names(seed)),
-          oracle_(world_, locks_), vandal_(world_)
+Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
+        : plan_(plan), log_(std::move(log)), dice_(stream(plan.seed, STREAM_LIFE)),
+          world_(plan.world), locks_(choose_names(plan)), oracle_(world_, locks_),
+          vandal_(world_, stream(plan.seed, STREAM_VANDAL))
 {
     world_.after_turn = [this](Machine &machine) {
         oracle_.look_at(machine);
@@ -79,25 +43,22 @@ Life::Life(uint64_t seed, bool talks)
         if (over_) /* It was told to stop before all was healed. */
             world_.in(NS_PER_MS, [this, id = machine.id()] { start(id); });
     };
-    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
-        faults_ |= static_cast<uint32_t>(world_.roll(2)) << kind;
-    hunts_leaders_ = world_.roll(2) == 0;
-    fault_gap_ns_ =
-            30 * NS_PER_MS + world_.roll(hunts_leaders_ ? 200 * NS_PER_MS : NS_PER_S);
-    pause_ns_ = world_.roll(4 * NS_PER_S);
-    keeps_majority_ = world_.roll(3) != 0;
-    rate_most_ = world_.roll(2) == 0 ? 0 : 4500;
-    faults_of_world_.choose();
+}
+
+uint64_t Life::roll(uint64_t n)
+{
+    return n == 0 ? 0 : prng_below(&dice_, n);
 }
 
 void Life::say(const std::string &who, const std::string &what)
 {
-    if (!talks_)
+    if (!log_)
         return;
-    uint64_t us = world_.now() / 1000;
-    fprintf(stderr, "%6llu.%06llus  %-4s  %s\n",
-            static_cast<unsigned long long>(us / 1000000),
-            static_cast<unsigned long long>(us % 1000000), who.c_str(), what.c_str());
+    char line[200];
+    unsigned long long us = world_.now() / 1000;
+    snprintf(line, sizeof(line), "%6llu.%06llus  %-4s  %s", us / 1000000, us % 1000000,
+            who.c_str(), what.c_str());
+    log_(line);
 }
 
 void Life::expect(bool good, const std::string &breach)
@@ -117,10 +78,10 @@ void Life::speak(Machine &machine)
 }
 
 /* Within what clocks may differ (rho), with a little to spare. */
-int64_t Life::some_rate()
+int64_t Life::some_rate(struct prng &dice) const
 {
-    uint64_t span = static_cast<uint64_t>(2 * rate_most_ + 1);
-    return static_cast<int64_t>(world_.roll(span)) - rate_most_;
+    uint64_t span = static_cast<uint64_t>(2 * plan_.rate_most + 1);
+    return static_cast<int64_t>(prng_below(&dice, span)) - plan_.rate_most;
 }
 
 void Life::start(int id)
@@ -137,177 +98,6 @@ void Life::start(int id)
         expect(boot == NODE_BOOT_OK, name_of(id) + " does not boot");
     if (machine.up())
         oracle_.after_start(machine);
-}
-
-/* ---- Faults ---- */
-
-/* In most lives a majority is left alone by what is done to nodes. */
-bool Life::may_disturb(int id)
-{
-    int well = 0;
-    for (int other = 1; other <= world_.count(); other++) {
-        const Machine &machine = world_.machine(other);
-        bool serves = machine.up() && !machine.paused() && !faults_of_world_.is_away(other);
-        well += other != id && serves;
-    }
-    return !keeps_majority_ || 2 * well > world_.count();
-}
-
-void Life::end_node(int id)
-{
-    Machine &machine = world_.machine(id);
-    uint64_t how = world_.roll(FAULT_STOP + 1);
-    if ((faults_ & (1U << how)) == 0)
-        return;
-    if (how == FAULT_STOP) {
-        say(name_of(id), "is told to stop");
-        machine.stop();
-    } else {
-        say(name_of(id), how == FAULT_POWER ? "loses power" : "is killed");
-        machine.crash(how == FAULT_POWER ? End::power_cut : End::killed);
-    }
-}
-
-void Life::pause_node(int id)
-{
-    Machine &machine = world_.machine(id);
-    say(name_of(id), "is paused");
-    machine.pause(true);
-    world_.in(world_.roll(pause_ns_), [this, &machine] {
-        if (!machine.paused() || over_)
-            return;
-        say(name_of(machine.id()), "goes on");
-        machine.pause(false);
-    });
-}
-
-void Life::pause_client()
-{
-    Client &client = persons_[world_.roll(persons_.size())]->client();
-    say(client.name(), "is paused");
-    client.pause(true);
-    world_.in(world_.roll(2 * pause_ns_), [this, &client] {
-        say(client.name(), "goes on");
-        client.pause(false);
-    });
-}
-
-/* One way, both ways, or from all other nodes. */
-void Life::cut(int id)
-{
-    int other = 1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count())));
-    if (world_.roll(4) == 0)
-        other = 101 + static_cast<int>(world_.roll(clients));
-    uint64_t kind = world_.roll(3);
-    static const char *const kinds[] = {"one way", "both ways", "from all nodes"};
-    say(name_of(id), "is cut off " + name_of(other) + ", " + kinds[kind]);
-    if (kind < 2)
-        world_.network.cut(id, other);
-    if (kind == 1)
-        world_.network.cut(other, id);
-    for (int all = 1; kind == 2 && all <= world_.count(); all++) {
-        world_.network.cut(id, all);
-        world_.network.cut(all, id);
-    }
-    heal_later();
-}
-
-void Life::heal_later()
-{
-    world_.in(world_.roll(2 * pause_ns_), [this] {
-        if (over_)
-            return;
-        say("net", "heals");
-        world_.network.heal();
-    });
-}
-
-void Life::reset(int id)
-{
-    uint64_t others = static_cast<uint64_t>(world_.count() + clients);
-    int other = 1 + static_cast<int>(world_.roll(others));
-    if (other > world_.count())
-        other += 100 - world_.count();
-    say(name_of(id), "loses its connection with " + name_of(other));
-    world_.network.reset(id, other);
-}
-
-void Life::disturb_disk(int id)
-{
-    Disk &disk = world_.machine(id).disk;
-    uint64_t what = world_.roll(3);
-    uint64_t length = world_.roll(pause_ns_);
-    static const char *const kinds[] = {"stalls", "is full", "fails"};
-    say(name_of(id), std::string("has a disk that ") + kinds[what]);
-    if (what == 0)
-        disk.stalled_until = world_.now() + length;
-    if (what == 1)
-        disk.full = true;
-    if (what == 2)
-        disk.broken = true;
-    world_.in(length, [&disk] { disk.full = false; });
-}
-
-void Life::all_lose_power()
-{
-    say("all", "lose power");
-    for (int id = 1; id <= world_.count(); id++)
-        world_.machine(id).crash(End::power_cut);
-    for (int id = 1; id <= world_.count(); id++)
-        world_.in(world_.roll(2 * NS_PER_S), [this, id] { start(id); });
-}
-
-void Life::schedule_fault()
-{
-    world_.in(world_.roll(2 * fault_gap_ns_), [this] {
-        if (over_)
-            return;
-        fault();
-        schedule_fault();
-    });
-}
-
-/* Anybody, or in lives that hunt leaders more often one of those. */
-int Life::whom()
-{
-    int id = 1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count())));
-    for (int all = 1; hunts_leaders_ && all <= world_.count(); all++) {
-        if (world_.machine(all).leads() && world_.roll(2) == 0)
-            id = all;
-    }
-    return id;
-}
-
-void Life::fault()
-{
-    int id = whom();
-    uint32_t kind = static_cast<uint32_t>(world_.roll(FAULT_KINDS + world_weight));
-    kind = std::min<uint32_t>(kind, FAULT_WORLD);
-    bool up = world_.machine(id).up();
-    if (!up && world_.roll(2) == 0)
-        start(id);
-    else if (kind <= FAULT_STOP && up && may_disturb(id))
-        end_node(id);
-    else if ((faults_ & (1U << kind)) == 0)
-        return;
-    else if (kind == FAULT_PAUSE_NODE && up && may_disturb(id))
-        pause_node(id);
-    else if (kind == FAULT_PAUSE_CLIENT)
-        pause_client();
-    else if (kind == FAULT_CUT)
-        cut(id);
-    else if (kind == FAULT_RESET)
-        reset(id);
-    else if (kind == FAULT_DISK && up && may_disturb(id))
-        disturb_disk(id);
-    else if (kind == FAULT_VANDAL)
-        vandal_.act();
-    else if (kind == FAULT_CLIENT_DIES)
-        persons_[world_.roll(persons_.size())]->vanish();
-    else if (kind == FAULT_ALL_LOSE_POWER && !keeps_majority_)
-        all_lose_power();
-    else if (kind == FAULT_WORLD)
-        faults_of_world_.act(id);
 }
 
 /* ---- Life and its end ---- */
@@ -328,7 +118,7 @@ void Life::make_well(int id)
 int Life::silence_leader()
 {
     Machine *leader = world_.leader();
-    if (!leader || world_.count() < 3 || world_.roll(2) == 0)
+    if (!leader || world_.count() < 3 || roll(2) == 0)
         return 0;
     int id = leader->id();
     say(id, "is paused");
@@ -344,7 +134,7 @@ void Life::heal_majority()
     uint64_t count = static_cast<uint64_t>(world_.count());
     std::set<int> majority;
     while (2 * majority.size() <= count) {
-        majority.insert(1 + static_cast<int>(world_.roll(count)));
+        majority.insert(1 + static_cast<int>(roll(count)));
         majority.erase(without);
     }
     world_.network.heal_among(majority);
@@ -428,17 +218,22 @@ void Life::empty()
 void Life::run()
 {
     for (int id = 1; id <= world_.count(); id++) {
-        world_.machine(id).set_rate(some_rate());
+        world_.machine(id).set_rate(some_rate(dice_));
         start(id);
     }
-    for (int i = 1; i <= clients; i++) {
+    for (int i = 1; i <= plan_.persons; i++) {
         persons_.push_back(std::make_unique<Person>(*this, 100 + i));
         persons_.back()->live();
     }
-    if (world_.roll(8) != 0)
+    if (plan_.waits_for_leader)
         world_.run_until([&] { return world_.leader() != nullptr; }, 5 * NS_PER_S);
-    schedule_fault();
-    world_.run_for(hostile_ns);
+    for (const Deed &deed : plan_.deeds)
+        world_.in(deed.at_ns, [this, &deed] {
+            if (!over_)
+                perform(deed);
+        });
+    world_.run_for(plan_.hostile_ns);
+    dice_ = stream(plan_.seed, STREAM_LIFE);
     heal_majority();
     heal();
     elect_and_grant();

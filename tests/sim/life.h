@@ -2,19 +2,19 @@
  * A hostile life from a seed: a cluster, clients who take and give back a few locks, and what
  * is done to both. The oracle (oracle.h) looks at all of it all the time.
  *
- * Everything is drawn from the seed: how many nodes, how fast network and disks are, which
- * faults there are in this life and how often. In the end some majority is healed, the others
+ * What happens is planned (plan.h), and what comes of it is a function of the plan. In the end some majority is healed, the others
  * are left as they are, and it must elect and grant. Then all is healed, and the cluster must
  * elect, grant, catch up, and be left empty when the clients have gone: what they were told to
  * hold was all that was held (G6, G11).
  *
- * The log of a life, one line an event, to stderr: virtual time, who, what.
+ * The log of a life, one line an event: virtual time, who, what.
  */
 #ifndef SIM_LIFE_H
 #define SIM_LIFE_H
 
 #include "sim/faults.h"
 #include "sim/oracle.h"
+#include "sim/plan.h"
 #include "sim/vandal.h"
 
 namespace sim {
@@ -35,6 +35,7 @@ public:
     }
 
 private:
+    uint64_t roll(uint64_t n);
     void begin();
     void act();
     void acquire();
@@ -49,6 +50,7 @@ private:
 
     Life &life_;
     int number_;
+    struct prng dice_;
     bool leaving_ = false;
     std::unique_ptr<Client> client_;
     std::vector<std::unique_ptr<Client>> gone_; /* Events may still name them. */
@@ -56,7 +58,7 @@ private:
 
 class Life {
 public:
-    Life(uint64_t seed, bool talks);
+    explicit Life(const Plan &plan, std::function<void(const std::string &)> log = nullptr);
     void run();
 
     World &world()
@@ -67,9 +69,14 @@ public:
     {
         return oracle_;
     }
-    const Faults &faults_of_world() const
+    const Plan &plan() const
     {
-        return faults_of_world_;
+        return plan_;
+    }
+    /* Deeds that were done, not only tried, by kind */
+    const std::map<Kind, uint64_t> &done() const
+    {
+        return done_;
     }
     bool all_is_well() const
     {
@@ -79,7 +86,12 @@ public:
     {
         return locks_;
     }
-    int64_t some_rate();
+    int64_t some_rate(struct prng &dice) const; /* Of a clock: within rho, nearly */
+    uint64_t roll(uint64_t n); /* Below n, by the dice of the deed under way; 0 for 0 */
+    struct prng &dice()
+    {
+        return dice_;
+    }
     static std::string name_of(int id);
     void say(const std::string &who, const std::string &what);
     void say(int id, const std::string &what)
@@ -93,19 +105,22 @@ public:
     void heal_later(); /* The network */
 
 private:
-    static Options choose(uint64_t seed);
-    static std::vector<std::string> choose_names(uint64_t seed);
     void speak(Machine &machine);
-    void schedule_fault();
+
+    /* deeds.cc */
+    static bool is_to_node(Kind kind);
+    void perform(const Deed &deed);
+    bool do_deed(Kind kind, int id);
     int whom();
-    void fault();
-    void end_node(int id);
+    bool end_node(Kind kind, int id);
     void pause_node(int id);
     void pause_client();
     void cut(int id);
     void reset(int id);
     void disturb_disk(int id);
     void all_lose_power();
+
+    /* The end of a life */
     void make_well(int id);
     int silence_leader();
     void heal_majority();
@@ -115,7 +130,9 @@ private:
     void catch_up();
     void empty();
 
-    bool talks_;
+    Plan plan_;
+    std::function<void(const std::string &)> log_;
+    struct prng dice_;
     World world_;
     std::vector<std::string> locks_;
     Oracle oracle_;
@@ -123,12 +140,7 @@ private:
     Faults faults_of_world_{*this};
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
-    uint32_t faults_ = 0; /* Bit set of the kinds of this life */
-    uint64_t fault_gap_ns_ = 0;
-    uint64_t pause_ns_ = 0;
-    bool hunts_leaders_ = false;
-    bool keeps_majority_ = false;
-    int64_t rate_most_ = 0; /* ppm */
+    std::map<Kind, uint64_t> done_;
     bool over_ = false;
 };
 

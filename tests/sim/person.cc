@@ -4,9 +4,16 @@
 
 namespace sim {
 
-Person::Person(Life &life, int number) : life_(life), number_(number)
+Person::Person(Life &life, int number)
+        : life_(life), number_(number),
+          dice_(stream(life.plan().seed, STREAM_PERSONS + static_cast<uint64_t>(number)))
 {
     begin();
+}
+
+uint64_t Person::roll(uint64_t n)
+{
+    return prng_below(&dice_, n);
 }
 
 void Person::watch()
@@ -24,18 +31,17 @@ void Person::watch()
 
 void Person::begin()
 {
-    World &world = life_.world();
-    uint64_t ttl = (1 + world.roll(4)) * NS_PER_S;
+    uint64_t ttl = (1 + roll(4)) * NS_PER_S;
     std::string name = "c" + std::to_string(number_ - 100);
-    client_ = std::make_unique<Client>(world, number_, name, ttl);
-    client_->set_rate(life_.some_rate());
+    client_ = std::make_unique<Client>(life_.world(), number_, name, ttl);
+    client_->set_rate(life_.some_rate(dice_));
     watch();
 }
 
 void Person::live()
 {
     World &world = life_.world();
-    world.in(1 + world.roll(300 * NS_PER_MS), [this, client = client_.get()] {
+    world.in(1 + roll(300 * NS_PER_MS), [this, client = client_.get()] {
         if (client != client_.get() || leaving_)
             return;
         if (client->paused())
@@ -52,7 +58,7 @@ void Person::act()
         begin_anew();
         return;
     }
-    uint64_t what = life_.world().roll(42);
+    uint64_t what = roll(42);
     if (what >= 40)
         let_go_again();
     else if (what < 6)
@@ -94,7 +100,7 @@ void Person::close()
 
 void Person::ask()
 {
-    const std::string &lock = life_.locks()[life_.world().roll(life_.locks().size())];
+    const std::string &lock = life_.locks()[roll(life_.locks().size())];
     uint64_t committed = life_.oracle().committed();
     client_->query(lock, [this, lock, committed](const Found &found) {
         bool fresh = found.status != STATUS_OK || found.index >= committed;
@@ -109,10 +115,10 @@ void Person::ask()
 void Person::acquire()
 {
     World &world = life_.world();
-    std::string lock = life_.locks()[world.roll(life_.locks().size())];
+    std::string lock = life_.locks()[roll(life_.locks().size())];
     bool again = client_->held().count(lock) > 0;
     static const uint64_t waits[] = {0, 0, NS_PER_S, 5 * NS_PER_S, WAIT_FOREVER};
-    uint64_t wait = waits[world.roll(std::size(waits))];
+    uint64_t wait = waits[roll(std::size(waits))];
     Client *client = client_.get();
     uint32_t request = client->acquire(
             lock, wait,
@@ -121,8 +127,8 @@ void Person::acquire()
                     acquired(lock, done);
             },
             again);
-    if (request != 0 && (world.roll(8) == 0 || wait == WAIT_FOREVER))
-        world.in(world.roll(4 * NS_PER_S), [client, request] {
+    if (request != 0 && (roll(8) == 0 || wait == WAIT_FOREVER))
+        world.in(roll(4 * NS_PER_S), [client, request] {
             if (!client->paused())
                 client->cancel(request);
         });
@@ -135,12 +141,11 @@ void Person::acquired(const std::string &lock, const core_completion &done)
     life_.say(client_->name(), "acquires " + lock + ": " + text(done.status) + token);
     if (done.status == STATUS_OK) {
         World &world = life_.world();
-        uint64_t keep = world.roll(10) == 0 ? 5 * NS_PER_S : 500 * NS_PER_MS;
-        world.in(
-                world.roll(keep), [this, client = client_.get(), lock, token = done.token] {
-                    if (client == client_.get())
-                        let_go(lock, token);
-                });
+        uint64_t keep = roll(10) == 0 ? 5 * NS_PER_S : 500 * NS_PER_MS;
+        world.in(roll(keep), [this, client = client_.get(), lock, token = done.token] {
+            if (client == client_.get())
+                let_go(lock, token);
+        });
     }
     if (!leaving_)
         live();
@@ -160,7 +165,7 @@ void Person::let_go(const std::string &lock, uint64_t token)
 /* A program that releases twice: the second names a grant that is no more. (G12) */
 void Person::let_go_again()
 {
-    const std::string &lock = life_.locks()[life_.world().roll(life_.locks().size())];
+    const std::string &lock = life_.locks()[roll(life_.locks().size())];
     client_->release_again(lock, [](const core_completion &) {});
     live();
 }

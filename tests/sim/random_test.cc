@@ -47,7 +47,12 @@ void live(uint64_t seed, bool talks, Sum &sum)
 {
     seed_now = seed;
     SCOPED_TRACE("LOCKD_SIM_SEED=" + std::to_string(seed));
-    sim::Life life(seed, talks);
+    std::function<void(const std::string &)> log;
+    if (talks)
+        log = [](const std::string &line) {
+            fprintf(stderr, "%s\n", line.c_str());
+        };
+    sim::Life life(sim::draw_plan(seed), log);
     life.run();
     for (const std::string &breach : life.oracle().breaches)
         ADD_FAILURE() << breach;

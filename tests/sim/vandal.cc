@@ -24,7 +24,7 @@ std::vector<uint8_t> sealed(enum frame_kind kind, std::vector<uint8_t> body)
 
 } // namespace
 
-Vandal::Vandal(World &world) : world_(world)
+Vandal::Vandal(World &world, const struct prng &dice) : world_(world), dice_(dice)
 {
     world_.network.tap = [this](uint64_t link, int from, const Bytes &bytes) {
         if (from < clients_begin || from >= number)
@@ -36,11 +36,16 @@ Vandal::Vandal(World &world) : world_(world)
     };
 }
 
+uint64_t Vandal::roll(uint64_t n)
+{
+    return n == 0 ? 0 : prng_below(&dice_, n);
+}
+
 Vandal::Bytes Vandal::noise(size_t most)
 {
-    Bytes bytes(1 + world_.roll(most));
+    Bytes bytes(1 + roll(most));
     for (uint8_t &byte : bytes)
-        byte = static_cast<uint8_t>(world_.roll(world_.roll(2) == 0 ? 4 : 256));
+        byte = static_cast<uint8_t>(roll(roll(2) == 0 ? 4 : 256));
     return bytes;
 }
 
@@ -59,7 +64,7 @@ Vandal::Bytes Vandal::frame_of_noise()
 {
     static const enum frame_kind kinds[] = {FRAME_HELLO, FRAME_WELCOME, FRAME_REQUESTS,
             FRAME_READ, FRAME_STATUS, FRAME_ANSWERS, FRAME_PEER_VOTE, FRAME_PEER_APPEND};
-    return sealed(kinds[world_.roll(std::size(kinds))], noise(200));
+    return sealed(kinds[roll(std::size(kinds))], noise(200));
 }
 
 /* The begin of what a client said on one connection, cut anywhere. */
@@ -68,20 +73,20 @@ Vandal::Bytes Vandal::echo()
     if (heard_.empty())
         return {};
     auto it = heard_.begin();
-    std::advance(it, static_cast<ptrdiff_t>(world_.roll(heard_.size())));
+    std::advance(it, static_cast<ptrdiff_t>(roll(heard_.size())));
     Bytes bytes = it->second;
-    if (world_.roll(4) == 0)
-        bytes.resize(1 + world_.roll(bytes.size()));
+    if (roll(4) == 0)
+        bytes.resize(1 + roll(bytes.size()));
     return bytes;
 }
 
 void Vandal::act()
 {
-    int node = 1 + static_cast<int>(world_.roll(static_cast<uint64_t>(world_.count())));
+    int node = 1 + static_cast<int>(roll(static_cast<uint64_t>(world_.count())));
     uint64_t link = world_.network.open(this, number, node);
     if (link == 0)
         return;
-    uint64_t deed = world_.roll(4);
+    uint64_t deed = roll(4);
     Bytes bytes;
     if (deed == 0)
         bytes = noise(100);
@@ -94,8 +99,7 @@ void Vandal::act()
         bytes.insert(bytes.end(), more.begin(), more.end());
     }
     world_.network.send(link, this, bytes);
-    world_.in(
-            world_.roll(10) * NS_PER_S, [this, link] { world_.network.close(link, this); });
+    world_.in(roll(10) * NS_PER_S, [this, link] { world_.network.close(link, this); });
 }
 
 void Vandal::received(uint64_t, const Bytes &) {}

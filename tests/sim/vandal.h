@@ -19,7 +19,7 @@ class Vandal : public Endpoint {
 public:
     static constexpr int number = 900;
 
-    explicit Vandal(World &world);
+    Vandal(World &world, const struct prng &dice);
     void act(); /* One deed, at a node that is up */
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
@@ -32,7 +32,10 @@ private:
     Bytes frame_of_noise();
     Bytes echo();
 
+    uint64_t roll(uint64_t n);
+
     World &world_;
+    struct prng dice_;
     std::map<uint64_t, Bytes> heard_; /* By connection: all that its client sent */
 };
 

@@ -45,12 +45,12 @@ int main(int argc, char **argv)
         signal(number, caught);
     unsigned long long begin = std::strtoull(argv[1], nullptr, 10);
     unsigned long long count = std::strtoull(argv[2], nullptr, 10);
-    std::map<std::string, uint64_t> faults;
+    std::map<sim::Kind, uint64_t> done;
     for (seed_now = begin; seed_now < begin + count; seed_now++) {
-        sim::Life life(seed_now, false);
+        sim::Life life(sim::draw_plan(seed_now));
         life.run();
-        for (const auto &[name, times] : life.faults_of_world().counts())
-            faults[name] += times;
+        for (const auto &[kind, times] : life.done())
+            done[kind] += times;
         if (life.all_is_well())
             continue;
         for (const std::string &breach : life.oracle().breaches)
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
         return CAUGHT;
     }
     printf("clean %llu\n", count);
-    for (const auto &[name, times] : faults)
-        printf("    %8llu %s\n", static_cast<unsigned long long>(times), name.c_str());
+    for (const auto &[kind, times] : done)
+        printf("    %8llu %s\n", static_cast<unsigned long long>(times), name_of(kind));
     return 0;
 }
