@@ -13,18 +13,21 @@
  *     story.cc           the language: commands, occurrences, replay
  *     story_cluster.cc   what is done to nodes, disks, clocks and the network
  *     story_clients.cc   what clients do
+ *     story_life.cc      whole hostile lives, as the simulator found them
  */
 #ifndef SCENARIOS_SCENARIO_H
 #define SCENARIOS_SCENARIO_H
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "sim/plan.h"
 #include "sim/sim_client.h"
 
 namespace scenarios {
@@ -51,6 +54,7 @@ public:
         void (Story::*run)(const Words &);
     };
     static const std::vector<Verb> &cluster_verbs();
+    static const std::vector<Verb> &life_verbs();
 
     /* Whose first word is a client's name. */
     struct ClientVerb {
@@ -83,6 +87,10 @@ private:
     void state(const Words &words);
     void check(const Words &words);
 
+    void life(const Words &words);
+    void deeds(const Words &words);
+    void live(const Words &words);
+
     void clients(const Words &words);
     void silence(const Words &words);
     void wake(const Words &words);
@@ -109,6 +117,7 @@ private:
     }
     void watch(sim::Machine &machine);
 
+    std::optional<sim::Plan> plan_; /* Of a hostile life: a story of its own */
     std::unique_ptr<sim::World> world_;
     std::map<std::string, std::unique_ptr<sim::Client>> clients_;
     std::map<std::pair<std::string, std::string>, uint32_t> requests_;

@@ -63,6 +63,8 @@ int print_verbs()
 {
     for (const scenarios::Story::Verb &verb : scenarios::Story::cluster_verbs())
         std::printf("%s\n", verb.help);
+    for (const scenarios::Story::Verb &verb : scenarios::Story::life_verbs())
+        std::printf("%s\n", verb.help);
     for (const scenarios::Story::ClientVerb &verb : scenarios::Story::client_verbs())
         std::printf("%s\n", verb.help);
     return 0;

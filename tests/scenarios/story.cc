@@ -121,6 +121,12 @@ std::vector<std::string> Story::perform(const std::string &command)
             known = true;
         }
     }
+    for (const Verb &verb : life_verbs()) {
+        if (words[0] == verb.name) {
+            (this->*verb.run)(words);
+            known = true;
+        }
+    }
     for (const ClientVerb &verb : client_verbs()) {
         if (!known && words.size() > 1 && words[1] == verb.name) {
             (this->*verb.run)(client(words[0]), words);

@@ -182,6 +182,9 @@ void Life::perform(const Deed &deed)
         start(id);
     else if (!is_to_node(deed.kind) || (up && may_disturb(id)))
         done_[deed.kind] += do_deed(deed.kind, id);
+    if (plan_.denied == deed.kind)
+        expect(done_[deed.kind] < 2,
+                std::string("it happened again: ") + sim::name_of(deed.kind));
 }
 
 } // namespace sim

@@ -6,7 +6,7 @@ namespace sim {
 
 namespace {
 
-constexpr uint64_t hostile_most_ns = 40 * NS_PER_S;
+constexpr uint64_t hostile_most_ms = 40000;
 
 class Dice {
 public:
@@ -136,7 +136,7 @@ Plan draw_plan(uint64_t seed)
     plan.seed = seed;
     plan.world = draw_world(dice);
     plan.persons = static_cast<int>(dice.from(1, 6));
-    plan.hostile_ns = dice.from(5 * NS_PER_S, hostile_most_ns);
+    plan.hostile_ns = dice.from(5000, hostile_most_ms) * NS_PER_MS;
     plan.pause_ns = dice.below(4 * NS_PER_S);
     plan.away_ns = dice.below(6 * NS_PER_S);
     plan.long_names = dice.one_in(4);

@@ -13,6 +13,7 @@
 #define SIM_PLAN_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,9 @@ struct Plan {
     bool keeps_majority = false; /* A majority is left alone by what is done to nodes. */
     bool waits_for_leader = false;
     std::vector<Deed> deeds; /* In order of time */
+    std::vector<std::string>
+            taken; /* What was taken from the world that was drawn (shrink.h) */
+    std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
 };
 
 Plan draw_plan(uint64_t seed);
