@@ -27,7 +27,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/plan.h"
+#include "sim/life_plan.h"
 #include "sim/sim_client.h"
 
 namespace scenarios {

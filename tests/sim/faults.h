@@ -12,7 +12,7 @@
 #include <set>
 #include <string>
 
-#include "sim/plan.h"
+#include "sim/life_plan.h"
 
 namespace sim {
 

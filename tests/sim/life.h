@@ -2,7 +2,7 @@
  * A hostile life from a seed: a cluster, clients who take and give back a few locks, and what
  * is done to both. The oracle (oracle.h) looks at all of it all the time.
  *
- * What happens is planned (plan.h), and what comes of it is a function of the plan. In the end some majority is healed, the others
+ * What happens is planned (life_plan.h), and what comes of it is a function of the plan. In the end some majority is healed, the others
  * are left as they are, and it must elect and grant. Then all is healed, and the cluster must
  * elect, grant, catch up, and be left empty when the clients have gone: what they were told to
  * hold was all that was held (G6, G11).
@@ -13,8 +13,8 @@
 #define SIM_LIFE_H
 
 #include "sim/faults.h"
+#include "sim/life_plan.h"
 #include "sim/oracle.h"
-#include "sim/plan.h"
 #include "sim/vandal.h"
 
 namespace sim {

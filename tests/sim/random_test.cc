@@ -16,6 +16,7 @@
 #include "base/mark.h"
 #include "base/units.h"
 #include "sim/life.h"
+#include "sim/shrink.h"
 
 namespace {
 
@@ -43,6 +44,13 @@ struct Sum {
     bool operator==(const Sum &) const = default;
 };
 
+/* Cut down to what it takes: a scenario to begin with. */
+void write_down(const sim::Plan &plan, const std::string &breach)
+{
+    sim::Plan small = sim::shrink(plan, breach);
+    fprintf(stderr, "\n# %s\n%s", breach.c_str(), sim::commands_of(small).c_str());
+}
+
 void live(uint64_t seed, bool talks, Sum &sum)
 {
     seed_now = seed;
@@ -56,6 +64,8 @@ void live(uint64_t seed, bool talks, Sum &sum)
     life.run();
     for (const std::string &breach : life.oracle().breaches)
         ADD_FAILURE() << breach;
+    if (talks && !life.all_is_well())
+        write_down(life.plan(), life.oracle().breaches.front());
     sum.turns += life.world().turns();
     sum.grants += life.oracle().grants();
     sum.terms += life.oracle().terms();

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/plan.h"
+#include "sim/life_plan.h"
 
 namespace sim {
 

@@ -9,8 +9,8 @@
  * Each seed switches some kinds of deeds off, and draws how often the others come: lives in
  * which everything happens at once hide the bugs that need quiet in between.
  */
-#ifndef SIM_PLAN_H
-#define SIM_PLAN_H
+#ifndef SIM_LIFE_PLAN_H
+#define SIM_LIFE_PLAN_H
 
 #include <cstdint>
 #include <optional>

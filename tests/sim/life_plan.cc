@@ -1,4 +1,4 @@
-#include "sim/plan.h"
+#include "sim/life_plan.h"
 
 #include "base/units.h"
 
