@@ -18,8 +18,11 @@ enum {
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_COUNT = 3,
     BIND_RETRIES = 50,
-    USER_TIMEOUT_MS =
-            20000, /* Unacknowledged bytes for so long: the other machine is gone */
+    /*
+     * Unacknowledged bytes for so long: a new connection gets through sooner than what TCP,
+     * which doubles its pauses, would send again on this one.
+     */
+    USER_TIMEOUT_MS = 3000,
 };
 
 static const struct timespec bind_pause = {.tv_nsec = 20000000};

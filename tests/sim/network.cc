@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t keepalive_ns = 25 * NS_PER_S;
 constexpr uint64_t retransmission_first_ns = 200 * NS_PER_MS;
-constexpr uint64_t retransmission_last_ns = 10 * NS_PER_S;
+constexpr uint64_t retransmission_last_ns = 3 * NS_PER_S; /* io's TCP_USER_TIMEOUT */
 
 template <class Map> auto value_at(const Map &map, int from, int to)
 {
