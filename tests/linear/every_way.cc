@@ -1,0 +1,203 @@
+#include "linear/every_way.h"
+
+#include <set>
+
+#include "linear/direct_way.h"
+#include "linear/hold_effects.h"
+#include "linear/lock_view.h"
+
+namespace linear {
+
+namespace {
+
+void try_grants(
+        const World &world, const Configuration &config, std::vector<Configuration> &out)
+{
+    auto attempt = [&](uint32_t number) {
+        if (!world.is_open[number] || !can_begin(world, config, number))
+            return;
+        out.push_back(config);
+        begin_hold(world, out.back(), number);
+    };
+    if (world.plan.ordered) {
+        if (config.next < world.plan.holds.size())
+            attempt(world.grant_of[config.next]);
+        return;
+    }
+    for (uint32_t number : world.open_grants) {
+        if (!has(config.early, number))
+            attempt(number);
+    }
+}
+
+/* Of permits that are alike one is as good as another, but for who asks for it. */
+Numbers ends_to_try(const World &world, const Configuration &config)
+{
+    if (world.thorough ||
+            (world.plan.capacity == 1 && world.plan.lock->model != Model::rwlock))
+        return config.holds;
+    Numbers some;
+    choose_ends(world, config, Hold{}, some);
+    for (uint32_t number : config.undone) {
+        const Step &step = world.plan.steps[number];
+        if (step.does == Does::absent && has(config.holds, step.hold))
+            some.push_back(step.hold);
+    }
+    return some;
+}
+
+/* Without tokens: releases end whatever hold the session has. */
+void try_session_releases(
+        const World &world, const Configuration &config, std::vector<Configuration> &out)
+{
+    for (uint32_t number : world.open_releases) {
+        uint32_t hold = hold_of_session(world, config, world.plan.steps[number].session);
+        if (hold == no_hold || has(config.early, number))
+            continue;
+        out.push_back(config);
+        drop(out.back().holds, hold);
+        put(out.back().early, number);
+        settle(world, out.back());
+    }
+    for (uint32_t number : world.ghost_releases) {
+        uint32_t hold =
+                hold_of_session(world, config, world.plan.ghost_releases[number].session);
+        uint32_t name = number + ghost_base;
+        if (hold == no_hold || has(config.used, name))
+            continue;
+        out.push_back(config);
+        drop(out.back().holds, hold);
+        put(out.back().used, name);
+        settle(world, out.back());
+    }
+}
+
+void try_ends(
+        const World &world, const Configuration &config, std::vector<Configuration> &out)
+{
+    for (uint32_t hold : ends_to_try(world, config)) {
+        out.push_back(config);
+        if (!end_hold(world, out.back(), hold))
+            out.pop_back();
+        if (world.plan.ordered || hold >= ghost_base)
+            continue;
+        /* Without tokens it is open which release, or whether it ended by itself. */
+        if (can_end(world, config, hold)) {
+            out.push_back(config);
+            drop(out.back().holds, hold);
+            settle(world, out.back());
+        }
+    }
+    if (!world.plan.ordered)
+        try_session_releases(world, config, out);
+}
+
+void haunt(const World &world, const Configuration &config, uint32_t ghost,
+        std::vector<Configuration> &out)
+{
+    out.push_back(config);
+    put(out.back().holds, ghost + ghost_base);
+    put(out.back().used, ghost);
+    settle(world, out.back());
+}
+
+/* It explains what it can, and is not used up: which of many it was is not tried. */
+void haunt_briefly(const World &world, const Configuration &config, uint32_t ghost,
+        std::vector<Configuration> &out)
+{
+    haunt(world, config, ghost, out);
+    drop(out.back().holds, ghost + ghost_base);
+    drop(out.back().used, ghost);
+    if (out.back().undone == config.undone)
+        out.pop_back();
+}
+
+/* Does something open ask for this session by name? */
+bool is_wanted(const World &world, const Configuration &config, uint64_t session)
+{
+    for (uint32_t number : config.undone) {
+        const Step &step = world.plan.steps[number];
+        bool renews = step.does == Does::renew && step.session == session;
+        if (step.op->holder == Maybe<uint64_t>(session) || renews)
+            return true;
+    }
+    for (uint32_t number : world.open_releases) {
+        if (world.plan.steps[number].session == session)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Ghosts: who is asked for by name; and of those that nobody will ask for, the one whose
+ * session is over first. If there is none, or many, one of them, without using it up.
+ */
+void try_ghosts(
+        const World &world, const Configuration &config, std::vector<Configuration> &out)
+{
+    for (const auto &[kind, called] : world.ghosts) {
+        if (!has_room(world, config, kind.first, kind.second))
+            continue;
+        Numbers named;
+        bool found = false;
+        for (auto it = called.lower_bound({world.time, 0}); it != called.end() && !found;
+                ++it) {
+            if (has(config.used, it->second))
+                continue;
+            found = !world.is_many() && world.plan.ghosts[it->second].named < world.time;
+            if (found)
+                haunt(world, config, it->second, out);
+            else if (named.empty() ||
+                     is_wanted(world, config, world.plan.ghosts[it->second].session))
+                named.push_back(it->second);
+        }
+        for (uint32_t ghost : named) {
+            if (!is_wanted(world, config, world.plan.ghosts[ghost].session))
+                continue;
+            if (world.is_many() && world.plan.ordered)
+                haunt_briefly(world, config, ghost, out);
+            else
+                haunt(world, config, ghost, out);
+        }
+        if (!found && !named.empty())
+            haunt_briefly(world, config, named[0], out);
+    }
+}
+
+} // namespace
+
+void conclude(const World &world, Configuration &&config, uint32_t number,
+        std::vector<Configuration> &out)
+{
+    if (has(config.brief, number))
+        begin_now(world, config, number, out);
+    out.push_back(std::move(config));
+}
+
+bool try_every_way(const World &world, const Configuration &config, uint32_t number,
+        std::vector<Configuration> &out)
+{
+    std::set<Configuration> seen = {config};
+    std::vector<Configuration> todo = {config};
+    while (!todo.empty() && seen.size() <= configurations_max) {
+        Configuration from = std::move(todo.back());
+        todo.pop_back();
+        if (number == no_hold)
+            out.push_back(from);
+        if (number != no_hold && is_done(world, from, number)) {
+            conclude(world, std::move(from), number, out);
+            continue;
+        }
+        std::vector<Configuration> next;
+        try_grants(world, from, next);
+        try_ends(world, from, next);
+        try_ghosts(world, from, next);
+        for (Configuration &to : next) {
+            if (seen.insert(to).second)
+                todo.push_back(std::move(to));
+        }
+    }
+    return seen.size() <= configurations_max;
+}
+
+} // namespace linear
