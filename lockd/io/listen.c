@@ -18,11 +18,6 @@ enum {
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_COUNT = 3,
     BIND_RETRIES = 50,
-    /*
-     * Unacknowledged bytes for so long: a new connection gets through sooner than what TCP,
-     * which doubles its pauses, would send again on this one.
-     */
-    USER_TIMEOUT_MS = 3000,
 };
 
 static const struct timespec bind_pause = {.tv_nsec = 20000000};
@@ -40,7 +35,7 @@ void listen_tune(int socket)
     set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, LISTEN_USER_TIMEOUT_MS);
 }
 
 static bool is_loopback(const struct sockaddr_storage *address)

@@ -13,7 +13,12 @@ extern "C" {
 #endif
 
 enum {
-    LISTEN_REASON_BYTES = 512
+    LISTEN_REASON_BYTES = 512,
+    /*
+     * A connection with bytes unacknowledged for so long is given up: a new one gets through
+     * sooner than what TCP, which doubles its pauses, would send again on this one.
+     */
+    LISTEN_USER_TIMEOUT_MS = 3000,
 };
 
 /*

@@ -83,6 +83,7 @@ private:
     void drop(const Words &words);
     void repeat(const Words &words);
     void reset(const Words &words);
+    void lose(const Words &words);
     void run(const Words &words);
     void state(const Words &words);
     void check(const Words &words);

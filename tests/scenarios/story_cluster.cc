@@ -53,6 +53,10 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
             {"repeat", "repeat n1 -> n2: what waits will arrive twice", &Story::repeat},
             {"reset", "reset n1 alice: their connection breaks; what is under way is lost",
                     &Story::reset},
+            {"lose",
+                    "lose n1 -> n2 100: of what is sent that way so many in a hundred are "
+                    "lost, at each try of TCP's; heal ends it, but not TCP's pauses",
+                    &Story::lose},
             {"run",
                     "run for 3s, run until leader, run until alike (all nodes that are "
                     "up), "
@@ -244,6 +248,12 @@ void Story::repeat(const Words &words)
 void Story::reset(const Words &words)
 {
     world().network.reset(end_of(word(words, 1)), end_of(word(words, 2)));
+}
+
+void Story::lose(const Words &words)
+{
+    auto [from, to] = way(words);
+    world().network.lose(from, to, static_cast<uint32_t>(std::stoul(word(words, 4))));
 }
 
 /* ---- Time and looking ---- */

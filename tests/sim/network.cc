@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "io/listen.h"
 #include "sim/world.h"
 
 namespace sim {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr uint64_t keepalive_ns = 25 * NS_PER_S;
 constexpr uint64_t retransmission_first_ns = 200 * NS_PER_MS;
-constexpr uint64_t retransmission_last_ns = 3 * NS_PER_S; /* io's TCP_USER_TIMEOUT */
+constexpr uint64_t retransmission_last_ns = LISTEN_USER_TIMEOUT_MS * NS_PER_MS;
 
 template <class Map> auto value_at(const Map &map, int from, int to)
 {
