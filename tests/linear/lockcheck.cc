@@ -2,197 +2,268 @@
  * lockcheck FILE...: is this history possible for locks that keep their promises?
  *
  * Exit status: 0 valid, 1 violation, 2 bad input, 3 undecided, 4 too little evidence, 5 the two
- * engines differ (lockd/doc/history.md).
+ * engines differ (lockd/doc/history.md). What is read, judged and cut is in the library; here
+ * are options, files and what to say about them. All that is printed goes through `say`, so that
+ * a reader who has seen enough (`| head`) changes nothing about the verdict.
  */
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <map>
 
-#include "linear/judge.h"
+#include "linear/verdict.h"
+#include "linear/write.h"
 
 namespace {
+
+using linear::Finding;
+using linear::Report;
+
+constexpr int bad_usage = 2;
 
 struct Settings {
     linear::Rules rules;
     uint64_t min_grants = 1;
+    bool json = false;
+    bool quiet = false;
     std::vector<std::string> files;
 };
 
-[[noreturn]] void usage(const char *why)
+const char usage_line[] = "usage: lockcheck [OPTION...] FILE...\n";
+
+[[noreturn]] void refuse(const std::string &why)
 {
-    std::fprintf(stderr,
-            "lockcheck: %s\n"
-            "usage: lockcheck [--min-grants=N] [--drift-ppm=N] [--both] FILE...\n"
-            "Reads histories in the format lockhist/1; - is standard input.\n",
-            why);
-    std::exit(2);
+    std::fprintf(stderr, "lockcheck: %s\n%sTry \"lockcheck --help\".\n", why.c_str(),
+            usage_line);
+    std::exit(bad_usage);
+}
+
+void say(const std::string &text)
+{
+    bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+                   std::fflush(stdout) == 0;
+    if (written || errno == EPIPE)
+        return;
+    std::fprintf(stderr, "lockcheck: cannot write: %s\n", std::strerror(errno));
+    std::exit(bad_usage);
 }
 
 [[noreturn]] void help()
 {
-    std::puts(
-            "usage: lockcheck [--min-grants=N] [--drift-ppm=N] [--both] FILE...\n"
+    say(std::string(usage_line) +
             "Is this history possible for locks that keep their promises?\n"
             "\n"
+            "  --json          one JSON object: the verdict, each violation and its "
+            "window\n"
+            "  --quiet         print nothing; the exit status says it\n"
             "  --min-grants=N  with fewer grants the evidence is too little (1)\n"
             "  --drift-ppm=N   the clocks of the servers run apart by at most N ppm (0)\n"
             "  --both          judge locks with up to 16 operations by a second engine "
             "too\n"
+            "  --version       print the version\n"
+            "  --help          print this\n"
             "\n"
-            "A file is one history in the format lockhist/1; - is standard input.\n"
+            "A FILE is one history in the format lockhist/1; - is standard input. Of a\n"
+            "violation the window is shown: the fewest operations that are one by "
+            "themselves.\n"
+            "\n"
             "Exit: 0 valid, 1 violation, 2 bad input, 3 undecided, 4 too little evidence,\n"
-            "5 the two engines differ. Of several files the worst counts.");
+            "5 the two engines differ. Of several files the worst counts.\n");
     std::exit(0);
 }
 
-bool number(const char *argument, const char *name, uint64_t *value)
+/* Walks the arguments: `--name=value` and `--name value` are the same. */
+class Arguments {
+public:
+    Arguments(int count, char **arguments) : all_(arguments + 1, arguments + count) {}
+
+    bool next()
+    {
+        if (at_ == all_.size())
+            return false;
+        word_ = all_[at_++];
+        size_t end = literal_ ? std::string::npos : word_.find('=');
+        is_option_ = !literal_ && word_.size() > 1 && word_[0] == '-';
+        name_ = is_option_ ? word_.substr(0, end) : "";
+        has_value_ = is_option_ && end != std::string::npos;
+        value_ = has_value_ ? word_.substr(end + 1) : "";
+        if (word_ != "--" || literal_)
+            return true;
+        literal_ = true;
+        return next();
+    }
+
+    bool is_option() const
+    {
+        return is_option_;
+    }
+
+    const std::string &word() const
+    {
+        return word_;
+    }
+
+    bool is(const char *name) const
+    {
+        if (name_ == name && has_value_)
+            refuse(name_ + " takes no value");
+        return name_ == name;
+    }
+
+    bool is_number(const char *name, uint64_t most, uint64_t *number)
+    {
+        std::string text;
+        if (!is_text(name, &text))
+            return false;
+        const char *end = text.data() + text.size();
+        auto [stop, error] = std::from_chars(text.data(), end, *number);
+        if (error != std::errc{} || stop != end || *number > most)
+            refuse(name_ + ": \"" + text + "\" is not a number from 0 to " +
+                    std::to_string(most));
+        return true;
+    }
+
+    bool is_text(const char *name, std::string *text)
+    {
+        if (name_ != name)
+            return false;
+        if (!has_value_ && at_ == all_.size())
+            refuse(name_ + " wants a value");
+        *text = has_value_ ? value_ : all_[at_++];
+        return true;
+    }
+
+private:
+    std::vector<std::string> all_;
+    size_t at_ = 0;
+    std::string word_;
+    std::string name_;
+    std::string value_;
+    bool is_option_ = false;
+    bool has_value_ = false;
+    bool literal_ = false; /* After -- */
+};
+
+void read_option(Arguments &arguments, Settings &settings)
 {
-    size_t length = std::strlen(name);
-    if (std::strncmp(argument, name, length) != 0)
-        return false;
-    char *end = nullptr;
-    *value = std::strtoull(argument + length, &end, 10);
-    if (argument[length] == '\0' || *end != '\0')
-        usage((std::string(argument) + ": a number is wanted").c_str());
-    return true;
+    uint64_t drift = 0;
+    if (arguments.is("--help") || arguments.is("-h"))
+        help();
+    if (arguments.is("--version")) {
+        say(std::string("lockcheck ") + LOCKCHECK_VERSION + "\n");
+        std::exit(0);
+    }
+    if (arguments.is("--both"))
+        settings.rules.both = true;
+    else if (arguments.is("--json"))
+        settings.json = true;
+    else if (arguments.is("--quiet"))
+        settings.quiet = true;
+    else if (arguments.is_number("--drift-ppm", 1000000, &drift))
+        settings.rules.drift_ppm = static_cast<int64_t>(drift);
+    else if (!arguments.is_number("--min-grants", UINT64_MAX, &settings.min_grants))
+        refuse(arguments.word() + ": no such option");
 }
 
-Settings read_settings(int count, char **arguments)
+Settings read_settings(int count, char **words)
 {
     Settings settings;
-    for (int i = 1; i < count; i++) {
-        uint64_t value = 0;
-        if (number(arguments[i], "--min-grants=", &settings.min_grants))
-            continue;
-        if (std::strcmp(arguments[i], "--help") == 0)
-            help();
-        if (std::strcmp(arguments[i], "--both") == 0)
-            settings.rules.both = true;
-        else if (number(arguments[i], "--drift-ppm=", &value) && value <= 1000000)
-            settings.rules.drift_ppm = static_cast<int64_t>(value);
-        else if (arguments[i][0] == '-' && arguments[i][1] != '\0')
-            usage((std::string(arguments[i]) + ": no such option").c_str());
+    Arguments arguments(count, words);
+    while (arguments.next()) {
+        if (arguments.is_option())
+            read_option(arguments, settings);
         else
-            settings.files.push_back(arguments[i]);
+            settings.files.push_back(arguments.word());
     }
     if (settings.files.empty())
-        usage("no file is named");
+        refuse("no file is named");
+    if (std::count(settings.files.begin(), settings.files.end(), "-") > 1)
+        refuse("standard input can be read once");
+    if (settings.json && settings.quiet)
+        refuse("--json and --quiet exclude each other");
     return settings;
 }
 
-void print(const linear::Operation &op, const linear::History &history)
-{
-    std::printf("    line %-8llu proc %-5llu %-9s", (unsigned long long)op.line,
-            (unsigned long long)op.proc, linear::text(op.kind));
-    if (op.lock >= 0)
-        std::printf(" \"%s\"", history.locks[static_cast<size_t>(op.lock)].name.c_str());
-    if (op.session)
-        std::printf(" session %llu", (unsigned long long)*op.session);
-    if (op.token)
-        std::printf(" token %llu", (unsigned long long)*op.token);
-    std::printf(" -> %s  [%lld, ", linear::text(op.result), (long long)op.call);
-    if (op.ret == linear::never)
-        std::printf("never]\n");
-    else
-        std::printf("%lld]\n", (long long)op.ret);
-}
-
-/*
- * What shows a violation; of the search, which knows only what could not take effect, also what
- * was open on that lock then and the last that returned before.
- */
-std::vector<const linear::Operation *> around(
-        const linear::Violation &violation, const linear::History &history)
-{
-    std::vector<const linear::Operation *> shown = violation.operations;
-    if (violation.rule != "linearizability")
-        return shown;
-    const linear::Operation &stuck = *shown[0];
-    std::vector<const linear::Operation *> before;
-    for (const linear::Operation &op : history.operations) {
-        bool about = op.lock == violation.lock && &op != &stuck;
-        bool said = op.result != linear::Result::info && op.result != linear::Result::fail;
-        if (about && said && op.call <= stuck.ret && op.ret >= stuck.call &&
-                shown.size() < 12)
-            shown.push_back(&op);
-        else if (about && said && op.ret < stuck.call)
-            before.push_back(&op);
-    }
-    std::sort(
-            before.begin(), before.end(), [](auto *a, auto *b) { return a->ret > b->ret; });
-    for (size_t i = 0; i < before.size() && i < 6; i++)
-        shown.push_back(before[i]);
-    std::sort(
-            shown.begin(), shown.end(), [](auto *a, auto *b) { return a->call < b->call; });
-    return shown;
-}
-
-int check(const std::string &file, const Settings &settings)
+/* Whether the history could be read; else the report says why not. */
+bool read(Report &report)
 {
     std::ifstream opened;
-    if (file != "-") {
-        opened.open(file);
+    report.finding = Finding::bad_input;
+    std::error_code ignored;
+    if (report.file != "-") {
+        if (std::filesystem::is_directory(report.file, ignored)) {
+            report.error = "is a directory";
+            return false;
+        }
+        opened.open(report.file);
         if (!opened) {
-            std::fprintf(stderr, "lockcheck: %s: cannot be read\n", file.c_str());
-            return 2;
+            report.error = std::string("cannot be read: ") + std::strerror(errno);
+            return false;
         }
     }
-    linear::History history;
+    std::istream &input = report.file == "-" ? std::cin : opened;
     try {
-        history = linear::read_history(file == "-" ? std::cin : opened);
+        report.history = linear::read_history(input);
     } catch (const linear::Malformed &error) {
-        std::fprintf(stderr, "lockcheck: %s: %s\n", file.c_str(), error.what());
-        return 2;
+        report.error = error.what();
     }
-    linear::Judgement judgement = linear::judge(history, settings.rules);
-    for (const linear::Violation &violation : judgement.violations) {
-        std::printf("%s: violation of %s: %s\n", file.c_str(), violation.rule.c_str(),
-                violation.what.c_str());
-        for (const linear::Operation *op : around(violation, history))
-            print(*op, history);
-    }
-    std::printf("%s: %zu operations, %llu grants, %llu unknown, %llu refused, "
-                "longest_gap_ns %lld\n",
-            file.c_str(), history.operations.size(), (unsigned long long)judgement.grants,
-            (unsigned long long)judgement.unknown, (unsigned long long)judgement.refused,
-            (long long)judgement.longest_gap_ns);
-    int verdict = 0;
-    const char *word = "valid";
-    if (judgement.different > 0) {
-        verdict = 5;
-        word = "the two engines differ";
-    } else if (!judgement.violations.empty()) {
-        verdict = 1;
-        word = "violation";
-    } else if (judgement.undecided > 0) {
-        verdict = 3;
-        word = "undecided";
-    } else if (judgement.grants < settings.min_grants) {
-        verdict = 4;
-        word = "too little evidence";
-    }
-    std::printf("%s: %s\n", file.c_str(), word);
-    return verdict;
+    if (input.bad())
+        report.error = "cannot be read to its end";
+    return report.error.empty();
 }
 
-/* Of several files the worst verdict counts: a violation first, then bad input. */
-int worse(int a, int b)
+Finding find(const Report &report, const Settings &settings)
 {
-    static const int rank[] = {0, 4, 3, 2, 1, 5};
-    return rank[a] > rank[b] ? a : b;
+    const linear::Judgement &judgement = report.judgement;
+    if (judgement.different > 0)
+        return Finding::differ;
+    if (!judgement.violations.empty())
+        return Finding::violation;
+    if (judgement.undecided > 0)
+        return Finding::undecided;
+    return judgement.grants < settings.min_grants ? Finding::too_little : Finding::valid;
+}
+
+Finding check(Report &report, const Settings &settings)
+{
+    if (!read(report))
+        return report.finding;
+    report.judgement = linear::judge(report.history, settings.rules);
+    report.finding = find(report, settings);
+    if (!settings.quiet)
+        report.windows =
+                linear::cut_windows(report.history, report.judgement, settings.rules);
+    return report.finding;
 }
 
 } // namespace
 
 int main(int count, char **arguments)
 {
+    std::signal(SIGPIPE, SIG_IGN);
     Settings settings = read_settings(count, arguments);
-    int verdict = 0;
-    for (const std::string &file : settings.files)
-        verdict = worse(verdict, check(file, settings));
-    return verdict;
+    Finding worst = Finding::valid;
+    std::string files;
+    for (const std::string &file : settings.files) {
+        Report report;
+        report.file = file;
+        worst = linear::worse(worst, check(report, settings));
+        if (!report.error.empty())
+            std::fprintf(stderr, "lockcheck: %s: %s\n", file.c_str(), report.error.c_str());
+        else if (!settings.json && !settings.quiet)
+            say(text_of(report));
+        if (settings.json)
+            files += (files.empty() ? "" : ",") + json_of(report);
+    }
+    if (settings.json)
+        say(R"({"lockcheck":")" LOCKCHECK_VERSION R"(","verdict":)" +
+                linear::quoted(text(worst)) + ",\"exit\":" +
+                std::to_string(static_cast<int>(worst)) + ",\"files\":[" + files + "]}\n");
+    return static_cast<int>(worst);
 }

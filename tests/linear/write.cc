@@ -4,21 +4,6 @@ namespace linear {
 
 namespace {
 
-std::string quoted(const std::string &text)
-{
-    static const char digits[] = "0123456789abcdef";
-    std::string out = "\"";
-    for (char c : text) {
-        if (c == '"' || c == '\\')
-            (out += '\\') += c;
-        else if (static_cast<unsigned char>(c) < 0x20)
-            ((out += "\\u00") += digits[c / 16]) += digits[c % 16];
-        else
-            out += c;
-    }
-    return out + '"';
-}
-
 template <class T> void add(std::string &line, const char *field, Maybe<T> value)
 {
     if (value)
@@ -38,6 +23,21 @@ std::string lock_text(const Lock &lock)
 }
 
 } // namespace
+
+std::string quoted(const std::string &text)
+{
+    static const char digits[] = "0123456789abcdef";
+    std::string out = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\')
+            (out += '\\') += c;
+        else if (static_cast<unsigned char>(c) < 0x20)
+            ((out += "\\u00") += digits[c / 16]) += digits[c % 16];
+        else
+            out += c;
+    }
+    return out + '"';
+}
 
 std::string header_of(const History &history)
 {

@@ -6,6 +6,9 @@
 
 namespace linear {
 
+/* As a JSON string. */
+std::string quoted(const std::string &text);
+
 std::string header_of(const History &history);
 std::string line_of(const Operation &op, const History &history);
 std::vector<std::string> lines_of(const History &history);
