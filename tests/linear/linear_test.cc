@@ -107,6 +107,32 @@ TEST(Linear, AWaitThatTimedOutMayHaveHeldUntilItReturned)
     }
 }
 
+/*
+ * G6: a client that is paused behind its request, beyond its lease, is told that the session is
+ * over. What it had asked for was done before, mostly.
+ */
+TEST(Linear, WhatASessionAskedForBeforeItWasOverMayHaveBeenDone)
+{
+    std::string grant = R"({"proc":1,"op":"open","session":1,"call":0,"ret":1,)"
+                        R"("res":"ok","ttl":1000})"
+                        "\n" +
+                        op(1, "acquire", 2, 10, "ok", token(1));
+    std::string next = op(2, "acquire", 25, 50, "ok", token(2));
+    std::string close =
+            R"({"proc":1,"op":"close","session":1,"call":20,"ret":1500,"res":"expired"})"
+            "\n";
+    EXPECT_TRUE(judge_text(grant + op(1, "release", 20, 1500, "expired", token(1)) + next)
+                        .violations.empty());
+    EXPECT_TRUE(judge_text(grant + close + next).violations.empty());
+    EXPECT_FALSE(judge_text(grant + op(1, "release", 60, 1500, "expired", token(1)) + next)
+                         .violations.empty());
+    std::string attempt = op(1, "try", 0, 1500, "expired", "");
+    EXPECT_TRUE(
+            judge_text(attempt + op(2, "try", 500, 510, "held", "")).violations.empty());
+    EXPECT_FALSE(
+            judge_text(attempt + op(2, "try", 1600, 1610, "held", "")).violations.empty());
+}
+
 TEST(Linear, TokensThatDoNotGrowAreFound)
 {
     Judgement judgement = judge_text(op(1, "acquire", 0, 10, "ok", token(5)) +

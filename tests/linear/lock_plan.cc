@@ -147,11 +147,14 @@ private:
         return asks && op.result == Result::info && op.session;
     }
 
-    /* A wait that came to nothing may have held, unheard of, until it returned. */
+    /* What came to nothing may have held, unheard of, until it returned. */
     static bool may_have_held(const Operation &op)
     {
-        bool nothing = op.result == Result::timeout || op.result == Result::expired;
-        return is_ghost(op) || (op.kind == Kind::acquire && nothing && op.session);
+        bool waits = op.kind == Kind::acquire;
+        bool nothing =
+                (waits && op.result == Result::timeout) ||
+                ((waits || op.kind == Kind::attempt) && op.result == Result::expired);
+        return is_ghost(op) || (nothing && op.session);
     }
 
     /* Holds and their grants' steps are in the same order so far. */
@@ -199,7 +202,9 @@ private:
             plan_.ghosts.push_back(ghost_of(*op));
         switch (op->result) {
         case Result::fail:
+            break;
         case Result::expired:
+            add_unheard_release(op);
             break;
         case Result::timeout:
             plan_.waiters.push_back({op->call, op->ret, op->permits, op->shared});
@@ -227,6 +232,12 @@ private:
     {
         if (is_ghost(*op))
             plan_.waiters.push_back({op->call, never, op->permits, op->shared});
+        add_unheard_release(op);
+    }
+
+    /* No answer that says so, and yet it may have taken effect. */
+    void add_unheard_release(const Operation *op)
+    {
         if (op->kind != Kind::release || !op->session)
             return;
         uint32_t hold = find(*op);

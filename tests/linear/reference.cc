@@ -66,6 +66,15 @@ public:
     }
 
 private:
+    /* It came to nothing, and may have taken effect before that was said. */
+    static bool is_unheard(const Operation &op)
+    {
+        bool changes = op.kind == Kind::acquire || op.kind == Kind::attempt ||
+                       op.kind == Kind::release || op.kind == Kind::close;
+        return (changes && op.result == Result::expired) ||
+               (op.kind == Kind::acquire && op.result == Result::timeout);
+    }
+
     void learn(const Operation &op)
     {
         if (op.kind == Kind::open && op.ttl)
@@ -78,8 +87,7 @@ private:
                                     op.kind == Kind::renew || op.kind == Kind::query);
         if (op.result != Result::timeout && !idle)
             ops_.push_back(&op);
-        bool nothing = op.result == Result::timeout || op.result == Result::expired;
-        if (op.kind == Kind::acquire && nothing) {
+        if (is_unheard(op)) {
             unheard_.push_back(op);
             unheard_.back().result = Result::info;
             ops_.push_back(&unheard_.back());

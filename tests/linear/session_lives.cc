@@ -37,7 +37,7 @@ void Sessions::learn(const Operation &op, int64_t drift_ppm)
         session.over = &op;
     }
     if (op.kind == Kind::close) {
-        if (op.result != Result::fail && op.result != Result::expired)
+        if (op.result != Result::fail)
             session.close = std::min(session.close, op.call);
         return;
     }
