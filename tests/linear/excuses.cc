@@ -59,7 +59,8 @@ Excuses::Excuses(const History &history, const Sessions &sessions)
         if (may_have_held(op))
             asks_[op.lock].push_back(number);
         if (op.is_grant() && op.token)
-            heirs_[op.lock].push_back({*op.token, op.ret, op.shared ? never : op.ret});
+            heirs_[op.lock].push_back(
+                    {*op.token, number, op.ret, op.shared ? never : op.ret});
     }
     look_for_ends();
 }
@@ -69,6 +70,8 @@ void Excuses::look_for_ends()
     for (auto &[lock, heirs] : heirs_) {
         std::sort(heirs.begin(), heirs.end(),
                 [](const Heir &a, const Heir &b) { return a.token < b.token; });
+        for (const Heir &heir : heirs)
+            by_token_order_[lock].push_back(heir.number);
         for (size_t i = heirs.size(); i-- > 1;) {
             heirs[i - 1].ret = std::min(heirs[i - 1].ret, heirs[i].ret);
             heirs[i - 1].exclusive = std::min(heirs[i - 1].exclusive, heirs[i].exclusive);
@@ -93,6 +96,11 @@ const Operation &Excuses::at(uint32_t number) const
 const Numbers &Excuses::of_lock(int32_t lock) const
 {
     return look_up(by_lock_, lock);
+}
+
+const Numbers &Excuses::grants_by_token(int32_t lock) const
+{
+    return look_up(by_token_order_, lock);
 }
 
 const Numbers &Excuses::of_session(uint64_t session) const

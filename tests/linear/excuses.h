@@ -32,6 +32,7 @@ public:
 
     const Numbers &of_lock(int32_t lock) const;
     const Numbers &of_session(uint64_t session) const;
+    const Numbers &grants_by_token(int32_t lock) const;
 
     /* How much has been looked at so far: what asking costs. */
     uint64_t looked_at() const
@@ -67,10 +68,12 @@ private:
     std::map<Key, Numbers> by_pair_; /* Of one session, about one lock */
     struct Heir {
         uint64_t token;
+        uint32_t number;
         int64_t ret; /* Of the grants with this token or a larger one, the first return */
         int64_t exclusive; /* The same, of exclusive ones */
     };
     std::unordered_map<int32_t, std::vector<Heir>> heirs_; /* By token */
+    std::unordered_map<int32_t, Numbers> by_token_order_;
     std::unordered_map<int32_t, Numbers> asks_;
     std::vector<int64_t> over_; /* Of asks: from then on they hold nothing */
     std::unordered_map<int32_t, std::vector<int64_t>>

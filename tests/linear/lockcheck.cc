@@ -17,7 +17,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "linear/verdict.h"
+#include "linear/picture.h"
 #include "linear/write.h"
 
 namespace {
@@ -32,6 +32,8 @@ struct Settings {
     uint64_t min_grants = 1;
     bool json = false;
     bool quiet = false;
+    std::string svg; /* Where to; empty: nowhere */
+    std::string window;
     std::vector<std::string> files;
 };
 
@@ -61,6 +63,8 @@ void say(const std::string &text)
             "\n"
             "  --json          one JSON object: the verdict, each violation and its "
             "window\n"
+            "  --svg FILE      draw each window as a timeline (of one history)\n"
+            "  --window FILE   write the first window there, as a history of its own\n"
             "  --quiet         print nothing; the exit status says it\n"
             "  --min-grants=N  with fewer grants the evidence is too little (1)\n"
             "  --drift-ppm=N   the clocks of the servers run apart by at most N ppm (0)\n"
@@ -133,9 +137,11 @@ public:
     {
         if (name_ != name)
             return false;
-        if (!has_value_ && at_ == all_.size())
+        if (!has_value_ && at_ < all_.size())
+            value_ = all_[at_++];
+        if (value_.empty())
             refuse(name_ + " wants a value");
-        *text = has_value_ ? value_ : all_[at_++];
+        *text = value_;
         return true;
     }
 
@@ -167,7 +173,9 @@ void read_option(Arguments &arguments, Settings &settings)
         settings.quiet = true;
     else if (arguments.is_number("--drift-ppm", 1000000, &drift))
         settings.rules.drift_ppm = static_cast<int64_t>(drift);
-    else if (!arguments.is_number("--min-grants", UINT64_MAX, &settings.min_grants))
+    else if (!arguments.is_text("--svg", &settings.svg) &&
+             !arguments.is_text("--window", &settings.window) &&
+             !arguments.is_number("--min-grants", UINT64_MAX, &settings.min_grants))
         refuse(arguments.word() + ": no such option");
 }
 
@@ -185,6 +193,8 @@ Settings read_settings(int count, char **words)
         refuse("no file is named");
     if (std::count(settings.files.begin(), settings.files.end(), "-") > 1)
         refuse("standard input can be read once");
+    if (!(settings.svg + settings.window).empty() && settings.files.size() > 1)
+        refuse("--svg and --window are about one history");
     if (settings.json && settings.quiet)
         refuse("--json and --quiet exclude each other");
     return settings;
@@ -236,10 +246,35 @@ Finding check(Report &report, const Settings &settings)
         return report.finding;
     report.judgement = linear::judge(report.history, settings.rules);
     report.finding = find(report, settings);
-    if (!settings.quiet)
+    if (!settings.quiet || !(settings.svg + settings.window).empty())
         report.windows =
                 linear::cut_windows(report.history, report.judgement, settings.rules);
     return report.finding;
+}
+
+void write(const std::string &text, const std::string &path)
+{
+    std::ofstream out(path, std::ios::binary);
+    if (out)
+        out << text << std::flush;
+    if (out)
+        return;
+    std::fprintf(stderr, "lockcheck: %s: cannot be written: %s\n", path.c_str(),
+            std::strerror(errno));
+    std::exit(bad_usage);
+}
+
+void write_files(const Report &report, const Settings &settings)
+{
+    if (!settings.svg.empty())
+        write(svg_of(report), settings.svg);
+    if (settings.window.empty() || report.windows.empty())
+        return;
+    std::string lines;
+    for (const std::string &line :
+            linear::lines_of(linear::part_of(report.history, report.windows[0].operations)))
+        lines += line + "\n";
+    write(lines, settings.window);
 }
 
 } // namespace
@@ -258,6 +293,8 @@ int main(int count, char **arguments)
             std::fprintf(stderr, "lockcheck: %s: %s\n", file.c_str(), report.error.c_str());
         else if (!settings.json && !settings.quiet)
             say(text_of(report));
+        if (report.error.empty())
+            write_files(report, settings);
         if (settings.json)
             files += (files.empty() ? "" : ",") + json_of(report);
     }

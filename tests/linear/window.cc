@@ -182,6 +182,16 @@ private:
                 at + static_cast<ptrdiff_t>(behind));
     }
 
+    /* The grants with the next smaller tokens: they came before, whenever they were asked for. */
+    void take_smaller(const Operation &op, size_t count, Numbers &out) const
+    {
+        const Numbers &by_token = excuses_.grants_by_token(op.lock);
+        auto at = std::partition_point(by_token.begin(), by_token.end(),
+                [&](uint32_t n) { return *history_.operations[n].token < *op.token; });
+        size_t there = static_cast<size_t>(at - by_token.begin());
+        out.insert(out.end(), at - static_cast<ptrdiff_t>(std::min(there, count)), at);
+    }
+
     /*
      * What the violation names; what came before on its locks; and of the sessions of all of these
      * what came before and after: a session that is alive later was alive.
@@ -197,6 +207,10 @@ private:
         std::set<uint64_t> sessions;
         for (const Operation *op : violation.operations)
             take(excuses_.of_lock(op->lock), until, {count, 0}, wanted);
+        for (const Operation *op : violation.operations) {
+            if (op->token && op->lock >= 0)
+                take_smaller(*op, count, wanted);
+        }
         for (uint32_t number : wanted) {
             if (history_.operations[number].session)
                 sessions.insert(*history_.operations[number].session);
@@ -229,7 +243,8 @@ private:
     {
         for (bool crowds : {false, true}) {
             size_t all = history_.operations.size();
-            for (size_t count = 0; count < 2 * all; count = count == 0 ? 4 : count * 2) {
+            for (size_t count = 0; count < 2 * all + 4;
+                    count = count == 0 ? 4 : count * 2) {
                 Numbers wanted =
                         crowds && count >= all ? everything() : around(violation, count);
                 if (!crowds)

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "linear/letters.h"
 #include "linear/write.h"
 
 namespace linear {
@@ -209,7 +210,7 @@ Row row_of(const Operation &op, const Window &window, const History &history)
     if (op.permits != 1)
         kind += " " + number(op.permits) + " permits";
     return {is_guilty(window, op) ? ">" : "", number(op.proc), kind,
-            op.lock < 0 ? "" : object_of(op, history), clock.when(op.call),
+            op.lock < 0 ? "" : elided(object_of(op, history), 32), clock.when(op.call),
             op.ret == never ? "never" : clock.when(op.ret), text(op.result),
             op.token ? number(*op.token) : "", op.session ? number(*op.session) : "",
             number(op.line)};

@@ -1,0 +1,18 @@
+/* Names in UTF-8, as people see them: letter by letter, and not too long. */
+#ifndef LINEAR_LETTERS_H
+#define LINEAR_LETTERS_H
+
+#include <string>
+#include <vector>
+
+namespace linear {
+
+/* In place of what is no UTF-8, and what XML cannot have, is U+FFFD. */
+std::vector<std::string> characters(const std::string &text);
+
+/* With its middle left out, if it has more letters than these. */
+std::string elided(const std::string &text, size_t most);
+
+} // namespace linear
+
+#endif
