@@ -22,7 +22,7 @@ const std::vector<Story::Verb> &Story::life_verbs()
             {"life",
                     "life 17 [nodes 3] [persons 2] [for 8500ms] [without jitter splits "
                     "turns "
-                    "rates limits long-names]: the life of that seed, with less",
+                    "rates limits long-names guard]: the life of that seed, with less",
                     &Story::life},
             {"deeds", "deeds 4 31: nothing but these is done in it", &Story::deeds},
             {"live", "live: what happens in it, and what it breaks", &Story::live},

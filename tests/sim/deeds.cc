@@ -167,6 +167,9 @@ bool Life::do_deed(Kind kind, int id)
         if (!plan_.keeps_majority)
             all_lose_power();
         return !plan_.keeps_majority;
+    case Kind::bend_clock:
+        bend_clock(id);
+        return true;
     default:
         return faults_of_world_.act(kind, id);
     }

@@ -120,6 +120,16 @@ private:
     void disturb_disk(int id);
     void all_lose_power();
 
+    /* clock_deeds.cc */
+    void set_rate(int id, int64_t ppm);
+    int64_t bad_rate(uint64_t least, bool fast);
+    void bend_clock(int id);
+    void bend_client();
+    void bend_node(int id);
+    void straighten(int64_t good);
+    void delay_for_a_while(int id);
+    void test_guard();
+
     /* The end of a life */
     void make_well(int id);
     int silence_leader();
@@ -141,6 +151,9 @@ private:
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
     std::map<Kind, uint64_t> done_;
+    std::map<int, uint64_t> alarms_; /* By node: that its clock is too fast */
+    int bent_ = 0;                   /* The node whose clock is bad */
+    uint64_t bends_ = 0;
     bool over_ = false;
 };
 

@@ -10,7 +10,10 @@ constexpr uint64_t hostile_most_ms = 40000;
 
 class Dice {
 public:
-    explicit Dice(uint64_t seed) : prng_(stream(seed, STREAM_WORLD)) {}
+    explicit Dice(uint64_t seed, uint64_t number = STREAM_WORLD)
+            : prng_(stream(seed, number))
+    {
+    }
     uint64_t below(uint64_t n)
     {
         return n == 0 ? 0 : prng_below(&prng_, n);
@@ -88,7 +91,7 @@ Options draw_world(Dice &dice)
 std::vector<Kind> draw_kinds(Dice &dice)
 {
     std::vector<Kind> kinds;
-    for (size_t i = 0; i < static_cast<size_t>(Kind::count); i++) {
+    for (size_t i = 0; i < static_cast<size_t>(Kind::bend_clock); i++) {
         if (dice.one_in(2))
             kinds.push_back(static_cast<Kind>(i));
     }
@@ -108,6 +111,39 @@ void draw_deeds(Plan &plan, Dice &dice)
     }
 }
 
+/* Little that unseats a leader, so that the clock guard gets to the end of its brackets. */
+void draw_calm_deeds(Plan &plan, Dice &dice)
+{
+    static const Kind calm[] = {Kind::slow, Kind::slow, Kind::lossy, Kind::pause_node,
+            Kind::pause_client, Kind::jump_wall, Kind::half_open, Kind::client_dies};
+    uint64_t gap_ns = 2 * (300 * NS_PER_MS + dice.below(3 * NS_PER_S));
+    uint32_t number = 0;
+    plan.deeds.clear();
+    plan.hostile_ns = dice.from(15000, hostile_most_ms) * NS_PER_MS;
+    for (uint64_t at_ns = 0; at_ns < plan.hostile_ns; at_ns += dice.below(gap_ns))
+        plan.deeds.push_back({number++, at_ns, dice.one_of(calm)});
+}
+
+/*
+ * Some lives are about clocks: the guard is tested in the end, and in half of them clocks run
+ * beyond rho on the way. In the others it must keep quiet, whatever is slow or pauses.
+ */
+void draw_clocks(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_CLOCKS);
+    if (!dice.one_in(6))
+        return;
+    plan.tests_guard = true;
+    plan.rate_most = 4500;
+    if (!dice.one_in(3))
+        draw_calm_deeds(plan, dice);
+    bool bends = dice.one_in(2);
+    for (Deed &deed : plan.deeds) {
+        if (bends && dice.one_in(8))
+            deed.kind = Kind::bend_clock;
+    }
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -115,7 +151,8 @@ const char *name_of(Kind kind)
     static const char *const names[] = {"kill", "power", "stop", "pause node",
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
-            "end amid effects", "end at start", "damage", "empty", "set wall clock"};
+            "end amid effects", "end at start", "damage", "empty", "set wall clock",
+            "bend clock"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -145,6 +182,7 @@ Plan draw_plan(uint64_t seed)
     plan.keeps_majority = !dice.one_in(3);
     plan.waits_for_leader = !dice.one_in(8);
     draw_deeds(plan, dice);
+    draw_clocks(plan);
     return plan;
 }
 

@@ -43,6 +43,7 @@ enum class Kind : uint8_t {
     damage,       /* Of a node's disk */
     empty,        /* A node finds no log, until later. */
     jump_wall,    /* Somebody sets a node's time of day. */
+    bend_clock,   /* A clock runs beyond rho: in lives of that kind only */
     count
 };
 
@@ -66,7 +67,8 @@ struct Plan {
     bool hunts_leaders = false;  /* Deeds are done to leaders rather than to anybody. */
     bool keeps_majority = false; /* A majority is left alone by what is done to nodes. */
     bool waits_for_leader = false;
-    std::vector<Deed> deeds; /* In order of time */
+    bool tests_guard = false; /* In the end: is a fast clock noticed? */
+    std::vector<Deed> deeds;  /* In order of time */
     std::vector<std::string>
             taken; /* What was taken from the world that was drawn (shrink.h) */
     std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
@@ -81,6 +83,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_WORLD = UINT64_C(1) << 32,
     STREAM_LIFE, /* Clocks, and which majority is healed */
     STREAM_VANDAL,
+    STREAM_CLOCKS, /* Which lives have bad clocks */
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 

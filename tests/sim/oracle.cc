@@ -137,25 +137,36 @@ void Oracle::look_at_state(const Machine &machine)
         expect(false, *breach);
 }
 
+/* Exclusion in real time and no early loss, which rest on the rates of clocks. */
+void Oracle::look_at_belief(const Client &client)
+{
+    uint32_t &excused = excused_[&client];
+    if (clocks_.excuses(client.number(), world_.now())) {
+        excused = client.early_losses();
+        return;
+    }
+    expect(client.early_losses() == excused, client.name() + " lost its session early");
+    for (const auto &[lock, held] : client.held()) {
+        if (!client.believes(lock))
+            continue;
+        const Holder &holder = front_[lock];
+        bool rightly = holder.token == held.token;
+        expect(rightly && holder.session == client.session_id(),
+                client.name() + " believes that it holds " + lock + " by token " +
+                        std::to_string(held.token) + ", the log has token " +
+                        std::to_string(holder.token));
+    }
+}
+
 void Oracle::look_at_clients()
 {
     for (const Client *client : clients_) {
-        expect(client->early_losses() == 0, client->name() + " lost its session early");
+        look_at_belief(*client);
         expect(!client->believes_given_up(),
                 client->name() + " believes in what it released");
         if (uint64_t session = client->session_id())
             expect(owners_.emplace(session, client).first->second == client,
                     client->name() + " has another's session");
-        for (const auto &[lock, held] : client->held()) {
-            if (!client->believes(lock))
-                continue;
-            const Holder &holder = front_[lock];
-            bool rightly = holder.token == held.token;
-            expect(rightly && holder.session == client->session_id(),
-                    client->name() + " believes that it holds " + lock + " by token " +
-                            std::to_string(held.token) + ", the log has token " +
-                            std::to_string(holder.token));
-        }
     }
 }
 
@@ -164,6 +175,8 @@ void Oracle::look_at(Machine &machine)
     one_leader(machine);
     commits_stay(machine);
     move_front(machine);
+    if (std::optional<std::string> breach = clocks_.look(machine, leaders_, world_.now()))
+        expect(false, *breach);
     look_at_clients();
 }
 

@@ -35,6 +35,7 @@ void Person::begin()
     std::string name = "c" + std::to_string(number_ - 100);
     client_ = std::make_unique<Client>(life_.world(), number_, name, ttl);
     client_->set_rate(life_.some_rate(dice_));
+    life_.oracle().clocks().forget(number_);
     watch();
 }
 

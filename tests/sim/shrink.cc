@@ -208,7 +208,7 @@ Plan shrink(const Plan &plan, const std::string &breach, unsigned lives_most)
 }
 
 const std::vector<std::string> plain_names = {
-        "jitter", "splits", "turns", "rates", "limits", "long-names"};
+        "jitter", "splits", "turns", "rates", "limits", "long-names", "guard"};
 
 void take_away(Plan &plan, const std::string &plain)
 {
@@ -221,6 +221,8 @@ void take_away(Plan &plan, const std::string &plain)
         plan.world.turn_ns = 0;
     else if (plain == "rates")
         plan.rate_most = 0;
+    else if (plain == "guard")
+        plan.tests_guard = false;
     else if (plain == "long-names")
         plan.long_names = false;
     else if (plain == "limits") {

@@ -64,6 +64,9 @@ ORACLES = [
     ("does not catch up", "progress"),
     ("does not boot", "boots again"),
     ("a good clock is suspected", "clock guard"),
+    ("suspects a good clock", "clock guard"),
+    ("a fast clock is not noticed", "clock guard"),
+    ("does not give way", "clock guard"),
     ("the node spins", "progress"),
 ]
 
