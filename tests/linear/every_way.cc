@@ -3,15 +3,17 @@
 #include <set>
 
 #include "linear/direct_way.h"
+#include "linear/dominance.h"
 #include "linear/hold_effects.h"
 #include "linear/lock_view.h"
+#include "linear/worth.h"
 
 namespace linear {
 
 namespace {
 
-void try_grants(
-        const World &world, const Configuration &config, std::vector<Configuration> &out)
+void try_grants(const World &world, const Configuration &config, uint32_t target,
+        std::vector<Configuration> &out)
 {
     auto attempt = [&](uint32_t number) {
         if (!world.is_open[number] || !can_begin(world, config, number))
@@ -24,6 +26,11 @@ void try_grants(
             attempt(world.grant_of[config.next]);
         return;
     }
+    if (!world.thorough) {
+        for (uint32_t number : grants_to_try(world, config, target))
+            attempt(number);
+        return;
+    }
     for (uint32_t number : world.open_grants) {
         if (!has(config.early, number))
             attempt(number);
@@ -31,7 +38,7 @@ void try_grants(
 }
 
 /* Of permits that are alike one is as good as another, but for who asks for it. */
-Numbers ends_to_try(const World &world, const Configuration &config)
+Numbers ends_to_try(const World &world, const Configuration &config, uint32_t target)
 {
     if (world.thorough ||
             (world.plan.capacity == 1 && world.plan.lock->model != Model::rwlock))
@@ -43,6 +50,12 @@ Numbers ends_to_try(const World &world, const Configuration &config)
         if (step.does == Does::absent && has(config.holds, step.hold))
             some.push_back(step.hold);
     }
+    if (target == no_hold || world.plan.steps[target].does != Does::death)
+        return some;
+    for (uint32_t hold : config.holds) {
+        if (world.session_of(hold) == world.plan.steps[target].session)
+            some.push_back(hold);
+    }
     return some;
 }
 
@@ -50,20 +63,21 @@ Numbers ends_to_try(const World &world, const Configuration &config)
 void try_session_releases(
         const World &world, const Configuration &config, std::vector<Configuration> &out)
 {
+    if (config.holds.empty())
+        return;
+    uint32_t hold = config.holds[0];
+    uint64_t session = world.session_of(hold);
     for (uint32_t number : world.open_releases) {
-        uint32_t hold = hold_of_session(world, config, world.plan.steps[number].session);
-        if (hold == no_hold || has(config.early, number))
+        if (world.plan.steps[number].session != session || has(config.early, number))
             continue;
         out.push_back(config);
         drop(out.back().holds, hold);
         put(out.back().early, number);
         settle(world, out.back());
     }
-    for (uint32_t number : world.ghost_releases) {
-        uint32_t hold =
-                hold_of_session(world, config, world.plan.ghost_releases[number].session);
+    for (uint32_t number : world.ghost_releases_of(session)) {
         uint32_t name = number + ghost_base;
-        if (hold == no_hold || has(config.used, name))
+        if (has(config.used, name))
             continue;
         out.push_back(config);
         drop(out.back().holds, hold);
@@ -72,10 +86,10 @@ void try_session_releases(
     }
 }
 
-void try_ends(
-        const World &world, const Configuration &config, std::vector<Configuration> &out)
+void try_ends(const World &world, const Configuration &config, uint32_t target,
+        std::vector<Configuration> &out)
 {
-    for (uint32_t hold : ends_to_try(world, config)) {
+    for (uint32_t hold : ends_to_try(world, config, target)) {
         out.push_back(config);
         if (!end_hold(world, out.back(), hold))
             out.pop_back();
@@ -110,22 +124,6 @@ void haunt_briefly(const World &world, const Configuration &config, uint32_t gho
     drop(out.back().used, ghost);
     if (out.back().undone == config.undone)
         out.pop_back();
-}
-
-/* Does something open ask for this session by name? */
-bool is_wanted(const World &world, const Configuration &config, uint64_t session)
-{
-    for (uint32_t number : config.undone) {
-        const Step &step = world.plan.steps[number];
-        bool renews = step.does == Does::renew && step.session == session;
-        if (step.op->holder == Maybe<uint64_t>(session) || renews)
-            return true;
-    }
-    for (uint32_t number : world.open_releases) {
-        if (world.plan.steps[number].session == session)
-            return true;
-    }
-    return false;
 }
 
 /*
@@ -164,6 +162,63 @@ void try_ghosts(
     }
 }
 
+/* Without tokens: who is asked for. Of many, no more: refusals they explain anyhow (lock_view). */
+void try_named_ghosts(
+        const World &world, const Configuration &config, std::vector<Configuration> &out)
+{
+    for (uint64_t session : wanted_sessions(world, config)) {
+        auto [begin, end] = world.ghosts_of.equal_range(session);
+        for (auto it = begin; it != end; ++it) {
+            const Ghost &ghost = world.plan.ghosts[it->second];
+            if (world.is_about(it->second) && !has(config.used, it->second) &&
+                    has_room(world, config, ghost.permits, ghost.shared))
+                haunt(world, config, it->second, out);
+        }
+    }
+}
+
+void try_everything(const World &world, const Configuration &config, uint32_t target,
+        std::vector<Configuration> &out)
+{
+    try_grants(world, config, target, out);
+    try_ends(world, config, target, out);
+    if (!world.plan.ordered && !world.thorough)
+        try_named_ghosts(world, config, out);
+    if (world.plan.ordered || !world.is_many())
+        try_ghosts(world, config, out);
+}
+
+/* Configurations that were met, but for those that are not worth it. */
+class Seen {
+public:
+    explicit Seen(const World &world) : world_(world) {}
+
+    bool add(const Configuration &config)
+    {
+        if (!all_.insert(config).second)
+            return false;
+        if (world_.plan.ordered || world_.thorough)
+            return true;
+        for (const Configuration *other : best_) {
+            /* Where the other still has to end a hold, this may be the way to do so. */
+            if (other->holds == config.holds && is_enough(world_, *other, config))
+                return false;
+        }
+        best_.push_back(&*all_.find(config));
+        return true;
+    }
+
+    bool is_full() const
+    {
+        return all_.size() > configurations_max;
+    }
+
+private:
+    const World &world_;
+    std::set<Configuration> all_;
+    std::vector<const Configuration *> best_;
+};
+
 } // namespace
 
 void conclude(const World &world, Configuration &&config, uint32_t number,
@@ -177,9 +232,10 @@ void conclude(const World &world, Configuration &&config, uint32_t number,
 bool try_every_way(const World &world, const Configuration &config, uint32_t number,
         std::vector<Configuration> &out)
 {
-    std::set<Configuration> seen = {config};
+    Seen seen(world);
+    seen.add(config);
     std::vector<Configuration> todo = {config};
-    while (!todo.empty() && seen.size() <= configurations_max) {
+    while (!todo.empty() && !seen.is_full()) {
         Configuration from = std::move(todo.back());
         todo.pop_back();
         if (number == no_hold)
@@ -189,15 +245,13 @@ bool try_every_way(const World &world, const Configuration &config, uint32_t num
             continue;
         }
         std::vector<Configuration> next;
-        try_grants(world, from, next);
-        try_ends(world, from, next);
-        try_ghosts(world, from, next);
+        try_everything(world, from, number, next);
         for (Configuration &to : next) {
-            if (seen.insert(to).second)
+            if (seen.add(to))
                 todo.push_back(std::move(to));
         }
     }
-    return seen.size() <= configurations_max;
+    return !seen.is_full();
 }
 
 } // namespace linear

@@ -8,7 +8,9 @@ bool can_begin(const World &world, const Configuration &config, uint32_t number)
 {
     const Step &step = world.plan.steps[number];
     const Hold &hold = world.plan.holds[step.hold];
-    return !hold.late && has_room(world, config, hold.permits, hold.shared);
+    /* Without tokens, what was brief before its session's end is open after it. */
+    bool over = !world.plan.ordered && hold.until < world.time;
+    return !hold.late && !over && has_room(world, config, hold.permits, hold.shared);
 }
 
 void begin_hold(const World &world, Configuration &config, uint32_t number)
@@ -52,9 +54,9 @@ namespace {
 /* Without tokens: by a release without an answer, of which each is good for one hold. */
 bool end_unknown(const World &world, Configuration &config, uint64_t session)
 {
-    for (uint32_t number : world.ghost_releases) {
+    for (uint32_t number : world.ghost_releases_of(session)) {
         uint32_t name = number + ghost_base;
-        if (world.plan.ghost_releases[number].session != session || has(config.used, name))
+        if (has(config.used, name))
             continue;
         drop(config.holds, hold_of_session(world, config, session));
         put(config.used, name);

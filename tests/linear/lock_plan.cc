@@ -37,6 +37,8 @@ public:
             finish_hold(hold);
         add_deaths();
         name_ghosts();
+        if (!plan_.ordered)
+            find_turns();
         return std::move(plan_);
     }
 
@@ -50,7 +52,8 @@ private:
         hold.permits = op->permits;
         hold.shared = op->shared;
         hold.ghost = ghost;
-        hold.late = op->call > sessions_.of(*op).latest;
+        hold.until = sessions_.of(*op).latest;
+        hold.late = op->call > hold.until;
         plan_.holds.push_back(hold);
     }
 
@@ -113,7 +116,8 @@ private:
             std::sort(own.begin(), own.end(),
                     [](auto *a, auto *b) { return a->call > b->call; });
         for (const auto &[key, seen] : wanted) {
-            Operations own = ghosts[key.first];
+            const Operations &all = ghosts[key.first];
+            Operations own = all;
             std::erase_if(own, [this, about = seen](const Operation *op) {
                 bool unheard = about->kind == Kind::query && about->call <= op->ret;
                 return promoted_.count(op) || !(is_ghost(*op) || unheard);
@@ -130,12 +134,17 @@ private:
             const Operation *op = own.back();
             add_hold(op, key.second, true);
             /* Which of several it was, nobody knows: it asked for the least of them. */
-            for (const Operation *other : own) {
-                Hold &hold = plan_.holds.back();
+            Hold &hold = plan_.holds.back();
+            for (const Operation *other : own)
                 hold.shared = hold.shared || (other->shared && !writer);
+            for (const Operation *other : all)
                 hold.permits = std::min(hold.permits, other->permits);
-            }
             promoted_.insert(op);
+            bool sure = std::all_of(own.begin(), own.end(), [&](const Operation *other) {
+                return other->shared == op->shared && other->permits == op->permits;
+            });
+            if (!sure)
+                doubtful_.insert(op);
             int64_t ret = is_ghost(*op) ? never : op->ret;
             plan_.steps.push_back({op, op->call, ret, key.first, no_hold, Does::grant});
         }
@@ -198,7 +207,7 @@ private:
 
     void add_step(const Operation *op)
     {
-        if (may_have_held(*op) && !promoted_.count(op))
+        if (may_have_held(*op) && (!promoted_.count(op) || doubtful_.count(op)))
             plan_.ghosts.push_back(ghost_of(*op));
         switch (op->result) {
         case Result::fail:
@@ -368,12 +377,16 @@ private:
         return own;
     }
 
-    bool has_ghost(uint64_t session) const
+    bool has_ghost(uint64_t session)
     {
-        return std::any_of(
-                plan_.ghosts.begin(), plan_.ghosts.end(), [&](const Ghost &ghost) {
-                    return ghost.session == session && ghost.op->result == Result::info;
-                });
+        if (haunted_.empty()) {
+            for (const Ghost &ghost : plan_.ghosts) {
+                if (ghost.op->result == Result::info)
+                    haunted_.insert(ghost.session);
+            }
+            haunted_.insert(UINT64_MAX); /* It is made, though empty. */
+        }
+        return haunted_.count(session) > 0;
     }
 
     int64_t next_grant_of(const Hold &hold)
@@ -422,6 +435,51 @@ private:
             if (it != named.end())
                 ghost.named = it->second;
         }
+        std::map<uint64_t, int64_t> holds;
+        auto may_hold = [&](uint64_t session, int64_t until) {
+            int64_t &last = holds.emplace(session, INT64_MIN).first->second;
+            last = std::max(last, until);
+        };
+        for (const Hold &hold : plan_.holds)
+            may_hold(hold.session, hold.op->ret);
+        for (const Ghost &ghost : plan_.ghosts)
+            may_hold(ghost.session, ghost.until);
+        for (Ghost &release : plan_.ghost_releases)
+            release.named = holds.emplace(release.session, INT64_MIN).first->second;
+    }
+
+    /* Without tokens: can this hold be over when its grant returns? */
+    bool is_firm(
+            const Hold &hold, const std::multimap<uint64_t, const Operation *> &releases)
+    {
+        if (!hold.must && hold.ends <= hold.op->ret)
+            return false;
+        auto [begin, end] = releases.equal_range(hold.session);
+        return std::none_of(begin, end, [&](const auto &own) {
+            const Operation &op = *own.second;
+            bool before = op.result == Result::ok && op.ret < hold.op->call;
+            return !before && op.call <= hold.op->ret;
+        });
+    }
+
+    void find_turns()
+    {
+        std::multimap<uint64_t, const Operation *> releases;
+        for (const Operation *op : operations_) {
+            bool may = op->result == Result::ok || op->result == Result::info ||
+                       op->result == Result::expired;
+            if (op->kind == Kind::release && may && op->session)
+                releases.emplace(*op->session, op);
+        }
+        for (uint32_t i = 0; i < plan_.steps.size(); i++) {
+            const Step &step = plan_.steps[i];
+            if (step.does == Does::grant && is_firm(plan_.holds[step.hold], releases))
+                plan_.turns.push_back(i);
+        }
+        std::stable_sort(
+                plan_.turns.begin(), plan_.turns.end(), [&](uint32_t a, uint32_t b) {
+                    return plan_.steps[a].ret < plan_.steps[b].ret;
+                });
     }
 
     const Lock &lock_;
@@ -432,9 +490,11 @@ private:
     uint32_t grants_ = 0;
     Operations again_;
     std::set<const Operation *> promoted_;
+    std::set<const Operation *> doubtful_; /* Of these, it may as well have been another */
     std::map<Key, uint32_t> by_key_;
     std::map<Key, Operations> renewals_;
     std::set<std::pair<uint64_t, int64_t>> calls_; /* Of grants, by session */
+    std::set<uint64_t> haunted_; /* Sessions with acquires that have no answer */
 };
 
 } // namespace

@@ -9,6 +9,10 @@
  * from its call on, and what it won may have been given back at any time. So is an acquire
  * that came to nothing, until its return. A ghost whose token
  * somebody presented or saw did take place: it becomes a hold.
+ *
+ * Without tokens some order is known as well: of two holds that both last beyond the return of
+ * their grant, the one whose grant returned first was first, or they would overlap. Such
+ * grants have a *turn*. The others may have been over before anybody was told.
  */
 #ifndef LINEAR_PLAN_H
 #define LINEAR_PLAN_H
@@ -28,6 +32,7 @@ struct Hold {
     bool must = false;     /* Ended by an accepted release, and in no other way */
     bool ghost = false;    /* It may end at any time */
     bool late = false;     /* It can never begin */
+    int64_t until = never; /* Its session is over from then on: it cannot begin */
     int64_t alone = never; /* May end by itself from here on, but for its session's end */
     int64_t ends = never;  /* The same, the session's end included */
     int64_t renewed = INT64_MIN; /* The last accepted renewal was called */
@@ -64,8 +69,9 @@ struct Ghost {
     uint32_t permits = 1;
     bool shared = false;
     int64_t call = 0;
-    int64_t until = never;     /* Its session is over */
-    int64_t named = INT64_MIN; /* Until then somebody may ask for this session by name */
+    int64_t until = never; /* Its session is over */
+    /* Until then somebody may ask for this session by name; of a release: may it hold. */
+    int64_t named = INT64_MIN;
 };
 
 struct Waiter {
@@ -85,6 +91,8 @@ struct Plan {
     std::vector<Ghost> ghosts;         /* Acquires without an answer */
     std::vector<Ghost> ghost_releases; /* Releases without an answer and without a token */
     std::vector<Waiter> waiters;       /* That were never granted, or may not have been */
+    /* Without tokens: grants whose holds last beyond their return, in the order of it. */
+    std::vector<uint32_t> turns;
 };
 
 Plan make_plan(const Lock &lock, const std::vector<const Operation *> &operations,

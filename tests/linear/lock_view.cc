@@ -82,10 +82,8 @@ bool shows(const World &world, const Configuration &config, const Operation &op)
 void note_brief(const World &world, Configuration &config)
 {
     for (uint32_t number : world.open_grants) {
-        const Hold &hold = world.plan.holds[world.plan.steps[number].hold];
-        bool brief =
-                hold.alone <= world.time || (hold.ends <= world.time && !world.plan.vague);
-        if (brief && !hold.must && !has(config.early, number) && !has(config.brief, number))
+        if (world.is_brief(number) && !has(config.early, number) &&
+                !has(config.brief, number))
             put(config.brief, number);
     }
 }
@@ -111,6 +109,9 @@ bool is_satisfied(const World &world, const Configuration &config, const Step &s
     case Does::absent:
         return !is_there(world, config, step);
     case Does::held:
+        /* Without tokens: by one of many ghosts, whichever, without using it up. */
+        if (!world.plan.ordered && world.is_many() && world.has_ghost(config))
+            return true;
         return !has_room(world, config, step.op->permits, step.op->shared) ||
                (world.plan.lock->model != Model::mutex &&
                        world.plan.lock->model != Model::fenced &&

@@ -16,6 +16,9 @@ World::World(const Plan &the_plan, bool is_thorough) : plan(the_plan), thorough(
     for (uint32_t i = 0; i < plan.ghosts.size(); i++)
         ghosts_of.emplace(plan.ghosts[i].session, i);
     is_open.assign(plan.steps.size(), false);
+    turn_of.assign(plan.steps.size(), no_hold);
+    for (uint32_t i = 0; i < plan.turns.size(); i++)
+        turn_of[plan.turns[i]] = i;
 }
 
 void World::open(uint32_t number)
@@ -33,6 +36,8 @@ void World::close(uint32_t number)
     is_open[number] = false;
     drop(open_grants, number);
     drop(open_releases, number);
+    if (turn_of[number] != no_hold)
+        turn = std::max(turn, turn_of[number] + 1);
 }
 
 void World::add_ghost(uint32_t number)
@@ -54,7 +59,8 @@ void World::remove_ghost(uint32_t number)
 void World::use_up(uint32_t name)
 {
     if (name >= ghost_base) {
-        drop(ghost_releases, name - ghost_base);
+        name -= ghost_base;
+        drop(ghost_releases[plan.ghost_releases[name].session], name);
         return;
     }
     const Ghost &ghost = plan.ghosts[name];
@@ -67,6 +73,48 @@ bool World::has_open_release(uint64_t session) const
 {
     return std::any_of(open_releases.begin(), open_releases.end(),
             [&](uint32_t number) { return plan.steps[number].session == session; });
+}
+
+const Numbers &World::ghost_releases_of(uint64_t session) const
+{
+    static const Numbers none;
+    auto it = ghost_releases.find(session);
+    return it == ghost_releases.end() ? none : it->second;
+}
+
+bool World::has_ghost(const Configuration &config) const
+{
+    for (const auto &[kind, called] : ghosts) {
+        for (auto it = called.lower_bound({time, 0}); it != called.end(); ++it) {
+            if (!has(config.used, it->second))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool World::is_about(uint32_t number) const
+{
+    const Ghost &ghost = plan.ghosts[number];
+    auto it = ghosts.find({ghost.permits, ghost.shared});
+    return it != ghosts.end() && ghost.until >= time &&
+           it->second.count({ghost.until, number}) > 0;
+}
+
+bool World::is_brief(uint32_t number) const
+{
+    const Hold &hold = plan.holds[plan.steps[number].hold];
+    return !hold.must && (hold.alone <= time || (hold.ends <= time && !plan.vague));
+}
+
+bool World::is_next(const Configuration &config, uint32_t number) const
+{
+    if (turn_of[number] == no_hold)
+        return true;
+    uint32_t next = turn;
+    while (next < plan.turns.size() && has(config.early, plan.turns[next]))
+        next++;
+    return next == turn_of[number];
 }
 
 bool World::is_many() const

@@ -6,6 +6,7 @@
 
 #include "linear/judge.h"
 #include "linear/make.h"
+#include "linear/search.h"
 #include "linear/write.h"
 
 #include <sstream>
@@ -45,6 +46,52 @@ bool is_for(const std::string &how, Model model)
     return how != "reader-with-writer" || model == Model::rwlock;
 }
 
+Recipe long_contention()
+{
+    Recipe recipe;
+    recipe.seed = 7;
+    recipe.model = Model::mutex;
+    recipe.procs = 64;
+    recipe.operations = 20000;
+    return recipe;
+}
+
+const Operation *next_of(const History &history, const Operation &op)
+{
+    const Operation *next = nullptr;
+    for (const Operation &other : history.operations) {
+        bool later = other.session == op.session && other.call > op.ret;
+        if (later && (!next || other.call < next->call))
+            next = &other;
+    }
+    return next;
+}
+
+/* Behind the grant at this place, before its release, somebody else is let in and out. */
+bool intrude(History &history, size_t at)
+{
+    const Operation grant = history.operations[at];
+    if (!grant.is_grant())
+        return false;
+    const Operation *release = next_of(history, grant);
+    bool ends = release && release->kind == Kind::release && release->result == Result::ok;
+    if (!ends || release->call < grant.ret + 5)
+        return false;
+    Operation op = grant;
+    op.kind = Kind::attempt;
+    op.proc = 1u << 30;
+    op.session = op.proc;
+    op.call = grant.ret + 1;
+    op.ret = grant.ret + 2;
+    op.deadline = std::nullopt;
+    history.operations.push_back(op);
+    op.kind = Kind::release;
+    op.call = grant.ret + 3;
+    op.ret = grant.ret + 4;
+    history.operations.push_back(op);
+    return true;
+}
+
 } // namespace
 
 TEST(Made, ValidHistoriesPass)
@@ -57,6 +104,40 @@ TEST(Made, ValidHistoriesPass)
         EXPECT_EQ(judgement.undecided, 0u) << "seed " << seed;
         EXPECT_GT(judgement.grants, 50u) << "seed " << seed;
     }
+}
+
+/* Without tokens, and with hundreds of acquires and releases of which nobody heard. */
+TEST(Made, LongContentionWithoutTokensIsDecided)
+{
+    History history = make_history(long_contention());
+    Judgement judgement = judge(history, Rules{});
+    EXPECT_TRUE(judgement.violations.empty()) << say(judgement);
+    EXPECT_EQ(judgement.undecided, 0u);
+    EXPECT_GT(judgement.grants, 5000u);
+    EXPECT_GT(judgement.unknown, 500u);
+    EXPECT_LT(judgement.configurations, 1000u);
+}
+
+/* One grant too much, amid the holds that a release ended: the search itself finds each. */
+TEST(Made, AGrantTooMuchIsFoundInLongContentionWithoutTokens)
+{
+    const History valid = make_history(long_contention());
+    int tried = 0;
+    for (size_t at = 0; at < valid.operations.size() && tried < 10; at += 300) {
+        History history = valid;
+        if (!intrude(history, at))
+            continue;
+        tried++;
+        Sessions sessions(pointers(history), 0);
+        std::vector<const Operation *> own;
+        for (const Operation &op : history.operations) {
+            if (op.lock == 0)
+                own.push_back(&op);
+        }
+        Verdict verdict = search(make_plan(history.locks[0], own, sessions, 0));
+        EXPECT_TRUE(verdict.decided && verdict.stuck) << "in line " << at + 2;
+    }
+    EXPECT_EQ(tried, 10);
 }
 
 TEST(Made, AHistoryIsReadAsItWasWritten)

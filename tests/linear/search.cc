@@ -4,57 +4,17 @@
 #include <optional>
 
 #include "linear/direct_way.h"
+#include "linear/dominance.h"
 #include "linear/every_way.h"
-#include "linear/hold_effects.h"
 #include "linear/lock_view.h"
 #include "linear/timeline.h"
+#include "linear/worth.h"
 
 namespace linear {
 
 namespace {
 
-/* Without tokens: an open grant may have come and gone at the cost of something. */
-bool is_tricky(const World &world, const Configuration &config)
-{
-    if (world.plan.ordered)
-        return false;
-    for (uint32_t release : world.open_releases) {
-        uint32_t hold = hold_of_session(world, config, world.plan.steps[release].session);
-        if (hold >= ghost_base && !has(config.early, release))
-            return true; /* None, or a ghost's */
-    }
-    for (uint32_t number : world.open_grants) {
-        const Hold &hold = world.plan.holds[world.plan.steps[number].hold];
-        if (hold.must || has(config.early, number) || has(config.brief, number))
-            continue;
-        for (uint32_t release : world.ghost_releases) {
-            if (world.plan.ghost_releases[release].session == hold.session)
-                return true;
-        }
-        bool ends = world.plan.vague && hold.ends <= world.time;
-        if (ends || world.has_open_release(hold.session))
-            return true;
-    }
-    return false;
-}
-
-/* With tokens, what ended in b can end in a: its release is open, or its time is over. */
-bool can_catch_up(const World &world, const Configuration &a, const Configuration &b)
-{
-    for (uint32_t hold : a.holds) {
-        bool extra = !world.plan.ordered && hold < ghost_base && !has(b.holds, hold);
-        if (extra && !can_end(world, a, hold))
-            return false;
-    }
-    return true;
-}
-
-bool is_enough(const World &world, const Configuration &a, const Configuration &b)
-{
-    return can_catch_up(world, a, b) && a.next == b.next && a.early == b.early &&
-           covers(a.brief, b.brief) && covers(b.undone, a.undone) &&
-           covers(a.holds, b.holds) && covers(b.used, a.used);
-}
+constexpr size_t compared_max = 1000; /* Configurations with each other */
 
 class Search {
 public:
@@ -69,6 +29,8 @@ public:
                 arrive(moment);
                 continue;
             }
+            if (!plan_.ordered && plan_.steps[moment.number].does == Does::death)
+                use_in_time(plan_.steps[moment.number].session);
             leave(moment.number);
             if (overflow_ || (now_.empty() && plan_.vague))
                 verdict_.decided = false;
@@ -93,9 +55,12 @@ private:
             break;
         case What::ghost:
             world_.add_ghost(moment.number);
+            if (!plan_.ordered)
+                settle_all();
             break;
         case What::ghost_release:
-            world_.ghost_releases.push_back(moment.number);
+            world_.ghost_releases[plan_.ghost_releases[moment.number].session].push_back(
+                    moment.number);
             break;
         case What::ghost_over:
             use_in_time(plan_.ghosts[moment.number].session);
@@ -206,6 +171,8 @@ private:
         for (Configuration &config : next) {
             drop(config.early, number);
             drop(config.brief, number);
+            if (!plan_.ordered && world_.is_many())
+                forget_moot(world_, config);
         }
         now_ = std::move(next);
         if (now_.size() > 1)
@@ -219,7 +186,7 @@ private:
         std::sort(now_.begin(), now_.end());
         now_.erase(std::unique(now_.begin(), now_.end()), now_.end());
         overflow_ = overflow_ || now_.size() > configurations_max;
-        if (now_.size() > 200 || world_.thorough)
+        if (now_.size() > compared_max || world_.thorough)
             return;
         std::vector<Configuration> kept;
         for (size_t i = 0; i < now_.size(); i++) {
