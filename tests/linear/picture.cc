@@ -18,6 +18,9 @@ constexpr double lanes_left = 130;
 constexpr double lanes_right = page_width - 60;
 constexpr double letter = 6.7; /* A letter of the labels is about as wide, */
 constexpr double bold_letter = 7.6;
+/* A rim in the colour of the lane keeps it readable over lines. */
+const std::string label_look = " font-size=\"12\" stroke=\"#f4f4f4\" stroke-width=\"3\" "
+                               "paint-order=\"stroke\" stroke-linejoin=\"round\"";
 constexpr double label_height = 16;
 constexpr double bar_height = 16;
 
@@ -209,17 +212,19 @@ private:
             out += draw_hold(*op, bar);
         for (const Operation *op : lane)
             out += draw_bar(*op, bar);
+        auto base = [&](size_t i) {
+            return bar - 5 - label_height * static_cast<double>(chosen[i]);
+        };
         for (size_t i = 0; i < lane.size(); i++) {
-            double base = bar - 5 - label_height * static_cast<double>(chosen[i]);
-            std::string colour = is_guilty(*lane[i])
-                                         ? " fill=\"#b00020\" font-weight=\"bold\""
-                                         : " fill=\"#222222\"";
+            double x = axis_.at(lane[i]->call);
             if (chosen[i] > 0)
-                out += line(axis_.at(lane[i]->call), base + 3, axis_.at(lane[i]->call), bar,
-                        " stroke=\"#bbbbbb\"");
-            out += words(lefts[i], base, label_of(*lane[i], history_),
-                    " font-size=\"12\"" + colour);
+                out += line(x, base(i) + 3, x, bar, " stroke=\"#bbbbbb\"");
         }
+        for (size_t i = 0; i < lane.size(); i++)
+            out += words(lefts[i], base(i), label_of(*lane[i], history_),
+                    label_look + (is_guilty(*lane[i])
+                                                 ? " fill=\"#b00020\" font-weight=\"bold\""
+                                                 : " fill=\"#222222\""));
         *y = bar + bar_height + 8;
         return out;
     }

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <set>
 
+#include "linear/closed_part.h"
+
 namespace linear {
 
 namespace {
@@ -14,82 +16,6 @@ bool call_before(const Operation *a, const Operation *b)
 {
     return a->call != b->call ? a->call < b->call : a->line < b->line;
 }
-
-/*
- * A closed part, in which each operation knows who needs it. A release or a close that was called
- * after everything else had returned excuses nothing before, and nobody needs it.
- */
-class Part {
-public:
-    Part(Numbers numbers, const History &history, const Excuses &excuses)
-            : numbers_(std::move(numbers)), history_(history)
-    {
-        needed_by_.resize(numbers_.size());
-        for (uint32_t i = 0; i < numbers_.size(); i++) {
-            for (uint32_t excuse : excuses.of(numbers_[i])) {
-                auto it = std::lower_bound(numbers_.begin(), numbers_.end(), excuse);
-                if (it != numbers_.end() && *it == excuse)
-                    needed_by_[static_cast<size_t>(it - numbers_.begin())].push_back(i);
-            }
-        }
-    }
-
-    const Numbers &numbers() const
-    {
-        return numbers_;
-    }
-
-    /* It without these places, and without all that cannot do without them. */
-    std::vector<bool> without(std::vector<bool> kept, size_t begin, size_t end) const
-    {
-        Numbers going;
-        for (size_t i = begin; i < end; i++) {
-            if (kept[i])
-                going.push_back(static_cast<uint32_t>(i));
-            kept[i] = false;
-        }
-        int64_t last = last_return(kept);
-        while (!going.empty()) {
-            uint32_t gone = going.back();
-            going.pop_back();
-            if (comes_after(at(gone), last))
-                continue;
-            for (uint32_t other : needed_by_[gone]) {
-                if (kept[other])
-                    going.push_back(other);
-                kept[other] = false;
-            }
-        }
-        return kept;
-    }
-
-private:
-    const Operation &at(size_t place) const
-    {
-        return history_.operations[numbers_[place]];
-    }
-
-    int64_t last_return(const std::vector<bool> &kept) const
-    {
-        int64_t last = INT64_MIN;
-        for (size_t i = 0; i < kept.size(); i++) {
-            if (kept[i] && at(i).result != Result::info)
-                last = std::max(last, at(i).ret);
-        }
-        return last;
-    }
-
-    /* Not what tells of an end that may have come long before. */
-    static bool comes_after(const Operation &op, int64_t when)
-    {
-        bool ends = op.kind == Kind::release || op.kind == Kind::close;
-        return ends && op.result != Result::expired && op.call > when;
-    }
-
-    Numbers numbers_; /* Upwards */
-    const History &history_;
-    std::vector<Numbers> needed_by_;
-};
 
 class Cutter {
 public:
@@ -259,25 +185,15 @@ private:
         return {};
     }
 
-    static Numbers those(const Part &part, const std::vector<bool> &kept)
-    {
-        Numbers numbers;
-        for (size_t i = 0; i < kept.size(); i++) {
-            if (kept[i])
-                numbers.push_back(part.numbers()[i]);
-        }
-        return numbers;
-    }
-
     /* One round over all of it, backwards, in pieces of this size. True: something could go. */
-    bool thin(const Part &part, std::vector<bool> &kept, size_t piece)
+    bool thin(const ClosedPart &part, std::vector<bool> &kept, size_t piece)
     {
         bool thinner = false;
         for (size_t end = kept.size(); end > 0 && effort_ > 0;) {
             size_t begin = end - std::min(end, piece);
             std::vector<bool> rest = part.without(kept, begin, end);
             end = begin;
-            if (rest == kept || !is_wrong(those(part, rest)))
+            if (rest == kept || !is_wrong(part.those(rest)))
                 continue;
             kept = rest;
             thinner = true;
@@ -288,7 +204,7 @@ private:
     Numbers shrink(Numbers numbers)
     {
         for (;;) {
-            Part part(numbers, history_, excuses_);
+            ClosedPart part(numbers, history_, excuses_);
             std::vector<bool> kept(numbers.size(), true);
             bool thinner = false;
             for (size_t piece = (numbers.size() + 1) / 2;; piece = (piece + 1) / 2) {
@@ -296,7 +212,7 @@ private:
                 if (piece <= 1)
                     break;
             }
-            numbers = those(part, kept);
+            numbers = part.those(kept);
             if (!thinner || effort_ == 0)
                 return numbers;
         }

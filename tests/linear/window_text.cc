@@ -265,14 +265,16 @@ std::string folded(const std::string &text)
 std::string introduction(const Window &window)
 {
     size_t count = window.operations.size();
+    std::string times = " (times from " +
+                        std::to_string(clock_of(window.operations).begin()) + " ns):\n";
     if (!window.alone)
-        return "  It takes more of the history than can be tried to show that; named "
-               "are:\n";
+        return "  It takes more of the history than can be tried to show that; named are" +
+               times;
     if (!window.smallest)
-        return "  These " + number(count) + " operations show it; fewer may do:\n";
+        return "  These " + number(count) + " operations show it; fewer may do" + times;
     if (count == 1)
-        return "  This operation shows it alone:\n";
-    return "  These " + number(count) + " operations show it, and no fewer of them:\n";
+        return "  This operation shows it alone" + times;
+    return "  These " + number(count) + " operations show it, and no fewer of them" + times;
 }
 
 } // namespace

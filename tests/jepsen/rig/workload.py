@@ -89,8 +89,11 @@ class Workload:
 
 
 def check(binaries, path, drift_ppm):
-    """lockcheck's verdict on a history: (exit code, what it said)."""
-    done = subprocess.run([str(binaries["lockcheck"]), f"--drift-ppm={drift_ppm}", str(path)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    """lockcheck's verdict on a history: (exit code, what it said). A violation is drawn, too."""
+    command = [str(binaries["lockcheck"]), f"--drift-ppm={drift_ppm}", str(path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
+    if done.returncode == 1:
+        subprocess.run([*command, "--quiet", "--svg", str(path.with_name("window.svg")),
+                        "--window", str(path.with_name("window.jsonl"))], check=False)
     return done.returncode, done.stdout
