@@ -30,6 +30,10 @@ PLANTED = {
         ["--faults", "pause", "--min-grants", "100000000"], 4, "100000000 wanted"),
     "too few faults": (
         ["--faults", "pause", "--min-each", "1000"], 4, "1000 wanted"),
+    "faults that do nothing": (
+        ["--faults", "partial,slow", "--plant", "numb"], 4, "0 times slow that was met"),
+    "a node that crashes": (
+        ["--faults", "slow", "--plant", "crash", "--bound", "4"], 1, "ended by SIGSEGV"),
     "disks that lie": (
         ["--faults", "power-all", "--plant", "lie", "--disks", "cut", "--net", "netns"], 1,
         "power-all"),

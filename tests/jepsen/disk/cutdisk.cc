@@ -14,7 +14,8 @@
  *     fail               writes and flushes fail, until `on`
  *     stall              everything waits, until `on`
  *     lie                flushes say yes and do nothing, for good: a disk that lies
- *     count              ok writes=N flushes=N lost=N, sectors lost to cuts
+ *     count              ok writes=N flushes=N failed=N waited=N lost=N: requests that failed and
+ *                        that a stall held up, sectors lost to cuts
  *
  * The image is written at once, and what a sector held before is remembered until the flush:
  * to cut is to put it back.
@@ -74,7 +75,7 @@ public:
     {
         std::unique_lock lock(mutex_);
         if (wait_for_mood(lock) == Mood::cut)
-            return -EIO;
+            return refuse();
         ssize_t done = pread(fd_, bytes, count, at);
         return done < 0 ? -errno : static_cast<int>(done);
     }
@@ -83,7 +84,7 @@ public:
     {
         std::unique_lock lock(mutex_);
         if (wait_for_mood(lock) != Mood::good)
-            return -EIO;
+            return refuse();
         remember(at, count);
         writes_++;
         ssize_t done = pwrite(fd_, bytes, count, at);
@@ -94,10 +95,10 @@ public:
     {
         std::unique_lock lock(mutex_);
         if (wait_for_mood(lock) != Mood::good)
-            return -EIO;
+            return refuse();
         if (trapped_ && !before_.empty()) {
             cut(survive_percent_, survive_seed_);
-            return -EIO;
+            return refuse();
         }
         flushes_++;
         if (!lies_)
@@ -128,12 +129,21 @@ public:
         }
         changed_.notify_all();
         return "ok writes=" + std::to_string(writes_) +
-               " flushes=" + std::to_string(flushes_) + " lost=" + std::to_string(lost_);
+               " flushes=" + std::to_string(flushes_) +
+               " failed=" + std::to_string(failed_) + " waited=" + std::to_string(waited_) +
+               " lost=" + std::to_string(lost_);
     }
 
 private:
+    int refuse()
+    {
+        failed_++;
+        return -EIO;
+    }
+
     Mood wait_for_mood(std::unique_lock<std::mutex> &lock)
     {
+        waited_ += mood_ == Mood::stalled;
         changed_.wait(lock, [this] { return mood_ != Mood::stalled; });
         return mood_;
     }
@@ -180,6 +190,8 @@ private:
     std::map<off_t, Sector> before_; /* Of sectors written since the last flush */
     uint64_t writes_ = 0;
     uint64_t flushes_ = 0;
+    uint64_t failed_ = 0;
+    uint64_t waited_ = 0;
     uint64_t lost_ = 0;
 };
 

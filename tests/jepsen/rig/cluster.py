@@ -1,5 +1,6 @@
 """Nodes of lockd as processes, and what they say of themselves."""
 
+import datetime
 import json
 import re
 import signal
@@ -10,6 +11,8 @@ import time
 from rig.machine import EPOCH, Process, RigError, now
 
 LEADS = re.compile(r"\sleader\s+term=(\d+)")
+FOLLOWS = re.compile(r"\s(follower|new-leader)\s+term=")
+STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z ")
 
 
 class Node:
@@ -26,12 +29,14 @@ class Node:
         self.ends = []  # (when, exit status)
         self.lives = []  # [begin, end or None] of its processes
         self.wanted = False  # Should run; if it does not, that is worth a look
+        self.pauses = []  # [begin, end or None]
 
     @property
     def data(self):
         return self.disk.data
 
-    def start(self):
+    def start(self, wanted=True):
+        """Begin a process; one that is not wanted may end by itself."""
         network = self.rig.network
         arguments = [self.rig.binaries["lockd"], "--id", self.number, "--cluster",
                      network.member_list(self.name), "--data", self.data,
@@ -43,10 +48,19 @@ class Node:
                                on_line=self._on_line)
         self.lives.append([now(), None])
         self.process.on_end = self._on_end
-        self.wanted = True
+        self.wanted = wanted  # Now, for other lanes look at it too.
 
-    def _on_end(self, when):
+    def _on_end(self, process, when):
         self.lives[-1][1] = when
+        try:
+            status = process.child.wait(5)
+        except subprocess.TimeoutExpired:
+            return
+        if status < 0 and status != -signal.SIGKILL:
+            self.rig.complain(f"{self.name} was ended by {signal.Signals(-status).name}: "
+                              f"{self.last_line()}")
+        elif self.wanted:
+            self.rig.complain(f"{self.name} ended with status {status}: {self.last_line()}")
 
     def _on_line(self, when, line):
         self.lines.append((when, line))
@@ -62,6 +76,25 @@ class Node:
             if re.search(rf"\s{re.escape(event)}(\s|$)", line):
                 return line
         return None
+
+    def believes_to_lead(self):
+        """By what it said last of it, in this life."""
+        for when, line in reversed(self.lines):
+            if not self.lives or when < self.lives[-1][0] or FOLLOWS.search(line):
+                return False
+            if LEADS.search(line):
+                return self.running()
+        return False
+
+    def stamps(self, since):
+        """[(when, seconds by its own time of day)] of what it said since then."""
+        found = []
+        for when, line in self.lines:
+            stamp = STAMP.match(line)
+            if stamp and when >= since:
+                own = datetime.datetime.fromisoformat(stamp.group(1) + "+00:00")
+                found.append((when, own.timestamp()))
+        return found
 
     def said_error(self, since):
         """Whether it said since then that something is wrong with it."""
@@ -79,12 +112,19 @@ class Node:
         if self.process:
             self.process.kill()
 
+    def await_word(self):
+        """Until it serves: before, SIGTERM ends it as it ends any program."""
+        limit = now() + 10
+        while now() < limit and self.running() and not self.said("serving", self.lives[-1][0]):
+            time.sleep(0.01)
+
     def stop(self, limit=30):
         """SIGTERM, as an operator does; its exit status."""
         self.wanted = False
         if not self.running():
             return self.process.wait(1) if self.process else None
         self.process.signal(signal.SIGCONT)
+        self.await_word()
         self.process.signal(signal.SIGTERM)
         status = self.process.wait(limit)
         if status is None:
@@ -93,9 +133,11 @@ class Node:
 
     def pause(self):
         self.process.signal(signal.SIGSTOP)
+        self.pauses.append([now(), None])
 
     def resume(self):
         self.process.signal(signal.SIGCONT)
+        self.pauses[-1][1] = now()
 
     def unexpected_end(self):
         """Why it is not there though nobody ended it, or None."""

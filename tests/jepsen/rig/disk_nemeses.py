@@ -15,6 +15,19 @@ class DiskNemesis(Nemesis):
         if not rig.disks[0].can_fail:
             raise Skipped("needs disks that can fail")
 
+    counters = ("failed", "waited", "lost")  # Of the disks: what shows that it was met
+    before = 0
+
+    def count(self):
+        counts = [node.disk.ask("count") for node in self.rig.cluster.nodes]
+        return sum(one[name] for one in counts for name in self.counters)
+
+    def look(self):
+        self.before = self.count()
+
+    def met(self):
+        return self.count() > self.before
+
 
 class Power(DiskNemesis):
     """The power of one node fails: what it had not made durable is gone, mostly."""
@@ -76,18 +89,27 @@ class Full(DiskNemesis):
     kind = "full"
     lasts = (2.0, 6.0)
     victims = ()
+    began = 0.0
 
     def start(self):
         everywhere = self.dice.random() < 0.3
         self.victims = list(self.rig.cluster.nodes) if everywhere else [self.leader()]
         leave = self.dice.choice([0, 1 << 20, 6 << 20])
+        self.began = now()
         for node in self.victims:
             node.disk.fill(leave)
         return f"{names(self.victims)}, {leave >> 20} MiB left"
 
     def heal(self):
+        """Not before somebody met it, for a file of the log takes some seconds to fill."""
+        limit = now() + 6
+        while now() < limit and not self.met():
+            time.sleep(0.05)
         for node in self.victims:
             node.disk.empty()
+
+    def met(self):
+        return any(node.said("no-space", self.began) for node in self.victims)
 
 
 class Stall(DiskNemesis):
@@ -121,14 +143,16 @@ class Error(DiskNemesis):
 
     def heal(self):
         status = self.victim.process.wait(10)
-        if status == 0:
-            self.rig.complain(f"{names([self.victim])}: status 0 on a disk that failed")
-        elif status is not None and not self.victim.said_error(self.began):
-            self.rig.complain(f"{names([self.victim])}: ended on a failing disk with status "
-                              f"{status} and no word")
+        self.felt = status is not None  # Else it had nothing to write.
+        if self.felt and (status != 1 or not self.victim.said_error(self.began)):
+            self.rig.complain(f"{names([self.victim])}: status {status} on a failing disk, and "
+                              f"it said: {self.victim.last_line()}")
         self.victim.kill()
         self.victim.disk.power_on()
         self.victim.start()
+
+    def met(self):
+        return self.felt and super().met()
 
 
 BLOCK = 4096
@@ -177,13 +201,13 @@ class Spoil(Nemesis):
         segments = [(self.victim.data / path.name, blocks) for path, blocks in segments]
         how = self.spoil(*self.dice.choice(segments))
         self.began = now()
-        self.victim.start()
-        self.victim.wanted = False
+        self.victim.start(wanted=False)
         return f"{names([self.victim])}: {how}"
 
     def heal(self):
         status = self.victim.process.wait(20)
-        if status != 1 or not self.victim.said("log-refused", self.began):
+        self.felt = status == 1 and self.victim.said("log-refused", self.began) is not None
+        if not self.felt:
             self.rig.complain(f"{names([self.victim])}: status {status} on a spoilt log, and it "
                               f"said: {self.victim.last_line()}")
             self.victim.kill()
@@ -269,6 +293,7 @@ class Emptied(Nemesis):
         limit = now() + 1
         while now() < limit and not self.victim.said("blank", self.began):
             time.sleep(0.05)
+        self.felt = self.victim.said("blank", self.began) is not None
         heard = "said so" if self.victim.said("blank", self.began) else "met nobody"
         self.rig.note(f"{self.kind}: {names([self.victim])} {heard}")
         for when, node, term in self.rig.cluster.leaders:
@@ -287,6 +312,7 @@ class WallClock(Nemesis):
     kind = "wall-clock"
     lasts = (2.0, 6.0)
     victim = None
+    began = 0.0
 
     @classmethod
     def check(cls, rig):
@@ -303,6 +329,7 @@ class WallClock(Nemesis):
     def start(self):
         self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
         self.victim.kill()
+        self.began = now()
         first = self.jump()
         self.victim.environment = {
             "LD_PRELOAD": FAKETIME, "FAKETIME_CACHE_DURATION": "1",
@@ -316,31 +343,53 @@ class WallClock(Nemesis):
         return f"{names([self.victim])}: {first}, {second}, {third}"
 
     def heal(self):
+        """Stopped and not killed: so it says something at the end, with its own time."""
         self.victim.environment = {}
-        self.victim.kill()
+        began, says = self.began, self.victim.stamps
+        status = self.victim.stop()
+        if status != 0:
+            self.rig.complain(f"{names([self.victim])}: SIGTERM ended with status {status}")
+        self.felt = self.shows(says(began))
         self.victim.start()
+
+    def shows(self, stamps):
+        """Whether [(when, its own time of day)] are those of a clock that was bent."""
+        ours = time.time() - now()
+        return any(abs(own - ours - when) > 600 for when, own in stamps)
 
 
 class ClockRate(WallClock):
-    """All clocks of a node run 0.4 % too fast or too slow: within what is promised to be borne."""
+    """All clocks of a node run 0.4 % too fast or too slow: within what is promised to be borne.
+
+    What it shows of itself: between what it said first and last, how far its time of day went.
+    """
     kind = "clock-rate"
     lasts = (5.0, 15.0)
-    began = 0.0
+    rate = 1.0
 
     def start(self):
         self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
-        rate = self.dice.choice(["0.996", "1.004"])
+        self.rate = self.dice.choice([0.996, 1.004])
         self.victim.kill()
-        self.victim.environment = {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+0 x{rate}"}
+        self.victim.environment = {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+0 x{self.rate}"}
         self.began = now()
         self.victim.start()
-        return f"{names([self.victim])}: {rate}"
+        return f"{names([self.victim])}: {self.rate}"
 
     def heal(self):
         for node in self.rig.cluster.nodes:
             if node.said("clock-suspect", self.began):
                 self.rig.complain(f"{node.name} suspects a clock that is within the bound")
         super().heal()
+
+    def shows(self, stamps):
+        if len(stamps) < 2:
+            return False
+        (first, own_first), (last, own_last) = stamps[0], stamps[-1]
+        ahead = (own_last - own_first) - (last - first)
+        wanted = (self.rate - 1) * (last - first)
+        # What it said is read here a little later than it was said.
+        return 0.3 < ahead / wanted < 3
 
 
 ALL = [Power, PowerLeader, PowerAll, Full, Stall, Error, FlipBits, Truncate, Emptied,

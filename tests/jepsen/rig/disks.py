@@ -118,7 +118,9 @@ class CutDisk:
         return about.f_bavail * about.f_frsize
 
     def empty(self):
+        """Room again, for good: what is only unlinked is back after the next cut."""
         (self.mount_point / FILLER).unlink(missing_ok=True)
+        run(["sync", "--file-system", self.mount_point])
 
     def stop(self):
         self.daemon.signal(18)

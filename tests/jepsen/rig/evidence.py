@@ -3,6 +3,8 @@
 import collections
 import json
 
+from rig.workload import PROCS_PER_BENCH
+
 
 class Evidence:
     """Counts of a merged history."""
@@ -13,6 +15,7 @@ class Evidence:
         self.results = collections.Counter()  # (op, res) -> how many
         self.grant_times = []  # ns, sorted
         self.troubles = []  # (ns of the call, result) of what was not simply done
+        self.last_grants = {}  # Of each lockbench, ns
         by_lock = collections.defaultdict(list)
         with open(path, encoding="utf-8") as lines:
             next(lines, None)
@@ -31,6 +34,8 @@ class Evidence:
         if op["op"] in ("acquire", "try") and op["res"] == "ok":
             self.grants += 1
             self.grant_times.append(op["ret"])
+            bench = op["proc"] // PROCS_PER_BENCH
+            self.last_grants[bench] = max(self.last_grants.get(bench, 0), op["ret"])
             by_lock[op["lock"]].append((op["token"], op["session"]))
 
     @staticmethod
@@ -55,9 +60,9 @@ def shortfalls(evidence, rig, wanted):
     for name, least in wanted.items():
         if name in figures and figures[name] < least:
             missing.append(f"{figures[name]} {name}, {least} wanted")
-    done = collections.Counter(f.kind for f in rig.faults() if f.end is not None)
+    met = collections.Counter(f.kind for f in rig.faults() if f.met)
     for kind in rig.kinds:
-        if done[kind.kind] < wanted["each fault"]:
-            missing.append(f"{done[kind.kind]} times {kind.kind}, "
+        if met[kind.kind] < wanted["each fault"]:
+            missing.append(f"{met[kind.kind]} times {kind.kind} that was met, "
                            f"{wanted['each fault']} wanted")
     return missing

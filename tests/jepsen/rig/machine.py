@@ -83,7 +83,7 @@ class Process:
         self.name = name
         self.started = now()
         self.stopped = False
-        self.on_end = None  # Called with the time when it says no more
+        self.on_end = None  # Called with this and the time when it says no more
         self._log = open(log, "a", encoding="utf-8", errors="replace")
         self._on_line = on_line
         self.child = SPAWNER.submit(
@@ -103,7 +103,7 @@ class Process:
                 self._on_line(when, line.rstrip("\n"))
         self._log.close()
         if self.on_end:
-            self.on_end(now())
+            self.on_end(self, now())
 
     @property
     def pid(self):
@@ -111,6 +111,14 @@ class Process:
 
     def running(self):
         return self.child.poll() is None
+
+    def state(self):
+        """The kernel's letter for it: R, S, D, T (stopped), ...; a dot when it is gone."""
+        try:
+            text = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            return "."
+        return text.rpartition(")")[2].split()[0]
 
     def signal(self, number):
         if self.running():

@@ -4,6 +4,7 @@ There is a lane for nodes and their disks, one for the network, one for clients:
 different lanes overlap, those of one lane do not. What a lane does is drawn from the seed.
 """
 
+import collections
 import random
 import threading
 
@@ -38,6 +39,7 @@ class Fault:
         self.begin = begin
         self.end = None
         self.what = what
+        self.met = False
 
 
 class Lane(threading.Thread):
@@ -50,7 +52,6 @@ class Lane(threading.Thread):
         self.kinds = kinds
         self.dice = random.Random(f"{seed}-{lane}")
         self.faults = []
-        self.rounds = 0  # How often each kind had its turn
         self.error = None
         # All of them are wanted within the time: if it is short, each is shorter.
         round_time = sum(sum(k.lasts) + sum(rig.pauses) for k in kinds) / 2
@@ -64,15 +65,20 @@ class Lane(threading.Thread):
                     if self.rig.over.is_set():
                         return
                     self.inflict(kind)
-                self.rounds += 1
         except Exception as error:  # Shown and counted by the one who waits for us
             self.error = error
             self.rig.over.set()
+
+    def misses(self, least):
+        """Whether a kind of it was not met so often yet."""
+        met = collections.Counter(fault.kind for fault in self.faults if fault.met)
+        return any(met[kind.kind] < least for kind in self.kinds)
 
     def inflict(self, kind):
         nemesis = kind(self.rig, self.dice)
         lasts = self.dice.uniform(*kind.lasts) * self.scale
         begin = now()
+        nemesis.look()
         what = nemesis.start()
         if what is None:
             return
@@ -82,7 +88,9 @@ class Lane(threading.Thread):
         self.rig.sleep(lasts)
         nemesis.heal()
         fault.end = now()
-        say(f"{fault.kind} healed after {fault.end - fault.begin:.1f} s")
+        fault.met = nemesis.met()
+        say(f"{fault.kind} healed after {fault.end - fault.begin:.1f} s"
+            f"{'' if fault.met else ', and nobody met it'}")
         for node in self.rig.cluster.nodes:
             why = node.unexpected_end()
             if why:

@@ -26,6 +26,7 @@ class Network:
         self.nodes = [f"n{i}" for i in range(1, node_count + 1)]
         self.endpoints = self.nodes + CLIENT_HOSTS
         self.wire = None
+        self.numb = False  # Planted: nothing is done
 
     def start_wire(self, arguments):
         self.wire = Process("wire", [self.binaries["wire"]] + arguments,
@@ -45,6 +46,8 @@ class Network:
         return answer
 
     def link(self, sender, receiver, *words):
+        if self.numb:
+            return
         self.ask(" ".join(["link", sender, receiver, *words]))
 
     def cut(self, pairs):
@@ -53,6 +56,10 @@ class Network:
 
     def heal(self):
         self.ask("heal")
+
+    def reset(self, endpoint):
+        """Destroy its connections in the midst of what they carry."""
+        self.ask(f"reset {endpoint}")
 
     def counts(self):
         words = self.ask("count").split()[1:]
@@ -73,7 +80,9 @@ class Namespaces(Network):
         need_tool("ip")
         if not os.path.exists("/dev/net/tun"):
             raise Skipped("there is no /dev/net/tun")
+        need_tool("ss")
         self.holders = {}
+        self.resets = 0
 
     def address(self, endpoint):
         """Addresses are seen in these namespaces only, which nothing connects to others."""
@@ -114,6 +123,14 @@ class Namespaces(Network):
 
     def member_list(self, _node):
         return ",".join(f"{n[1:]}={self.address(n)}:{PORT}" for n in self.nodes)
+
+    def reset(self, endpoint):
+        said = run(["nsenter", f"--net={self.space(endpoint)}", need_tool("ss"), "--kill",
+                    "--tcp", "--no-header", "state", "established"])
+        self.resets += len(said.splitlines())
+
+    def counts(self):
+        return super().counts() | {"reset": self.resets}
 
     def listen(self, _node):
         return None

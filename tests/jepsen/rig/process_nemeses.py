@@ -1,7 +1,9 @@
 """Faults of processes: nodes and clients that die, stop, or go."""
 
 import signal
+import time
 
+from rig.machine import now
 from rig.nemesis import Nemesis, names
 
 class Kill(Nemesis):
@@ -14,9 +16,15 @@ class Kill(Nemesis):
 
     def start(self):
         self.victims = self.choose()
+        self.felt = all(self.is_worth_it(node) for node in self.victims)
         for node in self.victims:
             node.kill()
+        self.felt = self.felt and all(
+            node.process.wait(0) == -signal.SIGKILL for node in self.victims)
         return names(self.victims)
+
+    def is_worth_it(self, node):
+        return node.running()
 
     def heal(self):
         for node in self.victims:
@@ -28,6 +36,9 @@ class KillLeader(Kill):
 
     def choose(self):
         return [self.leader()]
+
+    def is_worth_it(self, node):
+        return node.running() and node.believes_to_lead()
 
 
 class KillMost(Kill):
@@ -54,6 +65,7 @@ class Stop(Kill):
 
     def start(self):
         self.victims = [self.dice.choice([self.leader(), self.nodes(1)[0]])]
+        self.felt = self.victims[0].running()
         status = self.victims[0].stop()
         if status != 0:
             self.rig.complain(f"{names(self.victims)}: SIGTERM ended with status {status}")
@@ -68,6 +80,7 @@ class StopAll(Kill):
     def start(self):
         self.victims = list(self.rig.cluster.nodes)
         self.dice.shuffle(self.victims)
+        self.felt = all(node.running() for node in self.victims)
         for node in self.victims:
             status = node.stop()
             if status != 0:
@@ -75,10 +88,19 @@ class StopAll(Kill):
         return names(self.victims)
 
 
+def stand_still(processes):
+    """Whether all of them come to a stop, as SIGSTOP has it."""
+    limit = now() + 1
+    while now() < limit and not all(process.state() == "T" for process in processes):
+        time.sleep(0.005)
+    return all(process.state() == "T" for process in processes)
+
+
 class Pause(Nemesis):
     """SIGSTOP: a process that is not dead and not there, and then goes on."""
     kind = "pause"
     lasts = (0.3, 6.0)
+    leads = False  # Only a leader is worth it
     victims = ()
 
     def choose(self):
@@ -86,8 +108,11 @@ class Pause(Nemesis):
 
     def start(self):
         self.victims = [node for node in self.choose() if node.running()]
+        led = not self.leads or all(node.believes_to_lead() for node in self.victims)
         for node in self.victims:
             node.pause()
+        self.felt = led and bool(self.victims) and stand_still(
+            [node.process for node in self.victims])
         return names(self.victims)
 
     def heal(self):
@@ -97,6 +122,7 @@ class Pause(Nemesis):
 
 class PauseLeader(Pause):
     kind = "pause-leader"
+    leads = True
 
     def choose(self):
         return [self.leader()]
@@ -123,6 +149,7 @@ class PauseClient(Nemesis):
             return None
         self.victim = self.dice.choice(going)
         self.victim.process.signal(signal.SIGSTOP)
+        self.felt = stand_still([self.victim.process])
         return self.victim.name
 
     def heal(self):

@@ -12,10 +12,11 @@ VERDICTS = {0: "valid", 1: "VIOLATION", 2: "bad input", 3: "undecided",
 def fault_lines(rig):
     groups = collections.defaultdict(list)
     for fault in rig.faults():
-        groups[fault.kind].append((fault.end or rig.ended) - fault.begin)
-    for kind in sorted(groups):
-        spans = groups[kind]
-        yield f"    {kind:<16} {len(spans):4}  {sum(spans):7.1f} s"
+        groups[fault.kind].append(fault)
+    for kind, faults in sorted(groups.items()):
+        met = sum(fault.met for fault in faults)
+        seconds = sum((fault.end or rig.ended) - fault.begin for fault in faults)
+        yield f"    {kind:<16} {len(faults):4} {met:5} {seconds:9.1f} s"
 
 
 def leader_lines(rig):
@@ -29,6 +30,7 @@ def figures(rig, result):
     done = {"seed": rig.seed, "nodes": len(rig.cluster.nodes), "seconds": rig.seconds,
             "network": rig.network.kind, "verdict": result.word(),
             "faults": collections.Counter(f.kind for f in rig.faults()),
+            "met": collections.Counter(f.kind for f in rig.faults() if f.met),
             "leaders": len(rig.cluster.leaders), "sectors_lost": rig.sectors_lost,
             "progress": result.progress, "complaints": result.complaints,
             "missing": result.missing}
@@ -45,7 +47,7 @@ def text(rig, result):
              f"seed {rig.seed}, network {rig.network.kind}", ""]
     if rig.node_flags:
         lines += [f"settings          {' '.join(rig.node_flags)}", ""]
-    lines += ["faults            times     total"] + list(fault_lines(rig)) + [""]
+    lines += ["faults            times   met     total"] + list(fault_lines(rig)) + [""]
     lines += [f"leaders           {len(rig.cluster.leaders)}"]
     lines += list(leader_lines(rig)) + [""]
     if evidence:

@@ -22,6 +22,7 @@ from rig.workload import Workload, check
 
 PASSED, BROKEN, FAILED, UNDECIDED, TOO_LITTLE, NOT_HERE = 0, 1, 2, 3, 4, 77
 DRIFT_PPM = 5000  # What clocks may be off by: rho of the guarantees
+PLANTS = ("lie", "cut", "history", "numb", "crash")
 TOP = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -74,6 +75,7 @@ class Rig:
         self.kinds = []
         self.lanes = []
         self.ended = None  # Of faults
+        self.healed = None
         self.finished = None  # Of everything
         self._numbers = itertools.count(1)
 
@@ -113,6 +115,7 @@ class Rig:
         self.result.skipped += skipped
         self.cluster.start_all()
         took = self.cluster.await_grant(options.bound)
+        self.network.numb = options.plant == "numb"
         if options.plant == "lie":
             for disk in self.disks:
                 disk.ask("lie")
@@ -126,17 +129,26 @@ class Rig:
         for lane in self.lanes:
             lane.start()
         end = now() + self.seconds
-        # On a machine that is slow the first round may take longer than all the time.
+        # On a machine that is slow it may take longer than all the time until each was met.
         limit = end + 2 * self.seconds + 30
+        least = min(self.options.min_each, 2)
         while not self.over.is_set() and (now() < end or (
-                now() < limit and any(lane.rounds == 0 for lane in self.lanes))):
+                now() < limit and any(lane.misses(least) for lane in self.lanes))):
             time.sleep(0.1)
+            self.workload.keep_going(10)
+        self.plant_late()
         self.over.set()
         for lane in self.lanes:
             lane.join(60)
             if lane.error:
                 raise lane.error
+            if lane.is_alive():
+                raise RigError(f"the faults of {lane.lane} do not come to an end")
         self.ended = now()
+
+    def plant_late(self):
+        if self.options.plant == "crash":
+            self.cluster.nodes[0].process.signal(signal.SIGSEGV)
 
     def demand_progress(self):
         self.network.heal()
@@ -150,11 +162,13 @@ class Rig:
                 node.start()
         try:
             self.result.progress = self.cluster.await_grant(self.options.bound)
+            self.healed = now()
             say(f"after healing: a grant after {self.result.progress:.2f} s")
         except RigError as error:
             self.complain(f"no progress after healing: {error}")
 
     def finish(self):
+        self.workload.keep_going(self.options.calm)
         self.workload.await_end(self.options.calm + self.options.bound + 60)
         self.cluster.await_agreement(self.options.bound)
         self.result.packets = self.network.counts()
@@ -176,6 +190,8 @@ class Rig:
         if self.options.plant == "history":
             plant_in(history)
         self.result.evidence = proof.Evidence(history)
+        for bench in self.workload.stuck(self.result.evidence, self.healed):
+            self.complain(f"lockbench {bench.name} was granted nothing after healing")
         self.result.check_code, self.result.check_output = check(
             self.binaries, history, DRIFT_PPM if self.drifts() else 0)
         say(f"lockcheck: {report.VERDICTS.get(self.result.check_code)}")
@@ -186,7 +202,7 @@ class Rig:
 
     def run(self):
         self.start()
-        self.workload.start(self.seconds + self.options.calm)
+        self.workload.start(self.seconds + 2 * self.options.calm)
         self.break_things()
         self.demand_progress()
         self.finish()
@@ -247,20 +263,25 @@ def parse(arguments):
     parser.add_argument("--build", default=TOP / "build/release")
     parser.add_argument("--out", help="folder for report, timeline, history and logs")
     parser.add_argument("--keep", action="store_true", help="keep it though the run passed")
-    parser.add_argument("--plant", choices=("lie", "cut", "history"),
+    parser.add_argument("--plant", choices=PLANTS,
                         help="something wrong, so that the run must not pass: disks that lie, "
-                        "a cut that does not heal, a token given twice in the history")
+                        "a cut that does not heal, a token given twice in the history, network "
+                        "faults that do nothing, a node that crashes")
     parser.add_argument("--calm", type=float, default=4,
                         help="seconds of load after healing, so that histories end in peace")
     parser.add_argument("--bound", type=float, default=30,
                         help="seconds within which a healed cluster must grant")
-    parser.add_argument("--min-grants", type=int, default=1000)
-    parser.add_argument("--min-hand-overs", type=int, default=100)
+    parser.add_argument("--min-grants", type=int, help="50 a second")
+    parser.add_argument("--min-hand-overs", type=int, help="5 a second")
     parser.add_argument("--min-leader-changes", type=int, default=1)
     parser.add_argument("--min-each", type=int, default=1, help="times of each fault")
     options = parser.parse_args(arguments)
     if options.out is None:
         options.out = f"/var/tmp/lockd-jepsen-{options.seed}-{os.getpid()}"
+    if options.min_grants is None:
+        options.min_grants = int(50 * options.time)
+    if options.min_hand_overs is None:
+        options.min_hand_overs = int(5 * options.time)
     return options
 
 

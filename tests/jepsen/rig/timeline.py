@@ -2,8 +2,9 @@
 
     grants a second      the area; behind it the faults, as faint bands
     outcomes             ticks where something was unknown, expired or refused
-    nodes                one row each: there or not, and where it led, with the term
-    faults               one row a lane; what, from when to when
+    nodes                one row each: there or not, where it led, with the term; a line where
+                         it stood still
+    faults               one row a lane; what, from when to when; pale if nobody met it
 """
 
 from html import escape
@@ -16,7 +17,7 @@ INK, FAINT, GRID = "#1c2430", "#6b7684", "#dfe3e8"
 COLOURS = {"nodes": "#c2410c", "network": "#1d4ed8", "clients": "#15803d"}
 OUTCOME_COLOURS = {"unknown": "#b91c1c", "expired": "#a16207", "refused": "#64748b"}
 GROUPS = {"info": "unknown", "expired": "expired", "fail": "refused"}
-LEADS, THERE = "#0f766e", "#d5ece8"
+LEADS, THERE, PAUSED = "#0f766e", "#d5ece8", "#f59e0b"
 
 
 class Canvas:
@@ -132,6 +133,9 @@ def draw_nodes(canvas, rig, end):
             if canvas.x(over) - canvas.x(begin) > 8 * len(str(term)) + 4:
                 canvas.text(canvas.x(begin) + 3, canvas.y + ROW - 6.5, str(term), size=10,
                             colour="white")
+        for begin, over in node.pauses:
+            canvas.rect(begin - EPOCH, (over or end) - EPOCH, canvas.y + ROW / 2 - 1.5, 3,
+                        PAUSED, 1, "stands still")
         canvas.y += ROW
     canvas.y += 12
 
@@ -143,7 +147,8 @@ def draw_lane(canvas, lane, end):
     free = [0.0, 0.0]
     for fault in lane.faults:
         begin, over = fault.begin - EPOCH, (fault.end or end) - EPOCH
-        canvas.rect(begin, over, canvas.y, 10, colour, 0.85, f"{fault.kind}: {fault.what}")
+        canvas.rect(begin, over, canvas.y, 10, colour, 0.85 if fault.met else 0.3,
+                    f"{fault.kind}: {fault.what}{'' if fault.met else ' (nobody met it)'}")
         x = canvas.x(begin)
         rows = [row for row in (0, 1) if free[row] <= x]
         if rows:

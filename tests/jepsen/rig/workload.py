@@ -10,6 +10,7 @@ import subprocess
 from rig.machine import Process, RigError
 
 PROCS_PER_BENCH = 10**9
+CALM = 3.0  # Seconds within which every client that lived through it all is served again
 
 # (name, host, flags). Those with one prefix share their locks.
 BENCHES = [
@@ -29,6 +30,7 @@ BENCHES = [
 class Bench:
     def __init__(self, rig, name, host, flags, seconds):
         self.name = name
+        self.ended = None
         self.history = rig.scratch / f"{name}.jsonl"
         self.report_path = rig.scratch / f"{name}.json"
         network = rig.network
@@ -39,6 +41,10 @@ class Bench:
         with open(self.report_path, "w", encoding="utf-8") as out:
             self.process = Process(name, arguments, rig.scratch / f"{name}.log",
                                    space=network.space(host), stdout=out)
+        self.process.on_end = self._on_end
+
+    def _on_end(self, _process, when):
+        self.ended = when
 
     def report(self):
         try:
@@ -51,10 +57,27 @@ class Workload:
     def __init__(self, rig):
         self.rig = rig
         self.benches = []
+        self.waves = 0
 
     def start(self, seconds):
+        self.waves += 1
+        wave = "" if self.waves == 1 else f"-{self.waves}"
         for name, host, flags in BENCHES:
-            self.benches.append(Bench(self.rig, name, host, flags, seconds))
+            self.benches.append(Bench(self.rig, name + wave, host, flags, seconds))
+
+    def keep_going(self, seconds):
+        """Start others for so long if those that there were are done."""
+        if not any(bench.process.running() for bench in self.benches):
+            self.start(seconds)
+
+    def stuck(self, evidence, healed):
+        """Those that had CALM seconds after the healing, and were granted nothing in them."""
+        if healed is None:
+            return
+        for number, bench in enumerate(self.benches):
+            last = evidence.last_grants.get(number, 0) / 1e9
+            if bench.ended and bench.ended > healed + CALM and last < healed:
+                yield bench
 
     def await_end(self, limit):
         for bench in self.benches:

@@ -100,12 +100,18 @@ std::string Links::command(const std::string &line)
             std::fill(rules_.begin(), rules_.end(), Rule{});
             return "ok";
         }
+        if (words[0] == "reset" && words.size() == 2) {
+            resets = matching(words[1]);
+            return "ok";
+        }
         if (words[0] != "count")
             return "error: no such command: " + words[0];
         return "ok passed=" + std::to_string(counts.passed) +
                " dropped=" + std::to_string(counts.dropped) +
+               " cut=" + std::to_string(counts.cut) +
                " delayed=" + std::to_string(counts.delayed) +
-               " doubled=" + std::to_string(counts.doubled);
+               " doubled=" + std::to_string(counts.doubled) +
+               " reset=" + std::to_string(counts.reset);
     } catch (const std::exception &error) {
         return std::string("error: ") + error.what();
     }

@@ -6,7 +6,8 @@
  *
  *     link FROM TO [cut] [delay=US] [jitter=US] [loss=PPM] [twice=PPM] [shuffle]
  *     heal                    all links are as they were at the start
- *     count                   ok passed=N dropped=N delayed=N doubled=N
+ *     reset NAME              connections of that endpoint are broken off (proxy only)
+ *     count                   ok passed=N dropped=N cut=N delayed=N doubled=N reset=N
  *
  * FROM and TO are names of endpoints, or * for all. A link's rule is replaced as a whole.
  */
@@ -37,9 +38,11 @@ struct Rule {
 
 struct Counts {
     uint64_t passed = 0;
-    uint64_t dropped = 0;
+    uint64_t dropped = 0; /* By chance */
+    uint64_t cut = 0;     /* Met a cut */
     uint64_t delayed = 0;
     uint64_t doubled = 0;
+    uint64_t reset = 0;
 };
 
 class Links {
@@ -62,6 +65,7 @@ public:
     std::string command(const std::string &line);
 
     Counts counts;
+    std::vector<size_t> resets; /* Asked for and not yet done: endpoints */
 
 private:
     static constexpr size_t endpoints_max = 16;

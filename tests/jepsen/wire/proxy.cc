@@ -3,9 +3,9 @@
  * FROM -> TO has a port of its own here, and a connection to it is carried on to TO's port.
  *
  * Bytes cannot be lost without breaking the stream: loss is a pause of a retransmission's
- * length, and a cut holds everything back, as a retransmitting sender would see it. What is
- * different from a network: a connection is always taken, even across a cut; it then stays
- * silent.
+ * length, and a cut holds everything back, as a retransmitting sender would see it; that a
+ * process is gone does not pass a cut either. What is different from a network: a connection is
+ * always taken, even across a cut; it then stays silent.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -61,6 +61,7 @@ struct Connection {
     Direction there;
     Direction back;
     bool connected = false;
+    bool waits = false; /* For the end of a cut, to be made at all */
     bool broken = false;
     uint16_t target = 0;
 };
@@ -101,6 +102,7 @@ public:
                     going = control_.read();
             }
             accept_all();
+            reset_all();
             for (auto &connection : connections_)
                 move(*connection);
             connections_.remove_if(
@@ -156,6 +158,20 @@ private:
         }
     }
 
+    void reset_all()
+    {
+        for (size_t endpoint : links_.resets) {
+            for (auto &connection : connections_) {
+                const Direction &there = connection->there;
+                if (connection->broken || (there.from != endpoint && there.to != endpoint))
+                    continue;
+                drop(*connection);
+                links_.counts.reset++;
+            }
+        }
+        links_.resets.clear();
+    }
+
     bool is_cut(const Direction &direction) const
     {
         return links_.rule(direction.from, direction.to).cut;
@@ -163,8 +179,11 @@ private:
 
     void connect(Connection &connection)
     {
-        if (is_cut(connection.there) || is_cut(connection.back))
+        if (is_cut(connection.there) || is_cut(connection.back)) {
+            links_.counts.cut += !connection.waits;
+            connection.waits = true;
             return;
+        }
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct sockaddr_in address = loopback(connection.target);
         /* On loopback this does not wait: it is taken or refused at once. */
@@ -195,14 +214,16 @@ private:
 
     void move(Connection &connection)
     {
-        if (!connection.connected)
+        if (!connection.connected && !connection.broken)
             connect(connection);
         if (!connection.connected || connection.broken)
             return;
         bool good = true;
         for (Direction *direction : {&connection.there, &connection.back})
             good = good && pass(*direction) && receive(*direction) && pass(*direction);
-        if (!good || (connection.there.closed && connection.back.closed))
+        /* A cut hides that one end is gone. */
+        bool hidden = is_cut(connection.there) || is_cut(connection.back);
+        if ((!good && !hidden) || (connection.there.closed && connection.back.closed))
             drop(connection);
     }
 
@@ -215,7 +236,10 @@ private:
             if (count < 0)
                 return errno == EAGAIN || errno == EINTR;
             direction.ended = count == 0;
-            Nanoseconds due = monotonic_now() + links_.lateness(rule);
+            Nanoseconds late = links_.lateness(rule);
+            Nanoseconds due = monotonic_now() + late;
+            links_.counts.cut += rule.cut;
+            links_.counts.delayed += late > 0;
             if (links_.happens(rule.loss_ppm)) {
                 links_.counts.dropped++;
                 due += retransmission;

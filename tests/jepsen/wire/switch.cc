@@ -140,7 +140,11 @@ private:
     void carry(const Port &from, const Port &to, std::string_view packet)
     {
         const Rule &rule = links_.rule(from.number, to.number);
-        if (rule.cut || links_.happens(rule.loss_ppm)) {
+        if (rule.cut) {
+            links_.counts.cut++;
+            return;
+        }
+        if (links_.happens(rule.loss_ppm)) {
             links_.counts.dropped++;
             return;
         }
