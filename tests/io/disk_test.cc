@@ -205,6 +205,29 @@ TEST(DiskDeathTest, AFailedLogWriteIsFatal)
             fail(), testing::ExitedWithCode(1), "log-write-failed .*segment=1 offset=8192");
 }
 
+/* G4: nor after one of which only a part was written, whatever came of the linked sync. */
+TEST(DiskDeathTest, AShortLogWriteIsFatal)
+{
+    scratch folder;
+    auto fail = [&](bool sync_after) {
+        io_world world;
+        if (!world.open_disk(folder.path, SEGMENT, sync_after))
+            _exit(3);
+        disk_begin(&world.disk);
+        if (!make_segment(world, 1))
+            _exit(4);
+        rlimit half = {8192 + 4096, RLIM_INFINITY};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &half);
+        want_write(world, 1, {1, 8192}, 8192, 'x');
+        world.run_until([&] { return world.node.count(NODE_WRITTEN) == 1; });
+        _exit(5);
+    };
+    for (bool sync_after : {false, true})
+        EXPECT_EXIT(fail(sync_after), testing::ExitedWithCode(1),
+                "log-write-failed .*offset=8192 bytes=8192 error=\"only a part");
+}
+
 TEST(DiskNames, NumbersInNames)
 {
     char name[DISK_NAME_BYTES];

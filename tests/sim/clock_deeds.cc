@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t least_ppm = 10000;
 constexpr uint64_t most_ppm = 100000;
-constexpr uint64_t surely_found_ppm = 60000; /* In spite of what delays hide */
+constexpr uint64_t surely_found_ppm = 40000; /* In spite of what delays hide */
 constexpr uint64_t found_within_ns =
         25 * NS_PER_S;                         /* Two brackets of the guard, and some */
 constexpr uint64_t delayed_ns = 12 * NS_PER_S; /* A bracket begins in it, and ends later. */

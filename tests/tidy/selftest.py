@@ -22,6 +22,7 @@ GOOD = {
                          "LK_API int lk_open(void);\n#endif\n",
     "liblock/man/lk_open.3": ".TH LK_OPEN 3\n",
     "tests/unit/open_test.cc": "int lk_open();\n",
+    "lockd/doc/bug-classes.md": "| 1 | a bug | seen | `lockd/raft/raft.c` | - |\n",
 }
 
 # Rule, file, what is put at its end (or, with None, that it is removed), what is complained.
@@ -51,6 +52,9 @@ PLANTED = [
     ("docs", "liblock/man/lk_open.3", None, "has no page"),
     ("docs", "tests/unit/open_test.cc", None, "in no test"),
     ("docs", "lockd/raft/raft.c", "MARK(rare_branch);\n", "no test requires"),
+    ("classes", "lockd/doc/bug-classes.md", "| 2 | another | seen | `Raft.IsGone` | - |\n",
+     "there is no Raft.IsGone"),
+    ("classes", "lockd/doc/bug-classes.md", "| 3 | another | seen | - | - |\n", "missing before"),
 ]
 
 

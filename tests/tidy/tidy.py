@@ -14,6 +14,7 @@ breach for every rule in a small tree and expects it to be found.
     headers     each header compiles alone, as C17 and as C++20
     text        blanks, tabs, leftover notes, unique file names, banned functions
     docs        each public function has a man page and a test, each MARK a test
+    classes     what lockd/doc/bug-classes.md names is there: tests, files, planted bugs
     sizes       lists long files and functions; never fails
     clang-tidy  as .clang-tidy says, over all C files of the build (slow)
     selftest    the rules themselves
@@ -347,6 +348,34 @@ def rule_docs(tree):
     if least and not functions:
         breaches.append("liblock/liblock.h:1: no LK_API function found")
     return len(functions) + marks, breaches, least
+
+
+# ---- classes ----
+
+def tests_of(tree):
+    """The googletest cases, as Suite.Name."""
+    pattern = r"^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)"
+    return {f"{suite}.{name}" for path in tree.having(".cc", under="tests/")
+            for suite, name in re.findall(pattern, tree.read(path), re.M)}
+
+
+def rule_classes(tree):
+    page = "lockd/doc/bug-classes.md"
+    if page not in tree.paths:
+        return 0, [f"{page}:1: is not there"], 1
+    known = tests_of(tree) | set(tree.paths)
+    known |= {os.path.basename(p) for p in tree.having(".txt", under="tests/scenarios/")}
+    known |= {pathlib.Path(p).stem for p in tree.having(".patch", under="tests/sim/planted/")}
+    breaches, rows = [], 0
+    for number, line in enumerate(tree.read(page).splitlines(), 1):
+        if not re.match(r"\| \d+ \|", line):
+            continue
+        rows += 1
+        if not line.startswith(f"| {rows} |"):
+            breaches.append(f"{page}:{number}: a class is missing before this one")
+        breaches += [f"{page}:{number}: there is no {name}"
+                     for name in re.findall(r"`([\w./-]+)`", line) if name not in known]
+    return rows, breaches, 1
 
 
 # ---- sizes ----
