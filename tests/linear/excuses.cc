@@ -108,12 +108,21 @@ const Numbers &Excuses::of_session(uint64_t session) const
     return look_up(by_session_, session);
 }
 
-/* What says how long the session lasts, and what may have ended it. */
-void Excuses::life(uint64_t session, Numbers &out) const
+/* What says how long the session lasts. */
+void Excuses::lease(uint64_t session, Numbers &out) const
 {
     for (uint32_t number : look_up(lives_, session)) {
-        const Operation &op = at(number);
-        if (op.kind == Kind::open ? bool(op.ttl) : op.result != Result::fail)
+        if (at(number).kind == Kind::open && at(number).ttl)
+            out.push_back(number);
+    }
+}
+
+/* And what may have ended it. */
+void Excuses::life(uint64_t session, Numbers &out) const
+{
+    lease(session, out);
+    for (uint32_t number : look_up(lives_, session)) {
+        if (at(number).kind == Kind::close && at(number).result != Result::fail)
             out.push_back(number);
     }
     const Session &known = sessions_.of(session);
@@ -121,12 +130,13 @@ void Excuses::life(uint64_t session, Numbers &out) const
         out.push_back(static_cast<uint32_t>(known.over - history_.operations.data()));
 }
 
-/* Where a lock has a lease, the session's takes its place. */
+/* Where a lock has a lease, the session's takes its place, and may be longer. */
 bool Excuses::needs_session_lease(const Operation &op) const
 {
     const Lock &lock =
             op.lock < 0 ? history_.defaults : history_.locks[static_cast<size_t>(op.lock)];
-    return op.session && op.deadline && !op.ttl && lock.ttl;
+    bool told = op.session && op.deadline && !op.ttl && lock.ttl;
+    return told && sessions_.of(op).ttl && *sessions_.of(op).ttl > *lock.ttl;
 }
 
 /* Its releases; and without an accepted one, which is how it ended then, the session's end. */
@@ -285,7 +295,9 @@ Numbers Excuses::of(uint32_t number) const
 {
     const Operation &op = at(number);
     Numbers out;
-    if (op.result == Result::expired || needs_session_lease(op))
+    if (needs_session_lease(op))
+        lease(*op.session, out);
+    if (op.result == Result::expired)
         life(*op.session, out);
     if (op.result == Result::held) {
         in_the_way(op, out);

@@ -44,6 +44,7 @@ private:
     using Key = std::pair<uint64_t, int32_t>; /* A session or a token; a lock */
 
     const Operation &at(uint32_t number) const;
+    void lease(uint64_t session, Numbers &out) const;
     void life(uint64_t session, Numbers &out) const;
     bool needs_session_lease(const Operation &op) const;
     void of_grant(const Operation &op, Numbers &out) const;

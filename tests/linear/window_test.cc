@@ -77,7 +77,8 @@ History read(const std::string &header, const std::vector<std::string> &operatio
 {
     std::string text = R"({"format":"lockhist/1",)" + header + "}\n";
     for (const std::string &operation : operations)
-        text += R"({"lock":"a",)" + operation + "}\n";
+        text += (operation.find("open") == std::string::npos ? R"({"lock":"a",)" : "{") +
+                operation + "}\n";
     std::istringstream input(text);
     return read_history(input);
 }
@@ -173,6 +174,11 @@ TEST(Excuses, RareOnesAreKnown)
     expect_needed(read(lease,
             {grant, other,
                     R"("proc":1,"op":"acquire","session":1,"call":70,"ret":80,"res":"expired")"}));
+    /* The session's lease is longer than the lock's own would be. */
+    expect_needed(read(R"("defaults":{"model":"fenced","ttl":10})",
+            {R"("proc":1,"op":"acquire","session":1,"call":5,"ret":9,"res":"ok","token":1,"deadline":90)",
+                    R"("proc":1,"op":"release","session":1,"call":20,"ret":30,"res":"ok","token":1)",
+                    R"("proc":1,"op":"open","session":1,"call":0,"ret":4,"res":"ok","ttl":100)"}));
     /* A token that is known, of a grant that nobody heard of. */
     expect_needed(read(lease,
             {R"("proc":1,"op":"renew","session":1,"call":20,"ret":25,"res":"ok","token":1)",
