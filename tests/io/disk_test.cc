@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "base/units.h"
 #include "io/disk_maker.h"
@@ -226,6 +227,36 @@ TEST(DiskDeathTest, AShortLogWriteIsFatal)
     for (bool sync_after : {false, true})
         EXPECT_EXIT(fail(sync_after), testing::ExitedWithCode(1),
                 "log-write-failed .*offset=8192 bytes=8192 error=\"only a part");
+}
+
+/*
+ * G4: a segment is not used before its folder is synced, or a power cut could take its name.
+ * Once the segment has its name there is a pipe where the folder was: it cannot be synced.
+ */
+TEST(DiskDeathTest, AFolderThatCannotBeSyncedIsFatal)
+{
+    scratch folder;
+    auto fail = [&] {
+        io_world world;
+        if (!world.open_disk(folder.path, SEGMENT, false))
+            _exit(3);
+        disk_begin(&world.disk);
+        std::string name = folder.path + "/segment-000000000001";
+        int ends[2];
+        if (pipe(ends) != 0)
+            _exit(4);
+        world.node.wants.segment_wanted = 1;
+        world.run_until([&] {
+            bool renaming = world.disk.maker.state == MAKER_RENAMING;
+            while (renaming && access(name.c_str(), F_OK) != 0)
+                std::this_thread::yield(); /* Asked of the kernel already: it will be. */
+            if (renaming)
+                dup2(ends[0], world.disk.folder);
+            return world.node.last(NODE_SEGMENT_READY) != nullptr;
+        });
+        _exit(5);
+    };
+    EXPECT_EXIT(fail(), testing::ExitedWithCode(1), "folder-sync-failed");
 }
 
 TEST(DiskNames, NumbersInNames)
