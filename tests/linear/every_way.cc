@@ -241,8 +241,11 @@ bool try_every_way(const World &world, const Configuration &config, uint32_t num
         if (number == no_hold)
             out.push_back(from);
         if (number != no_hold && is_done(world, from, number)) {
-            conclude(world, std::move(from), number, out);
-            continue;
+            Configuration done = from;
+            conclude(world, std::move(done), number, out);
+            /* It may as well begin after what still waits for an explanation, and stay. */
+            if (from.undone.empty() || !has(from.brief, number))
+                continue;
         }
         std::vector<Configuration> next;
         try_everything(world, from, number, next);

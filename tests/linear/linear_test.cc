@@ -133,6 +133,48 @@ TEST(Linear, WhatASessionAskedForBeforeItWasOverMayHaveBeenDone)
             judge_text(attempt + op(2, "try", 1600, 1610, "held", "")).violations.empty());
 }
 
+/* A grant that could have been over long before it returned may as well have come last. (G1) */
+TEST(Linear, WithoutTokensAGrantMayBeginLate)
+{
+    std::string header = R"({"format":"lockhist/1","defaults":{"model":"mutex"}})";
+    std::string open =
+            R"({"proc":1,"op":"open","session":1,"call":0,"ret":1,"res":"ok","ttl":100})"
+            "\n";
+    std::string history = open + op(2, "acquire", 1, -1, "info", "") +
+                          op(1, "acquire", 2, 1000, "ok", "") +
+                          op(3, "query", 900, 1010, "ok", R"("holder":2)") +
+                          op(4, "query", 1100, 1110, "ok", R"("holder":1)");
+    EXPECT_TRUE(judge_text(history, header).violations.empty());
+}
+
+/* What was over with its session holds nothing later. (G6) */
+TEST(Linear, WithoutTokensADeadSessionExplainsNoRefusal)
+{
+    std::string header = R"({"format":"lockhist/1","defaults":{"model":"mutex"}})";
+    std::string close = R"({"proc":5,"op":"close","session":1,"call":6,"ret":6,"res":"ok"})"
+                        "\n";
+    std::string grant = op(1, "acquire", 2, 12, "ok", "");
+    EXPECT_TRUE(judge_text(grant + close + op(2, "try", 5, 10, "held", ""), header)
+                        .violations.empty());
+    EXPECT_TRUE(
+            violates(judge_text(grant + close + op(2, "try", 9, 10, "held", ""), header),
+                    "linearizability"));
+}
+
+/* Of holds that are alike, the one ends whose session does. (G2) */
+TEST(Linear, TheDeathOfASessionEndsItsOwnPermits)
+{
+    std::string header =
+            R"({"format":"lockhist/1","defaults":{"model":"semaphore","permits":3}})";
+    EXPECT_TRUE(judge_text(op(1, "acquire", 5, 7, "ok", token(2)) +
+                                   op(3, "acquire", 7, 17, "ok", token(4)) +
+                                   op(1, "release", 11, -1, "info", token(2)) +
+                                   op(3, "renew", 13, 16, "expired", token(4)) +
+                                   op(4, "try", 18, 33, "held", R"("permits":3)"),
+            header)
+                        .violations.empty());
+}
+
 TEST(Linear, TokensThatDoNotGrowAreFound)
 {
     Judgement judgement = judge_text(op(1, "acquire", 0, 10, "ok", token(5)) +

@@ -149,7 +149,8 @@ private:
     {
         if (!config.undone.empty() || !plan_.ordered)
             settle(world_, config);
-        if (is_done(world_, config, number)) {
+        bool open = has(config.brief, number) && !config.undone.empty();
+        if (is_done(world_, config, number) && !open) {
             conclude(world_, std::move(config), number, next);
             return;
         }
