@@ -41,7 +41,7 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
                     "segment can be made; that is over; the next write fails; writes under "
                     "way when the node ends are cut in half; a bit of the log flips",
                     &Story::disk},
-            {"clock", "clock n1 100000ppm: its clocks run that much faster from now on",
+            {"clock", "clock n1|alice 100000ppm: its clocks run so much faster from now on",
                     &Story::clock},
             {"cut", "cut n1 | n2 alice: nothing passes between the two groups",
                     &Story::cut},
@@ -191,7 +191,11 @@ void Story::disk(const Words &words)
 
 void Story::clock(const Words &words)
 {
-    node(word(words, 1)).set_rate(std::stoll(word(words, 2)));
+    int64_t ppm = std::stoll(word(words, 2));
+    if (clients_.count(words[1]) > 0)
+        client(words[1]).set_rate(ppm);
+    else
+        node(words[1]).set_rate(ppm);
 }
 
 /* ---- Network ---- */
