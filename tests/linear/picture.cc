@@ -14,7 +14,7 @@ namespace linear {
 namespace {
 
 constexpr double page_width = 1200;
-constexpr double lanes_left = 130;
+constexpr double lanes_left = 170;
 constexpr double lanes_right = page_width - 60;
 constexpr double letter = 6.7; /* A letter of the labels is about as wide, */
 constexpr double bold_letter = 7.6;
@@ -207,7 +207,8 @@ private:
         double bar = *y + labels + 6;
         std::string out =
                 box(10, *y, page_width - 20, labels + bar_height + 14, " fill=\"#f4f4f4\"");
-        out += words(18, bar + 13, "process " + std::to_string(proc), " font-size=\"13\"");
+        out += words(18, bar + 13, "process " + elided(std::to_string(proc), 11),
+                " font-size=\"13\"");
         for (const Operation *op : lane)
             out += draw_hold(*op, bar);
         for (const Operation *op : lane)

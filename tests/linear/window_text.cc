@@ -131,8 +131,12 @@ private:
 
     std::string session_death() const
     {
+        std::string given_on;
+        if (first_.is_grant() && first_.session != last_.session)
+            given_on = ", when " + name(first_) + " was given on to " + who(first_) +
+                       " though it had not released it";
         return "session " + number(last_.session.value_or(0)) + " was over by " +
-               clock_.when(first_.ret) + ", and yet its " + text(last_.kind) +
+               clock_.when(first_.ret) + given_on + ", and yet its " + text(last_.kind) +
                ", called at " + clock_.when(last_.call) + ", was accepted.";
     }
 
