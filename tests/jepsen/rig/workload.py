@@ -28,14 +28,14 @@ BENCHES = [
 
 
 class Bench:
-    def __init__(self, rig, name, host, flags, seconds):
+    def __init__(self, rig, name, host, flags, seconds, connect):
         self.name = name
         self.ended = None
         self.history = rig.scratch / f"{name}.jsonl"
         self.report_path = rig.scratch / f"{name}.json"
         network = rig.network
         arguments = [rig.binaries["lockbench"], "--cluster", network.client_list(host),
-                     "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", "10s",
+                     "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", connect,
                      "--wait", "2s", "--answer", "2s", "--survive",
                      "--seed", str(rig.seed), "--history", self.history, "--json", *flags]
         with open(self.report_path, "w", encoding="utf-8") as out:
@@ -62,8 +62,9 @@ class Workload:
     def start(self, seconds):
         self.waves += 1
         wave = "" if self.waves == 1 else f"-{self.waves}"
+        connect = "10s" if self.waves == 1 else "60s"  # Faults go on meanwhile.
         for name, host, flags in BENCHES:
-            self.benches.append(Bench(self.rig, name + wave, host, flags, seconds))
+            self.benches.append(Bench(self.rig, name + wave, host, flags, seconds, connect))
 
     def keep_going(self, seconds):
         """Start others for so long if those that there were are done."""
