@@ -162,7 +162,8 @@ void Life::heal()
 /* Liveness: a client that comes now is granted what nobody holds. */
 void Life::must_grant(int number, const std::string &lock)
 {
-    last_.push_back(std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S));
+    last_.push_back(
+            std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S, &history_));
     Client &fresh = *last_.back();
     auto status = std::make_shared<std::optional<enum status>>();
     fresh.acquire(lock, 10 * NS_PER_S,
@@ -218,6 +219,16 @@ void Life::empty()
     expect(empty, "something is held that nobody holds");
 }
 
+/* Clocks beyond rho end leases early, and nobody promised otherwise. */
+void Life::judge_history()
+{
+    bool bent = plan_.tests_guard;
+    for (const Deed &deed : plan_.deeds)
+        bent = bent || deed.kind == Kind::bend_clock;
+    for (const std::string &breach : breaches_of(history_.whole(!bent)))
+        expect(false, breach);
+}
+
 void Life::run()
 {
     for (int id = 1; id <= world_.count(); id++) {
@@ -244,6 +255,7 @@ void Life::run()
     test_guard();
     empty();
     world_.after_turn = nullptr;
+    judge_history();
 }
 
 } // namespace sim

@@ -5,7 +5,7 @@
  * What happens is planned (life_plan.h), and what comes of it is a function of the plan. In the end some majority is healed, the others
  * are left as they are, and it must elect and grant. Then all is healed, and the cluster must
  * elect, grant, catch up, and be left empty when the clients have gone: what they were told to
- * hold was all that was held (G6, G11).
+ * hold was all that was held (G6, G11). At last what the clients saw is judged (client_history.h).
  *
  * The log of a life, one line an event: virtual time, who, what.
  */
@@ -68,6 +68,10 @@ public:
     Oracle &oracle()
     {
         return oracle_;
+    }
+    ClientHistory &history()
+    {
+        return history_;
     }
     const Plan &plan() const
     {
@@ -139,6 +143,7 @@ private:
     void elect_and_grant();
     void catch_up();
     void empty();
+    void judge_history();
 
     Plan plan_;
     std::function<void(const std::string &)> log_;
@@ -146,6 +151,7 @@ private:
     World world_;
     std::vector<std::string> locks_;
     Oracle oracle_;
+    ClientHistory history_;
     Vandal vandal_;
     Faults faults_of_world_{*this};
     std::vector<std::unique_ptr<Person>> persons_;

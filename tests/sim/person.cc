@@ -33,7 +33,7 @@ void Person::begin()
 {
     uint64_t ttl = (1 + roll(4)) * NS_PER_S;
     std::string name = "c" + std::to_string(number_ - 100);
-    client_ = std::make_unique<Client>(life_.world(), number_, name, ttl);
+    client_ = std::make_unique<Client>(life_.world(), number_, name, ttl, &life_.history());
     client_->set_rate(life_.some_rate(dice_));
     life_.oracle().clocks().forget(number_);
     watch();

@@ -48,7 +48,8 @@ struct Sum {
 void write_down(const sim::Plan &plan, const std::string &breach)
 {
     sim::Plan small = sim::shrink(plan, breach);
-    fprintf(stderr, "\n# %s\n%s", breach.c_str(), sim::commands_of(small).c_str());
+    std::string title = breach.substr(0, breach.find('\n'));
+    fprintf(stderr, "\n# %s\n%s", title.c_str(), sim::commands_of(small).c_str());
 }
 
 void live(uint64_t seed, bool talks, Sum &sum)

@@ -198,6 +198,7 @@ std::string kind_of_breach(const std::string &breach)
 {
     std::string kind = breach.substr(
             breach.find(" us: ") == std::string::npos ? 0 : breach.find(" us: ") + 5);
+    kind.resize(std::min(kind.size(), kind.find('\n')));
     std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
     return kind;
 }

@@ -35,13 +35,14 @@ core_settings settings_for(World &world)
     return settings;
 }
 
-Found found_in(const core_completion &done, const unsigned char *room)
+/* `view` points into `room`. */
+Found found_in(const core_completion &done, const unsigned char *room, lock_view &view)
 {
     Found found{done.status, done.read.index, 0, "", 0};
+    view = {};
     if (done.status != STATUS_OK)
         return found;
     struct wire wire = wire_reader(room, done.read_bytes);
-    lock_view view{};
     wire_lock_view(&wire, &view);
     assert(wire_complete(&wire));
     found.token = view.token;
@@ -52,9 +53,12 @@ Found found_in(const core_completion &done, const unsigned char *room)
 
 } // namespace
 
-Client::Client(World &world, int number, std::string name, uint64_t ttl_ns)
+Client::Client(
+        World &world, int number, std::string name, uint64_t ttl_ns, ClientHistory *history)
         : world_(world), number_(number), name_(std::move(name))
 {
+    if (history)
+        scribe_.emplace(*history);
     core_settings settings = settings_for(world);
     struct arena arena;
     arena_init(&arena, nullptr, 0);
@@ -126,15 +130,18 @@ void Client::step_soon()
 uint32_t Client::submit(const core_call &call, Done done)
 {
     uint32_t request = 0;
+    Scribe::Ticket ticket = scribe_ ? scribe_->asked(call, world_.now()) : Scribe::none;
     enum status status = core_submit(core_, &call, clocks(), &request);
     if (status == STATUS_OK) {
-        waiting_[request] = std::move(done);
+        waiting_[request] = {std::move(done), ticket};
         step_soon();
         return request;
     }
     core_completion refused{};
     refused.kind = call.kind;
     refused.status = status;
+    if (scribe_)
+        scribe_->told(ticket, refused, world_.now());
     done(refused);
     return 0;
 }
@@ -212,8 +219,12 @@ void Client::query(const std::string &lock, std::function<void(const Found &)> d
     call.room = room;
     call.room_bytes = CORE_READ_BYTES_MAX;
     call.limit_ns = clocks().boot_ns + 5 * NS_PER_S;
-    submit(call, [this, room, done](const core_completion &completion) {
-        Found found = found_in(completion, room);
+    uint64_t called = world_.now();
+    submit(call, [this, room, lock, called, done](const core_completion &completion) {
+        lock_view view;
+        Found found = found_in(completion, room, view);
+        if (scribe_ && found.status == STATUS_OK)
+            scribe_->found(lock, called, world_.now(), view);
         std::erase_if(rooms_, [room](const auto &one) { return one.data() == room; });
         done(found);
     });
@@ -288,6 +299,10 @@ void Client::collect_events(bool believed)
         bool told =
                 event.reason == CORE_REASON_EXPIRED || event.reason == CORE_REASON_UNKNOWN;
         early_losses_ += believed && over && told;
+        if (scribe_ && over)
+            scribe_->over(told, world_.now());
+        if (scribe_ && event.token != 0)
+            scribe_->hold_ended(event.token);
         if (event.token != 0)
             std::erase_if(held_, [&event](const auto &entry) {
                 return entry.second.token == event.token;
@@ -324,11 +339,26 @@ void Client::collect_completions()
         auto done = waiting_.find(completion.request);
         if (done == waiting_.end())
             continue;
-        told.push_back({std::move(done->second), completion});
+        if (scribe_)
+            scribe_->told(done->second.ticket, completion, world_.now());
+        told.push_back({std::move(done->second.done), completion});
         waiting_.erase(done);
     }
     for (auto &[done, what] : told)
         done(what);
+}
+
+/* What it learned of its session: the id, and a longer lease. */
+void Client::tell_scribe()
+{
+    scribe_->session_is(session_id());
+    struct belief now = belief();
+    if (now.state != BELIEF_HELD || now.until.boot_ns <= told_until_)
+        return;
+    told_until_ = now.until.boot_ns;
+    uint64_t own = clocks().boot_ns;
+    uint64_t left = told_until_ > own ? told_until_ - own : 0;
+    scribe_->believes_until(world_.now() + clock_.true_ns(left), world_.now());
 }
 
 void Client::step(core_event event)
@@ -340,6 +370,8 @@ void Client::step(core_event event)
     core_step(core_, &event, &effects);
     core_check(core_);
     perform(effects);
+    if (scribe_)
+        tell_scribe();
     collect_events(believed);
     core_notice notice;
     while (core_next_notice(core_, &notice))

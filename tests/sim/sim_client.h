@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/core.h"
+#include "sim/client_history.h"
 #include "sim/world.h"
 
 namespace sim {
@@ -32,7 +33,8 @@ struct Found {
 class Client : public Endpoint {
 public:
     /* `number` names its end of connections in cuts: 101, 102, ... */
-    Client(World &world, int number, std::string name, uint64_t ttl_ns);
+    Client(World &world, int number, std::string name, uint64_t ttl_ns,
+            ClientHistory *history = nullptr);
     ~Client() override;
     Client(const Client &) = delete;
     Client &operator=(const Client &) = delete;
@@ -109,6 +111,7 @@ private:
     void collect_completions();
     void settle(const core_completion &completion);
     uint32_t submit(const core_call &call, Done done);
+    void tell_scribe();
     void open(uint64_t ttl_ns);
 
     World &world_;
@@ -128,7 +131,13 @@ private:
     uint64_t wake_ = 0;
     uint32_t early_losses_ = 0;
     std::vector<std::function<void()>> while_paused_;
-    std::map<uint32_t, Done> waiting_;
+    struct Waiting {
+        Done done;
+        Scribe::Ticket ticket;
+    };
+    std::map<uint32_t, Waiting> waiting_;
+    std::optional<Scribe> scribe_;
+    uint64_t told_until_ = 0; /* On its own clock: what the scribe knows of belief */
     std::map<uint32_t, std::string> locks_; /* By request: what is acquired */
     std::map<std::string, Held> held_;
     std::map<std::string, Held> given_up_;         /* The last of each lock */

@@ -13,6 +13,11 @@ public:
         int64_t gone = static_cast<int64_t>(now - since_);
         return base_ + static_cast<uint64_t>(gone + gone * ppm_ / 1000000);
     }
+    /* How long it takes to go so far, rounded down. */
+    uint64_t true_ns(uint64_t own_ns) const
+    {
+        return own_ns / static_cast<uint64_t>(1000000 + ppm_) * 1000000;
+    }
     void set_rate(uint64_t now, int64_t ppm)
     {
         base_ = at(now);

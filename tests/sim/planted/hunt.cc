@@ -2,10 +2,11 @@
  * Lives through seeds until one of them breaks a promise: what planted.py runs for each
  * planted bug.
  *
- *     sim_hunt FROM COUNT
+ *     sim_hunt FROM COUNT [BREACH]
  *
  * Prints `caught SEED: what` and answers 3, or `clean COUNT` and answers 0. Whatever ends the
- * process on the way, an assertion or worse, is said to have been caught in its seed.
+ * process on the way, an assertion or worse, is said to have been caught in its seed. With
+ * BREACH only what contains it counts: could that oracle do it without all the others?
  */
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "sim/life.h"
+#include "sim/shrink.h"
 
 namespace {
 
@@ -33,18 +35,36 @@ void caught(int number)
     _exit(1);
 }
 
+/* Lives that others end early, by an assertion, are passed over. */
+int hunt_by_one(unsigned long long begin, unsigned long long count, const char *oracle)
+{
+    for (unsigned long long seed = begin; seed < begin + count; seed++) {
+        for (const std::string &breach : sim::live_apart(sim::draw_plan(seed)).breaches) {
+            size_t at = breach.find(oracle);
+            if (at == std::string::npos)
+                continue;
+            printf("caught %llu: %s\n", seed, breach.c_str() + at);
+            return CAUGHT;
+        }
+    }
+    printf("clean %llu\n", count);
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: sim_hunt FROM COUNT\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: sim_hunt FROM COUNT [BREACH]\n");
         return 2;
     }
     for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE})
         signal(number, caught);
     unsigned long long begin = std::strtoull(argv[1], nullptr, 10);
     unsigned long long count = std::strtoull(argv[2], nullptr, 10);
+    if (argc == 4)
+        return hunt_by_one(begin, count, argv[3]);
     std::map<sim::Kind, uint64_t> done;
     for (seed_now = begin; seed_now < begin + count; seed_now++) {
         sim::Life life(sim::draw_plan(seed_now));

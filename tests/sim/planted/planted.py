@@ -36,12 +36,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 STARTS = 10
 START_GAP = 100000
-LIBRARIES = ["tests/sim/libsim_world.a", "lockd/liblockd_node.a", "lockd/liblockd_raft.a",
+LIBRARIES = ["tests/sim/libsim_world.a", "tests/linear/liblinear.a", "lockd/liblockd_node.a", "lockd/liblockd_raft.a",
              "lockd/liblockd_locks.a", "lockd/liblockd_store.a", "liblock/liblock_core.a",
              "liblock/liblock_protocol.a", "lockd/liblockd_base.a"]
 
 # What is said of a breach, and the oracle that said it.
 ORACLES = [
+    ("linearizability: ", "linearizability"),
     ("two leaders of term", "election safety"),
     ("leads without the committed", "leader completeness"),
     ("is passed in the queue", "G7 order"),

@@ -1,0 +1,160 @@
+/* What clients saw is judged at the end of a life: a recorder that lies is caught. */
+#include <gtest/gtest.h>
+
+#include "base/units.h"
+#include "sim/life.h"
+
+using namespace sim;
+
+namespace {
+
+using linear::Kind;
+using linear::Operation;
+using linear::Result;
+
+/* What the clients of a life saw that is well and has not too little in it. */
+linear::History lived(uint64_t seed)
+{
+    Life life(draw_plan(seed));
+    life.run();
+    EXPECT_TRUE(life.all_is_well());
+    return life.history().whole(true);
+}
+
+std::vector<Operation *> grants_of(linear::History &history)
+{
+    std::vector<Operation *> grants;
+    for (Operation &op : history.operations) {
+        if (op.is_grant())
+            grants.push_back(&op);
+    }
+    return grants;
+}
+
+core_call call_of(core_call_kind kind, uint64_t token = 0)
+{
+    static const unsigned char name[] = {'a'};
+    core_call call{};
+    call.kind = kind;
+    call.name = {name, 1};
+    call.ttl_ns = 2 * NS_PER_S;
+    call.token = token;
+    return call;
+}
+
+core_completion told(core_call_kind kind, enum status status, uint64_t token = 0)
+{
+    core_completion done{};
+    done.kind = kind;
+    done.status = status;
+    done.token = token;
+    return done;
+}
+
+/* A client with an open session, told so at 2. */
+Scribe opened(ClientHistory &history, uint64_t session)
+{
+    Scribe scribe(history);
+    Scribe::Ticket ticket = scribe.asked(call_of(CORE_OPEN), 1);
+    scribe.session_is(session);
+    scribe.told(ticket, told(CORE_OPEN, STATUS_OK), 2);
+    return scribe;
+}
+
+void grant(Scribe &scribe, uint64_t token, uint64_t asked, uint64_t now)
+{
+    Scribe::Ticket ticket = scribe.asked(call_of(CORE_ACQUIRE), asked);
+    scribe.told(ticket, told(CORE_ACQUIRE, STATUS_OK, token), now);
+}
+
+} // namespace
+
+TEST(ClientHistory, OfALifeHasGrants)
+{
+    linear::History history = lived(3);
+    EXPECT_GT(grants_of(history).size(), 10U);
+    EXPECT_TRUE(breaches_of(history).empty());
+}
+
+/* G2: a token that is told wrong */
+TEST(ClientHistory, ATokenTwiceIsCaught)
+{
+    linear::History history = lived(3);
+    std::vector<Operation *> grants = grants_of(history);
+    grants.back()->token = *grants.front()->token;
+    std::vector<std::string> breaches = breaches_of(history);
+    ASSERT_FALSE(breaches.empty());
+    EXPECT_EQ(breaches.front().rfind("linearizability: ", 0), 0U);
+    EXPECT_NE(breaches.front().find("\n{\"format\":\"lockhist/1\""), std::string::npos);
+}
+
+/* G1, G4: two at a time; and what excuses them */
+TEST(ClientHistory, TwoHoldersAreCaught)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    Scribe bob = opened(history, 2);
+    grant(alice, 1, 10, 20);
+    grant(bob, 2, 30, 40);
+    EXPECT_FALSE(breaches_of(history.whole(true)).empty());
+    EXPECT_TRUE(breaches_of(history.whole(false)).empty()) << "no lease was promised";
+}
+
+TEST(ClientHistory, AReleaseExcuses)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    Scribe bob = opened(history, 2);
+    grant(alice, 1, 10, 20);
+    Scribe::Ticket release = alice.asked(call_of(CORE_RELEASE, 1), 21);
+    grant(bob, 2, 30, 40);
+    EXPECT_TRUE(breaches_of(history.whole(true)).empty()) << "it is under way";
+    alice.told(release, told(CORE_RELEASE, STATUS_OK), 50);
+    EXPECT_TRUE(breaches_of(history.whole(true)).empty());
+}
+
+/* G4: the lease that a client believes in is a lease, however it came by it. */
+TEST(ClientHistory, BeliefIsALease)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    Scribe bob = opened(history, 2);
+    grant(alice, 1, 10, 20);
+    uint64_t late = 3 * NS_PER_S; /* Longer than a lease from the grant */
+    bob.believes_until(late + NS_PER_S, late - NS_PER_S / 2);
+    grant(bob, 2, late, late + 1);
+    EXPECT_TRUE(breaches_of(history.whole(true)).empty());
+    alice.believes_until(late + NS_PER_S, late - NS_PER_S / 2);
+    EXPECT_FALSE(breaches_of(history.whole(true)).empty());
+}
+
+/* Of a hold that was entered twice only the second release ends it. (G12) */
+TEST(ClientHistory, OnlyTheLastReleaseCounts)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    Scribe bob = opened(history, 2);
+    grant(alice, 1, 10, 11);
+    grant(alice, 1, 12, 13);
+    EXPECT_EQ(alice.asked(call_of(CORE_RELEASE, 1), 14), Scribe::none);
+    grant(bob, 2, 20, 21);
+    EXPECT_FALSE(breaches_of(history.whole(true)).empty());
+}
+
+/* A release says nothing certain while the hold may be entered once more. */
+TEST(ClientHistory, AReleaseAmidAnEntryIsUnknown)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    grant(alice, 1, 10, 11);
+    core_call again = call_of(CORE_ACQUIRE);
+    again.reentrant = true;
+    Scribe::Ticket entry = alice.asked(again, 12);
+    Scribe::Ticket release = alice.asked(call_of(CORE_RELEASE, 1), 13);
+    alice.told(release, told(CORE_RELEASE, STATUS_OK), 14);
+    alice.told(entry, told(CORE_ACQUIRE, STATUS_OK, 1), 15);
+    linear::History whole = history.whole(true);
+    EXPECT_EQ(whole.operations[release].result, Result::info);
+    EXPECT_EQ(whole.operations[entry].result, Result::ok);
+    EXPECT_TRUE(breaches_of(whole).empty());
+}
