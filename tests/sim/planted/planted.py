@@ -9,6 +9,7 @@ seeds until something outside that module finds it broken.
     planted.py                  the ordinary test: each is found, from one start
     planted.py --table          ten starts each: the table of lockd/doc/verification.md
     planted.py NAME...          only these; --keep leaves the variants in BUILD/planted
+    planted.py --by WORD        only breaches with this word count: linearizability
 
 The head of a patch says, before the diff:
 
@@ -141,10 +142,10 @@ def oracle_of(out, error):
     return re.sub(r"\d+", "N", said)
 
 
-def hunt(program, begin, count):
+def hunt(program, begin, count, by):
     """How many seeds it took, and who found it; (None, None): nobody."""
     try:
-        done = subprocess.run([program, str(begin), str(count)], capture_output=True,
+        done = subprocess.run([program, str(begin), str(count), *by], capture_output=True,
                               text=True, timeout=600)
     except subprocess.TimeoutExpired:
         return None, None
@@ -161,10 +162,10 @@ def median(values, bound):
     return statistics.median([bound * 10 if value is None else value for value in values])
 
 
-def try_bug(build, bug, starts, keep):
+def try_bug(build, bug, starts, keep, by):
     program = build_variant(build, bug)
     begins = [bug.start] if starts == 1 else range(1, START_GAP * starts, START_GAP)
-    found = [hunt(program, begin, bug.bound) for begin in begins]
+    found = [hunt(program, begin, bug.bound, by) for begin in begins]
     if not keep:
         shutil.rmtree(build / "planted" / bug.name)
     seeds = [seed for seed, _ in found]
@@ -192,6 +193,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--by", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     build = options.build.resolve()
@@ -203,7 +205,8 @@ def main():
         print("|---|---|---|---|---|---|", flush=True)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        tries = {pool.submit(try_bug, build, bug, starts, options.keep): bug
+        tries = {pool.submit(try_bug, build, bug, starts, options.keep,
+                             options.by): bug
                  for bug in bugs}
         for result in concurrent.futures.as_completed(tries):
             try:
