@@ -130,6 +130,10 @@ class CutDisk:
         except (RigError, OSError):
             pass
         self.daemon.kill()
+        try:  # What is left of it would keep its folder.
+            run([need_tool("umount"), "--lazy", self.below])
+        except RigError:
+            pass
 
 
 def allocate(descriptor, count):
