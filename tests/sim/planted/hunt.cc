@@ -59,12 +59,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: sim_hunt FROM COUNT [BREACH]\n");
         return 2;
     }
-    for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE})
-        signal(number, caught);
     unsigned long long begin = std::strtoull(argv[1], nullptr, 10);
     unsigned long long count = std::strtoull(argv[2], nullptr, 10);
     if (argc == 4)
         return hunt_by_one(begin, count, argv[3]);
+    for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE})
+        signal(number, caught);
     std::map<sim::Kind, uint64_t> done;
     for (seed_now = begin; seed_now < begin + count; seed_now++) {
         sim::Life life(sim::draw_plan(seed_now));
