@@ -107,17 +107,22 @@ bool locks_session(const struct locks *locks, uint64_t id, struct session_view *
  */
 bool locks_next_changed(struct locks *locks, uint64_t *session);
 
-/* Where a reader of changes stands. */
+/*
+ * Where a reader of changes stands. The state may change between two parts of a list: what
+ * was named last is remembered by what grows, not by how many came before it.
+ */
 struct changes_from {
     uint64_t after; /* Changes behind this one are wanted. */
-    uint32_t skip;  /* Of a list, how many were taken already */
+    uint64_t order; /* Of a list: the last wait named, and ... */
+    uint64_t token; /* ... the last hold named; both 0 at its begin, moved on by the call */
     bool listed;    /* Filled in */
 };
 
 /*
  * The changes of a session, oldest first, up to `most`; returns how many. `listed` is true
  * when some that are wanted are not kept any more: what comes then is the list of all holds
- * and waits.
+ * and waits. Waits come first: one that becomes a hold between two parts is named again, as
+ * a hold with the newest token, and so in neither place forgotten.
  */
 uint32_t locks_changes(const struct locks *locks, uint64_t session,
         struct changes_from *from, struct change *changes, uint32_t most);

@@ -54,28 +54,33 @@ static uint32_t copy_changes(const struct session *session, uint64_t after,
     return count;
 }
 
-/* Holds, then waits, from the one at `skip` on. */
-static uint32_t copy_list(
-        const struct session *session, uint32_t skip, struct change *changes, uint32_t most)
+static uint32_t copy_waits(const struct session *session, struct changes_from *from,
+        struct change *changes, uint32_t most)
+{
+    uint32_t count = 0;
+    for (struct list_node *node = list_first(&session->waits); node != NULL && count < most;
+            node = list_next(&session->waits, node)) {
+        const struct wait *wait = LIST_OWNER(node, struct wait, in_session);
+        if (wait->due.tie_low <= from->order)
+            continue;
+        from->order = wait->due.tie_low;
+        changes[count++] = (struct change){.kind = CHANGE_WAITS, .number = wait->number};
+    }
+    return count;
+}
+
+static uint32_t copy_holds(const struct session *session, struct changes_from *from,
+        struct change *changes, uint32_t most)
 {
     uint32_t count = 0;
     for (struct list_node *node = list_first(&session->holds); node != NULL && count < most;
             node = list_next(&session->holds, node)) {
         const struct hold *hold = LIST_OWNER(node, struct hold, in_session);
-        if (skip > 0)
-            skip--;
-        else
-            changes[count++] = (struct change){
-                    .kind = CHANGE_HOLDS, .number = hold->number, .token = hold->token};
-    }
-    for (struct list_node *node = list_first(&session->waits); node != NULL && count < most;
-            node = list_next(&session->waits, node)) {
-        const struct wait *wait = LIST_OWNER(node, struct wait, in_session);
-        if (skip > 0)
-            skip--;
-        else
-            changes[count++] =
-                    (struct change){.kind = CHANGE_WAITS, .number = wait->number};
+        if (hold->token <= from->token)
+            continue;
+        from->token = hold->token;
+        changes[count++] = (struct change){
+                .kind = CHANGE_HOLDS, .number = hold->number, .token = hold->token};
     }
     return count;
 }
@@ -90,8 +95,10 @@ uint32_t locks_changes(const struct locks *locks, uint64_t session_id,
     uint64_t gone =
             session->confirmed > session->dropped ? session->confirmed : session->dropped;
     from->listed = from->after < gone;
-    return from->listed ? copy_list(session, from->skip, changes, most)
-                        : copy_changes(session, from->after, changes, most);
+    if (!from->listed)
+        return copy_changes(session, from->after, changes, most);
+    uint32_t count = copy_waits(session, from, changes, most);
+    return count + copy_holds(session, from, changes + count, most - count);
 }
 
 static uint64_t time_until(const struct locks *locks, uint64_t deadline)

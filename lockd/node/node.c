@@ -115,6 +115,7 @@ static void on_event(struct node *node, const struct node_event *event)
         break;
     case NODE_SENT:
         conn_sent(node, event->conn, event->count);
+        reply_rest(node, event->conn);
         break;
     case NODE_CLOSED:
         conn_closed(node, event->conn, event->by_other);

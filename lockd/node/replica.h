@@ -82,6 +82,7 @@ struct conn {
     bool close_told;
     bool listed; /* Stands in node->busy: has output to send */
     bool told_leader;
+    bool behind; /* Changes of some session wait for room. */
     uint8_t peer;
     uint32_t serial; /* Counts the lives of the slot */
     struct frame_reader reader;
@@ -119,8 +120,9 @@ struct under_way {
 /* By session slot: where its client was last heard. Local to the node. */
 struct route {
     uint64_t session;
-    uint64_t pushed;    /* Changes up to this one were sent on that connection. */
-    uint64_t keepalive; /* Position + 1 in the keepalive ring, of its newest */
+    struct changes_from from; /* Changes up to `after` were sent on that connection. */
+    uint64_t list_change; /* For which change the list stands that is being sent, or 0 */
+    uint64_t keepalive;   /* Position + 1 in the keepalive ring, of its newest */
     uint32_t conn;
     uint32_t serial;
 };
@@ -380,6 +382,7 @@ void reply_answer(struct node *node, struct conn *conn, const struct locks_outco
 void reply_refuse(
         struct node *node, struct conn *conn, uint64_t session, struct answer *answer);
 void reply_changes(struct node *node, uint64_t session);
+void reply_rest(struct node *node, uint32_t slot); /* Something was sent: go on */
 void reply_route(
         struct node *node, const struct session_view *view, const struct conn *conn);
 void reply_seal(struct node *node, struct conn *conn); /* End the open answers frame */

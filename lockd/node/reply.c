@@ -3,7 +3,8 @@
  *
  * All that a turn has for a connection goes into one frame, and answers of one session from
  * one entry into one section of it. Changes are told once on a connection: TCP keeps order,
- * and a new connection begins again behind what the client confirmed.
+ * and a new connection begins again behind what the client confirmed. What is too much for
+ * the output goes on when the client has taken some.
  */
 #include "base/mark.h"
 #include "node/replica.h"
@@ -128,6 +129,129 @@ void reply_refuse(
     put_answer(node, conn, &head, answer);
 }
 
+/* ---- Changes ---- */
+
+/* What changed, in one section. */
+struct told {
+    struct change changes[CHANGES_AT_ONCE];
+    uint32_t count;
+    bool listed;
+    bool more;
+};
+
+static size_t section_bytes(uint32_t changes)
+{
+    return SECTION_HEAD_BYTES_MAX + (size_t)changes * ANSWER_BYTES_MAX;
+}
+
+static bool put_changes(struct node *node, struct conn *conn,
+        const struct session_view *view, const struct told *told)
+{
+    if (!open_frame(node, conn, section_bytes(told->count)))
+        return false;
+    const struct route *route = &node->routes[view->slot];
+    struct answer_section head = {
+            .session = view->id,
+            .deadline = view->deadline,
+            .change = told->listed ? route->list_change : view->change,
+            .listed = told->listed,
+            .more = told->listed && told->more,
+    };
+    open_section(conn, &head);
+    struct wire wire = rest_of(conn);
+    for (uint32_t i = 0; i < told->count; i++) {
+        struct change change = told->changes[i];
+        wire_change(&wire, &change);
+    }
+    assert(!wire.failed);
+    conn->output.filled += wire.at;
+    conn->answers.head.change_count = (uint16_t)told->count;
+    close_section(conn);
+    return true;
+}
+
+/* Changes take half of the output at most: answers must find room beside them. */
+static bool has_room(const struct conn *conn)
+{
+    const struct output *output = &conn->output;
+    size_t bytes = FRAME_HEAD_BYTES + section_bytes(CHANGES_AT_ONCE);
+    return output->filled == 0 || output->filled + bytes <= output->capacity / 2;
+}
+
+/* One section more has been told: what is next? */
+static void move_on(
+        struct route *route, const struct session_view *view, const struct told *told)
+{
+    if (told->listed && told->more)
+        return;
+    uint64_t after = view->change;
+    if (told->listed)
+        after = route->list_change;
+    else if (told->more)
+        after = told->changes[told->count - 1].change;
+    route->from = (struct changes_from){.after = after};
+    route->list_change = 0;
+}
+
+/* One section of what the session is to be told. False: that is all, for now. */
+static bool tell_some(struct node *node, struct conn *conn, const struct session_view *view)
+{
+    struct route *route = &node->routes[view->slot];
+    if (route->from.after >= view->change)
+        return false;
+    if (!has_room(conn)) {
+        MARK(changes_held_back);
+        conn->behind = true;
+        return false;
+    }
+    struct told told = {0};
+    told.count = locks_changes(
+            node->locks, view->id, &route->from, told.changes, CHANGES_AT_ONCE);
+    told.listed = route->from.listed;
+    told.more = told.count == CHANGES_AT_ONCE;
+    if (told.listed && route->list_change == 0)
+        route->list_change = view->change;
+    /* An empty list is told too: then nothing is left. */
+    bool silent = told.count == 0 && !told.listed;
+    if (!silent && !put_changes(node, conn, view, &told))
+        return false;
+    move_on(route, view, &told);
+    return true;
+}
+
+/*
+ * Tell the session's client what changed since it was last told. A list that finds no room
+ * goes on when something was sent. Meanwhile the state moves: what happens behind the change
+ * for which the list stands is told after it, and nothing of that session in between.
+ */
+void reply_changes(struct node *node, uint64_t session)
+{
+    struct session_view view;
+    if (!locks_session(node->locks, session, &view))
+        return;
+    const struct route *route = &node->routes[view.slot];
+    struct conn *conn = NULL;
+    if (route->session == session)
+        conn = conn_if_alive(node, route->conn, route->serial);
+    /* Without a connection: it asks when it comes back. */
+    while (conn && tell_some(node, conn, &view))
+        ;
+}
+
+/* Rare, and then once per buffer sent: so all routes are looked at. */
+void reply_rest(struct node *node, uint32_t slot)
+{
+    struct conn *conn = conn_at(node, slot);
+    if (!conn->behind || conn->closing || !raft_is_leader(node->raft))
+        return;
+    conn->behind = false;
+    for (uint32_t i = 0; i < node->settings.cluster.sessions_max; i++) {
+        const struct route *route = &node->routes[i];
+        if (route->conn == slot && route->serial == conn->serial && route->session != 0)
+            reply_changes(node, route->session);
+    }
+}
+
 /* The client speaks through this connection now: what it has not confirmed is told again. */
 void reply_route(
         struct node *node, const struct session_view *view, const struct conn *conn)
@@ -139,67 +263,11 @@ void reply_route(
         return;
     *route = (struct route){
             .session = view->id,
-            .pushed = view->confirmed,
+            .from = {.after = view->confirmed},
             .keepalive = same_session ? route->keepalive : 0,
             .conn = slot,
             .serial = conn->serial,
     };
-    if (view->change > route->pushed)
+    if (view->change > route->from.after)
         reply_changes(node, view->id);
-}
-
-/* What changed, in one section. */
-struct told {
-    struct change changes[CHANGES_AT_ONCE];
-    uint32_t count;
-    bool listed;
-};
-
-static bool put_changes(struct node *node, struct conn *conn,
-        const struct session_view *view, struct told *told)
-{
-    size_t bytes = SECTION_HEAD_BYTES_MAX + (size_t)told->count * ANSWER_BYTES_MAX;
-    if (!open_frame(node, conn, bytes))
-        return false;
-    struct answer_section head = {
-            .session = view->id,
-            .deadline = view->deadline,
-            .change = view->change,
-            .listed = told->listed,
-            .more = told->listed && told->count == CHANGES_AT_ONCE,
-    };
-    open_section(conn, &head);
-    struct wire wire = rest_of(conn);
-    for (uint32_t i = 0; i < told->count; i++)
-        wire_change(&wire, &told->changes[i]);
-    assert(!wire.failed);
-    conn->output.filled += wire.at;
-    conn->answers.head.change_count = (uint16_t)told->count;
-    close_section(conn);
-    return true;
-}
-
-/* Tell the session's client what changed since it was last told. */
-void reply_changes(struct node *node, uint64_t session)
-{
-    struct session_view view;
-    if (!locks_session(node->locks, session, &view))
-        return;
-    struct route *route = &node->routes[view.slot];
-    struct conn *conn = NULL;
-    if (route->session == session)
-        conn = conn_if_alive(node, route->conn, route->serial);
-    if (!conn)
-        return; /* It asks when it comes back. */
-    struct told told = {.count = CHANGES_AT_ONCE};
-    struct changes_from from = {.after = route->pushed};
-    for (; told.count == CHANGES_AT_ONCE; from.skip += told.count) {
-        told.count =
-                locks_changes(node->locks, session, &from, told.changes, CHANGES_AT_ONCE);
-        told.listed = from.listed;
-        /* An empty list is told too: then nothing is left. */
-        if ((told.count > 0 || told.listed) && !put_changes(node, conn, &view, &told))
-            return;
-    }
-    route->pushed = view.change;
 }

@@ -333,10 +333,10 @@ private:
                 if (wait.session == id)
                     waits[wait.order] = wait.number;
         }
-        for (const auto &[token, number] : holds)
-            expect(CHANGE_HOLDS, 0, 0, number, token);
         for (const auto &[order, number] : waits)
             expect(CHANGE_WAITS, 0, 0, number, 0);
+        for (const auto &[token, number] : holds)
+            expect(CHANGE_HOLDS, 0, 0, number, token);
         ASSERT_EQ(at, changes.size());
     }
 

@@ -152,7 +152,7 @@ public:
             uint64_t session, uint64_t after = 0, bool *listed = nullptr) const
     {
         std::vector<struct change> changes(1000);
-        struct changes_from from = {after, 0, false};
+        struct changes_from from = {after, 0, 0, false};
         uint32_t count = locks_changes(locks, session, &from, changes.data(),
                 static_cast<uint32_t>(changes.size()));
         changes.resize(count);
