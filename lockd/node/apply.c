@@ -5,6 +5,7 @@
  * commands; they stand in a ring in the order of the commands. Everybody else applies and
  * says nothing.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 /* The entry as this leader sealed it, or NULL if another did. */
@@ -43,6 +44,7 @@ static void renew_all(struct node *node, struct batch_reader *batch)
     bool nothing_due = locks_deadline(node->locks) > locks_time(node->locks);
     if (nothing_due && !locks_has_work(node->locks))
         return; /* Then a command's own renewal is soon enough. */
+    MARK(apply_renews_before_expiry);
     /* The commands are walked again, to apply them. */
     struct batch_reader ahead = *batch;
     struct command *command;
@@ -163,6 +165,7 @@ void apply_committed(struct node *node)
             return;
         }
         if (bytes > APPLY_BYTES_PER_TURN) {
+            MARK(apply_goes_on_next_turn);
             return;
         }
         bytes += entry_bytes(&head);

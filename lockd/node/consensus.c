@@ -5,6 +5,7 @@
  * write is held until that write is durable. A held message that finds no room is dropped:
  * to raft it is a message lost, which the next heartbeat makes good.
  */
+#include "base/mark.h"
 #include "node/replica.h"
 
 /* Room for `entries` more, and always for a vote and a truncation besides. */
@@ -56,6 +57,7 @@ static void write(struct node *node, const struct raft_event *event,
 static void hold(struct node *node, const struct raft_message *message)
 {
     if (ring_room(&node->held_ring) == 0) {
+        MARK(held_message_dropped);
         return;
     }
     node->held[ring_push(&node->held_ring)] = (struct held_message){
@@ -80,6 +82,7 @@ void consensus_step(struct node *node, struct raft_event *event)
     event->now_ns = node->now_ns;
     if (event->kind != RAFT_PROPOSE && raft_may_write(node->raft, event) &&
             !consensus_has_room(node, event->entry_count, event_bytes(event))) {
+        MARK(log_has_no_room);
         return;
     }
     struct raft_effects *effects = node->raft_effects;

@@ -100,6 +100,7 @@ static const unsigned char *next_entry(
         if (result != WAL_WALK_ENTRY || walk->head.id.index != cursor->index)
             continue;
         if (walk->head.id.term != raft_term_at(node->raft, cursor->index)) {
+            MARK(read_cut_off_entry);
             continue;
         }
         cursor->index++;

@@ -123,6 +123,31 @@ TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
     EXPECT_EQ(counted[STATUS_BUSY] + counted[STATUS_LOST], 2048);
 }
 
+/* G3: who says something in the entry that brings its expiry is alive; who does not, is gone. */
+TEST_F(NodeAlone, renewsWhoSpeaksBeforeAnybodyExpires)
+{
+    lead();
+    uint64_t speaks = open(1);
+    uint64_t silent = open(2);
+    const locks *locks = node_locks(world->replica());
+    uint64_t left_ns = locks_deadline(locks) - locks_time(locks);
+    world->run_until(world->now_ns + left_ns - 100 * NS_PER_MS);
+    session_view view;
+    ASSERT_TRUE(locks_session(locks, speaks, &view));
+    uint64_t before = mark_count("apply_renews_before_expiry");
+    world->now_ns += 2 * world->settings().tick_ns; /* No turn counts for more. */
+    request request = request_of(REQUEST_ACQUIRE, 1);
+    request.name = NAME;
+    world->request(0, section_of(speaks, 1), request);
+    world->turn();
+    EXPECT_GT(mark_count("apply_renews_before_expiry"), before);
+    EXPECT_FALSE(locks_session(locks, silent, &view));
+    EXPECT_TRUE(locks_session(locks, speaks, &view));
+    auto answers = world->answers(0);
+    ASSERT_FALSE(answers.empty());
+    EXPECT_EQ(answers[0].second.status, STATUS_OK);
+}
+
 /* G9: a client that does not read is cut off, and only that one. */
 TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
 {

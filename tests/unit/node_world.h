@@ -85,16 +85,21 @@ public:
         prepare(self, members);
         if (tune)
             tune(settings_);
-        struct arena measure;
-        arena_init(&measure, nullptr, 0);
-        (void)node_carve(&measure, &settings_);
-        memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
-        node_ = node_carve(&memory_->arena, &settings_);
-        node_init(node_, &settings_, 7);
-        recovery_decision decision{};
-        EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
-        node_effects_init(node_, &effects);
-        turn();
+        boot();
+    }
+
+    // All in memory is gone, and it starts on what is on its disk.
+    void restart()
+    {
+        for (auto *kept : {&slow, &closed})
+            kept->clear();
+        heard.clear();
+        due_.clear();
+        streams_.clear();
+        stalled_.clear();
+        replies_.clear();
+        stalled_writes_.clear();
+        boot();
     }
 
     /* ---- Turns ---- */
@@ -107,20 +112,26 @@ public:
         node_step(node_, &event, &effects);
     }
 
-    // Ends the turn, does what the node wants, and goes on until nothing is left to do.
+    // Ends the turn and does what the node wants. True: something came of it.
+    bool end_turn()
+    {
+        step(event_of(NODE_TURN_END));
+        perform();
+        now_ns += 1000;
+        std::vector<node_event> due;
+        due.swap(due_);
+        for (const node_event &event : due)
+            step(event);
+        bool again = !due.empty() || !replies_.empty();
+        play();
+        return again;
+    }
+
+    // Turns, until nothing is left to do.
     void turn()
     {
-        do {
-            step(event_of(NODE_TURN_END));
-            perform();
-            now_ns += 1000;
-            std::vector<node_event> due;
-            due.swap(due_);
-            for (const node_event &event : due)
-                step(event);
-            again_ = !due.empty() || !replies_.empty();
-            play();
-        } while (again_);
+        while (end_turn())
+            ;
     }
 
     // Sleeps as long as the node says, not past `until_ns`.
@@ -255,10 +266,15 @@ public:
         return node_;
     }
 
+    const node_settings &settings() const
+    {
+        return settings_;
+    }
+
     uint64_t now_ns = NS_PER_S;
     uint64_t turns = 0;
-    uint64_t heartbeats = 0; // Appends that the node sent
-    bool disk_stalls = false;
+    uint64_t heartbeats = 0;       // Appends that the node sent
+    bool disk_stalls = false;      // What is written then becomes durable when it is over.
     std::map<uint32_t, bool> slow; // Connections that take nothing
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
@@ -269,6 +285,25 @@ private:
     enum : uint32_t {
         DIALED = 40 // Slots of own connections begin here
     };
+
+    void boot()
+    {
+        struct arena measure;
+        arena_init(&measure, nullptr, 0);
+        (void)node_carve(&measure, &settings_);
+        memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
+        node_ = node_carve(&memory_->arena, &settings_);
+        node_init(node_, &settings_, 7);
+        for (const auto &[number, content] : disk_) {
+            recovery_begin_segment(node_recovery(node_), number, content.size());
+            recovery_feed(node_recovery(node_), content.data(), content.size());
+            node_recover(node_);
+        }
+        recovery_decision decision{};
+        EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
+        node_effects_init(node_, &effects);
+        turn();
+    }
 
     void prepare(uint8_t self, uint8_t members)
     {
@@ -372,16 +407,36 @@ private:
 
     void perform_disk()
     {
-        for (uint32_t i = 0; i < effects.write_count; i++) {
+        for (uint32_t i = 0; i < effects.write_count; i++)
+            stalled_writes_.push_back(effects.writes[i]);
+        while (!disk_stalls && !stalled_writes_.empty()) {
+            const wal_write &write = stalled_writes_.front();
+            std::memcpy(&disk_.at(write.place.segment)[write.place.offset], write.bytes,
+                    write.count);
             node_event written = event_of(NODE_WRITTEN);
-            written.id = effects.writes[i].id;
-            if (!disk_stalls)
-                due_.push_back(written);
+            written.id = write.id;
+            due_.push_back(written);
+            stalled_writes_.erase(stalled_writes_.begin());
         }
-        node_event ready = event_of(NODE_SEGMENT_READY);
-        ready.id = effects.segment_wanted;
-        if (effects.segment_wanted != 0)
+        if (effects.segment_wanted != 0) {
+            disk_[effects.segment_wanted].resize(settings_.wal.segment_bytes);
+            node_event ready = event_of(NODE_SEGMENT_READY);
+            ready.id = effects.segment_wanted;
             due_.push_back(ready);
+        }
+        if (effects.read_wanted)
+            perform_read();
+    }
+
+    void perform_read()
+    {
+        const node_read &wanted = effects.read;
+        const bytes &segment = disk_.at(wanted.place.segment);
+        node_event read = event_of(NODE_READ);
+        read.id = wanted.id;
+        read.bytes = &segment[wanted.place.offset];
+        read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        due_.push_back(read);
     }
 
     void perform()
@@ -429,9 +484,10 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
+    std::map<uint64_t, bytes> disk_; // The segments
+    std::vector<wal_write> stalled_writes_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;
-    bool again_ = false;
 };
 
 } // namespace node_test

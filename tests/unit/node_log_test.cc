@@ -1,0 +1,238 @@
+// A node whose log is full, slow, far behind or was cut off: what it does with raft's wishes.
+// The node is a follower; the leader is played with entries made by hand.
+#include "node_world.h"
+
+#include "base/mark.h"
+#include "raft/raft.h"
+
+using namespace node_test;
+
+namespace {
+
+enum : uint32_t {
+    LEADER = 1 // Its connection, and its id
+};
+
+// An entry whose body is what `fill` writes.
+struct MadeEntry {
+    entry_head head{};
+    bytes content;
+};
+
+// Node 2 of three, and node 1 to say things to it.
+class NodeLog : public testing::Test {
+protected:
+    NodeLog()
+    {
+        connect();
+    }
+
+    void connect()
+    {
+        world.play_peers(false);
+        world.hello(LEADER, world.peer_hello(LEADER));
+        world.turn();
+    }
+
+    peer_message message_of(peer_kind kind, uint64_t term) const
+    {
+        peer_message message{};
+        message.kind = kind;
+        message.from = LEADER;
+        message.to = 2;
+        message.term = term;
+        return message;
+    }
+
+    void ask_for_vote(uint64_t term)
+    {
+        peer_message vote = message_of(PEER_VOTE, term);
+        vote.founding = true;
+        world.say(LEADER, vote);
+    }
+
+    uint64_t term()
+    {
+        return raft_term(node_raft(world.replica()));
+    }
+
+    // The votes that the leader was given, by term.
+    std::vector<uint64_t> votes_heard()
+    {
+        std::vector<uint64_t> terms;
+        for (const Heard &frame : world.heard[LEADER]) {
+            if (frame.kind != FRAME_PEER_VOTE_ANSWER)
+                continue;
+            peer_message answer{};
+            wire wire = frame.reader();
+            wire_peer_message(&wire, &answer);
+            EXPECT_TRUE(answer.granted);
+            terms.push_back(answer.term);
+        }
+        return terms;
+    }
+
+    // The entry behind the last one, which it replaces in the log if it is not that index's first.
+    void make(uint64_t index, uint64_t term, entry_kind kind, const bytes &body)
+    {
+        log.resize(index - 1);
+        MadeEntry &made = log.emplace_back();
+        made.head.id = {term, index};
+        made.head.kind = kind;
+        made.head.cluster = 99;
+        made.head.body_bytes = static_cast<uint32_t>(body.size());
+        if (index > 1) {
+            made.head.previous_term = log[index - 2].head.id.term;
+            made.head.previous_sum = log[index - 2].head.sum;
+        }
+        made.content.resize(ENTRY_HEAD_BYTES);
+        made.content.insert(made.content.end(), body.begin(), body.end());
+        entry_seal(made.content.data(), &made.head);
+    }
+
+    void make_founding()
+    {
+        founding founding{};
+        founding.settings = world.settings().cluster;
+        founding.members = {3, {1, 2, 3}};
+        bytes body(4096);
+        wire wire = wire_writer(body.data(), body.size());
+        wire_founding(&wire, &founding);
+        body.resize(wire.at);
+        make(1, 1, ENTRY_FOUND, body);
+    }
+
+    // A batch of renewals of sessions that nobody knows, `dt_ns` after the one before.
+    void make_batch(uint64_t index, uint64_t term, uint64_t dt_ns, uint32_t renewals = 0)
+    {
+        batch_head head{};
+        head.dt_ns = dt_ns;
+        head.renewal_count = renewals;
+        bytes body(BATCH_HEAD_BYTES + size_t{renewals} * RENEWAL_BYTES);
+        wire wire = wire_writer(body.data(), body.size());
+        wire_batch_head(&wire, &head);
+        for (renewal renewal{1, 0}; renewal.session <= renewals; renewal.session++)
+            wire_renewal(&wire, &renewal);
+        EXPECT_FALSE(wire.failed);
+        make(index, term, ENTRY_BATCH, body);
+    }
+
+    // Says the log's entries from `begin` on in one append.
+    void append(uint64_t begin, uint64_t term, uint64_t commit)
+    {
+        peer_message message = message_of(PEER_APPEND, term);
+        message.previous = begin > 1 ? log[begin - 2].head.id : entry_id{};
+        message.begin = begin;
+        message.end = log.size() + 1;
+        message.commit = commit;
+        bytes frame(FRAME_HEAD_BYTES + PEER_APPEND_HEAD_BYTES);
+        wire wire = wire_writer(frame.data() + FRAME_HEAD_BYTES, PEER_APPEND_HEAD_BYTES);
+        wire_peer_message(&wire, &message);
+        for (uint64_t index = begin; index <= log.size(); index++) {
+            const bytes &content = log[index - 1].content;
+            frame.insert(frame.end(), content.begin(), content.end());
+        }
+        frame_seal(frame.data(), FRAME_PEER_APPEND,
+                static_cast<uint32_t>(frame.size() - FRAME_HEAD_BYTES));
+        world.say(LEADER, frame);
+    }
+
+    uint64_t applied()
+    {
+        return locks_index(node_locks(world.replica()));
+    }
+
+    NodeWorld world{2, 3};
+    std::vector<MadeEntry> log;
+};
+
+} // namespace
+
+/* G1: a vote that is not durable is not told; too many of them are lost, never told too soon. */
+TEST_F(NodeLog, dropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
+{
+    uint64_t before = mark_count("held_message_dropped");
+    world.disk_stalls = true;
+    for (uint64_t asked = 1; asked <= 258; asked++)
+        ask_for_vote(asked);
+    world.turn();
+    EXPECT_EQ(mark_count("held_message_dropped"), before + 2);
+    EXPECT_TRUE(votes_heard().empty()) << "told before it was durable";
+    world.disk_stalls = false;
+    world.turn();
+    ASSERT_EQ(votes_heard().size(), 256U);
+    EXPECT_EQ(votes_heard().back(), 256U);
+    ask_for_vote(258);
+    world.turn();
+    EXPECT_EQ(votes_heard().back(), 258U) << "who asks again is told";
+}
+
+/* G1: what the log has no room for does not happen at all, until there is room again. */
+TEST_F(NodeLog, refusesToHearWhatItsLogHasNoRoomFor)
+{
+    uint64_t before = mark_count("log_has_no_room");
+    world.disk_stalls = true;
+    uint64_t asked = 0;
+    while (mark_count("log_has_no_room") == before && asked < 4000) {
+        ask_for_vote(++asked);
+        world.turn();
+    }
+    ASSERT_EQ(mark_count("log_has_no_room"), before + 1);
+    EXPECT_GT(asked, 1000U);
+    EXPECT_EQ(term(), asked - 1) << "it was heard, and could not be kept";
+    world.disk_stalls = false;
+    world.turn();
+    ask_for_vote(asked);
+    world.turn();
+    EXPECT_EQ(term(), asked);
+    EXPECT_EQ(votes_heard().back(), asked);
+}
+
+/* G5: much that is committed at once is applied over several turns, and none waits for an event. */
+TEST_F(NodeLog, appliesALongLogOverSeveralTurns)
+{
+    ask_for_vote(1);
+    world.turn();
+    make_founding();
+    append(1, 1, 0);
+    for (uint64_t index = 2; index <= 6; index++) {
+        make_batch(index, 1, 1, 65534);
+        append(index, 1, 0);
+        world.turn();
+    }
+    ASSERT_EQ(applied(), 0U);
+    uint64_t before = mark_count("apply_goes_on_next_turn");
+    append(7, 1, 6);
+    world.end_turn();
+    EXPECT_EQ(mark_count("apply_goes_on_next_turn"), before + 1);
+    EXPECT_EQ(applied(), 6U - 1) << "four, of a mebibyte each";
+    EXPECT_LE(world.effects.deadline_ns, world.now_ns) << "the rest would wait";
+    world.end_turn();
+    EXPECT_EQ(applied(), 6U);
+}
+
+/* G2: entries that were cut off lie on the disk still, and are never applied. */
+TEST_F(NodeLog, passesOverWhatWasCutOff)
+{
+    ask_for_vote(1);
+    world.turn();
+    make_founding();
+    for (uint64_t index = 2; index <= 5; index++)
+        make_batch(index, 1, index <= 3 ? 10 : 1000);
+    append(1, 1, 2);
+    world.turn();
+    make_batch(4, 2, 20);
+    make_batch(5, 2, 20);
+    append(4, 2, 3);
+    world.turn();
+    ASSERT_EQ(applied(), 3U);
+    world.restart();
+    connect();
+    ASSERT_EQ(applied(), 0U);
+    uint64_t before = mark_count("read_cut_off_entry");
+    append(6, 2, 5);
+    world.turn();
+    EXPECT_EQ(mark_count("read_cut_off_entry"), before + 1);
+    EXPECT_EQ(applied(), 5U);
+    EXPECT_EQ(locks_time(node_locks(world.replica())), 60U) << "10, 10, 20, 20";
+}
