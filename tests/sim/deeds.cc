@@ -170,6 +170,8 @@ bool Life::do_deed(Kind kind, int id)
     case Kind::bend_clock:
         bend_clock(id);
         return true;
+    case Kind::slow_start:
+        return slow_start();
     default:
         return faults_of_world_.act(kind, id);
     }

@@ -32,11 +32,17 @@ static std::vector<std::string> choose_names(const Plan &plan)
 Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
         : plan_(plan), log_(std::move(log)), dice_(stream(plan.seed, STREAM_LIFE)),
           world_(plan.world), locks_(choose_names(plan)), oracle_(world_, locks_),
-          vandal_(world_, stream(plan.seed, STREAM_VANDAL))
+          vandal_(world_, stream(plan.seed, STREAM_VANDAL)),
+          onlooker_(
+                  world_, [this] { return oracle_.committed(); },
+                  [this](uint64_t read, uint64_t committed) {
+                      judge_read("an onlooker", read, committed);
+                  })
 {
     world_.after_turn = [this](Machine &machine) {
         oracle_.look_at(machine);
         speak(machine);
+        watch_start(machine);
     };
     world_.before_end = [this](Machine &machine) {
         oracle_.before_end(machine);
@@ -65,6 +71,13 @@ void Life::expect(bool good, const std::string &breach)
 {
     if (!good)
         oracle_.breaches.push_back(breach);
+}
+
+void Life::judge_read(const std::string &who, uint64_t read, uint64_t committed)
+{
+    expect(read >= committed, who + " reads at " + std::to_string(read) +
+                                      " what was committed at " +
+                                      std::to_string(committed));
 }
 
 void Life::speak(Machine &machine)

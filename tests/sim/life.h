@@ -14,6 +14,7 @@
 
 #include "sim/faults.h"
 #include "sim/life_plan.h"
+#include "sim/onlooker.h"
 #include "sim/oracle.h"
 #include "sim/vandal.h"
 
@@ -103,6 +104,8 @@ public:
         say(name_of(id), what);
     }
     void expect(bool good, const std::string &breach);
+    /* A read is not older than what was committed when it was asked. (G8) */
+    void judge_read(const std::string &who, uint64_t read, uint64_t committed);
 
     void start(int id);
     bool may_disturb(int id);
@@ -123,6 +126,12 @@ private:
     void reset(int id);
     void disturb_disk(int id);
     void all_lose_power();
+
+    /* start_deeds.cc */
+    bool slow_start();
+    void watch_start(Machine &machine);
+    void end_leader(Machine &leader);
+    void start_slowly(const Machine &leader);
 
     /* clock_deeds.cc */
     void set_rate(int id, int64_t ppm);
@@ -153,12 +162,23 @@ private:
     Oracle oracle_;
     ClientHistory history_;
     Vandal vandal_;
+    Onlooker onlooker_;
     Faults faults_of_world_{*this};
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
     std::map<Kind, uint64_t> done_;
     std::map<int, uint64_t> alarms_; /* By node: that its clock is too fast */
-    int bent_ = 0;                   /* The node whose clock is bad */
+    struct SlowStart {               /* Drawn by its deed */
+        int leader;                  /* To end; 0: ended */
+        uint64_t term;
+        uint64_t commit; /* ... once it has committed more than this */
+        uint64_t stall_ns;
+        uint64_t away_ns;
+        bool pause;
+        struct prng dice;
+    };
+    std::optional<SlowStart> slow_start_;
+    int bent_ = 0; /* The node whose clock is bad */
     uint64_t bends_ = 0;
     bool over_ = false;
 };

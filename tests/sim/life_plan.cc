@@ -1,5 +1,7 @@
 #include "sim/life_plan.h"
 
+#include <algorithm>
+
 #include "base/units.h"
 
 namespace sim {
@@ -144,6 +146,20 @@ void draw_clocks(Plan &plan)
     }
 }
 
+/* In some lives terms start slowly; all else in them is as it was. */
+void draw_slow_starts(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_STARTS);
+    if (plan.tests_guard || plan.world.nodes < 3 || !dice.one_in(4))
+        return;
+    uint64_t gap_ns = dice.from(1000, 5000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::slow_start});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -152,7 +168,7 @@ const char *name_of(Kind kind)
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
-            "bend clock"};
+            "bend clock", "slow start"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -183,6 +199,7 @@ Plan draw_plan(uint64_t seed)
     plan.waits_for_leader = !dice.one_in(8);
     draw_deeds(plan, dice);
     draw_clocks(plan);
+    draw_slow_starts(plan);
     return plan;
 }
 

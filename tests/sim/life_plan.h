@@ -44,6 +44,7 @@ enum class Kind : uint8_t {
     empty,        /* A node finds no log, until later. */
     jump_wall,    /* Somebody sets a node's time of day. */
     bend_clock,   /* A clock runs beyond rho: in lives of that kind only */
+    slow_start,   /* A leader ends, and the next finds slow disks: in some lives only */
     count
 };
 
@@ -84,6 +85,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_LIFE, /* Clocks, and which majority is healed */
     STREAM_VANDAL,
     STREAM_CLOCKS, /* Which lives have bad clocks */
+    STREAM_STARTS, /* ... and slow starts of terms */
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 

@@ -1,0 +1,77 @@
+/*
+ * Terms that start slowly. A leader ends when it has just committed what no other node knows to
+ * be committed. Whoever leads next finds the disks slow: what begins its term cannot be
+ * committed for a while, heartbeats are answered all the same, and somebody reads at every node.
+ */
+#include "base/units.h"
+#include "sim/life.h"
+
+namespace sim {
+
+namespace {
+
+constexpr int looks = 4;
+
+} // namespace
+
+bool Life::slow_start()
+{
+    Machine *leader = world_.leader();
+    if (!leader || slow_start_)
+        return false;
+    slow_start_ = {leader->id(), raft_term(leader->raft()), raft_commit(leader->raft()),
+            100 * NS_PER_MS + roll(NS_PER_S), roll(2 * NS_PER_S), roll(3) == 0, dice_};
+    return true;
+}
+
+void Life::end_leader(Machine &leader)
+{
+    if (!leader.leads() || over_)
+        return;
+    if (slow_start_->pause) {
+        say(leader.id(), "is paused");
+        leader.pause(true);
+    } else {
+        say(leader.id(), "is killed");
+        leader.crash(End::killed);
+    }
+    world_.in(NS_PER_S + slow_start_->away_ns, [this, &leader] {
+        if (over_)
+            return;
+        leader.pause(false);
+        start(leader.id());
+    });
+}
+
+void Life::start_slowly(const Machine &leader)
+{
+    say(leader.id(), "finds slow disks as it begins to lead");
+    struct prng dice = slow_start_->dice;
+    uint64_t stall_ns = slow_start_->stall_ns;
+    for (int id = 1; id <= world_.count(); id++)
+        world_.machine(id).disk.stalled_until = world_.now() + stall_ns;
+    for (int i = 0; i < looks; i++) {
+        const std::string &lock = locks_[prng_below(&dice, locks_.size())];
+        world_.in(prng_below(&dice, stall_ns), [this, lock] { onlooker_.look(lock); });
+    }
+}
+
+void Life::watch_start(Machine &machine)
+{
+    if (!slow_start_ || !machine.leads() || over_)
+        return;
+    uint64_t commit = raft_commit(machine.raft());
+    if (raft_term(machine.raft()) > slow_start_->term) {
+        start_slowly(machine);
+        slow_start_.reset();
+    } else if (machine.id() == slow_start_->leader && commit > slow_start_->commit &&
+               commit == oracle_.committed() && may_disturb(machine.id())) {
+        slow_start_->leader = 0;
+        world_.in(NS_PER_US, [this, &machine] {
+            if (slow_start_)
+                end_leader(machine);
+        });
+    }
+}
+
+} // namespace sim
