@@ -5,7 +5,7 @@
  *     LOCKD_SIM_SEEDS=5000 sim_tests --gtest_filter='Random.*'  more seeds than usual
  *     LOCKD_SIM_FROM=1000                                       ... from this one on
  *     LOCKD_SIM_COMMIT=4b6eaec19d                               lives of that commit's own, too
- *     LOCKD_SIM_MARKS=1                                         rare branches that none reached
+ *     LOCKD_SIM_REPORT=1                                        what was done and reached
  */
 #include <gtest/gtest.h>
 
@@ -13,9 +13,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/mark.h"
 #include "base/units.h"
 #include "sim/life.h"
+#include "sim/lives_report.h"
 #include "sim/shrink.h"
 
 namespace {
@@ -52,7 +52,7 @@ void write_down(const sim::Plan &plan, const std::string &breach)
     fprintf(stderr, "\n# %s\n%s", title.c_str(), sim::commands_of(small).c_str());
 }
 
-void live(uint64_t seed, bool talks, Sum &sum)
+void live(uint64_t seed, bool talks, Sum &sum, sim::LivesReport *report = nullptr)
 {
     seed_now = seed;
     SCOPED_TRACE("LOCKD_SIM_SEED=" + std::to_string(seed));
@@ -72,15 +72,8 @@ void live(uint64_t seed, bool talks, Sum &sum)
     sum.terms += life.oracle().terms();
     sum.entries += life.oracle().committed();
     sum.simulated_ns += life.world().now();
-}
-
-/* Marks of the code under test that no life of this process has passed. */
-void say_marks()
-{
-    for (const struct mark *mark = mark_begin(); mark < mark_end(); mark++) {
-        if (mark_count(mark->name) == 0)
-            fprintf(stderr, "never reached: %s\n", mark->name);
-    }
+    if (report)
+        report->add(life);
 }
 
 } // namespace
@@ -119,8 +112,9 @@ TEST(Random, HostileLives)
     uint64_t seeds = only != 0 ? 1 : number_from("LOCKD_SIM_SEEDS", 100);
     uint64_t begin = only != 0 ? only : number_from("LOCKD_SIM_FROM", 1);
     Sum sum;
+    sim::LivesReport report;
     for (uint64_t seed = begin; seed < begin + seeds && !HasFailure(); seed++)
-        live(seed, only != 0, sum);
+        live(seed, only != 0, sum, &report);
     signal(SIGABRT, SIG_DFL);
     fprintf(stderr,
             "%llu seeds, %llu s simulated, %llu turns, %llu terms, %llu entries, %llu "
@@ -131,8 +125,8 @@ TEST(Random, HostileLives)
             static_cast<unsigned long long>(sum.terms),
             static_cast<unsigned long long>(sum.entries),
             static_cast<unsigned long long>(sum.grants));
-    if (std::getenv("LOCKD_SIM_MARKS"))
-        say_marks();
+    if (std::getenv("LOCKD_SIM_REPORT"))
+        fprintf(stderr, "%s", report.text().c_str());
     if (only == 0) {
         EXPECT_GT(sum.grants, 20 * seeds);
     }

@@ -4,7 +4,8 @@
  *
  *     sim_hunt FROM COUNT [BREACH]
  *
- * Prints `caught SEED: what` and answers 3, or `clean COUNT` and answers 0. Whatever ends the
+ * Prints `caught SEED: what` and answers 3, or `clean COUNT` and answers 0; below that, which
+ * rare branches of the product no life has reached, and what was done (lives_report.h). Whatever ends the
  * process on the way, an assertion or worse, is said to have been caught in its seed. With
  * BREACH only what contains it counts: could that oracle do it without all the others?
  */
@@ -16,6 +17,7 @@
 #include <cstring>
 
 #include "sim/life.h"
+#include "sim/lives_report.h"
 #include "sim/shrink.h"
 
 namespace {
@@ -65,20 +67,17 @@ int main(int argc, char **argv)
         return hunt_by_one(begin, count, argv[3]);
     for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE})
         signal(number, caught);
-    std::map<sim::Kind, uint64_t> done;
+    sim::LivesReport report;
     for (seed_now = begin; seed_now < begin + count; seed_now++) {
         sim::Life life(sim::draw_plan(seed_now));
         life.run();
-        for (const auto &[kind, times] : life.done())
-            done[kind] += times;
+        report.add(life);
         if (life.all_is_well())
             continue;
         for (const std::string &breach : life.oracle().breaches)
             printf("caught %llu: %s\n", seed_now, breach.c_str());
         return CAUGHT;
     }
-    printf("clean %llu\n", count);
-    for (const auto &[kind, times] : done)
-        printf("    %8llu %s\n", static_cast<unsigned long long>(times), name_of(kind));
+    printf("clean %llu\n%s", count, report.text().c_str());
     return 0;
 }
