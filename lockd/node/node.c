@@ -308,5 +308,4 @@ void node_check(const struct node *node)
         taken += node->conns[i].role != CONN_FREE;
     assert(taken == node->conn_count);
     wal_check(node->wal);
-    locks_check(node->locks);
 }

@@ -222,7 +222,8 @@ const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
 /* For tests and the simulator. */
 const struct raft *node_raft(const struct node *node);
 const struct locks *node_locks(const struct node *node);
-void node_check(const struct node *node);
+void node_check(
+        const struct node *node); /* Of all but raft and locks, which have their own */
 
 #ifdef __cplusplus
 }

@@ -58,9 +58,10 @@ std::function<void(node_settings &)> draw_limits(Dice &dice)
     };
 }
 
-/* Log, batches and queues as they ship; a state that can be walked after every turn. */
+/* Batches and queues as they ship; a state that can be walked, a log that can be kept in memory. */
 void limit_state(node_settings &settings)
 {
+    settings.wal.segment_bytes = 4 * MIB;
     settings.cluster.sessions_max = 256;
     settings.cluster.locks_max = 256;
     settings.cluster.holds_max = 256;

@@ -89,7 +89,7 @@ node_event Machine::event(enum node_event_kind kind) const
 }
 
 /* Something of this life of the node, later; while it is paused it waits. */
-void Machine::defer(uint64_t delay_ns, std::function<void()> what)
+template <class What> void Machine::defer(uint64_t delay_ns, What what)
 {
     uint64_t life = life_;
     world_.in(delay_ns, [this, life, what = std::move(what)] {
@@ -154,6 +154,7 @@ enum node_boot Machine::start()
     in_turn_ = false;
     wake_ = 0;
     hurried_ = 0;
+    seen_at_ = UINT64_MAX;
     end_turn();
     return boot;
 }

@@ -88,6 +88,12 @@ public:
     void closed(uint64_t link, bool by_other) override;
     std::optional<uint32_t> accept(uint64_t link);
 
+    /* Whether the index is another than at the last call in this life of the node. */
+    bool first_seen_at(uint64_t index)
+    {
+        return std::exchange(seen_at_, index) != index;
+    }
+
 private:
     void carve();
     void recover();
@@ -106,7 +112,7 @@ private:
     void wake_at(uint64_t deadline);
     node_event event(enum node_event_kind kind) const;
     uint64_t clock() const;
-    void defer(uint64_t delay_ns, std::function<void()> what);
+    template <class What> void defer(uint64_t delay_ns, What what);
 
     World &world_;
     Clock clock_;
@@ -120,6 +126,7 @@ private:
     bool in_turn_ = false;
     uint64_t turn_begin_ = 0;
     uint64_t wake_ = 0;
+    uint64_t seen_at_ = UINT64_MAX;
     uint32_t hurried_ = 0; /* Turns in a row that wanted the next at once */
     bool paused_ = false;
     bool stopped_ = false;

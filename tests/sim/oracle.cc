@@ -19,10 +19,9 @@ Oracle::Oracle(World &world, std::vector<std::string> locks)
 {
 }
 
-void Oracle::expect(bool good, const std::string &breach)
+void Oracle::found(const std::string &breach)
 {
-    if (!good)
-        breaches.push_back(std::to_string(world_.now() / 1000) + " us: " + breach);
+    breaches.push_back(std::to_string(world_.now() / 1000) + " us: " + breach);
 }
 
 void Oracle::follow(const Client *client)
@@ -51,8 +50,8 @@ void Oracle::after_start(Machine &machine)
     commits_[machine.id()] = 0;
     leads_[machine.id()] = 0;
     struct entry_id durable = durable_[machine.id()];
-    expect(raft_term_at(machine.raft(), durable.index) == durable.term,
-            name_of(machine) + " forgot what was durable");
+    if (raft_term_at(machine.raft(), durable.index) != durable.term)
+        found(name_of(machine) + " forgot what was durable");
 }
 
 void Oracle::one_leader(const Machine &machine)
@@ -61,8 +60,8 @@ void Oracle::one_leader(const Machine &machine)
     if (!machine.leads() || leads_[machine.id()] == term)
         return;
     auto [it, fresh] = leaders_.emplace(term, machine.id());
-    expect(fresh || it->second == machine.id(),
-            "two leaders of term " + std::to_string(term));
+    if (!fresh && it->second != machine.id())
+        found("two leaders of term " + std::to_string(term));
     leads_[machine.id()] = term;
     has_all_commits(machine);
 }
@@ -78,8 +77,8 @@ void Oracle::has_all_commits(const Machine &machine)
         bool later = commit.seen >= raft_term(machine.raft());
         if (later || raft_term_at(machine.raft(), index) == commit.term)
             continue;
-        expect(false, name_of(machine) + " leads without the committed entry " +
-                              std::to_string(index));
+        found(name_of(machine) + " leads without the committed entry " +
+                std::to_string(index));
         return;
     }
 }
@@ -92,9 +91,9 @@ void Oracle::commits_stay(const Machine &machine)
         uint64_t term = raft_term_at(machine.raft(), seen + 1);
         if (committed_.size() == seen + 1)
             committed_.push_back({term, raft_term(machine.raft())});
-        expect(committed_[seen + 1].term == term,
-                name_of(machine) + " has committed another entry at " +
-                        std::to_string(seen + 1));
+        if (committed_[seen + 1].term != term)
+            found(name_of(machine) + " has committed another entry at " +
+                    std::to_string(seen + 1));
     }
 }
 
@@ -113,7 +112,8 @@ void Oracle::move_front(const Machine &machine)
         Holder &holder = front_[lock];
         if (view.token != holder.token && view.token != 0) {
             grants_++;
-            expect(view.token > token_, "the token of " + lock + " does not grow");
+            if (view.token <= token_)
+                found("the token of " + lock + " does not grow");
             newest = std::max(newest, view.token);
         }
         holder = {view.session, view.token};
@@ -134,7 +134,7 @@ void Oracle::look_at_state(const Machine &machine)
     std::optional<std::string> breach =
             state_.look(machine.locks(), term, locks_, sessions);
     if (breach)
-        expect(false, *breach);
+        found(*breach);
 }
 
 /* Exclusion in real time and no early loss, which rest on the rates of clocks. */
@@ -145,28 +145,33 @@ void Oracle::look_at_belief(const Client &client)
         excused = client.early_losses();
         return;
     }
-    expect(client.early_losses() == excused, client.name() + " lost its session early");
+    if (client.early_losses() != excused)
+        found(client.name() + " lost its session early");
     for (const auto &[lock, held] : client.held()) {
         if (!client.believes(lock))
             continue;
         const Holder &holder = front_[lock];
-        bool rightly = holder.token == held.token;
-        expect(rightly && holder.session == client.session_id(),
-                client.name() + " believes that it holds " + lock + " by token " +
-                        std::to_string(held.token) + ", the log has token " +
-                        std::to_string(holder.token));
+        if (holder.token != held.token || holder.session != client.session_id())
+            found(client.name() + " believes that it holds " + lock + " by token " +
+                    std::to_string(held.token) + ", the log has token " +
+                    std::to_string(holder.token));
     }
+}
+
+void Oracle::one_owner(uint64_t session, const Client &client)
+{
+    if (owners_.try_emplace(session, &client).first->second != &client)
+        found(client.name() + " has another's session");
 }
 
 void Oracle::look_at_clients()
 {
     for (const Client *client : clients_) {
         look_at_belief(*client);
-        expect(!client->believes_given_up(),
-                client->name() + " believes in what it released");
+        if (client->believes_given_up())
+            found(client->name() + " believes in what it released");
         if (uint64_t session = client->session_id())
-            expect(owners_.emplace(session, client).first->second == client,
-                    client->name() + " has another's session");
+            one_owner(session, *client);
     }
 }
 
@@ -176,7 +181,7 @@ void Oracle::look_at(Machine &machine)
     commits_stay(machine);
     move_front(machine);
     if (std::optional<std::string> breach = clocks_.look(machine, leaders_, world_.now()))
-        expect(false, *breach);
+        found(*breach);
     look_at_clients();
 }
 

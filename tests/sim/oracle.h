@@ -66,13 +66,14 @@ private:
         uint64_t session = 0;
         uint64_t token = 0;
     };
-    void expect(bool good, const std::string &breach);
+    void found(const std::string &breach);
     void one_leader(const Machine &machine);
     void commits_stay(const Machine &machine);
     void has_all_commits(const Machine &machine);
     void move_front(const Machine &machine);
     void look_at_state(const Machine &machine);
     void look_at_belief(const Client &client);
+    void one_owner(uint64_t session, const Client &client);
 
     World &world_;
     std::vector<std::string> locks_;

@@ -89,7 +89,7 @@ void Client::set_rate(int64_t ppm)
     clock_.set_rate(world_.now(), ppm);
 }
 
-void Client::defer(uint64_t delay_ns, std::function<void()> what)
+template <class What> void Client::defer(uint64_t delay_ns, What what)
 {
     world_.in(delay_ns, [this, what = std::move(what)] {
         if (paused_)

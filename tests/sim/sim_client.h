@@ -99,7 +99,7 @@ private:
     bool believes_in(const Held &held) const;
     struct clocks clocks() const;
     struct belief belief() const;
-    void defer(uint64_t delay_ns, std::function<void()> what);
+    template <class What> void defer(uint64_t delay_ns, What what);
     void step(core_event event);
     void step_soon();
     void perform(const core_effects &effects);

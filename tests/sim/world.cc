@@ -19,7 +19,14 @@ World::~World() = default;
 
 void World::at(uint64_t when_ns, std::function<void()> what)
 {
-    events_.push({when_ns, sequence_++, std::move(what)});
+    if (free_.empty()) {
+        free_.push_back(static_cast<uint32_t>(whats_.size()));
+        whats_.emplace_back();
+    }
+    uint32_t at = free_.back();
+    free_.pop_back();
+    whats_[at] = std::move(what);
+    events_.push({when_ns, sequence_++, at});
 }
 
 bool World::step()
@@ -29,7 +36,10 @@ bool World::step()
     Timed next = events_.top();
     events_.pop();
     now_ = std::max(now_, next.when);
-    next.what();
+    std::function<void()> what = std::move(whats_[next.what]);
+    whats_[next.what] = nullptr;
+    free_.push_back(next.what);
+    what();
     return true;
 }
 
@@ -72,6 +82,9 @@ void World::check(Machine &machine)
     node_check(machine.node());
     raft_check(machine.raft());
     uint64_t index = locks_index(machine.locks());
+    if (!machine.first_seen_at(index))
+        return;
+    locks_check(machine.locks());
     uint64_t digest = locks_digest(machine.locks());
     auto [it, fresh] = digests_.emplace(index, digest);
     if (index != 0 && !fresh)

@@ -101,7 +101,7 @@ private:
     struct Timed {
         uint64_t when;
         uint64_t sequence;
-        std::function<void()> what;
+        uint32_t what; /* Place in whats_ */
         bool operator<(const Timed &other) const
         {
             return when != other.when ? when > other.when : sequence > other.sequence;
@@ -115,6 +115,8 @@ private:
     uint64_t turns_ = 0;
     std::map<uint64_t, uint64_t> digests_; /* Index to digest */
     std::priority_queue<Timed> events_;
+    std::vector<std::function<void()>> whats_;
+    std::vector<uint32_t> free_; /* Places of whats_ */
     std::vector<std::unique_ptr<Machine>> machines_;
 };
 
