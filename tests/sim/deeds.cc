@@ -172,6 +172,9 @@ bool Life::do_deed(Kind kind, int id)
         return true;
     case Kind::slow_start:
         return slow_start();
+    case Kind::old_entries:
+    case Kind::late_votes:
+        return plays_.begin(kind);
     default:
         return faults_of_world_.act(kind, id);
     }

@@ -43,6 +43,7 @@ Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
         oracle_.look_at(machine);
         speak(machine);
         watch_start(machine);
+        plays_.watch(machine);
     };
     world_.before_end = [this](Machine &machine) {
         oracle_.before_end(machine);

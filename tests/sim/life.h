@@ -16,6 +16,7 @@
 #include "sim/life_plan.h"
 #include "sim/onlooker.h"
 #include "sim/oracle.h"
+#include "sim/plays.h"
 #include "sim/vandal.h"
 
 namespace sim {
@@ -109,6 +110,10 @@ public:
 
     void start(int id);
     bool may_disturb(int id);
+    bool is_over() const /* The hostile time */
+    {
+        return over_;
+    }
     void heal_later(); /* The network */
 
 private:
@@ -164,6 +169,7 @@ private:
     Vandal vandal_;
     Onlooker onlooker_;
     Faults faults_of_world_{*this};
+    Plays plays_{*this};
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
     std::map<Kind, uint64_t> done_;

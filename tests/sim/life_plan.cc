@@ -161,6 +161,28 @@ void draw_slow_starts(Plan &plan)
             [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
 
+/* Some lives have plays in them (plays.h), which take small appends; all else is as it was. */
+void draw_plays(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_PLAYS);
+    if (plan.tests_guard || plan.world.nodes < 3 || !dice.one_in(8))
+        return;
+    uint64_t gap_ns = dice.from(1000, 4000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns) {
+        bool votes = plan.world.nodes == 3 && dice.one_in(2);
+        plan.deeds.push_back(
+                {number++, at_ns, votes ? Kind::late_votes : Kind::old_entries});
+    }
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    plan.world.tune = [tune = plan.world.tune](node_settings &settings) {
+        if (tune)
+            tune(settings);
+        settings.raft.append_entries_max = 1;
+    };
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -169,7 +191,7 @@ const char *name_of(Kind kind)
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
-            "bend clock", "slow start"};
+            "bend clock", "slow start", "old entries", "late votes"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -201,6 +223,7 @@ Plan draw_plan(uint64_t seed)
     draw_deeds(plan, dice);
     draw_clocks(plan);
     draw_slow_starts(plan);
+    draw_plays(plan);
     return plan;
 }
 

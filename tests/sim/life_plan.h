@@ -45,6 +45,8 @@ enum class Kind : uint8_t {
     jump_wall,    /* Somebody sets a node's time of day. */
     bend_clock,   /* A clock runs beyond rho: in lives of that kind only */
     slow_start,   /* A leader ends, and the next finds slow disks: in some lives only */
+    old_entries,  /* Played with roles (plays.h), in some lives only */
+    late_votes,   /* ... */
     count
 };
 
@@ -86,6 +88,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_VANDAL,
     STREAM_CLOCKS, /* Which lives have bad clocks */
     STREAM_STARTS, /* ... and slow starts of terms */
+    STREAM_PLAYS,  /* ... and plays */
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 
