@@ -9,7 +9,6 @@
  */
 #include "core/core_internal.h"
 
-#include "base/hash.h"
 #include "base/mark.h"
 
 struct core_request *request_at(const struct core *core, uint32_t handle)
@@ -17,10 +16,10 @@ struct core_request *request_at(const struct core *core, uint32_t handle)
     return pool_has(&core->requests, handle) ? pool_at(&core->requests, handle) : NULL;
 }
 
+/* Numbers of one session that follow one another are neighbours in the map. */
 static uint64_t number_key(const struct core_session *session, uint64_t number)
 {
-    uint64_t words[2] = {session->handle, number};
-    return hash_bytes(words, sizeof(words), 0);
+    return ((uint64_t)session->handle << 32) + number;
 }
 
 struct core_request *request_by_number(

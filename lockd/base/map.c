@@ -4,6 +4,10 @@
 #include <stdalign.h>
 #include <string.h>
 
+enum {
+    GROUP_KEYS = 8 /* Two cache lines of slots */
+};
+
 /* The finalizer of splitmix64: every bit of the key reaches every bit of the slot. */
 static uint64_t mixed(uint64_t key)
 {
@@ -12,10 +16,14 @@ static uint64_t mixed(uint64_t key)
     return key ^ (key >> 31);
 }
 
-/* Where the search for a key begins. */
+/*
+ * Where the search for a key begins. Groups of keys are spread; within a group they lie side
+ * by side, so that counters, which are most keys, share cache lines.
+ */
 static uint32_t home_of(const struct map *map, uint64_t key)
 {
-    return (uint32_t)(mixed(key) & (map->slot_count - 1));
+    uint64_t home = (mixed(key / GROUP_KEYS) * GROUP_KEYS) + (key % GROUP_KEYS);
+    return (uint32_t)(home & (map->slot_count - 1));
 }
 
 static uint32_t slot_after(const struct map *map, uint32_t slot)
