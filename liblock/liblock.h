@@ -508,6 +508,57 @@ struct lk_node_status {
 LK_API LK_MUST_USE enum lk_status lk_ask_node(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_status *status);
 
+/*
+ * What a node measures of its work. A batch of requests becomes one entry of the log. For a
+ * leader LK_QUEUE, LK_REPLICATE and LK_ANSWER follow one another; LK_WRITE is beside
+ * LK_REPLICATE, and LK_APPLY in LK_ANSWER. Followers know LK_WRITE, LK_APPLY and LK_TURN.
+ */
+enum lk_stage {
+    LK_QUEUE = 0,     /* First request of an entry received, to its entry handed on; ns */
+    LK_WRITE = 1,     /* Handed to the disk, to durable there; ns */
+    LK_REPLICATE = 2, /* Handed to the disk and the others, to durable on a majority; ns */
+    LK_APPLY = 3,     /* Applying what is committed, and writing the answers; ns */
+    LK_ANSWER = 4,    /* Committed, to the kernel having the entry's last answer; ns */
+    LK_TURN = 5,      /* One turn of the loop, without its sleep; ns */
+    LK_ENTRY_COMMANDS = 6, /* Requests in an entry */
+    LK_ENTRY_BYTES = 7,
+};
+
+/* What a node counts, since its start. */
+enum lk_sum {
+    LK_SUM_APPLIED = 0,      /* Entries applied */
+    LK_SUM_SYSTEM_CALLS = 1, /* Of io_uring_enter */
+    LK_SUM_RECEIVED = 2,     /* Bytes from clients and nodes */
+    LK_SUM_SENT = 3,         /* Bytes to clients and nodes */
+    LK_SUM_LOGGED = 4,       /* Bytes of entries */
+    LK_SUM_WRITTEN = 5,      /* Bytes written to disk: of entries, and padding */
+    LK_SUM_WRITES = 6,       /* Writes to disk */
+};
+
+enum {
+    LK_STAGES = 8,
+    LK_SUMS = 7
+};
+
+struct lk_histogram {
+    uint64_t greatest; /* Exact; 0 when nothing was counted */
+    uint64_t buckets[LK_BUCKETS];
+};
+
+/* Where a node's time went since its start; take two readings for the time between. */
+struct lk_node_stages {
+    uint64_t uptime_ns;
+    struct lk_histogram stages[LK_STAGES]; /* By enum lk_stage */
+    uint64_t sums[LK_SUMS];                /* By enum lk_sum */
+};
+
+/*
+ * Ask node `number` of the list where its time goes, as lk_ask_node() asks. A node of a version
+ * that cannot say closes the connection: LK_UNKNOWN.
+ */
+LK_API LK_MUST_USE enum lk_status lk_ask_stages(const struct lk_client *client,
+        uint32_t number, uint64_t wait_ns, struct lk_node_stages *stages);
+
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
 LK_API uint64_t lk_bucket_begin(uint32_t bucket);
 

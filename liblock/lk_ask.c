@@ -14,15 +14,19 @@
 #include "base/histogram.h"
 #include "lk_internal.h"
 #include "protocol/report.h"
+#include "protocol/stage.h"
 
 static_assert(
         (int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "the wire's buckets are the library's");
+static_assert((int)LK_STAGES == (int)STAGE_COUNT, "the wire's stages are the library's");
+static_assert((int)LK_SUMS == (int)SUM_COUNT, "the wire's sums are the library's");
 
 struct question {
     struct connection connection;
     int wake_fd;
     uint64_t limit_ns;
     const char *address;
+    enum frame_kind kind; /* The answer's is one more. */
     unsigned char buffer[FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX];
     struct frame_reader reader;
 };
@@ -79,7 +83,7 @@ static enum lk_status send_question(struct question *question)
     wire_hello(&wire, &hello);
     frame_seal(bytes, FRAME_HELLO, (uint32_t)wire.at);
     size_t at = FRAME_HEAD_BYTES + wire.at;
-    frame_seal(bytes + at, FRAME_STATUS, 0);
+    frame_seal(bytes + at, question->kind, 0);
     at += FRAME_HEAD_BYTES;
     ssize_t sent = send(question->connection.fd, bytes, at, MSG_NOSIGNAL);
     if (sent == (ssize_t)at)
@@ -94,7 +98,8 @@ static bool take_frame(struct question *question, struct frame *frame, enum lk_s
     while (frame_reader_next(&question->reader, frame)) {
         if (frame->kind == FRAME_REFUSED)
             *said = give_up(question, "refused to speak to us");
-        if (frame->kind == FRAME_REFUSED || frame->kind == FRAME_STATUS_ANSWER)
+        bool answer = (int)frame->kind == (int)question->kind + 1;
+        if (frame->kind == FRAME_REFUSED || answer)
             return true;
     }
     if (question->reader.fault == FRAME_FAULT_VERSION)
@@ -172,8 +177,9 @@ static void copy_counts(struct lk_node_status *status, const struct report *repo
         memcpy(status->version, report->version.bytes, bytes);
 }
 
-static bool read_status(const struct frame *frame, struct lk_node_status *status)
+static bool read_status(const struct frame *frame, void *answer)
 {
+    struct lk_node_status *status = answer;
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     struct report report = {0};
     wire_report(&wire, &report);
@@ -199,23 +205,60 @@ static bool read_status(const struct frame *frame, struct lk_node_status *status
     return wire_complete(&wire);
 }
 
-static enum lk_status ask(struct question *question, struct lk_node_status *status)
+/* A row of a number that is not known here is read and forgotten. */
+static void read_stage(struct wire *wire, struct lk_node_stages *stages)
+{
+    struct lk_histogram unknown;
+    struct stage_row row = {0};
+    wire_stage_row(wire, &row);
+    struct lk_histogram *histogram =
+            row.stage < LK_STAGES ? &stages->stages[row.stage] : &unknown;
+    histogram->greatest = row.greatest;
+    read_buckets(wire, histogram->buckets);
+}
+
+static bool read_stages(const struct frame *frame, void *answer)
+{
+    struct lk_node_stages *stages = answer;
+    struct wire wire = wire_reader(frame->body, frame->body_bytes);
+    struct stages_head head = {0};
+    wire_stages_head(&wire, &head);
+    stages->uptime_ns = head.uptime_ns;
+    for (uint8_t i = 0; i < head.rows && !wire.failed; i++)
+        read_stage(&wire, stages);
+    for (uint8_t i = 0; i < head.sums && !wire.failed; i++) {
+        struct stage_value value = {0};
+        wire_stage_value(&wire, &value);
+        if (value.sum < LK_SUMS)
+            stages->sums[value.sum] = value.value;
+    }
+    return wire_complete(&wire);
+}
+
+/* What to ask, and how to take the answer. */
+struct asking {
+    enum frame_kind kind;
+    bool (*read)(const struct frame *frame, void *answer);
+    void *answer;
+};
+
+static enum lk_status ask(struct question *question, const struct asking *asking)
 {
     struct frame frame;
+    question->kind = asking->kind;
     enum lk_status said = reach(question);
     if (said == LK_OK)
         said = send_question(question);
     if (said == LK_OK)
         said = receive_answer(question, &frame);
-    if (said == LK_OK && !read_status(&frame, status))
+    if (said == LK_OK && !asking->read(&frame, asking->answer))
         said = give_up(question, "said something that cannot be read");
     return said;
 }
 
-enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
-        uint64_t wait_ns, struct lk_node_status *status)
+static enum lk_status ask_number(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, const struct asking *asking)
 {
-    *status = (struct lk_node_status){0};
     if (!client_is_ours(client))
         return fail(LK_LOST, "this process was forked: the handle is its parent's");
     const char *address = lk_node_address(client, number);
@@ -232,11 +275,27 @@ enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
     question->wake_fd = wake_fd;
     question->connection.fd = -1;
     question->limit_ns = wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
-    enum lk_status said = ask(question, status);
+    enum lk_status said = ask(question, asking);
     connection_close(&question->connection);
     close(wake_fd);
     free(question);
     return said;
+}
+
+enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, struct lk_node_status *status)
+{
+    *status = (struct lk_node_status){0};
+    struct asking asking = {FRAME_STATUS, read_status, status};
+    return ask_number(client, number, wait_ns, &asking);
+}
+
+enum lk_status lk_ask_stages(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, struct lk_node_stages *stages)
+{
+    *stages = (struct lk_node_stages){0};
+    struct asking asking = {FRAME_STAGES, read_stages, stages};
+    return ask_number(client, number, wait_ns, &asking);
 }
 
 uint64_t lk_bucket_begin(uint32_t bucket)

@@ -1,13 +1,16 @@
 /*
  * lockctl status: what each node says of itself. Every node is asked alone and all at the
  * same time, so it works without a majority and a dead node costs no more than --connect.
+ * With --latency also where its time went: since its start, or between two readings.
  */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "lockctl/latency.h"
 #include "lockctl/lockctl.h"
 #include "tool/duration.h"
 #include "tool/fail.h"
@@ -22,6 +25,18 @@ struct asked {
     enum lk_status status;
     char why[200];
     struct lk_node_status node;
+    bool latency;     /* Ask for the stages, too: */
+    uint32_t read;    /* how many readings there are, ... */
+    bool read_failed; /* ... and whether one failed, for the reason in `why`; */
+    struct lk_node_stages before;
+    struct lk_node_stages after;
+};
+
+struct wish {
+    struct common common;
+    bool latency;
+    uint64_t for_ns;   /* Within that time; 0: since the nodes' start */
+    uint64_t watch_ns; /* Again and again */
 };
 
 /* What a node's trouble asks of its operator. */
@@ -55,12 +70,25 @@ static const char *advice(enum lk_trouble trouble)
     return NULL;
 }
 
+static void ask_stages(struct asked *asked)
+{
+    asked->before = asked->after;
+    enum lk_status said =
+            lk_ask_stages(asked->client, asked->number, asked->wait_ns, &asked->after);
+    asked->read_failed = said != LK_OK;
+    asked->read = said == LK_OK ? asked->read + 1 : 0;
+    if (said != LK_OK)
+        (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
+}
+
 static void *ask(void *argument)
 {
     struct asked *asked = argument;
     asked->status = lk_ask_node(asked->client, asked->number, asked->wait_ns, &asked->node);
     if (asked->status != LK_OK)
         (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
+    else if (asked->latency)
+        ask_stages(asked);
     return NULL;
 }
 
@@ -180,6 +208,38 @@ static void print_status(
         print_trouble(&asked[i], lk_node_address(client, i), diverges(asked, count, i));
 }
 
+static struct latency *measure(const struct asked *asked)
+{
+    struct latency *latency = need(malloc(sizeof(*latency)));
+    latency_between(latency, asked->read > 1 ? &asked->before : NULL, &asked->after);
+    return latency;
+}
+
+static void print_latency(const struct asked *asked)
+{
+    const char *address = lk_node_address(asked->client, asked->number);
+    if (asked->status != LK_OK || asked->read_failed) {
+        (void)printf("%s\n", asked->why);
+        return;
+    }
+    (void)printf("\nnode %u, %s, %s, ", asked->node.node, address,
+            lk_role_text(asked->node.role));
+    struct latency *latency = measure(asked);
+    latency_print(latency, stdout);
+    free(latency);
+}
+
+static void write_latency(struct json *json, const struct asked *asked)
+{
+    if (asked->read_failed)
+        json_null(json, "latency");
+    if (asked->read == 0)
+        return;
+    struct latency *latency = measure(asked);
+    latency_write(latency, json);
+    free(latency);
+}
+
 static void write_counts(struct json *json, const struct lk_node_status *node)
 {
     json_u64(json, "time_ns", node->time_ns);
@@ -240,6 +300,7 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);
+    write_latency(json, asked);
     json_end(json);
 }
 
@@ -256,8 +317,48 @@ static void write_status(
     json_end(&json);
 }
 
-static int show_status(struct common *common)
+static void show(const struct wish *wish, const struct lk_client *client,
+        const struct asked *asked, uint32_t count)
 {
+    if (wish->common.json) {
+        write_status(client, asked, count);
+        return;
+    }
+    print_status(client, asked, count);
+    for (uint32_t i = 0; i < count && wish->latency; i++)
+        print_latency(&asked[i]);
+}
+
+static void pause_for(uint64_t ns)
+{
+    struct timespec left = {
+            .tv_sec = (time_t)(ns / LK_SECOND), .tv_nsec = (long)(ns % LK_SECOND)};
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
+/* One reading, or two with a span between; with --watch for as long as somebody reads it. */
+static int ask_and_show(const struct wish *wish, const struct lk_client *client,
+        struct asked *asked, uint32_t count)
+{
+    uint64_t span_ns = wish->watch_ns != 0 ? wish->watch_ns : wish->for_ns;
+    if (span_ns != 0 && !ask_all(asked, count))
+        return EXIT_SYSTEM;
+    bool again = true;
+    while (again) {
+        if (span_ns != 0)
+            pause_for(span_ns);
+        if (!ask_all(asked, count))
+            return EXIT_SYSTEM;
+        show(wish, client, asked, count);
+        again = wish->watch_ns != 0 && fflush(stdout) == 0;
+    }
+    return exit_of(asked, count);
+}
+
+static int show_status(struct wish *wish)
+{
+    struct common *common = &wish->common;
     struct lk_client *client = NULL;
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(common, &options);
@@ -268,16 +369,11 @@ static int show_status(struct common *common)
     uint32_t count = lk_node_count(client);
     struct asked *asked = need(calloc(count, sizeof(asked[0])));
     for (uint32_t i = 0; i < count; i++)
-        asked[i] = (struct asked){
-                .client = client, .number = i, .wait_ns = common->connect_ns};
-    int code = EXIT_SYSTEM;
-    if (ask_all(asked, count)) {
-        if (common->json)
-            write_status(client, asked, count);
-        else
-            print_status(client, asked, count);
-        code = exit_of(asked, count);
-    }
+        asked[i] = (struct asked){.client = client,
+                .number = i,
+                .wait_ns = common->connect_ns,
+                .latency = wish->latency};
+    int code = ask_and_show(wish, client, asked, count);
     free(asked);
     lk_close(client);
     return code;
@@ -285,9 +381,18 @@ static int show_status(struct common *common)
 
 int status_command(char **arguments)
 {
-    struct common common = COMMON_INIT;
-    common.connect_ns = 2 * LK_SECOND;
-    const struct option_row rows[] = {COMMON_ROWS(&common), JSON_ROW(&common)};
+    struct wish wish = {.common = COMMON_INIT};
+    wish.common.connect_ns = 2 * LK_SECOND;
+    const struct option_row rows[] = {
+            {"latency", OPTION_FLAG, &wish.latency, 0, 0, NULL,
+                    "show where each node's time went since its start, stage by stage"},
+            {"for", OPTION_DURATION, &wish.for_ns, LK_MILLISECOND, 3600 * LK_SECOND, "DUR",
+                    "--latency of the next DUR only"},
+            {"watch", OPTION_DURATION, &wish.watch_ns, LK_MILLISECOND, 3600 * LK_SECOND,
+                    "DUR", "--latency of each DUR, until it is interrupted"},
+            COMMON_ROWS(&wish.common),
+            JSON_ROW(&wish.common),
+    };
     const struct options table = {
             "lockctl status [options]",
             "Ask each node what it says of itself; works without a majority.",
@@ -302,5 +407,6 @@ int status_command(char **arguments)
     int code;
     if (!begin_command(&table, arguments, &operands, &code))
         return code;
-    return show_status(&common);
+    wish.latency = wish.latency || wish.for_ns != 0 || wish.watch_ns != 0;
+    return show_status(&wish);
 }

@@ -3,23 +3,13 @@
 #include <assert.h>
 
 enum {
-    CUT_BITS = 4,
+    CUT_BITS = HISTOGRAM_CUT_BITS,
     CUTS = 1 << CUT_BITS,
-    VALUE_BITS = 44
+    VALUE_BITS = HISTOGRAM_VALUE_BITS
 };
 
 static_assert(HISTOGRAM_BUCKETS == CUTS + (VALUE_BITS - CUT_BITS) * CUTS,
         "one row of cuts for the values below, and one for each power of two");
-
-uint32_t histogram_bucket(uint64_t value)
-{
-    if (value < CUTS)
-        return (uint32_t)value;
-    if (value >> VALUE_BITS != 0)
-        return HISTOGRAM_BUCKETS - 1;
-    uint32_t shift = 63 - (uint32_t)__builtin_clzll(value) - CUT_BITS;
-    return shift * CUTS + (uint32_t)(value >> shift);
-}
 
 uint64_t histogram_bucket_begin(uint32_t bucket)
 {
@@ -47,13 +37,6 @@ static void widen(struct histogram *histogram, uint64_t least, uint64_t greatest
         histogram->least = least;
     if (greatest > histogram->greatest)
         histogram->greatest = greatest;
-}
-
-void histogram_add(struct histogram *histogram, uint64_t value)
-{
-    histogram->buckets[histogram_bucket(value)]++;
-    histogram->count++;
-    widen(histogram, value, value);
 }
 
 void histogram_add_bucket(struct histogram *histogram, uint32_t bucket, uint64_t count)

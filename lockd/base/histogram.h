@@ -27,6 +27,8 @@ extern "C" {
 enum {
     HISTOGRAM_BUCKETS = 656,
     HISTOGRAM_ALL = 100000, /* Ranks are in parts of this: p99.9 is 99900. */
+    HISTOGRAM_CUT_BITS = 4,
+    HISTOGRAM_VALUE_BITS = 44,
 };
 
 struct histogram {
@@ -38,7 +40,27 @@ struct histogram {
 
 void histogram_init(struct histogram *histogram);
 
-void histogram_add(struct histogram *histogram, uint64_t value);
+/* The bucket of a value. */
+static inline uint32_t histogram_bucket(uint64_t value)
+{
+    if (value >> HISTOGRAM_CUT_BITS == 0)
+        return (uint32_t)value;
+    if (value >> HISTOGRAM_VALUE_BITS != 0)
+        return HISTOGRAM_BUCKETS - 1;
+    uint32_t shift = 63 - (uint32_t)__builtin_clzll(value) - HISTOGRAM_CUT_BITS;
+    return (shift << HISTOGRAM_CUT_BITS) + (uint32_t)(value >> shift);
+}
+
+/* Inline, as a node does this some times in every turn. */
+static inline void histogram_add(struct histogram *histogram, uint64_t value)
+{
+    histogram->buckets[histogram_bucket(value)]++;
+    histogram->count++;
+    if (value < histogram->least)
+        histogram->least = value;
+    if (value > histogram->greatest)
+        histogram->greatest = value;
+}
 
 /* Add `count` values of a bucket, as received; `bucket` is below HISTOGRAM_BUCKETS. */
 void histogram_add_bucket(struct histogram *histogram, uint32_t bucket, uint64_t count);
@@ -64,8 +86,7 @@ uint64_t histogram_mean(const struct histogram *histogram);
 /* The mean times 1000, for means of small numbers. */
 uint64_t histogram_mean_milli(const struct histogram *histogram);
 
-/* The bucket of a value, and what a bucket holds: values in [begin, end). */
-uint32_t histogram_bucket(uint64_t value);
+/* What a bucket holds: values in [begin, end). */
 uint64_t histogram_bucket_begin(uint32_t bucket);
 uint64_t histogram_bucket_end(uint32_t bucket);
 

@@ -16,13 +16,15 @@ struct turn {
     struct node *node;
     struct trace trace;
     struct node_effects effects;
-    uint64_t now_ns; /* CLOCK_MONOTONIC at the begin of the turn */
+    uint64_t now_ns;    /* CLOCK_MONOTONIC at the begin of the turn */
+    uint64_t handed_ns; /* ... and when the effects of the one before were handed on */
 };
 
 static inline void turn_step(struct turn *turn, struct node_event event)
 {
     if (event.kind != NODE_TURN_END)
         event.now_ns = turn->now_ns;
+    event.handed_ns = turn->handed_ns;
     trace_add(&turn->trace, &event);
     node_step(turn->node, &event, &turn->effects);
 }

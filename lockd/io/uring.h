@@ -71,6 +71,7 @@ struct uring {
     bool deferred;        /* DEFER_TASKRUN was taken. */
     bool ring_registered; /* The ring's descriptor is registered. */
     bool small;           /* It has fewer entries than wanted. */
+    uint64_t enter_count; /* Calls of io_uring_enter, since it was opened */
 };
 
 /*

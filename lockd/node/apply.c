@@ -98,6 +98,7 @@ static void finish_own(struct node *node, const struct under_way *own)
     histogram_add(node->commit_latency, node->now_ns - own->sealed_ns);
     if (own->command_count > 0)
         histogram_add(node->entry_commands, own->command_count);
+    stages_finish(node, own);
     ring_pop(&node->under_way_ring);
 }
 
@@ -151,6 +152,9 @@ void apply_entry(
         apply_batch(node, head, body);
     }
     node->applied = head->id.index;
+    node->stages->sums[SUM_APPLIED]++;
+    node->stages->applied = true;
+    node->stages->busy = true;
     push_changes(node);
 }
 
@@ -162,10 +166,12 @@ void apply_committed(struct node *node)
         const unsigned char *entry = wal_find(node->wal, node->applied + 1, &head);
         if (!entry) {
             node->apply_wants_disk = true;
+            stages_applied_later(node);
             return;
         }
         if (bytes > APPLY_BYTES_PER_TURN) {
             MARK(apply_goes_on_next_turn);
+            stages_applied_later(node);
             return;
         }
         bytes += entry_bytes(&head);

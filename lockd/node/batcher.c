@@ -30,7 +30,7 @@ static bool open_batch(struct node *node)
         return false;
     struct open_batch *batch = &node->batch;
     unsigned char *body = wal_open_entry(node->wal, body_max);
-    *batch = (struct open_batch){.open = true, .body = body};
+    *batch = (struct open_batch){.open = true, .body = body, .opened_ns = node->now_ns};
     batch->wire = wire_writer(body, command_room(node));
     batch->wire.at = BATCH_HEAD_BYTES;
     return true;
@@ -118,6 +118,9 @@ static void seal_entry(struct node *node, enum entry_kind kind, uint32_t body_by
     entry->owed_end = node->owed_ring.end;
     entry->keepalive_end = node->keepalives_sealed;
     entry->sealed_ns = node->now_ns;
+    entry->body_bytes = body_bytes;
+    entry->admitted_ns = node->batch.opened_ns;
+    node->stages->sums[SUM_LOGGED] += ENTRY_HEAD_BYTES + body_bytes;
     node->appended_ns = node->now_ns;
     node->batch = (struct open_batch){0};
     struct raft_event event = {.kind = RAFT_PROPOSE};

@@ -191,9 +191,11 @@ void conn_sent(struct node *node, uint32_t slot, size_t count)
     assert(conn->role != CONN_FREE);
     assert(count <= output->sending - output->sent);
     output->sent += count;
+    node->stages->sums[SUM_SENT] += count;
     if (output->sent == output->sending) {
         output->sending = 0;
         output->sent = 0;
+        stages_sent(node, conn);
     }
     output->on_way = false;
     list_busy(node, conn);

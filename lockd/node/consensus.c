@@ -32,6 +32,7 @@ static void append_received(struct node *node, const struct raft_effects *effect
             node_notice(node, NOTICE_FOUNDED, 0, head->cluster);
         }
         wal_add_entry(node->wal, node->entry_bytes[at], head);
+        node->stages->sums[SUM_LOGGED] += entry_bytes(head);
     }
 }
 
@@ -52,6 +53,7 @@ static void write(struct node *node, const struct raft_event *event,
             .number = effects->write,
             .position = wal_end(node->wal),
     };
+    node->stages->busy = true;
 }
 
 static void hold(struct node *node, const struct raft_message *message)
@@ -115,6 +117,7 @@ void consensus_written(struct node *node)
         if (oldest->position > durable)
             break;
         number = oldest->number;
+        stages_durable(node, oldest);
         ring_pop(ring);
     }
     if (number == 0)

@@ -43,6 +43,8 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
         reads_frame(node, conn, frame);
     else if (greeted_client && frame->kind == FRAME_STATUS)
         selfreport_frame(node, conn);
+    else if (greeted_client && frame->kind == FRAME_STAGES)
+        stages_frame(node, conn);
     else
         greet_frame(node, conn, frame);
 }
@@ -53,6 +55,7 @@ static void on_received(struct node *node, const struct node_event *event)
     assert(conn->role != CONN_FREE);
     if (conn->closing)
         return;
+    node->stages->sums[SUM_RECEIVED] += event->count;
     frame_reader_feed(&conn->reader, event->bytes, event->count);
     struct frame frame;
     while (!conn->closing && frame_reader_next(&conn->reader, &frame))
@@ -145,8 +148,11 @@ static void tell_writes(struct node *node)
 {
     struct node_effects *effects = node->effects;
     while (effects->write_count < NODE_WRITES_MAX &&
-            wal_next_write(node->wal, &effects->writes[effects->write_count]))
+            wal_next_write(node->wal, &effects->writes[effects->write_count])) {
+        node->stages->sums[SUM_WRITTEN] += effects->writes[effects->write_count].count;
+        node->stages->sums[SUM_WRITES]++;
         effects->write_count++;
+    }
     uint64_t wanted = wal_wanted_segment(node->wal);
     bool later = node->segment_retry_ns > node->now_ns;
     if (wanted != 0 && !node->segment_asked && !later) {
@@ -252,8 +258,10 @@ void node_step(
         struct node *node, const struct node_event *event, struct node_effects *effects)
 {
     assert(node->booted);
-    if (!node->in_turn)
+    if (!node->in_turn) {
         begin_turn(effects);
+        stages_begin_turn(node, event);
+    }
     node->in_turn = event->kind != NODE_TURN_END;
     node->effects = effects;
     node->now_ns = event->now_ns;
@@ -281,6 +289,11 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn)
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
 {
     return wal_buffer(node->wal, bytes);
+}
+
+struct loop_figures *node_loop_figures(struct node *node)
+{
+    return &node->stages->loop;
 }
 
 const struct raft *node_raft(const struct node *node)

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/histogram.h"
 #include "protocol/hello.h"
 #include "protocol/settings.h"
 #include "raft/raft.h"
@@ -111,6 +112,8 @@ enum node_event_kind {
 struct node_event {
     enum node_event_kind kind;
     uint64_t now_ns; /* CLOCK_MONOTONIC at the begin of the turn; TURN_END: as clocks */
+    /* CLOCK_MONOTONIC when the effects of the turn before were handed on; 0: not told */
+    uint64_t handed_ns;
     uint32_t conn;
     uint8_t peer;
     bool by_other;
@@ -218,6 +221,14 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn);
 
 /* Buffers for io to register: the log's. */
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
+
+/* What only io can measure. It lies in node to be told with the rest; node only reads it. */
+struct loop_figures {
+    uint64_t system_calls;  /* Of io_uring_enter, so far */
+    struct histogram turns; /* From a turn's begin until its effects are handed on, ns */
+};
+
+struct loop_figures *node_loop_figures(struct node *node);
 
 /* For tests and the simulator. */
 const struct raft *node_raft(const struct node *node);

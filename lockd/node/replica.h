@@ -15,6 +15,7 @@
  *     apply.c      committed entries into the lock state
  *     reply.c      answers and changes, into the clients' output
  *     reads.c      queries and lists
+ *     stages.c     how long entries take, stage by stage
  *     selfreport.c what the node says of itself
  */
 #ifndef NODE_REPLICA_H
@@ -32,6 +33,7 @@
 #include "protocol/read.h"
 #include "protocol/report.h"
 #include "protocol/request.h"
+#include "protocol/stage.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,6 +90,8 @@ struct conn {
     struct frame_reader reader;
     struct output output;
     struct open_answers answers;
+    uint64_t watch_ns; /* Since then the last answer of an entry is on its way, ... */
+    uint8_t watch;     /* ... in this buffer. 0: none is watched */
 };
 
 /* An answer owed for a command that is in the open batch or in an entry under way. */
@@ -115,6 +119,11 @@ struct under_way {
     uint64_t sealed_ns;
     uint64_t dt_ns;
     uint32_t command_count;
+    uint32_t body_bytes;
+    uint64_t admitted_ns; /* Its first command came; */
+    uint64_t handed_ns;   /* then it went to the disk and to the peers, ... */
+    uint64_t
+            committed_ns; /* ... and was known to be committed; 0: in the turn that applies it */
 };
 
 /* By session slot: where its client was last heard. Local to the node. */
@@ -148,6 +157,7 @@ struct held_message {
 struct raft_write {
     uint64_t number;
     uint64_t position; /* Durable when the log is durable up to here */
+    uint64_t handed_ns;
 };
 
 /* Walks the log on disk from an index on. */
@@ -203,6 +213,19 @@ struct open_batch {
     size_t section_at;
     struct section section; /* The last section, whose count is not final */
     uint32_t command_count;
+    uint64_t opened_ns;
+};
+
+/* Where the time goes: stages.c. Bytes that are added up are counted since start. */
+struct stages {
+    struct loop_figures loop;
+    struct histogram rows[STAGE_COUNT];
+    uint64_t sums[SUM_COUNT];
+    uint64_t begun_ns;      /* When this turn began */
+    uint64_t writes_handed; /* Positions in rings: before them all is handed on */
+    uint64_t under_way_handed;
+    bool busy;    /* This turn wrote to the log, or applied: */
+    bool applied; /* entries */
 };
 
 struct counters {
@@ -288,6 +311,7 @@ struct node {
     struct counters counters;
     struct histogram *commit_latency;
     struct histogram *entry_commands;
+    struct stages *stages;
 
     struct raft_effects *raft_effects;
     struct raft_entry *entries; /* RAFT_ENTRIES_MAX, of the append being received */
@@ -393,8 +417,18 @@ void reads_ask(struct node *node); /* Turn end: one ReadIndex for all of the tur
 void reads_ready(struct node *node, const struct raft_read_ready *ready);
 void reads_answer(struct node *node); /* Those whose index is applied */
 
+/* stages.c */
+void stages_init(struct node *node);
+void stages_begin_turn(struct node *node, const struct node_event *event);
+void stages_durable(struct node *node, const struct raft_write *write);
+void stages_applied_later(struct node *node); /* Some committed entries: not in this turn */
+void stages_finish(struct node *node, const struct under_way *own);
+void stages_sent(struct node *node, struct conn *conn); /* One of its buffers */
+void stages_frame(struct node *node, struct conn *conn);
+
 /* selfreport.c */
 void selfreport_frame(struct node *node, struct conn *conn);
+void selfreport_buckets(struct wire *wire, const struct histogram *histogram);
 
 #ifdef __cplusplus
 }

@@ -81,8 +81,8 @@ static void report_state(const struct node *node, struct report *report)
     report->elections = node->counters.elections;
 }
 
-/* The buckets that are not empty, behind the report. */
-static void put_histogram(struct wire *wire, const struct histogram *histogram)
+/* The buckets that are not empty, one behind another. */
+void selfreport_buckets(struct wire *wire, const struct histogram *histogram)
 {
     uint16_t count = 0;
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
@@ -111,7 +111,7 @@ void selfreport_frame(struct node *node, struct conn *conn)
     report_peers(node, &report);
     struct wire wire = conn_begin(node, conn, 32 * KIB);
     wire_report(&wire, &report);
-    put_histogram(&wire, node->commit_latency);
-    put_histogram(&wire, node->entry_commands);
+    selfreport_buckets(&wire, node->commit_latency);
+    selfreport_buckets(&wire, node->entry_commands);
     conn_end(node, conn, FRAME_STATUS_ANSWER, &wire);
 }

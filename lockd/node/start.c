@@ -144,6 +144,7 @@ static void carve_queues(
             arena_take(arena, "node.histograms", 1, sizeof(struct histogram), 64);
     node->entry_commands =
             arena_take(arena, "node.histograms", 1, sizeof(struct histogram), 64);
+    node->stages = arena_take(arena, "node.histograms", 1, sizeof(struct stages), 64);
     node->raft_effects =
             arena_take(arena, "node.raft_effects", 1, sizeof(struct raft_effects), 64);
     node->entries = arena_take(
@@ -205,6 +206,7 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     ring_init(&node->write_ring, RAFT_WRITES_MAX);
     histogram_init(node->commit_latency);
     histogram_init(node->entry_commands);
+    stages_init(node);
     init_peers(node);
     conn_init_all(node);
     locks_init(node->locks, &settings->cluster);

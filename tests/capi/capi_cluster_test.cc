@@ -210,6 +210,37 @@ TEST_F(capi_cluster, every_node_speaks_for_itself)
     EXPECT_EQ(lk_ask_node(client.handle, 3, LK_SECOND, &status), LK_INVALID);
 }
 
+uint64_t values_in(const lk_histogram &histogram)
+{
+    uint64_t values = 0;
+    for (uint64_t count : histogram.buckets)
+        values += count;
+    return values;
+}
+
+/* A leader has all stages, a follower those of its own disk and state. */
+TEST_F(capi_cluster, every_node_says_where_its_time_goes)
+{
+    test_client client(cluster->nodes());
+    client.must_acquire("timed");
+    for (uint32_t i = 0; i < 3; i++) {
+        lk_node_status status = {};
+        lk_node_stages stages = {};
+        ASSERT_EQ(lk_ask_node(client.handle, i, 5 * LK_SECOND, &status), LK_OK);
+        ASSERT_EQ(lk_ask_stages(client.handle, i, 5 * LK_SECOND, &stages), LK_OK)
+                << lk_last_error();
+        bool leads = status.role == LK_LEADER;
+        for (lk_stage stage : {LK_QUEUE, LK_REPLICATE, LK_ANSWER, LK_ENTRY_COMMANDS})
+            EXPECT_EQ(values_in(stages.stages[stage]) > 0, leads) << stage;
+        EXPECT_GT(values_in(stages.stages[LK_WRITE]), 0u);
+        EXPECT_GT(values_in(stages.stages[LK_TURN]), 0u);
+        EXPECT_GE(stages.sums[LK_SUM_WRITTEN], stages.sums[LK_SUM_LOGGED]);
+        EXPECT_GT(stages.sums[LK_SUM_SYSTEM_CALLS], 0u);
+    }
+    lk_node_stages stages = {};
+    EXPECT_EQ(lk_ask_stages(client.handle, 3, LK_SECOND, &stages), LK_INVALID);
+}
+
 TEST_F(capi_cluster, a_node_that_is_not_there_cannot_speak)
 {
     test_client client(

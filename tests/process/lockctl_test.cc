@@ -524,4 +524,30 @@ TEST(LockctlStatus, WorksWithoutAMajorityAndSaysWhatIsWrong)
     EXPECT_EQ(stale.wait(), 0) << stale.said();
 }
 
+TEST(LockctlStatus, ShowsWhereTheTimeGoes)
+{
+    process::Cluster cluster(3);
+    cluster.start_all();
+    ASSERT_NE(cluster.wait_for_leader(), 0);
+    std::vector<std::string> run = {"--cluster", cluster.nodes(), "timed", "--", "true"};
+    Command load(words("run", run));
+    ASSERT_EQ(load.wait(), 0) << load.said();
+    std::vector<std::string> arguments = {"--cluster", cluster.nodes(), "--latency"};
+    Command all(words("status", arguments));
+    EXPECT_EQ(all.wait(), 0) << all.said();
+    for (const char *stage : {"queue", "write", "replicate", "apply", "answer", "turn",
+                 "commands", "system calls", ", leader, within", ", follower, within"})
+        EXPECT_NE(all.said().find(stage), std::string::npos) << stage << all.said();
+
+    // Within a span in which nobody wants anything, no entry has a command.
+    arguments.back() = "--for=20ms";
+    arguments.emplace_back("--json");
+    Command idle(words("status", arguments));
+    EXPECT_EQ(idle.wait(), 0) << idle.said();
+    EXPECT_NE(idle.said().find("\"queue_ns\":{\"count\":0,"), std::string::npos)
+            << idle.said();
+    EXPECT_NE(idle.said().find("\"turn_ns\":{\"count\":"), std::string::npos);
+    EXPECT_EQ(idle.said().find("\"turn_ns\":{\"count\":0,"), std::string::npos);
+}
+
 } // namespace

@@ -107,6 +107,7 @@ public:
     void step(node_event event)
     {
         event.now_ns = now_ns;
+        event.handed_ns = handed_ns;
         if (event.kind == NODE_TURN_END)
             event.clocks = {now_ns, now_ns, now_ns, now_ns};
         node_step(node_, &event, &effects);
@@ -117,7 +118,7 @@ public:
     {
         step(event_of(NODE_TURN_END));
         perform();
-        now_ns += 1000;
+        now_ns += sleep_ns;
         std::vector<node_event> due;
         due.swap(due_);
         for (const node_event &event : due)
@@ -272,6 +273,8 @@ public:
     }
 
     uint64_t now_ns = NS_PER_S;
+    uint64_t sleep_ns = 1000; // From the end of a turn to the begin of the next
+    uint64_t handed_ns = 0;   // When the effects of the turn before were handed on
     uint64_t turns = 0;
     uint64_t heartbeats = 0;       // Appends that the node sent
     bool disk_stalls = false;      // What is written then becomes durable when it is over.
