@@ -4,7 +4,6 @@
 #include <stdalign.h>
 #include <string.h>
 
-#define POOL_TAKEN       UINT32_C(0xffffff)
 #define GENERATION_SHIFT 24
 #define GENERATION_MAX   UINT32_C(255)
 
@@ -58,13 +57,6 @@ uint32_t pool_take(struct pool *pool)
     return generation << GENERATION_SHIFT | index;
 }
 
-bool pool_has(const struct pool *pool, uint32_t handle)
-{
-    uint32_t index = pool_index(handle);
-    return handle != 0 && index < pool->used_count &&
-           pool->slots[index] == (handle | POOL_TAKEN);
-}
-
 void pool_give(struct pool *pool, uint32_t handle)
 {
     assert(pool_has(pool, handle));
@@ -73,12 +65,6 @@ void pool_give(struct pool *pool, uint32_t handle)
     pool->slots[index] = (handle & ~POOL_TAKEN) | pool->free_head;
     pool->free_head = index + 1;
     pool->count--;
-}
-
-void *pool_at(const struct pool *pool, uint32_t handle)
-{
-    assert(pool_has(pool, handle));
-    return item_at(pool, pool_index(handle));
 }
 
 /* The handle of the item at `index`, or 0 if it is not taken. */

@@ -10,6 +10,7 @@
 #ifndef LOCKD_BASE_POOL_H
 #define LOCKD_BASE_POOL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ extern "C" {
 
 /* The greatest capacity; the index above it marks an item that is taken. */
 #define POOL_COUNT_MAX UINT32_C(0xfffffe)
+#define POOL_TAKEN     UINT32_C(0xffffff)
 
 struct pool {
     unsigned char *items;
@@ -46,12 +48,6 @@ uint32_t pool_take(struct pool *pool);
 /* Give the item back. Its handle is stale from here on. */
 void pool_give(struct pool *pool, uint32_t handle);
 
-/* Whether the handle names an item that is taken; false for 0 and for stale handles. */
-bool pool_has(const struct pool *pool, uint32_t handle);
-
-/* The item of a handle that is not stale. It stays where it is until given back. */
-void *pool_at(const struct pool *pool, uint32_t handle);
-
 /* The handle of an item that is taken. */
 uint32_t pool_handle_of(const struct pool *pool, const void *item);
 
@@ -72,6 +68,21 @@ static inline uint32_t pool_capacity(const struct pool *pool)
 static inline uint32_t pool_index(uint32_t handle)
 {
     return handle & UINT32_C(0xffffff);
+}
+
+/* Whether the handle names an item that is taken; false for 0 and for stale handles. */
+static inline bool pool_has(const struct pool *pool, uint32_t handle)
+{
+    uint32_t index = pool_index(handle);
+    return handle != 0 && index < pool->used_count &&
+           pool->slots[index] == (handle | POOL_TAKEN);
+}
+
+/* The item of a handle that is not stale. It stays where it is until given back. */
+static inline void *pool_at(const struct pool *pool, uint32_t handle)
+{
+    assert(pool_has(pool, handle));
+    return pool->items + pool_index(handle) * pool->item_bytes;
 }
 
 #ifdef __cplusplus

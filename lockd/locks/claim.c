@@ -99,15 +99,6 @@ struct wait *claim_wait_by_number(
     return NULL;
 }
 
-/* Change how many hold and wait, of which the lock's part in the digest tells. */
-static void count_in_lock(struct locks *locks, struct lock *lock, int holds, int waits)
-{
-    object_change(locks, BEFORE, PART_LOCK, lock);
-    lock->hold_count += (uint32_t)holds;
-    lock->wait_count += (uint32_t)waits;
-    object_change(locks, AFTER, PART_LOCK, lock);
-}
-
 struct hold *claim_hold(struct locks *locks, const struct claim *claim)
 {
     assert(claim_admits(claim->lock, claim->mode));
@@ -128,7 +119,7 @@ struct hold *claim_hold(struct locks *locks, const struct claim *claim)
     buckets_add(&locks->holds_by_number, &locks->holds,
             number_key(hold->session, hold->number), handle);
     object_change(locks, AFTER, PART_HOLD, hold);
-    count_in_lock(locks, hold->lock, 1, 0);
+    hold->lock->hold_count++;
     return hold;
 }
 
@@ -144,7 +135,7 @@ static void remove_hold(struct locks *locks, struct hold *hold)
     list_remove(&hold->in_session);
     hold->session->hold_count--;
     pool_give(&locks->holds, handle);
-    count_in_lock(locks, lock, -1, 0);
+    lock->hold_count--;
 }
 
 uint32_t claim_enter(struct locks *locks, struct hold *hold)
@@ -198,7 +189,7 @@ struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t
     buckets_add(&locks->waits_by_number, &locks->waits,
             number_key(wait->session, wait->number), handle);
     object_change(locks, AFTER, PART_WAIT, wait);
-    count_in_lock(locks, wait->lock, 0, 1);
+    wait->lock->wait_count++;
     return wait;
 }
 
@@ -215,7 +206,7 @@ void claim_unwait(struct locks *locks, struct wait *wait)
     list_remove(&wait->in_session);
     wait->session->wait_count--;
     pool_give(&locks->waits, handle);
-    count_in_lock(locks, lock, 0, -1);
+    lock->wait_count--;
 }
 
 static void set_ready(struct locks *locks, struct lock *lock, bool ready)

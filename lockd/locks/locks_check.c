@@ -163,7 +163,8 @@ static void check_session(struct walk *walk, const struct session *session)
     unsigned char label[LABEL_BYTES_MAX];
     assert(session->label_bytes <= LABEL_BYTES_MAX);
     namechain_read(&locks->blocks, session->label, session->label_bytes, label);
-    assert(session->label_hash == hash_bytes(label, session->label_bytes, 0));
+    struct span text = {.bytes = label, .count = session->label_bytes};
+    assert(session->identity == object_identity(session, text));
     walk->blocks += namechain_blocks(session->label_bytes);
     add_weight(walk, PART_SESSION, session);
     check_session_life(walk, session);

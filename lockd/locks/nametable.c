@@ -47,6 +47,12 @@ static int compare(
     return lock->name_bytes < name.count ? -1 : 1;
 }
 
+bool nametable_names(const struct locks *locks, const struct lock *lock, struct span name)
+{
+    return lock->name_bytes == name.count &&
+           namechain_compare_head(&locks->blocks, lock->name, name) == 0;
+}
+
 struct lock *nametable_find(const struct locks *locks, struct span name)
 {
     uint64_t hash = nametable_hash(name);

@@ -6,6 +6,7 @@
 #ifndef LOCKS_NAMETABLE_H
 #define LOCKS_NAMETABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -31,6 +32,9 @@ uint64_t nametable_hash(struct span name);
 
 /* The lock of that name; NULL: nobody holds it or waits for it. */
 struct lock *nametable_find(const struct locks *locks, struct span name);
+
+/* Whether that is the lock's name. */
+bool nametable_names(const struct locks *locks, const struct lock *lock, struct span name);
 
 /* Link a lock whose name and hash are set and are not in the table. */
 void nametable_add(struct locks *locks, struct lock *lock, struct span name);

@@ -1,124 +1,112 @@
 #include "locks/object.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
 
-enum {
-    WORDS_MAX = 16
-};
-
-/* What a part is, in words that are the same on every node. */
-struct words {
-    uint64_t values[WORDS_MAX];
-    uint32_t count;
-};
-
-static void put(struct words *words, uint64_t value)
+/*
+ * One more word of a part. For a given weight no two words give the same, so that a change of
+ * one word is always seen. A hash of bytes would be dearer: parts are weighed at every change.
+ */
+static uint64_t fold(uint64_t weight, uint64_t word)
 {
-    assert(words->count < WORDS_MAX);
-    words->values[words->count++] = value;
+    weight = (weight ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return weight ^ (weight >> 32);
 }
 
-static void describe_session(struct words *words, const struct session *session)
+static uint64_t weigh_session(const struct session *session)
+{
+    uint64_t weight = fold(PART_SESSION, session->identity);
+    weight = fold(weight, session->deadline);
+    weight = fold(weight, heap_has(&session->due) ? session->due.key : 0);
+    weight = fold(weight, session->change);
+    weight = fold(weight, session->confirmed);
+    weight = fold(weight, session->dropped);
+    weight = fold(weight, session->answered);
+    weight = fold(weight, session->end_order);
+    return fold(weight, session->end_reason);
+}
+
+/* Who holds and waits is told by the holds and the waits. */
+static uint64_t weigh_lock(const struct lock *lock)
+{
+    uint64_t weight = fold(PART_LOCK, lock->hash);
+    weight = fold(weight, lock->name_bytes);
+    return fold(weight, lock->ready_order);
+}
+
+static uint64_t weigh_hold(const struct hold *hold)
+{
+    uint64_t weight = fold(PART_HOLD, hold->lock->hash);
+    weight = fold(weight, hold->session->id);
+    weight = fold(weight, hold->token);
+    weight = fold(weight, hold->owner);
+    weight = fold(weight, hold->number);
+    weight = fold(weight, hold->granted_at);
+    weight = fold(weight, hold->change);
+    weight = fold(weight, hold->count);
+    return fold(weight, hold->mode);
+}
+
+static uint64_t weigh_wait(const struct wait *wait)
+{
+    uint64_t weight = fold(PART_WAIT, wait->lock->hash);
+    weight = fold(weight, wait->session->id);
+    weight = fold(weight, wait->owner);
+    weight = fold(weight, wait->number);
+    weight = fold(weight, wait->due.key);
+    weight = fold(weight, wait->due.tie_low);
+    return fold(weight, wait->mode);
+}
+
+static uint64_t weigh_answer(const struct remembered *answer)
+{
+    uint64_t weight = fold(PART_ANSWER, answer->session->id);
+    weight = fold(weight, answer->number);
+    weight = fold(weight, answer->token);
+    weight = fold(weight, answer->count);
+    weight = fold(weight, answer->kind);
+    weight = fold(weight, answer->status);
+    return fold(weight, answer->detail);
+}
+
+static uint64_t weigh_change(const struct told *told)
+{
+    uint64_t weight = fold(PART_CHANGE, told->session->id);
+    weight = fold(weight, told->change.kind);
+    weight = fold(weight, told->change.status);
+    weight = fold(weight, told->change.change);
+    weight = fold(weight, told->change.number);
+    return fold(weight, told->change.token);
+}
+
+uint64_t object_identity(const struct session *session, struct span label)
 {
     uint64_t secret[SECRET_BYTES / sizeof(uint64_t)];
     memcpy(secret, session->secret, sizeof(secret));
-    put(words, session->id);
-    put(words, secret[0]);
-    put(words, secret[1]);
-    put(words, session->ttl_ns);
-    put(words, session->deadline);
-    put(words, heap_has(&session->due) ? session->due.key : 0);
-    put(words, session->change);
-    put(words, session->confirmed);
-    put(words, session->dropped);
-    put(words, session->answered);
-    put(words, session->end_order);
-    put(words, session->end_reason);
-    put(words, session->label_bytes);
-    put(words, session->label_hash);
-}
-
-static void describe_lock(struct words *words, const struct lock *lock)
-{
-    put(words, lock->hash);
-    put(words, lock->name_bytes);
-    put(words, lock->hold_count);
-    put(words, lock->wait_count);
-    put(words, lock->ready_order);
-}
-
-static void describe_hold(struct words *words, const struct hold *hold)
-{
-    put(words, hold->lock->hash);
-    put(words, hold->session->id);
-    put(words, hold->token);
-    put(words, hold->owner);
-    put(words, hold->number);
-    put(words, hold->granted_at);
-    put(words, hold->change);
-    put(words, hold->count);
-    put(words, hold->mode);
-}
-
-static void describe_wait(struct words *words, const struct wait *wait)
-{
-    put(words, wait->lock->hash);
-    put(words, wait->session->id);
-    put(words, wait->owner);
-    put(words, wait->number);
-    put(words, wait->due.key);
-    put(words, wait->due.tie_low);
-    put(words, wait->mode);
-}
-
-static void describe_answer(struct words *words, const struct remembered *answer)
-{
-    put(words, answer->session->id);
-    put(words, answer->number);
-    put(words, answer->token);
-    put(words, answer->count);
-    put(words, answer->kind);
-    put(words, answer->status);
-    put(words, answer->detail);
-}
-
-static void describe_change(struct words *words, const struct told *told)
-{
-    put(words, told->session->id);
-    put(words, told->change.kind);
-    put(words, told->change.status);
-    put(words, told->change.change);
-    put(words, told->change.number);
-    put(words, told->change.token);
+    uint64_t identity = fold(session->id, session->ttl_ns);
+    for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+        identity = fold(identity, secret[i]);
+    return fold(identity, hash_bytes(label.bytes, label.count, 0));
 }
 
 uint64_t object_weight(enum part part, const void *item)
 {
-    struct words words = {.count = 0};
     switch (part) {
     case PART_SESSION:
-        describe_session(&words, item);
-        break;
+        return weigh_session(item);
     case PART_LOCK:
-        describe_lock(&words, item);
-        break;
+        return weigh_lock(item);
     case PART_HOLD:
-        describe_hold(&words, item);
-        break;
+        return weigh_hold(item);
     case PART_WAIT:
-        describe_wait(&words, item);
-        break;
+        return weigh_wait(item);
     case PART_ANSWER:
-        describe_answer(&words, item);
-        break;
+        return weigh_answer(item);
     case PART_CHANGE:
-        describe_change(&words, item);
-        break;
+        return weigh_change(item);
     }
-    return hash_bytes(words.values, words.count * sizeof(uint64_t), part);
+    return 0;
 }
 
 void object_change(struct locks *locks, enum edge edge, enum part part, const void *item)

@@ -33,6 +33,9 @@ void object_change(struct locks *locks, enum edge edge, enum part part, const vo
 /* What a part adds to the digest: of its content and of the ids of what it belongs to. */
 uint64_t object_weight(enum part part, const void *item);
 
+/* What never changes of a session, in one word: id, ttl, secret and label. */
+uint64_t object_identity(const struct session *session, struct span label);
+
 #ifdef __cplusplus
 }
 #endif

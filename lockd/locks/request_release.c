@@ -15,7 +15,7 @@ void request_release(struct locks *locks, struct session *session,
     }
     struct hold *hold = claim_hold_by_token(locks, request->target);
     if (hold == NULL || hold->session != session ||
-            hold->lock != nametable_find(locks, request->name)) {
+            !nametable_names(locks, hold->lock, request->name)) {
         answer->status = STATUS_STALE;
         return;
     }

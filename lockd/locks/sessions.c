@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "locks/claim.h"
 #include "locks/object.h"
 #include "locks/remembered.h"
@@ -32,7 +31,7 @@ struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
     session->deadline = time_after(locks->time, ttl_ns);
     session->label = namechain_put(&locks->blocks, label);
     session->label_bytes = (uint8_t)label.count;
-    session->label_hash = hash_bytes(label.bytes, label.count, 0);
+    session->identity = object_identity(session, label);
     list_init(&session->holds);
     list_init(&session->waits);
     list_init(&session->answers);

@@ -53,9 +53,9 @@ struct session {
     uint64_t dropped;     /* The latest change that was dropped unconfirmed; 0: none */
     uint64_t answered;    /* The client has all answers up to this number */
     uint64_t end_order;   /* Place among the ending; 0: alive */
-    uint64_t label_hash;
-    struct list holds; /* In the order of tokens */
-    struct list waits; /* In the order of requests */
+    uint64_t identity;    /* All that never changes, for the digest: object_identity() */
+    struct list holds;    /* In the order of tokens */
+    struct list waits;    /* In the order of requests */
     struct list answers;
     struct list changes; /* In the order of change numbers, without a gap */
     struct list_node ending;
