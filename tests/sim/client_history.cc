@@ -85,6 +85,8 @@ linear::History ClientHistory::whole(bool leases) const
         }
         if (!leases && op.ttl)
             op.ttl = int64_t{0};
+        if (!leases && op.kind == Kind::close && op.result == Result::ok)
+            op.result = Result::expired;
     }
     return whole;
 }
@@ -185,6 +187,8 @@ Result Scribe::result_of(const Operation &op, const Asked &asked,
 {
     uint64_t ns = now - static_cast<uint64_t>(op.call);
     bool assumed = op.kind == Kind::close && ns > ttls_to_close * ttl_;
+    if (op.kind == Kind::close && done.status == STATUS_OK && !assumed && now >= until_)
+        return Result::expired;
     if (done.status == STATUS_OK)
         return asked.doubtful || assumed ? Result::info : Result::ok;
     if (done.status == STATUS_BUSY || done.status == STATUS_INVALID ||
@@ -254,6 +258,7 @@ void Scribe::session_is(uint64_t id)
 /* By true time its clock errs by less than rho, so the lease was asked for no earlier. */
 void Scribe::believes_until(uint64_t until, uint64_t now)
 {
+    until_ = until;
     int64_t lease = linear::at_least(static_cast<int64_t>(ttl_), rho_ppm);
     int64_t call = static_cast<int64_t>(until) - lease;
     if (call < 0 || call > static_cast<int64_t>(now))
