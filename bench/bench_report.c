@@ -19,7 +19,36 @@ static const struct rank {
         {"max", "max", HISTOGRAM_ALL},
 };
 
+/* What leaders and nodes say of their time, in the order of a commit. */
+static const struct stage_row {
+    enum lk_stage stage;
+    const char *name;
+    const char *key;
+} stage_rows[] = {
+        {LK_QUEUE, "leader: queue of an entry", "queue_ns"},
+        {LK_WRITE, "all nodes: write", "write_ns"},
+        {LK_REPLICATE, "leader: replicate", "replicate_ns"},
+        {LK_APPLY, "all nodes: apply", "apply_ns"},
+        {LK_ANSWER, "leader: answer", "answer_ns"},
+        {LK_TURN, "all nodes: turn", "turn_ns"},
+};
+
+/* What an entry costs, all nodes together. */
+static const struct cost {
+    enum lk_sum sum;
+    const char *name;
+    const char *key;
+} costs[] = {
+        {LK_SUM_SYSTEM_CALLS, "system calls", "system_calls"},
+        {LK_SUM_RECEIVED, "bytes received", "bytes_received"},
+        {LK_SUM_SENT, "sent", "bytes_sent"},
+        {LK_SUM_LOGGED, "logged", "bytes_logged"},
+        {LK_SUM_WRITTEN, "written", "bytes_written"},
+};
+
 enum {
+    STAGE_ROWS = sizeof(stage_rows) / sizeof(stage_rows[0]),
+    COSTS = sizeof(costs) / sizeof(costs[0]),
     RANKS = sizeof(ranks) / sizeof(ranks[0])
 };
 
@@ -62,6 +91,29 @@ static void add_counts(struct table *table, const struct histogram *histogram)
         table_cell(table, "%" PRIu64, histogram_at(histogram, ranks[i].rank));
 }
 
+static void add_stages(struct table *table, const struct leader_node *leader)
+{
+    for (size_t i = 0; i < STAGE_ROWS; i++) {
+        table_cell(table, "%s", stage_rows[i].name);
+        table_cell(table, "%s", "");
+        add_times(table, &leader->stages[stage_rows[i].stage]);
+    }
+}
+
+static void print_costs(const struct leader_node *leader, FILE *out)
+{
+    uint64_t entries = leader->commit.count;
+    if (entries == 0)
+        return;
+    (void)fputs("an entry costs, all nodes together:", out);
+    for (size_t i = 0; i < COSTS; i++) {
+        uint64_t tenths = (leader->sums[costs[i].sum] * 10 + entries / 2) / entries;
+        (void)fprintf(out, "%s %" PRIu64 ".%" PRIu64 " %s", i == 0 ? "" : ",", tenths / 10,
+                tenths % 10, costs[i].name);
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_latencies(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
@@ -89,6 +141,7 @@ static void print_latencies(const struct report_input *input, FILE *out)
         table_cell(&table, "leader: commands in an entry");
         table_cell(&table, "%s", "");
         add_counts(&table, &input->leader->commands);
+        add_stages(&table, input->leader);
     }
     table_print(&table, out, "");
     table_drop(&table);
@@ -111,7 +164,9 @@ void report_table(const struct report_input *input, FILE *out)
     print_latencies(input, out);
     (void)fprintf(out, "\nlongest time without a grant: %s\n",
             duration_text(tally->longest_gap_ns, text));
-    if (!input->leader->reached)
+    if (input->leader->reached)
+        print_costs(input->leader, out);
+    else
         (void)fputs("the leader's own figures are missing: no node said them\n", out);
     print_outcomes(&tally->acquires, "acquire", out);
     print_outcomes(&tally->releases, "release", out);
@@ -167,6 +222,20 @@ static void write_settings(struct json *json, const struct settings *settings)
     json_end(json);
 }
 
+/* The sums are of all nodes; divided by commit_ns.count they are what an entry costs. */
+static void write_leader(struct json *json, const struct leader_node *leader, uint64_t time)
+{
+    json_begin_object(json, "leader");
+    json_u64(json, "entries_per_second", per_second(leader->commit.count, time));
+    write_histogram(json, "commit_ns", &leader->commit);
+    write_histogram(json, "commands_per_entry", &leader->commands);
+    for (size_t i = 0; i < STAGE_ROWS; i++)
+        write_histogram(json, stage_rows[i].key, &leader->stages[stage_rows[i].stage]);
+    for (size_t i = 0; i < COSTS; i++)
+        json_u64(json, costs[i].key, leader->sums[costs[i].sum]);
+    json_end(json);
+}
+
 void report_json(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
@@ -182,14 +251,8 @@ void report_json(const struct report_input *input, FILE *out)
             per_second(tally->acquires.in_span + tally->releases.in_span, time));
     write_histogram(&json, "latency_ns", &tally->both);
     json_end(&json);
-    if (input->leader->reached) {
-        json_begin_object(&json, "leader");
-        json_u64(
-                &json, "entries_per_second", per_second(input->leader->commit.count, time));
-        write_histogram(&json, "commit_ns", &input->leader->commit);
-        write_histogram(&json, "commands_per_entry", &input->leader->commands);
-        json_end(&json);
-    }
+    if (input->leader->reached)
+        write_leader(&json, input->leader, time);
     json_u64(&json, "longest_gap_ns", tally->longest_gap_ns);
     json_u64(&json, "wrong", tally->wrong);
     json_text(&json, "first_wrong", tally->wrong > 0 ? tally->first_wrong : NULL);

@@ -26,6 +26,19 @@ static void take_buckets(struct histogram *histogram, const uint64_t *buckets)
         histogram_add_bucket(histogram, i, buckets[i]);
 }
 
+static bool read_stages(
+        struct leader_node *node, const struct lk_client *client, uint32_t number)
+{
+    struct lk_node_stages *stages = need(malloc(sizeof(*stages)));
+    bool reached = lk_ask_stages(client, number, NS_PER_S, stages) == LK_OK;
+    for (uint32_t i = 0; i < LK_STAGES && reached; i++)
+        take_buckets(&node->stages[i], stages->stages[i].buckets);
+    for (uint32_t i = 0; i < LK_SUMS && reached; i++)
+        node->sums[i] = stages->sums[i];
+    free(stages);
+    return reached;
+}
+
 static void *read_nodes(void *argument)
 {
     struct leader_reading *reading = argument;
@@ -37,6 +50,7 @@ static void *read_nodes(void *argument)
             continue;
         take_buckets(&node->commit, status->commit_latency);
         take_buckets(&node->commands, status->entry_commands);
+        node->reached = read_stages(node, reading->client, i);
     }
     free(status);
     return NULL;
@@ -59,12 +73,31 @@ void leader_await(struct leader_reading *reading)
         reading->count = 0;
 }
 
+/* A node that was restarted in between counts from its start on. */
+static uint64_t grown(uint64_t before, uint64_t after)
+{
+    return after >= before ? after - before : after;
+}
+
+static void add_stages(struct leader_node *span, const struct leader_node *before,
+        struct leader_node *after)
+{
+    for (uint32_t i = 0; i < LK_STAGES; i++) {
+        histogram_subtract(&after->stages[i], &before->stages[i]);
+        histogram_merge(&span->stages[i], &after->stages[i]);
+    }
+    for (uint32_t i = 0; i < LK_SUMS; i++)
+        span->sums[i] += grown(before->sums[i], after->sums[i]);
+}
+
 void leader_between(const struct leader_reading *before, struct leader_reading *after,
         struct leader_node *span)
 {
     *span = (struct leader_node){.reached = false};
     histogram_init(&span->commit);
     histogram_init(&span->commands);
+    for (uint32_t i = 0; i < LK_STAGES; i++)
+        histogram_init(&span->stages[i]);
     for (uint32_t i = 0; i < before->count && i < after->count; i++) {
         struct leader_node *node = &after->nodes[i];
         if (!before->nodes[i].reached || !node->reached)
@@ -74,5 +107,6 @@ void leader_between(const struct leader_reading *before, struct leader_reading *
         histogram_subtract(&node->commands, &before->nodes[i].commands);
         histogram_merge(&span->commit, &node->commit);
         histogram_merge(&span->commands, &node->commands);
+        add_stages(span, &before->nodes[i], node);
     }
 }

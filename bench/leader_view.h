@@ -1,6 +1,6 @@
 /*
- * The leader's own view of the same span: commit latency and commands per entry, as the
- * difference of two readings of the nodes' histograms. All nodes are read, so that a change
+ * The nodes' own view of the same span: commit latency, commands per entry, stages and costs,
+ * as the difference of two readings of the nodes' histograms. All nodes are read, so that a change
  * of leader within the span is no gap. Reading is done by a thread: the load does not wait.
  */
 #ifndef BENCH_LEADER_VIEW_H
@@ -25,6 +25,8 @@ struct leader_node {
     bool reached;
     struct histogram commit;   /* Entry built to durable on a majority, ns */
     struct histogram commands; /* In an entry */
+    struct histogram stages[LK_STAGES];
+    uint64_t sums[LK_SUMS];
 };
 
 /* One reading of all nodes. */

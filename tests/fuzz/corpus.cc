@@ -98,6 +98,22 @@ bytes make_report(dice &dice)
     return body;
 }
 
+bytes make_stages(dice &dice)
+{
+    stages_head head{dice.number(), dice.byte(0, 3), dice.byte(0, 3)};
+    bytes body = encode(wire_stages_head, head);
+    for (unsigned row = 0; row < head.rows; row++) {
+        add(body, encode(wire_stage_row, stage_row_case::make(dice)));
+        uint16_t count = static_cast<uint16_t>(dice.below(5));
+        add(body, encode(wire_bucket_count, count));
+        for (unsigned i = 0; i < count; i++)
+            add(body, encode(wire_bucket, bucket_case::make(dice)));
+    }
+    for (unsigned i = 0; i < head.sums; i++)
+        add(body, encode(wire_stage_value, stage_value_case::make(dice)));
+    return body;
+}
+
 bytes make_hello(dice &dice)
 {
     uint8_t which = dice.byte(0, 3);
@@ -197,7 +213,8 @@ corpus make_all()
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
             {"peers", make_peers}, {"reads", make_reads}, {"report", make_report},
-            {"requests", make_requests}, {"recovery", make_recovery}};
+            {"requests", make_requests}, {"recovery", make_recovery},
+            {"stages", make_stages}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

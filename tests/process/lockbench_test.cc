@@ -209,6 +209,8 @@ TEST_F(Lockbench, ClosedLoopMeasuresAndIsRight)
         EXPECT_GT(number_behind(said, "\"acquire\":{\"per_second\":"), 10U) << said;
         EXPECT_GT(number_behind(said, "\"entries_per_second\":"), 0U) << said;
         EXPECT_NE(said.find("\"commands_per_entry\""), std::string::npos);
+        EXPECT_NE(said.find("\"replicate_ns\""), std::string::npos);
+        EXPECT_NE(said.find("\"system_calls\""), std::string::npos);
         std::vector<Operation> operations = read_history(history());
         EXPECT_GT(operations.size(), 20U);
         check_history(operations);

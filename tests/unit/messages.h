@@ -20,6 +20,7 @@
 #include "protocol/report.h"
 #include "protocol/request.h"
 #include "protocol/settings.h"
+#include "protocol/stage.h"
 #include "protocol/status.h"
 
 namespace messages {
@@ -396,6 +397,45 @@ struct bucket_count_case {
     }
 };
 
+struct stages_head_case {
+    using message = stages_head;
+    static constexpr auto walk = wire_stages_head;
+    static stages_head make(dice &dice)
+    {
+        return {dice.number(), dice.byte(0, 255), dice.byte(0, 255)};
+    }
+    static auto fields(const stages_head &m)
+    {
+        return std::make_tuple(m.uptime_ns, m.rows, m.sums);
+    }
+};
+
+struct stage_row_case {
+    using message = stage_row;
+    static constexpr auto walk = wire_stage_row;
+    static stage_row make(dice &dice)
+    {
+        return {dice.byte(0, 255), dice.number()};
+    }
+    static auto fields(const stage_row &m)
+    {
+        return std::make_tuple(m.stage, m.greatest);
+    }
+};
+
+struct stage_value_case {
+    using message = stage_value;
+    static constexpr auto walk = wire_stage_value;
+    static stage_value make(dice &dice)
+    {
+        return {dice.byte(0, 255), dice.number()};
+    }
+    static auto fields(const stage_value &m)
+    {
+        return std::make_tuple(m.sum, m.value);
+    }
+};
+
 struct peer_case {
     using message = peer_message;
     static constexpr auto walk = wire_peer_message;
@@ -552,7 +592,7 @@ struct founding_case {
 using every_message = ::testing::Types<hello_case, welcome_case, refused_case, leader_case,
         section_case, section_logged_case, request_case, answer_section_case, answer_case,
         change_case, read_case, read_answer_case, lock_view_case, report_case, bucket_case,
-        bucket_count_case, peer_case, batch_head_case, renewal_case, open_command_case,
-        founding_case>;
+        bucket_count_case, stages_head_case, stage_row_case, stage_value_case, peer_case,
+        batch_head_case, renewal_case, open_command_case, founding_case>;
 
 } // namespace messages
