@@ -70,13 +70,29 @@ int32_t ClientHistory::lock(const std::string &name)
     return it->second;
 }
 
+/* By session id: from when on it may be over, as its client knows */
+std::map<uint64_t, int64_t> ClientHistory::ends() const
+{
+    std::map<uint64_t, int64_t> ends;
+    for (const Operation &op : history_.operations) {
+        if (!op.session || (op.kind != Kind::close && op.result != Result::expired))
+            continue;
+        auto [it, fresh] = ends.emplace(sessions_[*op.session], op.call);
+        it->second = std::min(it->second, op.call);
+    }
+    return ends;
+}
+
 linear::History ClientHistory::whole(bool leases) const
 {
     linear::History whole = history_;
+    std::map<uint64_t, int64_t> over = ends();
     std::erase_if(whole.operations, [&](const Operation &op) {
-        bool known = !op.holder ||
-                     std::count(sessions_.begin(), sessions_.end(), *op.holder) > 0;
-        return !known || (!leases && op.kind == Kind::keepalive);
+        if (!op.holder)
+            return !leases && op.kind == Kind::keepalive;
+        bool known = std::count(sessions_.begin(), sessions_.end(), *op.holder) > 0;
+        auto end = over.find(*op.holder);
+        return !known || (end != over.end() && end->second < op.ret);
     });
     for (Operation &op : whole.operations) {
         if (op.session) {

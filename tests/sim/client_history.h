@@ -18,7 +18,9 @@
  *               was answered when the lease was over is `expired`: the core says OK of a
  *               session that is no more, too.
  *   holds that ended by themselves   An unknown release of theirs, called with the grant.
- *   queries     Only those that were answered, by whom a client of this history is named.
+ *   queries     Only those that were answered, by whom a client of this history is named. A
+ *               session that is over gives up what it held in steps: that it still holds
+ *               something then is left out.
  *   renewals    Of all that a session had one is recorded, the last: called a lease before its
  *               client believed to have it until. A session dies once, so no other counts.
  *
@@ -57,6 +59,8 @@ public:
     linear::History whole(bool leases) const;
 
 private:
+    std::map<uint64_t, int64_t> ends() const;
+
     linear::History history_; /* Sessions are named by their clients' numbers. */
     std::map<std::string, int32_t> locks_;
     std::vector<uint64_t> sessions_; /* By client; 0: it never heard of one. */
@@ -106,7 +110,7 @@ private:
     ClientHistory &history_;
     uint64_t client_;
     uint64_t ttl_ = 0;
-    uint64_t until_ = 0; /* It believed to have its session, in true time. */
+    uint64_t until_ = 0;   /* It believed to have its session, in true time. */
     bool expired_ = false; /* So the cluster said. */
     std::map<Ticket, Asked> asked_;
     std::map<int32_t, Lock> locks_;

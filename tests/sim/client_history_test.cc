@@ -177,3 +177,26 @@ TEST(ClientHistory, ACloseMayComeAfterTheEnd)
         EXPECT_TRUE(breaches_of(whole).empty()) << closed;
     }
 }
+
+/* What a session held is given up in steps, after the answer to its close. */
+TEST(ClientHistory, AHoldMayBeSeenAfterTheClose)
+{
+    ClientHistory history;
+    Scribe alice = opened(history, 1);
+    Scribe bob = opened(history, 2);
+    grant(alice, 1, 20, 21);
+    struct lock_view view {};
+    view.session = 1;
+    view.token = 1;
+    bob.found("a", 22, 23, view);
+    EXPECT_EQ(history.whole(true).operations.size(), 4U);
+    alice.believes_until(2 * NS_PER_S, 24);
+    Scribe::Ticket close = alice.asked(call_of(CORE_CLOSE), 30);
+    alice.told(close, told(CORE_CLOSE, STATUS_OK), 31);
+    bob.found("a", 32, 33, view);
+    linear::History whole = history.whole(true);
+    EXPECT_TRUE(breaches_of(whole).empty());
+    view.token = 2;
+    bob.found("a", 24, 25, view);
+    EXPECT_FALSE(breaches_of(history.whole(true)).empty());
+}
