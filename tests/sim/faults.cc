@@ -150,11 +150,13 @@ bool Faults::damage(int id)
         return false;
     Machine &machine = world.machine(id);
     machine.crash(End::power_cut);
-    static const char *const what[] = {"flipped", "zeroed", "stale", "misdirected"};
-    uint64_t kind = life_.roll(std::size(what));
+    static const char *const what[] = {"sector flipped", "sector zeroed", "sector stale",
+            "sector misdirected", "segment shortened", "segment emptied", "segment missing",
+            "segment misnamed"};
+    uint64_t kind = life_.roll(life_.plan().strange ? std::size(what) : 4);
     if (!machine.disk.damage(static_cast<Damage>(kind), life_.dice()))
         return false;
-    life_.say(id, std::string("has a sector ") + what[kind]);
+    life_.say(id, std::string("has a ") + what[kind]);
     away_.insert(id);
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });

@@ -32,7 +32,7 @@ static std::vector<std::string> choose_names(const Plan &plan)
 Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
         : plan_(plan), log_(std::move(log)), dice_(stream(plan.seed, STREAM_LIFE)),
           world_(plan.world), locks_(choose_names(plan)), oracle_(world_, locks_),
-          vandal_(world_, stream(plan.seed, STREAM_VANDAL)),
+          vandal_(world_, stream(plan.seed, STREAM_VANDAL), plan.strange),
           onlooker_(
                   world_, [this] { return oracle_.committed(); },
                   [this](uint64_t read, uint64_t committed) {

@@ -40,7 +40,8 @@ private:
     uint64_t roll(uint64_t n);
     void begin();
     void act();
-    void acquire();
+    void acquire(const std::string &lock, bool goes_on);
+    void acquire_all();
     void acquired(const std::string &lock, const core_completion &done);
     void let_go(const std::string &lock, uint64_t token);
     void let_some_go();

@@ -183,6 +183,26 @@ void draw_plays(Plan &plan)
     };
 }
 
+/* Some lives have less room than any cluster would be given, and stranger company. */
+void draw_strange(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_STRANGE);
+    if (plan.tests_guard || !plan.world.tiny || !dice.one_in(8))
+        return;
+    plan.strange = true;
+    plan.world.known_nodes = 1;
+    uint32_t waits = static_cast<uint32_t>(dice.one_of({1, 2, 64}));
+    plan.world.tune = [waits, tune = plan.world.tune](node_settings &settings) {
+        if (tune)
+            tune(settings);
+        settings.raft.reads_max = 1;
+        settings.limits.reads_max = 2;
+        settings.cluster.waits_max = waits;
+        settings.cluster.waits_per_lock_max = waits;
+        settings.cluster.changes_per_session_max = 1;
+    };
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -224,6 +244,7 @@ Plan draw_plan(uint64_t seed)
     draw_clocks(plan);
     draw_slow_starts(plan);
     draw_plays(plan);
+    draw_strange(plan);
     return plan;
 }
 

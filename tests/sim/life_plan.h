@@ -70,6 +70,8 @@ struct Plan {
     bool hunts_leaders = false;  /* Deeds are done to leaders rather than to anybody. */
     bool keeps_majority = false; /* A majority is left alone by what is done to nodes. */
     bool waits_for_leader = false;
+    /* Queues of one, clients that know one node, vandals who pose, whole files damaged */
+    bool strange = false;
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
     std::vector<Deed> deeds;  /* In order of time */
     std::vector<std::string>
@@ -89,6 +91,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_CLOCKS, /* Which lives have bad clocks */
     STREAM_STARTS, /* ... and slow starts of terms */
     STREAM_PLAYS,  /* ... and plays */
+    STREAM_STRANGE,
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 

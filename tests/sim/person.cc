@@ -68,8 +68,10 @@ void Person::act()
         close();
     else if (what < 12 && !client_->held().empty())
         let_some_go();
+    else if (life_.plan().strange && roll(4) == 0)
+        acquire_all();
     else
-        acquire();
+        acquire(life_.locks()[roll(life_.locks().size())], true);
 }
 
 /* What belongs to the client that was goes on, as far as it does, but not through us. */
@@ -112,19 +114,30 @@ void Person::ask()
     live();
 }
 
-void Person::acquire()
+/* All at once: what is granted while nobody listens is told as a list. */
+void Person::acquire_all()
+{
+    const std::vector<std::string> &locks = life_.locks();
+    for (const std::string &lock : locks)
+        acquire(lock, &lock == &locks.back());
+}
+
+/* `goes_on`: the next thing is done when this is answered. */
+void Person::acquire(const std::string &lock, bool goes_on)
 {
     World &world = life_.world();
-    std::string lock = life_.locks()[roll(life_.locks().size())];
     bool again = client_->held().count(lock) > 0;
     static const uint64_t waits[] = {0, 0, NS_PER_S, 5 * NS_PER_S, WAIT_FOREVER};
     uint64_t wait = waits[roll(std::size(waits))];
     Client *client = client_.get();
     uint32_t request = client->acquire(
             lock, wait,
-            [this, client, lock](const core_completion &done) {
-                if (client == client_.get())
-                    acquired(lock, done);
+            [this, client, lock, goes_on](const core_completion &done) {
+                if (client != client_.get())
+                    return;
+                acquired(lock, done);
+                if (goes_on && !leaving_)
+                    live();
             },
             again);
     if (request != 0 && (roll(8) == 0 || wait == WAIT_FOREVER))
@@ -147,8 +160,6 @@ void Person::acquired(const std::string &lock, const core_completion &done)
                 let_go(lock, token);
         });
     }
-    if (!leaving_)
-        live();
 }
 
 void Person::let_go(const std::string &lock, uint64_t token)

@@ -12,18 +12,22 @@ namespace sim {
 
 namespace {
 
+constexpr int all_known = 200; /* Clients from here on know all nodes. */
+
 struct span span_of(const std::string &text)
 {
     return {reinterpret_cast<const unsigned char *>(text.data()),
             static_cast<uint32_t>(text.size())};
 }
 
-core_settings settings_for(World &world)
+core_settings settings_for(World &world, int number)
 {
+    int known = number < all_known ? std::min(world.count(), world.options().known_nodes)
+                                   : world.count();
     core_settings settings;
     core_settings_default(&settings);
-    settings.node_count = static_cast<uint32_t>(world.count());
-    for (int id = 1; id <= world.count(); id++) {
+    settings.node_count = static_cast<uint32_t>(known);
+    for (int id = 1; id <= known; id++) {
         core_node &node = settings.nodes[id - 1];
         node.id = static_cast<uint8_t>(id);
         std::string address = "n" + std::to_string(id);
@@ -59,7 +63,7 @@ Client::Client(
 {
     if (history)
         scribe_.emplace(*history);
-    core_settings settings = settings_for(world);
+    core_settings settings = settings_for(world, number);
     struct arena arena;
     arena_init(&arena, nullptr, 0);
     (void)core_carve(&arena, &settings);

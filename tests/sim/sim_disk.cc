@@ -156,10 +156,41 @@ std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &ran
     return {begin, begin + sector_bytes};
 }
 
+/* One segment of those that a later one follows: its header says that this one was begun. */
+bool Disk::damage_file(Damage kind, prng &random)
+{
+    std::vector<uint64_t> begun;
+    for (const auto &[number, content] : segments) {
+        format_block block{};
+        if (content.size() >= WAL_BLOCK_BYTES)
+            format_read(content.data(), &block);
+        if (block.finding == FORMAT_HEADER)
+            begun.push_back(number);
+    }
+    if (begun.size() < 2)
+        return false;
+    whole_ = segments;
+    uint64_t number = begun[prng_below(&random, begun.size() - 1)];
+    std::vector<uint8_t> &content = segments.at(number);
+    if (kind == Damage::shortened)
+        content.resize(content.size() / 2 / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES);
+    else if (kind == Damage::emptied)
+        content.clear();
+    else if (kind == Damage::missing)
+        segments.erase(number);
+    else
+        content.swap(segments.at(number + 1));
+    return true;
+}
+
 bool Disk::damage(Damage kind, prng &random)
 {
+    if (is_damaged())
+        return false;
+    if (kind >= Damage::shortened)
+        return damage_file(kind, random);
     std::vector<Spot> spots = durable_spots();
-    if (spots.empty() || spoilt_)
+    if (spots.empty())
         return false;
     const Spot &spot = spots[prng_below(&random, spots.size())];
     size_t byte = spot.place.offset + prng_below(&random, spot.bytes);
@@ -180,6 +211,9 @@ bool Disk::damage(Damage kind, prng &random)
 
 void Disk::undo_damage()
 {
+    if (!whole_.empty())
+        segments.swap(whole_);
+    whole_.clear();
     if (!spoilt_)
         return;
     std::vector<uint8_t> &content = segments.at(spoilt_->place.segment);

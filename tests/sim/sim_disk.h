@@ -26,8 +26,13 @@ enum class End {
 enum class Damage {
     flipped, /* One bit */
     zeroed,
-    stale,      /* As another segment has it: what a recycled file held before */
-    misdirected /* Another sector of this file was written here. */
+    stale,       /* As another segment has it: what a recycled file held before */
+    misdirected, /* Another sector of this file was written here. */
+    /* Of a whole segment, not the last */
+    shortened,
+    emptied,
+    missing,
+    misnamed /* It and the next have each other's names. */
 };
 
 class Disk {
@@ -60,7 +65,7 @@ public:
     bool damage(Damage kind, prng &random);
     bool is_damaged() const
     {
-        return spoilt_.has_value();
+        return spoilt_.has_value() || !whole_.empty();
     }
     void undo_damage(); /* The cable was loose. */
 
@@ -82,11 +87,14 @@ private:
     };
     std::vector<Spot> durable_spots() const;
     std::vector<uint8_t> spoil(Damage kind, const wal_place &sector, prng &random) const;
+    bool damage_file(Damage kind, prng &random);
     void cut_short(const Write &write, End how, prng &random);
 
     std::vector<Write> under_way_;
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
+    std::map<uint64_t, std::vector<uint8_t>>
+            whole_; /* The segments before one was spoilt */
 };
 
 } // namespace sim

@@ -19,7 +19,8 @@ class Vandal : public Endpoint {
 public:
     static constexpr int number = 900;
 
-    Vandal(World &world, const struct prng &dice);
+    /* `poses`: as a client with another secret, and as a node. */
+    Vandal(World &world, const struct prng &dice, bool poses);
     void act(); /* One deed, at a node that is up */
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
@@ -31,11 +32,17 @@ private:
     Bytes hello();
     Bytes frame_of_noise();
     Bytes echo();
+    Bytes with_another_secret(const Bytes &heard);
+    Bytes pose_as_node(int node);
+    Bytes speech(uint64_t deed, int node);
+    void say(uint64_t link, const Bytes &what);
 
     uint64_t roll(uint64_t n);
 
     World &world_;
     struct prng dice_;
+    bool poses_;
+    uint64_t posing_ = 0; /* The connection on which it waits to be welcomed as a node */
     std::map<uint64_t, Bytes> heard_; /* By connection: all that its client sent */
 };
 
