@@ -218,8 +218,11 @@ static struct latency *measure(const struct asked *asked)
 static void print_latency(const struct asked *asked)
 {
     const char *address = lk_node_address(asked->client, asked->number);
-    if (asked->status != LK_OK || asked->read_failed) {
-        (void)printf("%s\n", asked->why);
+    if (asked->status != LK_OK)
+        return; /* That was said. */
+    if (asked->read_failed) {
+        (void)printf("%s when asked where its time goes; an older version cannot say\n",
+                asked->why);
         return;
     }
     (void)printf("\nnode %u, %s, %s, ", asked->node.node, address,

@@ -102,11 +102,13 @@ static void draw(const struct histogram *histogram, char bar[])
             cell++;
         cells[cell] += histogram->buckets[i];
     }
+    uint32_t end = 0;
     for (uint32_t i = 0; i < BAR_CELLS; i++) {
         uint64_t shade = cells[i] * (sizeof(shades) - 2) / histogram->count;
         bar[i] = shades[cells[i] > 0 && shade == 0 ? 1 : shade];
+        end = cells[i] > 0 ? i + 1 : end;
     }
-    bar[BAR_CELLS] = '\0';
+    bar[end] = '\0';
 }
 
 static void add_value(struct table *table, uint32_t stage, uint64_t value)

@@ -548,6 +548,18 @@ TEST(LockctlStatus, ShowsWhereTheTimeGoes)
             << idle.said();
     EXPECT_NE(idle.said().find("\"turn_ns\":{\"count\":"), std::string::npos);
     EXPECT_EQ(idle.said().find("\"turn_ns\":{\"count\":0,"), std::string::npos);
+
+    // Again and again, until somebody has seen enough.
+    arguments.back() = "--watch=10ms";
+    arguments[arguments.size() - 2] = "--json";
+    Command watched(words("status", arguments));
+    auto seen = [&] {
+        std::string said = watched.said();
+        return std::count(said.begin(), said.end(), '\n') >= 3;
+    };
+    EXPECT_TRUE(wait_until(seen)) << watched.said();
+    watched.program().signal(SIGTERM);
+    EXPECT_EQ(watched.wait(), 128 + SIGTERM);
 }
 
 } // namespace
