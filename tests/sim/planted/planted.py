@@ -126,7 +126,7 @@ def build_variant(build, bug):
         libraries = [library for library in libraries if f"_{module}.a" not in library.name]
         libraries.append(build / "tests/sim/planted" / f"libbare_{module}.a")
     hunt = build / "tests/sim/planted/CMakeFiles/sim_hunt.dir/hunt.cc.o"
-    run(["c++", "-o", folder / "hunt", hunt, *objects, "-Wl,--start-group", *libraries,
+    run(["c++", "-fno-lto", "-o", folder / "hunt", hunt, *objects, "-Wl,--start-group", *libraries,
          "-Wl,--end-group"])
     return folder / "hunt"
 
