@@ -436,17 +436,33 @@ std::optional<uint32_t> Machine::accept(uint64_t link)
     return conn;
 }
 
+/* As io does: what a peer says is received straight to where its node wants it. How much was. */
+size_t Machine::take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin)
+{
+    auto slot = std::find(slots_.begin(), slots_.end(), link);
+    if (slot == slots_.end())
+        return bytes.size() - begin;
+    node_event got = event(NODE_RECEIVED);
+    got.conn = static_cast<uint32_t>(slot - slots_.begin());
+    got.bytes = bytes.data() + begin;
+    got.count = bytes.size() - begin;
+    if (node_conn_is_peer(node_, got.conn)) {
+        size_t room = 0;
+        unsigned char *space = node_input_space(node_, got.conn, &room);
+        got.count = std::min(got.count, room);
+        std::memcpy(space, bytes.data() + begin, got.count);
+        got.bytes = space;
+    }
+    step(got);
+    return got.count;
+}
+
 void Machine::received(uint64_t link, const std::vector<uint8_t> &bytes)
 {
     defer(0, [this, link, bytes] {
-        auto slot = std::find(slots_.begin(), slots_.end(), link);
-        if (slot == slots_.end())
-            return;
-        node_event got = event(NODE_RECEIVED);
-        got.conn = static_cast<uint32_t>(slot - slots_.begin());
-        got.bytes = bytes.data();
-        got.count = bytes.size();
-        step(got);
+        size_t taken = take(link, bytes, 0);
+        while (node_ && taken < bytes.size())
+            taken += take(link, bytes, taken);
     });
 }
 

@@ -107,6 +107,7 @@ private:
     void perform_segment();
     void perform_closes();
     void send_later(uint32_t conn, uint64_t link, size_t count);
+    size_t take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin);
     void connect(uint8_t peer);
     void connected(uint8_t peer);
     void wake_at(uint64_t deadline);
