@@ -1,6 +1,7 @@
 #include "bench_settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "liblock.h"
@@ -10,6 +11,7 @@
 enum {
     INFLIGHT_CLOSED = 64,
     INFLIGHT_OPEN = 1024,
+    INFLIGHT_MAX = 1000000,
     CONNECTIONS = 8,
     PREFIX_BYTES_MAX = 200
 };
@@ -46,14 +48,47 @@ static bool prefix_is_valid(const char *prefix)
     return false;
 }
 
+void settings_at(struct settings *settings, uint64_t number)
+{
+    uint64_t wanted = settings->connections_wanted;
+    settings->inflight = settings->sweep[number];
+    settings->connections = wanted < settings->inflight ? wanted : settings->inflight;
+}
+
+/* "1,8,64". */
+static bool parse_sweep(struct settings *settings)
+{
+    const char *rest = settings->inflight_text;
+    while (rest && settings->sweep_count < SETTINGS_SWEEP_MAX) {
+        size_t digits = strspn(rest, "0123456789");
+        uint64_t value = digits > 0 && digits <= 7 ? strtoull(rest, NULL, 10) : 0;
+        if (value < 1 || value > INFLIGHT_MAX || (rest[digits] != ',' && rest[digits] != 0))
+            break;
+        settings->sweep[settings->sweep_count++] = value;
+        rest = rest[digits] == ',' ? rest + digits + 1 : NULL;
+    }
+    if (!rest && (settings->sweep_count <= 1 || !settings->history))
+        return true;
+    if (!rest)
+        complain("--history: only with one value of --inflight");
+    else
+        complain("--inflight %s: allowed are 1 to %d numbers from 1 to %d, with commas "
+                 "between",
+                settings->inflight_text, SETTINGS_SWEEP_MAX, INFLIGHT_MAX);
+    return false;
+}
+
 /* Defaults that hang on other settings, and what does not fit together. */
 static bool complete(struct settings *settings)
 {
-    if (settings->inflight == 0)
-        settings->inflight = settings->rate == 0 ? INFLIGHT_CLOSED : INFLIGHT_OPEN;
-    if (settings->connections == 0)
-        settings->connections =
-                CONNECTIONS < settings->inflight ? CONNECTIONS : settings->inflight;
+    if (settings->sweep_count == 0)
+        settings->sweep[settings->sweep_count++] =
+                settings->rate == 0 ? INFLIGHT_CLOSED : INFLIGHT_OPEN;
+    settings->inflight = settings->sweep[0];
+    settings->connections_wanted =
+            settings->connections == 0 ? CONNECTIONS : settings->connections;
+    if (settings->connections == 0 || settings->sweep_count > 1)
+        settings_at(settings, 0);
     if (settings->answer_ns == 0)
         settings->answer_ns = settings->connect_ns;
     if (settings->connections > settings->inflight) {
@@ -71,8 +106,8 @@ static bool complete(struct settings *settings)
 #define ROWS(settings, load_name, version)                                              \
     {"workload", OPTION_TEXT, load_name, 0, 0, "NAME",                                  \
             "uncontended (a lock each), contended (--locks), mixed"},                   \
-    {"inflight", OPTION_NUMBER, &(settings)->inflight, 1, 1000000, "N",                 \
-            "requests under way at once (64; with --rate at most, 1024)"},              \
+    {"inflight", OPTION_TEXT, &(settings)->inflight_text, 0, 0, "N[,N...]",             \
+            "requests under way at once (64; with --rate at most, 1024); of several a run each"}, \
     {"connections", OPTION_NUMBER, &(settings)->connections, 1, 10000, "C",             \
             "clients they are spread over (8)"},                                        \
     {"rate", OPTION_NUMBER, &(settings)->rate, 1, 10000000, "R",                        \
@@ -95,6 +130,8 @@ static bool complete(struct settings *settings)
             "names of locks begin so (bench-PID-)"},                                    \
     {"history", OPTION_TEXT, &(settings)->history, 0, 0, "FILE",                        \
             "write what each operation did, as lockhist/1"},                            \
+    {"plot", OPTION_TEXT, &(settings)->plot, 0, 0, "DIR",                               \
+            "draw latency, timeline and sweep there, as SVG (needs gnuplot)"},          \
     {"cluster", OPTION_TEXT, &(settings)->cluster, 0, 0, "LIST",                        \
             "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
     {"connect", OPTION_DURATION, &(settings)->connect_ns, LK_MILLISECOND,               \
@@ -141,6 +178,7 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
         (void)printf("lockbench %s\n", lk_version());
     if (operands.help || version)
         return SETTINGS_SHOWN;
-    bool good = parse_load(&settings->load, load_name) && complete(settings);
+    bool good = parse_load(&settings->load, load_name) && parse_sweep(settings) &&
+                complete(settings);
     return good ? SETTINGS_GOOD : SETTINGS_WRONG;
 }

@@ -17,15 +17,24 @@ enum load {
     LOAD_MIXED,       /* Mostly own locks, some waits for and tries of shared ones. */
 };
 
+enum {
+    SETTINGS_SWEEP_MAX = 16
+};
+
 struct settings {
     const char *cluster;
     const char *history;
+    const char *plot;   /* Folder for pictures, or NULL */
     const char *prefix; /* Names of locks begin so */
     enum load load;
     uint64_t connections;
+    uint64_t connections_wanted;
+    const char *inflight_text;
     uint64_t inflight; /* Slots: acquires, holds and releases under way at most */
-    uint64_t locks;    /* Shared ones */
-    uint64_t rate;     /* Open loop: acquires a second; 0: closed loop */
+    uint64_t sweep[SETTINGS_SWEEP_MAX]; /* Numbers in flight, one run each */
+    uint64_t sweep_count;
+    uint64_t locks; /* Shared ones */
+    uint64_t rate;  /* Open loop: acquires a second; 0: closed loop */
     uint64_t time_ns;
     uint64_t warmup_ns;
     uint64_t hold_ns;
@@ -46,6 +55,9 @@ enum settings_verdict {
 };
 
 enum settings_verdict settings_parse(struct settings *settings, char **arguments);
+
+/* What the run with the sweep's `number`-th value is to do. */
+void settings_at(struct settings *settings, uint64_t number);
 
 const char *load_text(enum load load);
 

@@ -2,11 +2,13 @@
 # What a lost leader costs: the leader of three nodes under load is killed (kill -9) and stopped
 # (SIGTERM), by turns, and started again. How long nobody gets a lock, and how many requests fail.
 #
-#     bench/failover.sh [BUILD_FOLDER] [--rounds N] [--json FILE] [lockbench option...]
+#     bench/failover.sh [BUILD_FOLDER] [--rounds N] [--json FILE] [--plot DIR]
+#                       [lockbench option...]
 #
 #     BUILD_FOLDER   where lockd, lockctl and lockbench were built (build/quickstart)
 #     --rounds N     leaders killed, and as many stopped (20)
 #     --json FILE    write what was measured there too, - for stdout alone
+#     --plot DIR     draw the first run of each signal there: DIR/KILL, DIR/TERM (needs gnuplot)
 #
 # Other options go to lockbench: --inflight 64 --rate 2000 for an open loop, say. A request fails
 # when its caller gets anything but its answer within its own time limit (1 s); BUSY counts.
@@ -22,6 +24,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build/quickstart
 rounds=20
 json=
+plot=
 load=(--inflight 16)
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
@@ -48,6 +51,11 @@ while [ $# -gt 0 ]; do
         json=$2
         shift 2
         ;;
+    --plot)
+        [ -n "${2:-}" ] || wrong "--plot wants a folder"
+        plot=$2
+        shift 2
+        ;;
     *)
         load+=("$1")
         shift
@@ -63,6 +71,7 @@ lockbench "${load[@]}" --version >/dev/null || wrong "lockbench does not take th
 [ "$json" != - ] || exec 3>&1 1>&2
 [ -z "$json" ] || [ "$json" = - ] || exec 3>"$json"
 
+[ -z "$plot" ] || mkdir -p "$plot" || wrong "cannot make $plot"
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/lockd-failover-XXXXXX")
 declare -A node_pid
 
@@ -114,9 +123,10 @@ leader() { lockctl status | awk '$3 == "leader" { print $1; exit }'; }
 
 # One leader lost under load. SIGNAL: KILL or TERM. Its line goes to the file of that signal.
 lose_leader() {
-    local signal=$1 number=$2 bench led code=0
+    local signal=$1 number=$2 bench led code=0 pictures=()
+    [ -z "$plot" ] || [ "$number" != 1 ] || pictures=(--plot "$plot/$signal")
     lockbench --warmup 300ms --time 2s --wait 1s --answer 1s --json "${load[@]}" \
-        >"$scratch/report" &
+        "${pictures[@]}" >"$scratch/report" &
     bench=$!
     sleep 1
     led=$(leader)

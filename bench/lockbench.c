@@ -6,11 +6,15 @@
  *     tally, report    what is counted and said
  *     leader           the leader's own figures for the same span
  *     bench_history    what each operation did, for a judge
+ *     bench_plot       pictures
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bench_history.h"
+#include "bench_plot.h"
 #include "bench_report.h"
 #include "bench_settings.h"
 #include "engine.h"
@@ -32,6 +36,7 @@ struct lockbench {
     struct leader_reading before;
     struct leader_reading after;
     struct leader_node span;
+    struct plot plot;
     bool terminal;
 };
 
@@ -62,7 +67,7 @@ static void report(struct lockbench *bench)
         report_table(&input, stdout);
 }
 
-static int measure(struct lockbench *bench)
+static int measure_once(struct lockbench *bench)
 {
     bench->looker = leader_open(bench->settings.cluster);
     if (!bench->looker)
@@ -72,11 +77,39 @@ static int measure(struct lockbench *bench)
             engine_run(&bench->settings, &bench->history, &bench->tally, &watcher);
     if (end == ENGINE_DONE)
         report(bench);
+    bool drawn =
+            end != ENGINE_DONE || plot_add(&bench->plot, &bench->settings, &bench->tally);
     lk_close(bench->looker);
     if (end == ENGINE_NO_CLUSTER)
         return EXIT_NO_CLUSTER;
-    return end == ENGINE_DONE && tally_is_good(&bench->tally) ? EXIT_MEASURED
-                                                              : EXIT_WRONG_RESULT;
+    return end == ENGINE_DONE && drawn && tally_is_good(&bench->tally) ? EXIT_MEASURED
+                                                                       : EXIT_WRONG_RESULT;
+}
+
+/* A run for each number in flight; the first that goes wrong is the last. */
+static int measure(struct lockbench *bench, char **arguments)
+{
+    const struct settings *settings = &bench->settings;
+    int code = EXIT_MEASURED;
+    if (!plot_open(&bench->plot, settings->plot, arguments))
+        return EXIT_WRONG_USAGE;
+    if (settings->plot) {
+        bench->tally.slice_count = settings->time_ns / TALLY_SLICE_NS + 1;
+        bench->tally.slices =
+                need(calloc(bench->tally.slice_count, sizeof(struct tally_slice)));
+    }
+    for (uint64_t i = 0; i < settings->sweep_count && code == EXIT_MEASURED; i++) {
+        if (settings->sweep_count > 1)
+            settings_at(&bench->settings, i);
+        if (bench->tally.slices)
+            memset(bench->tally.slices, 0,
+                    bench->tally.slice_count * sizeof(struct tally_slice));
+        code = measure_once(bench);
+    }
+    if (!plot_close(&bench->plot, settings) && code == EXIT_MEASURED)
+        code = EXIT_WRONG_RESULT;
+    free(bench->tally.slices);
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -95,7 +128,7 @@ int main(int argc, char **argv)
     bench.terminal = isatty(STDERR_FILENO) != 0;
     if (!history_open(&bench.history, bench.settings.history, bench.settings.ttl_ns))
         return EXIT_WRONG_USAGE;
-    int code = measure(&bench);
+    int code = measure(&bench, argv);
     if (!history_close(&bench.history) && code == EXIT_MEASURED)
         code = EXIT_WRONG_RESULT;
     return code;

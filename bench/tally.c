@@ -5,8 +5,11 @@
 
 void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns)
 {
-    *tally = (struct tally){
-            .begin_ns = begin_ns, .end_ns = end_ns, .last_grant_ns = begin_ns};
+    *tally = (struct tally){.begin_ns = begin_ns,
+            .end_ns = end_ns,
+            .last_grant_ns = begin_ns,
+            .slices = tally->slices,
+            .slice_count = tally->slice_count};
     histogram_init(&tally->acquires.latency);
     histogram_init(&tally->releases.latency);
     histogram_init(&tally->both);
@@ -30,6 +33,25 @@ static void count(struct tally *tally, struct tally_side *side, enum lk_status s
     histogram_add(&tally->both, now_ns - from_ns);
 }
 
+/* A gap belongs to each slice that it reaches into. */
+static void note_gap(struct tally *tally, uint64_t begin_ns, uint64_t end_ns)
+{
+    uint64_t gap = end_ns - begin_ns;
+    uint64_t last = (end_ns - tally->begin_ns) / TALLY_SLICE_NS;
+    for (uint64_t i = (begin_ns - tally->begin_ns) / TALLY_SLICE_NS;
+            i <= last && i < tally->slice_count; i++) {
+        if (gap > tally->slices[i].longest_gap_ns)
+            tally->slices[i].longest_gap_ns = gap;
+    }
+}
+
+static void note_slice(struct tally *tally, uint64_t now_ns)
+{
+    uint64_t slice = (now_ns - tally->begin_ns) / TALLY_SLICE_NS;
+    if (is_within(tally, now_ns) && slice < tally->slice_count)
+        tally->slices[slice].grants++;
+}
+
 /* The grants of the span, and its two ends, cut it into gaps. */
 static void note_grant(struct tally *tally, uint64_t now_ns)
 {
@@ -38,6 +60,7 @@ static void note_grant(struct tally *tally, uint64_t now_ns)
         return;
     if (at - tally->last_grant_ns > tally->longest_gap_ns)
         tally->longest_gap_ns = at - tally->last_grant_ns;
+    note_gap(tally, tally->last_grant_ns, at);
     tally->last_grant_ns = at;
 }
 
@@ -45,8 +68,10 @@ void tally_acquired(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns)
 {
     count(tally, &tally->acquires, status, from_ns, now_ns);
-    if (status == LK_OK)
-        note_grant(tally, now_ns);
+    if (status != LK_OK)
+        return;
+    note_grant(tally, now_ns);
+    note_slice(tally, now_ns);
 }
 
 void tally_released(

@@ -18,7 +18,14 @@ extern "C" {
 #endif
 
 enum {
-    TALLY_STATUSES = LK_VERSION + 1
+    TALLY_STATUSES = LK_VERSION + 1,
+    TALLY_SLICE_NS = 10000000 /* Of the timeline */
+};
+
+/* 10 ms of the measured span. */
+struct tally_slice {
+    uint32_t grants;
+    uint64_t longest_gap_ns; /* That reaches into it, whole */
 };
 
 /* Of acquires, or of releases. */
@@ -36,10 +43,14 @@ struct tally {
     struct histogram both;
     uint64_t last_grant_ns;
     uint64_t longest_gap_ns; /* Without a grant, within the span */
+    struct tally_slice
+            *slices; /* The span cut into them; the caller's memory, zeroed, or NULL */
+    uint64_t slice_count;
     uint64_t wrong;
     char first_wrong[200]; /* What the first wrong one was */
 };
 
+/* All but the slices is set anew. */
 void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns);
 
 /* An acquire or release that was meant to begin at `from_ns` came out at `now_ns`. */

@@ -217,6 +217,33 @@ TEST_F(Lockbench, ClosedLoopMeasuresAndIsRight)
     }
 }
 
+TEST_F(Lockbench, DrawsLatencyTimelineAndSweep)
+{
+    std::string folder = (scratch.path() / "pictures").string();
+    Command command = bench({"--time", "200ms", "--inflight", "1,8", "--plot", folder});
+    ASSERT_EQ(command.wait(), 0) << command.said();
+    for (const char *name : {"latency", "timeline", "sweep"}) {
+        std::ifstream file(folder + "/" + name + ".svg");
+        std::string text{std::istreambuf_iterator<char>(file), {}};
+        EXPECT_NE(text.find("</svg>"), std::string::npos) << name;
+        EXPECT_NE(text.find("lockbench --"), std::string::npos) << name;
+    }
+    std::ifstream timeline(folder + "/timeline.dat");
+    auto lines = std::count(std::istreambuf_iterator<char>(timeline), {}, '\n');
+    EXPECT_EQ(lines, 1 + 200 / 10 + 1);
+}
+
+TEST_F(Lockbench, SaysThatGnuplotIsMissing)
+{
+    std::string folder = (scratch.path() / "pictures").string();
+    Command command({"/usr/bin/env", "PATH=/nowhere", process::lockbench_binary(),
+            "--cluster", cluster.nodes(), "--warmup", "0s", "--time", "100ms", "--plot",
+            folder});
+    EXPECT_EQ(command.wait(), 1);
+    EXPECT_NE(command.said().find("gnuplot is not there"), std::string::npos);
+    EXPECT_TRUE(std::filesystem::exists(folder + "/latency.gp"));
+}
+
 TEST_F(Lockbench, OpenLoopKeepsItsRate)
 {
     Command command = bench({"--rate", "200", "--time", "1s", "--hold", "20ms"});

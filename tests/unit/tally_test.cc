@@ -59,6 +59,25 @@ TEST_F(Tally, GapsReachFromEndToEndOfTheSpan)
     EXPECT_EQ(tally.longest_gap_ns, 600U);
 }
 
+TEST_F(Tally, ATimelineHasGrantsAndWholeGaps)
+{
+    const uint64_t slice = TALLY_SLICE_NS;
+    struct tally_slice slices[4] = {};
+    tally.slices = slices;
+    tally.slice_count = 4;
+    tally_init(&tally, 0, 4 * slice);
+    tally_acquired(&tally, LK_OK, 0, slice / 2);
+    tally_acquired(&tally, LK_OK, 0, 2 * slice + slice / 2);
+    tally_acquired(&tally, LK_OK, 0, 9 * slice);
+    EXPECT_EQ(slices[0].grants, 1U);
+    EXPECT_EQ(slices[1].grants, 0U);
+    EXPECT_EQ(slices[2].grants, 1U);
+    EXPECT_EQ(slices[3].grants, 0U) << "a grant behind the span";
+    EXPECT_EQ(slices[0].longest_gap_ns, 2 * slice);
+    EXPECT_EQ(slices[1].longest_gap_ns, 2 * slice);
+    EXPECT_EQ(slices[3].longest_gap_ns, slice + slice / 2);
+}
+
 TEST_F(Tally, OneWrongOneIsTooMany)
 {
     tally_acquired(&tally, LK_OK, 1100, 1200);
