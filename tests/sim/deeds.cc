@@ -172,6 +172,8 @@ bool Life::do_deed(Kind kind, int id)
         return true;
     case Kind::slow_start:
         return slow_start();
+    case Kind::depose:
+        return depose();
     case Kind::old_entries:
     case Kind::late_votes:
         return plays_.begin(kind);

@@ -134,10 +134,12 @@ private:
     void all_lose_power();
 
     /* start_deeds.cc */
+    bool depose();
     bool slow_start();
     void watch_start(Machine &machine);
     void end_leader(Machine &leader);
     void start_slowly(const Machine &leader);
+    void look_around(struct prng dice, uint64_t within_ns);
 
     /* clock_deeds.cc */
     void set_rate(int id, int64_t ppm);

@@ -147,16 +147,18 @@ void draw_clocks(Plan &plan)
     }
 }
 
-/* In some lives terms start slowly; all else in them is as it was. */
-void draw_slow_starts(Plan &plan)
+/* In some lives leaders change at bad moments; all else in them is as it was. */
+void draw_changes(Plan &plan)
 {
     Dice dice(plan.seed, STREAM_STARTS);
     if (plan.tests_guard || plan.world.nodes < 3 || !dice.one_in(4))
         return;
     uint64_t gap_ns = dice.from(1000, 5000) * NS_PER_MS;
     uint32_t number = static_cast<uint32_t>(plan.deeds.size());
-    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
-        plan.deeds.push_back({number++, at_ns, Kind::slow_start});
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns) {
+        Kind kind = dice.one_in(3) ? Kind::depose : Kind::slow_start;
+        plan.deeds.push_back({number++, at_ns, kind});
+    }
     std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
             [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
@@ -211,7 +213,7 @@ const char *name_of(Kind kind)
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
-            "bend clock", "slow start", "old entries", "late votes"};
+            "bend clock", "slow start", "depose", "old entries", "late votes"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -242,7 +244,7 @@ Plan draw_plan(uint64_t seed)
     plan.waits_for_leader = !dice.one_in(8);
     draw_deeds(plan, dice);
     draw_clocks(plan);
-    draw_slow_starts(plan);
+    draw_changes(plan);
     draw_plays(plan);
     draw_strange(plan);
     return plan;

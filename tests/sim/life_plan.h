@@ -45,6 +45,7 @@ enum class Kind : uint8_t {
     jump_wall,    /* Somebody sets a node's time of day. */
     bend_clock,   /* A clock runs beyond rho: in lives of that kind only */
     slow_start,   /* A leader ends, and the next finds slow disks: in some lives only */
+    depose,       /* A leader is cut off, and does not know: in the same lives */
     old_entries,  /* Played with roles (plays.h), in some lives only */
     late_votes,   /* ... */
     count

@@ -1,5 +1,10 @@
 /*
- * Terms that start slowly. A leader ends when it has just committed what no other node knows to
+ * Changes of leader at bad moments.
+ *
+ * Deposed: a leader loses its connections with all nodes, who elect another at once. It finds
+ * out later, and clients reach it still.
+ *
+ * A slow start: a leader ends when it has just committed what no other node knows to
  * be committed. Whoever leads next finds the disks slow: what begins its term cannot be
  * committed for a while, heartbeats are answered all the same, and somebody reads at every node.
  */
@@ -11,8 +16,34 @@ namespace sim {
 namespace {
 
 constexpr int looks = 4;
+constexpr uint64_t unaware_ns = 500 * NS_PER_MS; /* A leader that no majority hears */
 
 } // namespace
+
+void Life::look_around(struct prng dice, uint64_t within_ns)
+{
+    for (int i = 0; i < looks; i++) {
+        const std::string &lock = locks_[prng_below(&dice, locks_.size())];
+        world_.in(prng_below(&dice, within_ns), [this, lock] { onlooker_.look(lock); });
+    }
+}
+
+bool Life::depose()
+{
+    Machine *leader = world_.leader();
+    if (!leader || !may_disturb(leader->id()))
+        return false;
+    int id = leader->id();
+    say(id, "leads, and its ways to all nodes break");
+    for (int other = 1; other <= world_.count(); other++) {
+        world_.network.cut(id, other);
+        world_.network.cut(other, id);
+        world_.network.reset(id, other);
+    }
+    heal_later();
+    look_around(dice_, unaware_ns);
+    return true;
+}
 
 bool Life::slow_start()
 {
@@ -46,14 +77,10 @@ void Life::end_leader(Machine &leader)
 void Life::start_slowly(const Machine &leader)
 {
     say(leader.id(), "finds slow disks as it begins to lead");
-    struct prng dice = slow_start_->dice;
     uint64_t stall_ns = slow_start_->stall_ns;
     for (int id = 1; id <= world_.count(); id++)
         world_.machine(id).disk.stalled_until = world_.now() + stall_ns;
-    for (int i = 0; i < looks; i++) {
-        const std::string &lock = locks_[prng_below(&dice, locks_.size())];
-        world_.in(prng_below(&dice, stall_ns), [this, lock] { onlooker_.look(lock); });
-    }
+    look_around(slow_start_->dice, stall_ns);
 }
 
 void Life::watch_start(Machine &machine)
