@@ -133,6 +133,7 @@ struct core_session {
     bool announced;    /* Was HELD once: from now on changes are events */
     bool dismissed;    /* The program closed it: the handle is nobody's */
     bool close_wanted; /* Lives in the cluster, perhaps: to be closed there */
+    bool doubted;      /* Not believed in when it ended here: it may have been over */
     bool resend;       /* Some of `sent` are to be sent on this connection */
     bool listing;      /* Part of a list came on this connection, and there is more */
     uint32_t opening;  /* The OPEN that has no completion yet */

@@ -31,6 +31,8 @@ static void on_session_lost(struct core *core, struct core_session *session, uin
         session_end(core, session, reason_of(lost), false);
         return;
     }
+    if (lost == LOST_CLOSED) /* And by nobody else */
+        session->doubted = false;
     session->close_wanted = false;
     session_settle(core, session);
 }

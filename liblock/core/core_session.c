@@ -408,7 +408,7 @@ void session_settle(struct core *core, struct core_session *session)
     struct core_request *closing = request_at(core, session->closing);
     session->closing = 0;
     if (closing != NULL)
-        request_finish(core, closing, STATUS_OK);
+        request_finish(core, closing, session->doubted ? STATUS_LOST : STATUS_OK);
     if (session->dismissed)
         pool_give(&core->sessions, session->handle);
 }
@@ -457,6 +457,8 @@ void session_end(struct core *core, struct core_session *session, enum core_reas
 {
     assert(session->phase != PHASE_ENDED);
     bool opening = session->phase == PHASE_OPENING;
+    session->doubted =
+            !opening && (session->state != BELIEF_HELD || left_ns(core, session) == 0);
     session->state = BELIEF_LOST;
     publish(core, session);
     session->phase = PHASE_ENDED;

@@ -203,8 +203,6 @@ Result Scribe::result_of(const Operation &op, const Asked &asked,
 {
     uint64_t ns = now - static_cast<uint64_t>(op.call);
     bool assumed = op.kind == Kind::close && ns > ttls_to_close * ttl_;
-    if (op.kind == Kind::close && done.status == STATUS_OK && !assumed && now >= until_)
-        return Result::expired;
     if (done.status == STATUS_OK)
         return asked.doubtful || assumed ? Result::info : Result::ok;
     if (done.status == STATUS_BUSY || done.status == STATUS_INVALID ||
@@ -274,7 +272,6 @@ void Scribe::session_is(uint64_t id)
 /* By true time its clock errs by less than rho, so the lease was asked for no earlier. */
 void Scribe::believes_until(uint64_t until, uint64_t now)
 {
-    until_ = until;
     int64_t lease = linear::at_least(static_cast<int64_t>(ttl_), rho_ppm);
     int64_t call = static_cast<int64_t>(until) - lease;
     if (call < 0 || call > static_cast<int64_t>(now))

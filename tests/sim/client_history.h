@@ -14,9 +14,7 @@
  *               acquire that timed out, which claims less.
  *   LOST        `expired` if the cluster said so. If the core gave the session up by itself,
  *               what was under way is unknown, and it closes the session (`info`).
- *   a close     that was answered so late that the core only assumes it is `info`. One that
- *               was answered when the lease was over is `expired`: the core says OK of a
- *               session that is no more, too.
+ *   a close     that was answered so late that the core only assumes it is `info`.
  *   holds that ended by themselves   An unknown release of theirs, called with the grant.
  *   queries     Only those that were answered, by whom a client of this history is named. A
  *               session that is over gives up what it held in steps: that it still holds
@@ -110,7 +108,6 @@ private:
     ClientHistory &history_;
     uint64_t client_;
     uint64_t ttl_ = 0;
-    uint64_t until_ = 0;   /* It believed to have its session, in true time. */
     bool expired_ = false; /* So the cluster said. */
     std::map<Ticket, Asked> asked_;
     std::map<int32_t, Lock> locks_;

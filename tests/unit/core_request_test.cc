@@ -260,6 +260,46 @@ TEST(core_request, closing_is_unknown_at_its_limit_and_goes_on)
     EXPECT_TRUE(world.completions.empty());
 }
 
+/* Its locks may have been others' before it was closed: no word of success. (G10) */
+TEST(core_request, closing_what_had_expired_says_lost)
+{
+    open_world world(with_patience);
+    world.pass(TTL);
+    ASSERT_EQ(world.believed(world.session), BELIEF_SUSPENDED);
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    heard close = world.take_request(REQUEST_CLOSE);
+    world.say(answers().section(11, 0, 0).answer(
+            REQUEST_CLOSE, close.request.number, STATUS_LOST, 0, LOST_UNKNOWN));
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_EQ(core_session_count(world.core), 0u);
+}
+
+/* The answer to the first sending was lost: that the session is no more is its doing. */
+TEST(core_request, closing_twice_what_lived_is_done)
+{
+    open_world world;
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    world.node_closes();
+    world.inbox.clear();
+    world.reach_leader();
+    heard close = world.take_request(REQUEST_CLOSE);
+    world.say(answers().section(11, 0, 0).answer(
+            REQUEST_CLOSE, close.request.number, STATUS_LOST, 0, LOST_UNKNOWN));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+}
+
+TEST(core_request, closing_a_suspended_session_that_lives_is_done)
+{
+    open_world world(with_patience);
+    world.pass(TTL);
+    world.submit(world.call(CORE_CLOSE, world.session));
+    world.tick();
+    world.answer_to(world.take_request(REQUEST_CLOSE), STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+}
+
 TEST(core_request, closing_is_given_up_when_the_session_must_have_expired)
 {
     open_world world;
