@@ -4,7 +4,8 @@
  * Commands are written into the open batch as they are admitted, in the log's buffer, from
  * where the entry will go to disk and to the peers. At the end of a turn it is sealed if
  * there is a reason and not too many entries are under way; so while one is being made
- * durable the next fills, and the busier the cluster, the fuller its entries.
+ * durable the next fills, and the busier the cluster, the fuller its entries. Over a distance
+ * entries follow one another at a spacing, so that no command waits for another's round trip.
  *
  * An entry with dt > 0 carries every keepalive that was taken in before its reading. Where
  * they do not fit, dt is 0 and the sum goes to the entry with the last of them. (G3)
@@ -228,12 +229,28 @@ static bool wants_tick(const struct node *node)
     return reached || age_ns >= NS_PER_S;
 }
 
+/*
+ * From when on the number of entries under way allows another. Near, two overlap fully, and
+ * commits make room for the next. Where a commit takes long, the others of two would be
+ * waiting for a round trip before theirs begins: there more are sealed, at a distance.
+ */
+static uint64_t sealable_ns(const struct node *node)
+{
+    const struct node_limits *limits = &node->settings.limits;
+    uint64_t count = ring_count(&node->under_way_ring);
+    if (count < limits->entries_under_way)
+        return 0;
+    if (count >= limits->entries_far_max)
+        return UINT64_MAX;
+    return node->appended_ns + node->settings.entry_spacing_ns;
+}
+
 /* An entry could be sealed now. If not, an event will say when: no time need pass for it. */
 static bool may_seal(const struct node *node)
 {
     if (!raft_takes_proposals(node->raft) || !raft_leads_committed(node->raft))
         return false;
-    if (ring_count(&node->under_way_ring) >= node->settings.limits.entries_under_way)
+    if (node->now_ns < sealable_ns(node))
         return false;
     uint64_t entry_bytes_max = ENTRY_HEAD_BYTES + node->settings.limits.entry_body_max;
     return node->batch.open || consensus_has_room(node, 1, entry_bytes_max);
@@ -252,6 +269,16 @@ void batcher_seal(struct node *node)
     seal_batch(node, ENTRY_BATCH);
 }
 
+/* Commands that wait for nothing but the spacing of entries. */
+static uint64_t spacing_deadline(const struct node *node)
+{
+    uint64_t ns = sealable_ns(node);
+    if (node->batch.command_count == 0 || ns <= node->now_ns ||
+            !raft_takes_proposals(node->raft) || !raft_leads_committed(node->raft))
+        return UINT64_MAX;
+    return ns;
+}
+
 /* When a turn is needed though nothing arrives: time is read at least once per tick. */
 uint64_t batcher_deadline(const struct node *node)
 {
@@ -259,7 +286,7 @@ uint64_t batcher_deadline(const struct node *node)
         return UINT64_MAX;
     bool pending = keepalives_pending(node) || locks_deadline(node->locks) != UINT64_MAX;
     if (!pending)
-        return UINT64_MAX;
+        return spacing_deadline(node);
     uint64_t wake_ns = node->now_ns + node->settings.tick_ns;
     uint64_t deadline = locks_deadline(node->locks);
     uint64_t time = time_to_be(node) + node->served.sum_ns;
@@ -270,5 +297,6 @@ uint64_t batcher_deadline(const struct node *node)
         if (tick_ns < wake_ns)
             wake_ns = tick_ns > node->now_ns ? tick_ns : node->now_ns + NS_PER_US;
     }
-    return wake_ns;
+    uint64_t spaced_ns = spacing_deadline(node);
+    return spaced_ns < wake_ns ? spaced_ns : wake_ns;
 }

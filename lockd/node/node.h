@@ -63,6 +63,7 @@ struct node_limits {
     uint32_t entry_body_max; /* Of a batch */
     uint32_t
             entries_under_way; /* Sealed and not committed, before the next may be sealed */
+    uint32_t entries_far_max;  /* So many may be, that far apart, where commits take long */
 };
 
 struct node_member {
@@ -79,8 +80,9 @@ struct node_settings {
     struct cluster_settings
             cluster; /* What this node founds a cluster with, and its memory plan */
     struct node_limits limits;
-    uint64_t tick_ns;    /* 100 ms */
-    const char *version; /* Of the program, for reports */
+    uint64_t tick_ns;          /* 100 ms */
+    uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
+    const char *version;       /* Of the program, for reports */
 };
 
 /* Defaults for everything but self, members and version. */

@@ -42,7 +42,7 @@ extern "C" {
 #define NO_CONN UINT32_MAX
 
 enum {
-    UNDER_WAY_MAX = 16,         /* Entries sealed and not applied; power of two */
+    UNDER_WAY_MAX = 128,        /* Entries sealed and not applied; power of two */
     HELD_MAX = 256,             /* Messages that wait for a write; power of two */
     RAFT_WRITES_MAX = 4096,     /* Writes of raft not yet durable; power of two */
     ANSWERS_SECTION_MAX = 1024, /* Answers or changes in one section */

@@ -31,7 +31,8 @@ void node_settings_default(struct node_settings *settings)
                             .election_min_ns = 250 * NS_PER_MS,
                             .election_max_ns = 500 * NS_PER_MS,
                             .close_delay_ns = 5 * NS_PER_MS,
-                            .window = 4,
+                            .window = 128,
+                            .window_bytes = 4 * (ENTRY_HEAD_BYTES + ENTRY_BODY_MAX),
                             .append_bytes_max = ENTRY_HEAD_BYTES + ENTRY_BODY_MAX,
                             .append_entries_max = RAFT_ENTRIES_MAX,
                             .recent_max = 2048,
@@ -58,8 +59,10 @@ void node_settings_default(struct node_settings *settings)
                             .renewals_max = 16384,
                             .entry_body_max = ENTRY_BODY_MAX,
                             .entries_under_way = 2,
+                            .entries_far_max = 96,
                     },
             .tick_ns = 100 * NS_PER_MS,
+            .entry_spacing_ns = NS_PER_MS,
             .version = "",
     };
     settings->cluster = settings_default();
@@ -76,7 +79,13 @@ static void check_limits(const struct node_settings *settings)
     uint32_t append_bytes = FRAME_HEAD_BYTES + PEER_APPEND_HEAD_BYTES;
     append_bytes += settings->raft.append_bytes_max;
     assert(limits->peer_frame_bytes >= append_bytes);
-    assert(limits->peer_output_bytes >= settings->raft.window * append_bytes);
+    uint64_t heads = (uint64_t)settings->raft.window *
+                     (append_bytes - settings->raft.append_bytes_max);
+    uint64_t window_bytes =
+            (uint64_t)settings->raft.window * settings->raft.append_bytes_max;
+    if (settings->raft.window_bytes != 0 && settings->raft.window_bytes < window_bytes)
+        window_bytes = settings->raft.window_bytes;
+    assert(limits->peer_output_bytes >= window_bytes + heads);
     assert(settings->wal.buffer_bytes >= 2 * (uint64_t)settings->raft.append_bytes_max);
     /* An append that a follower could never take would be sent for ever. */
     uint64_t blocks = (uint64_t)(settings->raft.append_entries_max + 4) * WAL_BLOCK_BYTES;
@@ -88,6 +97,7 @@ static void check_limits(const struct node_settings *settings)
     assert(NODE_READ_BYTES_MAX >= limits->entry_body_max + 4 * WAL_BLOCK_BYTES);
     assert((limits->owed_max & (limits->owed_max - 1)) == 0);
     assert(limits->entries_under_way + 2 <= UNDER_WAY_MAX);
+    assert(limits->entries_far_max + 2 <= UNDER_WAY_MAX);
     assert(limits->connections_max >= 2 * MEMBERS_MAX);
 }
 

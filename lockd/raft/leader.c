@@ -2,7 +2,8 @@
  * What each peer has and is sent, and what is thereby committed. [Raft 3.5, 3.6.2]
  *
  * A peer is *probed* until it is known where its log and the leader's meet: one append at a
- * time, at `next`. After that appends follow one another without waiting, `window` of them,
+ * time, at `next`. After that appends follow one another without waiting, `window` of them
+ * or as many as `window_bytes` allows,
  * and `next` runs ahead of what is acknowledged. A refusal, a new connection or a new term
  * begins with probing again. Of a lost message the next heartbeat tells, as it names the
  * entry before `next`.
@@ -18,6 +19,7 @@ void raft_probe(struct raft *raft, struct raft_peer *peer)
     peer->probing = true;
     peer->fetching = false;
     ring_init(&peer->flights, peer->flights.capacity);
+    peer->flying_bytes = 0;
     peer->next = (peer->match > 0 ? peer->match : raft->trail.last.index) + 1;
 }
 
@@ -40,6 +42,7 @@ static void land(struct raft_peer *peer)
         uint32_t oldest = ring_at(&peer->flights, peer->flights.begin);
         if (peer->flight_ends[oldest] > peer->match + 1)
             break;
+        peer->flying_bytes -= peer->flight_bytes[oldest];
         ring_pop(&peer->flights);
     }
 }
@@ -102,6 +105,17 @@ void raft_settle_commit(struct raft *raft)
     raft->commit = (struct entry_id){raft->term, reached};
 }
 
+/* Of entries [begin, end): what was read from disk counts as if it were the longest append. */
+static uint32_t bytes_of(const struct raft *raft, uint64_t begin, uint64_t end)
+{
+    if (!ring_has(&raft->recent, begin))
+        return raft->settings.append_bytes_max;
+    uint32_t bytes = 0;
+    for (uint64_t index = begin; index < end; index++)
+        bytes += raft->recent_bytes[ring_at(&raft->recent, index)];
+    return bytes;
+}
+
 /* Entries [next, end) in one append; equal: a heartbeat. */
 static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t end)
 {
@@ -121,15 +135,27 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t end)
     peer->round_sent = raft->round;
     if (end == peer->next)
         return;
-    peer->flight_ends[ring_push(&peer->flights)] = end;
+    uint32_t flight = ring_push(&peer->flights);
+    peer->flight_ends[flight] = end;
+    peer->flight_bytes[flight] = bytes_of(raft, append.begin, end);
+    peer->flying_bytes += peer->flight_bytes[flight];
     if (!peer->probing)
         peer->next = end;
 }
 
+/* Short appends may be many, over a distance they must be; long ones a few. */
 static bool may_fly(const struct raft *raft, const struct raft_peer *peer)
 {
-    uint32_t most = peer->probing ? 1 : raft->settings.window;
-    return peer->state == PEER_STATE_ORDINARY && ring_count(&peer->flights) < most;
+    const struct raft_settings *settings = &raft->settings;
+    uint32_t most = peer->probing ? 1 : settings->window;
+    if (peer->state != PEER_STATE_ORDINARY || ring_count(&peer->flights) >= most)
+        return false;
+    bool bounded = settings->window_bytes != 0 && peer->flying_bytes > 0;
+    if (!bounded ||
+            peer->flying_bytes + settings->append_bytes_max <= settings->window_bytes)
+        return true;
+    MARK(window_bytes_full);
+    return false;
 }
 
 static void fetch(struct raft *raft, struct raft_peer *peer)

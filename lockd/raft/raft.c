@@ -44,9 +44,14 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
             sizeof(uint32_t), alignof(uint32_t));
     carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
             sizeof(struct raft_read), alignof(struct raft_read));
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++)
-        carved->peers[i].flight_ends = arena_take(arena, "raft.flights",
-                power_of_two(settings->window), sizeof(uint64_t), alignof(uint64_t));
+    uint32_t flights = power_of_two(settings->window);
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        struct raft_peer *peer = &carved->peers[i];
+        peer->flight_ends = arena_take(
+                arena, "raft.flights", flights, sizeof(uint64_t), alignof(uint64_t));
+        peer->flight_bytes = arena_take(
+                arena, "raft.flights", flights, sizeof(uint32_t), alignof(uint32_t));
+    }
     return raft;
 }
 
@@ -59,8 +64,10 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
             .recent_bytes = raft->recent_bytes,
             .reads = raft->reads,
     };
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
         fresh.peers[i].flight_ends = raft->peers[i].flight_ends;
+        fresh.peers[i].flight_bytes = raft->peers[i].flight_bytes;
+    }
     *raft = fresh;
     prng_init(&raft->prng, seed);
     raft_trail_init(&raft->trail);

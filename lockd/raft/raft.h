@@ -51,12 +51,13 @@ enum raft_role {
 struct raft_settings {
     uint8_t self;
     struct members members;
-    uint64_t heartbeat_ns;     /* 50 ms */
-    uint64_t election_min_ns;  /* Timeouts are drawn from [min, max): 250 ms, ... */
-    uint64_t election_max_ns;  /* ... 500 ms */
-    uint64_t close_delay_ns;   /* A closed leader's followers stand after [0, this): 5 ms */
-    uint32_t window;           /* Append messages in flight per peer */
-    uint32_t append_bytes_max; /* Of entries in one append; a longer one goes alone */
+    uint64_t heartbeat_ns;    /* 50 ms */
+    uint64_t election_min_ns; /* Timeouts are drawn from [min, max): 250 ms, ... */
+    uint64_t election_max_ns; /* ... 500 ms */
+    uint64_t close_delay_ns;  /* A closed leader's followers stand after [0, this): 5 ms */
+    uint32_t window;          /* Append messages in flight per peer */
+    uint32_t window_bytes; /* ... and their bytes; 0: no limit. One append always goes. */
+    uint32_t append_bytes_max;   /* Of entries in one append; a longer one goes alone */
     uint32_t append_entries_max; /* ... and how many; 0: RAFT_ENTRIES_MAX */
     uint32_t recent_max;         /* Entries whose length is remembered; power of two */
     uint32_t trail_max;          /* Terms with entries in the log; power of two */

@@ -98,11 +98,14 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
     if (peer->fetching)
         assert(peer->fetch_begin == peer->next);
     uint64_t end = peer->match + 1;
+    uint64_t flying = 0;
     for (uint64_t at = peer->flights.begin; at < peer->flights.end; at++) {
+        flying += peer->flight_bytes[ring_at(&peer->flights, at)];
         uint64_t flight_end = peer->flight_ends[ring_at(&peer->flights, at)];
         assert(end < flight_end && flight_end <= raft->trail.last.index + 1);
         end = flight_end;
     }
+    assert(flying == peer->flying_bytes);
     if (!peer->probing && !ring_is_empty(&peer->flights))
         assert(end == peer->next);
 }

@@ -60,8 +60,10 @@ struct raft_peer {
     uint64_t match; /* All up to here is durable there and ours. */
     uint64_t next;  /* To send next; beyond match + 1 it is a hope. */
     bool probing;   /* Not known where the logs meet: one append at a time, at `next` */
-    struct ring flights;   /* Appends not acknowledged ... */
-    uint64_t *flight_ends; /* ... and where each ended */
+    struct ring flights;    /* Appends not acknowledged ... */
+    uint64_t *flight_ends;  /* ... where each ended, */
+    uint32_t *flight_bytes; /* ... how long its entries are, */
+    uint64_t flying_bytes;  /* ... and all of them together */
     bool fetching;
     uint64_t fetch_begin;
     uint64_t fetch_after_ns; /* A fetch brought nothing: not again before */

@@ -23,7 +23,8 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
 {
     static const std::vector<Verb> all = {
             {"cluster",
-                    "cluster 3 nodes [net 1ms] [disk 2ms] [seed 1] [except n3]: start them",
+                    "cluster 3 nodes [net 1ms] [disk 2ms] [seed 1] [except n3] [window 2]: "
+                    "start them",
                     &Story::cluster},
             {"show", "show role grant session down: the kinds of occurrences told",
                     &Story::show},
@@ -97,6 +98,11 @@ void Story::cluster(const Words &words)
             options.disk_ns = duration(words[i + 1]);
         else if (words[i] == "seed")
             options.seed = std::stoull(words[i + 1]);
+        else if (words[i] == "window")
+            options.tune = [appends = std::stoul(words[i + 1])](node_settings &settings) {
+                settings.raft.window = static_cast<uint32_t>(appends);
+                settings.raft.window_bytes = 3 * settings.raft.append_bytes_max;
+            };
         else if (words[i] == "except")
             except = words[i + 1];
         else

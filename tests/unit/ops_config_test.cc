@@ -253,11 +253,13 @@ static void expect_same(const node_settings &a, const node_settings &b)
         EXPECT_STREQ(a.members[i].address, b.members[i].address);
     }
     EXPECT_EQ(a.tick_ns, b.tick_ns);
+    EXPECT_EQ(a.entry_spacing_ns, b.entry_spacing_ns);
     EXPECT_EQ(a.raft.heartbeat_ns, b.raft.heartbeat_ns);
     EXPECT_EQ(a.raft.election_min_ns, b.raft.election_min_ns);
     EXPECT_EQ(a.raft.election_max_ns, b.raft.election_max_ns);
     EXPECT_EQ(a.raft.close_delay_ns, b.raft.close_delay_ns);
     EXPECT_EQ(a.raft.window, b.raft.window);
+    EXPECT_EQ(a.raft.window_bytes, b.raft.window_bytes);
     EXPECT_EQ(a.raft.append_bytes_max, b.raft.append_bytes_max);
     EXPECT_EQ(a.raft.append_entries_max, b.raft.append_entries_max);
     EXPECT_EQ(a.raft.recent_max, b.raft.recent_max);
