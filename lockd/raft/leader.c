@@ -90,6 +90,17 @@ void raft_on_append_answer(
         on_refused(raft, peer, answer->hint);
 }
 
+/* Of entries [begin, end): what was read from disk counts as if it were the longest append. */
+static uint32_t bytes_of(const struct raft *raft, uint64_t begin, uint64_t end)
+{
+    if (!ring_has(&raft->recent, begin))
+        return raft->settings.append_bytes_max;
+    uint32_t bytes = 0;
+    for (uint64_t index = begin; index < end; index++)
+        bytes += raft->recent_bytes[ring_at(&raft->recent, index)];
+    return bytes;
+}
+
 static uint64_t match_of(const struct raft_peer *peer)
 {
     return peer->match;
@@ -103,17 +114,6 @@ void raft_settle_commit(struct raft *raft)
             raft_trail_term(&raft->trail, reached) != raft->term)
         return;
     raft->commit = (struct entry_id){raft->term, reached};
-}
-
-/* Of entries [begin, end): what was read from disk counts as if it were the longest append. */
-static uint32_t bytes_of(const struct raft *raft, uint64_t begin, uint64_t end)
-{
-    if (!ring_has(&raft->recent, begin))
-        return raft->settings.append_bytes_max;
-    uint32_t bytes = 0;
-    for (uint64_t index = begin; index < end; index++)
-        bytes += raft->recent_bytes[ring_at(&raft->recent, index)];
-    return bytes;
 }
 
 /* Entries [next, end) in one append; equal: a heartbeat. */
