@@ -107,6 +107,22 @@ TEST(Linear, AWaitThatTimedOutMayHaveHeldUntilItReturned)
     }
 }
 
+/* One of two held at the try, the other is the one whose token was seen. */
+TEST(Linear, OfTwoUnknownAcquiresTheLaterMayBeTheOneThatWasSeen)
+{
+    std::string first = op(1, "acquire", 0, -1, "info", "");
+    std::string tried = op(2, "try", 10, 20, "held", "");
+    std::string grant = op(2, "acquire", 22, 24, "ok", token(8));
+    std::string release = op(2, "release", 26, 28, "ok", token(8));
+    std::string second = R"({"proc":3,"op":"acquire","lock":"a","session":1,"call":30,)"
+                         R"("ret":null,"res":"info"})"
+                         "\n";
+    std::string seen = op(4, "query", 40, 50, "ok", R"("holder":1,"token":9)");
+    std::string all = first + tried + grant + release + second + seen;
+    EXPECT_TRUE(judge_text(all).violations.empty());
+    EXPECT_FALSE(judge_text(tried + grant + release + second + seen).violations.empty());
+}
+
 /*
  * G6: a client that is paused behind its request, beyond its lease, is told that the session is
  * over. What it had asked for was done before, mostly.

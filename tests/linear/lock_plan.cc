@@ -102,6 +102,32 @@ private:
         return found;
     }
 
+    /* By token: until when it must have been given, since it or a greater one was told or seen. */
+    std::map<uint64_t, int64_t> latest_grants() const
+    {
+        std::map<uint64_t, int64_t> latest;
+        for (const Operation *op : operations_) {
+            if (op->result != Result::ok || !op->token)
+                continue;
+            int64_t &ret = latest.emplace(*op->token, never).first->second;
+            ret = std::min(ret, op->ret);
+        }
+        int64_t ret = never;
+        for (auto it = latest.rbegin(); it != latest.rend(); ++it) {
+            ret = std::min(ret, it->second);
+            it->second = ret;
+        }
+        return latest;
+    }
+
+    static int64_t first_call(const Operations &operations)
+    {
+        int64_t first = never;
+        for (const Operation *op : operations)
+            first = std::min(first, op->call);
+        return first;
+    }
+
     void promote_ghosts()
     {
         std::map<Key, const Operation *> wanted = orphans();
@@ -114,13 +140,16 @@ private:
         }
         for (auto &[session, own] : ghosts)
             std::sort(own.begin(), own.end(),
-                    [](auto *a, auto *b) { return a->call > b->call; });
+                    [](auto *a, auto *b) { return a->call < b->call; });
+        std::map<uint64_t, int64_t> latest = latest_grants();
         for (const auto &[key, seen] : wanted) {
+            int64_t bound = latest.at(key.second);
             const Operations &all = ghosts[key.first];
             Operations own = all;
-            std::erase_if(own, [this, about = seen](const Operation *op) {
+            std::erase_if(own, [this, bound, about = seen](const Operation *op) {
                 bool unheard = about->kind == Kind::query && about->call <= op->ret;
-                return promoted_.count(op) || !(is_ghost(*op) || unheard);
+                return op->call > bound || promoted_.count(op) ||
+                       !(is_ghost(*op) || unheard);
             });
             /* Who was seen to hold, where it was, is a writer. */
             bool writer = lock_.model == Model::rwlock && seen->kind == Kind::query;
@@ -129,8 +158,12 @@ private:
                         own.begin(), own.end(), [](auto *op) { return op->shared; });
             if (writer && !own.empty() && own.back()->shared)
                 continue;
-            if (own.empty() || own.back()->call > seen->ret)
+            if (own.empty())
                 continue;
+            /*
+             * The last of them is used up, since an earlier one explains whatever it could. But
+             * it may have been any, so the hold may begin from the first call on.
+             */
             const Operation *op = own.back();
             add_hold(op, key.second, true);
             /* Which of several it was, nobody knows: it asked for the least of them. */
@@ -146,7 +179,8 @@ private:
             if (!sure)
                 doubtful_.insert(op);
             int64_t ret = is_ghost(*op) ? never : op->ret;
-            plan_.steps.push_back({op, op->call, ret, key.first, no_hold, Does::grant});
+            plan_.steps.push_back(
+                    {op, first_call(own), ret, key.first, no_hold, Does::grant});
         }
     }
 
