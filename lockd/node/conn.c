@@ -66,6 +66,7 @@ static void reset_slot(struct node *node, struct conn *conn)
     fresh.output.buffers[1] = fresh.output.buffers[0] + output_bytes;
     fresh.output.capacity = output_bytes;
     *conn = fresh;
+    list_init(&conn->behind);
 }
 
 void conn_init_all(struct node *node)
@@ -92,6 +93,7 @@ void conn_closed(struct node *node, uint32_t slot, bool by_other)
 {
     struct conn *conn = conn_at(node, slot);
     assert(conn->role != CONN_FREE);
+    reply_forget(conn);
     struct conn old = *conn;
     reset_slot(node, conn);
     node->conn_count--;

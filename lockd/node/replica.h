@@ -23,6 +23,7 @@
 
 #include "base/hash.h"
 #include "base/histogram.h"
+#include "base/list.h"
 #include "base/prng.h"
 #include "base/ring.h"
 #include "locks/locks.h"
@@ -84,14 +85,14 @@ struct conn {
     bool close_told;
     bool listed; /* Stands in node->busy: has output to send */
     bool told_leader;
-    bool behind; /* Changes of some session wait for room. */
     uint8_t peer;
     uint32_t serial; /* Counts the lives of the slot */
     struct frame_reader reader;
     struct output output;
     struct open_answers answers;
-    uint64_t watch_ns; /* Since then the last answer of an entry is on its way, ... */
-    uint8_t watch;     /* ... in this buffer. 0: none is watched */
+    struct list behind; /* Routes of sessions whose changes wait for room */
+    uint64_t watch_ns;  /* Since then the last answer of an entry is on its way, ... */
+    uint8_t watch;      /* ... in this buffer. 0: none is watched */
 };
 
 /* An answer owed for a command that is in the open batch or in an entry under way. */
@@ -134,6 +135,7 @@ struct route {
     uint64_t keepalive;   /* Position + 1 in the keepalive ring, of its newest */
     uint32_t conn;
     uint32_t serial;
+    struct list_node behind; /* In its connection's list, while changes wait for room */
 };
 
 /* A read that waits for its index, and then for that index to be applied. */
@@ -407,6 +409,7 @@ void reply_refuse(
         struct node *node, struct conn *conn, uint64_t session, struct answer *answer);
 void reply_changes(struct node *node, uint64_t session);
 void reply_rest(struct node *node, uint32_t slot); /* Something was sent: go on */
+void reply_forget(struct conn *conn);              /* It closes: nobody waits for room */
 void reply_route(
         struct node *node, const struct session_view *view, const struct conn *conn);
 void reply_seal(struct node *node, struct conn *conn); /* End the open answers frame */

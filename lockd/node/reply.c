@@ -201,7 +201,8 @@ static bool tell_some(struct node *node, struct conn *conn, const struct session
         return false;
     if (!has_room(conn)) {
         MARK(changes_held_back);
-        conn->behind = true;
+        if (!list_is_linked(&route->behind))
+            list_push_back(&conn->behind, &route->behind);
         return false;
     }
     struct told told = {0};
@@ -238,29 +239,45 @@ void reply_changes(struct node *node, uint64_t session)
         ;
 }
 
-/* Rare, and then once per buffer sent: so all routes are looked at. */
+/*
+ * The sessions that wait for room, in turn, until there is none again: who finds too little
+ * goes to the end. So this costs what is told, however many sessions there are.
+ */
 void reply_rest(struct node *node, uint32_t slot)
 {
     struct conn *conn = conn_at(node, slot);
-    if (!conn->behind || conn->closing || !raft_is_leader(node->raft))
+    if (!raft_is_leader(node->raft))
         return;
-    conn->behind = false;
-    for (uint32_t i = 0; i < node->settings.cluster.sessions_max; i++) {
-        const struct route *route = &node->routes[i];
-        if (route->conn == slot && route->serial == conn->serial && route->session != 0)
-            reply_changes(node, route->session);
+    while (!list_is_empty(&conn->behind) && !conn->closing && has_room(conn)) {
+        struct list_node *first = list_first(&conn->behind);
+        list_remove(first);
+        reply_changes(node, LIST_OWNER(first, struct route, behind)->session);
     }
 }
 
-/* The client speaks through this connection now: what it has not confirmed is told again. */
+void reply_forget(struct conn *conn)
+{
+    while (!list_is_empty(&conn->behind))
+        list_remove(list_first(&conn->behind));
+}
+
+/*
+ * The client speaks through this connection now: what it has not confirmed is told again. On
+ * the connection that it has had, what was applied while another node led was not told.
+ */
 void reply_route(
         struct node *node, const struct session_view *view, const struct conn *conn)
 {
     struct route *route = &node->routes[view->slot];
     bool same_session = route->session == view->id;
     uint32_t slot = conn_slot(node, conn);
-    if (same_session && route->conn == slot && route->serial == conn->serial)
+    if (same_session && route->conn == slot && route->serial == conn->serial) {
+        if (view->change > route->from.after && !list_is_linked(&route->behind))
+            reply_changes(node, view->id);
         return;
+    }
+    if (list_is_linked(&route->behind))
+        list_remove(&route->behind);
     *route = (struct route){
             .session = view->id,
             .from = {.after = view->confirmed},

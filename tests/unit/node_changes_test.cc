@@ -209,3 +209,80 @@ TEST_F(NodeChanges, fullSectionIsToldOnce)
     for (unsigned i = 0; i < 64; i++)
         EXPECT_EQ(all.changes[i].change, i + 1);
 }
+
+/* G5: what was applied while another node led is told to who stayed on the connection. */
+TEST(NodeChangesOfThree, toldAfterLeadershipWasLostAndWonAgain)
+{
+    NodeWorld world(2, 3);
+    world.hello(1, world.peer_hello(1));
+    world.turn();
+    world.run_until(world.now_ns + 2 * NS_PER_S);
+    const raft *raft = node_raft(world.replica());
+    ASSERT_TRUE(raft_leads_committed(raft));
+    world.client(1 + 10);
+    world.client(2 + 10);
+    request open = request_of(REQUEST_OPEN, 1);
+    open.wait_ns = WAIT_NS;
+    std::vector<uint64_t> sessions;
+    for (unsigned char secret : {1, 2}) {
+        world.request(10 + secret, section_of(0, secret), open);
+        world.turn();
+        world.run_until(world.now_ns + 10 * NS_PER_MS);
+        sessions.push_back(world.answers(10 + secret).back().first.session);
+    }
+    request acquire = request_of(REQUEST_ACQUIRE, 1);
+    acquire.name = {reinterpret_cast<const unsigned char *>("a"), 1};
+    acquire.wait_ns = WAIT_NS;
+    uint64_t token = 0;
+    for (unsigned char secret : {1, 2}) {
+        world.request(10 + secret, section_of(sessions[secret - 1], secret), acquire);
+        world.turn();
+        world.run_until(world.now_ns + 10 * NS_PER_MS);
+        token = std::max(token, world.answers(10 + secret).back().second.token);
+    }
+    ASSERT_EQ(world.answers(12).back().second.status, STATUS_QUEUED);
+
+    /* The first gives it back, and the entry is committed by node 1. */
+    world.play_peers(false);
+    request release = request_of(REQUEST_RELEASE, 2);
+    release.name = acquire.name;
+    release.target = token;
+    section first = section_of(sessions[0], 1);
+    first.answered = 1;
+    uint64_t before = raft_last(raft).index;
+    world.request(11, first, release);
+    world.turn();
+    entry_id last = raft_last(raft);
+    ASSERT_EQ(last.index, before + 1);
+    peer_message heartbeat{};
+    heartbeat.kind = PEER_APPEND;
+    heartbeat.from = 1;
+    heartbeat.to = 2;
+    heartbeat.term = raft_term(raft) + 1;
+    heartbeat.previous = last;
+    heartbeat.commit = last.index;
+    heartbeat.begin = heartbeat.end = last.index + 1;
+    heartbeat.round = 1;
+    world.say(1, heartbeat);
+    world.turn();
+    ASSERT_FALSE(raft_is_leader(raft));
+    ASSERT_EQ(raft_commit(raft), last.index);
+
+    /* Node 1 goes silent; node 2 leads again, and the second is still there. */
+    world.play_peers(true);
+    world.run_until(world.now_ns + 4 * NS_PER_S);
+    ASSERT_TRUE(raft_leads_committed(raft));
+    ASSERT_FALSE(world.closed[12]);
+    world.heard[12].clear();
+    world.request(12, section_of(sessions[1], 2), request_of(REQUEST_KEEPALIVE, 1));
+    world.turn();
+    unsigned granted = 0;
+    for (const Heard &frame : world.heard[12]) {
+        wire wire = frame.reader();
+        answer_section head{};
+        if (frame.kind == FRAME_ANSWERS)
+            wire_answer_section(&wire, &head);
+        granted += head.session == sessions[1] && head.change_count == 1;
+    }
+    EXPECT_EQ(granted, 1U);
+}
