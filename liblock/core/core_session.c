@@ -259,7 +259,10 @@ void core_anchor(struct core *core, struct clocks sent, uint64_t applied)
         core->anchor = anchor;
 }
 
-/* s + (D - T)·(1 - 2ρ) - guard, on both clocks; s at the least. */
+/*
+ * s + (D - T)·(1 - 2ρ) - guard, on both clocks; s at the least. D is at most a ttl past cluster
+ * time, so a node that says more of it is broken, and is believed for a ttl from now.
+ */
 static struct clocks work_out_window(
         const struct core *core, const struct core_session *session)
 {
@@ -272,6 +275,11 @@ static struct clocks work_out_window(
         guard = 50 * NS_PER_MS;
     uint64_t window = reliable_ns(session->deadline - anchor->applied);
     window = window > guard ? window - guard : 0;
+    uint64_t most = elapsed_ns(anchor->sent, core->now) + session->ttl_ns;
+    if (window > most) {
+        MARK(client_deadline_too_far);
+        window = most;
+    }
     until.boot_ns += window;
     until.raw_ns += window;
     return until;

@@ -125,6 +125,20 @@ TEST(core_belief, hear_before_you_extend)
     EXPECT_GT(world.left(world.session), before + 3 * NS_PER_S - 300 * NS_PER_MS);
 }
 
+TEST(core_belief, G4_a_broken_node_is_believed_for_one_ttl)
+{
+    for (uint64_t deadline : {T0 + 3 * TTL, UINT64_MAX / 2, UINT64_MAX}) {
+        held_world world;
+        uint64_t before = mark_count("client_deadline_too_far");
+        world.pass(TTL / 3);
+        world.renew(T0 + TTL / 3, deadline);
+        EXPECT_LE(world.left(world.session), TTL);
+        EXPECT_GT(mark_count("client_deadline_too_far"), before);
+        world.pass(TTL);
+        EXPECT_NE(world.believed(world.session), BELIEF_HELD);
+    }
+}
+
 TEST(core_belief, suspended_then_held_again_with_the_same_token)
 {
     held_world world;
