@@ -230,7 +230,21 @@ static bool wants_tick(const struct node *node)
 }
 
 /*
- * From when on the number of entries under way allows another. Near, two overlap fully, and
+ * Two entries under way pay if they are alike. A smaller one costs as many writes, messages and
+ * answers for fewer commands, and those who wait for them come back in as small a group: it
+ * waits for a commit or the spacing, and grows.
+ */
+static bool is_smaller_than_newest(const struct node *node)
+{
+    const struct ring *ring = &node->under_way_ring;
+    if (ring_is_empty(ring))
+        return false;
+    const struct under_way *newest = &node->under_way[ring_at(ring, ring->end - 1)];
+    return node->batch.command_count < newest->command_count;
+}
+
+/*
+ * From when on the entries under way allow another. Near, two alike overlap fully, and
  * commits make room for the next. Where a commit takes long, the others of two would be
  * waiting for a round trip before theirs begins: there more are sealed, at a distance.
  */
@@ -238,7 +252,7 @@ static uint64_t sealable_ns(const struct node *node)
 {
     const struct node_limits *limits = &node->settings.limits;
     uint64_t count = ring_count(&node->under_way_ring);
-    if (count < limits->entries_under_way)
+    if (count < limits->entries_under_way && !is_smaller_than_newest(node))
         return 0;
     if (count >= limits->entries_far_max)
         return UINT64_MAX;

@@ -77,6 +77,40 @@ TEST_F(NodeAlone, deniesAWrongSecret)
     EXPECT_EQ(mark_count("admit_wrong_secret"), before + 1);
 }
 
+/* Group commit: beside an entry under way, one that is smaller waits, but no longer than the spacing. */
+TEST_F(NodeAlone, aSmallerEntryWaitsAndGrows)
+{
+    lead();
+    world->disk_stalls = true;
+    auto ask = [this](unsigned char byte) {
+        request request = request_of(REQUEST_OPEN, byte);
+        request.wait_ns = 60 * NS_PER_S;
+        world->request(0, section_of(0, byte), request);
+    };
+    auto next = [this] {
+        return raft_next_id(node_raft(world->replica())).index;
+    };
+    uint64_t first = next();
+    ask(1);
+    ask(2);
+    world->turn();
+    EXPECT_EQ(next(), first + 1);
+    ask(3);
+    world->turn();
+    EXPECT_EQ(next(), first + 1) << "one command beside two";
+    ask(4);
+    world->turn();
+    EXPECT_EQ(next(), first + 2) << "two beside two";
+    ask(5);
+    world->turn();
+    EXPECT_EQ(next(), first + 2) << "two are under way";
+    world->run_until(world->now_ns + world->settings().entry_spacing_ns);
+    EXPECT_EQ(next(), first + 3) << "the spacing is over";
+    world->disk_stalls = false;
+    world->turn();
+    EXPECT_EQ(world->answers(0).size(), 5U);
+}
+
 /* G9: a node that has no room for one more command says so, and goes on with the others. */
 TEST_F(NodeAlone, refusesWhatItCannotOwe)
 {
