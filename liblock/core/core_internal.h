@@ -162,7 +162,8 @@ struct core_hold {
     struct list_node link; /* In its session's holds, or core->ended_holds */
     uint32_t handle;
     uint32_t session;
-    uint32_t count; /* Entries that the program knows of */
+    uint32_t count;   /* Entries that the program knows of */
+    uint32_t waiting; /* Entries that were granted and are not yet given to it */
     uint64_t token;
     uint64_t list_mark;
     void *session_user; /* For the event, if it ended */
@@ -333,6 +334,7 @@ struct core_hold *hold_by_token(const struct core *core, uint64_t token);
 struct core_hold *hold_take(
         struct core *core, struct core_session *session, uint64_t token);
 void hold_drop(struct core *core, struct core_hold *hold);
+void hold_left(struct core *core, struct core_hold *hold);  /* By one who had entered it */
 void hold_ended(struct core *core, struct core_hold *hold); /* Not by its owner: an event */
 
 /* core_request.c */
@@ -349,6 +351,8 @@ void request_finish(struct core *core, struct core_request *request, enum status
 void request_granted(struct core *core, struct core_request *request, uint64_t token);
 void request_give(
         struct core *core, struct core_request *request); /* Window is long enough */
+void requests_lose_granted(/* What the token's hold had waiting to be given */
+        struct core *core, struct core_session *session, uint64_t token);
 void request_withdraw(struct core *core, struct core_request *request);
 void request_on_time(struct core *core, struct core_request *request);
 void request_fetched(struct core *core, struct core_request *request);

@@ -256,13 +256,7 @@ static void on_ended(struct core *core, struct core_session *session, uint64_t t
     struct core_hold *hold = hold_by_token(core, token);
     if (hold == NULL || hold->session != session->handle)
         return;
-    struct list_node *node = list_first(&session->granted);
-    while (node != NULL) {
-        struct core_request *request = LIST_OWNER(node, struct core_request, link);
-        node = list_next(&session->granted, node);
-        if (request->token == token)
-            request_finish(core, request, STATUS_LOST);
-    }
+    requests_lose_granted(core, session, token);
     if (hold->count > 0)
         hold_ended(core, hold);
     else

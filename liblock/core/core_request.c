@@ -167,6 +167,7 @@ void request_fetched(struct core *core, struct core_request *request)
 void request_give(struct core *core, struct core_request *request)
 {
     struct core_hold *hold = hold_by_token(core, request->token);
+    hold->waiting--;
     hold->count++;
     hold_write(&core->hold_beliefs[pool_index(hold->handle)], hold->token);
     request->hold = pool_index(hold->handle);
@@ -179,8 +180,8 @@ static void turn_into_release(struct core *core, struct core_request *request)
     MARK(client_returns_grant);
     struct core_session *session = session_at(core, request->session);
     struct core_hold *hold = hold_by_token(core, request->token);
-    if (hold->count == 0)
-        hold_drop(core, hold);
+    hold->waiting--;
+    hold_left(core, hold);
     forget_number(core, request);
     request->wire_kind = REQUEST_RELEASE;
     request->target = request->token;
@@ -194,13 +195,29 @@ static void turn_into_release(struct core *core, struct core_request *request)
 void request_granted(struct core *core, struct core_request *request, uint64_t token)
 {
     struct core_session *session = session_at(core, request->session);
+    struct core_hold *known = hold_by_token(core, token);
+    if (known != NULL && known->session != session->handle) {
+        MARK(client_token_of_another);
+        return; /* No token is given twice: this is no word of a cluster. */
+    }
     request->token = token;
     forget_number(core, request);
-    hold_take(core, session, token);
+    hold_take(core, session, token)->waiting++;
     break_promise(core, request);
     request_move(request, &session->granted, PLACE_GRANTED);
     if (request->told)
         turn_into_release(core, request);
+}
+
+void requests_lose_granted(struct core *core, struct core_session *session, uint64_t token)
+{
+    struct list_node *node = list_first(&session->granted);
+    while (node != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        node = list_next(&session->granted, node);
+        if (request->token == token)
+            request_finish(core, request, STATUS_LOST);
+    }
 }
 
 /* Ask the cluster to take back whatever this acquire did, or will do. */
@@ -458,10 +475,14 @@ static void start_release(struct core *core, struct core_request *request)
     request->wire_kind = REQUEST_RELEASE;
     struct core_hold *hold = hold_by_token(core, request->target);
     if (hold != NULL && hold->session == session->handle) {
-        if (hold->count > 0)
-            hold->count = request->all ? 0 : hold->count - 1;
-        if (hold->count == 0)
-            hold_drop(core, hold);
+        if (request->all) {
+            requests_lose_granted(core, session, hold->token);
+            hold->waiting = 0;
+            hold->count = 0;
+        } else if (hold->count > 0) {
+            hold->count--;
+        }
+        hold_left(core, hold);
     }
     set_timer(core, request, request->limit_ns);
     request_move(request, &session->urgent, PLACE_WAITING);

@@ -364,6 +364,14 @@ void hold_drop(struct core *core, struct core_hold *hold)
     pool_give(&core->holds, hold->handle);
 }
 
+void hold_left(struct core *core, struct core_hold *hold)
+{
+    if (hold->count == 0)
+        hold_write(&core->hold_beliefs[pool_index(hold->handle)], 0);
+    if (hold->count == 0 && hold->waiting == 0)
+        hold_drop(core, hold);
+}
+
 void hold_ended(struct core *core, struct core_hold *hold)
 {
     MARK(client_hold_ended);
