@@ -284,7 +284,8 @@ void request_on_time(struct core *core, struct core_request *request)
         break;
     case CORE_OPEN:
         request_tell(core, request, STATUS_UNKNOWN);
-        session_end(core, session, CORE_REASON_SILENT, true);
+        if (session->phase != PHASE_ENDED) /* It may have been closed meanwhile. */
+            session_end(core, session, CORE_REASON_SILENT, true);
         break;
     case CORE_CLOSE:
         session->closing = 0;

@@ -487,8 +487,10 @@ void session_end(struct core *core, struct core_session *session, enum core_reas
     if (open_sent)
         session->opening = 0; /* Its answer is awaited: what it opened is to be closed. */
     finish_requests(core, session);
-    if (open_sent)
+    if (open_sent) {
         request_tell(core, opened, STATUS_LOST);
+        session->opening = opened->handle; /* Given up with the session, if nothing comes */
+    }
     session->resend = false;
     unlink_if(&session->renewal_link);
     session->close_wanted = close && (!opening || open_sent);

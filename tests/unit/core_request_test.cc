@@ -345,6 +345,24 @@ TEST(core_request, an_open_that_nobody_answers_is_unknown)
     EXPECT_FALSE(core_has_session(world.core, session));
 }
 
+TEST(core_request, an_open_goes_with_the_session_that_was_closed_meanwhile)
+{
+    core_world world;
+    world.tick();
+    world.reach_leader();
+    uint32_t session = world.ask_open();
+    world.tick();
+    heard open = world.take_request(REQUEST_OPEN);
+    world.submit(world.call(CORE_CLOSE, session));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST); // The OPEN
+    world.say(answers().section(0, 0, 0).answer(
+            REQUEST_OPEN, open.request.number, STATUS_NOT_LEADER));
+    world.pass(
+            20 * TTL); // Nobody leads; each step checks that no request lacks its session.
+    EXPECT_EQ(core_session_count(world.core), 0u);
+}
+
 // ---- Reentrance ----
 
 TEST(core_request, G12_entries_share_a_token_and_each_wants_its_release)
