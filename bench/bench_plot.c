@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,17 +108,22 @@ static double ms_at(const struct histogram *histogram, double nines)
     return (double)histogram_at(histogram, (uint32_t)(rank + 0.5)) / NS_PER_MS;
 }
 
+/* Twelve points from each number to its double. */
+static double nines_at(uint32_t number)
+{
+    return 1.01 * exp2(number / 12.0);
+}
+
 /* Up to p99.99, or as far as there are operations for: one in a thousand of ten says nothing. */
 static void add_latency(struct plot *plot, uint64_t inflight, const struct tally *tally)
 {
     const struct histogram *acquires = &tally->acquires.latency;
     const struct histogram *releases = &tally->releases.latency;
-    double step = 1.0594630943592953; /* The twelfth root of two */
     double end = acquires->count < NINES_MAX ? (double)acquires->count : NINES_MAX;
     (void)fprintf(plot->latency, "# %" PRIu64 " in flight\n", inflight);
-    for (double nines = 1.01; nines < end; nines *= step)
-        (void)fprintf(plot->latency, "%.3f %.6f %.6f\n", nines, ms_at(acquires, nines),
-                ms_at(releases, nines));
+    for (uint32_t i = 0; nines_at(i) < end; i++)
+        (void)fprintf(plot->latency, "%.3f %.6f %.6f\n", nines_at(i),
+                ms_at(acquires, nines_at(i)), ms_at(releases, nines_at(i)));
     if (end >= 1)
         (void)fprintf(plot->latency, "%.3f %.6f %.6f\n", end, ms_at(acquires, end),
                 ms_at(releases, end));

@@ -55,14 +55,23 @@ void settings_at(struct settings *settings, uint64_t number)
     settings->connections = wanted < settings->inflight ? wanted : settings->inflight;
 }
 
+/* A number and what ends it, a comma or the end; 0: that is none, or none that is allowed. */
+static uint64_t parse_inflight(const char *text, size_t *digits)
+{
+    *digits = strspn(text, "0123456789");
+    bool ends = text[*digits] == ',' || text[*digits] == 0;
+    uint64_t value = ends && *digits <= 7 ? strtoull(text, NULL, 10) : 0;
+    return value <= INFLIGHT_MAX ? value : 0;
+}
+
 /* "1,8,64". */
 static bool parse_sweep(struct settings *settings)
 {
     const char *rest = settings->inflight_text;
     while (rest && settings->sweep_count < SETTINGS_SWEEP_MAX) {
-        size_t digits = strspn(rest, "0123456789");
-        uint64_t value = digits > 0 && digits <= 7 ? strtoull(rest, NULL, 10) : 0;
-        if (value < 1 || value > INFLIGHT_MAX || (rest[digits] != ',' && rest[digits] != 0))
+        size_t digits;
+        uint64_t value = parse_inflight(rest, &digits);
+        if (value == 0)
             break;
         settings->sweep[settings->sweep_count++] = value;
         rest = rest[digits] == ',' ? rest + digits + 1 : NULL;

@@ -424,7 +424,8 @@ def look_with_clang_tidy(tree, database, folder):
     def check(path):
         done = subprocess.run(
             ["clang-tidy", "-p", folder, "--quiet",
-             "--extra-arg=-Wno-unknown-warning-option", path],
+             "--extra-arg=-Wno-unknown-warning-option",
+             "--extra-arg=-Wno-ignored-optimization-argument", path],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
             cwd=tree.root)
         if done.returncode == 0:
