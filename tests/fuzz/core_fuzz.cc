@@ -40,7 +40,8 @@ public:
 
     std::vector<unsigned char> some()
     {
-        size_t count = std::min<size_t>(byte(), static_cast<size_t>(end - at));
+        size_t wanted = byte();
+        size_t count = std::min(wanted, static_cast<size_t>(end - at));
         std::vector<unsigned char> bytes(at, at + count);
         at += count;
         return bytes;

@@ -450,7 +450,8 @@ size_t Machine::take(uint64_t link, const std::vector<uint8_t> &bytes, size_t be
         size_t room = 0;
         unsigned char *space = node_input_space(node_, got.conn, &room);
         got.count = std::min(got.count, room);
-        std::memcpy(space, bytes.data() + begin, got.count);
+        if (got.count > 0)
+            std::memcpy(space, bytes.data() + begin, got.count);
         got.bytes = space;
     }
     step(got);
