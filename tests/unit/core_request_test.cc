@@ -311,9 +311,9 @@ TEST(core_request, closing_is_given_up_when_the_session_must_have_expired)
     EXPECT_GT(mark_count("client_gives_up_closing"), 0u);
 }
 
-TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
+// The OPEN of a session that its program closes before it is answered.
+static heard close_while_opening(core_world &world)
 {
-    core_world world;
     world.tick();
     world.reach_leader();
     uint32_t session = world.ask_open();
@@ -322,6 +322,13 @@ TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
     world.submit(world.call(CORE_CLOSE, session));
     world.tick();
     EXPECT_EQ(world.take_completion().status, STATUS_LOST); // The OPEN
+    return open;
+}
+
+TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
+{
+    core_world world;
+    heard open = close_while_opening(world);
     world.say(answers()
                       .section(31, T0, T0 + TTL)
                       .answer(REQUEST_OPEN, open.request.number, STATUS_OK));
@@ -348,14 +355,7 @@ TEST(core_request, an_open_that_nobody_answers_is_unknown)
 TEST(core_request, an_open_goes_with_the_session_that_was_closed_meanwhile)
 {
     core_world world;
-    world.tick();
-    world.reach_leader();
-    uint32_t session = world.ask_open();
-    world.tick();
-    heard open = world.take_request(REQUEST_OPEN);
-    world.submit(world.call(CORE_CLOSE, session));
-    world.tick();
-    EXPECT_EQ(world.take_completion().status, STATUS_LOST); // The OPEN
+    heard open = close_while_opening(world);
     world.say(answers().section(0, 0, 0).answer(
             REQUEST_OPEN, open.request.number, STATUS_NOT_LEADER));
     world.pass(
