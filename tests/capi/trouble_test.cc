@@ -180,6 +180,7 @@ TEST(capi_trouble, expired_in_the_cluster_is_lost)
     cluster.deaf = false;
     ASSERT_TRUE(
             eventually([&] { return lk_check(client.session, &grant) == LK_STATE_LOST; }));
+    EXPECT_TRUE(eventually([&] { return client.events().back().state == LK_STATE_LOST; }));
     EXPECT_EQ(client.events().back().reason, LK_REASON_UNKNOWN);
     EXPECT_EQ(client.release("s", grant.token), LK_LOST);
 }
