@@ -114,6 +114,26 @@ static void print_costs(const struct leader_node *leader, FILE *out)
     (void)fputc('\n', out);
 }
 
+static void add_times_of(
+        struct table *table, const char *name, const struct histogram *histogram)
+{
+    if (histogram->count == 0)
+        return;
+    table_cell(table, "%s", name);
+    table_cell(table, "%s", "");
+    add_times(table, histogram);
+}
+
+/* What of the acquires' latency is the load's own lateness, and what the cluster's. */
+static void add_open_loop(struct table *table, const struct report_input *input)
+{
+    if (input->settings->rate == 0)
+        return;
+    add_times_of(table, "acquire: begun late by", &input->tally->lateness);
+    add_times_of(table, "acquire: begun to granted", &input->tally->granted);
+    add_times_of(table, "acquire: begun to busy", &input->tally->refused);
+}
+
 static void print_latencies(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
@@ -127,6 +147,7 @@ static void print_latencies(const struct report_input *input, FILE *out)
     table_cell(&table, "acquire");
     table_cell(&table, "%" PRIu64, per_second(tally->acquires.in_span, time));
     add_times(&table, &tally->acquires.latency);
+    add_open_loop(&table, input);
     table_cell(&table, "release");
     table_cell(&table, "%" PRIu64, per_second(tally->releases.in_span, time));
     add_times(&table, &tally->releases.latency);
@@ -168,6 +189,9 @@ void report_table(const struct report_input *input, FILE *out)
         print_costs(input->leader, out);
     else
         (void)fputs("the leader's own figures are missing: no node said them\n", out);
+    if (tally->left_out > 0)
+        (void)fprintf(out, "acquire: %" PRIu64 " times: too late to begin (--late)\n",
+                tally->left_out);
     print_outcomes(&tally->acquires, "acquire", out);
     print_outcomes(&tally->releases, "release", out);
     if (tally->wrong > 0)
@@ -246,6 +270,9 @@ void report_json(const struct report_input *input, FILE *out)
     write_settings(&json, input->settings);
     write_side(&json, "acquire", &tally->acquires, time);
     write_side(&json, "release", &tally->releases, time);
+    write_histogram(&json, "lateness_ns", &tally->lateness);
+    write_histogram(&json, "granted_ns", &tally->granted);
+    write_histogram(&json, "refused_ns", &tally->refused);
     json_begin_object(&json, "together");
     json_u64(&json, "per_second",
             per_second(tally->acquires.in_span + tally->releases.in_span, time));
@@ -253,6 +280,7 @@ void report_json(const struct report_input *input, FILE *out)
     json_end(&json);
     if (input->leader->reached)
         write_leader(&json, input->leader, time);
+    json_u64(&json, "left_out", tally->left_out);
     json_u64(&json, "longest_gap_ns", tally->longest_gap_ns);
     json_u64(&json, "wrong", tally->wrong);
     json_text(&json, "first_wrong", tally->wrong > 0 ? tally->first_wrong : NULL);

@@ -121,6 +121,9 @@ static bool complete(struct settings *settings)
             "clients they are spread over (8)"},                                        \
     {"rate", OPTION_NUMBER, &(settings)->rate, 1, 10000000, "R",                        \
             "open loop: begin R acquires a second, whatever becomes of them"},          \
+    {"late", OPTION_DURATION, &(settings)->late_ns, LK_MILLISECOND,                     \
+            UINT64_C(3600) * LK_SECOND, "DUR",                                          \
+            "with --rate: leave out what could not begin for so long (no limit)"},      \
     {"locks", OPTION_NUMBER, &(settings)->locks, 1, 1000000, "K",                       \
             "shared locks (1; mixed: 16)"},                                             \
     {"hold", OPTION_DURATION, &(settings)->hold_ns, 0, UINT64_C(3600) * LK_SECOND, "DUR",         \
@@ -163,6 +166,7 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
             .ttl_ns = 10 * LK_SECOND,
             .connect_ns = 5 * LK_SECOND,
             .wait_ns = LK_FOREVER,
+            .late_ns = LK_FOREVER,
             .seed = 1};
     const char *load_name = load_names[LOAD_UNCONTENDED];
     bool version = false;

@@ -35,6 +35,8 @@ struct settings {
     uint64_t sweep_count;
     uint64_t locks; /* Shared ones */
     uint64_t rate;  /* Open loop: acquires a second; 0: closed loop */
+    uint64_t
+            late_ns; /* What could not begin within it is never begun; LK_FOREVER: no limit */
     uint64_t time_ns;
     uint64_t warmup_ns;
     uint64_t hold_ns;

@@ -22,7 +22,7 @@ struct engine {
     int poll;
     uint64_t start_ns;
     uint64_t last_ns;     /* Open loop: nothing is meant to begin from here on. */
-    uint64_t begun;       /* Open loop: how many did */
+    uint64_t begun;       /* Open loop: how many did, or were left out */
     uint64_t next_second; /* When to call the watcher */
 };
 
@@ -43,9 +43,21 @@ static bool has_arrival(const struct engine *engine)
     return is_open_loop(engine) && arrival_ns(engine, engine->begun) < engine->last_ns;
 }
 
+/* What is too late already would only keep on time what is due now from being so. */
+static void leave_out(struct engine *engine, uint64_t now)
+{
+    const struct settings *settings = engine->bench.settings;
+    while (has_arrival(engine) && now > settings->late_ns &&
+            arrival_ns(engine, engine->begun) < now - settings->late_ns) {
+        tally_left_out(engine->bench.tally, arrival_ns(engine, engine->begun));
+        engine->begun++;
+    }
+}
+
 static void begin_arrivals(struct engine *engine, uint64_t now)
 {
     struct bench *bench = &engine->bench;
+    leave_out(engine, now);
     while (bench->idle_count > 0 && has_arrival(engine) &&
             arrival_ns(engine, engine->begun) <= now) {
         bench->idle_count--;

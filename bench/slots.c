@@ -149,6 +149,13 @@ static void judge(struct slot *slot, enum lk_status status)
         wrong(slot, lk_status_text(status));
 }
 
+static void note_acquired(struct slot *slot, enum lk_status status, uint64_t now)
+{
+    struct tally *tally = slot->link->bench->tally;
+    tally_acquired(tally, status, slot->from_ns, now);
+    tally_answered(tally, status, slot->call_ns, now);
+}
+
 /* The library did not even take the request: nothing was asked for, and nobody will answer. */
 static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
 {
@@ -157,7 +164,7 @@ static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
     if (releasing)
         tally_released(bench->tally, status, slot->from_ns, now);
     else
-        tally_acquired(bench->tally, status, slot->from_ns, now);
+        note_acquired(slot, status, now);
     judge(slot, status);
     end_errand(slot);
     bool survives = status == LK_LOST && bench->settings->survive;
@@ -208,13 +215,12 @@ static enum history_op what_it_was(
 
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
 {
-    struct bench *bench = slot->link->bench;
     uint64_t now = monotonic_ns();
     uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns) : 0;
     slot->token = grant->token;
     record(slot, what_it_was(slot, status, now), status,
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
-    tally_acquired(bench->tally, status, slot->from_ns, now);
+    note_acquired(slot, status, now);
     judge(slot, status);
     if (status == LK_OK)
         on_granted(slot, grant, now, until);
@@ -295,6 +301,7 @@ void slot_begin(struct slot *slot, uint64_t from_ns)
         look(slot, name, length);
         return;
     }
+    tally_begun(bench->tally, from_ns, slot->call_ns);
     enum lk_status status = lk_acquire_async(slot->link->session, name, length, &options,
             (struct lk_done){on_acquired, slot});
     if (status != LK_OK)

@@ -13,6 +13,9 @@ void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns)
     histogram_init(&tally->acquires.latency);
     histogram_init(&tally->releases.latency);
     histogram_init(&tally->both);
+    histogram_init(&tally->lateness);
+    histogram_init(&tally->granted);
+    histogram_init(&tally->refused);
 }
 
 static bool is_within(const struct tally *tally, uint64_t ns)
@@ -78,6 +81,28 @@ void tally_released(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns)
 {
     count(tally, &tally->releases, status, from_ns, now_ns);
+}
+
+void tally_begun(struct tally *tally, uint64_t from_ns, uint64_t now_ns)
+{
+    if (is_within(tally, from_ns))
+        histogram_add(&tally->lateness, now_ns > from_ns ? now_ns - from_ns : 0);
+}
+
+void tally_answered(
+        struct tally *tally, enum lk_status status, uint64_t call_ns, uint64_t now_ns)
+{
+    if (!is_within(tally, call_ns))
+        return;
+    if (status == LK_OK)
+        histogram_add(&tally->granted, now_ns - call_ns);
+    else if (status == LK_BUSY)
+        histogram_add(&tally->refused, now_ns - call_ns);
+}
+
+void tally_left_out(struct tally *tally, uint64_t from_ns)
+{
+    tally->left_out += is_within(tally, from_ns);
 }
 
 void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token)

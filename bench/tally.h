@@ -41,6 +41,10 @@ struct tally {
     struct tally_side acquires;
     struct tally_side releases;
     struct histogram both;
+    struct histogram lateness; /* Of acquires: begun so long after it was meant */
+    struct histogram granted;  /* Acquires: from when they did begin to the grant ... */
+    struct histogram refused;  /* ... or to BUSY */
+    uint64_t left_out; /* Open loop: meant to begin within the span, and never did */
     uint64_t last_grant_ns;
     uint64_t longest_gap_ns; /* Without a grant, within the span */
     struct tally_slice
@@ -58,6 +62,16 @@ void tally_acquired(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
 void tally_released(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
+
+/* An acquire that was meant to begin at `from_ns` does so now. */
+void tally_begun(struct tally *tally, uint64_t from_ns, uint64_t now_ns);
+
+/* One that did begin at `call_ns` came out: what the cluster is to blame for, and no other. */
+void tally_answered(
+        struct tally *tally, enum lk_status status, uint64_t call_ns, uint64_t now_ns);
+
+/* An acquire that was meant to begin at `from_ns` was given up before it did. */
+void tally_left_out(struct tally *tally, uint64_t from_ns);
 
 /* Something that must never be. */
 void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token);

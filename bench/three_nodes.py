@@ -37,13 +37,29 @@ def free_ports(count):
     return ports
 
 
-class Cluster:
-    """Started on entry; on exit nothing of it is left."""
+def halves():
+    """This process's cores in two, for nodes and load; both have all where there is but one."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    return (cores[:half], cores[half:]) if half else (cores, cores)
 
-    def __init__(self, build, data, flags=(), delay_us=None):
+
+def begin_on(cores):
+    """What a child does before it becomes its program."""
+    return (lambda: os.sched_setaffinity(0, cores)) if cores else None
+
+
+class Cluster:
+    """Started on entry; on exit nothing of it is left.
+
+    `apart`: nodes and load have cores of their own.
+    """
+
+    def __init__(self, build, data, flags=(), delay_us=None, apart=False):
         self.build = build
         self.flags = list(flags)
         self.delay_us = delay_us
+        self.node_cores, self.load_cores = halves() if apart else (None, None)
         self.running = []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockd-bench-", dir=data))
         pairs = [(a, b) for a in IDS for b in IDS if a != b]
@@ -91,9 +107,9 @@ class Cluster:
                    "--listen", f"127.0.0.1:{self.own[node]}",
                    "--data", self.folder / f"node{node}"] + self.flags
         with open(self.folder / f"node{node}.log", "ab") as log:
-            # pylint: disable-next=consider-using-with
-            self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                                 stderr=log))
+            # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
+            self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log,
+                                                 preexec_fn=begin_on(self.node_cores)))
 
     def logs(self):
         """The last lines that the nodes said."""
@@ -127,10 +143,12 @@ class Cluster:
             return self.end_load(bench)
 
     def begin_load(self, *options):
-        # The caller ends it. pylint: disable-next=consider-using-with
+        # The caller ends it.
+        # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
         bench = subprocess.Popen([self.build / "bench/lockbench", "--cluster", self.nodes,
                                   "--json"] + [str(o) for o in options],
-                                 stdout=subprocess.PIPE, text=True)
+                                 stdout=subprocess.PIPE, text=True,
+                                 preexec_fn=begin_on(self.load_cores))
         self.running.append(bench)
         return bench
 

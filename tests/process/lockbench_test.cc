@@ -253,6 +253,19 @@ TEST_F(Lockbench, OpenLoopKeepsItsRate)
     EXPECT_LE(rate, 210U);
 }
 
+/* One slot at 20 ms a round cannot begin 500 a second: what is late is left out, and said. */
+TEST_F(Lockbench, WhatIsTooLateIsLeftOutAndCounted)
+{
+    Command command = bench({"--rate", "500", "--time", "1s", "--hold", "20ms",
+            "--inflight", "1", "--late", "30ms"});
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    uint64_t left_out = number_behind(command.said(), "\"left_out\":");
+    EXPECT_GT(left_out, 400U);
+    EXPECT_LT(left_out, 500U);
+    std::string acquire = command.said().substr(command.said().find("\"acquire\""));
+    EXPECT_LT(number_behind(acquire, "\"p50\":"), 100000000U);
+}
+
 /*
  * A stall of the cluster shows in each request that it delayed, also in those that found no
  * slot to begin with.

@@ -47,6 +47,32 @@ TEST_F(Tally, OnlySuccessIsMeasured)
     EXPECT_FALSE(tally_is_good(&tally));
 }
 
+/* The load may be late itself: that is not the cluster's doing. */
+TEST_F(Tally, LatenessIsApartFromWhatTheClusterTook)
+{
+    tally_begun(&tally, 999, 1500);
+    tally_begun(&tally, 1100, 1400);
+    EXPECT_EQ(tally.lateness.count, 1U);
+    EXPECT_EQ(tally.lateness.greatest, 300U);
+    tally_answered(&tally, LK_OK, 1400, 1450);
+    tally_answered(&tally, LK_BUSY, 1400, 1407);
+    tally_answered(&tally, LK_UNKNOWN, 1400, 1900);
+    tally_answered(&tally, LK_OK, 2000, 2500);
+    EXPECT_EQ(tally.granted.count, 1U);
+    EXPECT_EQ(tally.granted.greatest, 50U);
+    EXPECT_EQ(tally.refused.count, 1U);
+    EXPECT_EQ(tally.refused.greatest, 7U);
+}
+
+TEST_F(Tally, WhatIsLeftOutCountsWhereItWasMeantToBegin)
+{
+    tally_left_out(&tally, 999);
+    tally_left_out(&tally, 1000);
+    tally_left_out(&tally, 1999);
+    tally_left_out(&tally, 2000);
+    EXPECT_EQ(tally.left_out, 2U);
+}
+
 TEST_F(Tally, GapsReachFromEndToEndOfTheSpan)
 {
     tally_acquired(&tally, LK_OK, 500, 600);
