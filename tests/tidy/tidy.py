@@ -11,7 +11,8 @@ breach for every rule in a small tree and expects it to be found.
     includes    who may include whom (AREAS below), and which system headers are pure
     purity      undefined symbols and mutable statics of the pure modules' objects
     format      clang-format
-    headers     each header compiles alone, as C17 and as C++20
+    headers     each header compiles alone, as C17 and as C++20 (which the build shows of those
+                that their own source includes first)
     text        blanks, tabs, leftover notes, unique file names, banned functions
     docs        each public function has a man page and a test, each MARK a test
     classes     what lockd/doc/bug-classes.md names is there: tests, files, planted bugs
@@ -245,6 +246,15 @@ def rule_format(tree):
 
 # ---- headers ----
 
+def is_first_of_its_source(tree, path, ending):
+    """The build compiles it alone then: nothing stands before it, but pure.h before pure ones."""
+    source = tree.root / (os.path.splitext(path)[0] + ending)
+    if not source.exists():
+        return False
+    first = re.search(r'^#include\s+["<]([^">]+)[">]', source.read_text("utf-8"), re.MULTILINE)
+    return bool(first) and os.path.basename(first.group(1)) == os.path.basename(path)
+
+
 def rule_headers(tree):
     def check(job):
         path, language = job
@@ -262,8 +272,10 @@ def rule_headers(tree):
 
     pure = set(tree.pure(".h"))
     headers = tree.having(".h")
-    jobs = [(path, "c++20") for path in headers]
-    jobs += [(path, "c17") for path in headers if not path.startswith("tests/")]
+    jobs = [(path, "c++20") for path in headers
+            if not is_first_of_its_source(tree, path, ".cc")]
+    jobs += [(path, "c17") for path in headers if not path.startswith("tests/")
+             and (path in pure or not is_first_of_its_source(tree, path, ".c"))]
     return len(jobs), sum(in_parallel(check, jobs), []), 1
 
 
