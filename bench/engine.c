@@ -61,7 +61,8 @@ static void begin_arrivals(struct engine *engine, uint64_t now)
     while (bench->idle_count > 0 && has_arrival(engine) &&
             arrival_ns(engine, engine->begun) <= now) {
         bench->idle_count--;
-        slot_begin(bench->idle[bench->idle_count], arrival_ns(engine, engine->begun));
+        uint64_t arrival = arrival_ns(engine, engine->begun);
+        slot_begin(bench->idle[bench->idle_count], arrival, monotonic_ns());
         engine->begun++;
     }
 }
@@ -71,20 +72,13 @@ static void end_waits(struct bench *bench, uint64_t now)
 {
     struct slot *slot;
     while ((slot = slot_queue_take(&bench->holding, now)) != NULL)
-        slot_release(slot, slot->until_ns);
+        slot_release(slot, slot->until_ns, now);
     while ((slot = slot_queue_take(&bench->resting, now)) != NULL) {
         if (bench->endless)
-            slot_begin(slot, now);
+            slot_begin(slot, now, now);
         else
             bench->idle[bench->idle_count++] = slot;
     }
-}
-
-static void process(struct link *link)
-{
-    link->dirty = false;
-    (void)lk_process(link->client);
-    link_look(link);
 }
 
 static void send_dirty(struct bench *bench)
@@ -92,7 +86,7 @@ static void send_dirty(struct bench *bench)
     /* Processing may make others dirty, or the same one again: only from callbacks. */
     while (bench->dirty_count > 0) {
         struct link *link = bench->dirty[--bench->dirty_count];
-        process(link);
+        link_process(link);
     }
 }
 
@@ -123,7 +117,7 @@ static void wait_and_process(struct engine *engine, uint64_t end)
     struct timespec timeout = {(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
     int count = epoll_pwait2(engine->poll, events, EVENTS, &timeout, NULL);
     for (int i = 0; i < count; i++)
-        process(events[i].data.ptr);
+        link_process(events[i].data.ptr);
 }
 
 static void tell_second(struct engine *engine, uint64_t now)
@@ -196,7 +190,7 @@ static enum engine_end connect_all(struct engine *engine)
     for (uint64_t i = 0; i < settings->connections; i++) {
         if (!add_link(engine, &bench->links[i]))
             return ENGINE_FAILED;
-        process(&bench->links[i]);
+        link_process(&bench->links[i]);
     }
     uint64_t limit = monotonic_ns() + settings->connect_ns;
     while (count_open(bench) < settings->connections && monotonic_ns() < limit)
@@ -221,7 +215,7 @@ static void start_slots(struct engine *engine)
         if (is_open_loop(engine))
             bench->idle[bench->idle_count++] = slot;
         else
-            slot_begin(slot, engine->start_ns);
+            slot_begin(slot, engine->start_ns, engine->start_ns);
     }
 }
 

@@ -28,12 +28,14 @@ uint64_t monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, rather too early than too late. */
-static uint64_t on_monotonic(uint64_t boottime_ns)
+/*
+ * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before: rather too
+ * early than too late.
+ */
+static uint64_t on_monotonic(uint64_t boottime_ns, uint64_t now)
 {
-    uint64_t monotonic = monotonic_ns();
     uint64_t boottime = clock_ns(CLOCK_BOOTTIME);
-    return boottime_ns > boottime ? monotonic + (boottime_ns - boottime) : monotonic;
+    return boottime_ns > boottime ? now + (boottime_ns - boottime) : now;
 }
 
 static void push(struct slot_queue *queue, struct slot *slot, uint64_t until_ns)
@@ -56,9 +58,10 @@ struct slot *slot_queue_take(struct slot_queue *queue, uint64_t now_ns)
     return slot;
 }
 
+/* What is asked for while the library processes the link, it sends at the end of that. */
 static void make_dirty(struct link *link)
 {
-    if (link->dirty)
+    if (link->dirty || link->processing)
         return;
     link->dirty = true;
     link->bench->dirty[link->bench->dirty_count++] = link;
@@ -86,7 +89,7 @@ static void become_idle(struct slot *slot, uint64_t now)
     else if (slot->link->lost)
         bench->dead_count++;
     else if (bench->endless)
-        slot_begin(slot, now);
+        slot_begin(slot, now, now);
     else
         bench->idle[bench->idle_count++] = slot;
 }
@@ -185,7 +188,7 @@ static void on_granted(
     else if (verdict == GRANT_HELD_BEFORE)
         wrong(slot, "granted while another held it");
     if (bench->settings->hold_ns == 0)
-        slot_release(slot, now);
+        slot_release(slot, now, now);
     else
         push(&bench->holding, slot, now + bench->settings->hold_ns);
 }
@@ -216,7 +219,7 @@ static enum history_op what_it_was(
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
 {
     uint64_t now = monotonic_ns();
-    uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns) : 0;
+    uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns, now) : 0;
     slot->token = grant->token;
     record(slot, what_it_was(slot, status, now), status,
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
@@ -279,14 +282,14 @@ static void look(struct slot *slot, const char *name, size_t length)
 }
 
 /* Without a session the slot rests and tries again. */
-void slot_begin(struct slot *slot, uint64_t from_ns)
+void slot_begin(struct slot *slot, uint64_t from_ns, uint64_t now)
 {
     struct bench *bench = slot->link->bench;
     struct lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
     char name[WORKLOAD_NAME_BYTES];
     if (slot->link->lost || slot->link->id == 0) {
         make_dirty(slot->link);
-        rest(slot, monotonic_ns());
+        rest(slot, now);
         return;
     }
     slot->link->errands++;
@@ -295,7 +298,7 @@ void slot_begin(struct slot *slot, uint64_t from_ns)
     options.wait_ns = slot->errand.try_only ? 0 : bench->settings->wait_ns;
     slot->token = 0;
     slot->from_ns = from_ns;
-    slot->call_ns = monotonic_ns();
+    slot->call_ns = now;
     make_dirty(slot->link);
     if (slot->errand.look) {
         look(slot, name, length);
@@ -308,13 +311,13 @@ void slot_begin(struct slot *slot, uint64_t from_ns)
         on_refused(slot, status, false);
 }
 
-void slot_release(struct slot *slot, uint64_t from_ns)
+void slot_release(struct slot *slot, uint64_t from_ns, uint64_t now)
 {
     struct bench *bench = slot->link->bench;
     char name[WORKLOAD_NAME_BYTES];
     size_t length = workload_name(&bench->workload, slot->errand.lock, name);
     slot->from_ns = from_ns;
-    slot->call_ns = monotonic_ns();
+    slot->call_ns = now;
     workload_releasing(&bench->workload, slot->errand.lock, slot->token);
     make_dirty(slot->link);
     enum lk_status status = lk_release_async(slot->link->session, name, length, slot->token,
@@ -381,7 +384,7 @@ static void look_at_deadline(struct link *link)
     uint64_t deadline = lk_deadline(link->session, NULL);
     if (!bench->history->out || deadline == 0)
         return;
-    deadline = on_monotonic(deadline);
+    deadline = on_monotonic(deadline, monotonic_ns());
     if (deadline < link->deadline_ns + ttl / RENEWALS_RECORDED)
         return;
     link->deadline_ns = deadline;
@@ -441,7 +444,8 @@ static void open_again(struct link *link)
         link->session = NULL;
 }
 
-void link_look(struct link *link)
+/* Note that the session is open now, if it is. */
+static void look_at_session(struct link *link)
 {
     struct bench *bench = link->bench;
     if (link->lost) {
@@ -457,6 +461,15 @@ void link_look(struct link *link)
     }
     if (link->id != 0 && !bench->closing)
         look_at_deadline(link);
+}
+
+void link_process(struct link *link)
+{
+    link->dirty = false;
+    link->processing = true;
+    (void)lk_process(link->client);
+    link->processing = false;
+    look_at_session(link);
 }
 
 static void on_closed(void *user, const struct lk_result *result)

@@ -31,6 +31,7 @@ struct link {
     uint64_t retry_ns;    /* Not to be opened again before */
     uint32_t errands;     /* Slots that are about something in this session */
     bool dirty;           /* Something was asked for and not yet sent. */
+    bool processing;      /* The library is at it: see link_process(). */
     bool lost;
     bool closed;
 };
@@ -80,17 +81,20 @@ uint64_t monotonic_ns(void);
 /* Open the link's client and ask for its session. False: it was complained about. */
 bool link_open(struct link *link, struct bench *bench);
 
-/* After lk_process: note that the session is open now, if it is. */
-void link_look(struct link *link);
+/* Let the library receive, call back and send; what came of it for the session is noted. */
+void link_process(struct link *link);
 
 /* Ask for the session's end. */
 void link_close(struct link *link);
 
-/* Begin an errand that was meant to begin at `from_ns`; the slot is not idle. */
-void slot_begin(struct slot *slot, uint64_t from_ns);
+/*
+ * Begin an errand that was meant to begin at `from_ns`; the slot is not idle. The caller has
+ * read the clock already: in a history the call began at `now`.
+ */
+void slot_begin(struct slot *slot, uint64_t from_ns, uint64_t now);
 
 /* Release what the slot holds; meant to begin at `from_ns`. */
-void slot_release(struct slot *slot, uint64_t from_ns);
+void slot_release(struct slot *slot, uint64_t from_ns, uint64_t now);
 
 /* The first of the queue, if its time has come by `now_ns`; removed. */
 struct slot *slot_queue_take(struct slot_queue *queue, uint64_t now_ns);

@@ -40,6 +40,7 @@ struct workload {
     uint32_t shared_count;
     uint32_t look; /* Percent */
     char prefix[WORKLOAD_NAME_BYTES - 16];
+    size_t prefix_length;
     struct prng prng;
     struct workload_lock
             *locks; /* workload_lock_count() of them; caller's memory, zeroed */
