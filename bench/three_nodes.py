@@ -49,17 +49,47 @@ def begin_on(cores):
     return (lambda: os.sched_setaffinity(0, cores)) if cores else None
 
 
+class Slice:
+    """A control group whose processes get `percent` of these cores, a millisecond at a time."""
+
+    def __init__(self, percent, cores):
+        period, quota = str(100000 // percent), str(1000 * cores)
+        for top, files in (("/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": period,
+                                                   "cpu.cfs_quota_us": quota}),
+                           ("/sys/fs/cgroup", {"cpu.max": f"{quota} {period}"})):
+            self.folder = pathlib.Path(top, f"lockd-bench-{os.getpid()}")
+            self.members = self.folder / "cgroup.procs"
+            try:
+                self.folder.mkdir()
+                for name, text in files.items():
+                    with open(self.folder / name, "r+", encoding="ascii") as file:
+                        file.write(text)
+                return
+            except OSError:
+                self.drop()
+        raise Failed("no control group can be made that slows the nodes down: be root, or say "
+                     "--share 100 and have cores enough for such a load")
+
+    def drop(self):
+        try:
+            self.folder.rmdir()
+        except OSError:
+            pass
+
+
 class Cluster:
     """Started on entry; on exit nothing of it is left.
 
-    `apart`: nodes and load have cores of their own.
+    `apart`: nodes and load have cores of their own; the nodes use `share` percent of theirs.
     """
 
-    def __init__(self, build, data, flags=(), delay_us=None, apart=False):
+    # pylint: disable-next=too-many-arguments
+    def __init__(self, build, data, flags=(), delay_us=None, apart=False, share=100):
         self.build = build
         self.flags = list(flags)
         self.delay_us = delay_us
         self.node_cores, self.load_cores = halves() if apart else (None, None)
+        self.slice = Slice(share, len(self.node_cores)) if share < 100 else None
         self.running = []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockd-bench-", dir=data))
         pairs = [(a, b) for a in IDS for b in IDS if a != b]
@@ -85,6 +115,8 @@ class Cluster:
             process.kill()
         for process in self.running:
             process.wait()
+        if self.slice:
+            self.slice.drop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_proxy(self):
@@ -96,6 +128,13 @@ class Cluster:
         self.running.append(proxy)
         if proxy.stdout.readline() != "ready\n":
             raise Failed("the delaying proxy does not start")
+
+    def _begin_node(self):
+        """What a node does before it becomes its program."""
+        if self.node_cores:
+            os.sched_setaffinity(0, self.node_cores)
+        if self.slice:
+            self.slice.members.write_text("0", encoding="ascii")
 
     def _start(self, node):
         members = self.nodes
@@ -109,7 +148,7 @@ class Cluster:
         with open(self.folder / f"node{node}.log", "ab") as log:
             # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
             self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log,
-                                                 preexec_fn=begin_on(self.node_cores)))
+                                                 preexec_fn=self._begin_node))
 
     def logs(self):
         """The last lines that the nodes said."""

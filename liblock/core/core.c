@@ -200,6 +200,7 @@ void core_step(
             core->close_wanted = false; /* There is nothing left to close. */
     }
     link_on_time(core);
+    requests_shed(core);
     send_all(core);
     fill(core, effects);
 }

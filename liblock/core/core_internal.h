@@ -50,6 +50,9 @@ enum {
     (300 * NS_PER_MS)             /* The cluster's own word on a limit may come so late */
 #define UNKNOWN_AFTER_NS NS_PER_S /* After the limit: say UNKNOWN */
 #define REST_NS          (50 * NS_PER_MS) /* After BUSY, before what must go out goes again */
+/* After BUSY for an acquire, others are refused here for twice as long as it took to come */
+#define HUSH_MIN_NS      (5 * NS_PER_MS)
+#define HUSH_MAX_NS      (100 * NS_PER_MS)
 #define FOLLOW_NS \
     (150 * NS_PER_MS) /* Stay with a node that knows no leader: it will tell */
 
@@ -259,6 +262,7 @@ struct core {
     struct list renewals;
     struct list resting;
     uint64_t rest_until_ns; /* UINT64_MAX: nothing rests */
+    uint64_t hush_until_ns; /* The leader has too much to do: new acquires are refused */
     struct list completed;
     struct list eventful;
     struct list ended_holds;
@@ -356,6 +360,9 @@ void requests_lose_granted(/* What the token's hold had waiting to be given */
 void request_withdraw(struct core *core, struct core_request *request);
 void request_on_time(struct core *core, struct core_request *request);
 void request_fetched(struct core *core, struct core_request *request);
+bool requests_hushed(const struct core *core);
+void requests_hush(struct core *core, uint64_t sent_ns); /* One sent then came back BUSY */
+void requests_shed(struct core *core); /* Refuse what would be sent next, while it lasts */
 
 /* core_send.c */
 void send_hello(struct core *core);

@@ -53,6 +53,7 @@ static void drop(struct core *core)
         core->close_wanted = true;
     core->link.state = LINK_IDLE;
     core->link.owed = 0;
+    core->hush_until_ns = 0; /* The next may have less to do. */
     take_back(core);
     core->output.begin = 0;
     core->output.end = 0;

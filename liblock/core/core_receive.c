@@ -119,6 +119,8 @@ static void on_busy(
 {
     session->renewed_ns = 0; /* It did not renew. */
     request->sent_on = 0;
+    if (request->wire_kind == REQUEST_ACQUIRE)
+        requests_hush(core, request->sent.boot_ns);
     if (request->wire_kind == REQUEST_ACQUIRE && !request->doubtful) {
         request_finish(core, request, request->partner != 0 ? request->final : STATUS_BUSY);
         return;

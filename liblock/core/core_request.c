@@ -356,6 +356,52 @@ uint32_t core_cancel_tag(
            cancel_in(core, &found->queued, tag) + cancel_in(core, &found->granted, tag);
 }
 
+/* ---- A leader with too much to do ---- */
+
+/*
+ * A refusal costs the leader as much as a command does, so while it refuses it is not asked:
+ * acquires are told BUSY here, at no cost. That lasts twice as long as the refusal took to
+ * come, for the next will take as long to tell that it should end; so a third of the time at
+ * most is spent on asking in vain, and a leader that is quick to refuse is soon asked again. It
+ * has work for meanwhile, so it does not run dry; jitter keeps its clients from coming back
+ * at once. Releases and cancels make room, and go as ever.
+ */
+bool requests_hushed(const struct core *core)
+{
+    return core->now.boot_ns < core->hush_until_ns;
+}
+
+void requests_hush(struct core *core, uint64_t sent_ns)
+{
+    if (sent_ns < core->hush_until_ns)
+        return; /* It left before the last hush: it says nothing new. */
+    uint64_t ns = 2 * (core->now.boot_ns - sent_ns);
+    if (ns < HUSH_MIN_NS)
+        ns = HUSH_MIN_NS;
+    else if (ns > HUSH_MAX_NS)
+        ns = HUSH_MAX_NS;
+    core->hush_until_ns = core->now.boot_ns + ns - prng_below(&core->prng, ns / 4);
+}
+
+static void shed_session(struct core *core, struct core_session *session)
+{
+    struct list_node *node;
+    while ((node = list_first(&session->acquires)) != NULL) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        MARK(client_sheds_acquire);
+        request_finish(core, request, request->expired ? request->final : STATUS_BUSY);
+    }
+}
+
+void requests_shed(struct core *core)
+{
+    if (!requests_hushed(core))
+        return;
+    struct list_node *node = list_first(&core->dirty);
+    for (; node != NULL; node = list_next(&core->dirty, node))
+        shed_session(core, LIST_OWNER(node, struct core_session, dirty_link));
+}
+
 /* ---- Submit ---- */
 
 static bool name_fits(const struct core_call *call)
@@ -383,6 +429,12 @@ static bool is_of_session(enum core_call_kind kind)
     return kind == CORE_CLOSE || kind == CORE_ACQUIRE || kind == CORE_RELEASE;
 }
 
+static bool may_acquire(const struct core *core)
+{
+    uint32_t holds = pool_count(&core->holds) + core->promised_count;
+    return !requests_hushed(core) && holds < core->settings.holds_max;
+}
+
 /* All reasons to refuse; afterwards nothing can fail. */
 static enum status admit(const struct core *core, const struct core_call *call)
 {
@@ -402,8 +454,7 @@ static enum status admit(const struct core *core, const struct core_call *call)
     if (call->kind == CORE_OPEN &&
             pool_count(&core->sessions) == core->settings.sessions_max)
         return STATUS_BUSY;
-    uint32_t holds = pool_count(&core->holds) + core->promised_count;
-    if (call->kind == CORE_ACQUIRE && holds >= core->settings.holds_max)
+    if (call->kind == CORE_ACQUIRE && !may_acquire(core))
         return STATUS_BUSY;
     return STATUS_OK;
 }

@@ -95,7 +95,7 @@ static void admit_keepalive(struct node *node, struct conn *conn,
 static void admit_command(
         struct node *node, struct conn *conn, const struct command *command)
 {
-    if (ring_room(&node->owed_ring) == 0 || !batcher_add(node, command)) {
+    if (!backlog_takes(node, command->request.kind) || !batcher_add(node, command)) {
         refuse_busy(node, conn, command);
         return;
     }

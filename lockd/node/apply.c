@@ -99,6 +99,7 @@ static void finish_own(struct node *node, const struct under_way *own)
     if (own->command_count > 0)
         histogram_add(node->entry_commands, own->command_count);
     stages_finish(node, own);
+    backlog_finished(node, own);
     ring_pop(&node->under_way_ring);
 }
 

@@ -90,6 +90,7 @@ void batcher_drop(struct node *node)
         wal_drop_entry(node->wal);
     node->batch = (struct open_batch){0};
     node->term_start_due = false;
+    backlog_init(node);
     /* Their clients would wait for ever: they hear from the next leader instead. */
     for (uint64_t at = node->owed_ring.begin; at < node->owed_ring.end; at++) {
         const struct owed *owed = &node->owed[ring_at(&node->owed_ring, at)];

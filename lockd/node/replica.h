@@ -7,6 +7,7 @@
  *     greet.c      hello, welcome, refusal, who leads
  *     admit.c      clients' requests, into the open batch or refused
  *     batcher.c    the open batch, and when it is sealed
+ *     backlog.c    how much may wait before acquires are refused
  *     served.c     served time: how far cluster time may move
  *     guard.c      is the leader's clock too fast?
  *     consensus.c  raft's events and effects
@@ -230,6 +231,12 @@ struct stages {
     bool applied; /* entries */
 };
 
+/* How many commands the leader takes in before it refuses acquires: backlog.c. */
+struct backlog {
+    uint32_t owed_limit;
+    uint64_t least_ns; /* That an entry took, of those this leader sealed in its term */
+};
+
 struct counters {
     uint64_t requests;
     uint64_t refused_busy;
@@ -267,6 +274,7 @@ struct node {
     struct ring keepalive_ring;
     struct keepalive *keepalives;
     uint64_t keepalives_sealed; /* Position up to which they are in entries */
+    struct backlog backlog;
     struct ring under_way_ring;
     struct under_way under_way[UNDER_WAY_MAX];
     struct route *routes;
@@ -372,6 +380,11 @@ bool batcher_add(struct node *node, const struct command *command);
 void batcher_seal(struct node *node); /* Turn end */
 void batcher_drop(struct node *node); /* Leadership is gone: forget what was not appended */
 uint64_t batcher_deadline(const struct node *node);
+
+/* backlog.c */
+void backlog_init(struct node *node);
+void backlog_finished(struct node *node, const struct under_way *own); /* Applied now */
+bool backlog_takes(const struct node *node, uint8_t request_kind);
 
 /* served.c */
 void served_read(struct node *node, const struct node_clocks *clocks);

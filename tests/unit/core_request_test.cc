@@ -159,6 +159,66 @@ TEST(core_request, G12_a_release_refused_as_busy_goes_again_with_its_number)
     EXPECT_GT(mark_count("client_busy_again"), 0u);
 }
 
+// A refusal that took 20 ms to come keeps others here for 30 to 40: the leader is not asked.
+TEST(core_request, while_the_leader_has_too_much_to_do_it_is_asked_for_no_more_acquires)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_OK, 5);
+    world.take_completion();
+    world.acquire(world.session, "b", 0);
+    heard refused = world.take_request(REQUEST_ACQUIRE);
+    world.pass(20 * NS_PER_MS);
+    world.answer_to(refused, STATUS_BUSY);
+    EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
+    world.submit(world.call(CORE_ACQUIRE, world.session, "c"), STATUS_BUSY);
+    world.pass(29 * NS_PER_MS);
+    world.submit(world.call(CORE_ACQUIRE, world.session, "c"), STATUS_BUSY);
+    world.release(world.session, "a", 5);
+    EXPECT_EQ(world.count_requests(REQUEST_RELEASE), 1u)
+            << "it makes room: never kept back";
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
+    world.pass(11 * NS_PER_MS);
+    world.acquire(world.session, "c", 0);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
+}
+
+// Another leader may have less to do.
+TEST(core_request, a_new_connection_is_asked_at_once)
+{
+    open_world world;
+    world.acquire(world.session, "a", 0);
+    heard refused = world.take_request(REQUEST_ACQUIRE);
+    world.pass(90 * NS_PER_MS);
+    world.answer_to(refused, STATUS_BUSY);
+    world.submit(world.call(CORE_ACQUIRE, world.session, "b"), STATUS_BUSY);
+    world.reconnect();
+    world.acquire(world.session, "b", 0);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
+}
+
+// What waits here for its turn would be refused as well: told at once, and nothing is sent.
+TEST(core_request, what_waits_behind_a_refused_acquire_is_refused_with_it)
+{
+    open_world world([](core_settings *settings) { settings->owed_max = 4; });
+    uint64_t before = mark_count("client_sheds_acquire");
+    for (int i = 0; i < 7; i++)
+        world.submit(world.call(CORE_ACQUIRE, world.session, "a"));
+    world.tick();
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 4u);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
+    EXPECT_EQ(mark_count("client_sheds_acquire"), before + 3);
+    for (int i = 0; i < 4; i++)
+        EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 3u) << "which were sent before";
+    // They left before the refusal came: their being refused does not make it last longer.
+    world.pass(4 * NS_PER_MS);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
+    world.pass(2 * NS_PER_MS);
+    world.submit(world.call(CORE_ACQUIRE, world.session, "b"));
+}
+
 TEST(core_request, busy_for_an_open_is_retried)
 {
     core_world world;

@@ -135,6 +135,50 @@ TEST_F(NodeAlone, refusesWhatItCannotOwe)
     EXPECT_EQ(mark_count("admit_busy"), before + 1);
 }
 
+/*
+ * What waited for long shows how much is too much. Acquires beyond are refused at once,
+ * releases are taken, and when entries are quick again, so are all acquires.
+ */
+TEST_F(NodeAlone, refusesAcquiresThatWouldWaitForLong)
+{
+    lead();
+    uint64_t session = open(1);
+    uint64_t number = 0;
+    auto ask = [&](enum request_kind kind) {
+        request request = request_of(kind, ++number);
+        request.owner = 1;
+        request.name = NAME;
+        world->request(0, section_of(session, 1), request);
+    };
+    auto busy = [&](int acquires) {
+        for (int i = 0; i < acquires; i++)
+            ask(REQUEST_ACQUIRE);
+        ask(REQUEST_RELEASE);
+        world->turn();
+        int refused = 0;
+        for (const auto &[head, answer] : world->answers(0)) {
+            refused += answer.status == STATUS_BUSY;
+            EXPECT_FALSE(answer.status == STATUS_BUSY && answer.kind == REQUEST_RELEASE);
+        }
+        world->heard[0].clear();
+        return refused;
+    };
+    uint64_t before = mark_count("backlog_shortened");
+    world->disk_stalls = true;
+    EXPECT_EQ(busy(40), 0);
+    world->run_until(world->now_ns + 500 * NS_PER_MS);
+    world->disk_stalls = false;
+    world->turn();
+    world->heard[0].clear();
+    EXPECT_EQ(mark_count("backlog_shortened"), before + 1);
+    EXPECT_EQ(busy(40), 24) << "a sixteenth of the 256 is taken";
+    int entries = 0;
+    while (busy(40) > 0 && entries < 20)
+        entries++;
+    EXPECT_GT(entries, 0);
+    EXPECT_LT(entries, 10);
+}
+
 /* G4: keepalives of sessions that nobody knows never take the room of one that is known. */
 TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
 {
