@@ -119,7 +119,8 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
 
 /*
  * Ask. STATUS_OK: taken, `*request` names it until its completion was fetched; OPEN's
- * session is core_opened(). Else nothing was taken: STATUS_BUSY (no room), STATUS_LOST (the
+ * session is core_opened(). Else nothing was taken: STATUS_BUSY (no room; or an acquire, and
+ * the leader refused one some milliseconds ago for its load), STATUS_LOST (the
  * session is over), STATUS_INVALID. Belief that a call gives up ends here, before anything is
  * sent. `request` may be NULL.
  */
