@@ -119,6 +119,8 @@ static bool complete(struct settings *settings)
             "requests under way at once (64; with --rate at most, 1024); of several a run each"}, \
     {"connections", OPTION_NUMBER, &(settings)->connections, 1, 10000, "C",             \
             "clients they are spread over (8)"},                                        \
+    {"sessions", OPTION_NUMBER, &(settings)->sessions, 0, 1000000, "N",                 \
+            "open so many more, that only live (0)"},                                   \
     {"rate", OPTION_NUMBER, &(settings)->rate, 1, 10000000, "R",                        \
             "open loop: begin R acquires a second, whatever becomes of them"},          \
     {"late", OPTION_DURATION, &(settings)->late_ns, LK_MILLISECOND,                     \

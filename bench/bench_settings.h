@@ -29,6 +29,7 @@ struct settings {
     enum load load;
     uint64_t connections;
     uint64_t connections_wanted;
+    uint64_t sessions; /* That do nothing but live, over all connections */
     const char *inflight_text;
     uint64_t inflight; /* Slots: acquires, holds and releases under way at most */
     uint64_t sweep[SETTINGS_SWEEP_MAX]; /* Numbers in flight, one run each */

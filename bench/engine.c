@@ -203,6 +203,27 @@ static enum engine_end connect_all(struct engine *engine)
     return ENGINE_NO_CLUSTER;
 }
 
+/* The sessions that only live, before the load. */
+static bool open_idle(struct engine *engine)
+{
+    struct bench *bench = &engine->bench;
+    const struct settings *settings = bench->settings;
+    uint64_t limit = monotonic_ns() + settings->connect_ns + settings->sessions * NS_PER_MS;
+    for (uint64_t i = 0; i < settings->sessions; i++)
+        link_open_idle(&bench->links[i % settings->connections]);
+    while (bench->sessions_open + bench->sessions_refused < settings->sessions &&
+            monotonic_ns() < limit) {
+        send_dirty(bench);
+        wait_and_process(engine, limit);
+    }
+    if (bench->sessions_open == settings->sessions)
+        return true;
+    complain("%llu of %llu sessions were opened: %s",
+            (unsigned long long)bench->sessions_open,
+            (unsigned long long)settings->sessions, bench->notice);
+    return false;
+}
+
 static void start_slots(struct engine *engine)
 {
     struct bench *bench = &engine->bench;
@@ -308,6 +329,8 @@ enum engine_end engine_run(const struct settings *settings, struct history *hist
     prctl(PR_SET_TIMERSLACK, 1);
     allocate(&engine);
     enum engine_end end = connect_all(&engine);
+    if (end == ENGINE_DONE && !open_idle(&engine))
+        end = ENGINE_FAILED;
     if (end == ENGINE_DONE)
         load_cluster(&engine);
     close_all(&engine, end == ENGINE_DONE);

@@ -339,10 +339,11 @@ bool link_open(struct link *link, struct bench *bench)
     struct lk_options options = LK_OPTIONS_INIT;
     /* Acquires and cancels of all its slots, and some to spare. */
     uint64_t share = settings->inflight / settings->connections + 1;
+    uint64_t idle = settings->sessions / settings->connections + 1;
     options.nodes = settings->cluster;
     options.flags = LK_EXTERNAL_LOOP;
-    options.sessions_max = settings->survive ? SESSIONS : 1;
-    options.requests_max = (uint32_t)(share * 2 + 64);
+    options.sessions_max = (uint32_t)((settings->survive ? SESSIONS : 1) + idle);
+    options.requests_max = (uint32_t)(share * 2 + 64 + idle);
     options.holds_max = (uint32_t)(share * 2 + 64);
     options.ttl_ns = settings->ttl_ns;
     options.answer_wait_ns = settings->answer_ns;
@@ -359,6 +360,23 @@ bool link_open(struct link *link, struct bench *bench)
     }
     link->session = lk_client_session(link->client);
     return true;
+}
+
+static void on_idle_opened(void *user, const struct lk_result *result)
+{
+    struct bench *bench = user;
+    bench->sessions_open += result->status == LK_OK;
+    bench->sessions_refused += result->status != LK_OK;
+}
+
+void link_open_idle(struct link *link)
+{
+    struct bench *bench = link->bench;
+    struct lk_session *session;
+    make_dirty(link);
+    enum lk_status status = lk_session_open_async(
+            link->client, NULL, &session, (struct lk_done){on_idle_opened, bench});
+    bench->sessions_refused += status != LK_OK;
 }
 
 static void record_link(const struct link *link, enum history_op op, enum lk_status status)

@@ -71,6 +71,8 @@ struct bench {
     struct link **dirty;
     uint32_t dirty_count;
     uint64_t next_proc;
+    uint64_t sessions_open; /* Of those that only live */
+    uint64_t sessions_refused;
     bool endless;     /* Closed loop under way: an idle slot begins again at once. */
     bool closing;     /* Answers say nothing any more. */
     char notice[160]; /* The last from the library: why nobody is reached */
@@ -80,6 +82,9 @@ uint64_t monotonic_ns(void);
 
 /* Open the link's client and ask for its session. False: it was complained about. */
 bool link_open(struct link *link, struct bench *bench);
+
+/* Ask for one more session, that only lives. */
+void link_open_idle(struct link *link);
 
 /* Let the library receive, call back and send; what came of it for the session is noted. */
 void link_process(struct link *link);

@@ -91,6 +91,7 @@ class Cluster:
         self.node_cores, self.load_cores = halves() if apart else (None, None)
         self.slice = Slice(share, len(self.node_cores)) if share < 100 else None
         self.running = []
+        self.pids = {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockd-bench-", dir=data))
         pairs = [(a, b) for a in IDS for b in IDS if a != b]
         ports = free_ports(len(IDS) + len(pairs))
@@ -149,16 +150,17 @@ class Cluster:
             # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
             self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log,
                                                  preexec_fn=self._begin_node))
+        self.pids[node] = self.running[-1].pid
 
     def logs(self):
         """The last lines that the nodes said."""
         return "\n".join("\n".join(path.read_text(errors="replace").splitlines()[-3:])
                          for path in sorted(self.folder.glob("node*.log")))
 
-    def status(self):
+    def status(self, *options):
         """What each node says of itself."""
         done = subprocess.run([self.build / "liblock/lockctl", "status", "--json", "--cluster",
-                               self.nodes, "--connect", "2s"], stdout=subprocess.PIPE,
+                               self.nodes, "--connect", "2s", *options], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, check=False)
         try:
             return [node for node in json.loads(done.stdout)["nodes"] if node["reached"]]
