@@ -98,21 +98,6 @@ struct node *loop_measure(struct arena *arena, const struct node_settings *node)
     return carve(&loop, arena);
 }
 
-/*
- * What is looked up by hashes lies all over some tens of MiB: in pages of 2 MiB its addresses fit
- * the processor's cache of them, which is worth more than the memory that is never touched in
- * between. Not so for connections, each of which uses a few KiB of its buffers. A kernel
- * without huge pages refuses, and is a little slower.
- */
-static void advise_pages(const struct loop *loop, void *memory, size_t bytes)
-{
-    size_t sparse_bytes;
-    void *sparse =
-            node_connection_buffers(loop->turn.node, loop->node_settings, &sparse_bytes);
-    (void)madvise(memory, bytes, MADV_HUGEPAGE);
-    (void)madvise(sparse, sparse_bytes, MADV_NOHUGEPAGE);
-}
-
 /* Nothing is reserved: pages that are never touched cost nothing. */
 static bool map_memory(struct loop *loop)
 {
@@ -133,7 +118,6 @@ static bool map_memory(struct loop *loop)
     arena_init(&arena, memory, bytes);
     loop->turn.node = carve(loop, &arena);
     arena_seal(&arena);
-    advise_pages(loop, memory, bytes);
     return true;
 }
 

@@ -22,12 +22,6 @@ uint32_t conn_slot(const struct node *node, const struct conn *conn)
     return (uint32_t)(conn - node->conns);
 }
 
-/* Input and two outputs */
-size_t conn_buffer_bytes(const struct node_limits *limits)
-{
-    return limits->client_frame_bytes + 2 * (size_t)limits->client_output_bytes;
-}
-
 /* The connection that had this slot in that life, if it still stands. */
 struct conn *conn_if_alive(struct node *node, uint32_t slot, uint32_t serial)
 {
@@ -65,7 +59,8 @@ static void reset_slot(struct node *node, struct conn *conn)
     uint32_t slot = conn_slot(node, conn);
     size_t output_bytes = limits->client_output_bytes;
     struct conn fresh = {.serial = conn->serial, .listed = conn->listed};
-    unsigned char *memory = node->conns_memory + slot * conn_buffer_bytes(limits);
+    unsigned char *memory = node->conns_memory +
+                            (size_t)slot * (limits->client_frame_bytes + 2 * output_bytes);
     frame_reader_init(&fresh.reader, memory, limits->client_frame_bytes);
     fresh.output.buffers[0] = memory + limits->client_frame_bytes;
     fresh.output.buffers[1] = fresh.output.buffers[0] + output_bytes;

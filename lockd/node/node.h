@@ -190,13 +190,6 @@ struct node;
  */
 struct node *node_carve(struct arena *arena, const struct node_settings *settings);
 
-/*
- * Of a carved node, the part of the arena where each connection has its buffers and uses the
- * beginning of them. All else is used densely, or looked up by hashes all over.
- */
-void *node_connection_buffers(
-        const struct node *node, const struct node_settings *settings, size_t *bytes);
-
 /* Start-up, before the first step: init, then what recovery found in log order, then boot. */
 void node_init(struct node *node, const struct node_settings *settings, uint64_t seed);
 struct recovery *node_recovery(struct node *node); /* To feed; see recovery.h */

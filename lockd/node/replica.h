@@ -341,7 +341,6 @@ struct peer *node_peer(struct node *node, uint8_t id); /* NULL: no member, or th
 struct conn *conn_at(struct node *node, uint32_t slot);
 struct conn *conn_if_alive(struct node *node, uint32_t slot, uint32_t serial);
 uint32_t conn_slot(const struct node *node, const struct conn *conn);
-size_t conn_buffer_bytes(const struct node_limits *limits); /* Of each connection */
 void conn_open(struct node *node, uint32_t slot, uint8_t dialed_peer);
 void conn_closed(struct node *node, uint32_t slot, bool by_other);
 void conn_close(struct node *node, struct conn *conn); /* Once its output has left */

@@ -115,10 +115,12 @@ static void carve_connections(
         struct node *node, struct arena *arena, const struct node_settings *settings)
 {
     const struct node_limits *limits = &settings->limits;
+    size_t slot_bytes =
+            limits->client_frame_bytes + 2 * (size_t)limits->client_output_bytes;
     node->conns = arena_take(
             arena, "node.connections", limits->connections_max, sizeof(struct conn), 64);
-    node->conns_memory = arena_take(arena, "node.connection_buffers",
-            limits->connections_max, conn_buffer_bytes(limits), 4096);
+    node->conns_memory = arena_take(
+            arena, "node.connection_buffers", limits->connections_max, slot_bytes, 4096);
     node->busy =
             arena_take(arena, "node.busy", limits->connections_max, sizeof(uint32_t), 64);
     uint8_t peer_count = (uint8_t)(settings->member_count - 1);
@@ -183,13 +185,6 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     carve_connections(carved, arena, settings);
     carve_queues(carved, arena, settings);
     return node;
-}
-
-void *node_connection_buffers(
-        const struct node *node, const struct node_settings *settings, size_t *bytes)
-{
-    *bytes = settings->limits.connections_max * conn_buffer_bytes(&settings->limits);
-    return node->conns_memory;
 }
 
 static void init_peers(struct node *node)

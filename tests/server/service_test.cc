@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <fstream>
 #include <random>
 
 #include "protocol/report.h"
@@ -251,39 +250,6 @@ TEST(Service, ManyConnectionsAtOnce)
     EXPECT_TRUE(single.lockd->says("connections-full"));
     talkers.clear();
     EXPECT_TRUE(single.leads()) << "slots are free again";
-    EXPECT_EQ(single.stop(), 0);
-}
-
-/* Of the mappings that the kernel was advised about: bytes, by the flag of the advice. */
-static std::map<std::string, size_t> advised(pid_t pid)
-{
-    std::ifstream maps("/proc/" + std::to_string(pid) + "/smaps");
-    std::map<std::string, size_t> bytes;
-    size_t kib = 0;
-    for (std::string line; std::getline(maps, line);) {
-        if (line.rfind("Size:", 0) == 0)
-            kib = std::stoul(line.substr(5));
-        for (const char *flag : {"hg", "nh"}) {
-            if (line.rfind("VmFlags:", 0) == 0 &&
-                    has(line + " ", std::string(" ") + flag + " "))
-                bytes[flag] += kib << 10;
-        }
-    }
-    return bytes;
-}
-
-/* A connection that needs a few KiB does not take 2 MiB; a load of the state misses no TLB. */
-TEST(Service, StateIsInHugePagesAndConnectionsAreNot)
-{
-    if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage"))
-        GTEST_SKIP() << "a kernel without huge pages";
-    Single single({"--connections", "64"});
-    single.start();
-    ASSERT_TRUE(single.leads());
-    std::map<std::string, size_t> bytes = advised(single.lockd->program.pid());
-    EXPECT_EQ(bytes["nh"], 64u * (576u << 10))
-            << "64 KiB of input and twice 256 KiB of output";
-    EXPECT_GT(bytes["hg"], 256u << 20);
     EXPECT_EQ(single.stop(), 0);
 }
 
