@@ -78,6 +78,7 @@ declare -A node_pid
 clean_up() {
     local code=$?
     trap - EXIT INT TERM HUP
+    exec 2>/dev/null # bash would tell of each job that it was killed.
     # shellcheck disable=SC2046
     kill -KILL $(jobs -p) 2>/dev/null || true
     wait 2>/dev/null || true

@@ -36,6 +36,7 @@ scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/lockd-floor-XXXXXX")
 clean_up() {
     local code=$?
     trap - EXIT INT TERM
+    exec 2>/dev/null # bash would tell of each job that it was killed.
     # shellcheck disable=SC2046
     kill -KILL $(jobs -p) 2>/dev/null || true
     wait 2>/dev/null || true
