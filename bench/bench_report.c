@@ -72,6 +72,8 @@ static void print_head(const struct settings *settings, FILE *out)
             load_text(settings->load));
     if (settings->load != LOAD_UNCONTENDED)
         (void)fprintf(out, " (%" PRIu64 " shared locks)", settings->locks);
+    if (settings->blocking)
+        (void)fputs(", blocking calls", out);
     (void)fprintf(out, ", %s\n\n", duration_exact(settings->time_ns, text));
 }
 
@@ -234,6 +236,7 @@ static void write_settings(struct json *json, const struct settings *settings)
     json_begin_object(json, "settings");
     json_text(json, "workload", load_text(settings->load));
     json_text(json, "loop", settings->rate == 0 ? "closed" : "open");
+    json_text(json, "calls", settings->blocking ? "blocking" : "async");
     json_u64(json, "rate", settings->rate);
     json_u64(json, "inflight", settings->inflight);
     json_u64(json, "connections", settings->connections);

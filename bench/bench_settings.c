@@ -13,6 +13,7 @@ enum {
     INFLIGHT_OPEN = 1024,
     INFLIGHT_MAX = 1000000,
     CONNECTIONS = 8,
+    THREADS_MAX = 4096,
     PREFIX_BYTES_MAX = 200
 };
 
@@ -87,6 +88,20 @@ static bool parse_sweep(struct settings *settings)
     return false;
 }
 
+/* Threads that call have no loop that would do these things for them. */
+static bool blocking_fits(const struct settings *settings)
+{
+    if (!settings->blocking)
+        return true;
+    bool loops = settings->rate != 0 || settings->history || settings->survive ||
+                 settings->look != 0 || settings->sessions != 0;
+    if (loops)
+        complain("--blocking: not with --rate, --history, --look, --sessions or --survive");
+    else if (settings->inflight > THREADS_MAX)
+        complain("--blocking: a thread for each in flight, %d at most", THREADS_MAX);
+    return !loops && settings->inflight <= THREADS_MAX;
+}
+
 /* Defaults that hang on other settings, and what does not fit together. */
 static bool complete(struct settings *settings)
 {
@@ -106,6 +121,8 @@ static bool complete(struct settings *settings)
                 (unsigned long long)settings->inflight);
         return false;
     }
+    if (!blocking_fits(settings))
+        return false;
     if (settings->locks == 0)
         settings->locks = settings->load == LOAD_MIXED ? 16 : 1;
     return !settings->prefix || prefix_is_valid(settings->prefix);
@@ -155,6 +172,8 @@ static bool complete(struct settings *settings)
             "limit of acquires that wait (default: without a limit)"},                  \
     {"answer", OPTION_DURATION, &(settings)->answer_ns, LK_MILLISECOND,                 \
             UINT64_C(3600) * LK_SECOND, "DUR", "limit of releases (as --connect)"},     \
+    {"blocking", OPTION_FLAG, &(settings)->blocking, 0, 0, NULL,                        \
+            "a thread for each slot, and blocking calls (closed loop only)"},           \
     {"survive", OPTION_FLAG, &(settings)->survive, 0, 0, NULL,                          \
             "open lost sessions again: for clusters under faults"},                     \
     {"json", OPTION_FLAG, &(settings)->json, 0, 0, NULL, "print the report as JSON"},   \

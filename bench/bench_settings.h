@@ -47,7 +47,8 @@ struct settings {
     uint64_t answer_ns; /* Limit of releases and of opening a session again */
     uint64_t look;      /* Of a hundred errands so many only ask who holds the lock */
     uint64_t seed;
-    bool survive; /* Lost sessions are no fault of anybody, and are opened again. */
+    bool blocking; /* A thread for each slot, and blocking calls */
+    bool survive;  /* Lost sessions are no fault of anybody, and are opened again. */
     bool json;
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "bench_clock.h"
 #include "slots.h"
 #include "tool/fail.h"
 

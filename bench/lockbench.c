@@ -1,7 +1,8 @@
 /*
  * lockbench: how many locks a second, and how soon. The parts:
  *
- *     bench_settings   what to do          engine, slots   the load, through liblock
+ *     bench_settings   what to do          engine, slots   the load, through liblock's loop
+ *     blocking         the load, through its blocking calls
  *     workload         which locks next, and whether grants can be right
  *     tally, report    what is counted and said
  *     leader           the leader's own figures for the same span
@@ -17,6 +18,7 @@
 #include "bench_plot.h"
 #include "bench_report.h"
 #include "bench_settings.h"
+#include "blocking.h"
 #include "engine.h"
 #include "leader_view.h"
 #include "tool/fail.h"
@@ -67,14 +69,20 @@ static void report(struct lockbench *bench)
         report_table(&input, stdout);
 }
 
+static enum engine_end load(struct lockbench *bench, const struct engine_watcher *watcher)
+{
+    if (bench->settings.blocking)
+        return blocking_run(&bench->settings, &bench->tally, watcher);
+    return engine_run(&bench->settings, &bench->history, &bench->tally, watcher);
+}
+
 static int measure_once(struct lockbench *bench)
 {
     bench->looker = leader_open(bench->settings.cluster);
     if (!bench->looker)
         return EXIT_WRONG_USAGE;
     struct engine_watcher watcher = {on_edge, on_second, bench};
-    enum engine_end end =
-            engine_run(&bench->settings, &bench->history, &bench->tally, &watcher);
+    enum engine_end end = load(bench, &watcher);
     if (end == ENGINE_DONE)
         report(bench);
     bool drawn =

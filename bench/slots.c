@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/units.h"
+#include "bench_clock.h"
 #include "tool/fail.h"
 
 enum {
@@ -15,28 +15,6 @@ enum {
 
 /* How long a slot rests that was refused for load, or has no session. */
 static const uint64_t rest_ns = 10 * NS_PER_MS;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-uint64_t monotonic_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-/*
- * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before: rather too
- * early than too late.
- */
-static uint64_t on_monotonic(uint64_t boottime_ns, uint64_t now)
-{
-    uint64_t boottime = clock_ns(CLOCK_BOOTTIME);
-    return boottime_ns > boottime ? now + (boottime_ns - boottime) : now;
-}
 
 static void push(struct slot_queue *queue, struct slot *slot, uint64_t until_ns)
 {

@@ -78,8 +78,6 @@ struct bench {
     char notice[160]; /* The last from the library: why nobody is reached */
 };
 
-uint64_t monotonic_ns(void);
-
 /* Open the link's client and ask for its session. False: it was complained about. */
 bool link_open(struct link *link, struct bench *bench);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../bench_report.h"
-#include "../slots.h"
+#include "../bench_clock.h"
 #include "base/units.h"
 #include "tool/fail.h"
 

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../slots.h"
+#include "../bench_clock.h"
 #include "base/units.h"
 #include "peer_load.h"
 #include "tool/fail.h"

@@ -22,7 +22,7 @@
 
 #include <zookeeper/zookeeper.h>
 
-#include "../slots.h"
+#include "../bench_clock.h"
 #include "base/units.h"
 #include "peer_load.h"
 #include "tool/fail.h"

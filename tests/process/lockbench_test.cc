@@ -253,6 +253,21 @@ TEST_F(Lockbench, OpenLoopKeepsItsRate)
     EXPECT_LE(rate, 210U);
 }
 
+/* G1, G2 over the other half of liblock: a thread for each slot, blocking calls. */
+TEST_F(Lockbench, BlockingCallsAreMeasuredAndRight)
+{
+    for (const char *workload : {"uncontended", "contended", "mixed"}) {
+        Command command = bench({"--blocking", "--workload", workload, "--inflight", "32",
+                "--connections", "4", "--time", "500ms"});
+        EXPECT_EQ(command.wait(), 0) << command.said();
+        EXPECT_EQ(number_behind(command.said(), "\"wrong\":"), 0U);
+        EXPECT_NE(command.said().find("\"calls\":\"blocking\""), std::string::npos);
+        EXPECT_GT(number_behind(command.said(), "\"acquire\":{\"per_second\":"), 100U);
+    }
+    Command wrong = bench({"--blocking", "--rate", "100"});
+    EXPECT_EQ(wrong.wait(), 2) << wrong.said();
+}
+
 /* One slot at 20 ms a round cannot begin 500 a second: what is late is left out, and said. */
 TEST_F(Lockbench, WhatIsTooLateIsLeftOutAndCounted)
 {

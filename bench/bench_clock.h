@@ -1,0 +1,24 @@
+/* The clocks of a load. */
+#ifndef BENCH_CLOCK_H
+#define BENCH_CLOCK_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CLOCK_MONOTONIC, which all times of a run are on. */
+uint64_t monotonic_ns(void);
+
+/*
+ * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before: rather too
+ * early than too late.
+ */
+uint64_t on_monotonic(uint64_t boottime_ns, uint64_t now);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

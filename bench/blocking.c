@@ -1,0 +1,235 @@
+/*
+ * What is counted is one for all threads, behind a mutex: a call that waits for a commit costs
+ * a hundred times more, and the longest time without a grant can be seen in no other way.
+ */
+#include "blocking.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/units.h"
+#include "bench_clock.h"
+#include "liblock.h"
+#include "tool/fail.h"
+
+enum {
+    STACK_BYTES = 256 * 1024 /* A thousand threads are not to need eight GiB. */
+};
+
+/* How long a slot rests that was refused for load. */
+static const uint64_t rest_ns = 10 * NS_PER_MS;
+
+struct blocking {
+    const struct settings *settings;
+    struct lk_client **clients;
+    struct worker *workers;
+    pthread_mutex_t mutex; /* Of tally and workload */
+    struct tally *tally;
+    struct workload workload;
+    bool stops; /* By __atomic only */
+};
+
+struct worker {
+    struct blocking *run;
+    pthread_t thread;
+    struct lk_session *session;
+    uint32_t number;
+};
+
+static void sleep_for(uint64_t ns)
+{
+    struct timespec left = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+    while (nanosleep(&left, &left) != 0)
+        continue;
+}
+
+static struct errand next_errand(struct worker *worker, char name[], size_t *length)
+{
+    struct blocking *run = worker->run;
+    pthread_mutex_lock(&run->mutex);
+    struct errand errand = workload_next(&run->workload, worker->number);
+    pthread_mutex_unlock(&run->mutex);
+    *length = workload_name(&run->workload, errand.lock, name);
+    return errand;
+}
+
+/* What no call to a good cluster may come to. With the mutex held. */
+static void judge(struct blocking *run, enum lk_status status, bool may_time_out,
+        const char *name, uint64_t token)
+{
+    bool good = status == LK_OK || status == LK_UNKNOWN ||
+                (status == LK_BUSY && token == 0) || (status == LK_TIMEOUT && may_time_out);
+    if (!good)
+        tally_wrong(run->tally, lk_status_text(status), name, token);
+}
+
+static void note_grant(struct blocking *run, const struct errand *errand, const char *name,
+        const struct lk_grant *grant, uint64_t now)
+{
+    uint64_t until = on_monotonic(grant->deadline_ns, now);
+    enum grant_verdict verdict =
+            workload_granted(&run->workload, errand->lock, grant->token, now, until);
+    if (verdict == GRANT_TOKEN_OLD)
+        tally_wrong(run->tally, "a token that is not larger than the one before", name,
+                grant->token);
+    else if (verdict == GRANT_HELD_BEFORE)
+        tally_wrong(run->tally, "granted while another held it", name, grant->token);
+}
+
+static enum lk_status acquire(struct worker *worker, const struct errand *errand,
+        const char *name, size_t length, struct lk_grant *grant)
+{
+    struct blocking *run = worker->run;
+    struct lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
+    options.wait_ns = errand->try_only ? 0 : run->settings->wait_ns;
+    bool may_time_out = options.wait_ns != LK_FOREVER;
+    uint64_t begun = monotonic_ns();
+    enum lk_status status = lk_acquire_with(worker->session, name, length, &options, grant);
+    uint64_t now = monotonic_ns();
+    pthread_mutex_lock(&run->mutex);
+    tally_begun(run->tally, begun, begun);
+    tally_acquired(run->tally, status, begun, now);
+    tally_answered(run->tally, status, begun, now);
+    judge(run, status, may_time_out, name, 0);
+    if (status == LK_OK)
+        note_grant(run, errand, name, grant, now);
+    pthread_mutex_unlock(&run->mutex);
+    return status;
+}
+
+static enum lk_status release(struct worker *worker, const struct errand *errand,
+        const char *name, size_t length, uint64_t token)
+{
+    struct blocking *run = worker->run;
+    pthread_mutex_lock(&run->mutex);
+    workload_releasing(&run->workload, errand->lock, token);
+    pthread_mutex_unlock(&run->mutex);
+    uint64_t begun = monotonic_ns();
+    enum lk_status status = lk_release(worker->session, name, length, token);
+    uint64_t now = monotonic_ns();
+    pthread_mutex_lock(&run->mutex);
+    tally_released(run->tally, status, begun, now);
+    judge(run, status, false, name, token);
+    pthread_mutex_unlock(&run->mutex);
+    return status;
+}
+
+/* False: the session is over. */
+static bool go_round(struct worker *worker)
+{
+    const struct settings *settings = worker->run->settings;
+    char name[WORKLOAD_NAME_BYTES];
+    size_t length;
+    struct errand errand = next_errand(worker, name, &length);
+    struct lk_grant grant;
+    enum lk_status status = acquire(worker, &errand, name, length, &grant);
+    if (status == LK_BUSY)
+        sleep_for(rest_ns);
+    if (status != LK_OK)
+        return status != LK_LOST;
+    if (settings->hold_ns > 0)
+        sleep_for(settings->hold_ns);
+    return release(worker, &errand, name, length, grant.token) != LK_LOST;
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    while (!__atomic_load_n(&worker->run->stops, __ATOMIC_RELAXED) && go_round(worker))
+        continue;
+    return NULL;
+}
+
+/* ---- All of them ---- */
+
+static bool open_client(struct blocking *run, uint64_t number)
+{
+    const struct settings *settings = run->settings;
+    struct lk_options options = LK_OPTIONS_INIT;
+    uint32_t share = (uint32_t)(settings->inflight / settings->connections + 1);
+    options.nodes = settings->cluster;
+    options.requests_max = share * 2 + 64;
+    options.holds_max = share * 2 + 64;
+    options.ttl_ns = settings->ttl_ns;
+    options.answer_wait_ns = settings->answer_ns;
+    options.label = "lockbench";
+    if (lk_open(&options, &run->clients[number]) == LK_OK)
+        return true;
+    complain("client %llu of %llu: %s", (unsigned long long)number + 1,
+            (unsigned long long)settings->connections, lk_last_error());
+    return false;
+}
+
+static bool start_worker(struct blocking *run, uint32_t number)
+{
+    struct worker *worker = &run->workers[number];
+    *worker = (struct worker){.run = run,
+            .session = lk_client_session(run->clients[number % run->settings->connections]),
+            .number = number};
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int error = pthread_create(&worker->thread, &attributes, work, worker);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        complain("thread %u: %s", number + 1, strerror(error));
+    return error == 0;
+}
+
+/* Those that run end their round and come back. */
+static void stop_workers(struct blocking *run, uint32_t count)
+{
+    __atomic_store_n(&run->stops, true, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < count; i++)
+        (void)pthread_join(run->workers[i].thread, NULL);
+}
+
+static enum engine_end load_cluster(
+        struct blocking *run, const struct engine_watcher *watcher)
+{
+    const struct settings *settings = run->settings;
+    uint64_t begin = monotonic_ns() + settings->warmup_ns;
+    tally_init(run->tally, begin, begin + settings->time_ns);
+    uint32_t started = 0;
+    while (started < settings->inflight && start_worker(run, started))
+        started++;
+    if (started == settings->inflight) {
+        uint64_t now = monotonic_ns();
+        sleep_for(begin > now ? begin - now : 0);
+        watcher->edge(watcher->user, true);
+        now = monotonic_ns();
+        uint64_t end = begin + settings->time_ns;
+        sleep_for(end > now ? end - now : 0);
+        watcher->edge(watcher->user, false);
+    }
+    stop_workers(run, started);
+    tally_end(run->tally);
+    return started == settings->inflight ? ENGINE_DONE : ENGINE_FAILED;
+}
+
+enum engine_end blocking_run(const struct settings *settings, struct tally *tally,
+        const struct engine_watcher *watcher)
+{
+    struct blocking run = {.settings = settings, .tally = tally};
+    pthread_mutex_init(&run.mutex, NULL);
+    run.clients = need(calloc(settings->connections, sizeof(struct lk_client *)));
+    run.workers = need(calloc(settings->inflight, sizeof(struct worker)));
+    struct workload_lock *locks =
+            need(calloc(workload_lock_count(settings), sizeof(struct workload_lock)));
+    workload_init(&run.workload, settings, settings->prefix, locks);
+    uint64_t opened = 0;
+    while (opened < settings->connections && open_client(&run, opened))
+        opened++;
+    enum engine_end end = ENGINE_NO_CLUSTER;
+    if (opened == settings->connections)
+        end = load_cluster(&run, watcher);
+    for (uint64_t i = 0; i < opened; i++)
+        lk_close(run.clients[i]);
+    free(locks);
+    free(run.workers);
+    free((void *)run.clients);
+    pthread_mutex_destroy(&run.mutex);
+    return end;
+}
