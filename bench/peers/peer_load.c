@@ -7,8 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "../bench_report.h"
 #include "../bench_clock.h"
+#include "../bench_report.h"
 #include "base/units.h"
 #include "tool/fail.h"
 
