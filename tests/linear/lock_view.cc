@@ -40,8 +40,10 @@ bool is_behind(const World &world, const Configuration &config, const Operation 
         return (world.plan.lock->model == Model::rwlock ? op.shared && !shared : true) &&
                !has_room(world, config, permits, shared);
     };
-    for (const auto &[shared, permits] : world.waiting) {
-        if (keeps_out(shared, permits))
+    /* Of those that ask for the same one is looked at: who was never answered waits for ever. */
+    const auto &waiting = world.waiting;
+    for (auto it = waiting.begin(); it != waiting.end(); it = waiting.upper_bound(*it)) {
+        if (keeps_out(it->first, it->second))
             return true;
     }
     for (uint32_t number : world.open_grants) {
