@@ -93,7 +93,9 @@ struct core_request {
     uint64_t wait_ns;
     uint64_t limit_ns; /* BOOTTIME; UINT64_MAX: none */
     uint64_t token;
-    uint64_t target;         /* CANCEL: the number. RELEASE: the token */
+    uint64_t target; /* CANCEL: the number. RELEASE: the token */
+    uint64_t
+            released; /* An acquire under way: up to this token its lock was released meanwhile */
     uint64_t granted_change; /* Of the grant that a cancel under way may undo; 0: none */
     uint64_t list_mark;
     uint32_t partner; /* The acquire's CANCEL, and the CANCEL's acquire; 0: none */

@@ -200,6 +200,11 @@ void request_granted(struct core *core, struct core_request *request, uint64_t t
         MARK(client_token_of_another);
         return; /* No token is given twice: this is no word of a cluster. */
     }
+    if (token <= request->released) {
+        MARK(client_entry_released_under_way);
+        request_finish(core, request, request->told ? request->final : STATUS_LOST);
+        return;
+    }
     request->token = token;
     forget_number(core, request);
     hold_take(core, session, token)->waiting++;
@@ -521,12 +526,35 @@ static void start_acquire(struct core *core, struct core_request *request)
 }
 
 /* Belief ends here, before anything leaves. */
+/*
+ * Acquires of this lock that are under way may have entered the hold that ends now, and be
+ * answered with its token later. That entry is released with the others: only a hold with a
+ * newer token is theirs.
+ */
+static void release_under_way(
+        struct core_session *session, const struct core_request *release)
+{
+    struct list_node *node = list_first(&session->sent);
+    for (; node != NULL; node = list_next(&session->sent, node)) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        bool same_lock = request->name_bytes == release->name_bytes &&
+                         memcmp(request->name, release->name, release->name_bytes) == 0;
+        if (request->wire_kind == REQUEST_ACQUIRE && request->reentrant && same_lock &&
+                request->released < release->target)
+            request->released = release->target;
+    }
+}
+
 static void start_release(struct core *core, struct core_request *request)
 {
     struct core_session *session = session_at(core, request->session);
     request->wire_kind = REQUEST_RELEASE;
     struct core_hold *hold = hold_by_token(core, request->target);
-    if (hold != NULL && hold->session == session->handle) {
+    bool known = hold != NULL && hold->session == session->handle;
+    /* All entries, or one more than the program was given. */
+    if (request->all || !known || hold->count == 0)
+        release_under_way(session, request);
+    if (known) {
         if (request->all) {
             requests_lose_granted(core, session, hold->token);
             hold->waiting = 0;

@@ -446,6 +446,81 @@ TEST(core_request, G12_entries_share_a_token_and_each_wants_its_release)
     EXPECT_FALSE(world.holds(5));
 }
 
+/* Entered, and entered again by a request whose answer is still on its way; which is returned. */
+static heard enter_and_enter_again(open_world &world)
+{
+    heard request;
+    for (int i = 0; i < 2; i++) {
+        core_call acquire = world.call(CORE_ACQUIRE, world.session, "a");
+        acquire.reentrant = true;
+        acquire.owner = 3;
+        world.submit(acquire);
+        world.tick();
+        request = world.take_request(REQUEST_ACQUIRE);
+        if (i == 0) {
+            world.answer_to(request, STATUS_OK, 5);
+            EXPECT_EQ(world.take_completion().token, 5u);
+        }
+    }
+    return request;
+}
+
+TEST(core_request, G4_a_release_of_all_takes_the_entry_with_it_that_is_under_way)
+{
+    open_world world;
+    heard entry = enter_and_enter_again(world);
+    core_call release = world.call(CORE_RELEASE, world.session, "a");
+    release.token = 5;
+    release.all = true;
+    world.submit(release);
+    world.tick();
+    world.answer_to(entry, STATUS_OK, 5);
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_FALSE(world.holds(5));
+    world.answer_to(world.take_request(REQUEST_RELEASE), STATUS_OK, 0);
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_FALSE(world.holds(5));
+    EXPECT_GT(mark_count("client_entry_released_under_way"), 0u);
+}
+
+/* One entry is known, two are released: the second release is that of the entry under way. */
+TEST(core_request, G4_so_does_one_release_more_than_there_are_entries_known)
+{
+    open_world world;
+    heard entry = enter_and_enter_again(world);
+    world.release(world.session, "a", 5);
+    world.release(world.session, "a", 5);
+    world.answer_to(entry, STATUS_OK, 5);
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    EXPECT_FALSE(world.holds(5));
+}
+
+/* The cluster did not do it before the release, but after: then the hold is a new one. */
+TEST(core_request, G4_an_entry_under_way_that_comes_behind_the_release_holds_anew)
+{
+    open_world world;
+    heard entry = enter_and_enter_again(world);
+    core_call release = world.call(CORE_RELEASE, world.session, "a");
+    release.token = 5;
+    release.all = true;
+    world.submit(release);
+    world.tick();
+    world.answer_to(entry, STATUS_OK, 6);
+    EXPECT_EQ(world.take_completion().token, 6u);
+    EXPECT_TRUE(world.holds(6));
+}
+
+/* One release of two entries leaves the other, whichever it is. */
+TEST(core_request, G12_a_release_leaves_the_entry_that_is_under_way)
+{
+    open_world world;
+    heard entry = enter_and_enter_again(world);
+    world.release(world.session, "a", 5);
+    world.answer_to(entry, STATUS_OK, 5);
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    EXPECT_TRUE(world.holds(5));
+}
+
 // ---- Reads ----
 
 TEST(core_request, reads_go_again_on_a_new_connection)
