@@ -4,8 +4,9 @@
  * Commands are written into the open batch as they are admitted, in the log's buffer, from
  * where the entry will go to disk and to the peers. At the end of a turn it is sealed if
  * there is a reason and not too many entries are under way; so while one is being made
- * durable the next fills, and the busier the cluster, the fuller its entries. Over a distance
- * entries follow one another at a spacing, so that no command waits for another's round trip.
+ * durable the next fills, and the busier the cluster, the fuller its entries. Clients that are
+ * about to come back are waited for: gather.c. Over a distance entries follow one another at a
+ * spacing, so that no command waits for another's round trip.
  *
  * An entry with dt > 0 carries every keepalive that was taken in before its reading. Where
  * they do not fit, dt is 0 and the sum goes to the entry with the last of them. (G3)
@@ -91,6 +92,7 @@ void batcher_drop(struct node *node)
     node->batch = (struct open_batch){0};
     node->term_start_due = false;
     backlog_init(node);
+    gather_init(node);
     /* Their clients would wait for ever: they hear from the next leader instead. */
     for (uint64_t at = node->owed_ring.begin; at < node->owed_ring.end; at++) {
         const struct owed *owed = &node->owed[ring_at(&node->owed_ring, at)];
@@ -249,7 +251,7 @@ static bool is_smaller_than_newest(const struct node *node)
  * commits make room for the next. Where a commit takes long, the others of two would be
  * waiting for a round trip before theirs begins: there more are sealed, at a distance.
  */
-static uint64_t sealable_ns(const struct node *node)
+static uint64_t allowed_ns(const struct node *node)
 {
     const struct node_limits *limits = &node->settings.limits;
     uint64_t count = ring_count(&node->under_way_ring);
@@ -258,6 +260,14 @@ static uint64_t sealable_ns(const struct node *node)
     if (count >= limits->entries_far_max)
         return UINT64_MAX;
     return node->appended_ns + node->settings.entry_spacing_ns;
+}
+
+/* ... and those who are about to come have come. */
+static uint64_t sealable_ns(const struct node *node)
+{
+    uint64_t allowed = allowed_ns(node);
+    uint64_t gathered = gather_until_ns(node);
+    return gathered > allowed ? gathered : allowed;
 }
 
 /* An entry could be sealed now. If not, an event will say when: no time need pass for it. */

@@ -94,6 +94,7 @@ void conn_closed(struct node *node, uint32_t slot, bool by_other)
     struct conn *conn = conn_at(node, slot);
     assert(conn->role != CONN_FREE);
     reply_forget(conn);
+    gather_gone(node, conn);
     struct conn old = *conn;
     reset_slot(node, conn);
     node->conn_count--;

@@ -35,6 +35,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
 {
     bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
     bool greeted_peer = conn->role == CONN_PEER && conn->greeted;
+    gather_heard(node, conn);
     if (greeted_peer && frame->kind >= FRAME_PEER_VOTE)
         peers_frame(node, conn, frame);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)

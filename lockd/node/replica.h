@@ -8,6 +8,7 @@
  *     admit.c      clients' requests, into the open batch or refused
  *     batcher.c    the open batch, and when it is sealed
  *     backlog.c    how much may wait before acquires are refused
+ *     gather.c     whom the open batch waits for
  *     served.c     served time: how far cluster time may move
  *     guard.c      is the leader's clock too fast?
  *     consensus.c  raft's events and effects
@@ -91,9 +92,10 @@ struct conn {
     struct frame_reader reader;
     struct output output;
     struct open_answers answers;
-    struct list behind; /* Routes of sessions whose changes wait for room */
-    uint64_t watch_ns;  /* Since then the last answer of an entry is on its way, ... */
-    uint8_t watch;      /* ... in this buffer. 0: none is watched */
+    struct list behind;  /* Routes of sessions whose changes wait for room */
+    uint64_t watch_ns;   /* Since then the last answer of an entry is on its way, ... */
+    uint8_t watch;       /* ... in this buffer. 0: none is watched */
+    uint64_t awaited_in; /* The round of gathering in which it is awaited */
 };
 
 /* An answer owed for a command that is in the open batch or in an entry under way. */
@@ -237,6 +239,16 @@ struct backlog {
     uint64_t least_ns; /* That an entry took, of those this leader sealed in its term */
 };
 
+/* Whom the open batch waits for: gather.c. */
+struct gather {
+    uint64_t round;    /* From 1; whoever is awaited in an earlier one no longer is. */
+    uint32_t awaited;  /* Connections, in this round */
+    uint64_t heard_ns; /* When one of them came back */
+    uint64_t over_ns;  /* Who is not back by then is not awaited any more. */
+    uint32_t told_count;
+    uint32_t back_count; /* Of those told, in time */
+};
+
 struct counters {
     uint64_t requests;
     uint64_t refused_busy;
@@ -275,6 +287,7 @@ struct node {
     struct keepalive *keepalives;
     uint64_t keepalives_sealed; /* Position up to which they are in entries */
     struct backlog backlog;
+    struct gather gather;
     struct ring under_way_ring;
     struct under_way under_way[UNDER_WAY_MAX];
     struct route *routes;
@@ -384,6 +397,13 @@ uint64_t batcher_deadline(const struct node *node);
 void backlog_init(struct node *node);
 void backlog_finished(struct node *node, const struct under_way *own); /* Applied now */
 bool backlog_takes(const struct node *node, uint8_t request_kind);
+
+/* gather.c */
+void gather_init(struct node *node);
+void gather_told(struct node *node, struct conn *conn);  /* What it waited for */
+void gather_heard(struct node *node, struct conn *conn); /* It asks again. */
+void gather_gone(struct node *node, struct conn *conn);  /* It will not. */
+uint64_t gather_until_ns(const struct node *node); /* The open batch waits; 0: no longer */
 
 /* served.c */
 void served_read(struct node *node, const struct node_clocks *clocks);

@@ -118,6 +118,8 @@ void reply_answer(struct node *node, struct conn *conn, const struct locks_outco
             .change = outcome->change,
     };
     struct answer answer = outcome->answer;
+    if (answer.kind != REQUEST_KEEPALIVE && answer.status != STATUS_QUEUED)
+        gather_told(node, conn);
     put_answer(node, conn, &head, &answer);
 }
 
@@ -166,6 +168,7 @@ static bool put_changes(struct node *node, struct conn *conn,
     assert(!wire.failed);
     conn->output.filled += wire.at;
     conn->answers.head.change_count = (uint16_t)told->count;
+    gather_told(node, conn);
     close_section(conn);
     return true;
 }

@@ -218,6 +218,7 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     histogram_init(node->entry_commands);
     stages_init(node);
     backlog_init(node);
+    gather_init(node);
     init_peers(node);
     conn_init_all(node);
     locks_init(node->locks, &settings->cluster);
