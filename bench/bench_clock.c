@@ -16,8 +16,12 @@ uint64_t monotonic_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-uint64_t on_monotonic(uint64_t boottime_ns, uint64_t now)
+uint64_t boottime_ns(void)
 {
-    uint64_t boottime = clock_ns(CLOCK_BOOTTIME);
-    return boottime_ns > boottime ? now + (boottime_ns - boottime) : now;
+    return clock_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t on_monotonic(uint64_t instant_ns, uint64_t now, uint64_t boottime_now)
+{
+    return instant_ns > boottime_now ? now + (instant_ns - boottime_now) : now;
 }

@@ -11,11 +11,14 @@ extern "C" {
 /* CLOCK_MONOTONIC, which all times of a run are on. */
 uint64_t monotonic_ns(void);
 
+/* CLOCK_BOOTTIME, which deadlines of grants are on. */
+uint64_t boottime_ns(void);
+
 /*
- * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before: rather too
- * early than too late.
+ * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before the other
+ * showed `boottime_now`: rather too early than too late.
  */
-uint64_t on_monotonic(uint64_t boottime_ns, uint64_t now);
+uint64_t on_monotonic(uint64_t instant_ns, uint64_t now, uint64_t boottime_now);
 
 #ifdef __cplusplus
 }

@@ -68,7 +68,7 @@ static void judge(struct blocking *run, enum lk_status status, bool may_time_out
 static void note_grant(struct blocking *run, const struct errand *errand, const char *name,
         const struct lk_grant *grant, uint64_t now)
 {
-    uint64_t until = on_monotonic(grant->deadline_ns, now);
+    uint64_t until = on_monotonic(grant->deadline_ns, now, boottime_ns());
     enum grant_verdict verdict =
             workload_granted(&run->workload, errand->lock, grant->token, now, until);
     if (verdict == GRANT_TOKEN_OLD)

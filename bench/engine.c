@@ -109,10 +109,9 @@ static uint64_t wake_time(const struct engine *engine, uint64_t end)
     return wake;
 }
 
-static void wait_and_process(struct engine *engine, uint64_t end)
+static void wait_and_process(struct engine *engine, uint64_t end, uint64_t now)
 {
     struct epoll_event events[EVENTS];
-    uint64_t now = monotonic_ns();
     uint64_t wake = wake_time(engine, end);
     uint64_t left = wake > now ? wake - now : 0;
     struct timespec timeout = {(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
@@ -130,20 +129,23 @@ static void tell_second(struct engine *engine, uint64_t now)
             engine->watcher->user, engine->bench.tally, now - engine->start_ns);
 }
 
-static void turn(struct engine *engine, uint64_t end)
+static void turn(struct engine *engine, uint64_t end, uint64_t now)
 {
-    uint64_t now = monotonic_ns();
+    uint64_t sent = now;
     end_waits(&engine->bench, now);
     begin_arrivals(engine, now);
-    send_dirty(&engine->bench);
-    wait_and_process(engine, end);
+    if (engine->bench.dirty_count > 0) {
+        send_dirty(&engine->bench);
+        sent = monotonic_ns();
+    }
+    wait_and_process(engine, end, sent);
     tell_second(engine, now);
 }
 
 static void turn_until(struct engine *engine, uint64_t end)
 {
-    while (monotonic_ns() < end)
-        turn(engine, end);
+    for (uint64_t now = monotonic_ns(); now < end; now = monotonic_ns())
+        turn(engine, end, now);
 }
 
 static bool is_busy(const struct engine *engine)
@@ -159,8 +161,9 @@ static void drain(struct engine *engine)
     const struct settings *settings = engine->bench.settings;
     uint64_t limit = monotonic_ns() + settings->time_ns + 10 * NS_PER_S;
     engine->bench.endless = false;
-    while (is_busy(engine) && monotonic_ns() < limit)
-        turn(engine, limit);
+    uint64_t now = monotonic_ns();
+    for (; is_busy(engine) && now < limit; now = monotonic_ns())
+        turn(engine, limit, now);
     if (is_busy(engine))
         complain("some requests did not come back in time; they count as unknown");
 }
@@ -194,8 +197,9 @@ static enum engine_end connect_all(struct engine *engine)
         link_process(&bench->links[i]);
     }
     uint64_t limit = monotonic_ns() + settings->connect_ns;
-    while (count_open(bench) < settings->connections && monotonic_ns() < limit)
-        wait_and_process(engine, limit);
+    uint64_t now = monotonic_ns();
+    for (; count_open(bench) < settings->connections && now < limit; now = monotonic_ns())
+        wait_and_process(engine, limit, now);
     if (count_open(bench) == settings->connections)
         return ENGINE_DONE;
     complain("%llu of %llu clients found no leader in time: %s",
@@ -215,7 +219,7 @@ static bool open_idle(struct engine *engine)
     while (bench->sessions_open + bench->sessions_refused < settings->sessions &&
             monotonic_ns() < limit) {
         send_dirty(bench);
-        wait_and_process(engine, limit);
+        wait_and_process(engine, limit, monotonic_ns());
     }
     if (bench->sessions_open == settings->sessions)
         return true;
@@ -279,8 +283,9 @@ static void close_all(struct engine *engine, bool loaded)
     bench->closing = true;
     for (uint64_t i = 0; loaded && i < settings->connections; i++)
         link_close(&bench->links[i]);
-    while (loaded && !all_closed(bench) && monotonic_ns() < limit)
-        turn(engine, limit);
+    uint64_t now = monotonic_ns();
+    for (; loaded && !all_closed(bench) && now < limit; now = monotonic_ns())
+        turn(engine, limit, now);
     for (uint64_t i = 0; i < settings->connections; i++)
         lk_close(bench->links[i].client);
 }

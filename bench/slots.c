@@ -130,6 +130,20 @@ static void judge(struct slot *slot, enum lk_status status)
         wrong(slot, lk_status_text(status));
 }
 
+/*
+ * When an answer came. Those that came together count as heard with the first of them: what
+ * handling that takes is part of what the next request of each takes. A history
+ * has each at its own time.
+ */
+static uint64_t heard_ns(struct bench *bench)
+{
+    if (bench->heard_ns == 0 || bench->history->out) {
+        bench->heard_ns = monotonic_ns();
+        bench->heard_boottime_ns = boottime_ns();
+    }
+    return bench->heard_ns;
+}
+
 static void note_acquired(struct slot *slot, enum lk_status status, uint64_t now)
 {
     struct tally *tally = slot->link->bench->tally;
@@ -196,8 +210,11 @@ static enum history_op what_it_was(
 
 static void acquired(struct slot *slot, enum lk_status status, const struct lk_grant *grant)
 {
-    uint64_t now = monotonic_ns();
-    uint64_t until = status == LK_OK ? on_monotonic(grant->deadline_ns, now) : 0;
+    struct bench *bench = slot->link->bench;
+    uint64_t now = heard_ns(bench);
+    uint64_t until = 0;
+    if (status == LK_OK)
+        until = on_monotonic(grant->deadline_ns, now, bench->heard_boottime_ns);
     slot->token = grant->token;
     record(slot, what_it_was(slot, status, now), status,
             &(struct history_line){.ret_ns = now, .deadline_ns = until});
@@ -211,7 +228,7 @@ static void acquired(struct slot *slot, enum lk_status status, const struct lk_g
 
 static void released(struct slot *slot, enum lk_status status)
 {
-    uint64_t now = monotonic_ns();
+    uint64_t now = heard_ns(slot->link->bench);
     record(slot, HISTORY_RELEASE, status, &(struct history_line){.ret_ns = now});
     tally_released(slot->link->bench->tally, status, slot->from_ns, now);
     judge(slot, status);
@@ -240,7 +257,7 @@ static void on_looked(void *user, const struct lk_result *result)
 {
     struct slot *slot = user;
     enum lk_status status = status_of(slot, result);
-    uint64_t now = monotonic_ns();
+    uint64_t now = heard_ns(slot->link->bench);
     bool held = status == LK_OK && slot->seen->session != 0;
     slot->token = held ? slot->seen->token : 0;
     record(slot, HISTORY_QUERY, status,
@@ -377,10 +394,13 @@ static void look_at_deadline(struct link *link)
 {
     struct bench *bench = link->bench;
     uint64_t ttl = bench->settings->ttl_ns;
-    uint64_t deadline = lk_deadline(link->session, NULL);
-    if (!bench->history->out || deadline == 0)
+    if (!bench->history->out)
         return;
-    deadline = on_monotonic(deadline, monotonic_ns());
+    uint64_t deadline = lk_deadline(link->session, NULL);
+    if (deadline == 0)
+        return;
+    uint64_t now = monotonic_ns();
+    deadline = on_monotonic(deadline, now, boottime_ns());
     if (deadline < link->deadline_ns + ttl / RENEWALS_RECORDED)
         return;
     link->deadline_ns = deadline;
@@ -463,6 +483,7 @@ void link_process(struct link *link)
 {
     link->dirty = false;
     link->processing = true;
+    link->bench->heard_ns = 0;
     (void)lk_process(link->client);
     link->processing = false;
     look_at_session(link);

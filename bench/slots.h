@@ -70,6 +70,8 @@ struct bench {
     struct slot_queue resting; /* Refused with BUSY */
     struct link **dirty;
     uint32_t dirty_count;
+    uint64_t heard_ns; /* When the first of the answers now called back was; 0: not yet */
+    uint64_t heard_boottime_ns;
     uint64_t next_proc;
     uint64_t sessions_open; /* Of those that only live */
     uint64_t sessions_refused;

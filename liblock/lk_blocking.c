@@ -72,9 +72,7 @@ enum lk_status lk_session_close(struct lk_session *session)
     if (status != LK_OK)
         return status;
     struct core_completion completion = {0};
-    struct core_call call = {.kind = CORE_CLOSE,
-            .session = session->handle,
-            .limit_ns = answer_limit(client)};
+    struct core_call call = {.kind = CORE_CLOSE, .session = session->handle};
     session->handle = 0;
     if (client->first == session)
         client->first = NULL;
@@ -178,8 +176,7 @@ static enum lk_status release(
             .session = session->handle,
             .name = name,
             .token = token,
-            .all = all,
-            .limit_ns = answer_limit(client)};
+            .all = all};
     return finish(client, &call, &completion);
 }
 
@@ -247,8 +244,7 @@ enum lk_status lk_test_lose(struct lk_session *session)
 
 /* ---- Looking ---- */
 
-enum lk_status make_list_call(
-        struct lk_client *client, const struct lk_list *list, struct core_call *call)
+enum lk_status make_list_call(const struct lk_list *list, struct core_call *call)
 {
     if (list->size != sizeof(*list))
         return fail(LK_INVALID, "list: not set up by LK_LIST_INIT");
@@ -261,8 +257,7 @@ enum lk_status make_list_call(
             .name = span_of(list->prefix, list->prefix == NULL ? 0 : list->prefix_len),
             .cursor = list->cursor,
             .limit = (uint16_t)list->room,
-            .stale = list->read.stale,
-            .limit_ns = answer_limit(client)};
+            .stale = list->read.stale};
     return LK_OK;
 }
 
@@ -294,8 +289,7 @@ enum lk_status lk_query(struct lk_client *client, const char *name, size_t name_
     struct core_completion completion = {0};
     struct core_call call = {.kind = CORE_QUERY,
             .name = span_of(name, name_len),
-            .stale = read != NULL && read->stale,
-            .limit_ns = answer_limit(client)};
+            .stale = read != NULL && read->stale};
     unsigned char *room = NULL;
     status = read_into(client, &call, &completion, &room);
     if (status == LK_OK && !views_lock(&completion, room, lock))
@@ -314,7 +308,7 @@ enum lk_status lk_list_page(struct lk_client *client, struct lk_list *list)
     if (status != LK_OK)
         return status;
     struct core_call call;
-    status = make_list_call(client, list, &call);
+    status = make_list_call(list, &call);
     if (status != LK_OK) {
         pthread_mutex_unlock(&client->mutex);
         return status;

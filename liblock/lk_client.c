@@ -22,11 +22,13 @@ struct span span_of(const char *bytes, size_t count)
     return (struct span){(const unsigned char *)bytes, fits};
 }
 
-uint64_t answer_limit(const struct lk_client *client)
+void set_answer_limit(
+        const struct lk_client *client, struct core_call *call, struct clocks now)
 {
-    uint64_t now_ns = clocks_read().boot_ns;
     uint64_t wait_ns = client->options.answer_wait_ns;
-    return wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
+    uint64_t most_ns = UINT64_MAX - now.boot_ns;
+    if (call->limit_ns == 0)
+        call->limit_ns = wait_ns > most_ns ? UINT64_MAX : now.boot_ns + wait_ns;
 }
 
 /* ---- Options ---- */
@@ -248,8 +250,7 @@ enum lk_status make_open_call(const struct lk_client *client,
                 LK_INVALID, "session options: label is longer than %d bytes", LK_LABEL_MAX);
     *call = (struct core_call){.kind = CORE_OPEN,
             .ttl_ns = taken.ttl_ns != 0 ? taken.ttl_ns : client->options.ttl_ns,
-            .session_user = taken.user,
-            .limit_ns = answer_limit(client)};
+            .session_user = taken.user};
     if (taken.label != NULL)
         call->name = span_of(taken.label, strlen(taken.label));
     if (getrandom(call->secret, SECRET_BYTES, 0) != SECRET_BYTES)

@@ -25,6 +25,22 @@ struct clocks clocks_read(void)
             .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
 }
 
+/*
+ * Reading a clock costs as much as much of a request does. So what a callback asks is sent by
+ * the clocks of the step that called back: a sending that counts as earlier than it was
+ * is believed for less long [G3]. Only limits must not be too early, when a callback takes
+ * its time, and they need BOOTTIME alone.
+ */
+struct clocks clocks_for_request(struct lk_client *client)
+{
+    uint64_t boot_ns = read_clock(CLOCK_BOOTTIME);
+    uint64_t gone_ns = boot_ns - client->now.boot_ns;
+    if (gone_ns < NS_PER_MS)
+        return (struct clocks){.boot_ns = boot_ns, .raw_ns = client->now.raw_ns + gone_ns};
+    client->now = clocks_read();
+    return client->now;
+}
+
 /* ---- What came out ---- */
 
 struct lk_session *session_of(struct lk_client *client, uint32_t handle)
@@ -94,6 +110,11 @@ static bool send_some(struct lk_client *client, const struct core_effects *effec
         sent = send(connection->fd, effects->send, effects->send_bytes,
                 MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
+    bool all = sent >= 0 && (size_t)sent == effects->send_bytes;
+    if (all && !effects->full) {
+        core_sent(client->core, (size_t)sent);
+        return false;
+    }
     if (sent >= 0) {
         *event = (struct core_event){.kind = CORE_SENT, .count = (size_t)sent};
         return true;
@@ -116,7 +137,7 @@ static bool apply(struct lk_client *client, const struct core_effects *effects,
         connection_close(&client->connection);
     if (effects->connect) {
         enum connect_result result = connection_begin(
-                &client->connection, effects->node.address, client->wake_fd);
+                &client->connection, effects->node->address, client->wake_fd);
         if (result == CONNECT_PENDING)
             return false;
         *event = on_result(client, result);
@@ -135,13 +156,14 @@ static void bring_deadline_forward(struct lk_client *client)
     }
 }
 
-static void drive(struct lk_client *client, struct core_event event)
+/* One event and what follows from it, all by the same clocks. */
+static void drive_by_clocks(struct lk_client *client, struct core_event event)
 {
     struct core_effects effects;
     uint64_t serial = client->connection.serial;
     bool want_write = client->connection.want_write;
     do {
-        event.now = clocks_read();
+        event.now = client->now;
         core_step(client->core, &event, &effects);
         fetch(client);
     } while (apply(client, &effects, &event));
@@ -150,6 +172,12 @@ static void drive(struct lk_client *client, struct core_event event)
                    client->connection.want_write != want_write;
     if (changed && !has_loop(client))
         keeper_connection_changed(client);
+}
+
+static void drive(struct lk_client *client, struct core_event event)
+{
+    client->now = clocks_read();
+    drive_by_clocks(client, event);
 }
 
 /* LOCKD_TEST_LOSE: those whose time has come. */
@@ -173,6 +201,11 @@ void drive_time(struct lk_client *client)
     drive(client, (struct core_event){.kind = CORE_TIME});
 }
 
+void drive_asked(struct lk_client *client)
+{
+    drive_by_clocks(client, (struct core_event){.kind = CORE_TIME});
+}
+
 /* ---- The socket ---- */
 
 static bool is_writable(int fd)
@@ -181,20 +214,26 @@ static bool is_writable(int fd)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
-static void continue_connecting(struct lk_client *client)
+static bool continue_connecting(struct lk_client *client)
 {
     struct connection *connection = &client->connection;
     if (connection->resolving == NULL && !is_writable(connection->fd))
-        return;
+        return false;
     enum connect_result result = connection_continue(connection);
     if (result != CONNECT_PENDING)
         drive(client, on_result(client, result));
     if (!has_loop(client))
         keeper_connection_changed(client);
+    return result != CONNECT_PENDING;
 }
 
-/* False when there is no more for now. */
-static bool receive_once(struct lk_client *client)
+enum received {
+    RECEIVED_NOTHING,
+    RECEIVED_ALL, /* There is no more for now. */
+    RECEIVED_SOME
+};
+
+static enum received receive_once(struct lk_client *client)
 {
     ssize_t count;
     do {
@@ -204,27 +243,31 @@ static bool receive_once(struct lk_client *client)
         drive(client, (struct core_event){.kind = CORE_RECEIVED,
                               .bytes = client->input,
                               .count = (size_t)count});
-        return count == INPUT_BYTES;
+        return count == INPUT_BYTES ? RECEIVED_SOME : RECEIVED_ALL;
     }
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return false;
+        return RECEIVED_NOTHING;
     int error = count == 0 ? 0 : errno;
     connection_close(&client->connection);
     drive(client, (struct core_event){.kind = CORE_CLOSED, .number = error});
-    return false;
+    return RECEIVED_ALL;
 }
 
-void drive_socket(struct lk_client *client)
+bool drive_socket(struct lk_client *client)
 {
     struct connection *connection = &client->connection;
-    if (connection->resolving != NULL || connection->connecting) {
-        continue_connecting(client);
-        return;
-    }
+    if (connection->resolving != NULL || connection->connecting)
+        return continue_connecting(client);
+    bool stepped = false;
     if (connection->want_write && is_writable(connection->fd)) {
         connection->want_write = false;
         drive_time(client);
+        stepped = true;
     }
-    while (connection->fd >= 0 && !connection->connecting && receive_once(client))
-        continue;
+    enum received received = RECEIVED_SOME;
+    while (received == RECEIVED_SOME && connection->fd >= 0 && !connection->connecting) {
+        received = receive_once(client);
+        stepped = stepped || received != RECEIVED_NOTHING;
+    }
+    return stepped;
 }

@@ -148,6 +148,7 @@ struct lk_client {
     void *memory;
     size_t memory_bytes;
     struct core *core;
+    struct clocks now; /* As last read, both together */
     const struct hold_belief *holds;
     uint32_t hold_count;
     struct lk_session *sessions; /* By core's index */
@@ -202,9 +203,13 @@ static inline bool has_loop(const struct lk_client *client)
 /* ---- lk_drive.c; all with the mutex held ---- */
 
 struct clocks clocks_read(void);
+/* For a request without a belief in it: BOOTTIME is read, and RAW moved on by as much. */
+struct clocks clocks_for_request(struct lk_client *client);
 void drive_time(struct lk_client *client);
-/* Take what the socket has, finish connecting, send what is left. */
-void drive_socket(struct lk_client *client);
+/* The same for what callbacks asked, by the clocks that made them. */
+void drive_asked(struct lk_client *client);
+/* Take what the socket has, finish connecting, send what is left; false: there was no step. */
+bool drive_socket(struct lk_client *client);
 /* What a completion or event is for: threads or loop. */
 void keeper_complete(struct lk_client *client, const struct core_completion *completion);
 void keeper_event(struct lk_client *client, const struct core_session_event *event);
@@ -237,10 +242,11 @@ enum lk_status make_open_call(const struct lk_client *client,
         const struct lk_session_options *options, struct core_call *call);
 enum lk_status make_acquire_call(struct lk_session *session, struct span name,
         const struct lk_acquire_options *options, struct core_call *call);
-enum lk_status make_list_call(
-        struct lk_client *client, const struct lk_list *list, struct core_call *call);
+enum lk_status make_list_call(const struct lk_list *list, struct core_call *call);
 struct span span_of(const char *bytes, size_t count);
-uint64_t answer_limit(const struct lk_client *client);
+/* Set the limit of a call that is made now, unless it has one. */
+void set_answer_limit(
+        const struct lk_client *client, struct core_call *call, struct clocks now);
 struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user);
 
 void loop_close(struct lk_client *client);

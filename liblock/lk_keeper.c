@@ -301,7 +301,9 @@ enum status keeper_call(struct lk_client *client, struct core_call *call,
 {
     struct waiter waiter = {.done = false};
     call->user = &waiter;
-    enum status status = core_submit(client->core, call, clocks_read(), NULL);
+    struct clocks now = clocks_read();
+    set_answer_limit(client, call, now);
+    enum status status = core_submit(client->core, call, now, NULL);
     if (status != STATUS_OK)
         return status;
     if (call->kind == CORE_OPEN)

@@ -132,11 +132,11 @@ int lk_fd(const struct lk_client *client)
     return has_loop(client) ? client->poll_fd : -1;
 }
 
+/* It is readable once it has rung, so one that does so after this step will be seen. */
 static void set_timer(struct lk_client *client)
 {
-    uint64_t now_ns = clocks_read().boot_ns;
-    bool rings_in_time =
-            client->timer_ns > now_ns && client->timer_ns <= client->deadline_ns;
+    bool rings_in_time = client->timer_ns > client->now.boot_ns &&
+                         client->timer_ns <= client->deadline_ns;
     if (rings_in_time)
         return;
     client->timer_ns = client->deadline_ns;
@@ -166,11 +166,14 @@ enum lk_status lk_process(struct lk_client *client)
                 LK_INVALID, "lk_process() is for LK_EXTERNAL_LOOP, and not for callbacks");
     client->processing = true;
     drain_wake(client);
-    drive_socket(client);
-    do {
-        client->asked = false;
+    client->asked = false; /* The first step sends what was asked until now. */
+    bool stepped = drive_socket(client);
+    if (!stepped || client->lose_after_ns != 0)
         drive_time(client);
-    } while (client->asked);
+    while (client->asked) {
+        client->asked = false;
+        drive_asked(client);
+    }
     connection_watch(&client->connection, true);
     set_timer(client);
     client->processing = false;
@@ -195,7 +198,11 @@ static enum lk_status ask(
     if (pending == NULL)
         return fail(LK_BUSY, "requests_max requests are without an answer");
     call->user = pending;
-    enum status status = core_submit(client->core, call, clocks_read(), NULL);
+    struct clocks now = call->kind == CORE_OPEN || call->kind == CORE_CLOSE
+                                ? clocks_read()
+                                : clocks_for_request(client);
+    set_answer_limit(client, call, now);
+    enum status status = core_submit(client->core, call, now, NULL);
     if (status != STATUS_OK) {
         give_pending(client, pending);
         return fail_core(client, status, 0);
@@ -230,9 +237,7 @@ enum lk_status lk_session_close_async(struct lk_session *session, struct lk_done
     enum lk_status status = may_ask(client);
     if (status != LK_OK)
         return status;
-    struct core_call call = {.kind = CORE_CLOSE,
-            .session = session->handle,
-            .limit_ns = answer_limit(client)};
+    struct core_call call = {.kind = CORE_CLOSE, .session = session->handle};
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->session = session;
@@ -271,8 +276,7 @@ enum lk_status lk_release_async(struct lk_session *session, const char *name,
     struct core_call call = {.kind = CORE_RELEASE,
             .session = session->handle,
             .name = span_of(name, name_len),
-            .token = token,
-            .limit_ns = answer_limit(client)};
+            .token = token};
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->session = session;
@@ -296,9 +300,7 @@ enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t
     enum lk_status status = may_ask(client);
     if (status != LK_OK)
         return status;
-    struct core_call call = {.kind = CORE_QUERY,
-            .name = span_of(name, name_len),
-            .limit_ns = answer_limit(client)};
+    struct core_call call = {.kind = CORE_QUERY, .name = span_of(name, name_len)};
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->lock = lock;
@@ -311,7 +313,7 @@ enum lk_status lk_list_page_async(
     enum lk_status status = may_ask(client);
     struct core_call call;
     if (status == LK_OK)
-        status = make_list_call(client, list, &call);
+        status = make_list_call(list, &call);
     if (status != LK_OK)
         return status;
     struct pending *pending = take_pending(client, done);

@@ -125,8 +125,10 @@ static void on_time(struct core *core)
     link_on_time(core);
 }
 
-static void on_sent(struct core *core, size_t count)
+void core_sent(struct core *core, size_t count)
 {
+    if (core->link.state == LINK_IDLE)
+        return;
     assert(count <= core->output.end - core->output.begin);
     core->output.begin += count;
 }
@@ -152,8 +154,7 @@ static void on_event(struct core *core, const struct core_event *event)
             receive_bytes(core, event->bytes, event->count);
         break;
     case CORE_SENT:
-        if (core->link.state != LINK_IDLE)
-            on_sent(core, event->count);
+        core_sent(core, event->count);
         break;
     }
 }
@@ -177,10 +178,11 @@ static void fill(struct core *core, struct core_effects *effects)
     *effects = (struct core_effects){
             .close = core->close_wanted,
             .connect = core->connect_wanted,
-            .node = core->nodes[core->link.node].node,
+            .node = &core->nodes[core->link.node].node,
             .node_number = core->link.node,
             .send = core->output.bytes + core->output.begin,
             .send_bytes = core->output.end - core->output.begin,
+            .full = core->output.full,
             .deadline_ns = find_deadline(core),
     };
     core->close_wanted = false;

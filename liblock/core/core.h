@@ -151,7 +151,7 @@ enum core_event_kind {
     CORE_CONNECT_FAILED, /* number: errno, or 0 */
     CORE_CLOSED,         /* By the other end, or a socket error; number: errno, or 0 */
     CORE_RECEIVED,       /* bytes, count */
-    CORE_SENT,           /* count: the first `count` bytes of `send` have left */
+    CORE_SENT, /* count: as core_sent(), and a step: for when effects were `full` */
 };
 
 struct core_event {
@@ -167,15 +167,22 @@ struct core_event {
 struct core_effects {
     bool close;   /* End the connection, or the attempt at one; no CORE_CLOSED follows */
     bool connect; /* To `node`; one of CONNECTED and CONNECT_FAILED follows */
-    struct core_node node;
+    const struct core_node *node;
     uint32_t node_number;      /* In the list; learned ones come behind it */
     const unsigned char *send; /* All that is not yet sent; the whole of it, each time */
     size_t send_bytes;
+    bool full; /* More is to be sent than fits: step again when some of it has left */
     uint64_t deadline_ns; /* BOOTTIME: step at the latest then */
 };
 
 void core_step(
         struct core *core, const struct core_event *event, struct core_effects *effects);
+
+/*
+ * The first `count` bytes of what the last step gave to send have left. Unless that was `full`
+ * no step is needed for it: nothing else follows from it.
+ */
+void core_sent(struct core *core, size_t count);
 
 /* ---- What came out; to be fetched after each step ---- */
 

@@ -220,6 +220,7 @@ struct output {
     size_t capacity;
     size_t begin;
     size_t end;
+    bool full; /* Something found no room in this step */
     bool frame_open;
     enum frame_kind kind;
     size_t frame_at;

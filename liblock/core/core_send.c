@@ -56,6 +56,7 @@ static bool open_frame(struct output *output, enum frame_kind kind, size_t bytes
     close_frame(output);
     if (output->end + FRAME_HEAD_BYTES + bytes > output->capacity) {
         MARK(client_output_full);
+        output->full = true;
         return false;
     }
     output->frame_open = true;
@@ -356,6 +357,7 @@ static void put_requests(struct core *core)
 
 void send_all(struct core *core)
 {
+    core->output.full = false;
     if (core->link.state != LINK_READY && core->link.state != LINK_FOLLOWING)
         return;
     compact(&core->output);

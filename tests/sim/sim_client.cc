@@ -454,7 +454,7 @@ void Client::perform(const core_effects &effects)
     if (effects.close)
         disconnect();
     if (effects.connect)
-        connect(std::stoi(effects.node.address + 1));
+        connect(std::stoi(effects.node->address + 1));
     if (effects.send_bytes > 0 && !sending_ && link_ != 0)
         send(effects);
     wake_at(effects.deadline_ns);

@@ -150,13 +150,13 @@ public:
             connecting = true;
             connections++;
             node = effects.node_number;
-            address = effects.node.address;
+            address = effects.node->address;
             frame_reader_init(&reader, reader_buffer.data(), reader_buffer.size());
         }
         deadline = effects.deadline_ns;
         fetch();
         if (connected && effects.send_bytes > 0)
-            take(effects.send, effects.send_bytes);
+            take(effects);
     }
 
     void tick()
@@ -441,17 +441,21 @@ private:
             notices.push_back(notice);
     }
 
-    void take(const unsigned char *bytes, size_t count)
+    void take(const struct core_effects &effects)
     {
         if (full)
             return;
-        std::vector<unsigned char> copy(bytes, bytes + count);
+        size_t count = effects.send_bytes;
+        std::vector<unsigned char> copy(effects.send, effects.send + count);
         frame_reader_feed(&reader, copy.data(), copy.size());
         struct frame frame;
         while (frame_reader_next(&reader, &frame))
             hear(frame);
         ASSERT_EQ(reader.fault, FRAME_FAULT_NONE);
-        step(event(CORE_SENT, 0, nullptr, count));
+        if (effects.full)
+            step(event(CORE_SENT, 0, nullptr, count));
+        else
+            core_sent(core, count);
     }
 
     void hear(const struct frame &frame)
