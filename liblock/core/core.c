@@ -225,7 +225,7 @@ bool core_next_completion(struct core *core, struct core_completion *completion)
             .session = request->session,
             .tag = request->tag,
             .token = granted ? request->token : 0,
-            .hold = granted ? request->hold : 0,
+            .hold = granted ? pool_index(request->hold) : 0,
             .read = request->read,
             .read_bytes = request->read_bytes,
     };

@@ -5,7 +5,7 @@ struct counts {
     uint32_t asked;
     uint32_t promised;
     uint32_t stray;
-    uint32_t numbered;
+    uint32_t indexed;
 };
 
 static void check_request(const struct core *core, uint32_t handle, struct counts *counts)
@@ -15,11 +15,12 @@ static void check_request(const struct core *core, uint32_t handle, struct count
     counts->asked += !request->own;
     counts->promised += request->promised;
     counts->stray += request->stray;
-    counts->numbered += request->numbered;
+    counts->indexed += request->indexed;
+    assert(request->indexed == (request->place == PLACE_QUEUED));
     if (request->place == PLACE_DONE)
-        assert(list_is_linked(&request->out) && !request->numbered && !request->promised);
+        assert(list_is_linked(&request->out) && !request->promised);
     if (request->place == PLACE_GRANTED)
-        assert(hold_by_token(core, request->token) != NULL);
+        assert(hold_by_token(core, request->token) == pool_at(&core->holds, request->hold));
     const struct core_request *partner = request_at(core, request->partner);
     if (partner != NULL)
         assert(partner->partner == handle && partner->session == request->session);
@@ -39,7 +40,7 @@ static void check_requests(const struct core *core)
     assert(counts.asked == core->asked_count);
     assert(counts.promised == core->promised_count);
     assert(counts.stray == core->stray_count);
-    assert(counts.numbered == map_count(&core->numbers));
+    assert(counts.indexed == map_count(&core->numbers));
     assert(pool_count(&core->holds) + core->promised_count <= core->settings.holds_max);
 }
 
@@ -51,7 +52,7 @@ static void check_sent(struct core_session *session)
     for (; node != NULL; node = list_next(&session->sent, node)) {
         const char *at = (const char *)node - offsetof(struct core_request, link);
         const struct core_request *request = (const struct core_request *)(const void *)at;
-        assert(request->place == PLACE_SENT && request->numbered);
+        assert(request->place == PLACE_SENT);
         assert(request->number > last);
         last = request->number;
     }

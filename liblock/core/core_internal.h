@@ -76,7 +76,7 @@ struct core_request {
     enum place place;
     bool own;      /* The library's: nobody is told */
     bool told;     /* A completion was queued, or fetched */
-    bool numbered; /* In core->numbers */
+    bool indexed;  /* In core->numbers */
     bool promised; /* A hold is kept free for it */
     bool expired;  /* Its limit has passed, or it was cancelled: it is to hold nothing */
     bool doubtful; /* Sent on an earlier connection too: what is refused now may have been done */
@@ -99,7 +99,7 @@ struct core_request {
     uint64_t granted_change; /* Of the grant that a cancel under way may undo; 0: none */
     uint64_t list_mark;
     uint32_t partner; /* The acquire's CANCEL, and the CANCEL's acquire; 0: none */
-    uint32_t hold;
+    uint32_t hold;    /* Granted: its handle */
     struct clocks sent;
     uint64_t sent_on; /* Serial of the connection; 0: not sent, or refused undone */
     uint64_t cursor;
@@ -251,7 +251,7 @@ struct core {
     uint32_t promised_count;
 
     struct pool requests;
-    struct map numbers; /* (session, number) to request */
+    struct map numbers; /* (session, number) to request, of those queued */
     struct heap request_timers;
     uint32_t asked_count; /* Requests that are not the library's own */
     uint32_t stray_count;
@@ -338,7 +338,7 @@ uint64_t session_answered(const struct core_session *session);
 uint64_t session_confirmed(const struct core_session *session);
 void core_anchor(struct core *core, struct clocks sent, uint64_t applied);
 struct core_hold *hold_by_token(const struct core *core, uint64_t token);
-struct core_hold *hold_take(
+struct core_hold *hold_make(
         struct core *core, struct core_session *session, uint64_t token);
 void hold_drop(struct core *core, struct core_hold *hold);
 void hold_left(struct core *core, struct core_hold *hold);  /* By one who had entered it */
@@ -350,12 +350,14 @@ struct core_request *request_by_number(
         const struct core *core, const struct core_session *session, uint64_t number);
 struct core_request *request_make_own(
         struct core *core, struct core_session *session, uint8_t wire_kind);
-void request_assign_number(
-        struct core *core, struct core_session *session, struct core_request *request);
 void request_move(struct core_request *request, struct list *list, enum place place);
+void request_queue(/* Behind the others, or in front of them */
+        struct core *core, struct core_session *session, struct core_request *request,
+        bool front);
 void request_tell(struct core *core, struct core_request *request, enum status status);
 void request_finish(struct core *core, struct core_request *request, enum status status);
-void request_granted(struct core *core, struct core_request *request, uint64_t token);
+void request_granted(struct core *core, struct core_session *session,
+        struct core_request *request, uint64_t token);
 void request_give(
         struct core *core, struct core_request *request); /* Window is long enough */
 void requests_lose_granted(/* What the token's hold had waiting to be given */

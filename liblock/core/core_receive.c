@@ -143,9 +143,9 @@ static void on_acquire_answer(struct core *core, struct core_session *session,
             MARK(client_grant_behind_cancel);
             return;
         }
-        request_granted(core, request, answer->token);
+        request_granted(core, session, request, answer->token);
     } else if (answer->status == STATUS_QUEUED) {
-        request_move(request, &session->queued, PLACE_QUEUED);
+        request_queue(core, session, request, false);
         request->list_mark = session->list_mark; /* A list begun before cannot name it. */
         if (request->expired && request->partner == 0)
             request_withdraw(core, request);
@@ -235,11 +235,10 @@ static void on_granted(
         /* To be taken back by its number: so the grant stays unconfirmed until then. */
         MARK(client_grant_behind_cancel);
         request->granted_change = change->change;
-        request_move(request, NULL, PLACE_QUEUED);
-        list_push_front(&session->queued, &request->link);
+        request_queue(core, session, request, true);
         return;
     }
-    request_granted(core, request, change->token);
+    request_granted(core, session, request, change->token);
 }
 
 static void on_failed(
@@ -323,22 +322,31 @@ static void on_change(
 
 /* ---- Sections ---- */
 
-/* The session of a section, if it is one of ours and lives; it may have ended just now. */
-static struct core_session *living(struct core *core, const struct answer_section *head)
+/*
+ * The session of a section, if it is one of ours and lives; an answer may have opened it or
+ * ended it. `handle` is what it was found by before.
+ */
+static struct core_session *living(
+        const struct core *core, const struct answer_section *head, uint32_t *handle)
 {
-    return session_by_id(core, head->session);
+    struct core_session *session = session_at(core, *handle);
+    if (session == NULL || session->id != head->session)
+        session = session_by_id(core, head->session);
+    *handle = session != NULL ? session->handle : 0;
+    return session;
 }
 
 static void do_section(struct core *core, struct wire *wire)
 {
     struct answer_section head;
     wire_answer_section(wire, &head);
+    uint32_t handle = 0;
     for (uint32_t i = 0; i < head.answer_count; i++) {
         struct answer answer;
         wire_answer(wire, &answer);
-        on_answer(core, &head, living(core, &head), &answer);
+        on_answer(core, &head, living(core, &head, &handle), &answer);
     }
-    struct core_session *session = living(core, &head);
+    struct core_session *session = living(core, &head, &handle);
     if (session != NULL && head.listed && !session->listing)
         session->list_mark = ++core->lists_seen;
     for (uint32_t i = 0; i < head.change_count; i++) {

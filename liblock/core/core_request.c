@@ -22,9 +22,21 @@ static uint64_t number_key(const struct core_session *session, uint64_t number)
     return ((uint64_t)session->handle << 32) + number;
 }
 
+/*
+ * Answers come in the order of numbers, nearly always: then it is the first of those sent.
+ * Only those that wait in the cluster stay for long, and are looked up.
+ */
 struct core_request *request_by_number(
         const struct core *core, const struct core_session *session, uint64_t number)
 {
+    struct list_node *node = list_first(&session->sent);
+    for (; node != NULL; node = list_next(&session->sent, node)) {
+        struct core_request *request = LIST_OWNER(node, struct core_request, link);
+        if (request->number == number)
+            return request;
+        if (request->number > number)
+            break;
+    }
     struct map_cursor at;
     uint64_t key = number_key(session, number);
     for (bool ok = map_find(&core->numbers, key, &at); ok;
@@ -56,22 +68,14 @@ struct core_request *request_make_own(
     return request;
 }
 
-void request_assign_number(
-        struct core *core, struct core_session *session, struct core_request *request)
-{
-    request->number = session->next_number++;
-    request->numbered = true;
-    map_add(&core->numbers, number_key(session, request->number), request->handle);
-}
-
 /* It is answered for good: nothing will refer to its number again. */
 static void forget_number(struct core *core, struct core_request *request)
 {
-    if (!request->numbered)
+    if (!request->indexed)
         return;
     struct core_session *session = session_at(core, request->session);
     map_remove(&core->numbers, number_key(session, request->number), request->handle);
-    request->numbered = false;
+    request->indexed = false;
 }
 
 void request_move(struct core_request *request, struct list *list, enum place place)
@@ -81,6 +85,18 @@ void request_move(struct core_request *request, struct list *list, enum place pl
     if (list != NULL)
         list_push_back(list, &request->link);
     request->place = place;
+}
+
+void request_queue(struct core *core, struct core_session *session,
+        struct core_request *request, bool front)
+{
+    request_move(request, front ? NULL : &session->queued, PLACE_QUEUED);
+    if (front)
+        list_push_front(&session->queued, &request->link);
+    if (request->indexed)
+        return;
+    request->indexed = true;
+    map_add(&core->numbers, number_key(session, request->number), request->handle);
 }
 
 static void set_timer(struct core *core, struct core_request *request, uint64_t at_ns)
@@ -166,11 +182,10 @@ void request_fetched(struct core *core, struct core_request *request)
 
 void request_give(struct core *core, struct core_request *request)
 {
-    struct core_hold *hold = hold_by_token(core, request->token);
+    struct core_hold *hold = pool_at(&core->holds, request->hold);
     hold->waiting--;
     hold->count++;
     hold_write(&core->hold_beliefs[pool_index(hold->handle)], hold->token);
-    request->hold = pool_index(hold->handle);
     request_finish(core, request, STATUS_OK);
 }
 
@@ -179,7 +194,7 @@ static void turn_into_release(struct core *core, struct core_request *request)
 {
     MARK(client_returns_grant);
     struct core_session *session = session_at(core, request->session);
-    struct core_hold *hold = hold_by_token(core, request->token);
+    struct core_hold *hold = pool_at(&core->holds, request->hold);
     hold->waiting--;
     hold_left(core, hold);
     forget_number(core, request);
@@ -192,11 +207,11 @@ static void turn_into_release(struct core *core, struct core_request *request)
     session_touch(core, session);
 }
 
-void request_granted(struct core *core, struct core_request *request, uint64_t token)
+void request_granted(struct core *core, struct core_session *session,
+        struct core_request *request, uint64_t token)
 {
-    struct core_session *session = session_at(core, request->session);
-    struct core_hold *known = hold_by_token(core, token);
-    if (known != NULL && known->session != session->handle) {
+    struct core_hold *hold = hold_by_token(core, token);
+    if (hold != NULL && hold->session != session->handle) {
         MARK(client_token_of_another);
         return; /* No token is given twice: this is no word of a cluster. */
     }
@@ -207,7 +222,10 @@ void request_granted(struct core *core, struct core_request *request, uint64_t t
     }
     request->token = token;
     forget_number(core, request);
-    hold_take(core, session, token)->waiting++;
+    if (hold == NULL)
+        hold = hold_make(core, session, token);
+    hold->waiting++;
+    request->hold = hold->handle;
     break_promise(core, request);
     request_move(request, &session->granted, PLACE_GRANTED);
     if (request->told)

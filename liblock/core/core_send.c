@@ -266,7 +266,7 @@ static bool put_new(struct core *core, struct core_session *session, struct list
             return false;
         if (request->wire_kind == REQUEST_ACQUIRE)
             set_wait(core, request);
-        request_assign_number(core, session, request);
+        request->number = session->next_number++;
         put_numbered(core, session, request);
         request_move(request, &session->sent, PLACE_SENT);
     }

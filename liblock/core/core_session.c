@@ -332,14 +332,11 @@ struct core_hold *hold_by_token(const struct core *core, uint64_t token)
                                                     : NULL;
 }
 
-struct core_hold *hold_take(struct core *core, struct core_session *session, uint64_t token)
+struct core_hold *hold_make(struct core *core, struct core_session *session, uint64_t token)
 {
-    struct core_hold *hold = hold_by_token(core, token);
-    if (hold != NULL)
-        return hold;
     uint32_t handle = pool_take(&core->holds);
     assert(handle != 0); /* It was promised. */
-    hold = pool_at(&core->holds, handle);
+    struct core_hold *hold = pool_at(&core->holds, handle);
     hold->handle = handle;
     hold->session = session->handle;
     hold->token = token;
