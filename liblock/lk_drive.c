@@ -25,19 +25,23 @@ struct clocks clocks_read(void)
             .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
 }
 
+static void read_clocks(struct lk_client *client, uint64_t tick_ns)
+{
+    client->tick_ns = tick_ns; /* Read before the clocks: they are not older than it. */
+    client->now = clocks_read();
+}
+
 /*
- * Reading a clock costs as much as much of a request does. So what a callback asks is sent by
- * the clocks of the step that called back: a sending that counts as earlier than it was
- * is believed for less long [G3]. Only limits must not be too early, when a callback takes
- * its time, and they need BOOTTIME alone.
+ * Reading a clock costs as much as much of a request does. So what a callback asks goes by the
+ * clocks of the step that called back: a sending that counts as earlier than it was is
+ * believed for less long [G3]. But limits must not be early when callbacks take their time.
+ * The coarse clock costs next to nothing, and goes on once in some milliseconds.
  */
 struct clocks clocks_for_request(struct lk_client *client)
 {
-    uint64_t boot_ns = read_clock(CLOCK_BOOTTIME);
-    uint64_t gone_ns = boot_ns - client->now.boot_ns;
-    if (gone_ns < NS_PER_MS)
-        return (struct clocks){.boot_ns = boot_ns, .raw_ns = client->now.raw_ns + gone_ns};
-    client->now = clocks_read();
+    uint64_t tick_ns = read_clock(CLOCK_MONOTONIC_COARSE);
+    if (tick_ns != client->tick_ns)
+        read_clocks(client, tick_ns);
     return client->now;
 }
 
@@ -176,7 +180,7 @@ static void drive_by_clocks(struct lk_client *client, struct core_event event)
 
 static void drive(struct lk_client *client, struct core_event event)
 {
-    client->now = clocks_read();
+    read_clocks(client, read_clock(CLOCK_MONOTONIC_COARSE));
     drive_by_clocks(client, event);
 }
 

@@ -148,7 +148,8 @@ struct lk_client {
     void *memory;
     size_t memory_bytes;
     struct core *core;
-    struct clocks now; /* As last read, both together */
+    struct clocks now; /* As last read, both together ... */
+    uint64_t tick_ns;  /* ... when MONOTONIC_COARSE said this */
     const struct hold_belief *holds;
     uint32_t hold_count;
     struct lk_session *sessions; /* By core's index */
@@ -203,7 +204,7 @@ static inline bool has_loop(const struct lk_client *client)
 /* ---- lk_drive.c; all with the mutex held ---- */
 
 struct clocks clocks_read(void);
-/* For a request without a belief in it: BOOTTIME is read, and RAW moved on by as much. */
+/* For what neither opens nor closes: at most some milliseconds old. */
 struct clocks clocks_for_request(struct lk_client *client);
 void drive_time(struct lk_client *client);
 /* The same for what callbacks asked, by the clocks that made them. */

@@ -66,7 +66,7 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
         core->nodes[i].node = settings->nodes[i];
     struct list *lists[] = {&core->opens, &core->opens_sent, &core->opens_resting,
             &core->reads, &core->reads_sent, &core->dirty, &core->renewals, &core->resting,
-            &core->completed, &core->eventful, &core->ended_holds};
+            &core->completed, &core->eventful, &core->ended_holds, &core->limits};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
     core->rest_until_ns = UINT64_MAX;
@@ -117,9 +117,7 @@ static void on_time(struct core *core)
         heap_remove(&core->session_timers, node);
         session_on_time(core, session);
     }
-    while ((node = heap_first(&core->request_timers)) != NULL &&
-            node->key <= core->now.boot_ns)
-        request_on_time(core, LIST_OWNER(node, struct core_request, timer));
+    requests_on_time(core);
     if (core->now.boot_ns >= core->rest_until_ns)
         end_rest(core);
     link_on_time(core);
@@ -167,10 +165,8 @@ static uint64_t find_deadline(const struct core *core)
     const struct heap_node *session = heap_first(&core->session_timers);
     if (session != NULL && session->key < deadline)
         deadline = session->key;
-    const struct heap_node *request = heap_first(&core->request_timers);
-    if (request != NULL && request->key < deadline)
-        deadline = request->key;
-    return deadline;
+    uint64_t limit = requests_deadline(core);
+    return limit < deadline ? limit : deadline;
 }
 
 static void fill(struct core *core, struct core_effects *effects)

@@ -78,6 +78,19 @@ static void check_session(const struct core *core, struct core_session *session)
     check_sent(session);
 }
 
+static void check_limits(const struct core *core)
+{
+    uint64_t last_ns = 0;
+    const struct list_node *node = list_first(&core->limits);
+    for (; node != NULL; node = list_next(&core->limits, node)) {
+        const char *at = (const char *)node - offsetof(struct core_request, limit_link);
+        const struct core_request *request = (const struct core_request *)(const void *)at;
+        assert(last_ns <= request->timer.key && !heap_has(&request->timer));
+        last_ns = request->timer.key;
+    }
+    heap_check(&core->request_timers);
+}
+
 void core_check(const struct core *core)
 {
     check_requests(core);
@@ -85,7 +98,7 @@ void core_check(const struct core *core)
             at = pool_next(&core->sessions, at))
         check_session(core, session_at(core, at));
     heap_check(&core->session_timers);
-    heap_check(&core->request_timers);
+    check_limits(core);
     assert(core->output.begin <= core->output.end);
     assert(core->output.end <= core->output.capacity);
     assert(!core->output.frame_open);

@@ -4,7 +4,8 @@
  *     core.c          memory, the step, what the shell fetches
  *     core_link.c     which node is spoken to: search, redirects, backoff, silence
  *     core_session.c  belief: anchors, windows, HELD and SUSPENDED and LOST, renewals
- *     core_request.c  the life of a request from submit to completion; limits and cancels
+ *     core_request.c  the life of a request from submit to completion; cancels
+ *     core_limit.c    when it has waited long enough
  *     core_send.c     frames out
  *     core_receive.c  frames in
  *
@@ -68,7 +69,8 @@ enum place {
 struct core_request {
     struct list_node link;
     struct list_node out;   /* In core->completed */
-    struct heap_node timer; /* limit_ns, and what follows from it */
+    struct heap_node timer; /* limit_ns, and what follows from it; in request_timers ... */
+    struct list_node limit_link; /* ... or in core->limits */
     uint32_t handle;
     uint32_t session;
     enum core_call_kind kind; /* What was asked */
@@ -253,6 +255,7 @@ struct core {
     struct pool requests;
     struct map numbers; /* (session, number) to request, of those queued */
     struct heap request_timers;
+    struct list limits;   /* Timers that were set in their order: most are */
     uint32_t asked_count; /* Requests that are not the library's own */
     uint32_t stray_count;
 
@@ -363,11 +366,16 @@ void request_give(
 void requests_lose_granted(/* What the token's hold had waiting to be given */
         struct core *core, struct core_session *session, uint64_t token);
 void request_withdraw(struct core *core, struct core_request *request);
-void request_on_time(struct core *core, struct core_request *request);
 void request_fetched(struct core *core, struct core_request *request);
 bool requests_hushed(const struct core *core);
 void requests_hush(struct core *core, uint64_t sent_ns); /* One sent then came back BUSY */
 void requests_shed(struct core *core); /* Refuse what would be sent next, while it lasts */
+
+/* core_limit.c */
+void request_set_timer(/* UINT64_MAX: none */
+        struct core *core, struct core_request *request, uint64_t at_ns);
+void requests_on_time(struct core *core);
+uint64_t requests_deadline(const struct core *core);
 
 /* core_send.c */
 void send_hello(struct core *core);

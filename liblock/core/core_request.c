@@ -99,17 +99,6 @@ void request_queue(struct core *core, struct core_session *session,
     map_add(&core->numbers, number_key(session, request->number), request->handle);
 }
 
-static void set_timer(struct core *core, struct core_request *request, uint64_t at_ns)
-{
-    if (heap_has(&request->timer))
-        heap_remove(&core->request_timers, &request->timer);
-    if (at_ns == UINT64_MAX)
-        return;
-    request->timer.key = at_ns;
-    request->timer.tie_high = request->handle;
-    heap_add(&core->request_timers, &request->timer);
-}
-
 static void give_back(struct core *core, struct core_request *request)
 {
     if (!request->own) {
@@ -163,7 +152,7 @@ void request_finish(struct core *core, struct core_request *request, enum status
     assert(request->place != PLACE_DONE);
     part(core, request);
     request_move(request, NULL, PLACE_DONE);
-    set_timer(core, request, UINT64_MAX);
+    request_set_timer(core, request, UINT64_MAX);
     forget_number(core, request);
     break_promise(core, request);
     request_tell(core, request, status);
@@ -277,52 +266,7 @@ void request_withdraw(struct core *core, struct core_request *request)
     }
 }
 
-/* ---- Limits ---- */
-
-static void on_acquire_limit(struct core *core, struct core_request *request)
-{
-    uint64_t last_ns = request->limit_ns + UNKNOWN_AFTER_NS;
-    if (core->now.boot_ns < last_ns) {
-        /* The cluster has not said that the wait is over. */
-        request->expired = true;
-        set_timer(core, request, last_ns);
-        if (request->place == PLACE_QUEUED || request->place == PLACE_GRANTED)
-            request_withdraw(core, request);
-        return;
-    }
-    MARK(client_says_unknown);
-    request->expired = true;
-    request->final = STATUS_UNKNOWN;
-    request_tell(core, request, STATUS_UNKNOWN);
-    request_withdraw(core, request);
-}
-
-void request_on_time(struct core *core, struct core_request *request)
-{
-    heap_remove(&core->request_timers, &request->timer);
-    struct core_session *session = session_at(core, request->session);
-    switch (request->kind) {
-    case CORE_ACQUIRE:
-        on_acquire_limit(core, request);
-        break;
-    case CORE_OPEN:
-        request_tell(core, request, STATUS_UNKNOWN);
-        if (session->phase != PHASE_ENDED) /* It may have been closed meanwhile. */
-            session_end(core, session, CORE_REASON_SILENT, true);
-        break;
-    case CORE_CLOSE:
-        session->closing = 0;
-        request_finish(core, request, STATUS_UNKNOWN);
-        break;
-    case CORE_RELEASE:
-        request_tell(core, request, STATUS_UNKNOWN);
-        break;
-    case CORE_QUERY:
-    case CORE_LIST:
-        request_finish(core, request, STATUS_UNKNOWN);
-        break;
-    }
-}
+/* ---- Cancels ---- */
 
 static bool is_pending_acquire(const struct core_request *request)
 {
@@ -338,7 +282,7 @@ static void cancel(struct core *core, struct core_request *request)
     request->expired = true;
     if (request->limit_ns > core->now.boot_ns) {
         request->limit_ns = core->now.boot_ns;
-        set_timer(core, request, core->now.boot_ns + UNKNOWN_AFTER_NS);
+        request_set_timer(core, request, core->now.boot_ns + UNKNOWN_AFTER_NS);
     }
     request_withdraw(core, request);
 }
@@ -518,7 +462,7 @@ static void start_close(struct core *core, struct core_request *request)
         return;
     }
     session->closing = request->handle;
-    set_timer(core, request, request->limit_ns);
+    request_set_timer(core, request, request->limit_ns);
     session_end(core, session, CORE_REASON_CLOSED, true);
 }
 
@@ -536,7 +480,7 @@ static void start_acquire(struct core *core, struct core_request *request)
     core->promised_count++;
     request->limit_ns = sum_of_times(core->now.boot_ns, request->wait_ns);
     if (request->limit_ns < UINT64_MAX - UNKNOWN_AFTER_NS)
-        set_timer(core, request, request->limit_ns + CANCEL_SLACK_NS);
+        request_set_timer(core, request, request->limit_ns + CANCEL_SLACK_NS);
     else
         request->limit_ns = UINT64_MAX;
     request_move(request, &session->acquires, PLACE_WAITING);
@@ -582,7 +526,7 @@ static void start_release(struct core *core, struct core_request *request)
         }
         hold_left(core, hold);
     }
-    set_timer(core, request, request->limit_ns);
+    request_set_timer(core, request, request->limit_ns);
     request_move(request, &session->urgent, PLACE_WAITING);
     session_touch(core, session);
 }
@@ -597,7 +541,7 @@ static void start(
         request->session = session->handle;
         request->wire_kind = REQUEST_OPEN;
         session->opening = request->handle;
-        set_timer(core, request, request->limit_ns);
+        request_set_timer(core, request, request->limit_ns);
         request_move(request, &core->opens, PLACE_WAITING);
         break;
     case CORE_CLOSE:
@@ -611,7 +555,7 @@ static void start(
         break;
     case CORE_QUERY:
     case CORE_LIST:
-        set_timer(core, request, request->limit_ns);
+        request_set_timer(core, request, request->limit_ns);
         request_move(request, &core->reads, PLACE_WAITING);
         break;
     }

@@ -140,6 +140,31 @@ TEST(capi_loop, callbacks_may_ask_again)
     EXPECT_TRUE(client.run_until([&] { return circle.rounds >= 100; }));
 }
 
+// What a callback asks has its whole time for an answer, however long callbacks took before.
+TEST(capi_loop, a_slow_callback_takes_no_time_from_what_is_asked_in_it)
+{
+    stand_in cluster;
+    test_client client(cluster.address(), [](lk_options &options) {
+        with_loop(options);
+        options.answer_wait_ns = LK_SECOND / 5;
+    });
+    struct slow {
+        lk_session *session;
+        outcome released;
+    } slow = {client.session, {}};
+    lk_done taken = {[](void *user, const struct lk_result *result) {
+                         auto *self = static_cast<struct slow *>(user);
+                         usleep(400000); /* The program is busy: nothing to wait for. */
+                         EXPECT_EQ(lk_release_async(self->session, "a", 1,
+                                           result->grant.token, self->released.tell()),
+                                 LK_OK);
+                     },
+            &slow};
+    ASSERT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, taken), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return slow.released.done; }));
+    EXPECT_EQ(slow.released.result.status, LK_OK);
+}
+
 TEST(capi_loop, many_sessions_on_one_connection)
 {
     stand_in cluster;

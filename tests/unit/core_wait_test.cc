@@ -1,4 +1,6 @@
 // Waits, the limits of callers, and taking back: G11.
+#include <map>
+
 #include "core_world.h"
 
 namespace {
@@ -301,6 +303,31 @@ TEST(core_wait, G4_a_release_of_all_takes_the_entry_with_it_that_waits_to_be_giv
     EXPECT_EQ(world.take_completion().status, STATUS_LOST);
     answer_late(world, world.take_request(REQUEST_RELEASE));
     EXPECT_EQ(world.take_completion().status, STATUS_OK);
+}
+
+// Each limit comes in its time, in whatever order they were set.
+TEST(core_wait, limits_come_in_their_order)
+{
+    open_world world;
+    world.full = true;
+    uint64_t begin_ns = world.now.boot_ns;
+    std::map<uint32_t, uint64_t> limits;
+    for (uint64_t seconds : {3, 5, 4, 5, 2, 6}) {
+        core_call asked = world.call(CORE_RELEASE, world.session, "a");
+        asked.token = 7;
+        asked.limit_ns = begin_ns + seconds * NS_PER_S;
+        limits[world.submit(asked)] = seconds;
+    }
+    uint64_t told = 0;
+    for (uint64_t seconds = 1; seconds <= 6; seconds++) {
+        world.pass(begin_ns + seconds * NS_PER_S - world.now.boot_ns);
+        for (; !world.completions.empty(); told++) {
+            core_completion completion = world.take_completion();
+            EXPECT_EQ(completion.status, STATUS_UNKNOWN);
+            EXPECT_EQ(limits[completion.request], seconds);
+        }
+    }
+    EXPECT_EQ(told, limits.size());
 }
 
 // A broken node: no cluster gives a token twice.
