@@ -7,7 +7,7 @@
 #include "protocol/request.h"
 #include "protocol/status.h"
 
-void wire_answer_section(struct wire *wire, struct answer_section *section)
+WIRE_WALK walk_answer_section(struct wire *wire, struct answer_section *section)
 {
     wire_u64(wire, &section->session);
     wire_u64(wire, &section->applied);
@@ -21,6 +21,8 @@ void wire_answer_section(struct wire *wire, struct answer_section *section)
         wire_require(wire, section->change_count == 0 && !section->listed);
     wire_require(wire, section->listed || !section->more);
 }
+
+WIRE_WALKED(wire_answer_section, struct answer_section, walk_answer_section)
 
 /* STATUS_UNKNOWN is what a client says when it has heard nothing. */
 static bool is_status(uint8_t status)
@@ -40,7 +42,7 @@ static bool detail_fits(uint8_t status, uint8_t detail)
     return detail == 0;
 }
 
-void wire_answer(struct wire *wire, struct answer *answer)
+WIRE_WALK walk_answer(struct wire *wire, struct answer *answer)
 {
     wire_u8(wire, &answer->kind);
     wire_u8(wire, &answer->status);
@@ -55,6 +57,8 @@ void wire_answer(struct wire *wire, struct answer *answer)
     wire_require(wire, granted == (answer->token != 0));
     wire_require(wire, answer->status != STATUS_QUEUED || answer->kind == REQUEST_ACQUIRE);
 }
+
+WIRE_WALKED(wire_answer, struct answer, walk_answer)
 
 void wire_change(struct wire *wire, struct change *change)
 {

@@ -4,7 +4,7 @@
 #include "protocol/request.h"
 
 /* What follows the names of the session. */
-static void walk_section(struct wire *wire, struct section *section)
+WIRE_WALK walk_section(struct wire *wire, struct section *section)
 {
     wire_u64(wire, &section->answered);
     wire_u64(wire, &section->confirmed);
@@ -17,39 +17,42 @@ static void walk_section(struct wire *wire, struct section *section)
     }
 }
 
-void wire_section(struct wire *wire, struct section *section)
+WIRE_WALK walk_whole_section(struct wire *wire, struct section *section)
 {
     wire_u64(wire, &section->session);
     wire_fixed(wire, section->secret, SECRET_BYTES);
     walk_section(wire, section);
 }
 
-void wire_section_logged(struct wire *wire, struct section *section)
+WIRE_WALK walk_section_logged(struct wire *wire, struct section *section)
 {
     wire_u64(wire, &section->session);
     walk_section(wire, section);
 }
 
-static void walk_open(struct wire *wire, struct request *request)
+WIRE_WALKED(wire_section, struct section, walk_whole_section)
+WIRE_WALKED(wire_section_logged, struct section, walk_section_logged)
+
+WIRE_WALK walk_open(struct wire *wire, struct request *request)
 {
     wire_u64(wire, &request->number);
     wire_u64(wire, &request->wait_ns);
     wire_span(wire, &request->name, LABEL_BYTES_MAX);
 }
 
-static void walk_number(struct wire *wire, struct request *request)
+WIRE_WALK walk_number(struct wire *wire, struct request *request)
 {
     wire_u64(wire, &request->number);
     wire_require(wire, request->number > 0);
 }
 
-static void walk_name(struct wire *wire, struct request *request)
+WIRE_WALK walk_name(struct wire *wire, struct request *request)
 {
     wire_span(wire, &request->name, NAME_BYTES_MAX);
     wire_require(wire, request->name.count > 0);
 }
 
-static void walk_acquire(struct wire *wire, struct request *request)
+WIRE_WALK walk_acquire(struct wire *wire, struct request *request)
 {
     wire_u8(wire, &request->flags);
     wire_require(wire, (request->flags & ~ACQUIRE_REENTRANT) == 0);
@@ -59,14 +62,14 @@ static void walk_acquire(struct wire *wire, struct request *request)
     walk_name(wire, request);
 }
 
-static void walk_cancel(struct wire *wire, struct request *request)
+WIRE_WALK walk_cancel(struct wire *wire, struct request *request)
 {
     walk_number(wire, request);
     wire_u64(wire, &request->target);
     wire_require(wire, request->target > 0);
 }
 
-static void walk_release(struct wire *wire, struct request *request)
+WIRE_WALK walk_release(struct wire *wire, struct request *request)
 {
     wire_u8(wire, &request->flags);
     wire_require(wire, (request->flags & ~RELEASE_ALL) == 0);
@@ -75,7 +78,7 @@ static void walk_release(struct wire *wire, struct request *request)
     walk_name(wire, request);
 }
 
-void wire_request(struct wire *wire, struct request *request)
+WIRE_WALK walk_request(struct wire *wire, struct request *request)
 {
     if (wire->mode == WIRE_READ)
         *request = (struct request){0};
@@ -104,3 +107,5 @@ void wire_request(struct wire *wire, struct request *request)
         break;
     }
 }
+
+WIRE_WALKED(wire_request, struct request, walk_request)
