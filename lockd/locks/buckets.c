@@ -23,29 +23,32 @@ void buckets_init(struct buckets *buckets)
     buckets->count = 0;
 }
 
-static uint32_t *next_of(
-        const struct buckets *buckets, const struct pool *pool, uint32_t handle)
+static uint32_t *next_of(const struct buckets *buckets, void *item)
 {
-    char *item = pool_at(pool, handle);
-    return (uint32_t *)(void *)(item + buckets->next_offset);
+    return (uint32_t *)(void *)((char *)item + buckets->next_offset);
 }
 
 void buckets_add(
         struct buckets *buckets, const struct pool *pool, uint64_t key, uint32_t handle)
 {
     uint32_t *head = &buckets->heads[key & buckets->mask];
-    *next_of(buckets, pool, handle) = *head;
+    *next_of(buckets, pool_at(pool, handle)) = *head;
     *head = handle;
     buckets->count++;
 }
 
-void buckets_remove(
-        struct buckets *buckets, const struct pool *pool, uint64_t key, uint32_t handle)
+uint32_t buckets_remove(
+        struct buckets *buckets, const struct pool *pool, uint64_t key, const void *item)
 {
     uint32_t *at = &buckets->heads[key & buckets->mask];
-    while (*at != handle)
-        at = next_of(buckets, pool, *at);
-    *at = *next_of(buckets, pool, handle);
+    void *found = pool_at(pool, *at);
+    while (found != item) {
+        at = next_of(buckets, found);
+        found = pool_at(pool, *at);
+    }
+    uint32_t handle = *at;
+    *at = *next_of(buckets, found);
     assert(buckets->count > 0);
     buckets->count--;
+    return handle;
 }

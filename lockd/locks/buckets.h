@@ -38,9 +38,9 @@ void buckets_init(struct buckets *buckets);
 void buckets_add(
         struct buckets *buckets, const struct pool *pool, uint64_t key, uint32_t handle);
 
-/* The item must be there. */
-void buckets_remove(
-        struct buckets *buckets, const struct pool *pool, uint64_t key, uint32_t handle);
+/* The item must be there. Its handle, for whoever gives it back. */
+uint32_t buckets_remove(
+        struct buckets *buckets, const struct pool *pool, uint64_t key, const void *item);
 
 /* The first handle in the bucket of that key; 0: none. */
 static inline uint32_t buckets_first(const struct buckets *buckets, uint64_t key)

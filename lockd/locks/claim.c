@@ -5,26 +5,24 @@
 #include "locks/object.h"
 #include "locks/told.h"
 
-struct lock *claim_lock(struct locks *locks, struct span name)
+struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash)
 {
-    struct lock *lock = pool_at(&locks->locks, pool_take(&locks->locks));
-    lock->hash = nametable_hash(name);
+    uint32_t handle = pool_take(&locks->locks);
+    struct lock *lock = pool_at(&locks->locks, handle);
+    lock->hash = hash;
     lock->name = namechain_put(&locks->blocks, name);
     lock->name_bytes = (uint8_t)name.count;
     list_init(&lock->holders);
     list_init(&lock->queue);
-    nametable_add(locks, lock, name);
-    object_change(locks, AFTER, PART_LOCK, lock);
-    return lock;
+    nametable_add(locks, handle, name);
+    return lock; /* It weighs nothing: see object.c. */
 }
 
 static void remove_lock(struct locks *locks, struct lock *lock)
 {
     assert(!list_is_linked(&lock->ready));
-    object_change(locks, BEFORE, PART_LOCK, lock);
-    nametable_remove(locks, lock);
     namechain_give(&locks->blocks, lock->name);
-    pool_give(&locks->locks, pool_handle_of(&locks->locks, lock));
+    pool_give(&locks->locks, nametable_remove(locks, lock));
 }
 
 static struct hold *hold_in_lock(struct list_node *node)
@@ -125,12 +123,11 @@ struct hold *claim_hold(struct locks *locks, const struct claim *claim)
 
 static void remove_hold(struct locks *locks, struct hold *hold)
 {
-    uint32_t handle = pool_handle_of(&locks->holds, hold);
     struct lock *lock = hold->lock;
     object_change(locks, BEFORE, PART_HOLD, hold);
-    buckets_remove(&locks->holds_by_token, &locks->holds, hold->token, handle);
-    buckets_remove(&locks->holds_by_number, &locks->holds,
-            number_key(hold->session, hold->number), handle);
+    (void)buckets_remove(&locks->holds_by_token, &locks->holds, hold->token, hold);
+    uint32_t handle = buckets_remove(&locks->holds_by_number, &locks->holds,
+            number_key(hold->session, hold->number), hold);
     list_remove(&hold->in_lock);
     list_remove(&hold->in_session);
     hold->session->hold_count--;
@@ -195,13 +192,12 @@ struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t
 
 void claim_unwait(struct locks *locks, struct wait *wait)
 {
-    uint32_t handle = pool_handle_of(&locks->waits, wait);
     struct lock *lock = wait->lock;
     object_change(locks, BEFORE, PART_WAIT, wait);
     if (heap_has(&wait->due))
         heap_remove(&locks->due, &wait->due);
-    buckets_remove(&locks->waits_by_number, &locks->waits,
-            number_key(wait->session, wait->number), handle);
+    uint32_t handle = buckets_remove(&locks->waits_by_number, &locks->waits,
+            number_key(wait->session, wait->number), wait);
     list_remove(&wait->in_lock);
     list_remove(&wait->in_session);
     wait->session->wait_count--;

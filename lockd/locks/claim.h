@@ -22,7 +22,7 @@ struct claim {
 };
 
 /* A new lock, for which there is room; it must be held or waited for before the step ends. */
-struct lock *claim_lock(struct locks *locks, struct span name);
+struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash);
 
 /*
  * True when all that hold the lock admit the mode. There is at most one holder now; for modes

@@ -270,7 +270,9 @@ void locks_apply(
         outcome->anchor = true;
     else
         apply_numbered(locks, session, command, outcome);
-    session = sessions_find(locks, id);
+    /* Only a CLOSE ends it, and that may even have removed it. */
+    if (request->kind == REQUEST_CLOSE)
+        session = sessions_find(locks, id);
     outcome->change = session == NULL || session->end_order != 0 ? 0 : session->change;
 }
 

@@ -53,9 +53,9 @@ bool nametable_names(const struct locks *locks, const struct lock *lock, struct 
            namechain_compare_head(&locks->blocks, lock->name, name) == 0;
 }
 
-struct lock *nametable_find(const struct locks *locks, struct span name)
+struct lock *nametable_find_hashed(
+        const struct locks *locks, struct span name, uint64_t hash)
 {
-    uint64_t hash = nametable_hash(name);
     uint32_t at = locks->names.heads[nametable_bucket(&locks->names, hash)];
     while (at != 0) {
         struct lock *lock = pool_at(&locks->locks, at);
@@ -67,8 +67,14 @@ struct lock *nametable_find(const struct locks *locks, struct span name)
     return NULL;
 }
 
-void nametable_add(struct locks *locks, struct lock *lock, struct span name)
+struct lock *nametable_find(const struct locks *locks, struct span name)
 {
+    return nametable_find_hashed(locks, name, nametable_hash(name));
+}
+
+void nametable_add(struct locks *locks, uint32_t handle, struct span name)
+{
+    struct lock *lock = pool_at(&locks->locks, handle);
     uint32_t *link = &locks->names.heads[nametable_bucket(&locks->names, lock->hash)];
     while (*link != 0) {
         struct lock *other = pool_at(&locks->locks, *link);
@@ -79,18 +85,20 @@ void nametable_add(struct locks *locks, struct lock *lock, struct span name)
         link = &other->next;
     }
     lock->next = *link;
-    *link = pool_handle_of(&locks->locks, lock);
+    *link = handle;
     locks->names.count++;
 }
 
-void nametable_remove(struct locks *locks, struct lock *lock)
+uint32_t nametable_remove(struct locks *locks, const struct lock *lock)
 {
-    uint32_t handle = pool_handle_of(&locks->locks, lock);
     uint32_t *link = &locks->names.heads[nametable_bucket(&locks->names, lock->hash)];
-    while (*link != handle) {
-        struct lock *other = pool_at(&locks->locks, *link);
-        link = &other->next;
+    struct lock *found = pool_at(&locks->locks, *link);
+    while (found != lock) {
+        link = &found->next;
+        found = pool_at(&locks->locks, *link);
     }
+    uint32_t handle = *link;
     *link = lock->next;
     locks->names.count--;
+    return handle;
 }

@@ -27,9 +27,11 @@ static uint64_t weigh_session(const struct session *session)
     return fold(weight, session->end_reason);
 }
 
-/* Who holds and waits is told by the holds and the waits. */
+/* Who holds and waits is told by the holds and the waits: there is no lock without any. */
 static uint64_t weigh_lock(const struct lock *lock)
 {
+    if (lock->ready_order == 0)
+        return 0;
     uint64_t weight = fold(PART_LOCK, lock->hash);
     weight = fold(weight, lock->name_bytes);
     return fold(weight, lock->ready_order);
@@ -64,10 +66,9 @@ static uint64_t weigh_answer(const struct remembered *answer)
     uint64_t weight = fold(PART_ANSWER, answer->session->id);
     weight = fold(weight, answer->number);
     weight = fold(weight, answer->token);
-    weight = fold(weight, answer->count);
-    weight = fold(weight, answer->kind);
-    weight = fold(weight, answer->status);
-    return fold(weight, answer->detail);
+    weight = fold(
+            weight, (uint64_t)answer->kind << 16 | answer->status << 8 | answer->detail);
+    return fold(weight, answer->count);
 }
 
 static uint64_t weigh_change(const struct told *told)

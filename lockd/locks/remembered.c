@@ -25,7 +25,6 @@ bool remembered_room(const struct locks *locks, uint32_t count)
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer)
 {
-    assert(remembered_find(locks, session, answer->number) == NULL);
     uint32_t handle = pool_take(&locks->answers);
     struct remembered *added = pool_at(&locks->answers, handle);
     added->session = session;
@@ -55,19 +54,39 @@ void remembered_cancel(struct locks *locks, struct remembered *answer)
 void remembered_drop(struct locks *locks, struct remembered *answer)
 {
     struct session *session = answer->session;
-    uint32_t handle = pool_handle_of(&locks->answers, answer);
     object_change(locks, BEFORE, PART_ANSWER, answer);
-    buckets_remove(&locks->answers_by_number, &locks->answers,
-            number_key(session, answer->number), handle);
+    uint32_t handle = buckets_remove(&locks->answers_by_number, &locks->answers,
+            number_key(session, answer->number), answer);
     list_remove(&answer->in_session);
     session->answer_count--;
     pool_give(&locks->answers, handle);
 }
 
-/* Look at each number, or at each answer, whatever is fewer: both are at most the window. */
+/* Those at the front of the list, while they are to be forgotten: how many they were. */
+static uint64_t forget_front(
+        struct locks *locks, const struct session *session, uint64_t answered)
+{
+    uint64_t count = 0;
+    struct list_node *node;
+    while ((node = list_first(&session->answers)) != NULL) {
+        struct remembered *answer = LIST_OWNER(node, struct remembered, in_session);
+        if (answer->number > answered)
+            break;
+        remembered_drop(locks, answer);
+        count++;
+    }
+    return count;
+}
+
+/*
+ * Mostly answers were given in the order of numbers, and these are the first of all. If not,
+ * look at each number, or at each answer, whatever is fewer: both are at most the window.
+ */
 void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
 {
     uint64_t before = session->answered;
+    if (forget_front(locks, session, answered) == answered - before)
+        return;
     if (answered - before <= session->answer_count) {
         for (uint64_t number = before + 1; number <= answered; number++) {
             struct remembered *answer = remembered_find(locks, session, number);

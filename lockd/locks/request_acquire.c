@@ -35,8 +35,8 @@ static enum limit find_wait_limit(const struct locks *locks, const struct lock *
     return lock->wait_count >= settings->waits_per_lock_max ? LIMIT_WAITS_PER_LOCK : 0;
 }
 
-static void grant_new(
-        struct locks *locks, struct claim *claim, struct span name, struct answer *answer)
+static void grant_new(struct locks *locks, struct claim *claim, struct span name,
+        uint64_t hash, struct answer *answer)
 {
     enum limit limit = find_hold_limit(locks, name.count);
     if (limit != 0) {
@@ -44,7 +44,7 @@ static void grant_new(
         answer_limit(answer, limit);
         return;
     }
-    claim->lock = claim_lock(locks, name);
+    claim->lock = claim_lock(locks, name, hash);
     answer->status = STATUS_OK;
     answer->token = claim_hold(locks, claim)->token;
     answer->count = 1;
@@ -88,15 +88,16 @@ void request_acquire(struct locks *locks, struct session *session,
         answer->status = STATUS_INVALID;
         return;
     }
+    uint64_t hash = nametable_hash(request->name);
     struct claim claim = {
-            .lock = nametable_find(locks, request->name),
+            .lock = nametable_find_hashed(locks, request->name, hash),
             .session = session,
             .owner = request->owner,
             .number = request->number,
             .mode = MODE_EX,
     };
     if (claim.lock == NULL) {
-        grant_new(locks, &claim, request->name, answer);
+        grant_new(locks, &claim, request->name, hash, answer);
         return;
     }
     struct hold *own = claim_hold_of(claim.lock, session, request->owner);

@@ -100,10 +100,10 @@ void sessions_end(struct locks *locks, struct session *session, enum lost_reason
 
 static void remove_session(struct locks *locks, struct session *session)
 {
-    uint32_t handle = pool_handle_of(&locks->sessions, session);
     object_change(locks, BEFORE, PART_SESSION, session);
     list_remove(&session->ending);
-    buckets_remove(&locks->sessions_by_id, &locks->sessions, session->id, handle);
+    uint32_t handle =
+            buckets_remove(&locks->sessions_by_id, &locks->sessions, session->id, session);
     namechain_give(&locks->blocks, session->label);
     pool_give(&locks->sessions, handle);
 }
