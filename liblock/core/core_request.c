@@ -487,7 +487,6 @@ static void start_acquire(struct core *core, struct core_request *request)
     session_touch(core, session);
 }
 
-/* Belief ends here, before anything leaves. */
 /*
  * Acquires of this lock that are under way may have entered the hold that ends now, and be
  * answered with its token later. That entry is released with the others: only a hold with a
@@ -507,6 +506,7 @@ static void release_under_way(
     }
 }
 
+/* Belief ends here, before anything leaves. */
 static void start_release(struct core *core, struct core_request *request)
 {
     struct core_session *session = session_at(core, request->session);
