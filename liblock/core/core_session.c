@@ -254,6 +254,10 @@ static bool is_better(const struct anchor *a, const struct anchor *b, struct clo
 
 void core_anchor(struct core *core, struct clocks sent, uint64_t applied)
 {
+    const struct anchor *known = &core->anchor;
+    if (known->applied == applied && known->sent.boot_ns == sent.boot_ns &&
+            known->sent.raw_ns == sent.raw_ns)
+        return; /* As most answers of a frame. */
     struct anchor anchor = {.set = true, .sent = sent, .applied = applied};
     if (!core->anchor.set || is_better(&anchor, &core->anchor, core->now))
         core->anchor = anchor;
