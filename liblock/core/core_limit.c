@@ -15,6 +15,13 @@ static const struct core_request *of_limit_link(const struct list_node *node)
     return (const struct core_request *)(const void *)at;
 }
 
+/* Whether nothing in the list ends later. */
+static bool ends_last(const struct core *core, uint64_t at_ns)
+{
+    return list_is_empty(&core->limits) ||
+           of_limit_link(list_last(&core->limits))->timer.key <= at_ns;
+}
+
 void request_set_timer(struct core *core, struct core_request *request, uint64_t at_ns)
 {
     if (list_is_linked(&request->limit_link))
@@ -25,9 +32,7 @@ void request_set_timer(struct core *core, struct core_request *request, uint64_t
         return;
     request->timer.key = at_ns;
     request->timer.tie_high = request->handle;
-    const struct list_node *last = list_last(&core->limits);
-    if (request->kind != CORE_ACQUIRE &&
-            (last == NULL || of_limit_link(last)->timer.key <= at_ns))
+    if (request->kind != CORE_ACQUIRE && ends_last(core, at_ns))
         list_push_back(&core->limits, &request->limit_link);
     else
         heap_add(&core->request_timers, &request->timer);

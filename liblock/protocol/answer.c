@@ -22,7 +22,17 @@ WIRE_WALK walk_answer_section(struct wire *wire, struct answer_section *section)
     wire_require(wire, section->listed || !section->more);
 }
 
-WIRE_WALKED(wire_answer_section, struct answer_section, walk_answer_section)
+void wire_answer_section(struct wire *wire, struct answer_section *section)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_answer_section(&copy, section);
+    } else {
+        walk_answer_section(&copy, section);
+    }
+    *wire = copy;
+}
 
 /* STATUS_UNKNOWN is what a client says when it has heard nothing. */
 static bool is_status(uint8_t status)
@@ -58,7 +68,17 @@ WIRE_WALK walk_answer(struct wire *wire, struct answer *answer)
     wire_require(wire, answer->status != STATUS_QUEUED || answer->kind == REQUEST_ACQUIRE);
 }
 
-WIRE_WALKED(wire_answer, struct answer, walk_answer)
+void wire_answer(struct wire *wire, struct answer *answer)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_answer(&copy, answer);
+    } else {
+        walk_answer(&copy, answer);
+    }
+    *wire = copy;
+}
 
 void wire_change(struct wire *wire, struct change *change)
 {

@@ -30,8 +30,29 @@ WIRE_WALK walk_section_logged(struct wire *wire, struct section *section)
     walk_section(wire, section);
 }
 
-WIRE_WALKED(wire_section, struct section, walk_whole_section)
-WIRE_WALKED(wire_section_logged, struct section, walk_section_logged)
+void wire_section(struct wire *wire, struct section *section)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_whole_section(&copy, section);
+    } else {
+        walk_whole_section(&copy, section);
+    }
+    *wire = copy;
+}
+
+void wire_section_logged(struct wire *wire, struct section *section)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_section_logged(&copy, section);
+    } else {
+        walk_section_logged(&copy, section);
+    }
+    *wire = copy;
+}
 
 WIRE_WALK walk_open(struct wire *wire, struct request *request)
 {
@@ -108,4 +129,14 @@ WIRE_WALK walk_request(struct wire *wire, struct request *request)
     }
 }
 
-WIRE_WALKED(wire_request, struct request, walk_request)
+void wire_request(struct wire *wire, struct request *request)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_request(&copy, request);
+    } else {
+        walk_request(&copy, request);
+    }
+    *wire = copy;
+}

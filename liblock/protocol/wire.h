@@ -43,15 +43,32 @@ struct span {
 };
 
 /* The three ways to begin. A reader never writes through `bytes`. */
-struct wire wire_reader(const void *bytes, size_t count);
-struct wire wire_writer(void *bytes, size_t count);
-struct wire wire_measure(void);
+static inline struct wire wire_reader(const void *bytes, size_t count)
+{
+    struct wire wire = {WIRE_READ, false, (unsigned char *)(uintptr_t)bytes, 0, count};
+    return wire;
+}
+
+static inline struct wire wire_writer(void *bytes, size_t count)
+{
+    struct wire wire = {WIRE_WRITE, false, (unsigned char *)bytes, 0, count};
+    return wire;
+}
+
+static inline struct wire wire_measure(void)
+{
+    struct wire wire = {WIRE_MEASURE, false, NULL, 0, SIZE_MAX};
+    return wire;
+}
 
 /* Compilers would call the fields of a long layout, and look at the direction in each. */
 #define WIRE_INLINE static inline __attribute__((always_inline))
 
 /* True when nothing failed and, for a reader, nothing is left over. */
-bool wire_complete(const struct wire *wire);
+static inline bool wire_complete(const struct wire *wire)
+{
+    return !wire->failed && (wire->mode != WIRE_READ || wire->at == wire->end);
+}
 
 /* Bytes not yet read or written. */
 static inline size_t wire_left(const struct wire *wire)
@@ -223,28 +240,17 @@ WIRE_INLINE void wire_span(struct wire *wire, struct span *span, uint32_t most)
 }
 
 /*
- * For the layouts that every command passes, several times on each node. One is written once,
- * as a walk that takes a cursor, and made for each direction:
- *
- *     WIRE_WALKED(wire_answer, struct answer, walk_answer)
- *
- * There the cursor is a copy, which lives in registers, and the three branches, alike on purpose,
- * each know its direction.
+ * For the layouts that every command passes, several times on each node. Such a one is written
+ * once, as a walk, and made twice: for reading, and for the rest. It walks with a copy of the
+ * cursor, which then lives in registers.
  */
 #define WIRE_WALK WIRE_INLINE void
 
-#define WIRE_WALKED(name, type, walk)           \
-    void name(struct wire *wire, type *message) \
-    {                                           \
-        struct wire copy = *wire;               \
-        if (copy.mode == WIRE_READ)             \
-            walk(&copy, message);               \
-        else if (copy.mode == WIRE_WRITE)       \
-            walk(&copy, message);               \
-        else                                    \
-            walk(&copy, message);               \
-        *wire = copy;                           \
-    }
+WIRE_INLINE struct wire wire_as(const struct wire *wire, enum wire_mode mode)
+{
+    struct wire copy = {mode, wire->failed, wire->bytes, wire->at, wire->end};
+    return copy;
+}
 
 #ifdef __cplusplus
 }
