@@ -66,8 +66,8 @@ static uint64_t weigh_answer(const struct remembered *answer)
     uint64_t weight = fold(PART_ANSWER, answer->session->id);
     weight = fold(weight, answer->number);
     weight = fold(weight, answer->token);
-    weight = fold(
-            weight, (uint64_t)answer->kind << 16 | answer->status << 8 | answer->detail);
+    uint32_t said = (uint32_t)answer->kind << 16 | (uint32_t)answer->status << 8;
+    weight = fold(weight, said | answer->detail);
     return fold(weight, answer->count);
 }
 

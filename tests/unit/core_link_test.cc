@@ -5,7 +5,6 @@
 
 namespace {
 
-constexpr uint64_t TTL = 10 * NS_PER_S;
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
 TEST(core_link, a_follower_says_who_leads)
