@@ -7,9 +7,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "../bench_clock.h"
-#include "../bench_report.h"
 #include "base/units.h"
+#include "lockbench/bench_clock.h"
+#include "lockbench/bench_report.h"
 #include "tool/fail.h"
 
 /* A contended lock with a thousand waiters takes a while to go round once more. */

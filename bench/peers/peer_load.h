@@ -12,9 +12,9 @@
 
 #include <stdint.h>
 
-#include "../bench_settings.h"
-#include "../tally.h"
-#include "../workload.h"
+#include "lockbench/bench_settings.h"
+#include "lockbench/tally.h"
+#include "lockbench/workload.h"
 
 #ifdef __cplusplus
 extern "C" {

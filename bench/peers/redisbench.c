@@ -21,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench_clock.h"
 #include "base/units.h"
+#include "lockbench/bench_clock.h"
 #include "peer_load.h"
 #include "tool/fail.h"
 

@@ -22,8 +22,8 @@
 
 #include <zookeeper/zookeeper.h>
 
-#include "../bench_clock.h"
 #include "base/units.h"
+#include "lockbench/bench_clock.h"
 #include "peer_load.h"
 #include "tool/fail.h"
 

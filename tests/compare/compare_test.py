@@ -1,4 +1,4 @@
-"""bench/compare: its arguments, its medians, its table. Nothing is started."""
+"""bench/runs/compare: its arguments, its medians, its table. Nothing is started."""
 import contextlib
 import importlib.machinery
 import importlib.util

@@ -13,7 +13,7 @@ import tidy  # noqa: E402
 TOP = pathlib.Path(__file__).parents[2]
 
 GOOD = {
-    "lockd/base/units.h": "#ifndef UNITS_H\n#define UNITS_H\n#define KIB 1024\n#endif\n",
+    "liblock/base/units.h": "#ifndef UNITS_H\n#define UNITS_H\n#define KIB 1024\n#endif\n",
     "lockd/raft/raft.h": "#ifndef RAFT_H\n#define RAFT_H\nint raft_step(int event);\n#endif\n",
     "lockd/raft/raft.c": '#include "raft/raft.h"\n\n#include "base/units.h"\n\n'
                          "int raft_step(int event)\n{\n    return event + KIB;\n}\n",
@@ -28,7 +28,7 @@ GOOD = {
 # Rule, file, what is put at its end (or, with None, that it is removed), what is complained.
 PLANTED = [
     ("includes", "lockd/raft/raft.c", '#include "locks/locks.h"\n', "must not include"),
-    ("includes", "lockd/base/units.h", '#include "raft/raft.h"\n', "must not include"),
+    ("includes", "liblock/base/units.h", '#include "raft/raft.h"\n', "must not include"),
     ("includes", "lockd/raft/raft.c", "#include <liblock.h>\n", "must not include"),
     ("includes", "lockd/raft/raft.c", '#include "raft/none.h"\n', "no such file"),
     ("includes", "lockd/raft/raft.c", "#include <signal.h>\n", "not for pure files"),
@@ -61,7 +61,7 @@ PLANTED = [
 def build_database(root, forced):
     """What the build would say of the tree's pure file."""
     path = root / "lockd/raft/raft.c"
-    flags = f"-include {root}/lockd/base/pure.h" if forced else ""
+    flags = f"-include {root}/liblock/base/pure.h" if forced else ""
     entry = {"directory": str(root), "file": str(path), "command": f"gcc {flags} -c {path}"}
     (root / "build" / "compile_commands.json").write_text(json.dumps([entry]))
 
@@ -71,7 +71,7 @@ def make_tree(root):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     (root / "build").mkdir()
-    shutil.copy(TOP / "lockd/base/pure.h", root / "lockd/base/pure.h")
+    shutil.copy(TOP / "liblock/base/pure.h", root / "liblock/base/pure.h")
     shutil.copy(TOP / ".clang-format", root / ".clang-format")
     build_database(root, forced=True)
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/floor/floor_log.h"
-#include "bench/floor/floor_sizes.h"
-#include "bench/floor/floor_stream.h"
+#include "floor/floor_log.h"
+#include "floor/floor_sizes.h"
+#include "floor/floor_stream.h"
 #include "protocol/answer.h"
 #include "protocol/peer.h"
 #include "store/wal.h"

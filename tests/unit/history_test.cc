@@ -1,4 +1,4 @@
-#include "bench/bench_history.h"
+#include "lockbench/bench_history.h"
 
 #include <cstdlib>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "bench/tally.h"
+#include "lockbench/tally.h"
 
 #include <gtest/gtest.h>
 #include <string>

@@ -1,4 +1,4 @@
-#include "bench/workload.h"
+#include "lockbench/workload.h"
 
 #include <gtest/gtest.h>
 #include <map>

@@ -39,7 +39,7 @@ STARTS = 10
 START_GAP = 100000
 LIBRARIES = ["tests/sim/libsim_world.a", "tests/linear/liblinear.a", "lockd/liblockd_node.a", "lockd/liblockd_raft.a",
              "lockd/liblockd_locks.a", "lockd/liblockd_store.a", "liblock/liblock_core.a",
-             "liblock/liblock_protocol.a", "lockd/liblockd_base.a"]
+             "liblock/liblock_protocol.a", "liblock/liblock_base.a"]
 
 # What is said of a breach, and the oracle that said it.
 ORACLES = [

@@ -16,7 +16,7 @@ function(pure_library target folder)
         get_filename_component(name ${source} NAME)
         if(NOT name IN_LIST ARG_UNFORCED)
             set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-                "-include;${PROJECT_SOURCE_DIR}/lockd/base/pure.h")
+                "-include;${PROJECT_SOURCE_DIR}/liblock/base/pure.h")
         endif()
     endforeach()
 endfunction()

@@ -2,7 +2,7 @@
 # What a lost leader costs: the leader of three nodes under load is killed (kill -9) and stopped
 # (SIGTERM), by turns, and started again. How long nobody gets a lock, and how many requests fail.
 #
-#     bench/failover.sh [BUILD_FOLDER] [--rounds N] [--json FILE] [--plot DIR]
+#     bench/runs/failover.sh [BUILD_FOLDER] [--rounds N] [--json FILE] [--plot DIR]
 #                       [lockbench option...]
 #
 #     BUILD_FOLDER   where lockd, lockctl and lockbench were built (build/quickstart)
@@ -20,7 +20,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(cd "$(dirname "$0")/../.." && pwd)
 build=$top/build/quickstart
 rounds=20
 json=
@@ -30,7 +30,7 @@ load=(--inflight 16)
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
 wrong() {
-    echo "failover: $*; bench/failover.sh --help says more" >&2
+    echo "failover: $*; bench/runs/failover.sh --help says more" >&2
     exit 2
 }
 
