@@ -2,8 +2,8 @@
 // written again it is the same history.
 #include <sstream>
 
-#include "linear/judge.h"
-#include "linear/write.h"
+#include "lockcheck/history/write.h"
+#include "lockcheck/judge/judge.h"
 #include "mirror.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

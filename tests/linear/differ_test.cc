@@ -6,10 +6,10 @@
 
 #include <random>
 
-#include "linear/judge.h"
-#include "linear/reference.h"
-#include "linear/search.h"
-#include "linear/write.h"
+#include "lockcheck/history/write.h"
+#include "lockcheck/judge/judge.h"
+#include "lockcheck/model/reference.h"
+#include "lockcheck/search/search.h"
 
 using namespace linear;
 

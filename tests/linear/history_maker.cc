@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "linear/make.h"
-#include "linear/write.h"
+#include "lockcheck/history/write.h"
 
 int main(int count, char **arguments)
 {

@@ -8,7 +8,7 @@
 #include <random>
 #include <sstream>
 
-#include "linear/judge.h"
+#include "lockcheck/judge/judge.h"
 
 using namespace linear;
 

@@ -5,7 +5,7 @@
 #ifndef LINEAR_MAKE_H
 #define LINEAR_MAKE_H
 
-#include "linear/history.h"
+#include "lockcheck/history/history.h"
 
 namespace linear {
 

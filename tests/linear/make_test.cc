@@ -4,10 +4,10 @@
  */
 #include <gtest/gtest.h>
 
-#include "linear/judge.h"
 #include "linear/make.h"
-#include "linear/search.h"
-#include "linear/write.h"
+#include "lockcheck/history/write.h"
+#include "lockcheck/judge/judge.h"
+#include "lockcheck/search/search.h"
 
 #include <sstream>
 

@@ -9,9 +9,9 @@
 #include <set>
 #include <sstream>
 
-#include "linear/closed_part.h"
 #include "linear/make.h"
-#include "linear/window.h"
+#include "lockcheck/judge/closed_part.h"
+#include "lockcheck/judge/window.h"
 
 using namespace linear;
 

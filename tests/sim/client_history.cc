@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "base/units.h"
-#include "linear/window.h"
-#include "linear/write.h"
+#include "lockcheck/history/write.h"
+#include "lockcheck/judge/window.h"
 
 namespace sim {
 

@@ -34,7 +34,7 @@
 #include <vector>
 
 #include "core/core.h"
-#include "linear/judge.h"
+#include "lockcheck/judge/judge.h"
 
 namespace sim {
 

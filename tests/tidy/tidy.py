@@ -59,6 +59,7 @@ PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen", "__ud
                 "_GLOBAL_OFFSET_TABLE_"}
 PURE_HEADERS = {"assert.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h",
                 "string.h"}
+CXX_FOLDERS = ("tests/", "bench/lockcheck/")
 UNFORCED = {"liblock/base/hash.c"}  # Includes xxhash.h, which names malloc.
 
 FILE_LINES_MAX = 600
@@ -274,7 +275,7 @@ def rule_headers(tree):
     headers = tree.having(".h")
     jobs = [(path, "c++20") for path in headers
             if not is_first_of_its_source(tree, path, ".cc")]
-    jobs += [(path, "c17") for path in headers if not path.startswith("tests/")
+    jobs += [(path, "c17") for path in headers if not path.startswith(CXX_FOLDERS)
              and (path in pure or not is_first_of_its_source(tree, path, ".c"))]
     return len(jobs), sum(in_parallel(check, jobs), []), 1
 

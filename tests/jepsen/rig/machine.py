@@ -161,7 +161,7 @@ def find_binaries(build):
     """The programs under test and the rig's helpers, from a build folder."""
     build = pathlib.Path(build)
     places = {"lockd": "lockd/lockd", "lockctl": "liblock/lockctl",
-              "lockbench": "bench/lockbench", "lockcheck": "tests/linear/lockcheck",
+              "lockbench": "bench/lockbench", "lockcheck": "bench/lockcheck",
               "wire": "tests/jepsen/jepsen_wire"}
     found = {name: build / place for name, place in places.items()}
     missing = [str(path) for path in found.values() if not path.exists()]

@@ -37,7 +37,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 STARTS = 10
 START_GAP = 100000
-LIBRARIES = ["tests/sim/libsim_world.a", "tests/linear/liblinear.a", "lockd/liblockd_node.a", "lockd/liblockd_raft.a",
+LIBRARIES = ["tests/sim/libsim_world.a", "bench/liblockcheck_parts.a", "lockd/liblockd_node.a", "lockd/liblockd_raft.a",
              "lockd/liblockd_locks.a", "lockd/liblockd_store.a", "liblock/liblock_core.a",
              "liblock/liblock_protocol.a", "liblock/liblock_base.a"]
 

@@ -1,0 +1,59 @@
+/*
+ * When a session can have ended, from all its operations on all locks. Sessions are what ties
+ * the locks of a history together: the rest of the judgement is lock by lock.
+ *
+ * A session is over once. Everything accepted of it took effect before, so each lease that it
+ * was given (open, keepalive, grant, renewal: from the call, for the session's ttl) had
+ * to run out first, or the session was closed. That gives `earliest`. It was over at the
+ * latest when somebody was told so: `latest`.
+ */
+#ifndef LINEAR_SESSIONS_H
+#define LINEAR_SESSIONS_H
+
+#include <unordered_map>
+
+#include "lockcheck/history/history.h"
+
+namespace linear {
+
+struct Session {
+    Maybe<int64_t> ttl;
+    int64_t extended = INT64_MIN; /* The last lease given ends, at the earliest */
+    int64_t last_ok = INT64_MIN;  /* The last call of what was accepted, but for close */
+    int64_t close = never;        /* The first close was called */
+    int64_t earliest = never;     /* It may be over from then on */
+    int64_t latest = never;       /* It is over from then on */
+    const Operation *extender = nullptr;
+    const Operation *over = nullptr; /* Who was told first */
+};
+
+class Sessions {
+public:
+    Sessions(const std::vector<const Operation *> &operations, int64_t drift_ppm);
+
+    const Session &of(const Operation &op) const
+    {
+        return of(*op.session);
+    }
+
+    const Session &of(uint64_t id) const;
+
+    const std::unordered_map<uint64_t, Session> &all() const
+    {
+        return sessions_;
+    }
+
+private:
+    void learn(const Operation &op, int64_t drift_ppm);
+
+    std::unordered_map<uint64_t, Session> sessions_;
+};
+
+/* A duration by a clock that may be slow. */
+int64_t at_least(int64_t duration, int64_t drift_ppm);
+
+std::vector<const Operation *> pointers(const History &history);
+
+} // namespace linear
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The rules of lockhist/1 that need no search: each is a fact that no order of the operations
+ * could explain away. And the search itself (search.h) decides what these leave open.
+ */
+#ifndef LINEAR_RULES_H
+#define LINEAR_RULES_H
+
+#include <string>
+#include <vector>
+
+#include "lockcheck/history/session_lives.h"
+
+namespace linear {
+
+/* What cannot be, and the operations that show it. */
+struct Violation {
+    std::string rule;
+    std::string what;
+    int32_t lock = -1;
+    std::vector<const Operation *> operations; /* In the order of their calls */
+};
+
+struct Rules {
+    int64_t drift_ppm = 0; /* How far the nemesis lets clocks run apart */
+    bool both = false;     /* Ask the second engine too (reference.h) */
+};
+
+constexpr size_t shown_of_each_rule = 10;
+
+/* At most so many of each rule and lock. */
+std::vector<Violation> check_rules(
+        const History &history, const Rules &rules, const Sessions &sessions);
+
+} // namespace linear
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * What is the same for all configurations: the time, what is open, which ghosts there are.
+ * The walk changes it; everything else reads it.
+ */
+#ifndef LINEAR_LOCK_WORLD_H
+#define LINEAR_LOCK_WORLD_H
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "lockcheck/model/configuration.h"
+#include "lockcheck/model/lock_plan.h"
+
+namespace linear {
+
+struct World {
+    World(const Plan &plan, bool thorough);
+
+    void open(uint32_t number);
+    void close(uint32_t number);
+    void add_ghost(uint32_t number);
+    void remove_ghost(uint32_t number);
+    /* Every configuration agrees that this one took effect. */
+    void use_up(uint32_t name);
+
+    bool has_open_release(uint64_t session) const;
+    /* Those that were called and not used up; by number. */
+    const Numbers &ghost_releases_of(uint64_t session) const;
+    /* Without tokens: some acquire without an answer may be what happens now. */
+    bool has_ghost(const Configuration &config) const;
+    /* Can this grant's hold have come and gone? */
+    bool is_brief(uint32_t number) const;
+    /* May this grant be the next, as far as the turns tell? */
+    bool is_next(const Configuration &config, uint32_t number) const;
+    /* Which of many ghosts were used up is too much to tell apart. */
+    bool is_many() const;
+
+    /* It was called, its session may live, and it is not used up. */
+    bool is_about(uint32_t ghost) const;
+
+    uint64_t session_of(uint32_t hold) const;
+    uint32_t permits_of(uint32_t hold) const;
+    bool is_shared(uint32_t hold) const;
+    bool conflicts(uint32_t hold, bool shared) const;
+
+    const Plan &plan;
+    bool thorough;
+    int64_t time = 0;
+    Numbers grant_of;
+    Numbers release_of;
+    std::vector<bool> is_open;
+    Numbers open_grants;
+    Numbers open_releases;
+    std::unordered_map<uint64_t, Numbers> ghost_releases; /* By session */
+    /* By permits and mode; of each kind, whose session is over first. */
+    std::map<std::pair<uint32_t, bool>, std::set<std::pair<int64_t, uint32_t>>> ghosts;
+    std::multimap<uint64_t, uint32_t> ghosts_of; /* By session, called or not */
+    std::set<uint32_t> gone; /* Ghosts that took effect, or never will, before their call */
+    /* Of all that were called: a count is not taken at its word. */
+    uint64_t ghost_permits = 0;
+    std::multiset<std::pair<bool, uint32_t>> waiting;
+    Numbers turn_of;   /* By step; no_hold: it has none */
+    uint32_t turn = 0; /* The first that has not returned */
+};
+
+} // namespace linear
+
+#endif

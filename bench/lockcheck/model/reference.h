@@ -1,0 +1,27 @@
+/*
+ * The second engine: the same question, answered without any of the search's knowledge. Every
+ * order of the operations, of expiries and of what unknown operations may have done is
+ * tried, with the rules of the model applied one after the other at moments that go up. It is
+ * for histories of about ten operations on one lock, and there to keep the search honest.
+ */
+#ifndef LINEAR_REFERENCE_H
+#define LINEAR_REFERENCE_H
+
+#include "lockcheck/history/history.h"
+
+namespace linear {
+
+enum class Answer {
+    possible,
+    impossible,
+    too_long
+};
+
+constexpr size_t reference_operations_max = 16;
+
+/* The operations of one lock, and those of sessions. */
+Answer ask_reference(const History &history, int32_t lock, int64_t drift_ppm);
+
+} // namespace linear
+
+#endif

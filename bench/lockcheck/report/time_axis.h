@@ -1,0 +1,39 @@
+/*
+ * Where a time is in a picture. To scale, if everything can be seen then; else what lies
+ * between two events is drawn as wide as the root of how long it took, and never so narrow that
+ * one cannot tell what came first: order matters more than length.
+ */
+#ifndef LINEAR_TIME_AXIS_H
+#define LINEAR_TIME_AXIS_H
+
+#include "lockcheck/history/history.h"
+
+namespace linear {
+
+class TimeAxis {
+public:
+    /* The times that matter, at least one; `left` and `right` are the ends of the picture. */
+    TimeAxis(std::vector<int64_t> times, double left, double right);
+
+    /* Of any time; what is outside is at the edge. */
+    double at(int64_t time) const;
+
+    bool is_to_scale() const
+    {
+        return to_scale_;
+    }
+
+    /* Times that deserve a mark, at least so far apart in the picture. */
+    std::vector<int64_t> marks(double apart) const;
+
+private:
+    void spread(double left, double right, bool to_scale);
+
+    std::vector<int64_t> times_; /* Upwards, each once */
+    std::vector<double> places_;
+    bool to_scale_ = true;
+};
+
+} // namespace linear
+
+#endif

@@ -1,0 +1,111 @@
+#include "lockcheck/search/direct_way.h"
+
+#include <unordered_map>
+
+#include "lockcheck/model/hold_effects.h"
+#include "lockcheck/model/lock_view.h"
+
+namespace linear {
+
+void choose_ends(const World &world, const Configuration &config, const Hold &wanted,
+        Numbers &choices)
+{
+    struct Choice {
+        int64_t ret;
+        uint32_t hold;
+    };
+    std::unordered_map<uint32_t, Choice> best; /* By permits */
+    for (uint32_t hold : config.holds) {
+        if (!world.conflicts(hold, wanted.shared))
+            continue;
+        uint32_t release = hold >= ghost_base ? no_hold : open_release(world, config, hold);
+        int64_t ret = release != no_hold ? world.plan.steps[release].ret : never;
+        if (release == no_hold && hold < ghost_base && !can_end(world, config, hold))
+            continue;
+        auto [it, fresh] = best.emplace(world.permits_of(hold), Choice{ret, hold});
+        if (!fresh && ret < it->second.ret)
+            it->second = {ret, hold};
+    }
+    for (const auto &[permits, choice] : best)
+        choices.push_back(choice.hold);
+}
+
+namespace {
+
+/* Begin all holds up to `last`. */
+void begin_up_to(const World &world, Configuration config, uint32_t last,
+        std::vector<Configuration> &out)
+{
+    while (config.next <= last) {
+        uint32_t grant = world.grant_of[config.next];
+        if (!world.is_open[grant])
+            return;
+        if (can_begin(world, config, grant)) {
+            begin_hold(world, config, grant);
+            continue;
+        }
+        Numbers choices;
+        choose_ends(world, config, world.plan.holds[config.next], choices);
+        if (choices.empty())
+            return;
+        for (size_t i = 1; i < choices.size(); i++) {
+            Configuration other = config;
+            if (end_hold(world, other, choices[i]))
+                begin_up_to(world, std::move(other), last, out);
+        }
+        if (!end_hold(world, config, choices[0]))
+            return;
+    }
+    out.push_back(std::move(config));
+}
+
+void bury_now(const World &world, Configuration config, uint64_t session,
+        std::vector<Configuration> &out)
+{
+    uint32_t hold = no_hold;
+    while ((hold = hold_of_session(world, config, session)) != no_hold) {
+        if (!end_hold(world, config, hold))
+            return;
+    }
+    if (is_finished(world, config, session))
+        out.push_back(std::move(config));
+}
+
+} // namespace
+
+void begin_now(const World &world, Configuration config, uint32_t number,
+        std::vector<Configuration> &out)
+{
+    while (!can_begin(world, config, number)) {
+        if (config.holds.empty() || !end_hold(world, config, config.holds[0]))
+            return;
+    }
+    begin_hold(world, config, number);
+    out.push_back(std::move(config));
+}
+
+std::vector<Configuration> direct_way(
+        const World &world, const Configuration &config, uint32_t number)
+{
+    const Step &step = world.plan.steps[number];
+    std::vector<Configuration> out;
+    if (step.does == Does::grant) {
+        if (world.plan.ordered)
+            begin_up_to(world, config, step.hold, out);
+        else
+            begin_now(world, config, number, out);
+    } else if (step.does == Does::death) {
+        bury_now(world, config, step.session, out);
+    } else if (step.does == Does::release && world.plan.ordered && step.hold != no_hold) {
+        if (step.hold >= config.next)
+            begin_up_to(world, config, step.hold, out);
+        else
+            out.push_back(config);
+        std::erase_if(out, [&](Configuration &next) {
+            return !has(next.holds, step.hold) || !end_hold(world, next, step.hold);
+        });
+    }
+    return out;
+}
+
+} // namespace linear

@@ -1,0 +1,225 @@
+#include "lockcheck/search/search.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "lockcheck/model/lock_view.h"
+#include "lockcheck/search/direct_way.h"
+#include "lockcheck/search/dominance.h"
+#include "lockcheck/search/every_way.h"
+#include "lockcheck/search/timeline.h"
+#include "lockcheck/search/worth.h"
+
+namespace linear {
+
+namespace {
+
+constexpr size_t compared_max = 1000; /* Configurations with each other */
+
+class Search {
+public:
+    Search(const Plan &plan, bool thorough) : plan_(plan), world_(plan, thorough) {}
+
+    Verdict run()
+    {
+        now_.push_back({});
+        for (const Moment &moment : timeline(plan_)) {
+            world_.time = moment.when;
+            if (moment.what != What::ret) {
+                arrive(moment);
+                continue;
+            }
+            if (!plan_.ordered && plan_.steps[moment.number].does == Does::death)
+                use_in_time(plan_.steps[moment.number].session);
+            leave(moment.number);
+            if (overflow_ || (now_.empty() && plan_.vague))
+                verdict_.decided = false;
+            else if (now_.empty())
+                verdict_.stuck = plan_.steps[moment.number].op;
+            if (overflow_ || now_.empty())
+                break;
+            verdict_.most = std::max(verdict_.most, now_.size());
+        }
+        return verdict_;
+    }
+
+private:
+    void arrive(const Moment &moment)
+    {
+        switch (moment.what) {
+        case What::call:
+            call(moment.number);
+            break;
+        case What::waits:
+            wait(plan_.waiters[moment.number]);
+            break;
+        case What::ghost:
+            world_.add_ghost(moment.number);
+            if (!plan_.ordered)
+                settle_all();
+            break;
+        case What::ghost_release:
+            world_.ghost_releases[plan_.ghost_releases[moment.number].session].push_back(
+                    moment.number);
+            break;
+        case What::ghost_over:
+            use_in_time(plan_.ghosts[moment.number].session);
+            break;
+        case What::waited:
+            stop_waiting(plan_.waiters[moment.number]);
+            break;
+        case What::ghost_gone:
+            forget(moment.number);
+            break;
+        case What::ret:
+            break;
+        }
+    }
+
+    void wait(const Waiter &waiter)
+    {
+        world_.waiting.insert({waiter.shared, waiter.permits});
+        settle_all();
+    }
+
+    void stop_waiting(const Waiter &waiter)
+    {
+        use_in_time(std::nullopt);
+        world_.waiting.erase(world_.waiting.find({waiter.shared, waiter.permits}));
+    }
+
+    void settle_all()
+    {
+        for (Configuration &config : now_) {
+            if (!config.undone.empty())
+                settle(world_, config);
+        }
+    }
+
+    /* Of all ghosts that ended, none holds any more. */
+    void forget(uint32_t number)
+    {
+        for (Configuration &config : now_) {
+            if (drop(config.holds, number + ghost_base))
+                settle(world_, config);
+            drop(config.used, number);
+        }
+        world_.remove_ghost(number);
+    }
+
+    void go_every_way(
+            const Configuration &config, uint32_t number, std::vector<Configuration> &out)
+    {
+        if (!overflow_)
+            overflow_ = !try_every_way(world_, config, number, out);
+    }
+
+    /* Somebody goes who may explain what still waits for an explanation. */
+    void use_in_time(std::optional<uint64_t> session)
+    {
+        std::vector<Configuration> more;
+        bool released = !plan_.ordered && session && world_.has_open_release(*session);
+        for (const Configuration &config : now_) {
+            if (!config.undone.empty() || released)
+                go_every_way(config, no_hold, more);
+        }
+        if (more.empty())
+            return;
+        now_.insert(now_.end(), more.begin(), more.end());
+        thin_out();
+    }
+
+    void call(uint32_t number)
+    {
+        const Step &step = plan_.steps[number];
+        world_.open(number);
+        if (step.does == Does::grant)
+            settle_all();
+        if (!step.observes())
+            return;
+        for (Configuration &config : now_) {
+            if (!is_satisfied(world_, config, step))
+                put(config.undone, number);
+        }
+    }
+
+    /* --- A return --- */
+
+    void extend(Configuration &&config, uint32_t number, std::vector<Configuration> &next)
+    {
+        if (!config.undone.empty() || !plan_.ordered)
+            settle(world_, config);
+        bool open = has(config.brief, number) && !config.undone.empty();
+        if (is_done(world_, config, number) && !open) {
+            conclude(world_, std::move(config), number, next);
+            return;
+        }
+        std::vector<Configuration> more;
+        if (config.undone.empty() && !world_.thorough && !is_tricky(world_, config))
+            more = direct_way(world_, config, number);
+        if (more.empty())
+            go_every_way(config, number, more);
+        for (Configuration &found : more)
+            next.push_back(std::move(found));
+    }
+
+    void leave(uint32_t number)
+    {
+        std::vector<Configuration> next;
+        for (Configuration &config : now_)
+            extend(std::move(config), number, next);
+        world_.close(number);
+        for (Configuration &config : next) {
+            drop(config.early, number);
+            drop(config.brief, number);
+            if (!plan_.ordered && world_.is_many())
+                forget_moot(world_, config);
+        }
+        now_ = std::move(next);
+        if (now_.size() > 1)
+            thin_out();
+        if (now_.size() == 1)
+            forget_used();
+    }
+
+    void thin_out()
+    {
+        std::sort(now_.begin(), now_.end());
+        now_.erase(std::unique(now_.begin(), now_.end()), now_.end());
+        overflow_ = overflow_ || now_.size() > configurations_max;
+        if (now_.size() > compared_max || world_.thorough)
+            return;
+        std::vector<Configuration> kept;
+        for (size_t i = 0; i < now_.size(); i++) {
+            bool needless = false;
+            for (size_t j = 0; j < now_.size() && !needless; j++)
+                needless = i != j && is_enough(world_, now_[j], now_[i]);
+            if (!needless)
+                kept.push_back(now_[i]);
+        }
+        now_ = std::move(kept);
+    }
+
+    /* What all agree on need not be carried: ghosts that took effect are gone. */
+    void forget_used()
+    {
+        for (uint32_t name : now_[0].used)
+            world_.use_up(name);
+        now_[0].used.clear();
+    }
+
+    const Plan &plan_;
+    World world_;
+    std::vector<Configuration> now_;
+    Verdict verdict_;
+    bool overflow_ = false;
+};
+
+} // namespace
+
+Verdict search(const Plan &plan, bool thorough)
+{
+    return Search(plan, thorough).run();
+}
+
+} // namespace linear

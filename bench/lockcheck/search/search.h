@@ -1,0 +1,42 @@
+/*
+ * Is there an order? The linearizability of one lock's operations against its model
+ * [Wing, Gong 1993; Lowe 2017], as a walk through time.
+ *
+ * Calls and returns are visited in order. A *configuration* is one way in which it can have
+ * gone so far: who holds, and which open operations have taken effect. Nothing takes
+ * effect before it must: when an operation returns, every configuration in which it has
+ * not yet taken effect is extended until it has, or dropped. When none is left, no order
+ * explains the history. Waiting costs nothing, because calls only add to what can be done,
+ * and what a service does by itself (expiry) is allowed from some moment on, not until one.
+ *
+ * What makes it fast is what a lock's history tells (lock_plan.h), in four cuts:
+ *  - with tokens, the next grant is known;
+ *  - operations that change nothing are done as soon as they can be, and bind nobody;
+ *  - while no such operation waits for a state that has not come, the way to a return is to do
+ *    what it needs: the grants before it, and room for each, made by the open release that
+ *    returns first or else by a hold that can end by itself (another choice would do no
+ *    more: whatever it allows later is allowed by this one too);
+ *  - of two configurations that differ in holds which can end now, the one that still has them
+ *    is enough.
+ * Where something does wait, or the direct way fails, everything possible is tried.
+ * `thorough` does so always.
+ */
+#ifndef LINEAR_SEARCH_H
+#define LINEAR_SEARCH_H
+
+#include "lockcheck/model/lock_plan.h"
+
+namespace linear {
+
+struct Verdict {
+    bool decided = true; /* False: more configurations than are kept */
+    /* What could not take effect by its return (of a session: the end), if anything. */
+    const Operation *stuck = nullptr;
+    size_t most = 0; /* Configurations at once */
+};
+
+Verdict search(const Plan &plan, bool thorough = false);
+
+} // namespace linear
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Without tokens: what is worth a try, when everything possible is.
+ *
+ * Nothing needs to begin before it returns, unless something open waits to see its session, or
+ * anybody, hold; or it may be over before it returns, and not for nothing: by a release.
+ */
+#ifndef LINEAR_WORTH_H
+#define LINEAR_WORTH_H
+
+#include "lockcheck/model/lock_world.h"
+
+namespace linear {
+
+/* Does something open ask for this session by name? */
+bool is_wanted(const World &world, const Configuration &config, uint64_t session);
+
+/* The sessions that something open asks for by name, each once. */
+std::vector<uint64_t> wanted_sessions(const World &world, const Configuration &config);
+
+/* An open grant may have come and gone at the cost of something: which, must be tried. */
+bool is_tricky(const World &world, const Configuration &config);
+
+/* The open grants to try on the way to `target` (a step, or no_hold). */
+Numbers grants_to_try(const World &world, const Configuration &config, uint32_t target);
+
+} // namespace linear
+
+#endif
