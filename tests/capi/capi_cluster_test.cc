@@ -4,8 +4,8 @@
 #include <set>
 #include <thread>
 
-#include "capi_client.h"
-#include "process/nodes.h"
+#include "worlds/capi_client.h"
+#include "worlds/nodes.h"
 
 namespace {
 

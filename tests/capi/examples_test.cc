@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string>
 
-#include "process/nodes.h"
+#include "worlds/nodes.h"
 
 namespace {
 

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "capi_client.h"
-#include "stand_in.h"
+#include "worlds/capi_client.h"
+#include "worlds/stand_in.h"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <thread>
 
-#include "capi_client.h"
-#include "stand_in.h"
+#include "worlds/capi_client.h"
+#include "worlds/stand_in.h"
 
 namespace {
 

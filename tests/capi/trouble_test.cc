@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "capi_client.h"
-#include "stand_in.h"
+#include "worlds/capi_client.h"
+#include "worlds/stand_in.h"
 
 namespace {
 

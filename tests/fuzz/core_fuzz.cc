@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "core_world.h"
 #include "mirror.h"
+#include "worlds/core_world.h"
 
 namespace {
 

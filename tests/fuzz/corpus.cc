@@ -8,9 +8,9 @@
 #include <iterator>
 #include <map>
 
-#include "messages.h"
 #include "protocol/entry.h"
 #include "protocol/frame.h"
+#include "worlds/messages.h"
 
 namespace {
 

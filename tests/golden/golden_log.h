@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-#include "unit/store_machine.h"
+#include "worlds/store_machine.h"
 
 namespace golden {
 

@@ -16,7 +16,7 @@
 
 #include "base/units.h"
 #include "io/disk_maker.h"
-#include "io/fake_node.h"
+#include "worlds/fake_node.h"
 
 namespace {
 

@@ -10,10 +10,10 @@
 #include <cstring>
 #include <thread>
 
-#include "io/fake_node.h"
 #include "io/listen.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
+#include "worlds/fake_node.h"
 
 namespace {
 

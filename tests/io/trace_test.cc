@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "io/fake_node.h"
+#include "worlds/fake_node.h"
 
 namespace {
 

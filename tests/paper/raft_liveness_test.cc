@@ -5,7 +5,7 @@
  */
 #include <gtest/gtest.h>
 
-#include "unit/raft_cluster.h"
+#include "worlds/raft_cluster.h"
 
 namespace {
 

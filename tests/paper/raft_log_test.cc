@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mark.h"
-#include "unit/raft_cluster.h"
+#include "worlds/raft_cluster.h"
 
 namespace {
 

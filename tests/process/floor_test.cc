@@ -1,7 +1,7 @@
 /* The limit program runs, and what it says was durable on three nodes was. */
 #include <gtest/gtest.h>
 
-#include "process/commands.h"
+#include "worlds/commands.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "liblock.h"
-#include "process/nodes.h"
+#include "worlds/nodes.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <thread>
 
-#include "process/commands.h"
+#include "worlds/commands.h"
 
 namespace {
 

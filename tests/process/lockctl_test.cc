@@ -15,7 +15,7 @@
 #include <sstream>
 #include <thread>
 
-#include "process/commands.h"
+#include "worlds/commands.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 
 #include "liblock.h"
 #include "process/holder_view.h"
-#include "process/nodes.h"
+#include "worlds/nodes.h"
 
 namespace {
 

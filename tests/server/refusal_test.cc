@@ -13,8 +13,8 @@
 #include <fstream>
 
 #include "base/hash.h"
-#include "server/lockd.h"
 #include "store/format.h"
+#include "worlds/lockd.h"
 
 namespace fs = std::filesystem;
 using server::ended;

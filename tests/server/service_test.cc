@@ -7,7 +7,7 @@
 #include <random>
 
 #include "protocol/report.h"
-#include "server/lockd.h"
+#include "worlds/lockd.h"
 
 using server::has;
 using server::Lockd;

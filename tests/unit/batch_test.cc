@@ -1,7 +1,7 @@
 // Bodies of batches: what a leader writes is what every replica walks.
 #include "protocol/batch.h"
 
-#include "messages.h"
+#include "worlds/messages.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // What a client may believe, and until when: G3, G4, G10 and the client states.
-#include "core_world.h"
+#include "worlds/core_world.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Finding the leader, following it, leaving what is dead, silent, foreign or nonsense.
 #include <algorithm>
 
-#include "core_world.h"
+#include "worlds/core_world.h"
 
 namespace {
 

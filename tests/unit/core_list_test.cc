@@ -1,5 +1,5 @@
 // Lists of holds and waits that come in parts: what they do not name is known only at the end.
-#include "core_world.h"
+#include "worlds/core_world.h"
 
 namespace {
 

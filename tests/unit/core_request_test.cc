@@ -1,7 +1,7 @@
 // Requests: G6, G12, refusals, the ends of sessions, reads, frames.
 #include <map>
 
-#include "core_world.h"
+#include "worlds/core_world.h"
 
 namespace {
 

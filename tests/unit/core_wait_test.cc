@@ -1,7 +1,7 @@
 // Waits, the limits of callers, and taking back: G11.
 #include <map>
 
-#include "core_world.h"
+#include "worlds/core_world.h"
 
 namespace {
 

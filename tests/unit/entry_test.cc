@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "messages.h"
+#include "worlds/messages.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/mark.h"
-#include "messages.h"
+#include "worlds/messages.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "base/prng.h"
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 

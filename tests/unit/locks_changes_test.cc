@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mark.h"
-#include "locks_world.h"
+#include "worlds/locks_world.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "locks/state.h"
-#include "locks_world.h"
+#include "worlds/locks_world.h"
 
 namespace {
 

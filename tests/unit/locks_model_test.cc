@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.h"
-#include "locks_model.h"
-#include "locks_world.h"
+#include "worlds/locks_model.h"
+#include "worlds/locks_world.h"
 
 namespace {
 

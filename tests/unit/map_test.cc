@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/prng.h"
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Every layout of the protocol, by the same rules: what is written is read back, has the
 // measured size, and nothing shorter, longer or damaged is taken for something else.
-#include "messages.h"
+#include "worlds/messages.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Changes of a session that has many: told in parts, at the client's pace.
-#include "node_world.h"
+#include "worlds/node_world.h"
 
 #include "base/mark.h"
 #include "raft/raft.h"

@@ -1,5 +1,5 @@
 // Clients that come back together get one entry together: gather.c.
-#include "node_world.h"
+#include "worlds/node_world.h"
 
 #include "raft/raft.h"
 

@@ -1,6 +1,6 @@
 // A node whose log is full, slow, far behind or was cut off: what it does with raft's wishes.
 // The node is a follower; the leader is played with entries made by hand.
-#include "node_world.h"
+#include "worlds/node_world.h"
 
 #include "base/mark.h"
 #include "raft/raft.h"

@@ -1,6 +1,6 @@
 // Where the time goes: each stage of an entry is counted between the clock readings that are
 // its borders, and nowhere else.
-#include "node_world.h"
+#include "worlds/node_world.h"
 
 #include "base/histogram.h"
 #include "protocol/report.h"

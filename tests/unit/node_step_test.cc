@@ -1,5 +1,5 @@
 // A node at its edges, driven through node_step with frames made by hand.
-#include "node_world.h"
+#include "worlds/node_world.h"
 
 #include "base/mark.h"
 #include "raft/raft.h"

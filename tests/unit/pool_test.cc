@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/prng.h"
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 

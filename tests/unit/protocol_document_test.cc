@@ -8,9 +8,9 @@
 #include <sstream>
 #include <string>
 
-#include "messages.h"
 #include "protocol/entry.h"
 #include "protocol/frame.h"
+#include "worlds/messages.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mark.h"
-#include "raft_cluster.h"
+#include "worlds/raft_cluster.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 

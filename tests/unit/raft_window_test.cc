@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mark.h"
-#include "raft_alone.h"
+#include "worlds/raft_alone.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "messages.h"
+#include "worlds/messages.h"
 
 namespace {
 

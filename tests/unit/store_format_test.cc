@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-#include "dice.h"
+#include "worlds/dice.h"
 
 namespace {
 

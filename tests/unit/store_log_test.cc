@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mark.h"
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // G4: what recovery believes, by table. Damage before the durable end is always found, and a
 // torn tail is always cut; nothing in between.
-#include "store_machine.h"
+#include "worlds/store_machine.h"
 
 #include <functional>
 

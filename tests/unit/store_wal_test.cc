@@ -1,5 +1,5 @@
 // What wal does step by step; whole lives are store_power_test.cc's.
-#include "store_machine.h"
+#include "worlds/store_machine.h"
 
 #include "base/mark.h"
 #include "base/units.h"

@@ -1,12 +1,12 @@
 /* lockctl and lockbench as the build made them, run and read by tests. */
-#ifndef PROCESS_COMMANDS_H
-#define PROCESS_COMMANDS_H
+#ifndef TESTS_WORLDS_COMMANDS_H
+#define TESTS_WORLDS_COMMANDS_H
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "process/nodes.h"
+#include "worlds/nodes.h"
 
 namespace process {
 

@@ -1,6 +1,6 @@
 /* A client that speaks the bare protocol, to look at one node from outside. */
-#ifndef SERVER_TALKER_H
-#define SERVER_TALKER_H
+#ifndef TESTS_WORLDS_TALKER_H
+#define TESTS_WORLDS_TALKER_H
 
 #include <cstdint>
 #include <optional>

@@ -5,8 +5,8 @@
  * yet durable. After every step raft_check() and raft_check_step() run, and raft_witness.h
  * looks at all nodes at once.
  */
-#ifndef TESTS_UNIT_RAFT_CLUSTER_H
-#define TESTS_UNIT_RAFT_CLUSTER_H
+#ifndef TESTS_WORLDS_RAFT_CLUSTER_H
+#define TESTS_WORLDS_RAFT_CLUSTER_H
 
 #include <deque>
 #include <functional>
@@ -17,8 +17,8 @@
 #include <string>
 #include <utility>
 
-#include "raft_alone.h"
-#include "raft_witness.h"
+#include "worlds/raft_alone.h"
+#include "worlds/raft_witness.h"
 
 class raft_cluster : public raft_witness {
 public:

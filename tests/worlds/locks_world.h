@@ -1,14 +1,14 @@
 /* A lock state with its memory, driven entry by entry. */
-#ifndef TESTS_UNIT_LOCKS_WORLD_H
-#define TESTS_UNIT_LOCKS_WORLD_H
+#ifndef TESTS_WORLDS_LOCKS_WORLD_H
+#define TESTS_WORLDS_LOCKS_WORLD_H
 
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "base/units.h"
-#include "carved.h"
 #include "locks/locks.h"
+#include "worlds/carved.h"
 
 inline struct span span_of(const std::string &text)
 {

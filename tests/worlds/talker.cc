@@ -1,4 +1,4 @@
-#include "server/talker.h"
+#include "worlds/talker.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "process/program.h"
 #include "protocol/report.h"
+#include "worlds/program.h"
 
 namespace server {
 

@@ -1,6 +1,6 @@
 /* One raft, fed by hand: for rules that show in a single node's answers. */
-#ifndef TESTS_UNIT_RAFT_ALONE_H
-#define TESTS_UNIT_RAFT_ALONE_H
+#ifndef TESTS_WORLDS_RAFT_ALONE_H
+#define TESTS_WORLDS_RAFT_ALONE_H
 
 #include <cstdlib>
 #include <cstring>

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/units.h"
-#include "dice.h"
 #include "protocol/answer.h"
 #include "protocol/batch.h"
 #include "protocol/hello.h"
@@ -22,6 +21,7 @@
 #include "protocol/settings.h"
 #include "protocol/stage.h"
 #include "protocol/status.h"
+#include "worlds/dice.h"
 
 namespace messages {
 

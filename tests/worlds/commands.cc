@@ -1,4 +1,4 @@
-#include "process/commands.h"
+#include "worlds/commands.h"
 
 #include <cstdlib>
 

@@ -3,8 +3,8 @@
  * [Raft figure 3.2], and what must be on a disk before a message leaves it. A breach
  * throws, with the last events in its text; RAFT_TRACE=1 prints them as they happen.
  */
-#ifndef TESTS_UNIT_RAFT_WITNESS_H
-#define TESTS_UNIT_RAFT_WITNESS_H
+#ifndef TESTS_WORLDS_RAFT_WITNESS_H
+#define TESTS_WORLDS_RAFT_WITNESS_H
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "process/program.h"
+#include "worlds/program.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

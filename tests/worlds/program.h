@@ -2,8 +2,8 @@
  * Programs, directories and ports for tests with real processes: all gone at the end, whatever
  * happened.
  */
-#ifndef PROCESS_PROGRAM_H
-#define PROCESS_PROGRAM_H
+#ifndef TESTS_WORLDS_PROGRAM_H
+#define TESTS_WORLDS_PROGRAM_H
 
 #include <sys/types.h>
 

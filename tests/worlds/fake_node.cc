@@ -1,4 +1,4 @@
-#include "io/fake_node.h"
+#include "worlds/fake_node.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -12,11 +12,11 @@
 #include <memory>
 #include <vector>
 
-#include "carved.h"
-#include "dice.h"
 #include "store/format.h"
 #include "store/recovery.h"
 #include "store/wal.h"
+#include "worlds/carved.h"
+#include "worlds/dice.h"
 
 namespace store_test {
 

@@ -1,4 +1,4 @@
-#include "server/lockd.h"
+#include "worlds/lockd.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,14 +1,14 @@
-/* lockd processes for the tests of this folder. */
-#ifndef SERVER_LOCKD_H
-#define SERVER_LOCKD_H
+/* lockd processes for the tests of server/. */
+#ifndef TESTS_WORLDS_LOCKD_H
+#define TESTS_WORLDS_LOCKD_H
 
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "process/program.h"
-#include "server/talker.h"
+#include "worlds/program.h"
+#include "worlds/talker.h"
 
 namespace server {
 

@@ -1,6 +1,6 @@
 // A client of the library under test, closed at the end whatever happened.
-#ifndef TESTS_CAPI_CAPI_CLIENT_H
-#define TESTS_CAPI_CAPI_CLIENT_H
+#ifndef TESTS_WORLDS_CAPI_CLIENT_H
+#define TESTS_WORLDS_CAPI_CLIENT_H
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
  * A node that writes down what it is told and wants what the test says: it stands where the
  * real one is linked, so that io is tested alone, against a real ring, sockets and files.
  */
-#ifndef TESTS_IO_FAKE_NODE_H
-#define TESTS_IO_FAKE_NODE_H
+#ifndef TESTS_WORLDS_FAKE_NODE_H
+#define TESTS_WORLDS_FAKE_NODE_H
 
 #include <cstdint>
 #include <functional>

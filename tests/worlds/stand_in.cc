@@ -1,4 +1,4 @@
-#include "stand_in.h"
+#include "worlds/stand_in.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "process/nodes.h"
+#include "worlds/nodes.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

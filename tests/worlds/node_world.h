@@ -13,7 +13,6 @@
 
 #include "base/hash.h"
 #include "base/units.h"
-#include "carved.h"
 #include "locks/locks.h"
 #include "node/node.h"
 #include "protocol/answer.h"
@@ -23,6 +22,7 @@
 #include "protocol/read.h"
 #include "protocol/request.h"
 #include "protocol/status.h"
+#include "worlds/carved.h"
 
 namespace node_test {
 

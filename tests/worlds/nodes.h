@@ -2,14 +2,14 @@
  * Real lockd processes on loopback, for tests: started, killed, restarted, and gone at the
  * end whatever happened. Each cluster has ports and a directory of its own on a real disk.
  */
-#ifndef PROCESS_NODES_H
-#define PROCESS_NODES_H
+#ifndef TESTS_WORLDS_NODES_H
+#define TESTS_WORLDS_NODES_H
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "process/program.h"
+#include "worlds/program.h"
 
 namespace process {
 

@@ -1,6 +1,6 @@
 // A client's core between a program and a cluster that the test plays, in virtual time.
-#ifndef TESTS_UNIT_CORE_WORLD_H
-#define TESTS_UNIT_CORE_WORLD_H
+#ifndef TESTS_WORLDS_CORE_WORLD_H
+#define TESTS_WORLDS_CORE_WORLD_H
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@
 
 #include "base/mark.h"
 #include "base/units.h"
-#include "carved.h"
 #include "core/core.h"
 #include "protocol/answer.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 #include "protocol/read.h"
+#include "worlds/carved.h"
 
 // A request as the cluster sees it.
 struct heard {

@@ -1,7 +1,7 @@
 // A one-node cluster in this process: real sockets and frames, the simplest of lock tables,
 // and the moods that a real node is hard to bring into (mute, busy, of another version).
-#ifndef TESTS_CAPI_STAND_IN_H
-#define TESTS_CAPI_STAND_IN_H
+#ifndef TESTS_WORLDS_STAND_IN_H
+#define TESTS_WORLDS_STAND_IN_H
 
 #include <atomic>
 #include <cstdint>

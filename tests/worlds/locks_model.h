@@ -3,8 +3,8 @@
  * as possible: maps and searches, no thought of speed or memory. What the real state does is
  * compared with it.
  */
-#ifndef TESTS_UNIT_LOCKS_MODEL_H
-#define TESTS_UNIT_LOCKS_MODEL_H
+#ifndef TESTS_WORLDS_LOCKS_MODEL_H
+#define TESTS_WORLDS_LOCKS_MODEL_H
 
 #include <algorithm>
 #include <list>

@@ -1,6 +1,6 @@
 /* Memory for the containers under test. */
-#ifndef TESTS_UNIT_CARVED_H
-#define TESTS_UNIT_CARVED_H
+#ifndef TESTS_WORLDS_CARVED_H
+#define TESTS_WORLDS_CARVED_H
 
 #include <memory>
 
