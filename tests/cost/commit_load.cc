@@ -11,7 +11,7 @@
 #include <cstdlib>
 
 #include "base/units.h"
-#include "sim/sim_client.h"
+#include "sim/world/sim_client.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
  *         what the system did, indented, one line an occurrence
  *     blank lines and comments anywhere; a silent command has nothing under it
  *
- * Real nodes and real client cores run in the simulated world (sim/world.h). After each
+ * Real nodes and real client cores run in the simulated world (sim/world/world.h). After each
  * command the world goes on for 20 ms of virtual time, or for as long as `run` says; what
  * happens meanwhile and is shown stands beneath the command. Blessing rewrites those lines.
  *
@@ -27,8 +27,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/life_plan.h"
-#include "sim/sim_client.h"
+#include "sim/lives/life_plan.h"
+#include "sim/world/sim_client.h"
 
 namespace scenarios {
 

@@ -3,7 +3,7 @@
 
 #include "base/units.h"
 #include "scenarios/scenario.h"
-#include "sim/words.h"
+#include "sim/world/words.h"
 
 namespace scenarios {
 

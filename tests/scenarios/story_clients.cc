@@ -1,7 +1,7 @@
 /* The verbs about clients. */
 #include "base/units.h"
 #include "scenarios/scenario.h"
-#include "sim/words.h"
+#include "sim/world/words.h"
 
 namespace scenarios {
 

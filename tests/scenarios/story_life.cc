@@ -1,5 +1,5 @@
 /*
- * The verbs about hostile lives (sim/life.h): how the simulator writes down a life that failed.
+ * The verbs about hostile lives (sim/lives/life.h): how the simulator writes down a life that failed.
  *
  *     life 17 nodes 3 persons 2 for 8500ms without jitter
  *     deeds 4 31
@@ -12,7 +12,7 @@
 
 #include "base/units.h"
 #include "scenarios/scenario.h"
-#include "sim/shrink.h"
+#include "sim/lives/shrink.h"
 
 namespace scenarios {
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/units.h"
-#include "sim/life.h"
+#include "sim/lives/life.h"
 
 using namespace sim;
 

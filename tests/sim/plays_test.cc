@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "sim/shrink.h"
+#include "sim/lives/shrink.h"
 
 using namespace sim;
 

@@ -14,9 +14,9 @@
 #include <string>
 
 #include "base/units.h"
-#include "sim/life.h"
-#include "sim/lives_report.h"
-#include "sim/shrink.h"
+#include "sim/lives/life.h"
+#include "sim/lives/lives_report.h"
+#include "sim/lives/shrink.h"
 
 namespace {
 

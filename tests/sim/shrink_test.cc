@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "scenarios/scenario.h"
-#include "sim/shrink.h"
+#include "sim/lives/shrink.h"
 
 using namespace sim;
 

@@ -5,7 +5,7 @@
 
 #include "base/mark.h"
 #include "base/units.h"
-#include "sim/sim_client.h"
+#include "sim/world/sim_client.h"
 
 using namespace sim;
 

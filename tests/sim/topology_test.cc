@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/units.h"
-#include "sim/world.h"
+#include "sim/world/world.h"
 
 using namespace sim;
 

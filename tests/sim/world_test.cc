@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/units.h"
-#include "sim/sim_client.h"
+#include "sim/world/sim_client.h"
 
 using namespace sim;
 

@@ -16,9 +16,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "sim/life.h"
-#include "sim/lives_report.h"
-#include "sim/shrink.h"
+#include "sim/lives/life.h"
+#include "sim/lives/lives_report.h"
+#include "sim/lives/shrink.h"
 
 namespace {
 

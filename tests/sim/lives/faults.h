@@ -1,0 +1,57 @@
+/*
+ * What is done to a cluster besides killing, pausing and cutting off (deeds.cc).
+ *
+ * A minority of the nodes at most is without its log at a time: damaged, or its directory is
+ * not there. Such a node must refuse to start, or keep out of votes; what it had comes back
+ * later, and then it must take part again.
+ */
+#ifndef SIM_FAULTS_H
+#define SIM_FAULTS_H
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "sim/lives/life_plan.h"
+
+namespace sim {
+
+class Life;
+
+class Faults {
+public:
+    explicit Faults(Life &life) : life_(life) {}
+    /* One of its kinds; false if it was not possible. */
+    bool act(Kind kind, int id);
+
+    /* Without its log, or not to be relied upon to be there. */
+    bool is_away(int id) const
+    {
+        return away_.count(id) > 0;
+    }
+    void come_back(int id);
+
+private:
+    bool slow(int id);
+    bool lose(int id);
+    bool break_frame(int id);
+    bool half_open(int id);
+    bool bridge(int id);
+    bool end_amid(int id);
+    bool end_at_start(int id);
+    bool damage(int id);
+    bool empty(int id);
+    bool jump_wall(int id);
+    int other_end(int id);
+    bool may_go_away(int id);
+
+    Life &life_;
+    std::set<int> away_;
+    std::map<int, std::map<uint64_t, std::vector<uint8_t>>>
+            kept_; /* Logs, while not there */
+    std::map<int, struct entry_id> durable_;
+};
+
+} // namespace sim
+
+#endif

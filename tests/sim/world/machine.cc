@@ -1,0 +1,484 @@
+#include "sim/world/machine.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "base/units.h"
+#include "sim/world/world.h"
+
+namespace sim {
+
+namespace {
+
+/* Small limits, so that rings wrap and pools fill within a hundred steps. */
+void shrink(node_settings &settings)
+{
+    settings.wal.segment_bytes = 256 * KIB;
+    settings.wal.buffer_bytes = 160 * KIB;
+    settings.wal.entry_body_max = 16 * KIB;
+    settings.wal.segments_max = 4096;
+    settings.raft.append_bytes_max = ENTRY_HEAD_BYTES + 16 * KIB;
+    settings.raft.append_entries_max = 8;
+    settings.raft.window = 2;
+    settings.raft.recent_max = 16;
+    settings.raft.trail_max = 1024;
+    settings.limits.entry_body_max = 16 * KIB;
+    settings.limits.renewals_max = 64;
+    settings.limits.connections_max = 64;
+    settings.limits.owed_max = 256;
+    settings.limits.reads_max = 16;
+    settings.limits.peer_frame_bytes = 20 * KIB;
+    settings.limits.peer_output_bytes = 64 * KIB;
+    settings.limits.client_output_bytes = 160 * KIB;
+    settings.cluster.sessions_max = 64;
+    settings.cluster.locks_max = 64;
+    settings.cluster.holds_max = 64;
+    settings.cluster.waits_max = 128;
+    settings.cluster.waits_per_lock_max = 32;
+    settings.cluster.answers_max = 1024;
+    settings.cluster.changes_max = 256;
+    settings.cluster.changes_per_session_max = 8;
+    settings.cluster.name_blocks_max = 1024;
+    settings.cluster.work_max = 4;
+}
+
+} // namespace
+
+Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
+{
+    node_settings_default(&settings_);
+    settings_.self = id;
+    settings_.version = "sim";
+    settings_.member_count = static_cast<uint8_t>(world.options().nodes);
+    for (uint8_t i = 0; i < settings_.member_count; i++) {
+        settings_.members[i].id = static_cast<uint8_t>(i + 1);
+        std::string address = "n" + std::to_string(i + 1);
+        std::memcpy(settings_.members[i].address, address.c_str(), address.size() + 1);
+    }
+    if (world.options().tiny)
+        shrink(settings_);
+    if (world.options().tune)
+        world.options().tune(settings_);
+    disk.segment_bytes = settings_.wal.segment_bytes;
+}
+
+Machine::~Machine()
+{
+    if (memory_)
+        munmap(memory_, memory_bytes_);
+}
+
+uint64_t Machine::clock() const
+{
+    return clock_.at(world_.now());
+}
+
+void Machine::set_rate(int64_t ppm)
+{
+    clock_.set_rate(world_.now(), ppm);
+}
+
+node_event Machine::event(enum node_event_kind kind) const
+{
+    node_event event{};
+    event.kind = kind;
+    return event;
+}
+
+/* Something of this life of the node, later; while it is paused it waits. */
+template <class What> void Machine::defer(uint64_t delay_ns, What what)
+{
+    uint64_t life = life_;
+    world_.in(delay_ns, [this, life, what = std::move(what)] {
+        if (life != life_ || !node_)
+            return;
+        if (paused_)
+            while_paused_.push_back(what);
+        else
+            what();
+    });
+}
+
+/* ---- Start and end ---- */
+
+void Machine::carve()
+{
+    struct arena arena;
+    arena_init(&arena, nullptr, 0);
+    (void)node_carve(&arena, &settings_);
+    if (memory_)
+        munmap(memory_, memory_bytes_);
+    memory_bytes_ = arena_used_bytes(&arena) + 4096;
+    memory_ = mmap(nullptr, memory_bytes_, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert(memory_ != MAP_FAILED);
+    arena_init(&arena, memory_, memory_bytes_);
+    node_ = node_carve(&arena, &settings_);
+    arena_seal(&arena);
+}
+
+/* As io does: what was read is durable from then on. */
+void Machine::recover()
+{
+    struct recovery *recovery = node_recovery(node_);
+    for (const auto &[number, content] : disk.segments) {
+        recovery_begin_segment(recovery, number, content.size());
+        for (size_t at = 0; at < content.size(); at += 64 * KIB) {
+            size_t count = std::min<size_t>(64 * KIB, content.size() - at);
+            recovery_feed(recovery, content.data() + at, count);
+            node_recover(node_);
+        }
+    }
+}
+
+enum node_boot Machine::start()
+{
+    assert(!node_);
+    carve();
+    node_init(node_, &settings_, prng_next(&world_.random()));
+    recover();
+    life_++;
+    recovery_decision decision{};
+    enum node_boot boot = node_boot(node_, clock(), &decision);
+    if (boot != NODE_BOOT_OK) {
+        node_ = nullptr;
+        return boot;
+    }
+    node_effects_init(node_, &effects_);
+    slots_.assign(settings_.limits.connections_max, 0);
+    stopped_ = false;
+    paused_ = false;
+    in_turn_ = false;
+    wake_ = 0;
+    hurried_ = 0;
+    seen_at_ = UINT64_MAX;
+    end_turn();
+    return boot;
+}
+
+void Machine::crash(End how)
+{
+    if (!node_)
+        return;
+    ending_.reset();
+    if (world_.before_end)
+        world_.before_end(*this);
+    node_ = nullptr;
+    life_++;
+    while_paused_.clear();
+    disk.end(how, world_.random());
+    for (uint64_t link : slots_) {
+        if (link != 0)
+            world_.network.close(link, this, how == End::power_cut);
+    }
+    slots_.clear();
+}
+
+void Machine::pause(bool on)
+{
+    paused_ = on;
+    if (on)
+        return;
+    std::vector<std::function<void()>> missed;
+    missed.swap(while_paused_);
+    uint64_t life = life_;
+    for (auto &what : missed) {
+        if (node_ && life == life_)
+            what();
+    }
+}
+
+void Machine::stop()
+{
+    defer(0, [this] { step(event(NODE_STOP)); });
+}
+
+/* ---- Turns ---- */
+
+void Machine::step(node_event event)
+{
+    bool begins = !in_turn_;
+    if (begins)
+        turn_begin_ = clock();
+    in_turn_ = true;
+    event.now_ns = turn_begin_;
+    node_step(node_, &event, &effects_);
+    if (!begins)
+        return;
+    uint64_t length = world_.roll(world_.options().turn_ns);
+    if (length == 0)
+        end_turn();
+    else
+        defer(length, [this] { end_turn(); });
+}
+
+void Machine::end_turn()
+{
+    in_turn_ = false;
+    node_event end = event(NODE_TURN_END);
+    end.now_ns = clock();
+    end.clocks = {end.now_ns, end.now_ns, end.now_ns, end.now_ns + wall_};
+    node_step(node_, &end, &effects_);
+    world_.count_turn();
+    for (uint32_t i = 0; i < effects_.notice_count; i++)
+        notices.push_back(effects_.notices[i]);
+    world_.check(*this);
+    if (world_.after_turn)
+        world_.after_turn(*this);
+    perform();
+}
+
+void Machine::end_amid(uint32_t effects, End how, bool disk_first)
+{
+    ending_ = {effects, how, disk_first};
+}
+
+/* Before each effect: is it still to be done? */
+bool Machine::may_do()
+{
+    if (!node_)
+        return false;
+    if (!ending_ || ending_->effects-- > 0)
+        return true;
+    crash(ending_->how);
+    return false;
+}
+
+/* The effects of the turn. Their arrays are overwritten by the next: all is copied. */
+void Machine::perform()
+{
+    assert(!effects_.failed);
+    bool disk_first = ending_ && ending_->disk_first;
+    if (disk_first)
+        perform_writes();
+    perform_closes();
+    perform_sends();
+    if (!disk_first)
+        perform_writes();
+    perform_read();
+    perform_segment();
+    for (uint32_t i = 0; i < effects_.connect_count && may_do(); i++)
+        connect(effects_.connects[i]);
+    if (!node_)
+        return; /* Its disk failed, or it was to end here. */
+    if (effects_.stopped) {
+        stopped_ = true;
+        crash();
+        return;
+    }
+    wake_at(effects_.deadline_ns);
+}
+
+void Machine::wake_at(uint64_t deadline)
+{
+    if (deadline == UINT64_MAX)
+        return;
+    uint64_t own = clock();
+    uint64_t delay = deadline > own ? deadline - own : 1;
+    /* io would burn a core if a node asked for turns in which nothing can happen. */
+    hurried_ = delay <= 10000 ? hurried_ + 1 : 0;
+    assert(hurried_ < 1000 && "the node spins");
+    uint64_t wake = world_.now() + delay;
+    if (wake_ > world_.now() && wake_ <= wake)
+        return;
+    wake_ = wake;
+    defer(delay, [this, wake] {
+        if (wake_ == wake)
+            wake_ = 0;
+        if (!in_turn_)
+            end_turn();
+    });
+}
+
+/* ---- Disk ---- */
+
+void Machine::perform_writes()
+{
+    if (node_ && effects_.write_count > 0 && disk.broken) {
+        crash(); /* io: a failed write of the log is fatal. */
+        return;
+    }
+    for (uint32_t i = 0; i < effects_.write_count && may_do(); i++) {
+        const Options &options = world_.options();
+        uint64_t done =
+                world_.now() + options.disk_ns + world_.roll(options.disk_jitter_ns);
+        done = std::max(done, disk.stalled_until);
+        uint64_t id = effects_.writes[i].id;
+        disk.begin_write(effects_.writes[i]);
+        world_.at(done, [this, id, life = life_] {
+            if (life != life_)
+                return;
+            disk.end_write(id); /* Also while the process is paused. */
+            defer(0, [this, id] {
+                node_event written = event(NODE_WRITTEN);
+                written.id = id;
+                step(written);
+            });
+        });
+    }
+}
+
+void Machine::perform_read()
+{
+    if (!effects_.read_wanted || !may_do())
+        return;
+    node_read read = effects_.read;
+    defer(world_.options().disk_ns, [this, read] {
+        std::vector<uint8_t> bytes = disk.read(read.place, read.count);
+        node_event done = event(NODE_READ);
+        done.id = read.id;
+        done.bytes = bytes.data();
+        done.count = bytes.size();
+        step(done);
+    });
+}
+
+void Machine::perform_segment()
+{
+    if (effects_.segment_wanted == 0 || !may_do())
+        return;
+    uint64_t number = effects_.segment_wanted;
+    disk.begin_segment(number);
+    defer(NS_PER_MS, [this, number] {
+        bool full = disk.full;
+        if (!full)
+            disk.end_segment(number);
+        node_event done = event(full ? NODE_SEGMENT_FAILED : NODE_SEGMENT_READY);
+        done.id = number;
+        step(done);
+    });
+}
+
+/* ---- Network ---- */
+
+/* The kernel took the first `count` bytes. */
+void Machine::send_later(uint32_t conn, uint64_t link, size_t count)
+{
+    defer(1000, [this, conn, count, link] {
+        if (slots_.at(conn) != link)
+            return;
+        node_event sent = event(NODE_SENT);
+        sent.conn = conn;
+        sent.count = count;
+        step(sent);
+    });
+}
+
+void Machine::perform_sends()
+{
+    for (uint32_t i = 0; i < effects_.send_count && may_do(); i++) {
+        const node_send &send = effects_.sends[i];
+        size_t count = send.count;
+        if (world_.options().splits && world_.roll(16) == 0)
+            count = 1 + world_.roll(count);
+        uint64_t link = slots_.at(send.conn);
+        world_.network.send(
+                link, this, std::vector<uint8_t>(send.bytes, send.bytes + count));
+        send_later(send.conn, link, count);
+    }
+}
+
+/* Once what is under way has left. */
+void Machine::perform_closes()
+{
+    for (uint32_t i = 0; i < effects_.close_count && may_do(); i++) {
+        uint32_t conn = effects_.closes[i];
+        uint64_t link = slots_.at(conn);
+        defer(2000, [this, conn, link] {
+            if (slots_.at(conn) != link)
+                return;
+            world_.network.close(link, this);
+            slots_[conn] = 0;
+            node_event gone = event(NODE_CLOSED);
+            gone.conn = conn;
+            step(gone);
+        });
+    }
+}
+
+void Machine::connected(uint8_t peer)
+{
+    auto slot = std::find(slots_.begin(), slots_.end(), 0);
+    uint64_t link = 0;
+    if (slot != slots_.end())
+        link = world_.network.open(this, id_, peer);
+    node_event result = event(link != 0 ? NODE_CONNECTED : NODE_CONNECT_FAILED);
+    result.peer = peer;
+    if (link != 0) {
+        result.conn = static_cast<uint32_t>(slot - slots_.begin());
+        *slot = link;
+    }
+    step(result);
+}
+
+void Machine::connect(uint8_t peer)
+{
+    defer(world_.options().net_ns, [this, peer] { connected(peer); });
+}
+
+std::optional<uint32_t> Machine::accept(uint64_t link)
+{
+    auto slot = std::find(slots_.begin(), slots_.end(), 0);
+    if (!node_ || slot == slots_.end())
+        return std::nullopt;
+    *slot = link;
+    uint32_t conn = static_cast<uint32_t>(slot - slots_.begin());
+    defer(0, [this, conn, link] {
+        if (slots_.at(conn) != link)
+            return;
+        node_event accepted = event(NODE_ACCEPTED);
+        accepted.conn = conn;
+        step(accepted);
+    });
+    return conn;
+}
+
+/* As io does: what a peer says is received straight to where its node wants it. How much was. */
+size_t Machine::take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin)
+{
+    auto slot = std::find(slots_.begin(), slots_.end(), link);
+    if (slot == slots_.end())
+        return bytes.size() - begin;
+    node_event got = event(NODE_RECEIVED);
+    got.conn = static_cast<uint32_t>(slot - slots_.begin());
+    got.bytes = bytes.data() + begin;
+    got.count = bytes.size() - begin;
+    if (node_conn_is_peer(node_, got.conn)) {
+        size_t room = 0;
+        unsigned char *space = node_input_space(node_, got.conn, &room);
+        got.count = std::min(got.count, room);
+        if (got.count > 0)
+            std::memcpy(space, bytes.data() + begin, got.count);
+        got.bytes = space;
+    }
+    step(got);
+    return got.count;
+}
+
+void Machine::received(uint64_t link, const std::vector<uint8_t> &bytes)
+{
+    defer(0, [this, link, bytes] {
+        size_t taken = take(link, bytes, 0);
+        while (node_ && taken < bytes.size())
+            taken += take(link, bytes, taken);
+    });
+}
+
+void Machine::closed(uint64_t link, bool by_other)
+{
+    defer(0, [this, link, by_other] {
+        auto slot = std::find(slots_.begin(), slots_.end(), link);
+        if (slot == slots_.end())
+            return;
+        *slot = 0;
+        node_event gone = event(NODE_CLOSED);
+        gone.conn = static_cast<uint32_t>(slot - slots_.begin());
+        gone.by_other = by_other;
+        step(gone);
+    });
+}
+
+} // namespace sim

@@ -1,0 +1,147 @@
+/*
+ * One machine of the world with its node, up or down: the code that ships, with the
+ * simulator where io would be.
+ *
+ * An event is a turn of its own, or shares one with what arrives shortly after it
+ * (Options::turn_ns), as with io, which takes in all that has completed.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "locks/locks.h"
+#include "node/node.h"
+#include "sim/world/network.h"
+#include "sim/world/sim_clock.h"
+#include "sim/world/sim_disk.h"
+
+namespace sim {
+
+class World;
+
+class Machine : public Endpoint {
+public:
+    Machine(World &world, uint8_t id);
+    ~Machine() override;
+    Machine(const Machine &) = delete;
+    Machine &operator=(const Machine &) = delete;
+
+    enum node_boot start();
+    void crash(End how = End::killed);
+    void stop(); /* SIGTERM */
+    void pause(bool on);
+    void set_rate(int64_t ppm); /* Its clocks run faster by this, from now on. */
+    void jump_wall(int64_t ns)  /* Somebody set the time of day. */
+    {
+        wall_ += static_cast<uint64_t>(ns);
+    }
+
+    /*
+     * It ends amid the effects of a turn, when so many more have been done. `disk_first`: in
+     * that turn writes go before messages, else behind them.
+     */
+    void end_amid(uint32_t effects, End how, bool disk_first);
+
+    bool up() const
+    {
+        return node_ != nullptr;
+    }
+    bool paused() const
+    {
+        return paused_;
+    }
+    bool stopped() const
+    {
+        return stopped_;
+    }
+    uint8_t id() const
+    {
+        return id_;
+    }
+    const struct node *node() const
+    {
+        return node_;
+    }
+    const struct raft *raft() const
+    {
+        return node_raft(node_);
+    }
+    const struct locks *locks() const
+    {
+        return node_locks(node_);
+    }
+    bool leads() const
+    {
+        return up() && raft_is_leader(raft());
+    }
+    uint64_t starts() const
+    {
+        return life_;
+    }
+    Disk disk;
+    std::vector<node_notice> notices; /* Whoever reads them clears them. */
+
+    void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
+    void closed(uint64_t link, bool by_other) override;
+    std::optional<uint32_t> accept(uint64_t link);
+
+    /* Whether the index is another than at the last call in this life of the node. */
+    bool first_seen_at(uint64_t index)
+    {
+        return std::exchange(seen_at_, index) != index;
+    }
+
+private:
+    void carve();
+    void recover();
+    void step(node_event event);
+    void end_turn();
+    void perform();
+    bool may_do();
+    void perform_sends();
+    void perform_writes();
+    void perform_read();
+    void perform_segment();
+    void perform_closes();
+    void send_later(uint32_t conn, uint64_t link, size_t count);
+    size_t take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin);
+    void connect(uint8_t peer);
+    void connected(uint8_t peer);
+    void wake_at(uint64_t deadline);
+    node_event event(enum node_event_kind kind) const;
+    uint64_t clock() const;
+    template <class What> void defer(uint64_t delay_ns, What what);
+
+    World &world_;
+    Clock clock_;
+    uint8_t id_;
+    struct node *node_ = nullptr;
+    void *memory_ = nullptr;
+    size_t memory_bytes_ = 0;
+    node_effects effects_{};
+    node_settings settings_{};
+    uint64_t life_ = 0; /* Counts starts: events of an older life are dropped. */
+    bool in_turn_ = false;
+    uint64_t turn_begin_ = 0;
+    uint64_t wake_ = 0;
+    uint64_t seen_at_ = UINT64_MAX;
+    uint32_t hurried_ = 0; /* Turns in a row that wanted the next at once */
+    bool paused_ = false;
+    bool stopped_ = false;
+    struct Ending {
+        uint32_t effects; /* To do before it ends */
+        End how;
+        bool disk_first;
+    };
+    std::optional<Ending> ending_;
+    uint64_t wall_ = 1700000000 * UINT64_C(1000000000); /* When its clock was at 0 */
+    std::vector<std::function<void()>> while_paused_;
+    std::vector<uint64_t> slots_; /* Link of each slot; 0: free */
+};
+
+} // namespace sim
+
+#endif

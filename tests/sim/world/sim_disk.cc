@@ -1,0 +1,225 @@
+#include "sim/world/sim_disk.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "store/format.h"
+
+namespace sim {
+
+namespace {
+
+constexpr size_t sector_bytes = 512;
+
+} // namespace
+
+void Disk::begin_write(const wal_write &write)
+{
+    under_way_.push_back({write.id, write.place,
+            std::vector<uint8_t>(write.bytes, write.bytes + write.count)});
+}
+
+void Disk::put(const Write &write, size_t begin, size_t end)
+{
+    std::vector<uint8_t> &content = segments.at(write.place.segment);
+    assert(write.place.offset + end <= content.size());
+    std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
+            end - begin);
+}
+
+void Disk::end_write(uint64_t id)
+{
+    auto it = std::find_if(under_way_.begin(), under_way_.end(),
+            [id](const Write &write) { return write.id == id; });
+    assert(it != under_way_.end());
+    put(*it, 0, it->bytes.size());
+    under_way_.erase(it);
+}
+
+void Disk::begin_segment(uint64_t number)
+{
+    segment_under_way_ = number;
+}
+
+void Disk::end_segment(uint64_t number)
+{
+    assert(number == segment_under_way_);
+    segment_under_way_ = 0;
+    segments[number].assign(segment_bytes, 0);
+}
+
+std::vector<uint8_t> Disk::read(const wal_place &place, size_t count) const
+{
+    auto it = segments.find(place.segment);
+    if (it == segments.end() || place.offset >= it->second.size())
+        return {};
+    const std::vector<uint8_t> &content = it->second;
+    size_t length = std::min<size_t>(count, content.size() - place.offset);
+    auto begin = content.begin() + static_cast<ptrdiff_t>(place.offset);
+    return {begin, begin + static_cast<ptrdiff_t>(length)};
+}
+
+void Disk::cut_short(const Write &write, End how, prng &random)
+{
+    if (tears) {
+        put(write, 0, write.bytes.size() / 2 / sector_bytes * sector_bytes);
+        return;
+    }
+    uint64_t fate = prng_below(&random, 4);
+    if (how == End::killed && fate == 0)
+        return; /* It had not been begun. */
+    bool whole = how == End::killed && fate < 3;
+    for (size_t at = 0; at < write.bytes.size(); at += sector_bytes) {
+        if (whole || prng_below(&random, 2) == 0)
+            put(write, at, at + sector_bytes);
+    }
+}
+
+void Disk::end(End how, prng &random)
+{
+    for (const Write &write : under_way_)
+        cut_short(write, how, random);
+    under_way_.clear();
+    if (segment_under_way_ != 0 && prng_below(&random, 2) == 0)
+        segments[segment_under_way_].assign(segment_bytes, 0);
+    segment_under_way_ = 0;
+    tears = false;
+    broken = false;
+}
+
+void Disk::wipe()
+{
+    segments.clear();
+}
+
+bool Disk::rot()
+{
+    if (segments.empty())
+        return false;
+    std::vector<uint8_t> &content = segments.begin()->second;
+    auto written = [](uint8_t byte) {
+        return byte != 0;
+    };
+    auto last = std::find_if(content.rbegin(), content.rend(), written);
+    auto middle = content.begin() + (content.rend() - last) / 2;
+    auto byte = std::find_if(middle, content.end(), written);
+    if (byte == content.end())
+        return false;
+    *byte ^= 0x10;
+    return true;
+}
+
+/* ---- Latent damage ---- */
+
+/* Every record and header up to where one of them says that all is durable. */
+std::vector<Disk::Spot> Disk::durable_spots() const
+{
+    std::vector<Spot> spots;
+    uint64_t durable = 0;
+    for (const auto &[number, content] : segments) {
+        size_t step = WAL_BLOCK_BYTES;
+        for (size_t at = 0; at + WAL_BLOCK_BYTES <= content.size(); at += step) {
+            format_block block;
+            format_read(content.data() + at, &block);
+            bool is_record = block.finding == FORMAT_RECORD;
+            step = WAL_BLOCK_BYTES;
+            if (!is_record && block.finding != FORMAT_HEADER)
+                continue;
+            const record_place &place = is_record ? block.record.place : block.header.place;
+            size_t used = WAL_BLOCK_BYTES;
+            if (is_record) {
+                used = WAL_RECORD_HEAD_BYTES + block.record.payload_bytes;
+                step = format_record_bytes(block.record.payload_bytes);
+            }
+            durable = std::max(durable, place.durable);
+            spots.push_back({{number, at}, used, place.position + step});
+        }
+    }
+    std::erase_if(spots, [durable](const Spot &spot) { return spot.end > durable; });
+    return spots;
+}
+
+/* What the sector holds afterwards. */
+std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &random) const
+{
+    const std::vector<uint8_t> &content = segments.at(sector.segment);
+    const std::vector<uint8_t> *from = &content;
+    size_t at = sector.offset;
+    if (kind == Damage::zeroed)
+        return std::vector<uint8_t>(sector_bytes, 0);
+    if (kind == Damage::stale)
+        from = &segments.begin()->second;
+    if (kind == Damage::misdirected)
+        at = prng_below(&random, content.size() / sector_bytes) * sector_bytes;
+    auto begin = from->begin() + static_cast<ptrdiff_t>(at);
+    return {begin, begin + sector_bytes};
+}
+
+/* One segment of those that a later one follows: its header says that this one was begun. */
+bool Disk::damage_file(Damage kind, prng &random)
+{
+    std::vector<uint64_t> begun;
+    for (const auto &[number, content] : segments) {
+        format_block block{};
+        if (content.size() >= WAL_BLOCK_BYTES)
+            format_read(content.data(), &block);
+        if (block.finding == FORMAT_HEADER)
+            begun.push_back(number);
+    }
+    if (begun.size() < 2)
+        return false;
+    whole_ = segments;
+    uint64_t number = begun[prng_below(&random, begun.size() - 1)];
+    std::vector<uint8_t> &content = segments.at(number);
+    if (kind == Damage::shortened)
+        content.resize(content.size() / 2 / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES);
+    else if (kind == Damage::emptied)
+        content.clear();
+    else if (kind == Damage::missing)
+        segments.erase(number);
+    else
+        content.swap(segments.at(number + 1));
+    return true;
+}
+
+bool Disk::damage(Damage kind, prng &random)
+{
+    if (is_damaged())
+        return false;
+    if (kind >= Damage::shortened)
+        return damage_file(kind, random);
+    std::vector<Spot> spots = durable_spots();
+    if (spots.empty())
+        return false;
+    const Spot &spot = spots[prng_below(&random, spots.size())];
+    size_t byte = spot.place.offset + prng_below(&random, spot.bytes);
+    wal_place sector = {spot.place.segment, byte / sector_bytes * sector_bytes};
+    std::vector<uint8_t> after = spoil(kind, sector, random);
+    std::vector<uint8_t> &content = segments.at(sector.segment);
+    if (kind == Damage::flipped)
+        after[byte % sector_bytes] ^= static_cast<uint8_t>(1U << prng_below(&random, 8));
+    /* Of a sector that the record fills in part only that part is looked at. */
+    size_t used = std::min(sector_bytes, spot.place.offset + spot.bytes - sector.offset);
+    auto begin = content.begin() + static_cast<ptrdiff_t>(sector.offset);
+    if (std::equal(begin, begin + static_cast<ptrdiff_t>(used), after.begin()))
+        return false;
+    spoilt_ = {sector, {begin, begin + sector_bytes}};
+    std::copy(after.begin(), after.end(), begin);
+    return true;
+}
+
+void Disk::undo_damage()
+{
+    if (!whole_.empty())
+        segments.swap(whole_);
+    whole_.clear();
+    if (!spoilt_)
+        return;
+    std::vector<uint8_t> &content = segments.at(spoilt_->place.segment);
+    std::copy(spoilt_->before.begin(), spoilt_->before.end(),
+            content.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
+    spoilt_.reset();
+}
+
+} // namespace sim
