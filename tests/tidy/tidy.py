@@ -18,7 +18,7 @@ breach for every rule in a small tree and expects it to be found.
     text        blanks, tabs, leftover notes, unique file names, banned functions
     docs        each public function has a man page and a test, each MARK a test
     classes     what lockd/doc/bug-classes.md names is there: tests, files, planted bugs
-    sizes       lists long files and functions; never fails
+    sizes       lists long files and functions, and the largest structs; never fails
     clang-tidy  as .clang-tidy says, over all C files of the build (slow)
     selftest    the rules themselves
 """
@@ -398,7 +398,25 @@ def long_functions(path, text):
     return found
 
 
+def structs_of(tree):
+    """(fields, "path:line: struct name") of each struct of the product; what an inner struct
+    has counts for it, not for the outer one."""
+    for path in tree.having(".c", ".h"):
+        if area_of(path) is None:
+            continue
+        text = without_comments(tree.read(path), strings=True)
+        for match in re.finditer(r"^struct (\w+) \{\n(.*?)^\}", text, re.M | re.S):
+            body = match.group(2)
+            while re.search(r"\{[^{}]*\}", body):
+                body = re.sub(r"\{[^{}]*\}", "", body)
+            body = re.sub(r"\([^()]*\)", "", body)
+            where = f"{path}:{line_of(text, match.start())}: struct {match.group(1)}"
+            yield body.count(";") + body.count(","), where
+
+
 def rule_sizes(tree):
+    for fields, where in sorted(structs_of(tree), reverse=True)[:3]:
+        print(f"{where}: {fields} fields")
     paths = tree.having(".c", ".h", ".cc", ".py")
     for path in paths:
         text = tree.read(path)
