@@ -27,6 +27,10 @@ GOOD = {
                          "LK_API int lk_open(void);\n#endif\n",
     "liblock/man/lk_open.3": ".TH LK_OPEN 3\n",
     "tests/unit/open_test.cc": "int lk_open();\n",
+    "tests/tidy/tidy.py": "# What liblock/base/pure.h speaks of.\n",
+    "tests/unit/promise_test.cc": "TEST(Raft, G1_holds) {}\n",
+    "lockd/doc/guarantees.md": "| G1 | **It holds.** See `lockd/raft/`, raft.h. |\n"
+                               "| G2 | (Not there yet.) `raft_step()` comes before lk_open. |\n",
     "lockd/doc/bug-classes.md": "| 1 | a bug | seen | `lockd/raft/raft.c` | - |\n",
 }
 
@@ -56,6 +60,14 @@ PLANTED = [
     ("calls", "liblock/base/low.c", UPWARD, "base must not call lockd/raft/raft.c (raft)"),
     ("calls", "lockd/locks/near.c", UPWARD, "locks must not call lockd/raft/raft.c (raft)"),
     ("calls", "liblock/base/low.c", INLINE, "base must not call lockd/raft/raft.c (raft)"),
+    ("promises", "tests/unit/promise_test.cc", "TEST(Raft, G3_more) {}\n", "no promise G3"),
+    ("promises", "tests/unit/promise_test.cc", None, "no test's name says that it defends G1"),
+    ("promises", "tests/unit/promise_test.cc", "/* G1: it holds. */\n", "in a comment"),
+    ("promises", "lockd/raft/raft.c", "/* As promised. (G12) */\n", "no promise G12"),
+    ("references", "lockd/raft/raft.c", "/* See gone.h. */\n", "no file gone.h"),
+    ("references", "lockd/raft/raft.c", "/* As raft_gone() does. */\n", "no function raft_gone()"),
+    ("references", "lockd/doc/guarantees.md", "See `tests/gone/`.\n", "no file tests/gone"),
+    ("references", "liblock/man/lk_open.3", "\\fBlk_gone\\fR\n", "of the name lk_gone"),
     ("format", "lockd/raft/raft.c", "int  wide ;\n", "error:"),
     ("headers", "lockd/raft/raft.h", "uint64_t raft_term(void);\n", "alone as c17"),
     ("headers", "lockd/raft/raft.h", "int raft_new(int class);\n", "alone as c++20"),

@@ -18,6 +18,10 @@ breach for every rule in a small tree and expects it to be found.
     text        blanks, tabs, leftover notes, unique file names, banned functions
     docs        each public function has a man page and a test, each MARK a test
     classes     what lockd/doc/bug-classes.md names is there: tests, files, planted bugs
+    promises    names of tests say which promise of lockd/doc/guarantees.md they defend: each number
+                exists, each promise that is implemented has a test
+    references  each file, each function() and each lk_name that a comment or document names is
+                there
     sizes       lists long files and functions, and the largest structs; never fails
     clang-tidy  as .clang-tidy says, over all C files of the build (slow)
     selftest    the rules themselves
@@ -36,6 +40,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from graph import arrows_of, components, floors_of, product_sources  # noqa: E402
 from tree import Tree, in_parallel, line_of, run, shipped, without_comments  # noqa: E402
+from words import rule_promises, rule_references  # noqa: E402,F401
 
 # What each area may include besides itself. Siblings never; nothing in lockd/ sees liblock.h.
 # The public header is types and declarations only, so core may share its statuses.
