@@ -206,6 +206,16 @@ def cycle_text(folder, ring, arrows):
     return "\n".join(lines)
 
 
+def folder_text(tree, folder, rooms, floors, cycles):
+    """What can be quoted of a folder in one line. A room is a source file."""
+    largest = max((path for path in tree.having(".c", ".h") if os.path.dirname(path) == folder),
+                  key=lambda path: tree.read(path).count("\n"))
+    sizes = [str(len(ring)) for ring in cycles]
+    return (f"{folder}: {len(rooms)} rooms, {floors} floors, "
+            f"{len(cycles)} cycles{' (files: ' + ', '.join(sizes) + ')' if sizes else ''}, "
+            f"largest {os.path.basename(largest)} {tree.read(largest).count(chr(10))} lines")
+
+
 def rule_calls(tree):
     breaches, arrows = arrows_of(tree)
     for (path, other), symbols in sorted(arrows.items()):
@@ -221,10 +231,7 @@ def rule_calls(tree):
         rings = components(rooms, inside)
         cycles = [ring for ring in rings if len(ring) > 1]
         breaches += [cycle_text(folder, ring, inside) for ring in cycles]
-        lines, largest = max((tree.read(path).count("\n"), path) for path in rooms)
-        print(f"{folder}: {len(rooms)} rooms, {floors_of(rings, inside)} floors, {len(cycles)} cycles"
-              f"{''.join(f' of {len(ring)} files' for ring in cycles)}, "
-              f"largest {os.path.basename(largest)} {lines} lines")
+        print(folder_text(tree, folder, rooms, floors_of(rings, inside), cycles))
     return len(arrows), breaches, 1
 
 

@@ -6,7 +6,7 @@ import re
 from tree import line_of, without_comments
 
 PROMISES = "lockd/doc/guarantees.md"
-NOT_YET = re.compile(r"\bnot\s+(\w+\s+)?yet\b|\bplanned\b|\bnot (built|implemented)\b", re.I)
+NOT_YET = re.compile(r"\bnot\s+yet\b|\bplanned\b|\bnot\s+(there|built|implemented|provided)\b", re.I)
 
 CODE = (".c", ".h", ".cc")
 HASHED = (".py", ".sh", ".cmake", "CMakeLists.txt")  # Their comments begin with "#".
@@ -47,10 +47,12 @@ def only_comments(path, text):
 # ---- promises ----
 
 def promises_of(text):
-    """{number: whether it is implemented}, from the page's table rows and headings."""
+    """{number: whether it is implemented}, from the page's table rows, list items and headings
+    with the paragraph below."""
     found = {}
-    for match in re.finditer(r"^[|#*\- ]+G(\d+)\b(.*)$", text, re.M):
-        found.setdefault(int(match.group(1)), not NOT_YET.search(match.group(2)))
+    for match in re.finditer(r"^(?:[|*\[\- ]+|#+ [*\[]*(?=.*\n+(.*)))G(\d+)\b(.*)", text, re.M):
+        below, number, line = match.groups(default="")
+        found.setdefault(int(number), not NOT_YET.search(f"{line} {below}"))
     return found
 
 
