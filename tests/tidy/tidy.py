@@ -208,12 +208,16 @@ def cycle_text(folder, ring, arrows):
 
 def folder_text(tree, folder, rooms, floors, cycles):
     """What can be quoted of a folder in one line. A room is a source file."""
-    largest = max((path for path in tree.having(".c", ".h") if os.path.dirname(path) == folder),
-                  key=lambda path: tree.read(path).count("\n"))
+    texts = {path: tree.read(path) for path in tree.having(".c", ".h", under=folder + "/")
+             if os.path.dirname(path) == folder}
+    lines = {path: text.count("\n") for path, text in texts.items()}
+    asserts = sum(len(re.findall(r"\bassert\(", text)) for text in texts.values())
+    largest = max(lines, key=lines.get)
     sizes = [str(len(ring)) for ring in cycles]
     return (f"{folder}: {len(rooms)} rooms, {floors} floors, "
             f"{len(cycles)} cycles{' (files: ' + ', '.join(sizes) + ')' if sizes else ''}, "
-            f"largest {os.path.basename(largest)} {tree.read(largest).count(chr(10))} lines")
+            f"largest {os.path.basename(largest)} {lines[largest]} lines, "
+            f"{round(1000 * asserts / sum(lines.values()))} assertions per 1000 lines")
 
 
 def rule_calls(tree):

@@ -6,7 +6,7 @@ import re
 from tree import line_of, without_comments
 
 PROMISES = "lockd/doc/guarantees.md"
-NOT_YET = re.compile(r"\bnot\s+yet\b|\bplanned\b|\bnot\s+(there|built|implemented|provided)\b", re.I)
+NOT_YET = re.compile(r"\bnot\s+(yet|there|built|implemented|provided)\b|\bplanned\b", re.I)
 
 CODE = (".c", ".h", ".cc")
 HASHED = (".py", ".sh", ".cmake", "CMakeLists.txt")  # Their comments begin with "#".
@@ -120,8 +120,8 @@ def public_names_of(tree):
 
 
 def files_named(plain):
-    """(name, offset) of what looks like a file of a project. Capitals stand for something: FILE.txt;
-    a star too; what begins with a slash, a dot or a dollar is of a machine."""
+    """(name, offset) of what looks like a file of the project. Capitals and stars stand for
+    something (FILE.txt, *_test.cc); what begins with a slash, a dot or a dollar is a machine's."""
     pattern = (r"(?<![\w*<>/.$~}{-])((?:[\w.-]+/)*[\w-]+\.(?:c|h|cc|py|sh|md|patch|txt|cmake|map))"
                r"(?![\w*{/-]|\.\w)")
     for match in re.finditer(pattern, plain):
