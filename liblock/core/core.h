@@ -195,7 +195,7 @@ struct core_completion {
     uint32_t session; /* OPEN that failed: still to be closed. 0 for reads */
     uint64_t tag;
     uint64_t token;          /* ACQUIRE, granted */
-    uint32_t hold;           /* ... and where core_hold() finds it */
+    uint32_t hold;           /* ... and its place in core_hold_beliefs() */
     uint64_t until_ns;       /* ... and believable until (BOOTTIME) */
     struct read_answer read; /* QUERY, LIST */
     size_t read_bytes;       /* Of lock_views in `room` */

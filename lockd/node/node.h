@@ -50,7 +50,7 @@ enum {
                           2 * ((int)ENTRY_BODY_MAX + 2 * (int)WAL_BLOCK_BYTES),
 };
 
-/* The page of named limits. node_limits_check() asserts how they hang together. */
+/* The page of named limits. start.c asserts the relations between them. */
 struct node_limits {
     uint32_t connections_max;     /* Slots: clients and peers */
     uint32_t client_output_bytes; /* Unsent bytes of a client before it is cut off */

@@ -373,7 +373,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t leader_deadline(const struct raft *raft)
 {
-    /* Alone, it still says from time to time that it is there: majority_heard_ns. */
+    /* Alone, it still says from time to time that it is there: raft_majority_heard_ns(). */
     if (raft->peer_count == 0)
         return raft->now_ns + raft->settings.heartbeat_ns;
     uint64_t deadline_ns = raft_majority_heard_ns(raft) + raft->settings.election_max_ns;

@@ -2,7 +2,7 @@
 // and sections that name its own sessions and requests, with the user's calls in between.
 //
 // Whatever is said, the core's state stays sound, no request is completed twice, and nothing
-// is believed for longer than the time to live that its session was opened with [G3].
+// is believed for longer than the time to live that its session was opened with.
 #include <map>
 #include <set>
 

@@ -1,4 +1,4 @@
-// Logs of earlier versions are read as ever (G4), and the example in lockd/doc/log-format.md
+// Logs of earlier versions are read as ever, and the example in lockd/doc/log-format.md
 // is what stands on disk.
 #include <cctype>
 

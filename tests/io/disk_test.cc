@@ -184,7 +184,7 @@ TEST(DiskFull, TheNextSegmentWaitsForSpace)
     EXPECT_TRUE(make_segment(world, 1));
 }
 
-/* G4: after a log write that failed nothing is acknowledged any more; the process ends. */
+/* After a log write that failed nothing is acknowledged any more; the process ends. */
 TEST(DiskDeathTest, AFailedLogWriteIsFatal)
 {
     scratch folder;
@@ -206,7 +206,7 @@ TEST(DiskDeathTest, AFailedLogWriteIsFatal)
             fail(), testing::ExitedWithCode(1), "log-write-failed .*segment=1 offset=8192");
 }
 
-/* G4: nor after one of which only a part was written, whatever came of the linked sync. */
+/* Nor after one of which only a part was written, whatever came of the linked sync. */
 TEST(DiskDeathTest, AShortLogWriteIsFatal)
 {
     scratch folder;
@@ -230,7 +230,7 @@ TEST(DiskDeathTest, AShortLogWriteIsFatal)
 }
 
 /*
- * G4: a segment is not used before its folder is synced, or a power cut could take its name.
+ * A segment is not used before its folder is synced, or a power cut could take its name.
  * Once the segment has its name there is a pipe where the folder was: it cannot be synced.
  */
 TEST(DiskDeathTest, AFolderThatCannotBeSyncedIsFatal)

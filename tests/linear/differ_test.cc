@@ -1,6 +1,6 @@
 /*
  * The search against the reference, over thousands of tiny random histories, most of them
- * impossible: the engines must agree on every one. (G1, G2, G8)
+ * impossible: the engines must agree on every one.
  */
 #include <gtest/gtest.h>
 

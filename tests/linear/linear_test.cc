@@ -95,7 +95,7 @@ TEST(Linear, AnUnknownAcquireExplainsARefusedTry)
     EXPECT_TRUE(violates(judge_text(op(2, "try", 20, 30, "held", "")), "linearizability"));
 }
 
-/* G11: the cancel of a wait takes back a grant that nobody heard of; others may have seen it. */
+/* The cancel of a wait takes back a grant that nobody heard of; others may have seen it. */
 TEST(Linear, AWaitThatTimedOutMayHaveHeldUntilItReturned)
 {
     for (const char *res : {"timeout", "expired"}) {
@@ -124,7 +124,7 @@ TEST(Linear, OfTwoUnknownAcquiresTheLaterMayBeTheOneThatWasSeen)
 }
 
 /*
- * G6: a client that is paused behind its request, beyond its lease, is told that the session is
+ * A client that is paused behind its request, beyond its lease, is told that the session is
  * over. What it had asked for was done before, mostly.
  */
 TEST(Linear, WhatASessionAskedForBeforeItWasOverMayHaveBeenDone)
@@ -149,7 +149,7 @@ TEST(Linear, WhatASessionAskedForBeforeItWasOverMayHaveBeenDone)
             judge_text(attempt + op(2, "try", 1600, 1610, "held", "")).violations.empty());
 }
 
-/* A grant that could have been over long before it returned may as well have come last. (G1) */
+/* A grant that could have been over long before it returned may as well have come last. */
 TEST(Linear, WithoutTokensAGrantMayBeginLate)
 {
     std::string header = R"({"format":"lockhist/1","defaults":{"model":"mutex"}})";
@@ -163,7 +163,7 @@ TEST(Linear, WithoutTokensAGrantMayBeginLate)
     EXPECT_TRUE(judge_text(history, header).violations.empty());
 }
 
-/* What was over with its session holds nothing later. (G6) */
+/* What was over with its session holds nothing later. */
 TEST(Linear, WithoutTokensADeadSessionExplainsNoRefusal)
 {
     std::string header = R"({"format":"lockhist/1","defaults":{"model":"mutex"}})";
@@ -177,7 +177,7 @@ TEST(Linear, WithoutTokensADeadSessionExplainsNoRefusal)
                     "linearizability"));
 }
 
-/* Of holds that are alike, the one ends whose session does. (G2) */
+/* Of holds that are alike, the one ends whose session does. */
 TEST(Linear, TheDeathOfASessionEndsItsOwnPermits)
 {
     std::string header =

@@ -1,6 +1,5 @@
 /*
- * Valid histories from a model pass, and each way to spoil one is caught. (G1, G2, G3, G6, G7,
- * G8, G10, G11, G12 as a client's history shows them)
+ * Valid histories from a model pass, and each way to spoil one is caught.
  */
 #include <gtest/gtest.h>
 

@@ -1,7 +1,6 @@
 /*
  * Windows: closed parts of valid histories are valid, so that what is cut from a wrong one proves
- * something; and each way to spoil a history is shown by a few operations. (G1, G2, G3, G6,
- * G7, G8, G10, G11, G12 as a client's history shows them)
+ * something; and each way to spoil a history is shown by a few operations.
  */
 #include <gtest/gtest.h>
 

@@ -383,10 +383,10 @@ TEST(PaperRead, ManyAnswersTakeMoreSteps)
 }
 
 /*
- * G8: on all nodes, through changes of leaders; the cluster compares with what was
+ * On all nodes, through changes of leaders; the cluster compares with what was
  * committed.
  */
-TEST(PaperRead, NeverStaleOnAnyNode)
+TEST(PaperRead, G8_NeverStaleOnAnyNode)
 {
     uint64_t granted = 0;
     for (uint64_t seed = 1; seed <= 20; seed++) {

@@ -1,7 +1,7 @@
 /*
  * Real processes, real disks: leaders that die while a lock is held and waited for.
  *
- * G1, G2, G3, G6: holder and token are unchanged by any kill -9, nobody else gets the lock
+ * Holder and token are unchanged by any kill -9, nobody else gets the lock
  * meanwhile, and whoever waits gets it when it is released, with a larger token.
  */
 #include <gtest/gtest.h>
@@ -99,7 +99,7 @@ bool is_waited_for(const Client &client)
 
 } // namespace
 
-TEST(Kill, LeaderDiesWhileALockIsHeldAndWaitedFor)
+TEST(Kill, G1_G2_LeaderDiesWhileALockIsHeldAndWaitedFor)
 {
     process::Cluster cluster;
     cluster.start_all();
@@ -126,7 +126,7 @@ TEST(Kill, LeaderDiesWhileALockIsHeldAndWaitedFor)
     EXPECT_EQ(release(bob.client(), bob.grant()), LK_OK);
 }
 
-TEST(Kill, AllThreeDieAndComeBackWithHolderAndToken)
+TEST(Kill, G1_G2_AllThreeDieAndComeBackWithHolderAndToken)
 {
     process::Cluster cluster;
     cluster.start_all();
@@ -143,7 +143,7 @@ TEST(Kill, AllThreeDieAndComeBackWithHolderAndToken)
     EXPECT_GT(next.token, held.token);
 }
 
-TEST(Kill, LeadersDieOneAfterAnother)
+TEST(Kill, G2_G6_LeadersDieOneAfterAnother)
 {
     process::Cluster cluster;
     cluster.start_all();
@@ -176,7 +176,7 @@ TEST(Kill, ALeaderThatIsStoppedHandsOver)
 }
 
 /* Without a majority nothing is granted, nothing is lost, and belief ends with the lease. */
-TEST(Kill, WithoutAMajorityNothingIsGrantedOrLost)
+TEST(Kill, G3_WithoutAMajorityNothingIsGrantedOrLost)
 {
     process::Cluster cluster;
     cluster.start_all();

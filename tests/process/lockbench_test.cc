@@ -167,7 +167,7 @@ void check_procs(std::vector<Operation> operations)
     }
 }
 
-/* G2: no token twice; larger, if later, on each lock. */
+/* No token twice; larger, if later, on each lock. */
 void check_tokens(const std::vector<Operation> &operations)
 {
     std::set<uint64_t> tokens;
@@ -253,8 +253,8 @@ TEST_F(Lockbench, OpenLoopKeepsItsRate)
     EXPECT_LE(rate, 210U);
 }
 
-/* G1, G2 over the other half of liblock: a thread for each slot, blocking calls. */
-TEST_F(Lockbench, BlockingCallsAreMeasuredAndRight)
+/* The other half of liblock: a thread for each slot, blocking calls. */
+TEST_F(Lockbench, G1_G2_BlockingCallsAreMeasuredAndRight)
 {
     for (const char *workload : {"uncontended", "contended", "mixed"}) {
         Command command = bench({"--blocking", "--workload", workload, "--inflight", "32",
@@ -303,8 +303,8 @@ TEST_F(Lockbench, OpenLoopDoesNotHideAStall)
     EXPECT_GT(number_behind(said, "\"longest_gap_ns\":"), 400000000U) << said;
 }
 
-/* G1, G2, G3, G6 with the leader killed under load: nothing is wrong, work goes on. */
-TEST_F(Lockbench, LeaderKilledUnderLoadIsNoError)
+/* With the leader killed under load nothing is wrong, and work continues. */
+TEST_F(Lockbench, G1_G2_G3_G6_LeaderKilledUnderLoadIsNoError)
 {
     Command command = bench({"--workload", "mixed", "--time", "3s", "--inflight", "16",
             "--hold", "2ms", "--history", history()});
@@ -324,7 +324,7 @@ size_t count_of(const std::vector<Operation> &operations, const char *op, const 
             }));
 }
 
-/* G10: a client that slept for longer than its lease goes on in a new session. */
+/* A client that slept for longer than its lease goes on in a new session. */
 TEST_F(Lockbench, LostSessionsAreOpenedAgain)
 {
     Command command = bench({"--workload", "contended", "--time", "6s", "--inflight", "6",
@@ -341,8 +341,8 @@ TEST_F(Lockbench, LostSessionsAreOpenedAgain)
     EXPECT_GT(count_of(operations, "keepalive", "ok"), 2U);
 }
 
-/* G8: looks see holders that the history knows, or nobody. */
-TEST_F(Lockbench, LooksAreInTheHistory)
+/* Looks see holders that the history knows, or nobody. */
+TEST_F(Lockbench, G8_LooksAreInTheHistory)
 {
     Command command = bench({"--workload", "contended", "--time", "1s", "--inflight", "8",
             "--hold", "2ms", "--look", "50", "--history", history()});
@@ -359,8 +359,8 @@ TEST_F(Lockbench, LooksAreInTheHistory)
     }
 }
 
-/* G11: without a majority, acquires and releases with a limit end as unknown. */
-TEST_F(Lockbench, StandstillMakesUnknownOutcomes)
+/* Without a majority, acquires and releases with a limit end as unknown. */
+TEST_F(Lockbench, G11_StandstillMakesUnknownOutcomes)
 {
     Command command = bench({"--workload", "contended", "--time", "5s", "--inflight", "6",
             "--connections", "3", "--hold", "5ms", "--wait", "300ms", "--answer", "300ms",

@@ -163,8 +163,8 @@ TEST_F(LockctlCluster, RunExitsAsTheCommandDid)
     EXPECT_TRUE(is_free("a"));
 }
 
-/* G2: the tokens that commands see grow. */
-TEST_F(LockctlCluster, RunTellsTheCommandWhatItHolds)
+/* The tokens that commands see grow. */
+TEST_F(LockctlCluster, G2_RunTellsTheCommandWhatItHolds)
 {
     uint64_t before = 0;
     for (int i = 0; i < 3; i++) {

@@ -188,7 +188,7 @@ TEST_F(Founded, ANewerFormat)
     expect_refused(single.flags(), "log-refused", "newer lockd");
 }
 
-/* G4: rot in front of what is known to be durable is never cut off silently. */
+/* Rot in front of what is known to be durable is never cut off silently. */
 TEST_F(Founded, ALogDamagedBeforeItsDurableEnd)
 {
     /* More records behind the first, which know it to be durable. */

@@ -76,7 +76,7 @@ TEST(ClientHistory, OfALifeHasGrants)
     EXPECT_TRUE(breaches_of(history).empty());
 }
 
-/* G2: a token that is told wrong */
+/* A token that is told wrong */
 TEST(ClientHistory, ATokenTwiceIsCaught)
 {
     linear::History history = lived(3);
@@ -88,7 +88,7 @@ TEST(ClientHistory, ATokenTwiceIsCaught)
     EXPECT_NE(breaches.front().find("\n{\"format\":\"lockhist/1\""), std::string::npos);
 }
 
-/* G1, G4: two at a time; and what excuses them */
+/* Two at a time; and what excuses them */
 TEST(ClientHistory, TwoHoldersAreCaught)
 {
     ClientHistory history;
@@ -113,7 +113,7 @@ TEST(ClientHistory, AReleaseExcuses)
     EXPECT_TRUE(breaches_of(history.whole(true)).empty());
 }
 
-/* G4: the lease that a client believes in is a lease, however it came by it. */
+/* The lease that a client believes in is a lease, however it came by it. */
 TEST(ClientHistory, BeliefIsALease)
 {
     ClientHistory history;
@@ -128,7 +128,7 @@ TEST(ClientHistory, BeliefIsALease)
     EXPECT_FALSE(breaches_of(history.whole(true)).empty());
 }
 
-/* Of a hold that was entered twice only the second release ends it. (G12) */
+/* Of a hold that was entered twice only the second release ends it. */
 TEST(ClientHistory, OnlyTheLastReleaseCounts)
 {
     ClientHistory history;
@@ -159,7 +159,7 @@ TEST(ClientHistory, AReleaseAmidAnEntryIsUnknown)
     EXPECT_TRUE(breaches_of(whole).empty());
 }
 
-/* Whoever closes what the cluster has already ended must not be told OK. (G10) */
+/* Whoever closes what the cluster has already ended must not be told OK. */
 TEST(ClientHistory, ACloseAfterTheEndIsNotOk)
 {
     for (enum status status : {STATUS_OK, STATUS_LOST}) {

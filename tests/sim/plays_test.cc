@@ -1,4 +1,4 @@
-/* Plays get to their last act, whoever leads, and harm nothing. (G1, G2) */
+/* Plays get to their last act, whoever leads, and harm nothing. */
 #include <gtest/gtest.h>
 
 #include <algorithm>

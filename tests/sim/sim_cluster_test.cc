@@ -88,8 +88,8 @@ TEST(Sim, ThreeNodesHandALockOn)
     EXPECT_GT(bob.held().at("build").token, first);
 }
 
-/* G3: elections and dead leaders end no lease. */
-TEST(Sim, ALeaseOutlivesItsLeader)
+/* Elections and dead leaders end no lease. */
+TEST(Sim, G3_ALeaseOutlivesItsLeader)
 {
     Scene scene;
     Client &alice = scene.client("alice");
@@ -105,8 +105,8 @@ TEST(Sim, ALeaseOutlivesItsLeader)
     }
 }
 
-/* G5, G10: a silent holder is expired after its ttl of cluster time, and never comes back. */
-TEST(Sim, ASilentHolderIsExpired)
+/* A silent holder is expired after its ttl of cluster time, and never comes back. */
+TEST(Sim, G5_G10_ASilentHolderIsExpired)
 {
     Scene scene;
     Client &alice = scene.client("alice");

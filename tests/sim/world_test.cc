@@ -159,8 +159,8 @@ TEST(World, DamageIsSeenAtStart)
     }
 }
 
-/* G3: no decision reads the time of day, so nothing changes when it does. */
-TEST(World, JumpsOfTheWallClockChangeNothing)
+/* No decision reads the time of day, so nothing changes when it does. */
+TEST(World, G3_JumpsOfTheWallClockChangeNothing)
 {
     uint64_t digests[2];
     uint64_t turns[2];

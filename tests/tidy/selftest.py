@@ -17,13 +17,29 @@ GOOD = {
     "lockd/raft/raft.h": "#ifndef RAFT_H\n#define RAFT_H\nint raft_step(int event);\n#endif\n",
     "lockd/raft/raft.c": '#include "raft/raft.h"\n\n#include "base/units.h"\n\n'
                          "int raft_step(int event)\n{\n    return event + KIB;\n}\n",
+    "lockd/raft/twice.h": '#ifndef TWICE_H\n#define TWICE_H\n#include "raft/raft.h"\n'
+                          "static inline int raft_step_twice(int event)\n{\n"
+                          "    return raft_step(raft_step(event));\n}\n#endif\n",
+    "lockd/raft/back.c": '#include "raft/twice.h"\n\nint back(void);\n'
+                         "int back(void)\n{\n    return raft_step_twice(0);\n}\n",
     "lockd/locks/locks.h": "#ifndef LOCKS_H\n#define LOCKS_H\nint locks_apply(void);\n#endif\n",
     "liblock/liblock.h": "#ifndef LIBLOCK_H\n#define LIBLOCK_H\n#define LK_API\n"
                          "LK_API int lk_open(void);\n#endif\n",
     "liblock/man/lk_open.3": ".TH LK_OPEN 3\n",
     "tests/unit/open_test.cc": "int lk_open();\n",
+    "tests/tidy/tidy.py": "# What liblock/base/pure.h speaks of.\n",
+    "tests/unit/promise_test.cc": "TEST(Raft, G1_holds) {}\n",
+    "lockd/doc/guarantees.md": "| G1 | **It holds.** See `lockd/raft/`, raft.h. |\n"
+                               "| G2 | (Not there yet.) `raft_step()` comes before lk_open. |\n",
     "lockd/doc/bug-classes.md": "| 1 | a bug | seen | `lockd/raft/raft.c` | - |\n",
 }
+
+BUILT = [path for path in GOOD if path.endswith(".c")]
+
+ROUND = "int back(void);\nint forth(void);\nint forth(void)\n{\n    return back();\n}\n"
+UPWARD = '#include "raft/raft.h"\nint up(void);\nint up(void)\n{\n    return raft_step(1);\n}\n'
+INLINE = ('#include "raft/twice.h"\nint low(void);\n'
+          "int low(void)\n{\n    return raft_step_twice(1);\n}\n")
 
 # Rule, file, what is put at its end (or, with None, that it is removed), what is complained.
 PLANTED = [
@@ -40,6 +56,18 @@ PLANTED = [
     ("purity", "lockd/raft/raft.c", "int counter = 1;\n", "mutable static"),
     ("purity", "lockd/raft/more.c", "extern int more;\n", "not in the build"),
     ("purity", "compile_commands.json", "unforced", "without base/pure.h"),
+    ("calls", "lockd/raft/raft.c", ROUND, "a cycle of 2 files: back.c raft.c"),
+    ("calls", "liblock/base/low.c", UPWARD, "base must not call lockd/raft/raft.c (raft)"),
+    ("calls", "lockd/locks/near.c", UPWARD, "locks must not call lockd/raft/raft.c (raft)"),
+    ("calls", "liblock/base/low.c", INLINE, "base must not call lockd/raft/raft.c (raft)"),
+    ("promises", "tests/unit/promise_test.cc", "TEST(Raft, G3_more) {}\n", "no promise G3"),
+    ("promises", "tests/unit/promise_test.cc", None, "no test's name says that it defends G1"),
+    ("promises", "tests/unit/promise_test.cc", "/* G1: it holds. */\n", "in a comment"),
+    ("promises", "lockd/raft/raft.c", "/* As promised. (G12) */\n", "no promise G12"),
+    ("references", "lockd/raft/raft.c", "/* See gone.h. */\n", "no file gone.h"),
+    ("references", "lockd/raft/raft.c", "/* As raft_gone() does. */\n", "no function raft_gone()"),
+    ("references", "lockd/doc/guarantees.md", "See `tests/gone/`.\n", "no file tests/gone"),
+    ("references", "liblock/man/lk_open.3", "\\fBlk_gone\\fR\n", "of the name lk_gone"),
     ("format", "lockd/raft/raft.c", "int  wide ;\n", "error:"),
     ("headers", "lockd/raft/raft.h", "uint64_t raft_term(void);\n", "alone as c17"),
     ("headers", "lockd/raft/raft.h", "int raft_new(int class);\n", "alone as c++20"),
@@ -58,12 +86,12 @@ PLANTED = [
 ]
 
 
-def build_database(root, forced):
-    """What the build would say of the tree's pure file."""
-    path = root / "lockd/raft/raft.c"
-    flags = f"-include {root}/liblock/base/pure.h" if forced else ""
-    entry = {"directory": str(root), "file": str(path), "command": f"gcc {flags} -c {path}"}
-    (root / "build" / "compile_commands.json").write_text(json.dumps([entry]))
+def build_database(root, paths, forced=True):
+    """What the build would say of these files."""
+    flags = "-Ilockd -Iliblock" + (f" -include {root}/liblock/base/pure.h" if forced else "")
+    entries = [{"directory": str(root), "file": str(root / path),
+                "command": f"gcc {flags} -flto -O2 -c {root / path}"} for path in paths]
+    (root / "build" / "compile_commands.json").write_text(json.dumps(entries))
 
 
 def make_tree(root):
@@ -73,12 +101,12 @@ def make_tree(root):
     (root / "build").mkdir()
     shutil.copy(TOP / "liblock/base/pure.h", root / "liblock/base/pure.h")
     shutil.copy(TOP / ".clang-format", root / ".clang-format")
-    build_database(root, forced=True)
+    build_database(root, BUILT)
 
 
 def plant(root, path, text):
     if path == "compile_commands.json":
-        build_database(root, forced=False)
+        build_database(root, BUILT, forced=False)
     elif text is None:
         (root / path).unlink()
     else:
@@ -105,6 +133,8 @@ def main():
             root = pathlib.Path(folder)
             make_tree(root)
             plant(root, path, text)
+            if rule == "calls":
+                build_database(root, tidy.Tree(root).having(".c"))
             found = any(complaint in breach for breach in breaches_of(rule, root))
             print(f"{'found' if found else 'MISSED'}: {rule}: {path}: {complaint}")
             failures += 0 if found else 1

@@ -10,19 +10,24 @@ breach for every rule in a small tree and expects it to be found.
 
     includes    who may include whom (AREAS below), and which system headers are pure
     purity      undefined symbols and mutable statics of the pure modules' objects
+    calls       a file calls only files on lower floors: no cycle in a folder, no call upwards
+                (CALLS below); what counts as a call: graph.py
     format      clang-format
     headers     each header compiles alone, as C17 and as C++20 (which the build shows of those
                 that their own source includes first)
     text        blanks, tabs, leftover notes, unique file names, banned functions
     docs        each public function has a man page and a test, each MARK a test
     classes     what lockd/doc/bug-classes.md names is there: tests, files, planted bugs
-    sizes       lists long files and functions; never fails
+    promises    names of tests say which promise of lockd/doc/guarantees.md they defend: each number
+                exists, each promise that is implemented has a test
+    references  each file, each function() and each lk_name that a comment or document names is
+                there
+    sizes       lists long files and functions, and the largest structs; never fails
     clang-tidy  as .clang-tidy says, over all C files of the build (slow)
     selftest    the rules themselves
 """
 
 import argparse
-import concurrent.futures
 import json
 import os
 import pathlib
@@ -31,6 +36,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+from graph import arrows_of, components, floors_of, product_sources  # noqa: E402
+from tree import Tree, in_parallel, line_of, run, shipped, without_comments  # noqa: E402
+from words import rule_promises, rule_references  # noqa: E402,F401
 
 # What each area may include besides itself. Siblings never; nothing in lockd/ sees liblock.h.
 # The public header is types and declarations only, so core may share its statuses.
@@ -52,6 +62,11 @@ AREAS = {
     "bench": ["tool", "public", "core", "protocol", "base"],
     "examples": ["public"],
 }
+# What each area may call besides itself: what it may include, with the library's shell for its
+# public header. Only core includes that header and calls nobody who implements it.
+CALLS = {area: ["shell" if other == "public" else other for other in others]
+         for area, others in AREAS.items()}
+CALLS["core"].remove("shell")
 PURE_FOLDERS = ["liblock/base", "lockd/raft", "lockd/locks", "lockd/store", "lockd/node",
                 "liblock/protocol", "liblock/core"]
 PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen", "__udivti3", "__umodti3",
@@ -68,54 +83,10 @@ BANNED = ["strcpy", "strcat", "sprintf", "vsprintf", "gets", "strtok", "atoi", "
           "srand", "alloca"]
 LEFTOVERS = ["FIX" + "ME", "TO" + "DO", "X" + "XX"]  # In halves, as this file is checked too.
 TABS_MAY = {".tsv", ".mk"}
-SKIPPED_FOLDERS = {".git", "build", "out", "corpora", "__pycache__", ".cache"}
 
 
-class Tree:
-    """The files of the project, by path from its top."""
-
-    def __init__(self, root, build=None):
-        self.root = pathlib.Path(root).resolve()
-        self.build = pathlib.Path(build).resolve() if build else None
-        self.paths = []
-        for folder, folders, names in os.walk(self.root):
-            folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS)
-            here = pathlib.Path(folder).relative_to(self.root)
-            self.paths += [(here / name).as_posix() for name in sorted(names)]
-
-    def read(self, path):
-        return (self.root / path).read_text(encoding="utf-8")
-
-    def having(self, *suffixes, under=""):
-        return [p for p in self.paths if p.endswith(suffixes) and p.startswith(under)]
-
-    def pure(self, suffix):
-        return [p for p in self.having(suffix) if os.path.dirname(p) in PURE_FOLDERS]
-
-
-def without_comments(text, strings=False):
-    """The C text with comments blanked, and strings too if asked; lines stay lines."""
-    def blank(match):
-        token = match.group(0)
-        if token[0] in "\"'" and not strings:
-            return token
-        return re.sub(r"[^\n]", " ", token)
-    pattern = r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
-    return re.sub(pattern, blank, text, flags=re.S)
-
-
-def line_of(text, offset):
-    return text.count("\n", 0, offset) + 1
-
-
-def in_parallel(function, items):
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(function, items))
-
-
-def run(command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False, **options)
+def pure_files(tree, suffix):
+    return [p for p in tree.having(suffix) if os.path.dirname(p) in PURE_FOLDERS]
 
 
 # ---- includes ----
@@ -196,13 +167,6 @@ def symbols_of(tree, path, folder):
     return breaches, defined, undefined
 
 
-def shipped(database):
-    """Compile commands of files as they ship; for planted bugs they are compiled without
-    assertions, too."""
-    return [e for e in json.loads(database.read_text())
-            if "/bare_" not in e.get("output", e["command"])]
-
-
 def unforced(tree):
     """Pure files that the build compiles without base/pure.h in front."""
     database = tree.build and tree.build / "compile_commands.json"
@@ -210,7 +174,7 @@ def unforced(tree):
         return ["compile_commands.json:1: missing, give --build"]
     commands = {e["file"]: e["command"] for e in shipped(database)}
     breaches = []
-    for path in tree.pure(".c"):
+    for path in pure_files(tree, ".c"):
         command = commands.get(str(tree.root / path))
         if command is None:
             breaches.append(f"{path}:1: is not in the build")
@@ -222,7 +186,7 @@ def unforced(tree):
 
 
 def rule_purity(tree):
-    paths = tree.pure(".c")
+    paths = pure_files(tree, ".c")
     with tempfile.TemporaryDirectory() as folder:
         results = in_parallel(lambda path: symbols_of(tree, path, folder), paths)
     known = set(PURE_SYMBOLS).union(*(defined for _, defined, _ in results))
@@ -231,6 +195,49 @@ def rule_purity(tree):
         breaches += found
         breaches += [f"{path}:1: refers to {name}" for name in sorted(undefined - known)]
     return len(paths), breaches, 1
+
+
+# ---- calls ----
+
+def cycle_text(folder, ring, arrows):
+    names = [os.path.basename(path) for path in ring]
+    lines = [f"{folder}:1: a cycle of {len(ring)} files: {' '.join(names)}"]
+    lines += [f"    {os.path.basename(a)} -> {os.path.basename(b)}: {' '.join(sorted(symbols))}"
+              for (a, b), symbols in sorted(arrows.items()) if a in ring and b in ring]
+    return "\n".join(lines)
+
+
+def folder_text(tree, folder, rooms, floors, cycles):
+    """What can be quoted of a folder in one line. A room is a source file."""
+    texts = {path: tree.read(path) for path in tree.having(".c", ".h", under=folder + "/")
+             if os.path.dirname(path) == folder}
+    lines = {path: text.count("\n") for path, text in texts.items()}
+    asserts = sum(len(re.findall(r"\bassert\(", text)) for text in texts.values())
+    largest = max(lines, key=lines.get)
+    sizes = [str(len(ring)) for ring in cycles]
+    return (f"{folder}: {len(rooms)} rooms, {floors} floors, "
+            f"{len(cycles)} cycles{' (files: ' + ', '.join(sizes) + ')' if sizes else ''}, "
+            f"largest {os.path.basename(largest)} {lines[largest]} lines, "
+            f"{round(1000 * asserts / sum(lines.values()))} assertions per 1000 lines")
+
+
+def rule_calls(tree):
+    breaches, arrows = arrows_of(tree)
+    for (path, other), symbols in sorted(arrows.items()):
+        area, below = area_of(path), area_of(other)
+        if area != below and below not in CALLS.get(area, []):
+            breaches.append(f"{path}:1: {area} must not call {other} ({below}): "
+                            f"{' '.join(sorted(symbols))}")
+    paths = product_sources(tree)
+    for folder in sorted({os.path.dirname(path) for path in paths}):
+        rooms = [path for path in paths if os.path.dirname(path) == folder]
+        inside = {(a, b): symbols for (a, b), symbols in arrows.items()
+                  if a in rooms and b in rooms}
+        rings = components(rooms, inside)
+        cycles = [ring for ring in rings if len(ring) > 1]
+        breaches += [cycle_text(folder, ring, inside) for ring in cycles]
+        print(folder_text(tree, folder, rooms, floors_of(rings, inside), cycles))
+    return len(arrows), breaches, 1
 
 
 # ---- format ----
@@ -271,7 +278,7 @@ def rule_headers(tree):
             return []
         return [f"{path}:1: does not compile alone as {language}:\n{done.stdout}"]
 
-    pure = set(tree.pure(".h"))
+    pure = set(pure_files(tree, ".h"))
     headers = tree.having(".h")
     jobs = [(path, "c++20") for path in headers
             if not is_first_of_its_source(tree, path, ".cc")]
@@ -408,7 +415,25 @@ def long_functions(path, text):
     return found
 
 
+def structs_of(tree):
+    """(fields, "path:line: struct name") of each struct of the product; what an inner struct
+    has counts for it, not for the outer one."""
+    for path in tree.having(".c", ".h"):
+        if area_of(path) is None:
+            continue
+        text = without_comments(tree.read(path), strings=True)
+        for match in re.finditer(r"^struct (\w+) \{\n(.*?)^\}", text, re.M | re.S):
+            body = match.group(2)
+            while re.search(r"\{[^{}]*\}", body):
+                body = re.sub(r"\{[^{}]*\}", "", body)
+            body = re.sub(r"\([^()]*\)", "", body)
+            where = f"{path}:{line_of(text, match.start())}: struct {match.group(1)}"
+            yield body.count(";") + body.count(","), where
+
+
 def rule_sizes(tree):
+    for fields, where in sorted(structs_of(tree), reverse=True)[:3]:
+        print(f"{where}: {fields} fields")
     paths = tree.having(".c", ".h", ".cc", ".py")
     for path in paths:
         text = tree.read(path)

@@ -1,4 +1,4 @@
-// What a client may believe, and until when: G3, G4, G10 and the client states.
+// What a client may believe, and until when, and the client states.
 #include "worlds/core_world.h"
 
 namespace {

@@ -1,4 +1,4 @@
-// Requests: G6, G12, refusals, the ends of sessions, reads, frames.
+// Requests: done once, precise releases, refusals, the ends of sessions, reads, frames.
 #include <map>
 
 #include "worlds/core_world.h"
@@ -8,7 +8,7 @@ namespace {
 constexpr uint64_t TTL = 10 * NS_PER_S;
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
-// ---- G6: exactly once ----
+// ---- exactly once ----
 
 TEST(core_request, G6_goes_again_with_its_number_on_a_new_connection_and_only_there)
 {
@@ -320,8 +320,8 @@ TEST(core_request, closing_is_unknown_at_its_limit_and_goes_on)
     EXPECT_TRUE(world.completions.empty());
 }
 
-/* Its locks may have been others' before it was closed: no word of success. (G10) */
-TEST(core_request, closing_what_had_expired_says_lost)
+/* Its locks may have been others' before it was closed: no word of success. */
+TEST(core_request, G10_closing_what_had_expired_says_lost)
 {
     open_world world(with_patience);
     world.pass(TTL);

@@ -1,4 +1,4 @@
-// Waits, the limits of callers, and taking back: G11.
+// Waits, the limits of callers, and taking back.
 #include <map>
 
 #include "worlds/core_world.h"

@@ -52,7 +52,7 @@ TEST(History, SessionOperationsHaveNoLock)
             "\"ok\"}\n");
 }
 
-/* G3: a renewal was seen, so the lease lasts a ttl from its call, and the deadline is that. */
+/* A renewal was seen, so the lease lasts a ttl from its call, and the deadline is that. */
 TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
 {
     EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100, 0}),
@@ -60,7 +60,7 @@ TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
             "\"res\":\"ok\",\"deadline\":1100}\n");
 }
 
-/* G8: who held it when somebody looked; nobody is null. */
+/* Who held it when somebody looked; nobody is null. */
 TEST(History, LookSaysTheHolder)
 {
     EXPECT_EQ(line_of({5, HISTORY_QUERY, LK_OK, "b", 0, 100, 150, 7, 0, 9}),

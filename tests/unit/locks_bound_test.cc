@@ -133,7 +133,7 @@ TEST(LocksBound, TenThousandWaitsTimeOutAtOnce)
     EXPECT_EQ(locks_tally(world.locks).changes, 100u);
 }
 
-// G7 over entries: locks are handed over in the order in which they came free.
+// Over several entries: locks are handed over in the order in which they came free.
 TEST(LocksBound, G7_HandoversGoInTheOrderInWhichLocksCameFree)
 {
     struct cluster_settings settings = large_settings();

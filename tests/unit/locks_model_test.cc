@@ -1,6 +1,6 @@
 // Random entries, applied to the real state and to a plain model of the rules: each outcome
 // and everything that can be seen afterwards must agree. The settings are tiny, so that
-// limits, left-over work and dropped changes are everyday. G1, G2, G5, G6, G7, G10, G11, G12.
+// limits, left-over work and dropped changes are everyday.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Exactly once (G6) and clean cancel (G11).
+// Exactly once and clean cancel.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,4 @@
-// Lives of sessions in cluster time: expiry and takeover (G5), no early loss (G3), no
-// resurrection (G10).
+// Lives of sessions in cluster time: expiry and takeover, no early loss, no resurrection.
 
 #include <gtest/gtest.h>
 
@@ -64,7 +63,7 @@ TEST(LocksSession, OpenMeetsItsLimits)
     EXPECT_EQ(answer.detail, LIMIT_SESSIONS);
 }
 
-// G5 in cluster time: the next waiter has the lock in the entry that reaches the deadline.
+// In cluster time: the next waiter has the lock in the entry that reaches the deadline.
 TEST(LocksSession, G5_ExpiryHandsOverInTheEntryThatReachesTheDeadline)
 {
     locks_world world;

@@ -164,7 +164,7 @@ protected:
 
 } // namespace
 
-/* G5, G9: a list longer than the output goes on when the client has taken some. */
+/* A list longer than the output goes on when the client has taken some. */
 TEST_F(NodeChanges, longListIsToldAtTheClientsPace)
 {
     lead(8);
@@ -192,7 +192,7 @@ TEST_F(NodeChanges, longListIsToldAtTheClientsPace)
     EXPECT_EQ(all.changes[0].change, 11U);
 }
 
-/* G5: as many changes as fit into one section are told once, not again and again. */
+/* As many changes as fit into one section are told once, not again and again. */
 TEST_F(NodeChanges, fullSectionIsToldOnce)
 {
     lead(64);
@@ -210,7 +210,7 @@ TEST_F(NodeChanges, fullSectionIsToldOnce)
         EXPECT_EQ(all.changes[i].change, i + 1);
 }
 
-/* G5: what was applied while another node led is told to who stayed on the connection. */
+/* What was applied while another node led is told to who stayed on the connection. */
 TEST(NodeChangesOfThree, toldAfterLeadershipWasLostAndWonAgain)
 {
     NodeWorld world(2, 3);

@@ -148,7 +148,7 @@ protected:
 
 } // namespace
 
-/* G1: a vote that is not durable is not told; too many of them are lost, never told too soon. */
+/* A vote that is not durable is not told; too many of them are lost, never told too soon. */
 TEST_F(NodeLog, dropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
 {
     uint64_t before = mark_count("held_message_dropped");
@@ -167,7 +167,7 @@ TEST_F(NodeLog, dropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
     EXPECT_EQ(votes_heard().back(), 258U) << "who asks again is told";
 }
 
-/* G1: what the log has no room for does not happen at all, until there is room again. */
+/* What the log has no room for does not happen at all, until there is room again. */
 TEST_F(NodeLog, refusesToHearWhatItsLogHasNoRoomFor)
 {
     uint64_t before = mark_count("log_has_no_room");
@@ -188,7 +188,7 @@ TEST_F(NodeLog, refusesToHearWhatItsLogHasNoRoomFor)
     EXPECT_EQ(votes_heard().back(), asked);
 }
 
-/* G5: much that is committed at once is applied over several turns, and none waits for an event. */
+/* Much that is committed at once is applied over several turns, and none waits for an event. */
 TEST_F(NodeLog, appliesALongLogOverSeveralTurns)
 {
     ask_for_vote(1);
@@ -211,7 +211,7 @@ TEST_F(NodeLog, appliesALongLogOverSeveralTurns)
     EXPECT_EQ(applied(), 6U);
 }
 
-/* G2: entries that were cut off lie on the disk still, and are never applied. */
+/* Entries that were cut off lie on the disk still, and are never applied. */
 TEST_F(NodeLog, passesOverWhatWasCutOff)
 {
     ask_for_vote(1);

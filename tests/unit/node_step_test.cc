@@ -61,7 +61,7 @@ refused refusal_on(NodeWorld &world, uint32_t conn)
 
 } // namespace
 
-/* G2: a command with another secret does nothing to the session. */
+/* A command with another secret does nothing to the session. */
 TEST_F(NodeAlone, deniesAWrongSecret)
 {
     lead();
@@ -111,7 +111,7 @@ TEST_F(NodeAlone, aSmallerEntryWaitsAndGrows)
     EXPECT_EQ(world->answers(0).size(), 5U);
 }
 
-/* G9: a node that has no room for one more command says so, and goes on with the others. */
+/* A node that has no room for one more command says so, and goes on with the others. */
 TEST_F(NodeAlone, refusesWhatItCannotOwe)
 {
     lead();
@@ -179,7 +179,7 @@ TEST_F(NodeAlone, refusesAcquiresThatWouldWaitForLong)
     EXPECT_LT(entries, 10);
 }
 
-/* G4: keepalives of sessions that nobody knows never take the room of one that is known. */
+/* Keepalives of sessions that nobody knows never take the room of one that is known. */
 TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
 {
     lead([](node_settings &settings) { settings.limits.client_output_bytes = 512 * KIB; });
@@ -201,8 +201,8 @@ TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
     EXPECT_EQ(counted[STATUS_BUSY] + counted[STATUS_LOST], 2048);
 }
 
-/* G3: who says something in the entry that brings its expiry is alive; who does not, is gone. */
-TEST_F(NodeAlone, renewsWhoSpeaksBeforeAnybodyExpires)
+/* Who says something in the entry that brings its expiry is alive; who does not, is gone. */
+TEST_F(NodeAlone, G3_renewsWhoSpeaksBeforeAnybodyExpires)
 {
     lead();
     uint64_t speaks = open(1);
@@ -226,7 +226,7 @@ TEST_F(NodeAlone, renewsWhoSpeaksBeforeAnybodyExpires)
     EXPECT_EQ(answers[0].second.status, STATUS_OK);
 }
 
-/* G9: a client that does not read is cut off, and only that one. */
+/* A client that does not read is cut off, and only that one. */
 TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
 {
     lead();
@@ -247,7 +247,7 @@ TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
     EXPECT_FALSE(world->closed[1]);
 }
 
-/* G8: a client that lists more than its output holds gets every page, at its own pace. */
+/* A client that lists more than its output holds gets every page, at its own pace. */
 TEST_F(NodeAlone, holdsReadsBackForASlowClient)
 {
     lead();
@@ -291,7 +291,7 @@ TEST_F(NodeAlone, holdsReadsBackForASlowClient)
     EXPECT_FALSE(world->closed[0]);
 }
 
-/* G11: nodes with other members or of another cluster never speak with each other. */
+/* Nodes with other members or of another cluster never speak with each other. */
 TEST(NodeStep, refusesAPeerWithOtherMembers)
 {
     NodeWorld world(2, 3);
@@ -336,7 +336,7 @@ TEST(NodeStep, givesUpBothConnectionsOfOnePeer)
     EXPECT_EQ(world->heard[3][0].kind, FRAME_WELCOME) << "it comes again and is taken";
 }
 
-/* G11: a message in another node's name never reaches raft. */
+/* A message in another node's name never reaches raft. */
 TEST(NodeStep, closesAPeerThatSpeaksForAnother)
 {
     auto world = leader_of_three();
@@ -355,8 +355,8 @@ TEST(NodeStep, closesAPeerThatSpeaksForAnother)
     EXPECT_EQ(mark_count("peer_nonsense"), before + 1);
 }
 
-/* G8: without a leader a read is refused, never answered from what is at hand. */
-TEST(NodeStep, refusesAReadWithoutALeader)
+/* Without a leader a read is refused, never answered from what is at hand. */
+TEST(NodeStep, G8_refusesAReadWithoutALeader)
 {
     NodeWorld world(2, 3);
     world.play_peers(false);
@@ -381,7 +381,7 @@ TEST(NodeStep, refusesAReadWithoutALeader)
 }
 
 /*
- * G12: a leader whose disk stalls and whose log takes nothing more goes on with heartbeats,
+ * A leader whose disk stalls and whose log takes nothing more goes on with heartbeats,
  * and one that nobody answers steps down in time, though nothing else wakes it.
  */
 TEST(NodeStep, leaderWithAFullLogKeepsItsDeadlines)

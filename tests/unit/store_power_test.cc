@@ -1,4 +1,4 @@
-// G3, G4 [Raft 3.8]: what was durable before a power cut is found after it, whatever the cut
+// [Raft 3.8] What was durable before a power cut is found after it, whatever the cut
 // left of the writes in flight; what was cut off a log never comes back.
 #include "worlds/store_machine.h"
 

@@ -1,4 +1,4 @@
-// G4: what recovery believes, by table. Damage before the durable end is always found, and a
+// What recovery believes, by table. Damage before the durable end is always found, and a
 // torn tail is always cut; nothing in between.
 #include "worlds/store_machine.h"
 

@@ -78,7 +78,7 @@ TEST_F(Workload, MixedHasAllThree)
     EXPECT_NEAR(tries, 1000, 300);
 }
 
-/* G2: tokens of a lock grow. */
+/* Tokens of a lock grow. */
 TEST_F(Workload, FindsTokensThatDoNotGrow)
 {
     begin(LOAD_CONTENDED, 2, 1);
@@ -91,7 +91,7 @@ TEST_F(Workload, FindsTokensThatDoNotGrow)
     EXPECT_EQ(workload_granted(&workload, 1, 1, 130, 230), GRANT_GOOD);
 }
 
-/* G1, G4: nobody is granted what another may still act on. */
+/* Nobody is granted what another may still act on. */
 TEST_F(Workload, FindsTwoHoldersAtOnce)
 {
     begin(LOAD_CONTENDED, 2, 1);

@@ -33,7 +33,7 @@ struct node {
     std::vector<told> events;
     std::set<uint32_t> peers; /* Connections that speak for peers */
     std::vector<unsigned char> input = std::vector<unsigned char>(1 << 20);
-    std::vector<unsigned char> log; /* Registered with the ring; page-aligned from log_at */
+    std::vector<unsigned char> log; /* Registered with the ring from log_buffer() on */
     std::string fed;                /* What recovery was fed */
     std::vector<uint64_t> segments; /* ... and of which segments */
     node_effects wants{};           /* The next turn's effects */

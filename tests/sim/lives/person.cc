@@ -173,7 +173,7 @@ void Person::let_go(const std::string &lock, uint64_t token)
             lock, [](const core_completion &) {}, false);
 }
 
-/* A program that releases twice: the second names a grant that is no more. (G12) */
+/* A program that releases twice: the second names a grant that is no more. */
 void Person::let_go_again()
 {
     const std::string &lock = life_.locks()[roll(life_.locks().size())];

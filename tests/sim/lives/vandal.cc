@@ -89,7 +89,7 @@ Vandal::Bytes Vandal::echo()
     return bytes;
 }
 
-/* The requests of a client, in the name of its session, without knowing its secret. (G2) */
+/* The requests of a client, in the name of its session, without knowing its secret. */
 Vandal::Bytes Vandal::with_another_secret(const Bytes &heard)
 {
     Bytes said = hello();
