@@ -89,8 +89,7 @@ struct net {
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
     uint32_t hello_bytes;
-    uint32_t
-            failed; /* Bit set of peers whose attempt ended at once: told with the next turn */
+    uint32_t failed; /* Bit set: their attempt ended at once, told with the next turn */
     uint32_t peer_count;
     struct net_peer peers[MEMBERS_MAX];
     char congestion[16];
