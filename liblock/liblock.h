@@ -120,7 +120,7 @@ LK_API const char *lk_version(void);
 enum lk_state {
     LK_STATE_HELD = 0,      /* Alive for certain: what was granted is held. */
     LK_STATE_SUSPENDED = 1, /* No renewal in time. Stop acting; HELD may return. */
-    LK_STATE_LOST = 2,      /* Over, for ever. */
+    LK_STATE_LOST = 2,      /* Over, permanently. */
 };
 
 LK_API const char *lk_state_text(enum lk_state state);
@@ -277,7 +277,7 @@ LK_API LK_MUST_USE enum lk_status lk_session_open(struct lk_client *client,
 /*
  * Close a session: belief in its locks ends before the request leaves, then the cluster gives
  * them on. The handle is dead when it returns, whatever it returns. LK_UNKNOWN: no answer in
- * `answer_wait_ns`; the client goes on closing it.
+ * `answer_wait_ns`; the client continues to close it.
  */
 LK_API enum lk_status lk_session_close(struct lk_session *session);
 
@@ -294,7 +294,7 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last renewal that the cluster answered was sent, not from when the answer came, so it errs
  * on the side of letting go early whatever the network did.
  *
- * On LK_UNKNOWN, at the latest a second after `wait_ns`, the library goes on cancelling: what
+ * On LK_UNKNOWN, at the latest a second after `wait_ns`, the library continues to cancel: what
  * the request may have won is given back as soon as the cluster hears of it, at the latest
  * when the session ends. Calling again is a new request behind that. On every status but
  * LK_OK, `*grant` is zeroed.
@@ -345,7 +345,7 @@ LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
  * leaves: from the call on, lk_check() says LK_STATE_LOST when it was the last entry.
  *
  * LK_STALE: the token does not hold any more. LK_UNKNOWN: no answer in `answer_wait_ns`; the
- * library goes on releasing.
+ * library continues to release.
  */
 LK_API enum lk_status lk_release(
         struct lk_session *session, const char *name, size_t name_len, uint64_t token);

@@ -58,7 +58,7 @@ void busy_on_time(struct core *core)
  * come, for the next will take as long to tell that it should end; so a third of the time at
  * most is spent on asking in vain, and a leader that is quick to refuse is soon asked again. It
  * has work for meanwhile, so it does not run dry; jitter keeps its clients from coming back
- * at once. Releases and cancels make room, and go as ever.
+ * at once. Releases and cancels make room, and are sent as always.
  */
 bool busy_hushed(const struct core *core)
 {

@@ -81,7 +81,7 @@ static uint64_t draw_pause(struct core *core)
     return prng_between(&core->prng, pause / 2, pause);
 }
 
-/* Leave this node; go on with the next in the list. */
+/* Leave this node; try the next in the list. */
 static void try_next(struct core *core)
 {
     drop(core);

@@ -185,7 +185,7 @@ void receive_bytes(struct core *core, const void *bytes, size_t count)
     while (frame_reader_next(&core->reader, &frame)) {
         bool readable = on_frame(core, &frame);
         if (core->link.state == LINK_IDLE || core->link.serial != serial)
-            return; /* That connection was left: what else came on it is nobody's. */
+            return; /* That connection was left: what else came on it is dropped. */
         if (!readable) {
             MARK(client_nonsense);
             link_on_failed(core, CORE_NOTICE_NONSENSE, 0);

@@ -33,10 +33,10 @@ static void read_clocks(struct lk_client *client, uint64_t tick_ns)
 }
 
 /*
- * Reading a clock costs as much as much of a request does. So what a callback asks goes by the
+ * Reading a clock is a good part of what a request costs. So what a callback asks goes by the
  * clocks of the step that called back: a sending that counts as earlier than it was is
  * believed for less long [G3]. But limits must not be early when callbacks take their time.
- * The coarse clock costs next to nothing, and goes on once in some milliseconds.
+ * The coarse clock costs next to nothing, and advances once every few milliseconds.
  */
 struct clocks clocks_for_request(struct lk_client *client)
 {

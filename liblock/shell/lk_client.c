@@ -19,7 +19,7 @@ enum {
 /* ---- Options ---- */
 
 /*
- * A caller of another version has a struct of another size: what he does not know keeps its
+ * A caller of another version has a struct of another size: what it does not know keeps its
  * default, and what we do not know must be unused.
  */
 static bool take_options(struct lk_options *options, const struct lk_options *given)

@@ -9,9 +9,9 @@
  * on conditions of their own; the receiver wakes those whose answers it received, and when it
  * leaves, one of the others to be the next receiver, or it gives the socket back.
  *
- * Deadlines: the receiver sleeps until the core's deadline as it was when he lay down; calls
- * behind him sleep until they are woken. Whoever's step made it earlier tells the receiver,
- * and a receiver who leaves wakes the keeper if it would sleep too long.
+ * Deadlines: the receiver sleeps until the core's deadline as it was when it began to sleep;
+ * calls behind it sleep until they are woken. Whoever's step made it earlier tells the
+ * receiver, and a receiver that leaves wakes the keeper if it would sleep too long.
  *
  * Events are told by the keeper alone, one after the other, without the mutex.
  */
@@ -172,7 +172,7 @@ static void *run_keeper(void *argument)
     struct lk_client *client = argument;
     pthread_mutex_lock(&client->mutex);
     while (!client->keeper_stops) {
-        /* It is always the keeper whom a resolver wakes. */
+        /* A resolver always wakes the keeper. */
         if (client->receiver == NULL || client->connection.resolving != NULL)
             drive_socket(client);
         if (clocks_read().boot_ns >= client->deadline_ns)
@@ -261,8 +261,8 @@ static void receive(struct lk_client *client)
 }
 
 /*
- * Wait until the receiver has the answer. He looks after the deadline too, and is told if it
- * is earlier now than he knows.
+ * Wait until the receiver has the answer. It looks after the deadline too, and is told if that
+ * is earlier now than it knows.
  */
 static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 {

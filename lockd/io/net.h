@@ -2,9 +2,9 @@
  * Connections: slots that node knows by number, accepted ones and own ones alike.
  *
  * Receiving. A connection begins with single receives into provided buffers, until as many
- * bytes came as a hello has. Then it is known who speaks: a client goes on with a multishot
+ * bytes came as a hello has. Then it is known who speaks: a client continues with a multishot
  * receive into provided buffers, a peer with plain receives straight into the node's input
- * (its appends are large, and need no copy so). Own connections are peers' from the begin.
+ * (its appends are large, and need no copy this way). Own connections are peers' from the start.
  * A receive is armed again only after the turn, when the node has made room.
  *
  * Sending. One send at a time per connection, of all that the node has for it.
