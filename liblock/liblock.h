@@ -73,8 +73,8 @@ enum {
     LK_LABEL_MAX = 64, /* Bytes of a session's label */
     LK_PORT = 5625,    /* Where a node listens, if an address has no port */
     LK_PAGE_MAX = 64,  /* Locks in one page of lk_list_page() */
-    LK_PEERS_MAX = 7,
-    LK_BUCKETS = 656, /* Of a histogram, see lk_bucket_begin() */
+    LK_PEERS_MAX = 7,  /* Other nodes in what one says of itself */
+    LK_BUCKETS = 656,  /* Of a histogram, see lk_bucket_begin() */
 };
 
 /* ---- What became of a request ---- */
@@ -120,7 +120,7 @@ LK_API const char *lk_version(void);
 enum lk_state {
     LK_STATE_HELD = 0,      /* Alive for certain: what was granted is held. */
     LK_STATE_SUSPENDED = 1, /* No renewal in time. Stop acting; HELD may return. */
-    LK_STATE_LOST = 2,      /* Over, for ever. */
+    LK_STATE_LOST = 2,      /* Over, permanently. */
 };
 
 LK_API const char *lk_state_text(enum lk_state state);
@@ -266,10 +266,9 @@ struct lk_session_options {
     void *user;        /* For its events */
 };
 
-#define LK_SESSION_OPTIONS_INIT                          \
-    {                                                    \
-        sizeof(struct lk_session_options), 0, NULL, NULL \
-    }
+/* clang-format off */
+#define LK_SESSION_OPTIONS_INIT { sizeof(struct lk_session_options), 0, NULL, NULL }
+/* clang-format on */
 
 /* One more session; `options` may be NULL. Statuses as of lk_open(); LK_BUSY: sessions_max. */
 LK_API LK_MUST_USE enum lk_status lk_session_open(struct lk_client *client,
@@ -278,7 +277,7 @@ LK_API LK_MUST_USE enum lk_status lk_session_open(struct lk_client *client,
 /*
  * Close a session: belief in its locks ends before the request leaves, then the cluster gives
  * them on. The handle is dead when it returns, whatever it returns. LK_UNKNOWN: no answer in
- * `answer_wait_ns`; the client goes on closing it.
+ * `answer_wait_ns`; the client continues to close it.
  */
 LK_API enum lk_status lk_session_close(struct lk_session *session);
 
@@ -295,7 +294,7 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last renewal that the cluster answered was sent, not from when the answer came, so it errs
  * on the side of letting go early whatever the network did.
  *
- * On LK_UNKNOWN, at the latest a second after `wait_ns`, the library goes on cancelling: what
+ * On LK_UNKNOWN, at the latest a second after `wait_ns`, the library continues to cancel: what
  * the request may have won is given back as soon as the cluster hears of it, at the latest
  * when the session ends. Calling again is a new request behind that. On every status but
  * LK_OK, `*grant` is zeroed.
@@ -307,23 +306,26 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
 LK_API LK_MUST_USE enum lk_status lk_acquire(struct lk_session *session, const char *name,
         size_t name_len, uint64_t wait_ns, struct lk_grant *grant);
 
-#define LK_OWNER_DEFAULT \
-    UINT64_MAX /* The thread; with _async calls: each request its own */
+/* The thread; with _async calls: each request its own. */
+#define LK_OWNER_DEFAULT UINT64_MAX
 
 struct lk_acquire_options {
     size_t size;
     uint64_t wait_ns; /* As for lk_acquire() */
-    uint64_t owner;   /* Who holds, within the session: any number below 2^63. Two requests
-                          of one owner do not exclude each other if `reentrant`, and are
-                          refused with LK_DEADLOCK if not. 0: nobody else's. */
-    bool reentrant;   /* Enter again what the owner holds; each entry wants its release. */
-    uint64_t tag;     /* For lk_cancel(); 0: none */
+    /*
+     * Who holds, within the session: any number below 2^63. Two requests of one owner do not
+     * exclude each other if `reentrant`, and are refused with LK_DEADLOCK if not. 0: nobody
+     * else's.
+     */
+    uint64_t owner;
+    bool reentrant; /* Enter again what the owner holds; each entry wants its release. */
+    uint64_t tag;   /* For lk_cancel(); 0: none */
 };
 
-#define LK_ACQUIRE_OPTIONS_INIT                                                   \
-    {                                                                             \
-        sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0 \
-    }
+/* clang-format off */
+#define LK_ACQUIRE_OPTIONS_INIT {                                               \
+    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0 }
+/* clang-format on */
 
 /* lk_acquire() with all that can be said. */
 LK_API LK_MUST_USE enum lk_status lk_acquire_with(struct lk_session *session,
@@ -343,7 +345,7 @@ LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
  * leaves: from the call on, lk_check() says LK_STATE_LOST when it was the last entry.
  *
  * LK_STALE: the token does not hold any more. LK_UNKNOWN: no answer in `answer_wait_ns`; the
- * library goes on releasing.
+ * library continues to release.
  */
 LK_API enum lk_status lk_release(
         struct lk_session *session, const char *name, size_t name_len, uint64_t token);
@@ -392,7 +394,8 @@ struct lk_lock {
     uint32_t waits;     /* Requests queued */
     uint64_t held_ns;   /* Cluster time since the grant */
     uint64_t remain_ns; /* Cluster time until its session expires, if it is silent */
-    char label[LK_LABEL_MAX + 1]; /* Of the holder's session; NUL behind its last byte */
+    /* Of the holder's session; NUL behind its last byte. */
+    char label[LK_LABEL_MAX + 1];
 };
 
 /* Where and when something was read. */
@@ -415,19 +418,16 @@ struct lk_list {
     const char *prefix; /* In: only names that begin so; NULL: all */
     size_t prefix_len;
     uint64_t cursor; /* In: 0 to begin. Out: for the next page; 0: that was the last */
-    struct lk_lock *locks; /* In: room for `room` locks */
-    uint32_t room;         /* In: 1 to LK_PAGE_MAX */
+    /* In: room for `room` locks, 1 to LK_PAGE_MAX. */
+    struct lk_lock *locks;
+    uint32_t room;
     uint32_t count; /* Out: locks filled in; may be less than `room`, or 0, in any page */
     struct lk_read read;
 };
 
-#define LK_LIST_INIT                                    \
-    {                                                   \
-        sizeof(struct lk_list), NULL, 0, 0, NULL, 0, 0, \
-        {                                               \
-            false, 0, 0                                 \
-        }                                               \
-    }
+/* clang-format off */
+#define LK_LIST_INIT { sizeof(struct lk_list), NULL, 0, 0, NULL, 0, 0, { false, 0, 0 } }
+/* clang-format on */
 
 /* Take a page. Pages are in no order of names, each read at a moment of its own. */
 LK_API LK_MUST_USE enum lk_status lk_list_page(
@@ -495,9 +495,9 @@ struct lk_node_status {
     uint32_t peer_count;
     struct lk_peer peers[LK_PEERS_MAX];
     char version[64];
-    uint64_t commit_latency
-            [LK_BUCKETS]; /* Leader: entry built to durable on a majority, ns */
-    uint64_t entry_commands[LK_BUCKETS]; /* Leader: commands in an entry */
+    /* Of a leader: entry built to durable on a majority, ns; and commands in an entry. */
+    uint64_t commit_latency[LK_BUCKETS];
+    uint64_t entry_commands[LK_BUCKETS];
 };
 
 /*

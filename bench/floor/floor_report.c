@@ -5,23 +5,8 @@
 #include "base/units.h"
 #include "tool/duration.h"
 #include "tool/json_writer.h"
+#include "tool/ranks.h"
 #include "tool/table.h"
-
-static const struct rank {
-    const char *name;
-    const char *key;
-    uint32_t rank;
-} ranks[] = {
-        {"p50", "p50", 50000},
-        {"p90", "p90", 90000},
-        {"p99", "p99", 99000},
-        {"p99.9", "p99_9", 99900},
-        {"max", "max", HISTOGRAM_ALL},
-};
-
-enum {
-    RANKS = sizeof(ranks) / sizeof(ranks[0])
-};
 
 static const char *const names[FLOOR_PROCESSES] = {
         "leader", "follower 1", "follower 2", "load"};

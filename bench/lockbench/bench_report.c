@@ -5,19 +5,8 @@
 #include "base/units.h"
 #include "tool/duration.h"
 #include "tool/json_writer.h"
+#include "tool/ranks.h"
 #include "tool/table.h"
-
-static const struct rank {
-    const char *name;
-    const char *key;
-    uint32_t rank;
-} ranks[] = {
-        {"p50", "p50", 50000},
-        {"p90", "p90", 90000},
-        {"p99", "p99", 99000},
-        {"p99.9", "p99_9", 99900},
-        {"max", "max", HISTOGRAM_ALL},
-};
 
 /* What leaders and nodes say of their time, in the order of a commit. */
 static const struct stage_row {
@@ -48,8 +37,7 @@ static const struct cost {
 
 enum {
     STAGE_ROWS = sizeof(stage_rows) / sizeof(stage_rows[0]),
-    COSTS = sizeof(costs) / sizeof(costs[0]),
-    RANKS = sizeof(ranks) / sizeof(ranks[0])
+    COSTS = sizeof(costs) / sizeof(costs[0])
 };
 
 static uint64_t per_second(uint64_t count, uint64_t time_ns)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "base/units.h"
 #include "bench_clock.h"
 #include "slots.h"
@@ -91,21 +92,16 @@ static void send_dirty(struct bench *bench)
     }
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t wake_time(const struct engine *engine, uint64_t end)
 {
     const struct bench *bench = &engine->bench;
-    uint64_t wake = earlier(end, engine->next_second);
+    uint64_t wake = u64_min(end, engine->next_second);
     if (bench->idle_count > 0 && has_arrival(engine))
-        wake = earlier(wake, arrival_ns(engine, engine->begun));
+        wake = u64_min(wake, arrival_ns(engine, engine->begun));
     if (bench->holding.first)
-        wake = earlier(wake, bench->holding.first->until_ns);
+        wake = u64_min(wake, bench->holding.first->until_ns);
     if (bench->resting.first)
-        wake = earlier(wake, bench->resting.first->until_ns);
+        wake = u64_min(wake, bench->resting.first->until_ns);
     return wake;
 }
 

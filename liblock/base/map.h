@@ -1,6 +1,6 @@
 /*
  * A map from 64-bit keys to 32-bit values, in which a key may occur more than once: names
- * are looked up by their hash, and the caller compares what he finds.
+ * are looked up by their hash, and the caller compares what it finds.
  *
  *     struct map_cursor at;
  *     for (bool ok = map_find(map, key, &at); ok; ok = map_find_next(map, &at))

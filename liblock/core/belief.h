@@ -63,8 +63,8 @@ static inline void belief_write(struct session_belief *record, const struct beli
 }
 
 /*
- * A signal handler may have interrupted the writer himself, who then never comes to an end:
- * after a while the answer is that nothing is certain.
+ * A signal handler may have interrupted the writer itself, which then never finishes: after a
+ * while the answer is that nothing is certain.
  */
 enum {
     BELIEF_TRIES = 100000

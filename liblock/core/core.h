@@ -62,11 +62,15 @@ struct core_settings {
     uint64_t grace_ns;        /* SUSPENDED to LOST */
     uint64_t min_usable_ns;   /* 0: a quarter of the session's ttl */
     uint64_t connect_wait_ns; /* For a connection, and again for the node's first word */
-    uint64_t silence_min_ns; /* A node that owes an answer and says nothing this long ... */
-    uint64_t
-            silence_max_ns; /* ... is left for another; twice as long each time, up to this */
-    uint64_t retry_min_ns; /* Between two tries, with jitter, doubling ... */
-    uint64_t retry_max_ns; /* ... up to this */
+    /*
+     * A node that owes an answer and says nothing this long is left for another; twice as
+     * long each time, up to the greatest.
+     */
+    uint64_t silence_min_ns;
+    uint64_t silence_max_ns;
+    /* Between two tries, with jitter, doubling up to the greatest. */
+    uint64_t retry_min_ns;
+    uint64_t retry_max_ns;
 };
 
 /* Defaults for all but the nodes: 1024 sessions, 4096 requests, 65536 holds. */
@@ -75,7 +79,8 @@ void core_settings_default(struct core_settings *settings);
 /* ---- Calls ---- */
 
 enum core_call_kind {
-    CORE_OPEN, /* ttl_ns, name: the label, secret, session_user. Its session is usable at once. */
+    /* ttl_ns, name: the label, secret, session_user. Its session is usable at once. */
+    CORE_OPEN,
     CORE_CLOSE,   /* session: its handle is the caller's until the completion, then gone */
     CORE_ACQUIRE, /* session, name, wait_ns, owner, reentrant, tag */
     CORE_RELEASE, /* session, name, token, all */
@@ -147,7 +152,8 @@ void core_lose(struct core *core, uint32_t session, struct clocks now);
 
 enum core_event_kind {
     CORE_TIME, /* Only the clocks went on */
-    CORE_CONNECTED, /* What `connect` asked for; random: fresh, for secrets that are sent again */
+    /* What `connect` asked for; random: fresh, for secrets that are sent again. */
+    CORE_CONNECTED,
     CORE_CONNECT_FAILED, /* number: errno, or 0 */
     CORE_CLOSED,         /* By the other end, or a socket error; number: errno, or 0 */
     CORE_RECEIVED,       /* bytes, count */

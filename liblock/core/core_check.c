@@ -20,7 +20,8 @@ static void check_request(const struct core *core, uint32_t handle, struct count
     if (request->place == PLACE_DONE)
         assert(list_is_linked(&request->out) && !request->promised);
     if (request->place == PLACE_GRANTED)
-        assert(hold_by_token(core, request->token) == pool_at(&core->holds, request->hold));
+        assert(hold_by_token(&core->holds, request->token) ==
+                hold_at(&core->holds, request->hold));
     const struct core_request *partner = request_at(core, request->partner);
     if (partner != NULL)
         assert(partner->partner == handle && partner->session == request->session);
@@ -38,10 +39,11 @@ static void check_requests(const struct core *core)
             at = pool_next(&core->requests, at))
         check_request(core, at, &counts);
     assert(counts.asked == core->asked_count);
-    assert(counts.promised == core->promised_count);
+    assert(counts.promised == core->holds.promised);
     assert(counts.stray == core->stray_count);
     assert(counts.indexed == map_count(&core->numbers));
-    assert(pool_count(&core->holds) + core->promised_count <= core->settings.holds_max);
+    assert(pool_count(&core->holds.pool) + core->holds.promised <=
+            core->settings.holds_max);
 }
 
 /* Numbers ascend, all are below the next, and none is outside the window. */
@@ -78,19 +80,6 @@ static void check_session(const struct core *core, struct core_session *session)
     check_sent(session);
 }
 
-static void check_limits(const struct core *core)
-{
-    uint64_t last_ns = 0;
-    const struct list_node *node = list_first(&core->limits);
-    for (; node != NULL; node = list_next(&core->limits, node)) {
-        const char *at = (const char *)node - offsetof(struct core_request, limit_link);
-        const struct core_request *request = (const struct core_request *)(const void *)at;
-        assert(last_ns <= request->timer.key && !heap_has(&request->timer));
-        last_ns = request->timer.key;
-    }
-    heap_check(&core->request_timers);
-}
-
 void core_check(const struct core *core)
 {
     check_requests(core);
@@ -98,7 +87,7 @@ void core_check(const struct core *core)
             at = pool_next(&core->sessions, at))
         check_session(core, session_at(core, at));
     heap_check(&core->session_timers);
-    check_limits(core);
+    timers_check(&core->timers);
     assert(core->output.begin <= core->output.end);
     assert(core->output.end <= core->output.capacity);
     assert(!core->output.frame_open);

@@ -13,18 +13,27 @@
 #include "core/core_internal.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
 
-void link_start(struct core *core)
+/* Stay this long with a node that knows no leader: it will tell. */
+#define FOLLOW_NS (150 * NS_PER_MS)
+
+static void notice(struct core *core, enum core_notice_kind kind, uint64_t number)
+{
+    nodes_notice(&core->nodes, (struct core_notice){kind, core->link.node, number});
+}
+
+static void start(struct core *core)
 {
     struct link *link = &core->link;
     assert(link->state == LINK_IDLE);
     link->state = LINK_CONNECTING;
     link->serial++;
     link->node_id = 0;
-    link->owed = 0;
+    core->owed.count = 0;
     link->deadline_ns = core->now.boot_ns + core->settings.connect_wait_ns;
     core->connect_wanted = true;
-    core_notice(core, CORE_NOTICE_CONNECTING, 0);
+    notice(core, CORE_NOTICE_CONNECTING, 0);
 }
 
 /* What has no number is asked anew; numbered requests stay where they are. */
@@ -52,12 +61,10 @@ static void drop(struct core *core)
     else if (core->link.state != LINK_IDLE)
         core->close_wanted = true;
     core->link.state = LINK_IDLE;
-    core->link.owed = 0;
+    core->owed.count = 0;
     core->hush_until_ns = 0; /* The next may have less to do. */
     take_back(core);
-    core->output.begin = 0;
-    core->output.end = 0;
-    core->output.frame_open = false;
+    output_drop(&core->output);
     frame_reader_init(&core->reader, core->input, FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
 }
 
@@ -65,32 +72,29 @@ static void drop(struct core *core)
 static uint64_t draw_pause(struct core *core)
 {
     uint32_t tries = core->link.tries;
-    if (tries < core->node_count)
+    if (tries < core->nodes.count)
         return 0;
-    uint32_t doublings = tries - core->node_count;
+    uint32_t doublings = tries - core->nodes.count;
     uint64_t pause = core->settings.retry_max_ns;
     if (doublings < 20 && core->settings.retry_min_ns << doublings < pause)
         pause = core->settings.retry_min_ns << doublings;
     return prng_between(&core->prng, pause / 2, pause);
 }
 
-/* Leave this node; go on with the next in the list. */
+/* Leave this node; try the next in the list. */
 static void try_next(struct core *core)
 {
     drop(core);
     struct link *link = &core->link;
     link->tries++;
-    link->node = (link->node + 1) % core->node_count;
+    link->node = (link->node + 1) % core->nodes.count;
     link->deadline_ns = core->now.boot_ns + draw_pause(core);
 }
 
 static void note_trouble(struct core *core, enum core_notice_kind why, uint64_t number)
 {
-    struct known_node *node = &core->nodes[core->link.node];
-    node->troubled = true;
-    node->trouble = (struct core_notice){why, core->link.node, number};
-    node->trouble_ns = core->now.boot_ns;
-    core_notice(core, why, number);
+    nodes_trouble(&core->nodes, (struct core_notice){why, core->link.node, number},
+            core->now.boot_ns);
 }
 
 void link_on_failed(struct core *core, enum core_notice_kind why, uint64_t number)
@@ -114,9 +118,9 @@ static void become_ready(struct core *core)
 {
     struct link *link = &core->link;
     link->state = LINK_READY;
-    link->owed = 0;
-    core->nodes[link->node].troubled = false;
-    core_notice(core, CORE_NOTICE_LEADER, link->node_id);
+    core->owed.count = 0;
+    core->nodes.all[link->node].troubled = false;
+    notice(core, CORE_NOTICE_LEADER, link->node_id);
     for (uint32_t at = pool_next(&core->sessions, 0); at != 0;
             at = pool_next(&core->sessions, at))
         session_link_ready(core, session_at(core, at));
@@ -130,60 +134,18 @@ static void become_following(struct core *core)
     core->link.deadline_ns = core->now.boot_ns + FOLLOW_NS;
 }
 
-/* Its address as we know it did not work when it was tried last. */
-static bool is_unreachable(const struct known_node *node)
-{
-    enum core_notice_kind why = node->trouble.kind;
-    return node->troubled &&
-           (why == CORE_NOTICE_CONNECT_FAILED || why == CORE_NOTICE_WRONG_CLUSTER ||
-                   why == CORE_NOTICE_REFUSED);
-}
-
-/*
- * The node that leads: one listed with that id, because its address is how this program
- * reaches it, whatever the nodes call it; or one with that address, or one more at the end.
- */
-static uint32_t find_node(struct core *core, uint8_t id, struct span address)
-{
-    for (uint32_t i = 0; i < core->node_count; i++) {
-        if (core->nodes[i].node.id == id && !is_unreachable(&core->nodes[i]))
-            return i;
-    }
-    for (uint32_t i = 0; i < core->node_count; i++) {
-        const char *known = core->nodes[i].node.address;
-        bool same = strlen(known) == address.count &&
-                    memcmp(known, address.bytes, address.count) == 0;
-        if (same)
-            return i;
-    }
-    MARK(client_learns_node);
-    uint32_t at =
-            core->node_count < CORE_NODES_MAX ? core->node_count++ : CORE_NODES_MAX - 1;
-    struct known_node *node = &core->nodes[at];
-    *node = (struct known_node){.node = {.id = id}};
-    memcpy(node->node.address, address.bytes, address.count);
-    return at;
-}
-
-/* Nobody was there a moment ago: who sends us there has not noticed yet. */
-static bool refused_lately(const struct core *core, uint32_t node)
-{
-    const struct known_node *known = &core->nodes[node];
-    return known->troubled && known->trouble.kind == CORE_NOTICE_CONNECT_FAILED &&
-           core->now.boot_ns < known->trouble_ns + NS_PER_S / 2;
-}
-
 /* Go to the node that leads, as this one says. */
 static void follow(struct core *core, uint8_t id, struct span address)
 {
-    uint32_t node = find_node(core, id, address);
-    core->nodes[node].node.id = id;
-    if (node == core->link.node || refused_lately(core, node)) {
+    uint32_t node = nodes_find(&core->nodes, id, address);
+    core->nodes.all[node].node.id = id;
+    if (node == core->link.node ||
+            nodes_refused_lately(&core->nodes, node, core->now.boot_ns)) {
         MARK(client_redirect_refused);
         become_following(core);
         return;
     }
-    core_notice(core, CORE_NOTICE_REDIRECT, id);
+    notice(core, CORE_NOTICE_REDIRECT, id);
     drop(core);
     core->link.node = node;
     core->link.deadline_ns = core->now.boot_ns;
@@ -227,7 +189,7 @@ void link_on_welcome(struct core *core, const struct welcome *welcome)
     if (welcome->cluster != 0)
         core->cluster = welcome->cluster;
     link->node_id = welcome->node;
-    core->nodes[link->node].node.id = welcome->node;
+    core->nodes.all[link->node].node.id = welcome->node;
     on_word(core, welcome->leader, welcome->leader_address, true);
 }
 
@@ -261,32 +223,31 @@ static uint64_t silence_limit(const struct core *core)
     for (uint32_t i = 0; i < core->link.silences && limit < core->settings.silence_max_ns;
             i++)
         limit *= 2;
-    return limit < core->settings.silence_max_ns ? limit : core->settings.silence_max_ns;
+    return u64_min(limit, core->settings.silence_max_ns);
 }
 
 static uint64_t silence_deadline(const struct core *core)
 {
-    return core->link.owed_ns + silence_limit(core);
-}
-
-void link_sent(struct core *core, uint32_t owed)
-{
-    if (core->link.owed == 0)
-        core->link.owed_ns = core->now.boot_ns;
-    core->link.owed += owed;
+    return core->owed.since_ns + silence_limit(core);
 }
 
 void link_heard(struct core *core)
 {
-    core->link.owed_ns = core->now.boot_ns;
+    core->owed.since_ns = core->now.boot_ns;
 }
 
 void link_answered(struct core *core)
 {
-    if (core->link.owed > 0)
-        core->link.owed--;
+    owed_answered(&core->owed);
     core->link.tries = 0;
     core->link.silences = 0;
+}
+
+uint64_t link_deadline(const struct core *core)
+{
+    if (core->link.state != LINK_READY)
+        return core->link.deadline_ns;
+    return core->owed.count == 0 ? UINT64_MAX : silence_deadline(core);
 }
 
 void link_on_time(struct core *core)
@@ -297,7 +258,7 @@ void link_on_time(struct core *core)
         return;
     switch (link->state) {
     case LINK_IDLE:
-        link_start(core);
+        start(core);
         break;
     case LINK_CONNECTING:
     case LINK_GREETING:
@@ -313,11 +274,4 @@ void link_on_time(struct core *core)
         link_on_failed(core, CORE_NOTICE_SILENT, 0);
         break;
     }
-}
-
-uint64_t link_deadline(const struct core *core)
-{
-    if (core->link.state != LINK_READY)
-        return core->link.deadline_ns;
-    return core->link.owed == 0 ? UINT64_MAX : silence_deadline(core);
 }

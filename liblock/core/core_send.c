@@ -15,94 +15,30 @@
 #include "core/core_internal.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
 
 enum {
-    SECTION_BYTES = 8 + SECRET_BYTES + 8 + 8 + 2,
-    REQUEST_BYTES_MAX = 2 + 3 * 8 + 2 + NAME_BYTES_MAX, /* The longest: an acquire */
     READ_BYTES_MAX = 1 + 1 + 8 + 2 + 8 + 2 + NAME_BYTES_MAX,
 };
-
-static void close_section(struct output *output)
-{
-    if (output->section_session == 0)
-        return;
-    struct wire wire = wire_writer(output->bytes + output->section_at, SECTION_BYTES);
-    wire_section(&wire, &output->section);
-    assert(!wire.failed && wire.at == SECTION_BYTES);
-    output->section_session = 0;
-}
-
-static void close_frame(struct output *output)
-{
-    if (!output->frame_open)
-        return;
-    close_section(output);
-    size_t body_at = output->frame_at + FRAME_HEAD_BYTES;
-    frame_seal(output->bytes + output->frame_at, output->kind,
-            (uint32_t)(output->end - body_at));
-    output->frame_open = false;
-}
-
-/* Make sure that `bytes` more fit into an open frame of that kind; false: no room now. */
-static bool open_frame(struct output *output, enum frame_kind kind, size_t bytes)
-{
-    if (output->frame_open && output->kind == kind) {
-        size_t body = output->end - output->frame_at - FRAME_HEAD_BYTES;
-        bool fits = body + bytes <= FRAME_CLIENT_BODY_MAX &&
-                    output->end + bytes <= output->capacity;
-        if (fits)
-            return true;
-    }
-    close_frame(output);
-    if (output->end + FRAME_HEAD_BYTES + bytes > output->capacity) {
-        MARK(client_output_full);
-        output->full = true;
-        return false;
-    }
-    output->frame_open = true;
-    output->kind = kind;
-    output->frame_at = output->end;
-    output->end += FRAME_HEAD_BYTES;
-    return true;
-}
-
-static bool may_owe(const struct core *core)
-{
-    return core->link.owed < core->owed_limit;
-}
 
 /* A section of this session, with room for one more request. */
 static bool open_section(struct core *core, const struct core_session *session)
 {
     struct output *output = &core->output;
-    if (!may_owe(core))
+    if (!owed_has_room(&core->owed))
         return false;
-    if (!open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
+    if (!output_open_requests(output))
         return false;
-    bool same = output->section_session == session->handle &&
-                output->section.count < UINT16_MAX;
-    if (same)
+    if (output_has_section(output, session->handle))
         return true;
-    close_section(output);
-    output->section = (struct section){
+    struct section section = {
             .session = session->id,
             .answered = session_answered(session),
             .confirmed = session_confirmed(session),
     };
-    memcpy(output->section.secret, session->secret, SECRET_BYTES);
-    output->section_session = session->handle;
-    output->section_at = output->end;
-    output->end += SECTION_BYTES;
+    memcpy(section.secret, session->secret, SECRET_BYTES);
+    output_begin_section(output, session->handle, &section);
     return true;
-}
-
-static void put_request(struct output *output, struct request *request)
-{
-    struct wire wire = wire_writer(output->bytes + output->end, REQUEST_BYTES_MAX);
-    wire_request(&wire, request);
-    assert(!wire.failed);
-    output->end += wire.at;
-    output->section.count++;
 }
 
 void send_hello(struct core *core)
@@ -110,12 +46,12 @@ void send_hello(struct core *core)
     struct hello hello = {.role = HELLO_CLIENT, .cluster = core->cluster};
     struct wire measure = wire_measure();
     wire_hello(&measure, &hello);
-    bool room = open_frame(&core->output, FRAME_HELLO, measure.at);
+    bool room = output_open_frame(&core->output, FRAME_HELLO, measure.at);
     assert(room);
     struct wire wire = wire_writer(core->output.bytes + core->output.end, measure.at);
     wire_hello(&wire, &hello);
     core->output.end += wire.at;
-    close_frame(&core->output);
+    output_close_frame(&core->output);
 }
 
 /* ---- Keepalives ---- */
@@ -125,8 +61,8 @@ static bool put_renewal(struct core *core, struct core_session *session)
     if (!open_section(core, session))
         return false;
     struct request request = {.kind = REQUEST_KEEPALIVE, .number = core->batch};
-    put_request(&core->output, &request);
-    link_sent(core, 1);
+    output_put_request(&core->output, &request);
+    owed_add(&core->owed, core->now.boot_ns);
     session->renewed_ns = core->now.boot_ns;
     list_remove(&session->renewal_link);
     session_reschedule(core, session);
@@ -138,7 +74,7 @@ static bool put_renewals(struct core *core)
 {
     if (list_is_empty(&core->renewals))
         return true;
-    if (!may_owe(core))
+    if (!owed_has_room(&core->owed))
         return false;
     core->batch++;
     core->sendings[core->batch % SENDINGS_MAX] =
@@ -162,30 +98,26 @@ static bool put_open(struct core *core, struct core_request *request)
 {
     struct output *output = &core->output;
     struct core_session *session = session_at(core, request->session);
-    if (!may_owe(core) ||
-            !open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX))
+    if (!owed_has_room(&core->owed) || !output_open_requests(output))
         return false;
-    close_section(output);
     request->number = (uint64_t)++core->stamp << 32 | request->handle;
     if (request->sent_on != 0) {
         MARK(client_opens_again);
         for (size_t i = 0; i < SECRET_BYTES; i++)
             session->secret[i] ^= core->link.random[i];
     }
-    output->section = (struct section){0};
-    memcpy(output->section.secret, session->secret, SECRET_BYTES);
-    output->section_session = session->handle;
-    output->section_at = output->end;
-    output->end += SECTION_BYTES;
+    struct section section = {0};
+    memcpy(section.secret, session->secret, SECRET_BYTES);
+    output_begin_section(output, session->handle, &section);
     struct request wire = {.kind = REQUEST_OPEN,
             .number = request->number,
             .wait_ns = session->ttl_ns,
             .name = {request->name, request->name_bytes}};
-    put_request(output, &wire);
-    close_section(output);
+    output_put_request(output, &wire);
+    output_close_section(output);
     request->sent = core->now;
     request->sent_on = core->link.serial;
-    link_sent(core, 1);
+    owed_add(&core->owed, core->now.boot_ns);
     request_move(request, &core->opens_sent, PLACE_SENT);
     return true;
 }
@@ -216,12 +148,12 @@ static void put_numbered(
         wire.flags = ACQUIRE_REENTRANT;
     if (request->wire_kind == REQUEST_RELEASE && request->all)
         wire.flags = RELEASE_ALL;
-    put_request(&core->output, &wire);
+    output_put_request(&core->output, &wire);
     request->doubtful = request->doubtful || request->sent_on != 0;
     request->sent = core->now;
     request->sent_on = core->link.serial;
     session->renewed_ns = core->now.boot_ns; /* Commands renew as well. */
-    link_sent(core, 1);
+    owed_add(&core->owed, core->now.boot_ns);
 }
 
 static bool put_again(struct core *core, struct core_session *session)
@@ -246,10 +178,8 @@ static void set_wait(const struct core *core, struct core_request *request)
 {
     if (request->limit_ns == UINT64_MAX)
         request->wait_ns = WAIT_FOREVER;
-    else if (request->limit_ns > core->now.boot_ns)
-        request->wait_ns = request->limit_ns - core->now.boot_ns;
     else
-        request->wait_ns = 0;
+        request->wait_ns = u64_rest(request->limit_ns, core->now.boot_ns);
 }
 
 /* Number and send what waits in a list, as far as window and buffer allow. */
@@ -297,8 +227,9 @@ static bool put_sessions(struct core *core)
 static bool put_read(struct core *core, struct core_request *request)
 {
     struct output *output = &core->output;
-    close_frame(output);
-    if (!may_owe(core) || !open_frame(output, FRAME_READ, READ_BYTES_MAX))
+    output_close_frame(output);
+    if (!owed_has_room(&core->owed) ||
+            !output_open_frame(output, FRAME_READ, READ_BYTES_MAX))
         return false;
     request->number = (uint64_t)++core->stamp << 32 | request->handle;
     struct span name = {request->name, request->name_bytes};
@@ -315,9 +246,9 @@ static bool put_read(struct core *core, struct core_request *request)
     wire_read(&wire, &read);
     assert(!wire.failed);
     output->end += wire.at;
-    close_frame(output);
+    output_close_frame(output);
     request->sent_on = core->link.serial;
-    link_sent(core, 1);
+    owed_add(&core->owed, core->now.boot_ns);
     request_move(request, &core->reads_sent, PLACE_SENT);
     return true;
 }
@@ -335,17 +266,6 @@ static void put_reads(struct core *core)
     }
 }
 
-/* Bring what is unsent to the begin of the buffer, for room behind it. */
-static void compact(struct output *output)
-{
-    if (output->begin == 0)
-        return;
-    size_t bytes = output->end - output->begin;
-    memmove(output->bytes, output->bytes + output->begin, bytes);
-    output->begin = 0;
-    output->end = bytes;
-}
-
 static void put_requests(struct core *core)
 {
     bool room = true;
@@ -360,14 +280,14 @@ void send_all(struct core *core)
     core->output.full = false;
     if (core->link.state != LINK_READY && core->link.state != LINK_FOLLOWING)
         return;
-    compact(&core->output);
+    output_compact(&core->output);
     uint32_t all = core->settings.owed_max;
-    core->owed_limit = all / 2;
+    core->owed.limit = all / 2;
     put_requests(core);
-    core->owed_limit = all - all / 4;
+    core->owed.limit = all - all / 4;
     bool renewed = core->link.state != LINK_READY || put_renewals(core);
-    core->owed_limit = all;
+    core->owed.limit = all;
     if (renewed)
         put_requests(core);
-    close_frame(&core->output);
+    output_close_frame(&core->output);
 }

@@ -4,19 +4,8 @@
 #include <stdio.h>
 
 #include "tool/duration.h"
+#include "tool/ranks.h"
 #include "tool/table.h"
-
-static const struct rank {
-    const char *name;
-    const char *key;
-    uint32_t rank;
-} ranks[] = {
-        {"p50", "p50", 50000},
-        {"p90", "p90", 90000},
-        {"p99", "p99", 99000},
-        {"p99.9", "p99_9", 99900},
-        {"max", "max", HISTOGRAM_ALL},
-};
 
 /* In the order in which they are shown. */
 static const struct stage_name {
@@ -47,7 +36,6 @@ static const struct sum_name {
 };
 
 enum {
-    RANKS = sizeof(ranks) / sizeof(ranks[0]),
     BAR_CELLS = 24,    /* One for each power of two, ... */
     BAR_FIRST_BIT = 10 /* ... from 1 us (2^10 ns) to 8 s. */
 };

@@ -1,20 +1,17 @@
 #include "lockctl/lease.h"
 
-static uint64_t minus(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
+#include "base/numbers.h"
 
 static uint64_t kill_time(const struct lease *lease, uint64_t deadline_ns)
 {
-    uint64_t latest = minus(deadline_ns, LEASE_MARGIN_NS);
+    uint64_t latest = u64_rest(deadline_ns, LEASE_MARGIN_NS);
     uint64_t after_term = lease->term_ns + lease->kill_after_ns;
     return lease->term_ns != 0 && after_term < latest ? after_term : latest;
 }
 
 static uint64_t term_time(const struct lease *lease, uint64_t deadline_ns)
 {
-    return minus(kill_time(lease, deadline_ns), lease->kill_after_ns);
+    return u64_rest(kill_time(lease, deadline_ns), lease->kill_after_ns);
 }
 
 enum lease_step lease_decide(

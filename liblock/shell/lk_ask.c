@@ -4,14 +4,13 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/histogram.h"
+#include "base/numbers.h"
 #include "lk_internal.h"
 #include "protocol/report.h"
 #include "protocol/stage.h"
@@ -85,10 +84,11 @@ static enum lk_status send_question(struct question *question)
     size_t at = FRAME_HEAD_BYTES + wire.at;
     frame_seal(bytes + at, question->kind, 0);
     at += FRAME_HEAD_BYTES;
-    ssize_t sent = send(question->connection.fd, bytes, at, MSG_NOSIGNAL);
+    struct connection *connection = &question->connection;
+    ssize_t sent = connection_send(connection, bytes, at);
     if (sent == (ssize_t)at)
         return LK_OK;
-    return give_up(question, strerror(errno));
+    return give_up(question, strerror(sent < 0 ? connection->error : EAGAIN));
 }
 
 /* Whether there is a frame that decides: LK_OK with the answer, or why there is none. */
@@ -117,11 +117,12 @@ static enum lk_status receive_some(struct question *question)
         return give_up(question, "no answer in time");
     size_t room;
     unsigned char *space = frame_reader_space(&question->reader, &room);
-    ssize_t count = recv(question->connection.fd, space, room, MSG_DONTWAIT);
-    if (count == 0)
+    struct connection *connection = &question->connection;
+    ssize_t count = connection_receive(connection, space, room);
+    if (count < 0 && connection->error == 0)
         return give_up(question, "closed the connection");
-    if (count < 0 && errno != EAGAIN && errno != EINTR)
-        return give_up(question, strerror(errno));
+    if (count < 0)
+        return give_up(question, strerror(connection->error));
     if (count > 0)
         frame_reader_feed(&question->reader, space, (size_t)count);
     return LK_OK;
@@ -274,7 +275,7 @@ static enum lk_status ask_number(const struct lk_client *client, uint32_t number
     question->address = address;
     question->wake_fd = wake_fd;
     question->connection.fd = -1;
-    question->limit_ns = wait_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + wait_ns;
+    question->limit_ns = u64_sum(now_ns, wait_ns);
     enum lk_status said = ask(question, asking);
     connection_close(&question->connection);
     close(wake_fd);

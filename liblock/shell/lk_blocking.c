@@ -1,6 +1,5 @@
 /* The calls that wait: each submits one request and is answered on its own thread. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "lk_internal.h"
 
@@ -95,44 +94,6 @@ uint64_t lk_session_id(const struct lk_session *session)
 
 /* ---- Locks ---- */
 
-/* Ids of threads are in the upper half, so that a program's own are never meant by chance. */
-static uint64_t thread_owner(void)
-{
-    static uint64_t last = UINT64_C(1) << 63;
-    static _Thread_local uint64_t owner;
-    if (owner == 0)
-        owner = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-    return owner;
-}
-
-enum lk_status make_acquire_call(struct lk_session *session, struct span name,
-        const struct lk_acquire_options *options, struct core_call *call)
-{
-    struct lk_acquire_options taken = LK_ACQUIRE_OPTIONS_INIT;
-    if (options != NULL) {
-        if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID,
-                    "acquire options: size %zu is of no version that this is",
-                    options->size);
-        memcpy(&taken, options, options->size);
-    }
-    if (name.count < 1 || name.count > LK_NAME_MAX)
-        return fail(LK_INVALID, "the lock's name has %u bytes, not 1 to %d", name.count,
-                LK_NAME_MAX);
-    if (taken.owner == LK_OWNER_DEFAULT)
-        taken.owner = has_loop(session->client) ? 0 : thread_owner();
-    else if (taken.owner >> 63 != 0)
-        return fail(LK_INVALID, "acquire options: owner is not below 2^63");
-    *call = (struct core_call){.kind = CORE_ACQUIRE,
-            .session = session->handle,
-            .name = name,
-            .wait_ns = taken.wait_ns,
-            .owner = taken.owner,
-            .reentrant = taken.reentrant,
-            .tag = taken.tag};
-    return LK_OK;
-}
-
 enum lk_status lk_acquire_with(struct lk_session *session, const char *name,
         size_t name_len, const struct lk_acquire_options *options, struct lk_grant *grant)
 {
@@ -209,12 +170,7 @@ static enum lk_status enter_shortly(struct lk_client *client)
 /* What was changed in the core is to leave. */
 static void leave_shortly(struct lk_client *client)
 {
-    if (has_loop(client)) {
-        loop_asked(client);
-    } else {
-        drive_time(client);
-        keeper_kick(client);
-    }
+    client->shell->asked(client);
     pthread_mutex_unlock(&client->mutex);
 }
 
@@ -243,23 +199,6 @@ enum lk_status lk_test_lose(struct lk_session *session)
 }
 
 /* ---- Looking ---- */
-
-enum lk_status make_list_call(const struct lk_list *list, struct core_call *call)
-{
-    if (list->size != sizeof(*list))
-        return fail(LK_INVALID, "list: not set up by LK_LIST_INIT");
-    if (list->room < 1 || list->room > LK_PAGE_MAX || list->locks == NULL)
-        return fail(
-                LK_INVALID, "list: room %u is not within 1 to %d", list->room, LK_PAGE_MAX);
-    if (list->prefix_len > LK_NAME_MAX)
-        return fail(LK_INVALID, "list: the prefix is longer than any name");
-    *call = (struct core_call){.kind = CORE_LIST,
-            .name = span_of(list->prefix, list->prefix == NULL ? 0 : list->prefix_len),
-            .cursor = list->cursor,
-            .limit = (uint16_t)list->room,
-            .stale = list->read.stale};
-    return LK_OK;
-}
 
 /* A read with room for its answer, which the caller frees. */
 static enum lk_status read_into(struct lk_client *client, struct core_call *call,

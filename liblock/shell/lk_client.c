@@ -1,4 +1,4 @@
-/* Open and close a client, and what both kinds of shell make of a caller's arguments. */
+/* Open and close a client. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -9,32 +9,17 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/pool.h"
+#include "base/numbers.h"
 #include "lk_internal.h"
 
 enum {
     PAGE_BYTES = 4096
 };
 
-struct span span_of(const char *bytes, size_t count)
-{
-    uint32_t fits = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-    return (struct span){(const unsigned char *)bytes, fits};
-}
-
-void set_answer_limit(
-        const struct lk_client *client, struct core_call *call, struct clocks now)
-{
-    uint64_t wait_ns = client->options.answer_wait_ns;
-    uint64_t most_ns = UINT64_MAX - now.boot_ns;
-    if (call->limit_ns == 0)
-        call->limit_ns = wait_ns > most_ns ? UINT64_MAX : now.boot_ns + wait_ns;
-}
-
 /* ---- Options ---- */
 
 /*
- * A caller of another version has a struct of another size: what he does not know keeps its
+ * A caller of another version has a struct of another size: what it does not know keeps its
  * default, and what we do not know must be unused.
  */
 static bool take_options(struct lk_options *options, const struct lk_options *given)
@@ -190,6 +175,7 @@ static struct lk_client *make_client(const struct lk_options *options)
     if (client == NULL)
         return NULL;
     client->options = *options;
+    client->shell = has_loop(client) ? &loop_shell : &keeper_shell;
     client->poll_fd = client->wake_fd = client->nudge_fd = client->timer_fd = -1;
     client->connection.fd = -1;
     pthread_mutex_init(&client->mutex, NULL);
@@ -213,50 +199,12 @@ static enum lk_status set_up(struct lk_client *client)
         status = take_rehearsal(client);
     if (status != LK_OK)
         return status;
-    bool made = map_alive(client) && make_core(client) && make_descriptors(client);
-    if (made)
-        made = has_loop(client) ? loop_start(client) : keeper_start(client);
+    bool made = map_alive(client) && make_core(client) && make_descriptors(client) &&
+                client->shell->start(client);
     return made ? LK_OK : fail(LK_BUSY, "cannot set up a client: %s", strerror(errno));
 }
 
 /* ---- Open ---- */
-
-struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user)
-{
-    struct lk_session *session = &client->sessions[pool_index(handle)];
-    session->client = client;
-    session->belief = core_session_belief(client->core, handle);
-    session->user = user;
-    session->lose_ns = UINT64_MAX;
-    if (client->lose_after_ns != 0)
-        session->lose_ns = clocks_read().boot_ns + client->lose_after_ns;
-    session->handle = handle;
-    return session;
-}
-
-enum lk_status make_open_call(const struct lk_client *client,
-        const struct lk_session_options *options, struct core_call *call)
-{
-    struct lk_session_options taken = LK_SESSION_OPTIONS_INIT;
-    if (options != NULL) {
-        if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID,
-                    "session options: size %zu is of no version that this is",
-                    options->size);
-        memcpy(&taken, options, options->size);
-    }
-    if (taken.label != NULL && strlen(taken.label) > LK_LABEL_MAX)
-        return fail(
-                LK_INVALID, "session options: label is longer than %d bytes", LK_LABEL_MAX);
-    *call = (struct core_call){.kind = CORE_OPEN,
-            .ttl_ns = taken.ttl_ns != 0 ? taken.ttl_ns : client->options.ttl_ns,
-            .session_user = taken.user};
-    if (taken.label != NULL)
-        call->name = span_of(taken.label, strlen(taken.label));
-    if (getrandom(call->secret, SECRET_BYTES, 0) != SECRET_BYTES)
-        return fail(LK_BUSY, "no randomness for a session's secret: %s", strerror(errno));
-    return LK_OK;
-}
 
 /* Nobody reached, and the reason is the same wherever one asks. */
 static enum lk_status refine(struct lk_client *client, enum lk_status status)
@@ -345,21 +293,6 @@ static void close_sessions(struct lk_client *client, uint64_t limit_ns)
     }
 }
 
-/* Those that wait in calls go home. */
-static void dismiss_waiters(struct lk_client *client)
-{
-    struct list_node *node = list_first(&client->waiters);
-    for (; node != NULL; node = list_next(&client->waiters, node)) {
-        struct waiter *waiter = LIST_OWNER(node, struct waiter, link);
-        waiter->completion = (struct core_completion){.status = STATUS_LOST};
-        waiter->done = true;
-        pthread_cond_signal(&waiter->cond);
-    }
-    keeper_nudge(client);
-    while (client->inside > 0)
-        pthread_cond_wait(&client->left, &client->mutex);
-}
-
 /* Until the cluster has heard that all sessions are closed, or the limit. */
 static void wait_for_closes(struct lk_client *client, uint64_t limit_ns)
 {
@@ -367,8 +300,7 @@ static void wait_for_closes(struct lk_client *client, uint64_t limit_ns)
         uint64_t now_ns = clocks_read().boot_ns;
         if (now_ns >= limit_ns)
             return;
-        uint64_t until_ns = client->deadline_ns < limit_ns ? client->deadline_ns : limit_ns;
-        uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+        uint64_t left_ns = u64_rest(u64_min(client->deadline_ns, limit_ns), now_ns);
         connection_watch(&client->connection, true);
         struct pollfd ready = {.fd = client->poll_fd, .events = POLLIN};
         poll(&ready, 1, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
@@ -395,21 +327,10 @@ void lk_close(struct lk_client *client)
     client->processing = has_loop(client);
     close_sessions(client, limit_ns);
     drive_time(client);
-    dismiss_waiters(client);
+    keeper_dismiss_waiters(client);
     pthread_mutex_unlock(&client->mutex);
     keeper_stop(client);
     wait_for_closes(client, limit_ns);
     loop_close(client);
     free_client(client);
-}
-
-uint32_t lk_node_count(const struct lk_client *client)
-{
-    return client->settings.node_count;
-}
-
-const char *lk_node_address(const struct lk_client *client, uint32_t number)
-{
-    return number < client->settings.node_count ? client->settings.nodes[number].address
-                                                : NULL;
 }

@@ -1,67 +1,14 @@
 /*
- * Between core and system: what happened becomes events, and what core wants is done. All of
- * it with the mutex held, and nothing in it blocks.
+ * Between core and system: what happened becomes events, and what core wants is done; what came
+ * out is handed to the shell. All of it with the mutex held, and nothing in it blocks.
  */
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "base/pool.h"
 #include "lk_internal.h"
 
-static uint64_t read_clock(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-struct clocks clocks_read(void)
-{
-    return (struct clocks){.boot_ns = read_clock(CLOCK_BOOTTIME),
-            .raw_ns = read_clock(CLOCK_MONOTONIC_RAW)};
-}
-
-static void read_clocks(struct lk_client *client, uint64_t tick_ns)
-{
-    client->tick_ns = tick_ns; /* Read before the clocks: they are not older than it. */
-    client->now = clocks_read();
-}
-
-/*
- * Reading a clock costs as much as much of a request does. So what a callback asks goes by the
- * clocks of the step that called back: a sending that counts as earlier than it was is
- * believed for less long [G3]. But limits must not be early when callbacks take their time.
- * The coarse clock costs next to nothing, and goes on once in some milliseconds.
- */
-struct clocks clocks_for_request(struct lk_client *client)
-{
-    uint64_t tick_ns = read_clock(CLOCK_MONOTONIC_COARSE);
-    if (tick_ns != client->tick_ns)
-        read_clocks(client, tick_ns);
-    return client->now;
-}
-
 /* ---- What came out ---- */
-
-struct lk_session *session_of(struct lk_client *client, uint32_t handle)
-{
-    struct lk_session *session = &client->sessions[pool_index(handle)];
-    return handle != 0 && session->handle == handle ? session : NULL;
-}
-
-struct lk_event event_of(struct lk_client *client, const struct core_session_event *event)
-{
-    struct lk_session *session = session_of(client, event->session);
-    return (struct lk_event){.session = session,
-            .session_user = session == NULL ? NULL : session->user,
-            .state = (enum lk_state)event->state,
-            .reason = (enum lk_reason)event->reason,
-            .token = event->token};
-}
 
 static void fetch(struct lk_client *client)
 {
@@ -69,19 +16,11 @@ static void fetch(struct lk_client *client)
     while (core_next_notice(client->core, &notice))
         client_log(client, &notice);
     struct core_session_event event;
-    while (core_next_event(client->core, &event)) {
-        if (has_loop(client))
-            loop_event(client, &event);
-        else
-            keeper_event(client, &event);
-    }
+    while (core_next_event(client->core, &event))
+        client->shell->event(client, &event);
     struct core_completion completion;
-    while (core_next_completion(client->core, &completion)) {
-        if (has_loop(client))
-            loop_complete(client, &completion);
-        else
-            keeper_complete(client, &completion);
-    }
+    while (core_next_completion(client->core, &completion))
+        client->shell->complete(client, &completion);
 }
 
 /* ---- What is to be done ---- */
@@ -109,25 +48,21 @@ static bool send_some(struct lk_client *client, const struct core_effects *effec
     struct connection *connection = &client->connection;
     if (effects->send_bytes == 0 || connection->fd < 0 || connection->want_write)
         return false;
-    ssize_t sent;
-    do {
-        sent = send(connection->fd, effects->send, effects->send_bytes,
-                MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (sent < 0 && errno == EINTR);
+    ssize_t sent = connection_send(connection, effects->send, effects->send_bytes);
     bool all = sent >= 0 && (size_t)sent == effects->send_bytes;
     if (all && !effects->full) {
         core_sent(client->core, (size_t)sent);
         return false;
     }
-    if (sent >= 0) {
+    if (sent > 0) {
         *event = (struct core_event){.kind = CORE_SENT, .count = (size_t)sent};
         return true;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (sent == 0) {
         connection->want_write = true;
         return false;
     }
-    *event = (struct core_event){.kind = CORE_CLOSED, .number = errno};
+    *event = (struct core_event){.kind = CORE_CLOSED, .number = connection->error};
     connection_close(connection);
     return true;
 }
@@ -174,13 +109,13 @@ static void drive_by_clocks(struct lk_client *client, struct core_event event)
     bring_deadline_forward(client);
     bool changed = client->connection.serial != serial ||
                    client->connection.want_write != want_write;
-    if (changed && !has_loop(client))
-        keeper_connection_changed(client);
+    if (changed)
+        client->shell->changed(client);
 }
 
 static void drive(struct lk_client *client, struct core_event event)
 {
-    read_clocks(client, read_clock(CLOCK_MONOTONIC_COARSE));
+    clocks_take(client);
     drive_by_clocks(client, event);
 }
 
@@ -226,8 +161,7 @@ static bool continue_connecting(struct lk_client *client)
     enum connect_result result = connection_continue(connection);
     if (result != CONNECT_PENDING)
         drive(client, on_result(client, result));
-    if (!has_loop(client))
-        keeper_connection_changed(client);
+    client->shell->changed(client);
     return result != CONNECT_PENDING;
 }
 
@@ -239,21 +173,18 @@ enum received {
 
 static enum received receive_once(struct lk_client *client)
 {
-    ssize_t count;
-    do {
-        count = recv(client->connection.fd, client->input, INPUT_BYTES, MSG_DONTWAIT);
-    } while (count < 0 && errno == EINTR);
+    struct connection *connection = &client->connection;
+    ssize_t count = connection_receive(connection, client->input, INPUT_BYTES);
     if (count > 0) {
         drive(client, (struct core_event){.kind = CORE_RECEIVED,
                               .bytes = client->input,
                               .count = (size_t)count});
         return count == INPUT_BYTES ? RECEIVED_SOME : RECEIVED_ALL;
     }
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (count == 0)
         return RECEIVED_NOTHING;
-    int error = count == 0 ? 0 : errno;
-    connection_close(&client->connection);
-    drive(client, (struct core_event){.kind = CORE_CLOSED, .number = error});
+    connection_close(connection);
+    drive(client, (struct core_event){.kind = CORE_CLOSED, .number = connection->error});
     return RECEIVED_ALL;
 }
 

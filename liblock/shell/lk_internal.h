@@ -1,12 +1,17 @@
 /*
  * What liblock's shells share: a client as the system sees it, around the core that decides.
+ * A file calls only files on lower floors:
  *
- *     lk_address.c   the list of nodes as text          lk_client.c    open and close
- *     lk_resolve.c   names, off everybody's path        lk_blocking.c  calls that wait
- *     lk_connect.c   the one socket                     lk_keeper.c    the thread behind them
- *     lk_drive.c     core's events and effects          lk_loop.c      the same without threads
- *     lk_check.c     belief, from any thread            lk_ask.c       what a node says of itself
- *     lk_failure.c   lk_last_error()                    lk_views.c     answers of queries and lists
+ *     lk_client.c                     open and close
+ *     lk_blocking.c                   calls that wait
+ *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
+ *     lk_drive.c      lk_ask.c        core's events and effects; what a node says of itself
+ *     lk_connect.c                    the one socket
+ *     lk_resolve.c                    names, off everybody's path
+ *     lk_address.c    lk_check.c      the list of nodes as text; belief, from any thread
+ *     lk_call.c                       clocks, sessions, arguments
+ *     lk_failure.c                    lk_last_error(), texts
+ *     lk_connection.c lk_views.c      bytes out and in; answers of queries and lists
  *
  * One mutex guards everything but belief. What may wait for the network never does so with
  * the mutex held: sockets do not block, and whoever waits for one has let go of it.
@@ -19,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/list.h"
@@ -101,6 +107,12 @@ enum connect_result connection_begin(
         struct connection *connection, const char *address, int wake_fd);
 /* The socket is writable, or a name may be resolved. */
 enum connect_result connection_continue(struct connection *connection);
+/*
+ * Send and receive, never blocking: how many bytes went; 0: none now; -1: the connection is over,
+ * and `error` is why: an errno, or 0 if the other end closed it.
+ */
+ssize_t connection_send(struct connection *connection, const void *bytes, size_t count);
+ssize_t connection_receive(struct connection *connection, void *room, size_t bytes);
 /* Have the epoll watch the socket for what it is needed for, or leave it alone. */
 void connection_watch(struct connection *connection, bool watch);
 
@@ -133,6 +145,20 @@ struct pending {
     unsigned char *room;
 };
 
+/*
+ * Who drives the core: the keeper with its threads, or the program's loop. Set once, when the
+ * client is made; lk_drive.c hands out through it what came out of a step.
+ */
+struct shell {
+    bool (*start)(struct lk_client *client);
+    void (*complete)(struct lk_client *client, const struct core_completion *completion);
+    void (*event)(struct lk_client *client, const struct core_session_event *event);
+    /* The connection is another, or wants something else: whoever waits for it looks again. */
+    void (*changed)(struct lk_client *client);
+    /* Something was submitted, or taken back, that is to leave. */
+    void (*asked)(struct lk_client *client);
+};
+
 /* An event that waits for the keeper. */
 struct told_event {
     struct told_event *next;
@@ -144,6 +170,7 @@ struct lk_client {
     uint32_t *alive; /* By __atomic only: a page that is zero in a forked child */
     pthread_mutex_t mutex;
     struct lk_options options;
+    const struct shell *shell;
     struct core_settings settings;
     void *memory;
     size_t memory_bytes;
@@ -201,60 +228,56 @@ static inline bool has_loop(const struct lk_client *client)
     return (client->options.flags & LK_EXTERNAL_LOOP) != 0;
 }
 
-/* ---- lk_drive.c; all with the mutex held ---- */
+/* ---- lk_call.c ---- */
 
 struct clocks clocks_read(void);
+/* Both clocks into client->now. */
+void clocks_take(struct lk_client *client);
 /* For what neither opens nor closes: at most some milliseconds old. */
 struct clocks clocks_for_request(struct lk_client *client);
-void drive_time(struct lk_client *client);
-/* The same for what callbacks asked, by the clocks that made them. */
-void drive_asked(struct lk_client *client);
-/* Take what the socket has, finish connecting, send what is left; false: there was no step. */
-bool drive_socket(struct lk_client *client);
-/* What a completion or event is for: threads or loop. */
-void keeper_complete(struct lk_client *client, const struct core_completion *completion);
-void keeper_event(struct lk_client *client, const struct core_session_event *event);
-void loop_complete(struct lk_client *client, const struct core_completion *completion);
-void loop_event(struct lk_client *client, const struct core_session_event *event);
-/* The connection is another, or wants something else: whoever waits for it looks again. */
-void keeper_connection_changed(struct lk_client *client);
+/* Set the limit of a call that is made now, unless it has one. */
+void set_answer_limit(
+        const struct lk_client *client, struct core_call *call, struct clocks now);
 
+struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user);
 struct lk_session *session_of(struct lk_client *client, uint32_t handle);
 struct lk_event event_of(struct lk_client *client, const struct core_session_event *event);
-void client_log(struct lk_client *client, const struct core_notice *notice);
-
-/* ---- lk_keeper.c ---- */
-
-bool keeper_start(struct lk_client *client);
-void keeper_stop(struct lk_client *client); /* Without the mutex */
-void keeper_kick(struct lk_client *client);
-void keeper_nudge(struct lk_client *client); /* The receiver is to look again */
-void keeper_drop_events(struct lk_client *client);
-/* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
-enum status keeper_call(struct lk_client *client, struct core_call *call,
-        struct core_completion *completion);
-bool in_callback(void);
-void set_callback(bool within);
-
-/* ---- lk_client.c, lk_blocking.c ---- */
 
 /* Fill in the call that both kinds of shell make of the same arguments. */
+struct span span_of(const char *bytes, size_t count);
 enum lk_status make_open_call(const struct lk_client *client,
         const struct lk_session_options *options, struct core_call *call);
 enum lk_status make_acquire_call(struct lk_session *session, struct span name,
         const struct lk_acquire_options *options, struct core_call *call);
 enum lk_status make_list_call(const struct lk_list *list, struct core_call *call);
-struct span span_of(const char *bytes, size_t count);
-/* Set the limit of a call that is made now, unless it has one. */
-void set_answer_limit(
-        const struct lk_client *client, struct core_call *call, struct clocks now);
-struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user);
+
+/* ---- lk_drive.c; all with the mutex held ---- */
+
+void drive_time(struct lk_client *client);
+/* The same for what callbacks asked, by the clocks that made them. */
+void drive_asked(struct lk_client *client);
+/* Take what the socket has, finish connecting, send what is left; false: there was no step. */
+bool drive_socket(struct lk_client *client);
+
+/* ---- lk_keeper.c ---- */
+
+extern const struct shell keeper_shell;
+
+void keeper_stop(struct lk_client *client); /* Without the mutex */
+void keeper_drop_events(struct lk_client *client);
+/* Those that wait in calls are told LK_LOST, and have left when this returns. */
+void keeper_dismiss_waiters(struct lk_client *client);
+/* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
+enum status keeper_call(struct lk_client *client, struct core_call *call,
+        struct core_completion *completion);
+bool in_callback(void);
+
+/* ---- lk_loop.c ---- */
+
+extern const struct shell loop_shell;
 
 void loop_close(struct lk_client *client);
-bool loop_start(struct lk_client *client);
 void loop_stop(struct lk_client *client);
-void loop_asked(
-        struct lk_client *client); /* Something is to leave with the next lk_process() */
 
 /* ---- lk_views.c ---- */
 
@@ -274,5 +297,6 @@ void put_text(char *text, size_t bytes, const char *format, ...)
 /* fail() with what the core knows of the cluster; the mutex is held. */
 enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail);
 const char *notice_text(const struct core_notice *notice, char *text, size_t bytes);
+void client_log(struct lk_client *client, const struct core_notice *notice);
 
 #endif

@@ -9,9 +9,9 @@
  * on conditions of their own; the receiver wakes those whose answers it received, and when it
  * leaves, one of the others to be the next receiver, or it gives the socket back.
  *
- * Deadlines: the receiver sleeps until the core's deadline as it was when he lay down; calls
- * behind him sleep until they are woken. Whoever's step made it earlier tells the receiver,
- * and a receiver who leaves wakes the keeper if it would sleep too long.
+ * Deadlines: the receiver sleeps until the core's deadline as it was when it began to sleep;
+ * calls behind it sleep until they are woken. Whoever's step made it earlier tells the
+ * receiver, and a receiver that leaves wakes the keeper if it would sleep too long.
  *
  * Events are told by the keeper alone, one after the other, without the mutex.
  */
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/pool.h"
+#include "base/numbers.h"
 #include "lk_internal.h"
 
 enum {
@@ -37,7 +37,7 @@ bool in_callback(void)
     return within_callback;
 }
 
-void set_callback(bool within)
+static void set_callback(bool within)
 {
     within_callback = within;
 }
@@ -56,31 +56,31 @@ static void drain_event(int fd)
     (void)ignored; /* Empty: nothing to drain. */
 }
 
-void keeper_kick(struct lk_client *client)
+static void kick(struct lk_client *client)
 {
     if (client->keeper_sleeps)
         write_event(client->wake_fd);
     client->keeper_sleeps = false;
 }
 
-void keeper_nudge(struct lk_client *client)
+static void nudge(struct lk_client *client)
 {
     if (client->receiver_polls)
         write_event(client->nudge_fd);
     client->receiver_polls = false;
 }
 
-void keeper_connection_changed(struct lk_client *client)
+/* ---- What came out ---- */
+
+static void look_again(struct lk_client *client)
 {
     if (client->receiver != NULL)
-        keeper_nudge(client);
+        nudge(client);
     else
         connection_watch(&client->connection, true);
 }
 
-/* ---- What came out ---- */
-
-void keeper_complete(struct lk_client *client, const struct core_completion *completion)
+static void complete(struct lk_client *client, const struct core_completion *completion)
 {
     struct waiter *waiter = completion->user;
     if (waiter == NULL || client->closing)
@@ -88,12 +88,12 @@ void keeper_complete(struct lk_client *client, const struct core_completion *com
     waiter->completion = *completion;
     waiter->done = true;
     if (waiter == client->receiver)
-        keeper_nudge(client);
+        nudge(client);
     else
         pthread_cond_signal(&waiter->cond);
 }
 
-void keeper_event(struct lk_client *client, const struct core_session_event *event)
+static void queue_event(struct lk_client *client, const struct core_session_event *event)
 {
     if (client->options.on_event == NULL)
         return;
@@ -107,7 +107,7 @@ void keeper_event(struct lk_client *client, const struct core_session_event *eve
     else
         client->last_event->next = told;
     client->last_event = told;
-    keeper_kick(client);
+    kick(client);
 }
 
 static struct told_event *take_event(struct lk_client *client)
@@ -172,7 +172,7 @@ static void *run_keeper(void *argument)
     struct lk_client *client = argument;
     pthread_mutex_lock(&client->mutex);
     while (!client->keeper_stops) {
-        /* It is always the keeper whom a resolver wakes. */
+        /* A resolver always wakes the keeper. */
         if (client->receiver == NULL || client->connection.resolving != NULL)
             drive_socket(client);
         if (clocks_read().boot_ns >= client->deadline_ns)
@@ -187,7 +187,7 @@ static void *run_keeper(void *argument)
     return NULL;
 }
 
-bool keeper_start(struct lk_client *client)
+static bool start(struct lk_client *client)
 {
     sigset_t all;
     sigset_t before;
@@ -212,14 +212,26 @@ void keeper_stop(struct lk_client *client)
     client->keeper_runs = false;
 }
 
+static void send_asked(struct lk_client *client)
+{
+    drive_time(client);
+    kick(client);
+}
+
+const struct shell keeper_shell = {
+        .start = start,
+        .complete = complete,
+        .event = queue_event,
+        .changed = look_again,
+        .asked = send_asked,
+};
+
 /* ---- Calls ---- */
 
 static struct timespec span_until(uint64_t deadline_ns)
 {
     uint64_t now_ns = clocks_read().boot_ns;
-    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-    if (left_ns > 3600 * NS_PER_S)
-        left_ns = 3600 * NS_PER_S;
+    uint64_t left_ns = u64_min(u64_rest(deadline_ns, now_ns), 3600 * NS_PER_S);
     return (struct timespec){
             .tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
 }
@@ -249,13 +261,13 @@ static void receive(struct lk_client *client)
 }
 
 /*
- * Wait until the receiver has the answer. He looks after the deadline too, and is told if it
- * is earlier now than he knows.
+ * Wait until the receiver has the answer. It looks after the deadline too, and is told if that
+ * is earlier now than it knows.
  */
 static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 {
     if (client->deadline_ns < client->receiver_until_ns)
-        keeper_nudge(client);
+        nudge(client);
     pthread_cond_wait(&waiter->cond, &client->mutex);
 }
 
@@ -293,7 +305,7 @@ static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
     if (client->receiver == waiter || client->receiver == NULL)
         pass_on(client);
     if (client->deadline_ns < client->keeper_until_ns)
-        keeper_kick(client);
+        kick(client);
 }
 
 enum status keeper_call(struct lk_client *client, struct core_call *call,
@@ -319,4 +331,18 @@ enum status keeper_call(struct lk_client *client, struct core_call *call,
     pthread_cond_destroy(&waiter.cond);
     *completion = waiter.completion;
     return waiter.completion.status;
+}
+
+void keeper_dismiss_waiters(struct lk_client *client)
+{
+    struct list_node *node = list_first(&client->waiters);
+    for (; node != NULL; node = list_next(&client->waiters, node)) {
+        struct waiter *waiter = LIST_OWNER(node, struct waiter, link);
+        waiter->completion = (struct core_completion){.status = STATUS_LOST};
+        waiter->done = true;
+        pthread_cond_signal(&waiter->cond);
+    }
+    nudge(client);
+    while (client->inside > 0)
+        pthread_cond_wait(&client->left, &client->mutex);
 }

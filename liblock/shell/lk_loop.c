@@ -6,35 +6,19 @@
  * written at the first call after an lk_process(), so that a program that only polls comes
  * back to it. The timer is set again only when it would come too late.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/pool.h"
 #include "lk_internal.h"
-
-bool loop_start(struct lk_client *client)
-{
-    uint32_t count = client->settings.requests_max + client->settings.sessions_max;
-    client->pendings = calloc(count, sizeof(struct pending));
-    client->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (client->pendings == NULL || client->timer_fd < 0)
-        return false;
-    client->pending_count = count;
-    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->timer_fd}};
-    loop_asked(client);
-    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
-}
 
 void loop_stop(struct lk_client *client)
 {
     free(client->pendings);
 }
 
-void loop_asked(struct lk_client *client)
+static void note_asked(struct lk_client *client)
 {
     if (client->asked)
         return;
@@ -81,7 +65,7 @@ static enum lk_status take_views(
                 : fail(LK_VERSION, "a node answered with what no version of this knows");
 }
 
-void loop_complete(struct lk_client *client, const struct core_completion *completion)
+static void complete(struct lk_client *client, const struct core_completion *completion)
 {
     struct pending *pending = completion->user;
     if (pending == NULL)
@@ -103,12 +87,39 @@ void loop_complete(struct lk_client *client, const struct core_completion *compl
         done.call(done.user, &result);
 }
 
-void loop_event(struct lk_client *client, const struct core_session_event *event)
+static void tell_event(struct lk_client *client, const struct core_session_event *event)
 {
     struct lk_event told = event_of(client, event);
     if (client->options.on_event != NULL && told.session != NULL)
         client->options.on_event(client->options.user, &told);
 }
+
+/* The next lk_process() watches the connection as it is then. */
+static void ignore_change(struct lk_client *client)
+{
+    (void)client;
+}
+
+static bool start(struct lk_client *client)
+{
+    uint32_t count = client->settings.requests_max + client->settings.sessions_max;
+    client->pendings = calloc(count, sizeof(struct pending));
+    client->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (client->pendings == NULL || client->timer_fd < 0)
+        return false;
+    client->pending_count = count;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->timer_fd}};
+    note_asked(client);
+    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
+}
+
+const struct shell loop_shell = {
+        .start = start,
+        .complete = complete,
+        .event = tell_event,
+        .changed = ignore_change,
+        .asked = note_asked,
+};
 
 /* What nobody answered any more. */
 void loop_close(struct lk_client *client)
@@ -207,7 +218,7 @@ static enum lk_status ask(
         give_pending(client, pending);
         return fail_core(client, status, 0);
     }
-    loop_asked(client);
+    note_asked(client);
     return LK_OK;
 }
 

@@ -4,54 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/units.h"
-
-struct unit {
-    const char *name;
-    uint64_t ns;
-};
-
-/* From large to small. In parsing the longest name that fits is taken: "ms" is not "m". */
-static const struct unit units[] = {
-        {"d", 86400 * NS_PER_S},
-        {"h", 3600 * NS_PER_S},
-        {"m", 60 * NS_PER_S},
-        {"s", NS_PER_S},
-        {"ms", NS_PER_MS},
-        {"us", NS_PER_US},
-        {"ns", 1},
-};
-
-enum {
-    UNIT_COUNT = sizeof(units) / sizeof(units[0]),
-    UNIT_SECOND = 3
-};
+#include "base/quantity.h"
 
 static bool is_digit(char c)
 {
     return '0' <= c && c <= '9';
 }
 
-static bool take_digits(const char **at, uint64_t *number)
-{
-    const char *begin = *at;
-    *number = 0;
-    for (; is_digit(**at); (*at)++) {
-        if (__builtin_mul_overflow(*number, 10, number) ||
-                __builtin_add_overflow(*number, (uint64_t)(**at - '0'), number))
-            return false;
-    }
-    return *at > begin;
-}
-
+/* The longest name that fits: "ms" is not "m". */
 static const struct unit *take_unit(const char **at)
 {
     const struct unit *best = NULL;
-    for (size_t i = 0; i < UNIT_COUNT; i++) {
-        size_t length = strlen(units[i].name);
-        if (strncmp(*at, units[i].name, length) == 0 &&
+    for (size_t i = 0; i < TIME_UNITS; i++) {
+        size_t length = strlen(time_units[i].name);
+        if (strncmp(*at, time_units[i].name, length) == 0 &&
                 (!best || length > strlen(best->name)))
-            best = &units[i];
+            best = &time_units[i];
     }
     if (best)
         *at += strlen(best->name);
@@ -84,16 +52,20 @@ static bool take_part(const char **at, bool alone, uint64_t *ns)
 {
     uint64_t number = 0;
     const char *digits = NULL;
-    if (!take_digits(at, &number) || !take_fraction(at, &digits))
+    const char *behind = digits_read(*at, &number);
+    if (behind == NULL)
+        return false;
+    *at = behind;
+    if (!take_fraction(at, &digits))
         return false;
     const struct unit *unit = take_unit(at);
     if (!unit && alone && **at == '\0')
-        unit = &units[UNIT_SECOND];
+        unit = &time_units[UNIT_SECOND];
     uint64_t part = 0;
-    if (!unit || __builtin_mul_overflow(number, unit->ns, &part))
+    if (!unit || __builtin_mul_overflow(number, unit->worth, &part))
         return false;
     if (digits[-1] == '.' &&
-            __builtin_add_overflow(part, fraction_ns(digits, unit->ns), &part))
+            __builtin_add_overflow(part, fraction_ns(digits, unit->worth), &part))
         return false;
     return !__builtin_add_overflow(*ns, part, ns);
 }
@@ -112,29 +84,30 @@ bool duration_parse(const char *text, uint64_t *ns)
 
 const char *duration_text(uint64_t ns, char text[])
 {
-    const struct unit *unit = &units[UNIT_COUNT - 1];
-    while (unit > units && ns >= unit[-1].ns)
+    const struct unit *unit = &time_units[UNIT_NS];
+    while (unit > time_units && ns >= unit[-1].worth)
         unit--;
-    uint64_t whole = ns / unit->ns;
-    uint64_t rest = ns % unit->ns;
-    if (unit->ns == 1 || whole >= 100)
+    uint64_t whole = ns / unit->worth;
+    uint64_t rest = ns % unit->worth;
+    if (unit->worth == 1 || whole >= 100)
         (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", whole, unit->name);
     else if (whole >= 10)
         (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 "%s", whole,
-                rest / (unit->ns / 10), unit->name);
+                rest / (unit->worth / 10), unit->name);
     else
         (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 ".%02" PRIu64 "%s", whole,
-                rest / (unit->ns / 100), unit->name);
+                rest / (unit->worth / 100), unit->name);
     return text;
 }
 
 const char *duration_exact(uint64_t ns, char text[])
 {
-    const struct unit *unit = units;
-    while (unit->ns > 1 && (ns % unit->ns != 0 || ns == 0))
+    const struct unit *unit = time_units;
+    while (unit->worth > 1 && (ns % unit->worth != 0 || ns == 0))
         unit++;
     if (ns == 0)
-        unit = &units[UNIT_SECOND];
-    (void)snprintf(text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", ns / unit->ns, unit->name);
+        unit = &time_units[UNIT_SECOND];
+    (void)snprintf(
+            text, DURATION_TEXT_BYTES, "%" PRIu64 "%s", ns / unit->worth, unit->name);
     return text;
 }

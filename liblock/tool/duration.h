@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 enum {
-    DURATION_TEXT_BYTES = 24
+    DURATION_TEXT_BYTES = 32
 };
 
 /* False, and `*ns` untouched, if `text` is no duration or needs more than 64 bits of ns. */

@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "io/listen.h"
+#include "io/net_bytes.h"
 #include "io/net_peer.h"
 #include "io/net_slot.h"
 #include "protocol/frame.h"
@@ -40,73 +41,16 @@ static void end_conn(struct net *net, struct conn *conn, bool by_other)
 
 /* ---- Receiving ---- */
 
-static bool is_peer(const struct net *net, const struct conn *conn)
-{
-    return node_conn_is_peer(net->turn->node, slot_number(net, conn));
-}
-
-static void receive_provided(struct net *net, struct conn *conn, bool multishot)
-{
-    struct io_uring_sqe *sqe = uring_next(net->uring);
-    if (multishot)
-        io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
-    else
-        io_uring_prep_recv(sqe, conn->fd, NULL, URING_BUFFER_BYTES, 0);
-    io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
-    sqe->buf_group = URING_BUFFER_GROUP;
-    slot_begin(net, conn, sqe, OP_RECEIVE);
-}
-
-static void receive_straight(struct net *net, struct conn *conn)
-{
-    size_t room = 0;
-    unsigned char *space = node_input_space(net->turn->node, slot_number(net, conn), &room);
-    assert(room > 0);
-    conn->input = space;
-    struct io_uring_sqe *sqe = uring_next(net->uring);
-    io_uring_prep_recv(sqe, conn->fd, space, room, 0);
-    slot_begin(net, conn, sqe, OP_RECEIVE);
-}
-
-/* Connections being closed are read too, to find their end; what comes is dropped. */
-static void arm_receive(struct net *net, struct conn *conn)
-{
-    assert(!conn->receiving);
-    conn->receiving = true;
-    if (conn->state == CONN_OPEN && is_peer(net, conn))
-        receive_straight(net, conn);
-    else
-        receive_provided(net, conn, conn->received >= net->hello_bytes);
-}
-
 /* All is sent: wait a moment for the other side to have read it. */
 static void linger(struct net *net, struct conn *conn)
 {
     slot_unlink(conn);
     if (!conn->receiving)
-        arm_receive(net, conn);
+        bytes_arm_receive(net, conn);
     conn->state = CONN_LINGERING;
     conn->linger_until_ns = net->turn->now_ns + linger_ns;
     list_push_back(&net->lingering, &conn->link);
     (void)shutdown(conn->fd, SHUT_WR);
-}
-
-static void take_bytes(struct net *net, struct conn *conn, const struct uring_done *done)
-{
-    bool provided = (done->flags & IORING_CQE_F_BUFFER) != 0;
-    size_t count = (size_t)done->result;
-    if (conn->state == CONN_OPEN) {
-        if (conn->received < net->hello_bytes)
-            conn->received += (uint32_t)count;
-        turn_step(
-                net->turn, (struct node_event){.kind = NODE_RECEIVED,
-                                   .conn = slot_number(net, conn),
-                                   .bytes = provided ? uring_buffer(net->uring, done->flags)
-                                                     : conn->input,
-                                   .count = count});
-    }
-    if (provided)
-        uring_give_buffer(net->uring, done->flags);
 }
 
 void net_received(struct net *net, const struct uring_done *done)
@@ -118,7 +62,7 @@ void net_received(struct net *net, const struct uring_done *done)
         slot_done(conn);
     }
     if (done->result > 0)
-        take_bytes(net, conn, done);
+        bytes_take(net, conn, done);
     else if ((done->flags & IORING_CQE_F_BUFFER) != 0)
         uring_give_buffer(net->uring, done->flags);
 
@@ -130,29 +74,17 @@ void net_received(struct net *net, const struct uring_done *done)
              done->result != -EAGAIN)
         end_conn(net, conn, done->result == -ECONNRESET);
     else if (!armed && conn->state == CONN_LINGERING)
-        arm_receive(net, conn);
+        bytes_arm_receive(net, conn);
     else if (!armed && !list_is_linked(&conn->link))
         list_push_back(&net->unarmed, &conn->link);
 }
 
 /* ---- Sending ---- */
 
-static void send_bytes(struct net *net, struct conn *conn)
-{
-    struct io_uring_sqe *sqe = uring_next(net->uring);
-    io_uring_prep_send(sqe, conn->fd, conn->send_bytes, conn->send_count, MSG_NOSIGNAL);
-    conn->sending = true;
-    slot_begin(net, conn, sqe, OP_SEND);
-}
-
 /* The rest of what was under way when the node wanted the connection closed. */
 static void send_rest(struct net *net, struct conn *conn, size_t sent)
 {
-    conn->send_bytes += sent;
-    conn->send_count -= sent;
-    if (conn->send_count > 0)
-        send_bytes(net, conn);
-    else
+    if (!bytes_send_rest(net, conn, sent))
         linger(net, conn);
 }
 
@@ -164,15 +96,13 @@ void net_sent(struct net *net, const struct uring_done *done)
     if (conn->state == CONN_ENDING)
         slot_finish(net, conn);
     else if (done->result == -EINTR || done->result == -EAGAIN)
-        send_bytes(net, conn);
+        bytes_send_again(net, conn);
     else if (done->result < 0)
         end_conn(net, conn, done->result == -ECONNRESET || done->result == -EPIPE);
     else if (conn->state == CONN_CLOSING)
         send_rest(net, conn, (size_t)done->result);
     else
-        turn_step(net->turn, (struct node_event){.kind = NODE_SENT,
-                                     .conn = slot_number(net, conn),
-                                     .count = (size_t)done->result});
+        bytes_tell_sent(net, conn, (size_t)done->result);
 }
 
 /* ---- Accepting ---- */
@@ -255,10 +185,7 @@ static void perform_send(struct net *net, const struct node_send *send)
     struct conn *conn = slot_at(net, send->conn);
     if (conn->state != CONN_OPEN)
         return; /* Its end comes to the node with the next turn. */
-    assert(!conn->sending && send->count > 0);
-    conn->send_bytes = send->bytes;
-    conn->send_count = send->count;
-    send_bytes(net, conn);
+    bytes_send(net, conn, send->bytes, send->count);
 }
 
 static void perform_close(struct net *net, uint32_t slot)
@@ -282,7 +209,7 @@ void net_perform(struct net *net, const struct node_effects *effects)
     while (!list_is_empty(&net->unarmed)) {
         struct conn *conn = LIST_OWNER(list_first(&net->unarmed), struct conn, link);
         list_remove(&conn->link);
-        arm_receive(net, conn);
+        bytes_arm_receive(net, conn);
     }
 }
 

@@ -2,9 +2,9 @@
  * Connections: slots that node knows by number, accepted ones and own ones alike.
  *
  * Receiving. A connection begins with single receives into provided buffers, until as many
- * bytes came as a hello has. Then it is known who speaks: a client goes on with a multishot
+ * bytes came as a hello has. Then it is known who speaks: a client continues with a multishot
  * receive into provided buffers, a peer with plain receives straight into the node's input
- * (its appends are large, and need no copy so). Own connections are peers' from the begin.
+ * (its appends are large, and need no copy this way). Own connections are peers' from the start.
  * A receive is armed again only after the turn, when the node has made room.
  *
  * Sending. One send at a time per connection, of all that the node has for it.
@@ -89,8 +89,7 @@ struct net {
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
     uint32_t hello_bytes;
-    uint32_t
-            failed; /* Bit set of peers whose attempt ended at once: told with the next turn */
+    uint32_t failed; /* Bit set: their attempt ended at once, told with the next turn */
     uint32_t peer_count;
     struct net_peer peers[MEMBERS_MAX];
     char congestion[16];

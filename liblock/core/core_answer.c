@@ -1,0 +1,218 @@
+/*
+ * What an answer says of the request it is for. Answers may come twice, late, or for what is
+ * long forgotten: what is not waited for is passed over.
+ */
+#include "core/core_internal.h"
+
+#include "base/mark.h"
+
+static enum core_reason reason_of(uint8_t lost)
+{
+    switch (lost) {
+    case LOST_EXPIRED:
+        return CORE_REASON_EXPIRED;
+    case LOST_CLOSED:
+        return CORE_REASON_CLOSED;
+    default:
+        return CORE_REASON_UNKNOWN;
+    }
+}
+
+/* The cluster has it no more. */
+static void on_session_lost(struct core *core, struct core_session *session, uint8_t lost)
+{
+    if (session->phase != PHASE_ENDED) {
+        session_end(core, session, reason_of(lost), false);
+        return;
+    }
+    if (lost == LOST_CLOSED) /* And by nobody else */
+        session->doubted = false;
+    session->close_wanted = false;
+    session_settle(core, session);
+}
+
+static void on_open_answer(
+        struct core *core, const struct answer_section *head, const struct answer *answer)
+{
+    struct core_request *request = request_at(core, (uint32_t)answer->number);
+    if (request == NULL || request->kind != CORE_OPEN ||
+            request->number != answer->number || request->place != PLACE_SENT)
+        return;
+    struct core_session *session = session_at(core, request->session);
+    if (answer->status == STATUS_NOT_LEADER) {
+        request_move(request, &core->opens, PLACE_WAITING);
+        link_on_not_leader(core);
+    } else if (answer->status == STATUS_BUSY) {
+        request_move(request, &core->opens_resting, PLACE_WAITING);
+        busy_rest(core);
+    } else if (answer->status == STATUS_OK && head->session != 0) {
+        if (head->applied != 0)
+            anchor_take(&core->anchor, request->sent, head->applied, core->now);
+        request_move(request, NULL, PLACE_SENT);
+        session->deadline = head->deadline;
+        session->seen = head->change;
+        session_opened(core, session, head->session);
+        if (session->phase == PHASE_ENDED)
+            request_finish(core, request, STATUS_LOST);
+        else
+            session->renewed_ns = request->sent.boot_ns;
+    } else {
+        request->detail = answer->detail;
+        request_tell(core, request, (enum status)answer->status);
+        if (session->phase == PHASE_ENDED)
+            session_forget_opening(core, request);
+        else
+            session_end(core, session, CORE_REASON_NONE, false);
+    }
+}
+
+static void on_keepalive_answer(struct core *core, struct core_session *session,
+        const struct answer_section *head, const struct answer *answer)
+{
+    const struct sending *sending = &core->sendings[answer->number % SENDINGS_MAX];
+    switch (answer->status) {
+    case STATUS_OK:
+        if (head->applied != 0 && sending->batch == answer->number)
+            anchor_take(&core->anchor, sending->sent, head->applied, core->now);
+        break;
+    case STATUS_LOST:
+        on_session_lost(core, session, answer->detail);
+        break;
+    case STATUS_DENIED:
+        on_session_lost(core, session, LOST_UNKNOWN);
+        break;
+    case STATUS_NOT_LEADER:
+        session_want_renewal(core, session);
+        link_on_not_leader(core);
+        break;
+    default:
+        MARK(client_renewal_refused);
+        busy_rest_session(core, session);
+        break;
+    }
+}
+
+/* A definite word on a CANCEL: the acquire it is about is over. */
+static void on_cancel_done(struct core *core, struct core_request *cancel)
+{
+    struct core_request *acquire = request_at(core, cancel->partner);
+    if (acquire != NULL) {
+        MARK(client_cancel_done);
+        request_finish(core, acquire, acquire->final);
+    }
+    request_finish(core, cancel, STATUS_OK);
+}
+
+/*
+ * Refused before it was logged. What gives something up must go out: the same number again,
+ * a little later. An acquire is told BUSY, unless an earlier sending of it may have been
+ * taken: then that is undone first.
+ */
+static void on_busy(
+        struct core *core, struct core_session *session, struct core_request *request)
+{
+    session->renewed_ns = 0; /* It did not renew. */
+    request->sent_on = 0;
+    if (request->wire_kind == REQUEST_ACQUIRE)
+        busy_hush(core, request->sent.boot_ns);
+    if (request->wire_kind == REQUEST_ACQUIRE && !request->doubtful) {
+        request_finish(core, request, request->partner != 0 ? request->final : STATUS_BUSY);
+        return;
+    }
+    MARK(client_busy_again);
+    if (request->wire_kind == REQUEST_ACQUIRE && request->partner == 0) {
+        request->final = STATUS_BUSY;
+        request->expired = true;
+        grant_withdraw(core, request);
+    }
+    busy_rest_session(core, session);
+}
+
+static void on_acquire_answer(struct core *core, struct core_session *session,
+        struct core_request *request, const struct answer *answer)
+{
+    if (answer->status == STATUS_OK) {
+        if (request->partner != 0) {
+            /* The CANCEL takes it back: until then its number is not given up. */
+            MARK(client_grant_behind_cancel);
+            return;
+        }
+        grant_take(core, session, request, answer->token);
+    } else if (answer->status == STATUS_QUEUED) {
+        request_queue(core, session, request, false);
+        request->list_mark = session->list_mark; /* A list begun before cannot name it. */
+        if (request->expired && request->partner == 0)
+            grant_withdraw(core, request);
+    } else {
+        if (answer->status == STATUS_CANCELLED || answer->status == STATUS_TIMEOUT)
+            request_finish(core, request, request->final);
+        else
+            request_finish(core, request, (enum status)answer->status);
+    }
+}
+
+static void on_definite_answer(struct core *core, struct core_session *session,
+        struct core_request *request, const struct answer *answer)
+{
+    request->detail = answer->detail;
+    switch (request->wire_kind) {
+    case REQUEST_ACQUIRE:
+        on_acquire_answer(core, session, request, answer);
+        break;
+    case REQUEST_CANCEL:
+        on_cancel_done(core, request);
+        break;
+    case REQUEST_CLOSE:
+        on_session_lost(core, session, LOST_CLOSED);
+        break;
+    default: /* A release; one of ours for a grant that came too late says what that became. */
+        request_finish(core, request,
+                request->kind == CORE_ACQUIRE ? request->final
+                                              : (enum status)answer->status);
+        break;
+    }
+}
+
+static void on_numbered_answer(struct core *core, struct core_session *session,
+        const struct answer_section *head, const struct answer *answer)
+{
+    struct core_request *request = request_by_number(core, session, answer->number);
+    if (answer->status == STATUS_LOST) {
+        on_session_lost(core, session, answer->detail);
+        return;
+    }
+    bool awaited = request != NULL && request->place == PLACE_SENT &&
+                   request->sent_on == core->link.serial &&
+                   request->wire_kind == answer->kind;
+    if (!awaited) {
+        MARK(client_answer_unawaited);
+        return;
+    }
+    if (head->applied != 0)
+        anchor_take(&core->anchor, request->sent, head->applied, core->now);
+    bool gives_up = request->wire_kind != REQUEST_ACQUIRE;
+    bool refused =
+            answer->status == STATUS_BUSY || (answer->status == STATUS_LIMIT && gives_up);
+    if (answer->status == STATUS_NOT_LEADER) {
+        request->sent_on = 0;
+        link_on_not_leader(core);
+    } else if (refused) {
+        on_busy(core, session, request);
+    } else {
+        on_definite_answer(core, session, request, answer);
+    }
+}
+
+void answer_take(struct core *core, const struct answer_section *head,
+        struct core_session *session, const struct answer *answer)
+{
+    link_answered(core); /* Whoever waits for it: this node owes it no more. */
+    if (answer->kind == REQUEST_OPEN)
+        on_open_answer(core, head, answer);
+    else if (session == NULL)
+        MARK(client_session_forgotten);
+    else if (answer->kind == REQUEST_KEEPALIVE)
+        on_keepalive_answer(core, session, head, answer);
+    else
+        on_numbered_answer(core, session, head, answer);
+}

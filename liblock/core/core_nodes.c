@@ -1,0 +1,80 @@
+#include "core/core_nodes.h"
+
+#include "base/mark.h"
+#include "base/units.h"
+
+void nodes_init(struct nodes *nodes, const struct core_settings *settings)
+{
+    nodes->count = settings->node_count;
+    for (uint32_t i = 0; i < nodes->count; i++)
+        nodes->all[i].node = settings->nodes[i];
+}
+
+void nodes_notice(struct nodes *nodes, struct core_notice notice)
+{
+    if (nodes->notice_count == CORE_NOTICES_MAX)
+        return; /* The shell fetches them after each step; this many are noise. */
+    uint32_t at = (nodes->notice_begin + nodes->notice_count) % CORE_NOTICES_MAX;
+    nodes->notices[at] = notice;
+    nodes->notice_count++;
+}
+
+bool nodes_next_notice(struct nodes *nodes, struct core_notice *notice)
+{
+    if (nodes->notice_count == 0)
+        return false;
+    *notice = nodes->notices[nodes->notice_begin];
+    nodes->notice_begin = (nodes->notice_begin + 1) % CORE_NOTICES_MAX;
+    nodes->notice_count--;
+    return true;
+}
+
+void nodes_trouble(struct nodes *nodes, struct core_notice trouble, uint64_t now_ns)
+{
+    struct known_node *node = &nodes->all[trouble.node];
+    node->troubled = true;
+    node->trouble = trouble;
+    node->trouble_ns = now_ns;
+    nodes_notice(nodes, trouble);
+}
+
+/* Its address as we know it did not work when it was tried last. */
+static bool is_unreachable(const struct known_node *node)
+{
+    enum core_notice_kind why = node->trouble.kind;
+    return node->troubled &&
+           (why == CORE_NOTICE_CONNECT_FAILED || why == CORE_NOTICE_WRONG_CLUSTER ||
+                   why == CORE_NOTICE_REFUSED);
+}
+
+/*
+ * One listed with that id, because its address is how this program reaches it, whatever the
+ * nodes call it; or one with that address, or one more at the end.
+ */
+uint32_t nodes_find(struct nodes *nodes, uint8_t id, struct span address)
+{
+    for (uint32_t i = 0; i < nodes->count; i++) {
+        if (nodes->all[i].node.id == id && !is_unreachable(&nodes->all[i]))
+            return i;
+    }
+    for (uint32_t i = 0; i < nodes->count; i++) {
+        const char *known = nodes->all[i].node.address;
+        bool same = strlen(known) == address.count &&
+                    memcmp(known, address.bytes, address.count) == 0;
+        if (same)
+            return i;
+    }
+    MARK(client_learns_node);
+    uint32_t at = nodes->count < CORE_NODES_MAX ? nodes->count++ : CORE_NODES_MAX - 1;
+    struct known_node *node = &nodes->all[at];
+    *node = (struct known_node){.node = {.id = id}};
+    memcpy(node->node.address, address.bytes, address.count);
+    return at;
+}
+
+bool nodes_refused_lately(const struct nodes *nodes, uint32_t number, uint64_t now_ns)
+{
+    const struct known_node *known = &nodes->all[number];
+    return known->troubled && known->trouble.kind == CORE_NOTICE_CONNECT_FAILED &&
+           now_ns < known->trouble_ns + NS_PER_S / 2;
+}

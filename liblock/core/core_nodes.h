@@ -1,0 +1,49 @@
+/* The nodes as this client knows them: those listed, those learned, and what is wrong with each. */
+#ifndef CORE_CORE_NODES_H
+#define CORE_CORE_NODES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct known_node {
+    struct core_node node;
+    bool troubled;
+    struct core_notice trouble;
+    uint64_t trouble_ns;
+};
+
+struct nodes {
+    struct known_node all[CORE_NODES_MAX];
+    uint32_t count;
+
+    /* What is worth a line in a log, until it is fetched. */
+    struct core_notice notices[CORE_NOTICES_MAX];
+    uint32_t notice_begin;
+    uint32_t notice_count;
+};
+
+void nodes_init(struct nodes *nodes, const struct core_settings *settings);
+
+void nodes_notice(struct nodes *nodes, struct core_notice notice);
+bool nodes_next_notice(struct nodes *nodes, struct core_notice *notice);
+
+/* Something went wrong with the notice's node: a notice, and remembered until it leads. */
+void nodes_trouble(struct nodes *nodes, struct core_notice trouble, uint64_t now_ns);
+
+/* The number of the node that leads, as another one says: known already, or learned now. */
+uint32_t nodes_find(struct nodes *nodes, uint8_t id, struct span address);
+
+/* Nobody was there a moment ago: who sends us there has not noticed yet. */
+bool nodes_refused_lately(const struct nodes *nodes, uint32_t number, uint64_t now_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+#include "core/core_output.h"
+
+#include "base/mark.h"
+
+enum {
+    SECTION_BYTES = 8 + SECRET_BYTES + 8 + 8 + 2,
+    REQUEST_BYTES_MAX = 2 + 3 * 8 + 2 + NAME_BYTES_MAX, /* The longest: an acquire */
+};
+
+void output_close_section(struct output *output)
+{
+    if (output->section_session == 0)
+        return;
+    struct wire wire = wire_writer(output->bytes + output->section_at, SECTION_BYTES);
+    wire_section(&wire, &output->section);
+    assert(!wire.failed && wire.at == SECTION_BYTES);
+    output->section_session = 0;
+}
+
+void output_close_frame(struct output *output)
+{
+    if (!output->frame_open)
+        return;
+    output_close_section(output);
+    size_t body_at = output->frame_at + FRAME_HEAD_BYTES;
+    frame_seal(output->bytes + output->frame_at, output->kind,
+            (uint32_t)(output->end - body_at));
+    output->frame_open = false;
+}
+
+bool output_open_frame(struct output *output, enum frame_kind kind, size_t bytes)
+{
+    if (output->frame_open && output->kind == kind) {
+        size_t body = output->end - output->frame_at - FRAME_HEAD_BYTES;
+        bool fits = body + bytes <= FRAME_CLIENT_BODY_MAX &&
+                    output->end + bytes <= output->capacity;
+        if (fits)
+            return true;
+    }
+    output_close_frame(output);
+    if (output->end + FRAME_HEAD_BYTES + bytes > output->capacity) {
+        MARK(client_output_full);
+        output->full = true;
+        return false;
+    }
+    output->frame_open = true;
+    output->kind = kind;
+    output->frame_at = output->end;
+    output->end += FRAME_HEAD_BYTES;
+    return true;
+}
+
+bool output_open_requests(struct output *output)
+{
+    return output_open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX);
+}
+
+void output_begin_section(
+        struct output *output, uint32_t session, const struct section *section)
+{
+    assert(session != 0 && output->frame_open && output->kind == FRAME_REQUESTS);
+    output_close_section(output);
+    output->section = *section;
+    output->section_session = session;
+    output->section_at = output->end;
+    output->end += SECTION_BYTES;
+}
+
+void output_put_request(struct output *output, struct request *request)
+{
+    struct wire wire = wire_writer(output->bytes + output->end, REQUEST_BYTES_MAX);
+    wire_request(&wire, request);
+    assert(!wire.failed);
+    output->end += wire.at;
+    output->section.count++;
+}
+
+void output_compact(struct output *output)
+{
+    if (output->begin == 0)
+        return;
+    size_t bytes = output->end - output->begin;
+    memmove(output->bytes, output->bytes + output->begin, bytes);
+    output->begin = 0;
+    output->end = bytes;
+}
+
+void output_drop(struct output *output)
+{
+    output->begin = 0;
+    output->end = 0;
+    output->frame_open = false;
+}

@@ -1,0 +1,63 @@
+/*
+ * Bytes to send, and the frame that is being written at their end: of one kind, with sections
+ * of one session each if it carries requests. Heads are written last, when it is known what
+ * they are about.
+ */
+#ifndef CORE_CORE_OUTPUT_H
+#define CORE_CORE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/frame.h"
+#include "protocol/request.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct output {
+    unsigned char *bytes;
+    size_t capacity;
+    size_t begin;
+    size_t end;
+    bool full; /* Something found no room in this step */
+    bool frame_open;
+    enum frame_kind kind;
+    size_t frame_at;
+    uint32_t section_session; /* 0: no section open */
+    size_t section_at;
+    struct section section;
+};
+
+/* Make sure that `bytes` more fit into an open frame of that kind; false: no room now. */
+bool output_open_frame(struct output *output, enum frame_kind kind, size_t bytes);
+void output_close_frame(struct output *output);
+
+/* The same for one more request, in a frame of requests. */
+bool output_open_requests(struct output *output);
+
+/* The open section is this session's, and takes one more request. */
+static inline bool output_has_section(const struct output *output, uint32_t session)
+{
+    return output->section_session == session && output->section.count < UINT16_MAX;
+}
+
+/* Begin a section of the session in the open frame. */
+void output_begin_section(
+        struct output *output, uint32_t session, const struct section *section);
+void output_close_section(struct output *output);
+void output_put_request(struct output *output, struct request *request);
+
+/* Bring what is unsent to the start of the buffer, for room behind it. */
+void output_compact(struct output *output);
+
+/* Nobody is to get any of it. */
+void output_drop(struct output *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * When requests have waited long enough.
+ *
+ * A program gives most of its requests the same time for an answer, so what is set last rings
+ * last: those stand in a list in their order. Acquires wait as long as each is asked to, and
+ * are in a heap, with what else would be out of order.
+ */
+#ifndef CORE_CORE_TIMER_H
+#define CORE_CORE_TIMER_H
+
+#include "core/core_objects.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct timers {
+    struct heap heap;
+    struct list in_order;
+};
+
+/* UINT64_MAX: none. */
+void timers_set(struct timers *timers, struct core_request *request, uint64_t at_ns);
+
+/* The request whose limit is next; NULL: there is none. */
+struct core_request *timers_first(const struct timers *timers);
+
+/* When that is; UINT64_MAX: never. */
+uint64_t timers_deadline(const struct timers *timers);
+
+void timers_check(const struct timers *timers);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
