@@ -26,7 +26,7 @@ void net_carve(struct net *net, struct arena *arena, uint32_t connections_max)
             alignof(struct conn));
 }
 
-/* Both sides end now: whatever is under way comes back soon. */
+/* Both sides end now: all operations under way complete soon. */
 static void end_conn(struct net *net, struct conn *conn, bool by_other)
 {
     if (conn->state == CONN_ENDING)
@@ -68,7 +68,7 @@ static void receive_straight(struct net *net, struct conn *conn)
     slot_begin(net, conn, sqe, OP_RECEIVE);
 }
 
-/* Connections being closed are read too, to find their end; what comes is dropped. */
+/* Closing connections are read too, to find their end; the bytes are dropped. */
 static void arm_receive(struct net *net, struct conn *conn)
 {
     assert(!conn->receiving);
@@ -79,7 +79,7 @@ static void arm_receive(struct net *net, struct conn *conn)
         receive_provided(net, conn, conn->received >= net->hello_bytes);
 }
 
-/* All is sent: wait a moment for the other side to have read it. */
+/* All is sent: give the other side a moment to read it. */
 static void linger(struct net *net, struct conn *conn)
 {
     slot_unlink(conn);
@@ -145,7 +145,7 @@ static void send_bytes(struct net *net, struct conn *conn)
     slot_begin(net, conn, sqe, OP_SEND);
 }
 
-/* The rest of what was under way when the node wanted the connection closed. */
+/* What was still under way when the node wanted the connection closed. */
 static void send_rest(struct net *net, struct conn *conn, size_t sent)
 {
     conn->send_bytes += sent;
@@ -185,7 +185,7 @@ static void arm_accept(struct net *net)
     net->accept_again_ns = 0;
 }
 
-/* No slot: say so in the other's protocol if that costs nothing, and hang up. */
+/* No slot: send a refusal if that costs nothing, and close. */
 static void refuse(struct net *net, int fd)
 {
     (void)send(fd, net->refusal, net->refusal_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -195,7 +195,7 @@ static void refuse(struct net *net, int fd)
         return;
     net->refused_said_ns = net->turn->now_ns;
     tell_line(net->tell, TELL_WARN, "connections-full",
-            "refused=%llu connections=%u: no slot is free; raise --connections",
+            "refused=%llu connections=%u: all connections are in use; raise --connections",
             (unsigned long long)net->refused_count, net->conn_count);
 }
 
@@ -212,7 +212,7 @@ static void take_accepted(struct net *net, int fd)
             (struct node_event){.kind = NODE_ACCEPTED, .conn = slot_number(net, conn)});
 }
 
-/* Without a free descriptor accepting would fail again at once: it pauses. */
+/* Without a free descriptor, accepting would fail again at once: pause. */
 static void pause_accepting(struct net *net, int error)
 {
     net->accept_again_ns = net->turn->now_ns + accept_pause_ns;
@@ -254,7 +254,7 @@ static void perform_send(struct net *net, const struct node_send *send)
 {
     struct conn *conn = slot_at(net, send->conn);
     if (conn->state != CONN_OPEN)
-        return; /* Its end comes to the node with the next turn. */
+        return; /* The node is told in the next turn. */
     assert(!conn->sending && send->count > 0);
     conn->send_bytes = send->bytes;
     conn->send_count = send->count;

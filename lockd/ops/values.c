@@ -32,7 +32,7 @@ enum {
     TIME_COUNT = sizeof times / sizeof times[0],
 };
 
-/* The digits at the begin; returns what stands behind them, NULL if there are none. */
+/* Reads the digits at the start. Returns what follows them, NULL if there are none. */
 static const char *take_digits(const char *text, uint64_t *number)
 {
     const char *at = text;
