@@ -11,7 +11,7 @@ struct unit {
     uint64_t ns;
 };
 
-/* From large to small. In parsing the longest name that fits is taken: "ms" is not "m". */
+/* From large to small. Parsing takes the longest name that fits: "ms" is not "m". */
 static const struct unit units[] = {
         {"d", 86400 * NS_PER_S},
         {"h", 3600 * NS_PER_S},
@@ -58,7 +58,7 @@ static const struct unit *take_unit(const char **at)
     return best;
 }
 
-/* A digit behind the point is worth a tenth of the one before; below 1 ns nothing is left. */
+/* A digit after the point is worth a tenth of the one before it; less than 1 ns is dropped. */
 static bool take_fraction(const char **at, const char **digits)
 {
     *digits = *at;
