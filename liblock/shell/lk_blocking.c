@@ -8,12 +8,13 @@
 static enum lk_status enter(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     if (in_callback())
-        return fail(LK_INVALID, "a call that waits was made from a callback");
+        return fail(LK_INVALID, "a callback must not make calls that wait");
     if (has_loop(client))
-        return fail(
-                LK_INVALID, "a call that waits was made on a client with LK_EXTERNAL_LOOP");
+        return fail(LK_INVALID,
+                "a client with LK_EXTERNAL_LOOP has no calls that wait; use the _async call");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
@@ -112,17 +113,17 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
     if (options != NULL) {
         if (options->size < sizeof(options->size) || options->size > sizeof(taken))
             return fail(LK_INVALID,
-                    "acquire options: size %zu is of no version that this is",
+                    "acquire options: unknown struct size %zu (built against another version?)",
                     options->size);
         memcpy(&taken, options, options->size);
     }
     if (name.count < 1 || name.count > LK_NAME_MAX)
-        return fail(LK_INVALID, "the lock's name has %u bytes, not 1 to %d", name.count,
-                LK_NAME_MAX);
+        return fail(LK_INVALID, "the name of the lock has %u bytes; it must have 1 to %d",
+                name.count, LK_NAME_MAX);
     if (taken.owner == LK_OWNER_DEFAULT)
         taken.owner = has_loop(session->client) ? 0 : thread_owner();
     else if (taken.owner >> 63 != 0)
-        return fail(LK_INVALID, "acquire options: owner is not below 2^63");
+        return fail(LK_INVALID, "acquire options: owner must be below 2^63");
     *call = (struct core_call){.kind = CORE_ACQUIRE,
             .session = session->handle,
             .name = name,
@@ -198,7 +199,8 @@ enum lk_status lk_release_all(
 static enum lk_status enter_shortly(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
@@ -222,7 +224,7 @@ enum lk_status lk_cancel(struct lk_session *session, uint64_t tag)
 {
     struct lk_client *client = session->client;
     if (tag == 0)
-        return fail(LK_INVALID, "0 is no tag");
+        return fail(LK_INVALID, "the tag must not be 0");
     enum lk_status status = enter_shortly(client);
     if (status != LK_OK)
         return status;
@@ -247,12 +249,12 @@ enum lk_status lk_test_lose(struct lk_session *session)
 enum lk_status make_list_call(const struct lk_list *list, struct core_call *call)
 {
     if (list->size != sizeof(*list))
-        return fail(LK_INVALID, "list: not set up by LK_LIST_INIT");
+        return fail(LK_INVALID, "list: initialize it with LK_LIST_INIT");
     if (list->room < 1 || list->room > LK_PAGE_MAX || list->locks == NULL)
         return fail(
-                LK_INVALID, "list: room %u is not within 1 to %d", list->room, LK_PAGE_MAX);
+                LK_INVALID, "list: room %u must be from 1 to %d", list->room, LK_PAGE_MAX);
     if (list->prefix_len > LK_NAME_MAX)
-        return fail(LK_INVALID, "list: the prefix is longer than any name");
+        return fail(LK_INVALID, "list: the prefix is longer than a name may be");
     *call = (struct core_call){.kind = CORE_LIST,
             .name = span_of(list->prefix, list->prefix == NULL ? 0 : list->prefix_len),
             .cursor = list->cursor,
@@ -268,7 +270,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
     *room = malloc(CORE_READ_BYTES_MAX);
     if (*room == NULL) {
         pthread_mutex_unlock(&client->mutex);
-        return fail(LK_BUSY, "no memory");
+        return fail(LK_BUSY, "out of memory");
     }
     call->room = *room;
     call->room_bytes = CORE_READ_BYTES_MAX;
@@ -277,7 +279,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
 
 static enum lk_status nonsense(void)
 {
-    return fail(LK_VERSION, "a node answered with what no version of this knows");
+    return fail(LK_VERSION, "a node sent an answer this library cannot parse");
 }
 
 enum lk_status lk_query(struct lk_client *client, const char *name, size_t name_len,
