@@ -1,4 +1,4 @@
-/* lockd: a node of a replicated lock service. Joins what it is told (ops) and the world (io). */
+/* lockd: a node of a replicated lock service. Connects its settings (ops) and the system (io). */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     else if (config.version)
         (void)printf("lockd %s\n", LOCKD_VERSION);
     else if (config.check)
-        (void)printf("lockd: the settings are good\n");
+        (void)printf("lockd: the settings are valid\n");
     else if (config.plan)
         return print_plan(&config.node);
     else

@@ -1,12 +1,12 @@
 /*
- * floor: what this machine can do at most for a lock service of three nodes.
+ * floor: the most that this machine can do for a lock service of three nodes.
  *
  * lockd's figures mean little alone: a slow disk makes every service slow. This program does
- * what no such service can do without, and nothing else: the same messages between the same
- * processes, the same bytes made durable on a majority before an answer. What it leaves
- * out is all that makes it a service: no terms, no elections, no log that anybody will read,
- * no checksums, no sessions, no locks, no clocks, no names looked up. What lockd takes beyond the
- * floor, measured in the same minutes at the same load, is what its promises cost.
+ * only what no such service can avoid: the same messages between the same processes, the same
+ * bytes durable on a majority before an answer. It omits all that makes a service: terms,
+ * elections, a log that somebody reads, checksums, sessions, locks, clocks, lookups of names.
+ * What lockd takes beyond the floor, measured in the same minutes at the same load, is the cost
+ * of its promises.
  *
  *        load                     leader                     followers (two)
  *         |---- requests, a frame --->|                          |
@@ -19,15 +19,15 @@
  *
  * Why there is nothing faster to compare with, part by part, with the reasons in each file:
  *
- *   floor_ring      one io_uring and one thread a process; one system call a turn
- *   floor_stream    one send a connection and turn; frames are never built, only measured
+ *   floor_ring      one io_uring and one thread per process; one system call per turn
+ *   floor_stream    one send per connection and turn; frames are never built, only measured
  *   floor_log       zero-filled files: a write changes bytes and nothing else
  *   floor_leader    one copy of each request; disk and followers work at the same time
  *   floor_follower  no copy; write and acknowledgement are one chain inside the kernel
  *   floor_load      the clients
- *   floor_sizes     how many bytes all of them are: lockd's
+ *   floor_sizes     the sizes of all messages: those of lockd
  *   floor_run       four processes, watched from outside
- *   floor_raw       a durable write alone, a round trip alone: what the sum cannot be below
+ *   floor_raw       a durable write alone, a round trip alone: the sum cannot be less
  *
  * README.md has what was measured, and what was left out because it did not help.
  */
@@ -54,23 +54,23 @@ enum {
 /* clang-format off */
 #define ROWS(settings)                                                                  \
     {"inflight", OPTION_NUMBER, &(settings)->inflight, 1, FLOOR_INFLIGHT_MAX, "N",      \
-            "requests under way at once (64)"},                                         \
+            "requests in flight (64)"},                                         \
     {"connections", OPTION_NUMBER, &(settings)->connections, 1, FLOOR_CONNECTIONS_MAX,  \
-            "C", "connections they are spread over (8)"},                               \
+            "C", "connections that share them (8)"},                               \
     {"time", OPTION_DURATION, &(settings)->time_ns, 10 * NS_PER_MS, 3600 * NS_PER_S,    \
-            "DUR", "measure so long (5s)"},                                             \
+            "DUR", "measure this long (5s)"},                                             \
     {"warmup", OPTION_DURATION, &(settings)->warmup_ns, 0, 3600 * NS_PER_S, "DUR",      \
-            "load before, not counted (500ms)"},                                        \
+            "same load before, not counted (500ms)"},                                        \
     {"linger", OPTION_NUMBER, &(settings)->linger_us, 0, 1000000, "US",                 \
-            "a batch waits so long to become full (0)"},                                \
+            "a batch waits this long to become full (0)"},                                \
     {"batches", OPTION_NUMBER, &(settings)->batches, 1, FLOOR_BATCHES_MAX, "K",         \
-            "batches under way at once (1)"},                                           \
+            "batches in flight (1)"},                                           \
     {"dir", OPTION_TEXT, &(settings)->dir, 0, 0, "DIR",                                 \
-            "where the logs are (/var/tmp)"},                                           \
+            "directory of the logs (/var/tmp)"},                                           \
     {"log", OPTION_NUMBER, &(settings)->log_mib, 4, 65536, "MIB",                       \
-            "length of each log (256)"},                                                \
+            "size of each log (256)"},                                                \
     {"verify", OPTION_FLAG, &(settings)->verify, 0, 0, NULL,                            \
-            "compare the three logs in the end"},                                       \
+            "compare the three logs at the end"},                                       \
     {"raw", OPTION_FLAG, &(settings)->raw, 0, 0, NULL,                                  \
             "measure durable writes and the round trip instead"},                       \
     {"json", OPTION_FLAG, &(settings)->json, 0, 0, NULL, "print the report as JSON"}
@@ -84,7 +84,7 @@ static bool complete(struct floor_settings *settings)
                                         : CONNECTIONS_DEFAULT;
     if (settings->connections <= settings->inflight)
         return true;
-    complain("--connections %llu: allowed are up to --inflight, which is %llu",
+    complain("--connections %llu: must be at most --inflight, which is %llu",
             (unsigned long long)settings->connections,
             (unsigned long long)settings->inflight);
     return false;
@@ -119,9 +119,8 @@ int main(int argc, char **argv)
     const struct option_row rows[] = {ROWS(&settings)};
     const struct options table = {
             "floor [options]",
-            "What three nodes on this machine can commit at most: lockd's input and "
-            "output\n"
-            "without lockd.",
+            "Measure the most that three nodes on this machine can commit: the input and\n"
+            "output of lockd without lockd.",
             rows,
             sizeof(rows) / sizeof(rows[0]),
             {NULL},

@@ -17,7 +17,7 @@ bool history_open(struct history *history, const char *path, uint64_t ttl_ns)
         return true;
     history->out = fopen(path, "we");
     if (!history->out) {
-        complain("--history %s: cannot write it: %s", path, strerror(errno));
+        complain("--history %s: cannot write: %s", path, strerror(errno));
         return false;
     }
     (void)setvbuf(history->out, NULL, _IOFBF, BUFFER_BYTES);
@@ -36,7 +36,7 @@ bool history_close(struct history *history)
     bad = fclose(history->out) != 0 || bad;
     history->out = NULL;
     if (bad)
-        complain("--history: not all of it could be written");
+        complain("--history: the file is incomplete, as a write failed");
     return !bad;
 }
 

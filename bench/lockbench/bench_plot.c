@@ -40,7 +40,7 @@ static bool finish(const struct plot *plot, FILE *file)
     return false;
 }
 
-/* ---- What stands under each picture ---- */
+/* ---- The text under each picture ---- */
 
 static void find_machine(struct plot *plot)
 {
@@ -63,7 +63,7 @@ static void find_machine(struct plot *plot)
             sysconf(_SC_NPROCESSORS_ONLN), model, known ? names.release : "?");
 }
 
-/* The command as it was given, without what would end a string of gnuplot. */
+/* The command line, without characters that would end a string of gnuplot. */
 static void keep_command(struct plot *plot, char **arguments)
 {
     size_t used = 0;
@@ -168,8 +168,7 @@ static void write_head(
 {
     (void)fprintf(file,
             "# Draws %s.svg from %s.dat: gnuplot %s.gp\n"
-            "set terminal svg size 960,600 dynamic font \"sans,14\" background \"white\" "
-            "noenhanced\n"
+            "set terminal svg size 960,600 dynamic font \"sans,14\" background \"white\" noenhanced\n"
             "set output \"%s.svg\"\n"
             "set title \"%s\" font \"sans,17\" noenhanced\n"
             "set bmargin 7\n"
@@ -187,19 +186,16 @@ static void latency_script(const struct plot *plot, FILE *file)
     (void)fprintf(file,
             "set logscale xy\n"
             "set xrange [1:10000]\n"
-            "set xtics (\"0 %%%%\" 1, \"50 %%%%\" 2, \"90 %%%%\" 10, \"99 %%%%\" 100, "
-            "\"99.9 %%%%\" 1000, \"99.99 %%%%\" 10000)\n"
+            "set xtics (\"0 %%%%\" 1, \"50 %%%%\" 2, \"90 %%%%\" 10, \"99 %%%%\" 100, \"99.9 %%%%\" 1000, \"99.99 %%%%\" 10000)\n"
             "set xlabel \"share of operations that took at most so long\"\n"
             "set ylabel \"latency, ms\"\n"
             "set key top left\n"
             "points = \"%s\"\n"
             "if (words(points) == 1) {\n"
-            "  plot \"latency.dat\" index 0 using 1:2 with lines lw 2 title \"acquire\", "
-            "\\\n"
+            "  plot \"latency.dat\" index 0 using 1:2 with lines lw 2 title \"acquire\", \\\n"
             "       \"\" index 0 using 1:3 with lines lw 2 title \"release\"\n"
             "} else {\n"
-            "  plot for [i=1:words(points)] \"latency.dat\" index i-1 using 1:2 with lines "
-            "lw 2 \\\n"
+            "  plot for [i=1:words(points)] \"latency.dat\" index i-1 using 1:2 with lines lw 2 \\\n"
             "       title \"acquire, \" . word(points, i) . \" in flight\"\n"
             "}\n",
             plot->points);
@@ -210,37 +206,35 @@ static void sweep_script(const struct plot *plot, FILE *file)
     write_head(plot, file, "sweep", "Throughput against latency");
     (void)fputs(
             "set logscale y\n"
-            "set xlabel \"acquires and releases a second\" offset 0,0.3\n"
+            "set xlabel \"acquires and releases per second\" offset 0,0.3\n"
             "set ylabel \"latency, ms\"\n"
             "set format x \"%.0f\"\n"
             "set xrange [0:*]\nset offsets graph 0, graph 0.08, graph 0.05, graph 0.05\n"
             "set key top left\n"
-            "plot \"sweep.dat\" using 2:5 with linespoints pt 7 ps 0.6 lw 2 title "
-            "\"p99.9\", \\\n"
+            "plot \"sweep.dat\" using 2:5 with linespoints pt 7 ps 0.6 lw 2 title \"p99.9\", \\\n"
             "     \"\" using 2:4 with linespoints pt 7 ps 0.6 lw 2 title \"p99\", \\\n"
             "     \"\" using 2:3 with linespoints pt 7 ps 0.6 lw 2 title \"p50\", \\\n"
-            "     \"\" using 2:3:1 with labels offset 0,-1 font \"sans,11\" "
-            "title \"numbers: in flight\"\n",
+            "     \"\" using 2:3:1 with labels offset 0,-1 font \"sans,11\" title \"numbers: in flight\"\n",
             file);
 }
 
 static void timeline_script(const struct plot *plot, FILE *file)
 {
     write_head(plot, file, "timeline", "Grants, and the longest time without one");
-    (void)fputs("set multiplot\n"
-                "set lmargin 13\n"
-                "set tmargin at screen 0.91\nset bmargin at screen 0.56\n"
-                "set format x \"\"\nset format y \"%.0f\"\nset yrange [0:*]\n"
-                "set ylabel \"grants a second\" offset -1,0\n"
-                "plot \"timeline.dat\" using 1:2 with steps lw 1 lc 1 notitle\n"
-                "unset label 100\nunset label 101\nunset title\n"
-                "set tmargin at screen 0.50\nset bmargin at screen 0.20\n"
-                "set format x \"%g\"\nset format y \"%g\"\n"
-                "set xlabel \"seconds of the measured time, in steps of 10 ms\"\n"
-                "set ylabel \"longest gap, ms\"\nset yrange [0.1:*]\nset logscale y\n"
-                "plot \"timeline.dat\" using 1:($3 > 0.1 ? $3 : 0.1) with steps lw 1 lc 7 "
-                "notitle\n"
-                "unset multiplot\n",
+    (void)fputs(
+            "set multiplot\n"
+            "set lmargin 13\n"
+            "set tmargin at screen 0.91\nset bmargin at screen 0.56\n"
+            "set format x \"\"\nset format y \"%.0f\"\nset yrange [0:*]\n"
+            "set ylabel \"grants per second\" offset -1,0\n"
+            "plot \"timeline.dat\" using 1:2 with steps lw 1 lc 1 notitle\n"
+            "unset label 100\nunset label 101\nunset title\n"
+            "set tmargin at screen 0.50\nset bmargin at screen 0.20\n"
+            "set format x \"%g\"\nset format y \"%g\"\n"
+            "set xlabel \"seconds of the measured time, in steps of 10 ms\"\n"
+            "set ylabel \"longest gap, ms\"\nset yrange [0.1:*]\nset logscale y\n"
+            "plot \"timeline.dat\" using 1:($3 > 0.1 ? $3 : 0.1) with steps lw 1 lc 7 notitle\n"
+            "unset multiplot\n",
             file);
 }
 
@@ -256,9 +250,8 @@ static bool run_gnuplot(const struct plot *plot, const char *script)
             &pid, "gnuplot", &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error == ENOENT) {
-        complain("--plot: gnuplot is not there (Debian: gnuplot-nox); data and scripts are "
-                 "in "
-                 "%s, \"gnuplot %s\" draws there",
+        complain(
+                "--plot: gnuplot is not installed (Debian: gnuplot-nox); data and scripts are in %s, run \"gnuplot %s\" there",
                 plot->folder, script);
         return false;
     }

@@ -55,7 +55,7 @@ static void print_head(const struct settings *settings, FILE *out)
         (void)fprintf(out, "closed loop, %" PRIu64 " in flight", settings->inflight);
     else
         (void)fprintf(
-                out, "open loop, %" PRIu64 " acquires begun a second", settings->rate);
+                out, "open loop, %" PRIu64 " acquires started per second", settings->rate);
     (void)fprintf(out, " over %" PRIu64 " connections, %s", settings->connections,
             load_text(settings->load));
     if (settings->load != LOAD_UNCONTENDED)
@@ -95,7 +95,7 @@ static void print_costs(const struct leader_node *leader, FILE *out)
     uint64_t entries = leader->commit.count;
     if (entries == 0)
         return;
-    (void)fputs("an entry costs, all nodes together:", out);
+    (void)fputs("cost of an entry, all nodes together:", out);
     for (size_t i = 0; i < COSTS; i++) {
         uint64_t tenths = (leader->sums[costs[i].sum] * 10 + entries / 2) / entries;
         (void)fprintf(out, "%s %" PRIu64 ".%" PRIu64 " %s", i == 0 ? "" : ",", tenths / 10,
@@ -119,9 +119,9 @@ static void add_open_loop(struct table *table, const struct report_input *input)
 {
     if (input->settings->rate == 0)
         return;
-    add_times_of(table, "acquire: begun late by", &input->tally->lateness);
-    add_times_of(table, "acquire: begun to granted", &input->tally->granted);
-    add_times_of(table, "acquire: begun to busy", &input->tally->refused);
+    add_times_of(table, "acquire: started late by", &input->tally->lateness);
+    add_times_of(table, "acquire: start to granted", &input->tally->granted);
+    add_times_of(table, "acquire: start to busy", &input->tally->refused);
 }
 
 static void print_latencies(const struct report_input *input, FILE *out)
@@ -149,7 +149,7 @@ static void print_latencies(const struct report_input *input, FILE *out)
         table_cell(&table, "leader: commit of an entry");
         table_cell(&table, "%" PRIu64, per_second(input->leader->commit.count, time));
         add_times(&table, &input->leader->commit);
-        table_cell(&table, "leader: commands in an entry");
+        table_cell(&table, "leader: commands per entry");
         table_cell(&table, "%s", "");
         add_counts(&table, &input->leader->commands);
         add_stages(&table, input->leader);
@@ -178,9 +178,10 @@ void report_table(const struct report_input *input, FILE *out)
     if (input->leader->reached)
         print_costs(input->leader, out);
     else
-        (void)fputs("the leader's own figures are missing: no node said them\n", out);
+        (void)fputs("no figures of the leader: no node reported them\n", out);
     if (tally->left_out > 0)
-        (void)fprintf(out, "acquire: %" PRIu64 " times: too late to begin (--late)\n",
+        (void)fprintf(out,
+                "acquire: %" PRIu64 " times: skipped, too late to start (--late)\n",
                 tally->left_out);
     print_outcomes(&tally->acquires, "acquire", out);
     print_outcomes(&tally->releases, "release", out);

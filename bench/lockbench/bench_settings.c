@@ -32,19 +32,21 @@ static bool parse_load(enum load *load, const char *name)
             return true;
         }
     }
-    complain("--workload %s: allowed are uncontended, contended and mixed", name);
+    complain("--workload %s: must be uncontended, contended or mixed", name);
     return false;
 }
 
-/* Histories and reports have the names as they are: nothing that would want escaping. */
+/* Histories and reports contain names as they are: nothing that needs escaping. */
 static bool prefix_is_valid(const char *prefix)
 {
     size_t length = strlen(prefix);
-    bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-_./:+") == length;
+    bool plain =
+            strspn(prefix,
+                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:+") ==
+            length;
     if (plain && 0 < length && length <= PREFIX_BYTES_MAX)
         return true;
-    complain("--prefix \"%s\": allowed are 1 to %d letters, digits and -_./:+", prefix,
+    complain("--prefix \"%s\": must have 1 to %d letters, digits or -_./:+", prefix,
             PREFIX_BYTES_MAX);
     return false;
 }
@@ -56,7 +58,7 @@ void settings_at(struct settings *settings, uint64_t number)
     settings->connections = wanted < settings->inflight ? wanted : settings->inflight;
 }
 
-/* A number and what ends it, a comma or the end; 0: that is none, or none that is allowed. */
+/* A number that a comma or the end follows; 0: not a number, or out of range. */
 static uint64_t parse_inflight(const char *text, size_t *digits)
 {
     *digits = strspn(text, "0123456789");
@@ -80,15 +82,14 @@ static bool parse_sweep(struct settings *settings)
     if (!rest && (settings->sweep_count <= 1 || !settings->history))
         return true;
     if (!rest)
-        complain("--history: only with one value of --inflight");
+        complain("--history works only with one value of --inflight");
     else
-        complain("--inflight %s: allowed are 1 to %d numbers from 1 to %d, with commas "
-                 "between",
+        complain("--inflight %s: must be 1 to %d numbers from 1 to %d, separated by commas",
                 settings->inflight_text, SETTINGS_SWEEP_MAX, INFLIGHT_MAX);
     return false;
 }
 
-/* Threads that call have no loop that would do these things for them. */
+/* Blocking threads have no loop that could do these things. */
 static bool blocking_fits(const struct settings *settings)
 {
     if (!settings->blocking)
@@ -96,13 +97,14 @@ static bool blocking_fits(const struct settings *settings)
     bool loops = settings->rate != 0 || settings->history || settings->survive ||
                  settings->look != 0 || settings->sessions != 0;
     if (loops)
-        complain("--blocking: not with --rate, --history, --look, --sessions or --survive");
+        complain(
+                "--blocking cannot be used with --rate, --history, --look, --sessions or --survive");
     else if (settings->inflight > THREADS_MAX)
-        complain("--blocking: a thread for each in flight, %d at most", THREADS_MAX);
+        complain("--blocking: --inflight must be at most %d, one thread each", THREADS_MAX);
     return !loops && settings->inflight <= THREADS_MAX;
 }
 
-/* Defaults that hang on other settings, and what does not fit together. */
+/* Defaults that depend on other settings, and combinations that are refused. */
 static bool complete(struct settings *settings)
 {
     if (settings->sweep_count == 0)
@@ -116,7 +118,7 @@ static bool complete(struct settings *settings)
     if (settings->answer_ns == 0)
         settings->answer_ns = settings->connect_ns;
     if (settings->connections > settings->inflight) {
-        complain("--connections %llu: allowed are up to --inflight, which is %llu",
+        complain("--connections %llu: must be at most --inflight, which is %llu",
                 (unsigned long long)settings->connections,
                 (unsigned long long)settings->inflight);
         return false;
@@ -131,51 +133,51 @@ static bool complete(struct settings *settings)
 /* clang-format off */
 #define ROWS(settings, load_name, version)                                              \
     {"workload", OPTION_TEXT, load_name, 0, 0, "NAME",                                  \
-            "uncontended (a lock each), contended (--locks), mixed"},                   \
+            "uncontended (one lock per slot), contended (--locks) or mixed"},            \
     {"inflight", OPTION_TEXT, &(settings)->inflight_text, 0, 0, "N[,N...]",             \
-            "requests under way at once (64; with --rate at most, 1024); of several a run each"}, \
+            "requests in flight (64; with --rate at most 1024); one run per number"},    \
     {"connections", OPTION_NUMBER, &(settings)->connections, 1, 10000, "C",             \
-            "clients they are spread over (8)"},                                        \
+            "clients that share them (8)"},                                             \
     {"sessions", OPTION_NUMBER, &(settings)->sessions, 0, 1000000, "N",                 \
-            "open so many more, that only live (0)"},                                   \
+            "N extra idle sessions (0)"},                                               \
     {"rate", OPTION_NUMBER, &(settings)->rate, 1, 10000000, "R",                        \
-            "open loop: begin R acquires a second, whatever becomes of them"},          \
+            "open loop: start R acquires per second, regardless of completions"},       \
     {"late", OPTION_DURATION, &(settings)->late_ns, LK_MILLISECOND,                     \
             UINT64_C(3600) * LK_SECOND, "DUR",                                          \
-            "with --rate: leave out what could not begin for so long (no limit)"},      \
+            "with --rate: skip acquires that would start this late (no limit)"},        \
     {"locks", OPTION_NUMBER, &(settings)->locks, 1, 1000000, "K",                       \
-            "shared locks (1; mixed: 16)"},                                             \
+            "number of shared locks (1; mixed: 16)"},                                   \
     {"hold", OPTION_DURATION, &(settings)->hold_ns, 0, UINT64_C(3600) * LK_SECOND, "DUR",         \
-            "keep each lock so long (0s)"},                                             \
+            "hold each lock this long (0s)"},                                           \
     {"time", OPTION_DURATION, &(settings)->time_ns, 100 * LK_MILLISECOND,               \
-            UINT64_C(86400) * LK_SECOND, "DUR", "measure so long (10s)"},                         \
+            UINT64_C(86400) * LK_SECOND, "DUR", "measure this long (10s)"},                        \
     {"warmup", OPTION_DURATION, &(settings)->warmup_ns, 0, UINT64_C(3600) * LK_SECOND, "DUR",     \
-            "load before, not counted (1s)"},                                           \
+            "same load before, not counted (1s)"},                                      \
     {"ttl", OPTION_DURATION, &(settings)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",  \
-            "of the sessions (10s)"},                                                   \
+            "ttl of the sessions (10s)"},                                               \
     {"look", OPTION_NUMBER, &(settings)->look, 0, 99, "PERCENT",                        \
-            "so many errands only ask who holds the lock (0)"},                         \
+            "percent of operations that only query the lock (0)"},                      \
     {"seed", OPTION_NUMBER, &(settings)->seed, 0, UINT64_MAX, "N",                      \
-            "of the choices a mixed load makes (1)"},                                   \
+            "seed of the choices of a mixed load (1)"},                                 \
     {"prefix", OPTION_TEXT, &(settings)->prefix, 0, 0, "TEXT",                          \
-            "names of locks begin so (bench-PID-)"},                                    \
+            "prefix of all lock names (bench-PID-)"},                                   \
     {"history", OPTION_TEXT, &(settings)->history, 0, 0, "FILE",                        \
-            "write what each operation did, as lockhist/1"},                            \
+            "write a history of all operations, for lockcheck"},                        \
     {"plot", OPTION_TEXT, &(settings)->plot, 0, 0, "DIR",                               \
-            "draw latency, timeline and sweep there, as SVG (needs gnuplot)"},          \
+            "draw latency, timeline and sweep as SVG in DIR (needs gnuplot)"},          \
     {"cluster", OPTION_TEXT, &(settings)->cluster, 0, 0, "LIST",                        \
             "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
     {"connect", OPTION_DURATION, &(settings)->connect_ns, LK_MILLISECOND,               \
-            UINT64_C(3600) * LK_SECOND, "DUR", "give up when no cluster answers for so long (5s)"}, \
+            UINT64_C(3600) * LK_SECOND, "DUR", "give up when no cluster answers in this time (5s)"}, \
     {"wait", OPTION_DURATION, &(settings)->wait_ns, LK_MILLISECOND,                     \
             UINT64_C(86400) * LK_SECOND, "DUR",                                         \
-            "limit of acquires that wait (default: without a limit)"},                  \
+            "longest wait of an acquire (default: no limit)"},                          \
     {"answer", OPTION_DURATION, &(settings)->answer_ns, LK_MILLISECOND,                 \
-            UINT64_C(3600) * LK_SECOND, "DUR", "limit of releases (as --connect)"},     \
+            UINT64_C(3600) * LK_SECOND, "DUR", "longest wait of a release (--connect)"}, \
     {"blocking", OPTION_FLAG, &(settings)->blocking, 0, 0, NULL,                        \
-            "a thread for each slot, and blocking calls (closed loop only)"},           \
+            "one thread per slot, with blocking calls (closed loop only)"},             \
     {"survive", OPTION_FLAG, &(settings)->survive, 0, 0, NULL,                          \
-            "open lost sessions again: for clusters under faults"},                     \
+            "replace lost sessions: for clusters under faults"},                        \
     {"json", OPTION_FLAG, &(settings)->json, 0, 0, NULL, "print the report as JSON"},   \
     {"version", OPTION_FLAG, version, 0, 0, NULL, "print the version"}
 /* clang-format on */
@@ -194,7 +196,7 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
     const struct option_row rows[] = {ROWS(settings, &load_name, &version)};
     const struct options table = {
             "lockbench [options]",
-            "Load a lockd cluster with acquires and releases through liblock, and report\n"
+            "Load a lockd cluster with acquires and releases through liblock and report\n"
             "throughput and latency.",
             rows,
             sizeof(rows) / sizeof(rows[0]),

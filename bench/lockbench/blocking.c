@@ -72,10 +72,10 @@ static void note_grant(struct blocking *run, const struct errand *errand, const 
     enum grant_verdict verdict =
             workload_granted(&run->workload, errand->lock, grant->token, now, until);
     if (verdict == GRANT_TOKEN_OLD)
-        tally_wrong(run->tally, "a token that is not larger than the one before", name,
+        tally_wrong(run->tally, "a token is not larger than the one before", name,
                 grant->token);
     else if (verdict == GRANT_HELD_BEFORE)
-        tally_wrong(run->tally, "granted while another held it", name, grant->token);
+        tally_wrong(run->tally, "granted while another slot held it", name, grant->token);
 }
 
 static enum lk_status acquire(struct worker *worker, const struct errand *errand,

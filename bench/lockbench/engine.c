@@ -161,7 +161,7 @@ static void drain(struct engine *engine)
     for (; is_busy(engine) && now < limit; now = monotonic_ns())
         turn(engine, limit, now);
     if (is_busy(engine))
-        complain("some requests did not come back in time; they count as unknown");
+        complain("some requests were not answered in time; they count as unknown");
 }
 
 static bool add_link(struct engine *engine, struct link *link)
@@ -219,7 +219,7 @@ static bool open_idle(struct engine *engine)
     }
     if (bench->sessions_open == settings->sessions)
         return true;
-    complain("%llu of %llu sessions were opened: %s",
+    complain("only %llu of %llu sessions were opened: %s",
             (unsigned long long)bench->sessions_open,
             (unsigned long long)settings->sessions, bench->notice);
     return false;

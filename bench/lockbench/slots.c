@@ -176,9 +176,9 @@ static void on_granted(
     enum grant_verdict verdict =
             workload_granted(&bench->workload, slot->errand.lock, grant->token, now, until);
     if (verdict == GRANT_TOKEN_OLD)
-        wrong(slot, "a token that is not larger than the one before");
+        wrong(slot, "a token is not larger than the one before");
     else if (verdict == GRANT_HELD_BEFORE)
-        wrong(slot, "granted while another held it");
+        wrong(slot, "granted while another slot held it");
     if (bench->settings->hold_ns == 0)
         slot_release(slot, now, now);
     else

@@ -59,26 +59,24 @@ void say(const std::string &text)
 [[noreturn]] void help()
 {
     say(std::string(usage_line) +
-            "Is this history possible for locks that keep their promises?\n"
+            "Check whether correct locks can produce this history.\n"
             "\n"
-            "  --json          one JSON object: the verdict, each violation and its "
-            "window\n"
-            "  --svg FILE      draw each window as a timeline (of one history)\n"
-            "  --window FILE   write the first window there, as a history of its own\n"
-            "  --quiet         print nothing; the exit status says it\n"
-            "  --min-grants=N  with fewer grants the evidence is too little (1)\n"
-            "  --drift-ppm=N   the clocks of the servers run apart by at most N ppm (0)\n"
-            "  --both          judge locks with up to 16 operations by a second engine "
-            "too\n"
+            "  --json          print JSON: the verdict, and each violation with its window\n"
+            "  --svg FILE      draw each window as a timeline (one history only)\n"
+            "  --window FILE   write the first window to FILE, as a history of its own\n"
+            "  --quiet         print nothing; only set the exit status\n"
+            "  --min-grants=N  require at least N grants as evidence (1)\n"
+            "  --drift-ppm=N   the rates of the server clocks differ by at most N ppm (0)\n"
+            "  --both          also check locks with up to 16 operations by a second engine\n"
             "  --version       print the version\n"
-            "  --help          print this\n"
+            "  --help          print this help\n"
             "\n"
-            "A FILE is one history in the format lockhist/1; - is standard input. Of a\n"
-            "violation the window is shown: the fewest operations that are one by "
-            "themselves.\n"
+            "A FILE is one history in the format lockhist/1; - is standard input. For a\n"
+            "violation, the window is shown: the fewest operations that are a violation\n"
+            "without the others.\n"
             "\n"
             "Exit: 0 valid, 1 violation, 2 bad input, 3 undecided, 4 too little evidence,\n"
-            "5 the two engines differ. Of several files the worst counts.\n");
+            "5 the two engines differ. With several files the worst result counts.\n");
     std::exit(0);
 }
 
@@ -140,7 +138,7 @@ public:
         if (!has_value_ && at_ < all_.size())
             value_ = all_[at_++];
         if (value_.empty())
-            refuse(name_ + " wants a value");
+            refuse(name_ + " needs a value");
         *text = value_;
         return true;
     }
@@ -190,13 +188,13 @@ Settings read_settings(int count, char **words)
             settings.files.push_back(arguments.word());
     }
     if (settings.files.empty())
-        refuse("no file is named");
+        refuse("no file is given");
     if (std::count(settings.files.begin(), settings.files.end(), "-") > 1)
-        refuse("standard input can be read once");
+        refuse("standard input can be read only once");
     if (!(settings.svg + settings.window).empty() && settings.files.size() > 1)
-        refuse("--svg and --window are about one history");
+        refuse("--svg and --window work with one history only");
     if (settings.json && settings.quiet)
-        refuse("--json and --quiet exclude each other");
+        refuse("--json and --quiet cannot be used together");
     return settings;
 }
 
@@ -224,7 +222,7 @@ bool read(Report &report)
         report.error = error.what();
     }
     if (input.bad())
-        report.error = "cannot be read to its end";
+        report.error = "cannot be read to the end";
     return report.error.empty();
 }
 

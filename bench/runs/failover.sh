@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# What a lost leader costs: the leader of three nodes under load is killed (kill -9) and stopped
-# (SIGTERM), by turns, and started again. How long nobody gets a lock, and how many requests fail.
+# What a lost leader costs. The leader of three nodes under load is killed (kill -9) or stopped
+# (SIGTERM), in turns, and restarted. Reports how long no lock was granted and how many requests
+# failed.
 #
 #     bench/runs/failover.sh [BUILD_FOLDER] [--rounds N] [--json FILE] [--plot DIR]
 #                       [lockbench option...]
 #
 #     BUILD_FOLDER   where lockd, lockctl and lockbench were built (build/quickstart)
 #     --rounds N     leaders killed, and as many stopped (20)
-#     --json FILE    write what was measured there too, - for stdout alone
-#     --plot DIR     draw the first run of each signal there: DIR/KILL, DIR/TERM (needs gnuplot)
+#     --json FILE    also write all figures to FILE; - prints only them, to stdout
+#     --plot DIR     draw the first run of each signal in DIR/KILL and DIR/TERM (needs gnuplot)
 #
-# Other options go to lockbench: --inflight 64 --rate 2000 for an open loop, say. A request fails
-# when its caller gets anything but its answer within its own time limit (1 s); BUSY counts.
+# Other options go to lockbench, like --inflight 64 --rate 2000 for an open loop. A request fails
+# when its caller gets no answer within its own time limit (1 s); BUSY counts as failed.
 # The gap is the longest time without a grant in a run. Targets: kill -9 median 100 ms, worst
-# 1 s; SIGTERM worst 20 ms, none failed. Runs for three minutes, leaves no process and no file
-# behind. Environment: TMPDIR, where the logs are kept (a real disk; /var/tmp).
+# 1 s; SIGTERM worst 20 ms, no failed request. Runs for three minutes and leaves no process and no
+# file. Environment: TMPDIR, the directory of the logs (use a real disk; /var/tmp).
 #
 # exit: 0 measured, 1 something failed, 2 wrong usage
 set -euo pipefail
@@ -30,7 +31,7 @@ load=(--inflight 16)
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
 wrong() {
-    echo "failover: $*; bench/runs/failover.sh --help says more" >&2
+    echo "failover: $*; see bench/runs/failover.sh --help" >&2
     exit 2
 }
 
@@ -42,17 +43,17 @@ while [ $# -gt 0 ]; do
     case $1 in
     --help) usage && exit 0 ;;
     --rounds)
-        [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--rounds wants a number from 1 to 9999"
+        [[ ${2:-} =~ ^[1-9][0-9]{0,3}$ ]] || wrong "--rounds needs a number from 1 to 9999"
         rounds=$2
         shift 2
         ;;
     --json)
-        [ -n "${2:-}" ] || wrong "--json wants a file"
+        [ -n "${2:-}" ] || wrong "--json needs a file"
         json=$2
         shift 2
         ;;
     --plot)
-        [ -n "${2:-}" ] || wrong "--plot wants a folder"
+        [ -n "${2:-}" ] || wrong "--plot needs a directory"
         plot=$2
         shift 2
         ;;

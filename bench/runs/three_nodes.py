@@ -1,7 +1,7 @@
-"""Three nodes on this machine for a bench, and what every bench here does alike.
+"""Three nodes on this machine for a bench, and what all benches here share.
 
-Nodes may be joined through bench/delay: then each directed pair has a port of the proxy, and
-each node a member list of its own that names those ports; only ids must be equal.
+Nodes may be connected through bench/delay: then each directed pair has a port of the proxy, and
+each node has its own member list with those ports; only the ids must be equal.
 """
 
 import json
@@ -20,7 +20,7 @@ IDS = (1, 2, 3)
 
 
 class Failed(Exception):
-    """What went wrong, for the user."""
+    """An error, as the user reads it."""
 
 
 def say(text):
@@ -223,10 +223,10 @@ def aligned(rows):
 
 def add_common(parser):
     parser.add_argument("--build", type=pathlib.Path, default=TOP / "build/release",
-                        help="where lockd and the rest were built (build/release)")
+                        help="directory where lockd and the rest were built (build/release)")
     parser.add_argument("--data", default=os.environ.get("TMPDIR", "/var/tmp"),
-                        help="a folder on a disk (TMPDIR, else /var/tmp)")
-    parser.add_argument("--json", metavar="FILE", help="write everything there, - for stdout")
+                        help="directory for the data, on a real disk (TMPDIR, else /var/tmp)")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to FILE, - for stdout")
 
 
 def number_list(least, most):

@@ -41,7 +41,7 @@ static bool take_host(const char *text, size_t count, struct address *address)
     return true;
 }
 
-/* Whether colons stand in it as only an IPv6 address has them. */
+/* Whether it has colons as only an IPv6 address has them. */
 static bool looks_like_ipv6(const char *text, size_t count)
 {
     size_t first = find_char(text, count, ':');
@@ -58,16 +58,16 @@ bool address_parse(
     size_t rest = bracketed ? end + 1 : end;
 
     *address = (struct address){.port = ADDRESS_PORT_DEFAULT};
-    *why = "an IPv6 address stands in brackets, as [::1]:5625";
+    *why = "an IPv6 address needs brackets, like [::1]:5625";
     if (!bracketed && looks_like_ipv6(text, count))
         return false;
     *why = "the bracket is not closed";
     if (bracketed && end == count)
         return false;
-    *why = "no host name can look like this";
+    *why = "this is not a valid host name";
     if (!take_host(text + begin, end - begin, address))
         return false;
-    *why = "the port is not a number from 1 to 65535";
+    *why = "the port must be a number from 1 to 65535";
     if (rest == count)
         return true;
     return text[rest] == ':' &&

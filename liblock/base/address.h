@@ -25,7 +25,7 @@ struct address {
 };
 
 /*
- * Read the `count` characters of `text`. False, with `*why` a few words of what is wrong,
+ * Read the `count` characters of `text`. False, with `*why` a few words on the error,
  * for an empty or overlong host, a port that is not 1 to 65535, and brackets that do not
  * close; an IPv6 address needs brackets, as its colons could be a port's.
  */

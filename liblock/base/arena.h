@@ -1,10 +1,10 @@
 /*
  * The arena: all memory of a node, handed out once at start and never again.
  *
- * Whoever owns the memory maps it (zero-filled, untouched pages cost nothing), every pool,
- * ring and table is carved from it by name, then it is sealed. An arena without memory
- * measures: it hands out NULL and counts, so the same carving code says how much to map and
- * gives the worksheet that `lockd --plan` prints.
+ * The owner maps the memory (zero-filled; untouched pages cost nothing), carves every pool,
+ * ring and table from it under a label, then seals it. An arena without memory measures: it
+ * hands out NULL and counts, so the same carving code tells how much to map, and gives the rows
+ * that `lockd --plan` prints.
  *
  * Nothing is given back. Running out is a mistake in the sums, hence an assertion.
  */
@@ -38,19 +38,19 @@ struct arena {
 };
 
 /*
- * Begin with `bytes` of zero-filled `memory`, or with NULL to measure (`bytes` is ignored).
- * The memory must be aligned to the greatest alignment that will be asked for: a page does.
+ * Start with `bytes` of zero-filled `memory`, or with NULL to measure (`bytes` is ignored).
+ * The memory must have the largest alignment that will be needed; a page is enough.
  */
 void arena_init(struct arena *arena, void *memory, size_t bytes);
 
 /*
  * Take zeroed room for `count` items; NULL while measuring. `align` is a power of two.
- * `name` is kept, not copied: a literal.
+ * `name` is kept, not copied: pass a literal. The same name may be taken several times.
  */
 void *arena_take(struct arena *arena, const char *name, size_t count, size_t item_bytes,
         size_t align);
 
-/* No more is taken from here on. */
+/* Nothing more can be taken from here on. */
 void arena_seal(struct arena *arena);
 
 /* Bytes handed out so far, padding included: what to map after having measured. */

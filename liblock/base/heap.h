@@ -35,7 +35,7 @@ struct heap {
 /* Take memory for `count` nodes; the heap is empty then. `name` is kept: a literal. */
 void heap_carve(struct heap *heap, struct arena *arena, const char *name, uint32_t count);
 
-/* Forget all nodes. They are not told: clear them, as one does with the pool they are in. */
+/* Forget all nodes without touching them: clear them, like the pool they are in. */
 void heap_init(struct heap *heap);
 
 /* Add a node whose key and ties are set; there must be room. */

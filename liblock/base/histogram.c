@@ -85,7 +85,7 @@ static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
     return product / c;
 }
 
-/* How many values, counted from the least, the rank stands for: at least one. */
+/* How many values, from the smallest, the rank covers: at least one. */
 static uint64_t rank_place(const struct histogram *histogram, uint32_t rank)
 {
     uint64_t whole = histogram->count / HISTOGRAM_ALL * rank;

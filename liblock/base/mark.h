@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* Aligned to its size, so that the records stand in the section without gaps. */
+/* Aligned to its size, so that the section has no gaps. */
 struct __attribute__((aligned(32))) mark {
     const char *name;
     const char *file;

@@ -1,5 +1,5 @@
 /*
- * lockctl acquire NAME: hold a lock until stopped; and lockctl release NAME, which stops it.
+ * lockctl acquire NAME holds a lock until stopped; lockctl release NAME stops it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct keep {
     struct holder holder;
     struct keeper keeper;
     bool background;
-    int report; /* Where the process that waits for us reads the exit code; -1: nobody does */
+    int report; /* The waiting parent reads the exit code here; -1: no parent waits */
 };
 
 static void print_grant(const struct keep *keep)
@@ -43,7 +43,7 @@ static void print_grant(const struct keep *keep)
     (void)fflush(stdout);
 }
 
-/* In the background: let the one who waits go, and keep nothing of its terminal. */
+/* In the background: let the waiting parent exit, and let go of its terminal. */
 static void detach(struct keep *keep)
 {
     if (keep->report < 0)
@@ -58,7 +58,7 @@ static void detach(struct keep *keep)
         dup2(nowhere, i);
 }
 
-/* Say on stderr when belief changes; returns false when the lock is gone for good. */
+/* Report changes of belief on stderr. Returns false when the lock is lost. */
 static bool follow_state(const struct keep *keep, enum lk_state *before)
 {
     enum lk_state state = lk_check(keep->holder.session, &keep->holder.grant);
@@ -105,7 +105,7 @@ static int keep_lock(struct keep *keep)
     return code;
 }
 
-/* The exit code that the one in the background found, as soon as it has one. */
+/* The exit code of the process in the background, as soon as it has one. */
 static int await_report(int report)
 {
     unsigned char code = EXIT_SYSTEM;
@@ -120,7 +120,7 @@ static int keep_in_background(struct keep *keep)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
-        complain("cannot make a pipe: %s", strerror(errno));
+        complain("cannot create a pipe: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
     pid_t pid = fork();
@@ -150,20 +150,19 @@ int acquire_command(char **arguments)
     const struct option_row rows[] = {
             WISH_ROWS(&keep.wish),
             {"background", OPTION_FLAG, &keep.background, 0, 0, NULL,
-                    "return when it is acquired; another process goes on keeping it"},
+                    "return once acquired; a process in the background holds it"},
             COMMON_ROWS(&keep.common),
             JSON_ROW(&keep.common),
     };
     const struct options table = {
             "lockctl acquire NAME [options]",
-            "Acquire the lock NAME, print its token, and keep it until stopped by ^C, "
-            "SIGTERM or\n"
-            "`lockctl release NAME` of the same user on the same machine.",
+            "Acquire the lock NAME, print its token, and hold it until stopped by ^C, SIGTERM or\n"
+            "`lockctl release NAME` by the same user on the same machine.",
             ROWS_OF(rows),
             {"NAME"},
             false,
             "exit: 0 released, 64 wrong usage, 69 no cluster, 70 refused, 74 lost,\n"
-            "75 not acquired, 128 and the signal that ended the wait for it",
+            "75 not acquired, 128 + N when signal N ended the wait",
     };
     struct operands operands;
     int code;
@@ -180,18 +179,17 @@ int release_command(char **arguments)
     uint64_t token = 0;
     const struct option_row rows[] = {
             {"token", OPTION_NUMBER, &token, 1, UINT64_MAX, "N",
-                    "only the hold of this token"},
+                    "release only the hold with this token"},
     };
     const struct options table = {
             "lockctl release NAME [options]",
-            "Release the lock NAME, which `lockctl acquire` of the same user keeps on "
-            "this\n"
-            "machine. Returns when it is released.",
+            "Release the lock NAME, which `lockctl acquire` of the same user holds on this\n"
+            "machine, and return when it is released.",
             ROWS_OF(rows),
             {"NAME"},
             false,
-            "exit: 0 released, 1 nobody here keeps it, 64 wrong usage, 71 its keeper does "
-            "not end",
+            "exit: 0 released, 1 no such lock is held here, 64 wrong usage,\n"
+            "71 the holding process did not exit",
     };
     struct operands operands;
     int code;
@@ -201,7 +199,7 @@ int release_command(char **arguments)
         return EXIT_WRONG_USAGE;
     int count = keeper_dismiss(operands.values[0], token);
     if (count == 0)
-        complain("no `lockctl acquire` of this user keeps \"%s\" on this machine",
+        complain("no `lockctl acquire` of this user holds \"%s\" on this machine",
                 operands.values[0]);
     return count < 0 ? EXIT_SYSTEM : count == 0 ? EXIT_NO : EXIT_DONE;
 }

@@ -11,7 +11,7 @@
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 
-/* In the child: become the command, or tell the parent why not. */
+/* In the child: exec the command, or tell the parent why it failed. */
 __attribute__((noreturn)) static void become(
         char **command, const sigset_t *mask, pid_t parent, int failures)
 {
@@ -28,7 +28,7 @@ __attribute__((noreturn)) static void become(
     _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
-/* What exec said, 0 when it worked: then the pipe is closed without a word. */
+/* The error of exec, 0 on success: then the pipe closes without a byte. */
 static int await_exec(int failures)
 {
     int error = 0;
@@ -101,7 +101,7 @@ static enum child_change on_stopped(struct child *child, int signal)
         child_signal(child, SIGCONT);
         return CHILD_SAME;
     }
-    /* Without a terminal nobody would wake us; and SIGSTOP was meant for the child alone. */
+    /* Without a terminal nobody would wake us; and SIGSTOP was meant only for the child. */
     if (child->terminal < 0 || (!wants_terminal && signal != SIGTSTP))
         return CHILD_SAME;
     return CHILD_STOPPED;

@@ -4,10 +4,10 @@
  *
  * The terminal. A group of its own is a background group to the terminal, and one that
  * reads from it is stopped. That stop is the sign: the child is then made the foreground
- * group, if lockctl is that, and goes on. Until then ^C and ^Z reach lockctl, which passes
+ * group, if lockctl is that, and continues. Until then ^C and ^Z reach lockctl, which passes
  * them on, and other parts of a pipeline stay in the foreground. When the child is stopped
- * by ^Z, lockctl stops itself, so that the shell sees it; going on, it first looks whether
- * the lock is still held.
+ * by ^Z, lockctl stops itself, so that the shell sees it; when it continues, it first checks
+ * that the lock is still held.
  */
 #ifndef LOCKCTL_CHILD_H
 #define LOCKCTL_CHILD_H
@@ -31,25 +31,25 @@ struct child {
 enum child_change {
     CHILD_SAME,
     CHILD_ENDED,
-    CHILD_STOPPED, /* As by ^Z: stop, too, and then child_continue(). */
+    CHILD_STOPPED, /* As by ^Z: stop too, and then child_continue(). */
 };
 
 /*
- * Start `command` with that signal mask. 0: it runs. Else an exit code, and it was complained
- * about.
+ * Start `command` with that signal mask. 0: it runs. Else an exit code, and the error was
+ * printed.
  */
 int child_start(struct child *child, char **command, const sigset_t *mask);
 
-/* Look what became of it; to be called after SIGCHLD. */
+/* Check its state; call this after SIGCHLD. */
 enum child_change child_look(struct child *child);
 
 /* To all of the group. */
 void child_signal(const struct child *child, int signal);
 
-/* Give it the terminal again if it had it, and let it go on. */
+/* Give it the terminal again if it had it, and let it continue. */
 void child_continue(struct child *child);
 
-/* The terminal is lockctl's again. */
+/* Give the terminal back to lockctl. */
 void child_take_terminal(struct child *child);
 
 /* True when no process is left in the group. */

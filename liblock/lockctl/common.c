@@ -6,7 +6,7 @@
 
 #include "tool/fail.h"
 
-/* Called by threads of `status` too, but one at a time. */
+/* Threads of `status` call this too, but one at a time. */
 static void tell(void *user, enum lk_log_level level, const char *line)
 {
     struct common *common = user;
@@ -43,8 +43,8 @@ bool name_is_valid(const char *name)
     size_t length = strlen(name);
     if (0 < length && length <= LK_NAME_MAX)
         return true;
-    complain("NAME \"%s\": allowed are 1 to %d bytes, and this has %zu", name, LK_NAME_MAX,
-            length);
+    complain(
+            "NAME \"%s\": must have 1 to %d bytes, but has %zu", name, LK_NAME_MAX, length);
     return false;
 }
 
@@ -81,7 +81,7 @@ int open_failed(const struct common *common, enum lk_status status)
     if (status != LK_INVALID)
         complain("%s", lk_last_error());
     else if (!list)
-        complain("no node is named: give --cluster or LOCKD_CLUSTER=host:port,host:port");
+        complain("no nodes are given: use --cluster or LOCKD_CLUSTER=host:port,host:port");
     else
         complain("%s %s: %s", common->cluster ? "--cluster" : "LOCKD_CLUSTER", list,
                 lk_last_error());

@@ -9,12 +9,12 @@
 bool holder_wish_is_valid(const struct holder_wish *wish)
 {
     if (wish->label && strlen(wish->label) > LK_LABEL_MAX) {
-        complain("--label \"%s\": allowed are up to %d bytes, and this has %zu",
-                wish->label, LK_LABEL_MAX, strlen(wish->label));
+        complain("--label \"%s\": must have at most %d bytes, but has %zu", wish->label,
+                LK_LABEL_MAX, strlen(wish->label));
         return false;
     }
     if (wish->try_only && wish->wait_ns != LK_FOREVER && wish->wait_ns != 0) {
-        complain("--try and --wait exclude each other: give one of them");
+        complain("--try and --wait cannot be used together");
         return false;
     }
     return name_is_valid(wish->name);
@@ -62,7 +62,7 @@ static bool ask(struct holder *holder, const struct holder_wish *wish)
     return false;
 }
 
-/* A signal while nothing is held: the ones that end programs end this one. */
+/* A signal while nothing is held: those that end programs end this one. */
 static int signal_exit(int signal)
 {
     if (signal == SIGTSTP)
@@ -72,7 +72,7 @@ static int signal_exit(int signal)
     return ends ? EXIT_SIGNAL + signal : EXIT_DONE;
 }
 
-/* Until there is an answer, a signal, or it is clear that no cluster is there. */
+/* Until there is an answer, a signal, or no cluster was found in time. */
 static int await_answer(struct holder *holder, const struct common *common)
 {
     uint64_t limit = boottime_ns() + common->connect_ns;
@@ -80,8 +80,8 @@ static int await_answer(struct holder *holder, const struct common *common)
         bool open = lk_session_id(holder->session) != 0;
         if (!open && boottime_ns() >= limit) {
             holder->status = LK_UNKNOWN;
-            (void)snprintf(holder->why, sizeof(holder->why),
-                    "no leader was found in time: %s", common->notice);
+            (void)snprintf(holder->why, sizeof(holder->why), "no leader found in time: %s",
+                    common->notice);
             break;
         }
         holder_turn(holder, open ? UINT64_MAX : limit);
@@ -104,7 +104,7 @@ int holder_acquire(
         return status_exit(holder->status);
     int code = await_answer(holder, common);
     if (code == EXIT_NOT_ACQUIRED && holder->status == LK_TIMEOUT)
-        complain("\"%s\" is held by others", wish->name);
+        complain("another session holds \"%s\"", wish->name);
     else if (code != EXIT_DONE && code < EXIT_SIGNAL)
         complain("\"%s\" was not acquired: %s", wish->name, holder->why);
     return code;

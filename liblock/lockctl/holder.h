@@ -1,6 +1,6 @@
 /*
  * One lock taken and kept through one client, on the loop of the command itself: what `run`
- * and `acquire` have in common.
+ * and `acquire` share.
  */
 #ifndef LOCKCTL_HOLDER_H
 #define LOCKCTL_HOLDER_H
@@ -19,10 +19,10 @@ struct holder {
     struct watch watch;
     bool answered;
     enum lk_status status; /* Of the acquire, when answered */
-    char why[200];         /* For people, when it is not LK_OK */
+    char why[200];         /* A sentence, when it is not LK_OK */
 };
 
-/* What is asked for, as the command line has it. */
+/* The request, as given on the command line. */
 struct holder_wish {
     const char *name;
     const char *label;
@@ -39,20 +39,20 @@ struct holder_wish {
 /* clang-format off */
 #define WISH_ROWS(wish)                           \
     {"wait", OPTION_DURATION, &(wish)->wait_ns, 0, UINT64_C(365 * 86400) * LK_SECOND, "DUR",      \
-            "wait at most so long for the lock (default: without a limit)"},            \
-    {"try", OPTION_FLAG, &(wish)->try_only, 0, 0, NULL, "do not wait, as --wait 0"},    \
+            "wait at most this long for the lock (default: no limit)"},                 \
+    {"try", OPTION_FLAG, &(wish)->try_only, 0, 0, NULL, "do not wait; same as --wait 0"}, \
     {"ttl", OPTION_DURATION, &(wish)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",      \
-            "the lease: others get the lock after so long a silence (10s)"},            \
+            "lease length: after this much silence the lock may go to others (10s)"},   \
     {"label", OPTION_TEXT, &(wish)->label, 0, 0, "TEXT",                                \
-            "shown with the lock by list and query"}
+            "text that list and query show with the lock"}
 /* clang-format on */
 
-/* True when name, label and times can work; else it was complained about. */
+/* True when name, label and times are valid; else the error was printed. */
 bool holder_wish_is_valid(const struct holder_wish *wish);
 
 /*
- * Acquire. EXIT_DONE: `grant` is held until holder_close. Anything else: it was said why,
- * and the command ends with it; holder_close all the same.
+ * Acquire. EXIT_DONE: `grant` is held until holder_close. Anything else: the error was
+ * printed, and the command ends with that code, after holder_close.
  */
 int holder_acquire(
         struct holder *holder, struct common *common, const struct holder_wish *wish);

@@ -55,7 +55,7 @@ bool keeper_line_parse(const char *line, char name[], uint64_t *token)
     return count > 0;
 }
 
-/* Ours alone: others could otherwise have us signal what they like. */
+/* Only ours: otherwise other users could make us signal any process. */
 static bool open_folder(char path[], bool make)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -65,7 +65,7 @@ static bool open_folder(char path[], bool make)
         (void)snprintf(
                 path, KEEPER_PATH_BYTES - 16, "/tmp/lockctl-%u", (unsigned)geteuid());
     if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
-        complain("cannot make %s: %s", path, strerror(errno));
+        complain("cannot create %s: %s", path, strerror(errno));
         return false;
     }
     struct stat status;
@@ -74,7 +74,7 @@ static bool open_folder(char path[], bool make)
     if (S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
             (status.st_mode & 022) == 0)
         return true;
-    complain("%s is not a folder that only this user can write: remove it", path);
+    complain("%s is not a directory that only this user can write; remove it", path);
     return false;
 }
 
@@ -107,7 +107,7 @@ void keeper_withdraw(struct keeper *keeper)
     keeper->file = -1;
 }
 
-/* True when the file is held by a living keeper of that lock. A left over file is removed. */
+/* True when a living keeper of that lock holds the file. A stale file is removed. */
 static bool is_kept(int folder, const char *file_name, const char *name, uint64_t token)
 {
     int file = openat(folder, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -126,7 +126,7 @@ static bool is_kept(int folder, const char *file_name, const char *name, uint64_
            strcmp(found, name) == 0 && (token == 0 || token == found_token);
 }
 
-/* The process behind a file, by a descriptor that cannot come to mean another. */
+/* The process of a file, by a descriptor that can never mean another process. */
 static int open_process(int folder, const char *file_name, const char *name, uint64_t token)
 {
     int pid = (int)strtol(file_name, NULL, 10);
@@ -146,7 +146,8 @@ static bool dismiss(int process)
     bool ended = syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) == 0 &&
                  poll(&polled, 1, DISMISS_WAIT_MS) == 1;
     if (!ended)
-        complain("the keeper of the lock did not end in %d ms", DISMISS_WAIT_MS);
+        complain("the process that holds the lock did not exit within %d ms",
+                DISMISS_WAIT_MS);
     close(process);
     return ended;
 }

@@ -1,13 +1,13 @@
 /*
  * Finding the `lockctl acquire` that keeps a lock, from another `lockctl` on this machine.
  *
- * A session lives in one process, so what `acquire` took can only be given back by it. Each
- * has a file in a folder of its user's own, named by its process id:
+ * A session lives in one process, so only `acquire` itself can release what it acquired. Each
+ * has a file in a directory of its user, named by its process id:
  *
  *     $XDG_RUNTIME_DIR/lockctl/4711, or /tmp/lockctl-UID/4711:   "TOKEN HEXNAME\n"
  *
- * and holds flock(2) on it as long as it lives: a file that can be locked is left over from
- * the dead, and its process id means nothing. `release` finds the file and sends SIGTERM.
+ * and holds flock(2) on it as long as it lives. A file that can be locked belongs to a dead
+ * process, and its process id means nothing. `release` finds the file and sends SIGTERM.
  */
 #ifndef LOCKCTL_KEEPER_H
 #define LOCKCTL_KEEPER_H
@@ -28,13 +28,13 @@ struct keeper {
     char path[KEEPER_PATH_BYTES];
 };
 
-/* Make oneself known as the keeper of a lock. False: it was complained about. */
+/* Announce this process as the keeper of a lock. False: the error was printed. */
 bool keeper_announce(struct keeper *keeper, const char *name, uint64_t token);
 void keeper_withdraw(struct keeper *keeper);
 
 /*
- * Tell the keepers of `name` to let go and wait until they have ended; `token` 0: of any.
- * Returns how many did; -1: it was complained about.
+ * Tell the keepers of `name` to release it and wait until they exit; `token` 0: any token.
+ * Returns how many exited; -1: the error was printed.
  */
 int keeper_dismiss(const char *name, uint64_t token);
 

@@ -78,7 +78,7 @@ static bool is_time(uint32_t stage)
     return stage <= LK_TURN;
 }
 
-/* How many values lie in each power of two: the fuller, the darker. */
+/* How many values each power of two has: more values, darker letter. */
 static void draw(const struct histogram *histogram, char bar[])
 {
     static const char shades[] = " .:-=+*#";
@@ -140,7 +140,7 @@ void latency_print(const struct latency *latency, FILE *out)
     char text[DURATION_TEXT_BYTES];
     struct table table;
     (void)fprintf(out, "%s %s\n",
-            latency->restarted ? "it was restarted; since then," : "within",
+            latency->restarted ? "the node was restarted; since then," : "within",
             duration_text(latency->span_ns, text));
     table_init(&table, "lrrrrrrl");
     table_cell(&table, "stage");

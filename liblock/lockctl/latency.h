@@ -1,5 +1,5 @@
 /*
- * lockctl status --latency: where each node's time went, since its start or within a span.
+ * lockctl status --latency: where each node's time went, since its start or within an interval.
  */
 #ifndef LOCKCTL_LATENCY_H
 #define LOCKCTL_LATENCY_H

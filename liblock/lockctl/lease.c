@@ -31,8 +31,8 @@ uint64_t lease_wake(const struct lease *lease, uint64_t deadline_ns)
 }
 
 /*
- * Renewals leave every third of the ttl, and the library believes in a little less than the
- * ttl: in good times at least 0.6 of it is left. Two fifths still let one renewal be late.
+ * Keepalives are sent every third of the ttl, and the library trusts slightly less than the
+ * ttl: normally at least 0.6 of it is left. Two fifths still allow one late keepalive.
  */
 uint64_t lease_kill_after_default(uint64_t ttl_ns)
 {

@@ -4,8 +4,8 @@
  *     ... lease is renewed ...        TERM                     KILL     deadline
  *     --------------------------------|------- kill_after ------|- margin -|
  *
- * Counted backwards from the deadline as it stands now: each renewal moves all of it. Once TERM
- * was sent, the child ends, renewal or not: KILL then follows after kill_after at the latest.
+ * Counted backwards from the current deadline: each keepalive moves all of it. Once TERM was
+ * sent, the child ends, renewed or not: KILL follows after kill_after at the latest.
  *
  * The margin is for the kernel to carry out the KILL. Times are CLOCK_BOOTTIME, so that a
  * suspended machine wakes up to the right decision. Pure.
@@ -24,8 +24,8 @@ extern "C" {
 
 enum lease_step {
     LEASE_KEEP, /* Let it run. */
-    LEASE_TERM, /* It was told to end, or is to be told now. */
-    LEASE_KILL, /* Nothing may run any more. */
+    LEASE_TERM, /* It was told to end, or must be told now. */
+    LEASE_KILL, /* Nothing may run now. */
 };
 
 struct lease {
@@ -33,14 +33,14 @@ struct lease {
     uint64_t term_ns; /* When TERM was sent; 0: not yet */
 };
 
-/* `deadline_ns` as lk_deadline() says it: 0 when the lock is not certain to be held. */
+/* `deadline_ns` from lk_deadline(): 0 when it is not certain that the lock is held. */
 enum lease_step lease_decide(
         const struct lease *lease, uint64_t deadline_ns, uint64_t now_ns);
 
 /* When to decide again, if the deadline stays as it is. */
 uint64_t lease_wake(const struct lease *lease, uint64_t deadline_ns);
 
-/* The default of kill_after, and the longest that leaves room for renewals to come late. */
+/* The default of kill_after, and the longest that still allows a late keepalive. */
 uint64_t lease_kill_after_default(uint64_t ttl_ns);
 uint64_t lease_kill_after_max(uint64_t ttl_ns);
 

@@ -15,12 +15,14 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-        {"run", "lockctl run", run_command, "run a command while a lock is held"},
-        {"acquire", "lockctl acquire", acquire_command, "hold a lock until stopped"},
-        {"release", "lockctl release", release_command, "stop such an acquire"},
-        {"status", "lockctl status", status_command, "what each node says of itself"},
-        {"list", "lockctl list", list_command, "which locks are held"},
-        {"query", "lockctl query", query_command, "who holds one lock"},
+        {"run", "lockctl run", run_command, "run a command while holding a lock"},
+        {"acquire", "lockctl acquire", acquire_command,
+                "acquire a lock and hold it until stopped"},
+        {"release", "lockctl release", release_command,
+                "release a lock that `acquire` holds"},
+        {"status", "lockctl status", status_command, "show the state of each node"},
+        {"list", "lockctl list", list_command, "list the locks that are held"},
+        {"query", "lockctl query", query_command, "show who holds a lock"},
 };
 
 enum {
@@ -33,9 +35,9 @@ static int show_help(FILE *out)
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
         (void)fprintf(out, "  %-10s %s\n", subcommands[i].name, subcommands[i].about);
     (void)fputs(
-            "  version    which version this is\n\n"
-            "Nodes are named by --cluster or LOCKD_CLUSTER=host:port,host:port,host:port.\n"
-            "`lockctl COMMAND --help` says more, lockctl(1) all of it.\n",
+            "  version    print the version\n\n"
+            "Name the nodes with --cluster LIST or LOCKD_CLUSTER=host:port,host:port,host:port.\n"
+            "`lockctl COMMAND --help` lists the options of a command; lockctl(1) has the rest.\n",
             out);
     return EXIT_DONE;
 }
@@ -78,9 +80,8 @@ static int dispatch(char **arguments)
     }
     const struct subcommand *command = find(word);
     if (!command) {
-        complain("\"%s\": no such command: allowed are run, acquire, release, status, "
-                 "list, query, "
-                 "version and help",
+        complain(
+                "\"%s\": no such command; commands are run, acquire, release, status, list, query, version and help",
                 word);
         return EXIT_WRONG_USAGE;
     }
@@ -92,7 +93,7 @@ int main(int argc, char **argv)
 {
     complain_as("lockctl");
     int code = dispatch(argv + (argc > 0));
-    /* A full disk behind a redirection must not pass for success. */
+    /* Output to a full disk must not count as success. */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
         complain("cannot write the output");
         code = EXIT_SYSTEM;

@@ -15,18 +15,18 @@ extern "C" {
 #endif
 
 /*
- * Exit codes. Chosen as sysexits.h has them, as flock(1) does, because what commands under
- * `lockctl run` use themselves is mostly below 64. 128 + N: ended by signal N.
+ * Exit codes. From sysexits.h, as flock(1) does, because commands under `lockctl run` mostly
+ * use codes below 64. 128 + N: ended by signal N.
  */
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_NO = 1, /* status: it serves, but not all is well; release: nothing is held */
-    EXIT_WRONG_USAGE = 64,  /* The command line can never work. */
-    EXIT_NO_CLUSTER = 69,   /* No node, or no leader, answered in time. */
-    EXIT_REFUSED = 70,      /* The cluster said no, for a reason that is in the message. */
-    EXIT_SYSTEM = 71,       /* This machine said no: fork, files, descriptors. */
-    EXIT_LOST = 74,         /* The lock was lost while it was held. */
-    EXIT_NOT_ACQUIRED = 75, /* Others held it until the wait was over. */
+    EXIT_NO = 1,           /* status: serves, but has a problem; release: nothing is held */
+    EXIT_WRONG_USAGE = 64, /* The command line can never work. */
+    EXIT_NO_CLUSTER = 69,  /* No node, or no leader, answered in time. */
+    EXIT_REFUSED = 70,     /* The cluster refused; the message says why. */
+    EXIT_SYSTEM = 71,      /* This machine refused: fork, files, descriptors. */
+    EXIT_LOST = 74,        /* The lock was lost while it was held. */
+    EXIT_NOT_ACQUIRED = 75, /* Others held it until the wait ended. */
     EXIT_NOT_EXECUTABLE = 126,
     EXIT_NOT_FOUND = 127,
     EXIT_SIGNAL = 128,
@@ -38,7 +38,7 @@ struct common {
     uint64_t connect_ns; /* How long to look for a node that answers */
     bool json;
     bool verbose;
-    char notice[160]; /* The last from the library: why nobody is reached */
+    char notice[160]; /* The last one of the library: why no node is reached */
 };
 
 #define COMMON_INIT                             \
@@ -51,29 +51,29 @@ struct common {
     {"cluster", OPTION_TEXT, &(common)->cluster, 0, 0, "LIST",                          \
             "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
     {"connect", OPTION_DURATION, &(common)->connect_ns, LK_MILLISECOND,                 \
-            3600 * LK_SECOND, "DUR", "give up when no cluster answers for so long (5s)"}, \
+            3600 * LK_SECOND, "DUR", "give up when no cluster answers in this time (5s)"}, \
     {"verbose", OPTION_FLAG, &(common)->verbose, 0, 0, NULL,                            \
-            "tell on stderr what happens to the connection"}
+            "log connection events to stderr"}
 #define JSON_ROW(common)                                                                \
     {"json", OPTION_FLAG, &(common)->json, 0, 0, NULL, "print JSON"}
 /* clang-format on */
 
 #define ROWS_OF(rows) rows, sizeof(rows) / sizeof((rows)[0])
 
-/* liblock's options as these say; only the nodes, times and the log are filled in. */
+/* Fills in nodes, times and the log of liblock's options. */
 void common_fill(struct common *common, struct lk_options *options);
 
-/* Say why lk_open() did not, which it has just said; returns the exit code. */
+/* Print why lk_open() failed, which it has just recorded; returns the exit code. */
 int open_failed(const struct common *common, enum lk_status status);
 
 /*
- * What a subcommand does first. True: go on. False: end with `*code`, because help was
- * asked for and shown, or the command line is wrong and that was said.
+ * What a subcommand does first. True: continue. False: end with `*code`, because help was
+ * shown, or the command line is wrong and the error was printed.
  */
 bool begin_command(const struct options *table, char **arguments, struct operands *operands,
         int *code);
 
-/* True when it can be a lock's name; else it was complained about. */
+/* True when it is a valid name of a lock; else the error was printed. */
 bool name_is_valid(const char *name);
 
 /* The exit code for a status that is not LK_OK and came while nothing was held. */

@@ -147,16 +147,16 @@ static int list(struct look *look)
     json_begin_array(&json, "locks");
     int code = list_pages(look, &json);
     json_end(&json);
-    /* A reader of half a list must be able to tell. */
+    /* The reader of an incomplete list must be able to see that. */
     json_bool(&json, "complete", code == EXIT_DONE);
     json_end(&json);
     return code;
 }
 
-#define STALE_ROW(look)                                        \
-    {                                                          \
-        "stale", OPTION_FLAG, &(look)->read.stale, 0, 0, NULL, \
-                "ask any node; works without a majority"       \
+#define STALE_ROW(look)                                                 \
+    {                                                                   \
+        "stale", OPTION_FLAG, &(look)->read.stale, 0, 0, NULL,          \
+                "read from any node; may lag, works without a majority" \
     }
 
 static const char look_exits[] =
@@ -169,7 +169,7 @@ int query_command(char **arguments)
             STALE_ROW(&look), COMMON_ROWS(&look.common), JSON_ROW(&look.common)};
     const struct options table = {
             "lockctl query NAME [options]",
-            "Show who holds the lock NAME and how many wait for it.",
+            "Show who holds the lock NAME and how many requests wait for it.",
             ROWS_OF(rows),
             {"NAME"},
             false,
@@ -192,16 +192,16 @@ int list_command(char **arguments)
 {
     struct look look = {.common = COMMON_INIT, .limit = UINT64_MAX};
     const struct option_row rows[] = {
-            {"prefix", OPTION_TEXT, &look.prefix, 0, 0, "TEXT", "only names that begin so"},
-            {"limit", OPTION_NUMBER, &look.limit, 1, UINT64_MAX, "N", "at most so many"},
+            {"prefix", OPTION_TEXT, &look.prefix, 0, 0, "TEXT",
+                    "only names with this prefix"},
+            {"limit", OPTION_NUMBER, &look.limit, 1, UINT64_MAX, "N", "show at most N"},
             STALE_ROW(&look),
             COMMON_ROWS(&look.common),
             JSON_ROW(&look.common),
     };
     const struct options table = {
             "lockctl list [options]",
-            "List the locks that are held or waited for, page by page, in no order of "
-            "names.",
+            "List the locks that are held or waited for, in no particular order.",
             ROWS_OF(rows),
             {NULL},
             false,

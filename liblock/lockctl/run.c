@@ -18,8 +18,8 @@ struct run {
     struct holder holder;
     struct child child;
     struct lease lease;
-    bool lost;    /* The child was ended for want of a lease. */
-    bool to_wake; /* It was stopped and is to go on. */
+    bool lost;    /* The child was ended because the lease was lost. */
+    bool to_wake; /* It was stopped and shall continue. */
 };
 
 static void set_environment(
@@ -45,7 +45,7 @@ static void say_lost(const char *what)
     complain("the lease could not be renewed: %s", what);
 }
 
-/* Do what the lease asks for. Returns whether the child may run. */
+/* Do what the lease requires. Returns whether the child may run. */
 static bool keep_lease(struct run *run)
 {
     uint64_t now = boottime_ns();
@@ -60,13 +60,13 @@ static bool keep_lease(struct run *run)
     } else if (run->lease.term_ns == 0) {
         run->lease.term_ns = now;
         child_signal(&run->child, SIGTERM);
-        /* A stopped process hears it only when it goes on. */
+        /* A stopped process gets it only when it continues. */
         child_signal(&run->child, SIGCONT);
     }
     return false;
 }
 
-/* As the child was: until somebody lets us go on. Nothing is renewed meanwhile. */
+/* Stop as the child did, until SIGCONT. No lease is renewed meanwhile. */
 static void stop_too(struct run *run)
 {
     child_take_terminal(&run->child);
@@ -131,7 +131,7 @@ static bool kill_after_is_valid(uint64_t *kill_after_ns, uint64_t ttl_ns)
         return true;
     char given[DURATION_TEXT_BYTES];
     char allowed[DURATION_TEXT_BYTES];
-    complain("--kill-after %s: allowed are up to two fifths of --ttl, which is %s",
+    complain("--kill-after %s: must be at most two fifths of --ttl, which is %s",
             duration_exact(*kill_after_ns, given), duration_exact(most, allowed));
     return false;
 }
@@ -159,23 +159,20 @@ int run_command(char **arguments)
             WISH_ROWS(&wish),
             {"kill-after", OPTION_DURATION, &run.lease.kill_after_ns, 0,
                     UINT64_C(86400) * LK_SECOND, "DUR",
-                    "between SIGTERM and SIGKILL when the lease ends (a fifth of --ttl)"},
+                    "time from SIGTERM to SIGKILL when the lease ends (a fifth of --ttl)"},
             COMMON_ROWS(&common),
     };
     const struct options table = {
             "lockctl run NAME [options] -- COMMAND [ARGUMENT...]",
-            "Acquire the lock NAME, run COMMAND while it is held, release it. When the "
-            "lease\n"
-            "cannot be renewed the command gets SIGTERM, then SIGKILL, and is gone before\n"
-            "anybody else can get the lock. The command finds LOCKD_TOKEN, LOCKD_LOCK and\n"
-            "LOCKD_DEADLINE (CLOCK_BOOTTIME, ns, as it was at the start) in its "
-            "environment.",
+            "Acquire the lock NAME, run COMMAND while holding it, then release it. If the lease\n"
+            "cannot be renewed, COMMAND gets SIGTERM, then SIGKILL, and has ended before\n"
+            "anyone else can get the lock. COMMAND finds LOCKD_TOKEN, LOCKD_LOCK and\n"
+            "LOCKD_DEADLINE (CLOCK_BOOTTIME in ns, as of its start) in its environment.",
             ROWS_OF(rows),
             {"NAME"},
             true,
-            "exit: the command's code, or 128 and the signal that ended it; 64 wrong "
-            "usage,\n"
-            "69 no cluster, 70 refused, 74 lost, 75 not acquired, 126 and 127 as of sh(1)",
+            "exit: the command's code, or 128 + N if signal N ended it; 64 wrong usage,\n"
+            "69 no cluster, 70 refused, 74 lost, 75 not acquired, 126 and 127 as in sh(1)",
     };
     struct operands operands;
     int code;

@@ -1,6 +1,6 @@
 /*
  * What lockctl waits for: liblock's descriptor, signals as a descriptor, and a timer on
- * CLOCK_BOOTTIME, which goes on while the machine is suspended. One thread, one poll.
+ * CLOCK_BOOTTIME, which continues while the machine is suspended. One thread, one poll.
  */
 #ifndef LOCKCTL_WATCH_H
 #define LOCKCTL_WATCH_H
@@ -16,12 +16,12 @@ extern "C" {
 struct watch {
     int signals;
     int timer;
-    sigset_t mask_before; /* What a child is to have */
+    sigset_t mask_before; /* For the child */
 };
 
 uint64_t boottime_ns(void);
 
-/* Takes over the signals that are passed on or end a wait. False: it was complained about. */
+/* Takes over the signals that are passed on or end a wait. False: the error was printed. */
 bool watch_open(struct watch *watch);
 void watch_close(struct watch *watch);
 

@@ -34,7 +34,7 @@ void wire_answer_section(struct wire *wire, struct answer_section *section)
     *wire = copy;
 }
 
-/* STATUS_UNKNOWN is what a client says when it has heard nothing. */
+/* STATUS_UNKNOWN is what a client reports without an answer. */
 static bool is_status(uint8_t status)
 {
     if (status == STATUS_UNKNOWN)

@@ -6,7 +6,7 @@
  * entry, whose cluster time that is. Answers from memory, refusals and pushes stand in
  * heads with `applied` 0; such a head may still tell a deadline.
  *
- * A list that is too long for one section comes in several, one behind another on the same
+ * A list that is too long for one section comes in several, one after another on the same
  * connection; only when the last has come is it known what is not in it. It may be empty.
  */
 #ifndef PROTOCOL_ANSWER_H
@@ -24,12 +24,12 @@ extern "C" {
 struct answer_section {
     uint64_t session;  /* OPEN: the new session; 0 if it was refused */
     uint64_t applied;  /* T of the entry in which these sendings were applied, or 0 */
-    uint64_t deadline; /* D of the session, cluster time; 0: not told */
+    uint64_t deadline; /* D of the session, cluster time; 0: not given */
     uint64_t change;   /* The session's change number */
     uint16_t answer_count;
     uint16_t change_count;
     bool listed; /* Changes are a list of all holds and waits: older ones are not kept. */
-    bool more;   /* The list goes on in this session's next section with changes. */
+    bool more;   /* The list continues in this session's next section with changes. */
 };
 
 /* Answer to one request. */
@@ -45,7 +45,7 @@ struct answer {
 
 enum change_kind {
     CHANGE_GRANTED = 1, /* The wait of request `number` became a hold with `token`. */
-    CHANGE_FAILED = 2,  /* That wait ended: `status` says how. */
+    CHANGE_FAILED = 2,  /* That wait ended with `status`. */
     CHANGE_ENDED = 3,   /* The hold with `token` ended, not by its owner. */
     CHANGE_HOLDS = 4,   /* In a list: request `number` holds with `token`. */
     CHANGE_WAITS = 5,   /* In a list: request `number` waits. */

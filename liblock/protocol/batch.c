@@ -1,5 +1,5 @@
 /*
- * Batches: commands and renewals of one entry, written side by side and walked in place.
+ * Batches: commands and keepalives of one entry, written side by side and read in place.
  */
 #include "protocol/batch.h"
 

@@ -6,8 +6,8 @@
  *               an OPEN is followed by the 16 bytes of its secret)
  *     renewals  renewal_count times: session u64, confirmed u64
  *
- * Renewals stand last because they are known last: commands are written as they come in.
- * They take effect first (a renewal in the same entry beats expiry).
+ * Keepalives come last because they are known last: commands are written as they arrive.
+ * They take effect first (a keepalive in the same entry prevents expiry).
  */
 #ifndef PROTOCOL_BATCH_H
 #define PROTOCOL_BATCH_H
@@ -72,7 +72,7 @@ bool batch_next_renewal(struct batch_reader *reader, struct renewal *renewal);
 bool batch_next_command(struct batch_reader *reader, struct command **command);
 
 /*
- * After both have said false: all was walked, and nothing in it was nonsense. An entry whose
+ * After both have returned false: all was read, and all of it was valid. An entry whose
  * sum is right and that is not complete was made by a broken node.
  */
 bool batch_complete(const struct batch_reader *reader);

@@ -1,6 +1,6 @@
 /*
  * Entries' heads. The sum covers body and head, and with the sum before it in the head, the
- * whole log; so a head at another index, of another cluster or behind another entry fails.
+ * whole log; so a head at another index, of another cluster or after another entry fails.
  */
 #include "protocol/entry.h"
 

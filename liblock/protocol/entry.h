@@ -30,13 +30,13 @@ extern "C" {
 enum {
     ENTRY_HEAD_BYTES = 56,
     ENTRY_VERSION = 1,
-    ENTRY_BODY_MAX = 1024 * 1024, /* Of any entry, whatever the settings say. */
+    ENTRY_BODY_MAX = 1024 * 1024, /* Of any entry, regardless of settings. */
 };
 
 enum entry_kind {
     ENTRY_FOUND = 1,      /* Index 1: members and cluster settings (settings.h). */
     ENTRY_TERM_START = 2, /* The no-op that begins a term; a batch with nothing in it. */
-    ENTRY_BATCH = 3,      /* Served time, renewals, commands (batch.h). */
+    ENTRY_BATCH = 3,      /* Served time, keepalives, commands (batch.h). */
 };
 
 /* Which entry: nothing else names one. {0, 0} is the place before the first. */

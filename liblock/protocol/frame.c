@@ -105,7 +105,7 @@ void frame_reader_feed(struct frame_reader *reader, const void *bytes, size_t co
     reader->input_bytes = count;
 }
 
-/* Nothing is read after a fault: what is there is dropped. */
+/* Nothing is read after a fault: the rest is dropped. */
 static bool fail(struct frame_reader *reader, enum frame_fault fault)
 {
     MARK(frame_fault);

@@ -1,5 +1,5 @@
 /*
- * Frames: how messages stand one behind another in a connection.
+ * Frames: how messages follow one another in a connection.
  *
  *     offset  bytes  field
  *          0      4  length: of the body, without these 16 bytes
@@ -8,8 +8,8 @@
  *          7      1  zero
  *          8      8  XXH3-64 of the covered part of the body, seeded with bytes 0 to 7
  *
- * The covered part is the whole body, but for FRAME_PEER_APPEND: there it is the first
- * PEER_APPEND_HEAD_BYTES, because each entry behind them carries a sum of its own.
+ * The covered part is the whole body, except in FRAME_PEER_APPEND: there it is the first
+ * PEER_APPEND_HEAD_BYTES, because each entry after them has its own sum.
  *
  * The reader below cuts a stream into frames. It copies only what is cut in two by the
  * borders of receives: a frame that arrived whole is handed out where it lies.
@@ -33,7 +33,7 @@ enum {
 };
 
 enum frame_kind {
-    FRAME_HELLO = 1,    /* hello.h: the first frame of whoever connects */
+    FRAME_HELLO = 1,    /* hello.h: the first frame of the connecting side */
     FRAME_WELCOME = 2,  /* hello.h: the first frame back */
     FRAME_REFUSED = 3,  /* hello.h: the last frame before a connection is closed */
     FRAME_LEADER = 4,   /* hello.h: pushed to clients when the leader is another */
@@ -41,7 +41,7 @@ enum frame_kind {
     FRAME_ANSWERS = 6,  /* answer.h */
     FRAME_READ = 7,     /* read.h: query of a lock, or a page of the list */
     FRAME_READ_ANSWER = 8,
-    FRAME_STATUS = 9, /* report.h: what this node says of itself; needs no majority */
+    FRAME_STATUS = 9, /* report.h: the status of this node; needs no majority */
     FRAME_STATUS_ANSWER = 10,
     FRAME_STAGES = 11, /* stage.h: where this node's time goes; needs no majority */
     FRAME_STAGES_ANSWER = 12,
@@ -89,13 +89,13 @@ void frame_reader_init(struct frame_reader *reader, void *buffer, size_t buffer_
 unsigned char *frame_reader_space(struct frame_reader *reader, size_t *room);
 
 /*
- * Give it what arrived. All frames must be taken (until frame_reader_next says false)
- * before the next feed; what is left of `bytes` is then kept in the buffer.
+ * Give it what arrived. All frames must be taken (until frame_reader_next returns false)
+ * before the next feed; the rest of `bytes` is then kept in the buffer.
  */
 void frame_reader_feed(struct frame_reader *reader, const void *bytes, size_t count);
 
 /*
- * Take the next frame. False when there is none yet, or for ever once `fault` is set. The
+ * Take the next frame. False when there is none yet, or permanently once `fault` is set. The
  * frame lives until the next call of a function of this reader.
  */
 bool frame_reader_next(struct frame_reader *reader, struct frame *frame);

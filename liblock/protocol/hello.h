@@ -21,7 +21,7 @@ enum hello_role {
     HELLO_PEER = 2,   /* Another node of the cluster. */
 };
 
-/* The first frame of whoever connects. */
+/* The first frame of the connecting side. */
 struct hello {
     uint8_t role;     /* enum hello_role */
     uint8_t node;     /* HELLO_PEER: its node id, else 0 */

@@ -28,7 +28,7 @@ enum peer_kind {
     PEER_READ_ANSWER = 7,
 };
 
-/* What a node that refuses a vote or an append says of itself. */
+/* Why a node refuses a vote or an append. */
 enum peer_state {
     PEER_STATE_ORDINARY = 0,
     /* Knows nothing: neither votes nor takes entries of a founded cluster. */

@@ -1,6 +1,6 @@
 /*
- * Reads: what is asked without changing anything. Any node answers: by default it first
- * learns from the leader what is committed (ReadIndex), a `stale` read it answers at once.
+ * Reads: queries that change nothing. Any node answers. By default it first learns from the
+ * leader what is committed (ReadIndex); a `stale` read it answers at once.
  */
 #ifndef PROTOCOL_READ_H
 #define PROTOCOL_READ_H
@@ -42,7 +42,7 @@ struct lock_view {
     uint32_t count; /* How often the owner entered */
     uint32_t waits;
     uint64_t held_ns; /* Cluster time since the grant */
-    /* Cluster time until the holder's session is due, if it says no more */
+    /* Cluster time until the holder's session expires without a keepalive */
     uint64_t remain_ns;
     struct span label; /* The holder's */
 };

@@ -5,7 +5,7 @@
  *     section  session u64, secret 16 bytes, answered u64, confirmed u64, count u16
  *     request  kind u8, then the fields of its kind
  *
- * The same sections, without the secret, stand in batches of the log (batch.h).
+ * The same sections, without the secret, are in batches of the log (batch.h).
  */
 #ifndef PROTOCOL_REQUEST_H
 #define PROTOCOL_REQUEST_H
@@ -56,7 +56,7 @@ struct request {
      */
     uint64_t number;
     uint64_t target; /* CANCEL: a number. RELEASE: the token. */
-    uint64_t owner;  /* ACQUIRE: owner id; 0 is an owner of its own for each request. */
+    uint64_t owner;  /* ACQUIRE: owner id; 0: a different owner per request. */
     /* ACQUIRE: cluster time to wait; 0: try; WAIT_FOREVER. OPEN: the ttl. */
     uint64_t wait_ns;
     struct span name; /* ACQUIRE, RELEASE: the lock. OPEN: the label, may be empty. */

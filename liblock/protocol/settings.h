@@ -1,7 +1,7 @@
 /*
  * Cluster settings: what `locks` needs to know beyond the entries. They are decided once,
  * when the cluster is founded, stand in the first entry with the members, and are the same
- * on all nodes for ever after: applying reads no local setting.
+ * on all nodes permanently: applying reads no local setting.
  */
 #ifndef PROTOCOL_SETTINGS_H
 #define PROTOCOL_SETTINGS_H
@@ -52,7 +52,7 @@ struct founding {
 
 void wire_founding(struct wire *wire, struct founding *founding);
 
-/* The defaults, as lockd founds a cluster unless told otherwise. */
+/* The defaults of a new cluster. */
 struct cluster_settings settings_default(void);
 
 /* True when every value is in its range and their relations hold. */

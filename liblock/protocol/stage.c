@@ -1,5 +1,5 @@
 /*
- * Layout of what a node says of where its time goes.
+ * Layout of the report of where a node's time goes.
  */
 #include "protocol/stage.h"
 

@@ -1,6 +1,6 @@
 /*
  * What becomes of a request, in one byte. The numbers below STATUS_WIRE are those of
- * enum lk_status in liblock.h, for ever.
+ * enum lk_status in liblock.h, permanently.
  */
 #ifndef PROTOCOL_STATUS_H
 #define PROTOCOL_STATUS_H
@@ -12,27 +12,27 @@ extern "C" {
 enum status {
     STATUS_OK = 0,
     STATUS_TIMEOUT = 1,   /* Not granted in the wait, and never will be. */
-    STATUS_UNKNOWN = 2,   /* Never on the wire: what a client says without an answer. */
+    STATUS_UNKNOWN = 2,   /* Never on the wire: a client's result without an answer. */
     STATUS_LOST = 3,      /* The session is over (detail: enum lost_reason). */
     STATUS_BUSY = 4,      /* Refused before it was logged. */
     STATUS_INVALID = 5,   /* Can never work. */
     STATUS_CANCELLED = 6, /* Ended on request. */
     STATUS_DEADLOCK = 7,  /* Ended to break a cycle, or excluded by one's own hold. */
-    STATUS_STALE = 8,     /* That token does not hold (any more). */
+    STATUS_STALE = 8,     /* That token does not hold the lock, or no longer. */
     STATUS_LIMIT = 9,     /* A capacity of the cluster is met (detail: enum limit). */
-    STATUS_OLD = 10,      /* A number whose answer the session said it has. */
+    STATUS_OLD = 10,      /* A number whose answer the session has confirmed. */
     STATUS_DENIED = 11,   /* The secret is another. */
     STATUS_WRONG_CLUSTER = 12,
     STATUS_VERSION = 13,
     STATUS_WIRE = 32,       /* From here on: between library and node only. */
     STATUS_QUEUED = 32,     /* The wait stands; its outcome comes as a change. */
-    STATUS_NOT_LEADER = 33, /* Nothing was done; FRAME_LEADER says who to ask. */
+    STATUS_NOT_LEADER = 33, /* Nothing was done; FRAME_LEADER names the leader. */
 };
 
 enum lost_reason {
-    LOST_EXPIRED = 1, /* No renewal for its ttl of cluster time. */
+    LOST_EXPIRED = 1, /* No keepalive for its ttl of cluster time. */
     LOST_CLOSED = 2,  /* Closed by its own client. */
-    LOST_UNKNOWN = 3, /* No such session (any more). */
+    LOST_UNKNOWN = 3, /* No such session. */
 };
 
 /* Which capacity was met. */

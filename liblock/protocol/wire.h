@@ -36,7 +36,7 @@ struct wire {
     size_t end;
 };
 
-/* A run of bytes inside somebody else's buffer. */
+/* A run of bytes in a buffer of the caller. */
 struct span {
     const unsigned char *bytes;
     uint32_t count;
@@ -76,7 +76,7 @@ static inline size_t wire_left(const struct wire *wire)
     return wire->end - wire->at;
 }
 
-/* Nothing is left from here on, so whatever comes next fails as well. */
+/* Nothing is left from here on, so everything that follows fails as well. */
 WIRE_INLINE void wire_fail(struct wire *wire)
 {
     wire->failed = true;

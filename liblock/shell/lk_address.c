@@ -1,5 +1,5 @@
 /*
- * The list of nodes: addresses as base/address.h has them, each with or without "ID=" in
+ * The list of nodes: addresses as in base/address.h, each with or without "ID=" in
  * front, separated by commas; blanks around them are passed over.
  */
 #include <string.h>

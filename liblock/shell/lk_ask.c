@@ -16,9 +16,9 @@
 #include "protocol/stage.h"
 
 static_assert(
-        (int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "the wire's buckets are the library's");
-static_assert((int)LK_STAGES == (int)STAGE_COUNT, "the wire's stages are the library's");
-static_assert((int)LK_SUMS == (int)SUM_COUNT, "the wire's sums are the library's");
+        (int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "wire and library agree on the buckets");
+static_assert((int)LK_STAGES == (int)STAGE_COUNT, "wire and library agree on the stages");
+static_assert((int)LK_SUMS == (int)SUM_COUNT, "wire and library agree on the sums");
 
 struct question {
     struct connection connection;
@@ -97,16 +97,15 @@ static bool take_frame(struct question *question, struct frame *frame, enum lk_s
     *said = LK_OK;
     while (frame_reader_next(&question->reader, frame)) {
         if (frame->kind == FRAME_REFUSED)
-            *said = give_up(question, "refused to speak to us");
+            *said = give_up(question, "refused the connection");
         bool answer = (int)frame->kind == (int)question->kind + 1;
         if (frame->kind == FRAME_REFUSED || answer)
             return true;
     }
     if (question->reader.fault == FRAME_FAULT_VERSION)
-        *said = fail(LK_VERSION, "%s: speaks another version of the protocol",
-                question->address);
+        *said = fail(LK_VERSION, "%s: uses another protocol version", question->address);
     else if (question->reader.fault != FRAME_FAULT_NONE)
-        *said = give_up(question, "said something that cannot be read");
+        *said = give_up(question, "sent an answer that cannot be parsed");
     return *said != LK_OK;
 }
 
@@ -253,7 +252,7 @@ static enum lk_status ask(struct question *question, const struct asking *asking
     if (said == LK_OK)
         said = receive_answer(question, &frame);
     if (said == LK_OK && !asking->read(&frame, asking->answer))
-        said = give_up(question, "said something that cannot be read");
+        said = give_up(question, "sent an answer that cannot be parsed");
     return said;
 }
 
@@ -261,15 +260,16 @@ static enum lk_status ask_number(const struct lk_client *client, uint32_t number
         uint64_t wait_ns, const struct asking *asking)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     const char *address = lk_node_address(client, number);
     if (address == NULL)
-        return fail(LK_INVALID, "the list of nodes has no number %u", number);
+        return fail(LK_INVALID, "the list of nodes has no node %u", number);
     struct question *question = calloc(1, sizeof(*question));
     int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (question == NULL || wake_fd < 0) {
         free(question);
-        return fail(LK_BUSY, "cannot ask %s: %s", address, strerror(errno));
+        return fail(LK_BUSY, "cannot query %s: %s", address, strerror(errno));
     }
     uint64_t now_ns = clocks_read().boot_ns;
     question->address = address;

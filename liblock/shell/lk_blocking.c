@@ -7,12 +7,13 @@
 static enum lk_status enter(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     if (in_callback())
-        return fail(LK_INVALID, "a call that waits was made from a callback");
+        return fail(LK_INVALID, "a callback must not make calls that wait");
     if (has_loop(client))
-        return fail(
-                LK_INVALID, "a call that waits was made on a client with LK_EXTERNAL_LOOP");
+        return fail(LK_INVALID,
+                "a client with LK_EXTERNAL_LOOP has no calls that wait; use the _async call");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
@@ -159,7 +160,8 @@ enum lk_status lk_release_all(
 static enum lk_status enter_shortly(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
@@ -178,7 +180,7 @@ enum lk_status lk_cancel(struct lk_session *session, uint64_t tag)
 {
     struct lk_client *client = session->client;
     if (tag == 0)
-        return fail(LK_INVALID, "0 is no tag");
+        return fail(LK_INVALID, "the tag must not be 0");
     enum lk_status status = enter_shortly(client);
     if (status != LK_OK)
         return status;
@@ -207,7 +209,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
     *room = malloc(CORE_READ_BYTES_MAX);
     if (*room == NULL) {
         pthread_mutex_unlock(&client->mutex);
-        return fail(LK_BUSY, "no memory");
+        return fail(LK_BUSY, "out of memory");
     }
     call->room = *room;
     call->room_bytes = CORE_READ_BYTES_MAX;
@@ -216,7 +218,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
 
 static enum lk_status nonsense(void)
 {
-    return fail(LK_VERSION, "a node answered with what no version of this knows");
+    return fail(LK_VERSION, "a node sent an answer this library cannot parse");
 }
 
 enum lk_status lk_query(struct lk_client *client, const char *name, size_t name_len,

@@ -9,7 +9,7 @@
 #include "lk_internal.h"
 #include "protocol/report.h"
 
-static_assert(LK_OK == (int)STATUS_OK, "the wire's numbers are the library's");
+static_assert(LK_OK == (int)STATUS_OK, "wire and library agree on the numbers");
 static_assert(LK_TIMEOUT == (int)STATUS_TIMEOUT, "");
 static_assert(LK_UNKNOWN == (int)STATUS_UNKNOWN, "");
 static_assert(LK_LOST == (int)STATUS_LOST, "");
@@ -84,19 +84,20 @@ const char *lk_status_text(enum lk_status status)
 {
     static const char *const texts[] = {
             [LK_OK] = "done",
-            [LK_TIMEOUT] = "others held the lock until the wait was over",
-            [LK_UNKNOWN] = "no answer in time: it may or may not have happened",
-            [LK_LOST] = "the session is over",
-            [LK_BUSY] = "too much work: try again later",
-            [LK_INVALID] = "the arguments can never work",
+            [LK_TIMEOUT] = "others held the lock until the wait ended",
+            [LK_UNKNOWN] =
+                    "no answer in time; the request may or may not have been carried out",
+            [LK_LOST] = "the session has ended",
+            [LK_BUSY] = "the cluster is overloaded; try again later",
+            [LK_INVALID] = "invalid arguments",
             [LK_CANCELLED] = "cancelled",
-            [LK_DEADLOCK] = "it would wait for its own owner",
-            [LK_STALE] = "the token does not hold the lock",
-            [LK_LIMIT] = "a capacity of the cluster is met",
-            [LK_OLD] = "the request is older than what was answered",
+            [LK_DEADLOCK] = "the request would wait for its own owner",
+            [LK_STALE] = "this token does not hold the lock",
+            [LK_LIMIT] = "a limit of the cluster is reached",
+            [LK_OLD] = "the request is older than one that was answered",
             [LK_DENIED] = "the cluster does not accept this session",
             [LK_WRONG_CLUSTER] = "the nodes belong to another cluster",
-            [LK_VERSION] = "the nodes speak another version of the protocol",
+            [LK_VERSION] = "the nodes use another protocol version",
     };
     return PICK(texts, status);
 }
@@ -115,12 +116,13 @@ const char *lk_reason_text(enum lk_reason reason)
 {
     static const char *const texts[] = {
             [LK_REASON_NONE] = "no reason",
-            [LK_REASON_SILENT] = "no renewal was acknowledged in time",
-            [LK_REASON_EXPIRED] = "the cluster had not heard of the session for its ttl",
+            [LK_REASON_SILENT] = "no keepalive was acknowledged in time",
+            [LK_REASON_EXPIRED] =
+                    "the cluster heard no keepalive of the session for its ttl",
             [LK_REASON_CLOSED] = "closed",
-            [LK_REASON_UNKNOWN] = "the cluster knows no such session",
+            [LK_REASON_UNKNOWN] = "the cluster does not know this session",
             [LK_REASON_ENDED] = "the cluster ended the hold",
-            [LK_REASON_REHEARSED] = "lost on purpose, as a rehearsal",
+            [LK_REASON_REHEARSED] = "lost on purpose, as a test",
     };
     return PICK(texts, reason);
 }
@@ -166,11 +168,11 @@ static const char *limit_text(uint8_t limit)
 static const char *refusal_text(uint64_t why)
 {
     static const char *const texts[] = {
-            [REFUSED_VERSION] = "speaks another version of the protocol",
+            [REFUSED_VERSION] = "uses another protocol version",
             [REFUSED_CLUSTER] = "belongs to another cluster",
-            [REFUSED_MEMBERS] = "took us for a node",
-            [REFUSED_FULL] = "has no room for one more connection",
-            [REFUSED_NONSENSE] = "did not understand us",
+            [REFUSED_MEMBERS] = "took this client for a node",
+            [REFUSED_FULL] = "has no room for another connection",
+            [REFUSED_NONSENSE] = "could not parse our message",
     };
     return PICK(texts, why);
 }
@@ -203,7 +205,7 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
         put_text(text, bytes, "leads (node %llu)", number);
         break;
     case CORE_NOTICE_NO_LEADER:
-        put_text(text, bytes, "knows no leader");
+        put_text(text, bytes, "has no leader");
         break;
     case CORE_NOTICE_REDIRECT:
         put_text(text, bytes, "says that node %llu leads", number);
@@ -212,10 +214,10 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
         put_text(text, bytes, "%s", refusal_text(notice->number));
         break;
     case CORE_NOTICE_NONSENSE:
-        put_text(text, bytes, "said something that cannot be read");
+        put_text(text, bytes, "sent an answer that cannot be parsed");
         break;
     case CORE_NOTICE_SILENT:
-        put_text(text, bytes, "owes an answer and is silent");
+        put_text(text, bytes, "did not answer in time");
         break;
     case CORE_NOTICE_WRONG_CLUSTER:
         put_text(text, bytes, "belongs to another cluster (%016llx)", number);
@@ -252,7 +254,7 @@ enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t d
     else if (status == STATUS_UNKNOWN)
         explain_search(client);
     else if (status == STATUS_LIMIT)
-        fail(said, "the cluster has no room for more %s", limit_text(detail));
+        fail(said, "the cluster has reached its limit of %s", limit_text(detail));
     else
         fail(said, "%s", lk_status_text(said));
     return said;

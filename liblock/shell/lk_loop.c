@@ -62,7 +62,7 @@ static enum lk_status take_views(
     else if (completion->kind == CORE_LIST)
         read = views_list(completion, pending->room, pending->list);
     return read ? LK_OK
-                : fail(LK_VERSION, "a node answered with what no version of this knows");
+                : fail(LK_VERSION, "a node sent an answer this library cannot parse");
 }
 
 static void complete(struct lk_client *client, const struct core_completion *completion)
@@ -171,10 +171,11 @@ static void drain_wake(struct lk_client *client)
 enum lk_status lk_process(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     if (!has_loop(client) || client->processing)
-        return fail(
-                LK_INVALID, "lk_process() is for LK_EXTERNAL_LOOP, and not for callbacks");
+        return fail(LK_INVALID,
+                "lk_process() needs LK_EXTERNAL_LOOP and must not be called from a callback");
     client->processing = true;
     drain_wake(client);
     client->asked = false; /* The first step sends what was asked until now. */
@@ -196,10 +197,10 @@ enum lk_status lk_process(struct lk_client *client)
 static enum lk_status may_ask(const struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST, "this process was forked: the handle is its parent's");
+        return fail(LK_LOST,
+                "this handle belongs to the parent process; open a client after fork()");
     if (!has_loop(client))
-        return fail(
-                LK_INVALID, "an asynchronous call on a client without LK_EXTERNAL_LOOP");
+        return fail(LK_INVALID, "asynchronous calls need a client with LK_EXTERNAL_LOOP");
     return client->closing ? fail(LK_LOST, "the client is being closed") : LK_OK;
 }
 
@@ -207,7 +208,7 @@ static enum lk_status ask(
         struct lk_client *client, struct core_call *call, struct pending *pending)
 {
     if (pending == NULL)
-        return fail(LK_BUSY, "requests_max requests are without an answer");
+        return fail(LK_BUSY, "too many requests without an answer (requests_max)");
     call->user = pending;
     struct clocks now = call->kind == CORE_OPEN || call->kind == CORE_CLOSE
                                 ? clocks_read()

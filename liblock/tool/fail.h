@@ -1,5 +1,5 @@
 /*
- * How a command complains: one line on stderr that begins with the command's name.
+ * How a command reports an error: one line on stderr that starts with the command's name.
  */
 #ifndef TOOL_FAIL_H
 #define TOOL_FAIL_H
@@ -8,13 +8,13 @@
 extern "C" {
 #endif
 
-/* What complaints begin with, as in "lockctl run"; kept. */
+/* The name that starts each line, like "lockctl run"; kept, not copied. */
 void complain_as(const char *name);
 
-/* One line; the line's end is added. */
+/* Print one line; the newline is added. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* `memory`, unless there is none: then the program ends. */
+/* Returns `memory`; if it is NULL, the program ends. */
 void *need(void *memory) __attribute__((returns_nonnull));
 
 #ifdef __cplusplus

@@ -43,7 +43,7 @@ static void put_escaped(struct json *json, unsigned char c)
         (void)fputs("\\t", json->out);
         break;
     default:
-        /* DEL too: this may be looked at on a terminal. */
+        /* DEL too: somebody may read this on a terminal. */
         if (c < 0x20 || c == 0x7f)
             (void)fprintf(json->out, "\\u%04x", c);
         else
@@ -72,7 +72,7 @@ static bool put_string(struct json *json, const unsigned char *bytes, size_t cou
     return exact;
 }
 
-/* What stands before every value: comma and key. */
+/* Comma and key, before every value. */
 static void put_key(struct json *json, const char *key)
 {
     if (json->depth == 0)

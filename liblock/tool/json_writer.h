@@ -28,7 +28,7 @@ struct json {
     FILE *out;
     uint32_t depth;
     char closing[JSON_DEPTH_MAX]; /* '}' or ']', of each level */
-    bool begun[JSON_DEPTH_MAX];   /* Something stands in it already */
+    bool begun[JSON_DEPTH_MAX];   /* It has a value already */
 };
 
 void json_init(struct json *json, FILE *out);

@@ -26,8 +26,8 @@ static bool take_number(const struct option_row *row, const char *value)
     unsigned long long number = strtoull(value, &end, 10);
     bool digits = value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
     if (!digits || errno != 0 || number < row->least || number > row->most) {
-        complain("--%s %s: allowed are whole numbers from %" PRIu64 " to %" PRIu64,
-                row->name, value, row->least, row->most);
+        complain("--%s %s: must be a whole number from %" PRIu64 " to %" PRIu64, row->name,
+                value, row->least, row->most);
         return false;
     }
     *(uint64_t *)row->value = number;
@@ -40,7 +40,7 @@ static bool take_duration(const struct option_row *row, const char *value)
     if (!duration_parse(value, &ns) || ns < row->least || ns > row->most) {
         char least[DURATION_TEXT_BYTES];
         char most[DURATION_TEXT_BYTES];
-        complain("--%s %s: allowed are durations from %s to %s, as in 500ms, 10s or 1h30m",
+        complain("--%s %s: must be a duration from %s to %s, like 500ms, 10s or 1h30m",
                 row->name, value, duration_exact(row->least, least),
                 duration_exact(row->most, most));
         return false;
@@ -66,7 +66,7 @@ static bool take_value(const struct option_row *row, const char *value)
     return true;
 }
 
-/* One option at *at; moves past what it used. */
+/* Takes one option at *at and moves past it. */
 static bool take_option(const struct options *options, char ***at)
 {
     const char *text = **at;
@@ -77,11 +77,11 @@ static bool take_option(const struct options *options, char ***at)
     (*at)++;
     if (!row) {
         complain("%.*s: no such option; see --help%s", (int)length, text,
-                options->takes_command ? " (the command goes behind --)" : "");
+                options->takes_command ? " (the command goes after --)" : "");
         return false;
     }
     if (row->kind == OPTION_FLAG && equals) {
-        complain("--%s takes no value, and got \"%s\"", row->name, equals + 1);
+        complain("--%s takes no value, but got \"%s\"", row->name, equals + 1);
         return false;
     }
     if (row->kind == OPTION_FLAG)
@@ -105,8 +105,8 @@ static bool take_operand(
         const struct options *options, const char *value, struct operands *operands)
 {
     if (operands->count == operands_wanted(options)) {
-        complain("\"%s\" is one too many; see --help%s", value,
-                options->takes_command ? " (the command goes behind --)" : "");
+        complain("\"%s\": unexpected argument; see --help%s", value,
+                options->takes_command ? " (the command goes after --)" : "");
         return false;
     }
     operands->values[operands->count++] = value;
@@ -120,11 +120,11 @@ static bool is_complete(const struct options *options, const struct operands *op
         return false;
     }
     if (options->takes_command && (!operands->command || !operands->command[0])) {
-        complain("the command is missing: give it behind --");
+        complain("the command is missing; give it after --");
         return false;
     }
     if (!options->takes_command && operands->command) {
-        complain("\"--\": nothing goes behind it here; see --help");
+        complain("\"--\": this command takes nothing after it; see --help");
         return false;
     }
     return true;

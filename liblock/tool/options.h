@@ -1,11 +1,11 @@
 /*
- * Command lines: a table says which options there are, options_parse fills what it points to.
+ * Command lines: a table lists the options, options_parse fills in what it points to.
  *
- *     --wait 5s   --wait=5s   --try        options may stand before and behind the operands
+ *     --wait 5s   --wait=5s   --try        options may come before and after the operands
  *     NAME                                 operands
- *     -- make -j2                          what is behind -- is left alone
+ *     -- make -j2                          what follows -- is not parsed
  *
- * Whatever is wrong is said in one line that names the option, the value and what is allowed.
+ * An error is one line that names the option, the value and what is allowed.
  */
 #ifndef TOOL_OPTIONS_H
 #define TOOL_OPTIONS_H
@@ -41,24 +41,23 @@ struct option_row {
 };
 
 struct options {
-    const char *usage; /* The line behind "usage:", lines split by '\n' */
+    const char *usage; /* The text after "usage:"; lines end with '\n' */
     const char *about; /* A paragraph */
     const struct option_row *rows;
     size_t row_count;
-    const char
-            *operand_names[OPERANDS_MAX]; /* Each must be given; NULL where there is none */
-    bool takes_command;                   /* Something must stand behind -- */
-    const char *more;                     /* Shown at the end of --help, may be NULL */
+    const char *operand_names[OPERANDS_MAX]; /* All required; NULL past the last */
+    bool takes_command;                      /* A command is required after -- */
+    const char *more;                        /* The end of --help; may be NULL */
 };
 
 struct operands {
     const char *values[OPERANDS_MAX];
     size_t count;
-    char **command; /* Behind --; ends with NULL. NULL if there is none */
-    bool help;      /* --help or -h: nothing else was looked at */
+    char **command; /* After --; ends with NULL. NULL if there is none */
+    bool help;      /* --help or -h: nothing else was parsed */
 };
 
-/* Parse `arguments`, which end with NULL. False: it was complained about. */
+/* Parse `arguments`, which end with NULL. False: the error was printed. */
 bool options_parse(
         const struct options *options, char **arguments, struct operands *operands);
 

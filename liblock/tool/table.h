@@ -1,6 +1,6 @@
 /*
  * A table for people: cells are collected, then printed in columns as wide as they need.
- * Columns of numbers are set to the right. What is not printable in a cell is shown as \xNN,
+ * Columns of numbers are aligned right. What is not printable in a cell is shown as \xNN,
  * so that the name of a lock cannot play tricks with a terminal.
  */
 #ifndef TOOL_TABLE_H
@@ -16,13 +16,13 @@ extern "C" {
 
 struct table {
     size_t column_count;
-    const char *right; /* One letter a column: 'r' sets it to the right, 'l' to the left */
+    const char *right; /* One letter per column: 'r' aligns right, 'l' left */
     char **cells;      /* Row after row */
     size_t cell_count;
     size_t cell_max;
 };
 
-/* `columns` has one letter a column, as in "lrrl", and is kept: a literal. */
+/* `columns` has one letter per column, like "lrrl". It is kept, so pass a literal. */
 void table_init(struct table *table, const char *columns);
 
 /* Add the next cell; after the last of a row the next row begins. */

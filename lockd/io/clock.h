@@ -13,7 +13,7 @@ extern "C" {
 /* CLOCK_MONOTONIC */
 uint64_t clock_now(void);
 
-/* All of them, one behind another. */
+/* All clocks, read one after another. */
 struct node_clocks clock_read(void);
 
 #ifdef __cplusplus

@@ -47,7 +47,7 @@ static bool open_folder(struct disk *disk, const char *path, char *reason)
     if (mkdir(path, 0750) == 0)
         sync_parent(path);
     else if (errno != EEXIST)
-        return say(reason, path, strerror(errno), "; it cannot be created");
+        return say(reason, path, strerror(errno), "; lockd cannot create it");
     disk->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (disk->folder < 0)
         return say(reason, path, strerror(errno), "");
@@ -79,12 +79,12 @@ bool disk_open(struct disk *disk, const struct disk_settings *settings, char *re
     disk->folder = -1;
     bool opened = open_folder(disk, settings->path, reason);
     if (opened && !lock_folder(disk->folder)) {
-        opened = errno == EWOULDBLOCK
-                         ? say(reason, settings->path, "another process uses it",
-                                   "; stop that one, or give this one a directory of its "
-                                   "own")
-                         : say(reason, settings->path, strerror(errno),
-                                   "; it cannot be locked");
+        opened =
+                errno == EWOULDBLOCK
+                        ? say(reason, settings->path, "another process uses it",
+                                  "; stop that process, or give this node a directory of its own")
+                        : say(reason, settings->path, strerror(errno),
+                                  "; lockd cannot lock it");
     }
     if (!opened)
         disk_close(disk);
@@ -125,9 +125,7 @@ int disk_open_file(struct disk *disk, const char *name, int flags)
         return fd;
     disk->direct = false;
     tell_line(disk->tell, TELL_WARN, "no-direct-io",
-            "path=%s: this file system refuses O_DIRECT; the log is written through the "
-            "page "
-            "cache and synced, which is slower",
+            "path=%s: this file system does not support O_DIRECT; lockd writes through the page cache and syncs, which is slower",
             disk->settings.path);
     return fd;
 }
@@ -170,9 +168,7 @@ static struct disk_file *use_file(struct disk *disk, uint64_t number)
         int fd = disk_open_file(disk, name, 0);
         if (fd < 0)
             tell_fatal(disk->tell, "segment-lost",
-                    "path=%s/%s error=\"%s\": a file of the log cannot be opened; put it "
-                    "back, or "
-                    "treat this node as lost",
+                    "path=%s/%s error=\"%s\": this log segment cannot be opened; put the file back, or replace this node",
                     disk->settings.path, name, strerror(errno));
         disk_adopt(disk, number, fd);
     }
@@ -207,7 +203,7 @@ static bool list_segments(struct disk *disk, char *reason)
     (void)closedir(listing);
     if (!fits)
         return say(reason, disk->settings.path,
-                "it holds more segments than lockd can manage", "; raise --segments");
+                "it holds more log segments than --segments allows", "; raise --segments");
     qsort(disk->numbers, disk->number_count, sizeof disk->numbers[0], compare_numbers);
     return true;
 }
@@ -261,9 +257,7 @@ bool disk_replay(struct disk *disk, struct node *node, char *reason)
         errno = 0;
         if (!replay_segment(disk, node, disk->numbers[i])) {
             (void)snprintf(reason, DISK_REASON_BYTES,
-                    "data directory %s: segment %llu cannot be read (%s); the disk is "
-                    "damaged, or "
-                    "the file is not lockd's to read",
+                    "data directory %s: log segment %llu cannot be read (%s); check the disk, and the owner and mode of the file",
                     disk->settings.path, (unsigned long long)disk->numbers[i],
                     strerror(errno));
             return false;
@@ -301,9 +295,7 @@ void disk_begin(struct disk *disk)
     disk->registered = failed == 0;
     if (failed != 0)
         tell_line(disk->tell, TELL_INFO, "log-buffer-not-registered",
-                "bytes=%llu error=\"%s\": written without, which is a little slower; let "
-                "twice as "
-                "much be locked (ulimit -l, LimitMEMLOCK=)",
+                "bytes=%llu error=\"%s\": the log buffer is not locked in memory, which is slightly slower; raise RLIMIT_MEMLOCK to twice this size (ulimit -l, LimitMEMLOCK=)",
                 (unsigned long long)count, strerror(-failed));
     remove_leftovers(disk);
 }
@@ -365,11 +357,7 @@ static void __attribute__((noreturn))
 die_of_write(const struct disk *disk, const struct disk_write *own, const char *error)
 {
     tell_fatal(disk->tell, "log-write-failed",
-            "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": what is on the disk "
-            "is "
-            "unknown now; look at the disk, then start lockd again, which reads back what "
-            "is "
-            "there",
+            "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": a log write failed, so what is on the disk is unknown; check the disk, then restart lockd, which reads the log back",
             disk->settings.path, (unsigned long long)own->write.place.segment,
             (unsigned long long)own->write.place.offset,
             (unsigned long long)own->write.count, error);
@@ -382,7 +370,7 @@ void disk_written(struct disk *disk, const struct uring_done *done)
     if (done->result < 0)
         die_of_write(disk, own, strerror(-done->result));
     if ((uint64_t)done->result != own->write.count)
-        die_of_write(disk, own, "only a part was written");
+        die_of_write(disk, own, "short write");
     own->written = true;
     finish_write(disk, own);
 }
@@ -422,9 +410,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
     assert(disk->reading);
     if (done->result < 0 && done->result != -EINTR && done->result != -EAGAIN)
         tell_fatal(disk->tell, "log-read-failed",
-                "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log "
-                "cannot "
-                "be read; replace the disk",
+                "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log cannot be read; check or replace the disk",
                 disk->settings.path, (unsigned long long)disk->read.place.segment,
                 (unsigned long long)disk->read.place.offset, strerror(-done->result));
     if (done->result > 0)

@@ -58,9 +58,7 @@ static void give_up(struct disk *disk, const char *what, int error)
     maker->failed = true;
     if (!maker->said)
         tell_line(disk->tell, TELL_WARN, "segment-failed",
-                "segment=%llu step=%s error=\"%s\": the log cannot grow; free space in the "
-                "data "
-                "directory, lockd tries again every second",
+                "segment=%llu step=%s error=\"%s\": the next log segment cannot be created; free space in the data directory (lockd retries every second)",
                 (unsigned long long)maker->number, what, strerror(error));
     maker->said = true;
 }
@@ -213,9 +211,7 @@ void maker_done(struct disk *disk, const struct uring_done *done)
     /* Renamed already, but its folder not synced: the name may or may not outlive a crash. */
     if (maker->state == MAKER_SYNCING_FOLDER)
         tell_fatal(disk->tell, "folder-sync-failed",
-                "path=%s error=\"%s\": the disk does not keep its word; replace it, and "
-                "start "
-                "again on a sound copy of the data directory",
+                "path=%s error=\"%s\": the data directory cannot be synced; replace the disk, then start lockd on a good copy of the directory",
                 disk->settings.path, strerror(-done->result));
     give_up(disk, name_step(maker->state), done->result < 0 ? -done->result : ENOSPC);
 }

@@ -24,7 +24,7 @@ static const struct timespec bind_pause = {.tv_nsec = 20000000};
 
 static void set_option(int socket, int level, int name, int value)
 {
-    /* Each of them is an improvement only: a kernel that refuses one serves all the same. */
+    /* All of these are optional: lockd works if the kernel refuses one. */
     (void)setsockopt(socket, level, name, &value, sizeof value);
 }
 
@@ -74,7 +74,7 @@ int listen_new_socket(const char *congestion, const struct sockaddr_storage *add
     return new_socket;
 }
 
-/* SO_REUSEADDR: connections of a former run in TIME_WAIT do not stand in the way. */
+/* SO_REUSEADDR: connections of an earlier run in TIME_WAIT do not block the port. */
 static int bind_one(const struct addrinfo *found)
 {
     int socket_made = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -103,19 +103,18 @@ static void explain(const struct address *address, int error, char *reason)
     (void)address_text(address, text);
     const char *advice = "";
     if (error == EADDRINUSE)
-        advice = "; another process listens there (ss -ltnp shows which)";
+        advice = "; another process listens there (find it with ss -ltnp)";
     else if (error == EADDRNOTAVAIL)
-        advice = "; this machine has no such address (--listen names another one to listen "
-                 "on)";
+        advice = "; this machine does not have this address (choose one with --listen)";
     else if (error == EACCES)
-        advice = "; ports below 1024 need a privilege";
+        advice = "; ports below 1024 need CAP_NET_BIND_SERVICE";
     (void)snprintf(reason, LISTEN_REASON_BYTES, "cannot listen on %s: %s%s", text,
             strerror(error), advice);
 }
 
 /*
  * The ring of a process that was killed holds its listening socket for some milliseconds
- * after the process is gone: whoever restarts it at once should not be refused.
+ * after the process is gone; an immediate restart should not fail because of that.
  */
 int listen_bind(const struct address *address, char *reason)
 {
@@ -126,7 +125,7 @@ int listen_bind(const struct address *address, char *reason)
     int failed = getaddrinfo(address->host, port, &hints, &list);
     if (failed != 0) {
         (void)snprintf(reason, LISTEN_REASON_BYTES,
-                "cannot listen on %s: the name has no address (%s)", address->host,
+                "cannot listen on %s: the name does not resolve (%s)", address->host,
                 gai_strerror(failed));
         return -1;
     }
@@ -142,8 +141,8 @@ int listen_bind(const struct address *address, char *reason)
 }
 
 /*
- * Accepted sockets inherit these options from the listening one, which saves six system
- * calls a connection.
+ * Accepted sockets inherit these options from the listening socket, which saves six system
+ * calls per connection.
  */
 bool listen_begin(int socket, const struct address *address, char *reason)
 {

@@ -67,15 +67,13 @@ bool loop_fit_connections(
         return true;
     if (limit.rlim_cur < OTHER_DESCRIPTORS + SLOTS_MIN + (rlim_t)member_count) {
         tell_line(tell, TELL_ERROR, "few-descriptors",
-                "limit=%llu: too few file descriptors; raise RLIMIT_NOFILE (ulimit -n, "
-                "LimitNOFILE=)",
+                "limit=%llu: too few file descriptors to start; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)",
                 (unsigned long long)limit.rlim_cur);
         return false;
     }
     uint32_t fit = (uint32_t)(limit.rlim_cur - OTHER_DESCRIPTORS);
     tell_line(tell, TELL_WARN, "fewer-connections",
-            "connections=%u wanted=%u: RLIMIT_NOFILE allows no more; raise it (ulimit -n, "
-            "LimitNOFILE=)",
+            "connections=%u wanted=%u: RLIMIT_NOFILE does not allow more connections; raise it (ulimit -n, LimitNOFILE=)",
             fit, *connections);
     *connections = fit;
     return true;
@@ -99,7 +97,7 @@ struct node *loop_measure(struct arena *arena, const struct node_settings *node)
     return carve(&loop, arena);
 }
 
-/* Nothing is reserved: pages that are never touched cost nothing. */
+/* Nothing is reserved: untouched pages take no memory. */
 static bool map_memory(struct loop *loop)
 {
     struct arena arena;
@@ -110,9 +108,7 @@ static bool map_memory(struct loop *loop)
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         tell_line(loop->tell, TELL_ERROR, "no-memory",
-                "bytes=%zu error=\"%s\": the memory plan cannot be mapped (see --plan); "
-                "lower "
-                "its maxima, or raise RLIMIT_AS or vm.overcommit_memory's bound",
+                "bytes=%zu error=\"%s\": memory cannot be mapped; lower the limits (see --plan), or raise RLIMIT_AS or the bound of vm.overcommit_memory",
                 bytes, strerror(errno));
         return false;
     }
@@ -124,7 +120,7 @@ static bool map_memory(struct loop *loop)
 
 /* ---- Opening ---- */
 
-/* All that can be refused before the data directory is looked at. */
+/* Everything that can fail before the data directory is opened. */
 static bool open_outside(struct loop *loop)
 {
     char reason[URING_REASON_BYTES];
@@ -137,13 +133,11 @@ static bool open_outside(struct loop *loop)
     }
     if (!loop->uring.deferred || !loop->uring.ring_registered)
         tell_line(loop->tell, TELL_INFO, "ring-flags",
-                "deferred=%d registered=%d: this kernel's ring lacks a flag; it only is a "
-                "little slower",
+                "deferred=%d registered=%d: this kernel lacks an io_uring flag; lockd works, only slightly slower",
                 loop->uring.deferred, loop->uring.ring_registered);
     if (loop->uring.small)
         tell_line(loop->tell, TELL_WARN, "small-ring",
-                "little memory may be locked: the ring is smaller than wanted, and slower "
-                "under load; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)");
+                "little memory may be locked, so the ring is small and slower under load; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)");
     loop->listener = listen_bind(&loop->settings->listen, reason);
     if (loop->listener >= 0)
         return true;
@@ -175,24 +169,17 @@ static const char *explain_boot(enum node_boot boot)
     case NODE_BOOT_OK:
         return "";
     case NODE_BOOT_FOREIGN_NODE:
-        return "the directory belongs to another node; --id or --data is wrong";
+        return "the data directory belongs to another node; correct --id or --data";
     case NODE_BOOT_FOREIGN_MEMBERS:
-        return "the directory's cluster was founded with other members than --cluster "
-               "says; "
-               "give the list it was founded with";
+        return "the cluster was created with other members than --cluster lists; use the original list";
     case NODE_BOOT_DAMAGED:
-        return "something that was acknowledged cannot be read back; this node must not "
-               "vote, "
-               "as it may have forgotten what it promised: keep a copy of the directory, "
-               "look "
-               "at the disk, and put back the files if they are elsewhere";
+        return "data that this node acknowledged cannot be read back, so it must not vote; copy the directory, check the disk, and restore the files if you have them elsewhere";
     case NODE_BOOT_NEWER:
-        return "the log was written by a newer lockd; start that version";
+        return "a newer lockd wrote this log; start that version";
     case NODE_BOOT_FOREIGN_SEGMENT:
-        return "a file of another node or cluster lies among the log's; take it away";
+        return "a log segment of another node or cluster is in this directory; remove that file";
     case NODE_BOOT_PLAN_TOO_SMALL:
-        return "the cluster was founded with larger maxima than this node is started with; "
-               "give the maxima it was founded with";
+        return "the cluster was created with larger limits than this node has; start it with the original limits";
     }
     return "";
 }
@@ -225,7 +212,7 @@ static bool boot_node(struct loop *loop)
             (unsigned long long)decision.last.index, (unsigned long long)decision.term,
             (unsigned long long)decision.cluster,
             decision.verdict == RECOVERY_CUT
-                    ? ": a torn end, never acknowledged, is left out"
+                    ? ": a torn last write, which was never acknowledged, is dropped"
                     : "");
     return true;
 }
@@ -254,13 +241,14 @@ static void open_signals(struct loop *loop)
     read_signal(loop);
 }
 
-/* The first asks to stop, the second means it. */
+/* The first signal stops in order, the second at once. */
 static void on_signal(struct loop *loop, const struct uring_done *done)
 {
     if (done->result == (int32_t)sizeof loop->signal) {
         const char *name = loop->signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
         if (loop->stopping)
-            tell_fatal(loop->tell, "stopped-at-once", "signal=%s: the second one", name);
+            tell_fatal(loop->tell, "stopped-at-once",
+                    "signal=%s: second signal; exiting at once", name);
         tell_line(loop->tell, TELL_INFO, "stopping", "signal=%s", name);
         loop->stopping = true;
         turn_step(&loop->turn, (struct node_event){.kind = NODE_STOP});
@@ -292,7 +280,8 @@ static void open_names(struct loop *loop)
     if (!has_names(loop))
         return;
     if (!names_open(loop->names))
-        tell_fatal(loop->tell, "no-thread", "error=\"%s\": names cannot be resolved",
+        tell_fatal(loop->tell, "no-thread",
+                "error=\"%s\": the thread that resolves names cannot start",
                 strerror(errno));
     loop->net.names = loop->names;
     read_names(loop);
@@ -366,7 +355,7 @@ static void sleep_until_due(struct loop *loop)
         tell_fatal(loop->tell, "ring-failed", "error=\"%s\"", strerror(-failed));
 }
 
-/* What is prepared goes to the kernel now: for the node it is handed on. */
+/* All prepared operations go to the kernel now; for the node they are handed on. */
 static void measure_turn(struct loop *loop, uint64_t begun_ns)
 {
     struct loop_figures *figures = node_loop_figures(loop->turn.node);
@@ -421,9 +410,7 @@ static int serve(struct loop *loop)
             loop->node_settings->self, text, loop->node_settings->member_count);
     if (!listen_is_loopback(loop->listener))
         tell_line(loop->tell, TELL_WARN, "not-authenticated",
-                "address=%s: whoever reaches this port can use the cluster, and its "
-                "traffic is "
-                "neither authenticated nor encrypted; let only trusted machines reach it",
+                "address=%s: anyone who reaches this port can use the cluster; traffic is neither authenticated nor encrypted, so allow only trusted machines",
                 text);
     for (;;) {
         run_turn(loop);
@@ -433,7 +420,7 @@ static int serve(struct loop *loop)
             break;
         sleep_until_due(loop);
     }
-    /* The ring is taken down after the process is gone: do not hold the port until then. */
+    /* The kernel frees the ring only after the process is gone: release the port now. */
     (void)shutdown(loop->listener, SHUT_RDWR);
     tell_line(loop->tell, TELL_INFO, "stopped", "node=%u", loop->node_settings->self);
     return EXIT_SUCCESS;
@@ -441,7 +428,7 @@ static int serve(struct loop *loop)
 
 int loop_run(const struct loop_settings *settings, const struct node_settings *node)
 {
-    /* Kept until the process ends, also by the names' thread: hence not on the stack. */
+    /* Used until the process ends, also by the thread of names: so not on the stack. */
     static struct loop loop;
     loop = (struct loop){.settings = settings, .node_settings = node};
     loop.tell = &settings->tell;

@@ -1,10 +1,10 @@
 /*
- * A node at work: everything is opened, the log read, then one turn follows another:
+ * A node at work: it opens everything, reads the log, then runs one turn after another:
  *
  *     take completions, step each; step the turn's end; perform its effects; submit, wait
  *
- * All effects of a turn share one submission, and the thread sleeps in the same system call
- * until something comes back or the next deadline.
+ * All effects of a turn share one submission. In the same system call the thread sleeps until
+ * a completion or the next deadline.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -30,16 +30,16 @@ struct loop_settings {
 };
 
 /*
- * Raise the soft limit on descriptors to the hard one, and take back *connections to what it
- * then allows, which is said. False if not even the fewest fit.
+ * Raise the soft limit of descriptors to the hard limit, and lower *connections to what it
+ * allows, which is logged. False if not even the smallest number fits.
  */
 bool loop_fit_connections(
         const struct tell *tell, uint8_t member_count, uint32_t *connections);
 
-/* Take everything that io and node need; with an arena that only measures, the memory plan. */
+/* Take all memory of io and node from the arena; if it only measures, this is the plan. */
 struct node *loop_measure(struct arena *arena, const struct node_settings *node);
 
-/* Run until stopped; returns the exit status: 0 stopped as asked, 1 with an error said. */
+/* Run until stopped. Returns the exit status: 0 clean shutdown, 1 after an error was logged. */
 int loop_run(const struct loop_settings *settings, const struct node_settings *node);
 
 #ifdef __cplusplus

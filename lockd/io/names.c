@@ -30,7 +30,7 @@ static void resolve(const struct address *host, struct name_answer *answer)
     freeaddrinfo(list);
 }
 
-/* One name at a time: there are six at most. */
+/* One name at a time: there are at most six. */
 static void *run(void *argument)
 {
     struct names *names = argument;
@@ -54,7 +54,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* The thread takes no signals: they are the loop's. */
+/* The thread takes no signals: the loop handles them. */
 static bool start_thread(struct names *names)
 {
     pthread_t thread;

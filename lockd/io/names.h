@@ -1,7 +1,7 @@
 /*
- * Names of peers become addresses in a thread of their own, as resolving blocks for seconds
- * when a name server is gone. The loop asks and is woken through a descriptor; addresses
- * that are written as numbers never come here.
+ * Names of peers are resolved in a separate thread, as resolving blocks for seconds if a name
+ * server is down. The loop asks and is woken through a descriptor. Numeric addresses do not
+ * need this.
  */
 #ifndef IO_NAMES_H
 #define IO_NAMES_H
@@ -39,19 +39,19 @@ struct names {
     bool running;
 };
 
-/* `names` stays where it is until the process ends; the thread is never stopped. */
+/* `names` must not move or go away: the thread runs until the process ends. */
 bool names_open(struct names *names);
 
-/* Ask for the addresses of `host`; answered under the same slot, below NAMES_MAX. */
+/* Ask for the addresses of `host`; the answer comes in the same slot, below NAMES_MAX. */
 void names_ask(struct names *names, uint32_t slot, const struct address *host);
 
 /* Take the answer of a slot; false if there is none yet. */
 bool names_take(struct names *names, uint32_t slot, struct name_answer *answer);
 
-/* An address written as numbers, without any thread. False: it is a name. */
+/* The address of a numeric host, without the thread. False: it is a name. */
 bool names_numeric(const struct address *host, struct sockaddr_storage *address);
 
-/* The length that goes with a socket address. */
+/* The length of a socket address. */
 socklen_t names_length(const struct sockaddr_storage *address);
 
 #ifdef __cplusplus

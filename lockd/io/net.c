@@ -27,7 +27,7 @@ void net_carve(struct net *net, struct arena *arena, uint32_t connections_max)
             alignof(struct conn));
 }
 
-/* Both sides end now: whatever is under way comes back soon. */
+/* Both sides end now: all operations under way complete soon. */
 static void end_conn(struct net *net, struct conn *conn, bool by_other)
 {
     if (conn->state == CONN_ENDING)
@@ -41,7 +41,7 @@ static void end_conn(struct net *net, struct conn *conn, bool by_other)
 
 /* ---- Receiving ---- */
 
-/* All is sent: wait a moment for the other side to have read it. */
+/* All is sent: give the other side a moment to read it. */
 static void linger(struct net *net, struct conn *conn)
 {
     slot_unlink(conn);
@@ -81,7 +81,7 @@ void net_received(struct net *net, const struct uring_done *done)
 
 /* ---- Sending ---- */
 
-/* The rest of what was under way when the node wanted the connection closed. */
+/* What was still under way when the node wanted the connection closed. */
 static void send_rest(struct net *net, struct conn *conn, size_t sent)
 {
     if (!bytes_send_rest(net, conn, sent))
@@ -115,7 +115,7 @@ static void arm_accept(struct net *net)
     net->accept_again_ns = 0;
 }
 
-/* No slot: say so in the other's protocol if that costs nothing, and hang up. */
+/* No slot: send a refusal if that costs nothing, and close. */
 static void refuse(struct net *net, int fd)
 {
     (void)send(fd, net->refusal, net->refusal_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -125,7 +125,7 @@ static void refuse(struct net *net, int fd)
         return;
     net->refused_said_ns = net->turn->now_ns;
     tell_line(net->tell, TELL_WARN, "connections-full",
-            "refused=%llu connections=%u: no slot is free; raise --connections",
+            "refused=%llu connections=%u: all connections are in use; raise --connections",
             (unsigned long long)net->refused_count, net->conn_count);
 }
 
@@ -142,7 +142,7 @@ static void take_accepted(struct net *net, int fd)
             (struct node_event){.kind = NODE_ACCEPTED, .conn = slot_number(net, conn)});
 }
 
-/* Without a free descriptor accepting would fail again at once: it pauses. */
+/* Without a free descriptor, accepting would fail again at once: pause. */
 static void pause_accepting(struct net *net, int error)
 {
     net->accept_again_ns = net->turn->now_ns + accept_pause_ns;
@@ -184,7 +184,7 @@ static void perform_send(struct net *net, const struct node_send *send)
 {
     struct conn *conn = slot_at(net, send->conn);
     if (conn->state != CONN_OPEN)
-        return; /* Its end comes to the node with the next turn. */
+        return; /* The node is told in the next turn. */
     bytes_send(net, conn, send->bytes, send->count);
 }
 

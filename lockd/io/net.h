@@ -1,22 +1,22 @@
 /*
- * Connections: slots that node knows by number, accepted ones and own ones alike.
+ * Connections: slots that node knows by number, accepted connections as well as our own.
  *
- * Receiving. A connection begins with single receives into provided buffers, until as many
- * bytes came as a hello has. Then it is known who speaks: a client continues with a multishot
- * receive into provided buffers, a peer with plain receives straight into the node's input
- * (its appends are large, and need no copy this way). Own connections are peers' from the start.
- * A receive is armed again only after the turn, when the node has made room.
+ * Receiving. A connection starts with single receives into provided buffers, until a whole
+ * hello has arrived. Then its kind is known: a client continues with a multishot receive into
+ * provided buffers, a peer with plain receives straight into the node's input (its appends are
+ * large, and this avoids a copy). Our own connections are those of peers from the start. A
+ * receive is armed again only after the turn, when the node has made room.
  *
  * Sending. One send at a time per connection, of all that the node has for it.
  *
- * Closing. A slot passes these states, and is told to the node as closed (and used again)
- * only when nothing of it is under way in the kernel any more:
+ * Closing. A slot passes through these states. The node is told that it is closed (and it is
+ * used again) only when the kernel has no operation of it under way:
  *
  *     CONNECTING -> OPEN -> CLOSING -> LINGERING -> ENDING -> FREE
  *
- * CLOSING: the node wants it closed; what is under way is sent. LINGERING: our side is shut,
- * the other's end of file awaited for a moment, as closing a socket with unread bytes resets
- * the connection and would destroy the refusal on its way. ENDING: both sides are shut.
+ * CLOSING: the node wants it closed; what is under way is sent. LINGERING: our side is shut;
+ * we wait a moment for the end of file of the other side, as closing a socket with unread bytes
+ * resets the connection and would destroy a refusal on its way. ENDING: both sides are shut.
  */
 #ifndef IO_NET_H
 #define IO_NET_H
@@ -45,26 +45,26 @@ struct conn {
     struct list_node link; /* In free, or in unarmed while OPEN, or in lingering. */
     enum conn_state state;
     int fd;
-    uint8_t peer; /* Own connections: whom it leads to; 0: accepted */
+    uint8_t peer; /* Our own connections: the peer it leads to; 0: accepted */
     bool by_other;
     bool receiving;
     bool sending;
     uint32_t under_way; /* Operations in the kernel that refer to the slot */
-    uint32_t received;  /* Bytes so far, up to the hello's */
+    uint32_t received;  /* Bytes so far, up to those of the hello */
     size_t send_count;
     const unsigned char *send_bytes;
     const unsigned char *input; /* Of a plain receive under way */
     uint64_t linger_until_ns;
 };
 
-/* Another member, as seen by whoever connects to it. */
+/* Another member, to which we connect. */
 struct net_peer {
     uint8_t id;
     bool numeric;  /* Its address needs no resolving. */
-    bool wanted;   /* The node waits for a connection; addresses are being resolved. */
+    bool wanted;   /* The node waits for a connection; its name is being resolved. */
     bool failing;  /* The last attempt failed: resolve again before the next. */
-    bool said;     /* That its name cannot be resolved has been reported. */
-    uint32_t next; /* Which of the addresses is tried next */
+    bool said;     /* Reported that its name cannot be resolved. */
+    uint32_t next; /* The address to try next */
     struct address host;
     struct name_answer found;
 };
@@ -82,19 +82,19 @@ struct net {
     struct names *names; /* NULL: all addresses are numeric. */
     int listener;
     uint32_t conn_count;
-    uint32_t reserved; /* Slots kept free for own connections */
+    uint32_t reserved; /* Slots kept free for our own connections */
     uint32_t free_count;
     struct conn *conns;
     struct list free;
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
     uint32_t hello_bytes;
-    uint32_t failed; /* Bit set: their attempt ended at once, told with the next turn */
+    uint32_t failed; /* Bit set of peers whose attempt failed at once; told next turn */
     uint32_t peer_count;
     struct net_peer peers[MEMBERS_MAX];
     char congestion[16];
     uint64_t accept_again_ns; /* 0: accepting. No descriptor was free. */
-    uint64_t refused_count;   /* Connections for which there was no slot */
+    uint64_t refused_count;   /* Connections refused for lack of a slot */
     uint64_t refused_said_ns;
     unsigned char refusal[64]; /* FRAME_REFUSED, REFUSED_FULL */
     size_t refusal_bytes;
@@ -102,7 +102,7 @@ struct net {
 
 void net_carve(struct net *net, struct arena *arena, uint32_t connections_max);
 
-/* `listener` listens. Begins to accept; `names` may be NULL if no member has a name. */
+/* `listener` must listen. Starts to accept; `names` may be NULL if no member has a name. */
 void net_init(struct net *net, const struct net_settings *settings);
 
 /* Completions of OP_ACCEPT, OP_RECEIVE, OP_SEND, OP_CONNECT, and of OP_NAMES. */
@@ -112,10 +112,10 @@ void net_sent(struct net *net, const struct uring_done *done);
 void net_connected(struct net *net, const struct uring_done *done);
 void net_resolved(struct net *net);
 
-/* What waited for the next turn: lingering ends, accepting begins again. Before its end. */
+/* What waited for this turn: end lingering, accept again. Call before the turn ends. */
 void net_time(struct net *net);
 
-/* After the turn's end: what the node wants sent, closed and connected, and arm receives. */
+/* After the turn: send, close and connect what the node wants, and arm receives. */
 void net_perform(struct net *net, const struct node_effects *effects);
 
 /* When net_time has something to do; UINT64_MAX: nothing. */

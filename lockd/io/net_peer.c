@@ -11,7 +11,7 @@
 #include "io/listen.h"
 #include "io/net_slot.h"
 
-/* Long enough for a distant rack under load, short against an election gone wrong. */
+/* Enough for a distant rack under load, short compared with a failed election. */
 static struct __kernel_timespec connect_timeout = {.tv_sec = 1, .tv_nsec = 0};
 
 static void init_peer(struct net_peer *peer, const struct node_member *member)
@@ -44,7 +44,7 @@ static uint32_t find_peer(const struct net *net, uint8_t id)
     return slot;
 }
 
-/* Not told at once: while effects are performed, no step may overwrite them. */
+/* Told later: while effects are performed, no step may overwrite them. */
 static void fail(struct net *net, struct net_peer *peer)
 {
     peer->failing = !peer->numeric;
@@ -110,7 +110,7 @@ static void take_answer(
         return;
     peer->wanted = false;
     peer->failing = false;
-    /* A name that is gone for now may still be where it was. */
+    /* A name that does not resolve now may still have its old address. */
     if (peer->found.count > 0)
         attempt(net, peer);
     else

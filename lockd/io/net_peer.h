@@ -1,4 +1,4 @@
-/* Own connections to the other members, for net.c: nothing else includes this. */
+/* Our connections to the other members, for net.c: nothing else includes this. */
 #ifndef IO_NET_PEER_H
 #define IO_NET_PEER_H
 

@@ -26,7 +26,7 @@ struct conn *slot_take(struct net *net, int fd, uint8_t peer)
     return conn;
 }
 
-/* At the front: a slot used lately is in the cache, and the others stay untouched. */
+/* At the front: a recently used slot is in the cache, and the others stay untouched. */
 void slot_give(struct net *net, struct conn *conn)
 {
     conn->state = CONN_FREE;

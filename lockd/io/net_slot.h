@@ -1,4 +1,4 @@
-/* The account of connection slots, for net.c and net_peer.c: nothing else includes this. */
+/* The connection slots, for net.c and net_peer.c: nothing else includes this. */
 #ifndef IO_NET_SLOT_H
 #define IO_NET_SLOT_H
 
@@ -15,10 +15,10 @@ uint32_t slot_number(const struct net *net, const struct conn *conn);
 struct conn *slot_take(struct net *net, int fd, uint8_t peer);
 void slot_give(struct net *net, struct conn *conn);
 
-/* Out of whatever list it is in. */
+/* Remove it from its list. */
 void slot_unlink(struct conn *conn);
 
-/* An operation begins, or came back for the last time. */
+/* An operation starts, or has its last completion. */
 void slot_begin(
         struct net *net, struct conn *conn, struct io_uring_sqe *sqe, enum uring_op op);
 void slot_done(struct conn *conn);

@@ -1,6 +1,6 @@
 /*
- * How io speaks to people: it hands a line to whoever runs it. io does not know where lines
- * go or how they look; `ops` does, and main joins the two.
+ * How io reports to people: it hands over a line. Where lines go and how they look is decided
+ * in `ops`; main connects the two.
  */
 #ifndef IO_TELL_H
 #define IO_TELL_H
@@ -25,7 +25,7 @@ struct tell {
     /* `event` is a word or a few joined by '-'; `details` key=value pairs, or a sentence. */
     void (*line)(
             void *context, enum tell_level level, const char *event, const char *details);
-    /* Something the node noticed; its text is made there. */
+    /* A notice of the node; the callee makes the text. */
     void (*notice)(
             void *context, const struct node *node, const struct node_notice *notice);
 };
@@ -33,7 +33,7 @@ struct tell {
 void tell_line(const struct tell *tell, enum tell_level level, const char *event,
         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The world broke its word: say what, where and what to do; exit with status 1. */
+/* The system failed: log what, where and what to do; exit with status 1. */
 void tell_fatal(const struct tell *tell, const char *event, const char *format, ...)
         __attribute__((noreturn, format(printf, 3, 4)));
 

@@ -180,11 +180,10 @@ static void on_abort(int signal_number)
     if (file >= 0)
         trace_write(abort_trace, file, TRACE_EVENTS);
     static const char said[] =
-            "lockd: the last events (all of them, if it could be written, "
-            "in events-<pid>.txt of the data directory):\n";
+            "lockd: the last events (the full list is in events-<pid>.txt in the data directory, if it could be written):\n";
     write_all(STDERR_FILENO, said, sizeof said - 1);
     trace_write(abort_trace, STDERR_FILENO, 32);
-    /* SA_RESETHAND has put the default back: returning to abort() ends the process. */
+    /* SA_RESETHAND has restored the default: returning to abort() ends the process. */
     (void)signal_number;
 }
 

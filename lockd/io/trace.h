@@ -1,11 +1,11 @@
 /*
- * The last few thousand events that the node was told, for the day an assertion fails: they
- * are written as text to a file in the data directory (and the newest to stderr), one line
- * an event, oldest first:
+ * The last few thousand events of the node, for the day when an assertion fails: they are
+ * written as text to a file in the data directory (and the newest to stderr), one line per
+ * event, oldest first:
  *
  *     1234.567890123 received conn=3 count=160
  *
- * What was received is not kept: secrets of sessions may be in it.
+ * Received bytes are not kept: they may contain secrets of sessions.
  */
 #ifndef IO_TRACE_H
 #define IO_TRACE_H
@@ -25,7 +25,7 @@ enum {
 
 struct trace {
     struct ring ring;
-    struct node_event *rows; /* Their `bytes` are not to be followed. */
+    struct node_event *rows; /* Never follow their `bytes`. */
 };
 
 void trace_carve(struct trace *trace, struct arena *arena);
@@ -40,7 +40,7 @@ void trace_write(const struct trace *trace, int descriptor, uint32_t most);
 
 /*
  * From here on SIGABRT writes the trace to `events-<pid>.txt` in `directory` before the
- * process dies. One per process: a signal handler has no argument to find it by.
+ * process dies. One per process, as a signal handler has no argument.
  */
 void trace_on_abort(const struct trace *trace, int directory);
 

@@ -1,6 +1,6 @@
 /*
- * The one place where io tells the node something: every event passes turn_step(), which
- * stamps it with the turn's time and keeps it in the trace.
+ * The only place where io steps the node: every event passes turn_step(), which adds the time
+ * of the turn and keeps the event in the trace.
  */
 #ifndef IO_TURN_H
 #define IO_TURN_H
@@ -16,8 +16,8 @@ struct turn {
     struct node *node;
     struct trace trace;
     struct node_effects effects;
-    uint64_t now_ns;    /* CLOCK_MONOTONIC at the begin of the turn */
-    uint64_t handed_ns; /* ... and when the effects of the one before were handed on */
+    uint64_t now_ns;    /* CLOCK_MONOTONIC at the start of the turn */
+    uint64_t handed_ns; /* ... and when the effects of the previous turn were handed on */
 };
 
 static inline void turn_step(struct turn *turn, struct node_event event)

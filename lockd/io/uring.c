@@ -16,43 +16,31 @@ enum {
     KERNEL_MINOR_MIN = 1
 };
 
-static const char what_to_do[] = "lockd needs io_uring with multishot receive and provided "
-                                 "buffer rings, which Linux "
-                                 "6.1 and later have";
+static const char what_to_do[] =
+        "lockd needs io_uring with multishot receive and provided buffer rings (Linux 6.1 or later)";
 
 static const char *find_cause(int error, int disabled)
 {
     if (disabled == 2)
-        return "io_uring is switched off by the sysctl kernel.io_uring_disabled=2; set it "
-               "to 0";
+        return "the sysctl kernel.io_uring_disabled=2 turns io_uring off; set it to 0";
     if (disabled == 1 && (error == EPERM || error == EACCES))
-        return "io_uring is for privileged processes only, by the sysctl "
-               "kernel.io_uring_disabled=1; set it to 0, or put lockd's group into "
-               "kernel.io_uring_group";
+        return "the sysctl kernel.io_uring_disabled=1 allows io_uring only to privileged processes; set it to 0, or set kernel.io_uring_group to lockd's group";
     switch (error) {
     case ENOSYS:
-        return "this kernel has no io_uring, or a seccomp profile hides it; use a newer "
-               "kernel, "
-               "or a container profile that allows io_uring_setup, io_uring_enter and "
-               "io_uring_register";
+        return "this kernel has no io_uring, or a seccomp profile hides it; use a newer kernel, or a container profile that allows io_uring_setup, io_uring_enter and io_uring_register";
     case EPERM:
     case EACCES:
-        return "io_uring is forbidden here, most likely by the container's seccomp "
-               "profile; "
-               "allow io_uring_setup, io_uring_enter and io_uring_register (docker: "
-               "--security-opt seccomp=FILE)";
+        return "io_uring is forbidden, most likely by the container's seccomp profile; allow io_uring_setup, io_uring_enter and io_uring_register (docker: --security-opt seccomp=FILE)";
     case ENOMEM:
-        return "there is not enough memory to lock for it; raise RLIMIT_MEMLOCK (ulimit "
-               "-l, "
-               "LimitMEMLOCK=) or free memory";
+        return "too little memory may be locked; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) or free memory";
     case EMFILE:
     case ENFILE:
-        return "no file descriptor is free; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
+        return "no file descriptor is left; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
     case EINVAL:
     case EOPNOTSUPP:
         return "this kernel's io_uring lacks what lockd needs; use Linux 6.1 or later";
     default:
-        return "the kernel refused without a reason that lockd knows";
+        return "the kernel refused for an unknown reason";
     }
 }
 
@@ -82,7 +70,7 @@ static void explain(int error, char *reason)
     uring_refusal(error, read_disabled(), name.release, reason);
 }
 
-/* Wanted flags, best first; the kernel says EINVAL to what it does not know. */
+/* Wanted flags, best first; for unknown flags the kernel returns EINVAL. */
 static int create_ring(struct uring *uring, uint32_t entries, uint32_t completions)
 {
     static const unsigned flags[] = {
@@ -194,9 +182,9 @@ static int open_sized(struct uring *uring, uint32_t entries, uint32_t completion
 }
 
 /*
- * The kernel counts a ring as locked memory of the user, over all of its processes (root's it
- * does not count). Where little is left a smaller ring works, too: what has no room in it is
- * kept by the kernel, or submitted sooner.
+ * The kernel counts a ring as locked memory of the user, over all processes (except those of
+ * root). If little is left, a smaller ring works too: what does not fit is kept by the kernel,
+ * or submitted sooner.
  */
 bool uring_open(struct uring *uring, uint32_t completions, char *reason)
 {
@@ -286,7 +274,7 @@ int uring_wait(struct uring *uring, uint64_t timeout_ns)
             .tv_nsec = (long long)(timeout_ns % NS_PER_S),
     };
     struct io_uring_cqe *cqe;
-    /* liburing spares the call where nothing is to be said and something is to be taken. */
+    /* liburing makes no call if nothing is to submit and a completion is ready. */
     if (io_uring_sq_ready(&uring->ring) > 0 || io_uring_cq_ready(&uring->ring) == 0)
         uring->enter_count++;
     int failed = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &timeout, NULL);

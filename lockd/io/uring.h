@@ -2,8 +2,8 @@
  * The io_uring of a node: set-up, probing, and the tags by which completions are told apart.
  *
  * Everything runs through one ring, from one thread. What a kernel lacks or forbids is found
- * out here, before anything else is touched: what is needed and missing becomes one sentence
- * (what, which kernel has it, what to do), what is only wanted is done without and said once.
+ * here, before anything else happens. A missing requirement becomes one sentence (what, which
+ * kernel has it, what to do); a missing option is logged once, and lockd works without it.
  */
 #ifndef IO_URING_H
 #define IO_URING_H
@@ -75,8 +75,8 @@ struct uring {
 };
 
 /*
- * Create the ring, for `completions` under way at most, and prove that it can do what is
- * needed. False with `reason` (URING_REASON_BYTES) saying why in one sentence.
+ * Create the ring, for at most `completions` under way, and test that it has all that lockd
+ * needs. False with one sentence in `reason` (URING_REASON_BYTES).
  */
 bool uring_open(struct uring *uring, uint32_t completions, char *reason);
 void uring_close(struct uring *uring);
@@ -96,13 +96,13 @@ static inline const unsigned char *uring_buffer(const struct uring *uring, uint3
 /* Give a provided buffer back to the kernel, named by the completion's flags. */
 void uring_give_buffer(struct uring *uring, uint32_t flags);
 
-/* Room for `count` submissions side by side (a chain must not be cut in two). */
+/* Make room for `count` submissions in a row (a chain must not be split). */
 void uring_reserve(struct uring *uring, unsigned count);
 
-/* The next submission; never NULL: what is prepared is submitted when there is no room. */
+/* The next submission; never NULL: if there is no room, prepared ones are submitted. */
 struct io_uring_sqe *uring_next(struct uring *uring);
 
-/* Submit all, and wait for one completion or `timeout_ns`. Negative errno but for timeouts. */
+/* Submit all, and wait for one completion or `timeout_ns`. Negative errno except on timeout. */
 int uring_wait(struct uring *uring, uint64_t timeout_ns);
 
 /* Take up to `most` completions out of the ring. */

@@ -38,7 +38,7 @@ void buckets_init(struct buckets *buckets);
 void buckets_add(
         struct buckets *buckets, const struct pool *pool, uint64_t key, uint32_t handle);
 
-/* The item must be there. Its handle, for whoever gives it back. */
+/* Unlinks an item, which must be there. Returns its handle, for the caller to give back. */
 uint32_t buckets_remove(
         struct buckets *buckets, const struct pool *pool, uint64_t key, const void *item);
 

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* What is asked for: both holds and waits come from it. */
+/* The request: holds and waits are made from it. */
 struct claim {
     struct lock *lock;
     struct session *session;
@@ -30,7 +30,7 @@ struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash);
  */
 bool claim_admits(const struct lock *lock, enum lock_mode mode);
 
-/* The hold of that owner; NULL also for owner 0, who is nobody twice. */
+/* The hold of that owner; NULL for owner 0, which is different in each request. */
 struct hold *claim_hold_of(
         const struct lock *lock, const struct session *session, uint64_t owner);
 
@@ -43,11 +43,11 @@ struct wait *claim_wait_by_number(
 /* Grant: a hold with the next token. */
 struct hold *claim_hold(struct locks *locks, const struct claim *claim);
 
-/* `count` entries more or, by `claim_leave`, fewer; at 0 the hold ends. Returns what is left. */
+/* Add `count` entries or, by `claim_leave`, remove them; at 0 the hold ends. Returns the rest. */
 uint32_t claim_enter(struct locks *locks, struct hold *hold);
 uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count);
 
-/* The hold was told by change number `change`; 0: it is not to be taken back any more. */
+/* Change number `change` reported the hold; 0: it can no longer be taken back. */
 void claim_told(struct locks *locks, struct hold *hold, uint64_t change);
 
 /* A wait at the end of the queue. */
@@ -62,7 +62,7 @@ void claim_unwait(struct locks *locks, struct wait *wait);
  */
 void claim_settle(struct locks *locks, struct lock *lock);
 
-/* Grant the first wait of a ready lock, and tell its session. */
+/* Grant the first wait of a ready lock, and report it to its session. */
 void claim_grant(struct locks *locks, struct lock *lock);
 
 #ifdef __cplusplus

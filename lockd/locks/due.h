@@ -17,10 +17,10 @@
 extern "C" {
 #endif
 
-/* Go on with what stands in the state, while the entry's items last. */
+/* Continue with the work left in the state, as far as the entry's items allow. */
 void due_work(struct locks *locks);
 
-/* A wait has failed: its end is told, its lock settled. */
+/* A wait has failed: report its end and settle its lock. */
 void due_fail_wait(struct locks *locks, struct wait *wait, enum status status);
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@
  * One entry is applied so:
  *
  *     locks_begin(...)                T += dt; a TERM_START lifts deadlines
- *     locks_renew(...)                for each renewal, and for each command's session
+ *     locks_renew(...)                for each keepalive, and for each command's session
  *     locks_due(...)                  what is due, at most work_max items
  *     locks_apply(...)                each command in order
  *     locks_end(...)
@@ -112,7 +112,7 @@ bool locks_next_changed(struct locks *locks, uint64_t *session);
  * was named last is remembered by what grows, not by how many came before it.
  */
 struct changes_from {
-    uint64_t after; /* Changes behind this one are wanted. */
+    uint64_t after; /* Changes after this one are wanted. */
     uint64_t order; /* Of a list: the last wait named, and ... */
     uint64_t token; /* ... the last hold named; both 0 at its begin, moved on by the call */
     bool listed;    /* Filled in */
@@ -135,7 +135,7 @@ enum {
     VIEW_SCRATCH_BYTES = NAME_BYTES_MAX + LABEL_BYTES_MAX
 };
 
-/* A lock that nobody holds or waits for is a view, too: free. */
+/* A lock that nobody holds or waits for has a view, too: free. */
 void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
         unsigned char *scratch);
 

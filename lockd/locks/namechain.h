@@ -1,6 +1,6 @@
 /*
  * Names and labels: chains of small blocks, so that a name of 255 bytes is possible and one
- * of 20 costs one block. The length stands with whoever has the chain.
+ * of 20 costs one block. The owner of the chain keeps its length.
  */
 #ifndef LOCKS_NAMECHAIN_H
 #define LOCKS_NAMECHAIN_H
@@ -24,7 +24,7 @@ struct name_block {
     unsigned char bytes[NAME_BLOCK_BYTES];
 };
 
-/* Blocks that a text of so many bytes takes. */
+/* Blocks that a text of this many bytes takes. */
 uint32_t namechain_blocks(uint32_t byte_count);
 
 /* Store a text, for which there is room. Handle of the chain; 0 for an empty text. */

@@ -33,7 +33,7 @@ uint64_t nametable_hash(struct span name)
     return hash_bytes(name.bytes, name.count, NAME_SEED);
 }
 
-/* The order of a lock and (hash, name): as memcmp says it. */
+/* The order of a lock and (hash, name), as memcmp returns it. */
 static int compare(
         const struct locks *locks, const struct lock *lock, uint64_t hash, struct span name)
 {

@@ -33,7 +33,7 @@ uint64_t nametable_hash(struct span name);
 /* The lock of that name; NULL: nobody holds it or waits for it. */
 struct lock *nametable_find(const struct locks *locks, struct span name);
 
-/* The same, for whoever needs the hash of the name as well. */
+/* The same, for callers that also need the hash of the name. */
 struct lock *nametable_find_hashed(
         const struct locks *locks, struct span name, uint64_t hash);
 
@@ -43,7 +43,7 @@ bool nametable_names(const struct locks *locks, const struct lock *lock, struct 
 /* Link a lock whose name and hash are set and are not in the table. */
 void nametable_add(struct locks *locks, uint32_t handle, struct span name);
 
-/* Unlink it: its handle, for whoever gives it back. */
+/* Unlink it. Returns its handle, for the caller to give back. */
 uint32_t nametable_remove(struct locks *locks, const struct lock *lock);
 
 /* The bucket of a hash, its first hash, and its first lock (0: none). */

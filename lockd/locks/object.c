@@ -27,7 +27,7 @@ static uint64_t weigh_session(const struct session *session)
     return fold(weight, session->end_reason);
 }
 
-/* Who holds and waits is told by the holds and the waits: there is no lock without any. */
+/* Holds and waits say who holds and waits: there is no lock without any. */
 static uint64_t weigh_lock(const struct lock *lock)
 {
     if (lock->ready_order == 0)

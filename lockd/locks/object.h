@@ -1,6 +1,6 @@
 /*
  * The one function through which every change of a part goes: just before it, and just after.
- * A part that comes is told after, one that goes before.
+ * A new part is reported after its change, a removed one before.
  *
  * It keeps the digest. It is also the place where a snapshot taken while serving writes a
  * part before its first change, and where watches see what became of it.

@@ -80,7 +80,7 @@ static uint64_t forget_front(
 
 /*
  * Mostly answers were given in the order of numbers, and these are the first of all. If not,
- * look at each number, or at each answer, whatever is fewer: both are at most the window.
+ * look at each number, or at each answer, whichever is fewer: both are at most the window.
  */
 void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
 {

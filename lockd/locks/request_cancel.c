@@ -31,7 +31,7 @@ static struct hold *find_unconfirmed(const struct locks *locks,
     return hold != NULL && hold->change > session->confirmed ? hold : NULL;
 }
 
-/* True when the target's outcome is one that the client has said to know. */
+/* True when the client has confirmed the target's outcome. */
 static bool is_confirmed(const struct locks *locks, const struct session *session,
         uint64_t target, const struct remembered *known)
 {

@@ -18,11 +18,11 @@ struct session *sessions_find(const struct locks *locks, uint64_t id);
 struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
         const unsigned char *secret, struct span label);
 
-/* It lives on, and has heard what the section says. */
+/* The session is alive, and has received what the section confirms. */
 void sessions_renew(
         struct locks *locks, struct session *session, const struct section *heard);
 
-/* E: when it is due if it says no more. */
+/* E: when it expires without another keepalive. */
 uint64_t sessions_due_at(const struct locks *locks, const struct session *session);
 
 /* Its filed deadline has come: file it again, if E lies later. False: it is over. */
@@ -31,7 +31,7 @@ bool sessions_file(struct locks *locks, struct session *session);
 /* Its removal begins: from here on it is dead. */
 void sessions_end(struct locks *locks, struct session *session, enum lost_reason reason);
 
-/* One item of the removal of a session whose end has begun. */
+/* One item of the removal of a session that is ending. */
 void sessions_end_step(struct locks *locks, struct session *session);
 
 #ifdef __cplusplus

@@ -59,7 +59,7 @@ struct session {
     struct list answers;
     struct list changes; /* In the order of change numbers, without a gap */
     struct list_node ending;
-    struct list_node changed; /* Local: the node was not yet told that `change` moved */
+    struct list_node changed; /* Local: not yet reported to the node that `change` moved */
     uint32_t hold_count;
     uint32_t wait_count;
     uint32_t answer_count;
@@ -172,7 +172,7 @@ struct locks {
     struct buckets answers_by_number;
     struct nametable names;
     struct heap due;
-    struct list ending;  /* Sessions whose removal has begun */
+    struct list ending;  /* Sessions being removed */
     struct list ready;   /* Locks whose first wait could be granted */
     struct list changed; /* Local */
     uint32_t ready_count;

@@ -9,7 +9,7 @@
 
 enum {
     LINE_BYTES_MAX = 4096,
-    VALUE_SHOWN_MAX = 120, /* Of a wrong value, in the line that complains */
+    VALUE_SHOWN_MAX = 120, /* Of a wrong value, in the error line */
 };
 
 static void set_defaults(struct config *config)
@@ -35,7 +35,7 @@ static bool fail_value(char *error, const char *key, const char *value, const ch
 
 /* ---- The command line ---- */
 
-/* What stands in `--key value` or `--key=value`; *at moves behind it. NULL: none. */
+/* The value in `--key value` or `--key=value`; *at moves past it. NULL: none. */
 static const char *take_value(char ***at, const char *equals)
 {
     if (equals != NULL)
@@ -50,7 +50,7 @@ static bool take_setting(struct config *config, size_t row, const char *value, c
     char key[64];
     char allowed[CONFIG_ERROR_BYTES];
     if (config->given[row])
-        return fail(error, "--", setting->key, "is given twice");
+        return fail(error, "--", setting->key, "given twice");
     config->given[row] = true;
     if (config_set(config, setting, value, allowed))
         return true;
@@ -67,17 +67,17 @@ static bool take_flag(struct config *config, char ***at, char *error)
     if (strcmp(flag, "-h") == 0)
         flag = "--help";
     if (strncmp(flag, "--", 2) != 0)
-        return fail(error, "", flag, "lockd takes flags only; see --help");
+        return fail(error, "", flag, "lockd takes only flags; see --help");
     (void)snprintf(key, sizeof key, "%.*s", (int)strcspn(flag + 2, "="), flag + 2);
     size_t row = config_find(key);
     if (row == count)
-        return fail(error, "--", key, "there is no such flag; see --help");
+        return fail(error, "--", key, "no such flag; see --help");
     const char *equals = strchr(flag, '=');
     if (table[row].kind != SETTING_SWITCH) {
         const char *value = take_value(at, equals);
         if (value != NULL)
             return take_setting(config, row, value, error);
-        return fail(error, "--", key, "needs a value behind it; see --help");
+        return fail(error, "--", key, "needs a value; see --help");
     }
     if (equals == NULL)
         return take_setting(config, row, "", error);
@@ -86,7 +86,7 @@ static bool take_flag(struct config *config, char ***at, char *error)
 
 /* ---- The file ---- */
 
-/* The text without blanks around it; it is changed. */
+/* The text without blanks around it; changed in place. */
 static char *trim(char *text)
 {
     text += strspn(text, " \t\r\n");
@@ -97,7 +97,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* A flag goes before the file: then its line is judged all the same, into a copy. */
+/* A flag overrides the file; the line is validated anyway, into a copy. */
 static bool take_pair(
         struct config *config, bool *in_file, const char *key, const char *value, char *why)
 {
@@ -106,9 +106,9 @@ static bool take_pair(
     size_t row = config_find(key);
     char allowed[CONFIG_ERROR_BYTES];
     if (row == count || !config_in_file(&table[row]))
-        return fail(why, "", key, "there is no such key");
+        return fail(why, "", key, "no such key");
     if (in_file[row])
-        return fail(why, "", key, "is given twice");
+        return fail(why, "", key, "given twice");
     in_file[row] = true;
     struct config copy = *config;
     if (!config_set(&copy, &table[row], value, allowed))
@@ -153,7 +153,7 @@ static bool read_file(struct config *config, char *error)
         (void)snprintf(error, CONFIG_ERROR_BYTES, "%.100s line %u: %.380s", config->file,
                 number, why);
     else if (failed)
-        return fail(error, "--config ", config->file, "it cannot be read");
+        return fail(error, "--config ", config->file, "cannot be read");
     return good;
 }
 

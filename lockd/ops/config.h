@@ -1,11 +1,11 @@
 /*
- * What lockd is told: flags, and a config file of the same keys, from one table.
+ * The settings of lockd: flags, and a config file with the same keys, from one table.
  *
  *     --heartbeat 50ms   --heartbeat=50ms          on the command line
- *     heartbeat = 50ms                             in the file; # begins a comment
+ *     heartbeat = 50ms                             in the file; # starts a comment
  *
- * A flag goes before the file. Whatever is wrong is said in one line that names the flag,
- * the value and what is allowed, and nothing is started.
+ * A flag overrides the file. An error is one line that names the flag, the value and what is
+ * allowed; then nothing is started.
  */
 #ifndef OPS_CONFIG_H
 #define OPS_CONFIG_H
@@ -34,7 +34,7 @@ enum config_write {
 };
 
 struct config {
-    struct node_settings node; /* Complete, but for version */
+    struct node_settings node; /* Complete, except version */
     char data[CONFIG_PATH_BYTES];
     char file[CONFIG_PATH_BYTES];
     char dev[CONFIG_PATH_BYTES];
@@ -59,11 +59,11 @@ struct config_row {
 
 /*
  * Read the command line (argv[0] is skipped) and the file it names. False with the line to
- * be shown in `error`, CONFIG_ERROR_BYTES. With --help or --version nothing else is judged.
+ * show in `error`, CONFIG_ERROR_BYTES. With --help or --version nothing else is validated.
  */
 bool config_read(struct config *config, char **argv, char *error);
 
-/* The table: false behind the last row. */
+/* The table: false past the last row. */
 bool config_describe(size_t number, struct config_row *row);
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 static bool complain(char *allowed, const char *why)
 {
     (void)snprintf(allowed, CONFIG_ERROR_BYTES,
-            "must be a list as 1=host:port,2=host:port,3=host:port; %s", why);
+            "must be a list like 1=host:port,2=host:port,3=host:port; %s", why);
     return false;
 }
 
@@ -35,7 +35,7 @@ static bool take_member(
     struct address address;
     const char *why;
     if (equals == NULL || !take_id(item, (size_t)(equals - item), &member.id))
-        return complain(allowed, "each member is ID=ADDRESS, its id a number from 1 to 63");
+        return complain(allowed, "each member is ID=ADDRESS with an id from 1 to 63");
     if (node->member_count == MEMBERS_MAX)
         return complain(allowed, "a cluster has at most 7 members");
     if (!address_parse(equals + 1, count - (size_t)(equals + 1 - item), &address, &why))
@@ -50,7 +50,7 @@ static bool take_member(
     return true;
 }
 
-/* In the order of their ids, as everything that is replicated has them. */
+/* By id: everything replicated lists members in this order. */
 static void sort_members(struct node_settings *node)
 {
     for (uint8_t i = 1; i < node->member_count; i++) {
@@ -67,7 +67,7 @@ static bool differ(const struct node_settings *node, char *allowed)
     for (uint8_t i = 0; i < node->member_count; i++) {
         for (uint8_t k = 0; k < i; k++) {
             if (node->members[i].id == node->members[k].id)
-                return complain(allowed, "an id stands twice in it");
+                return complain(allowed, "an id is given twice");
             if (strcmp(node->members[i].address, node->members[k].address) == 0)
                 return complain(allowed, "two members have the same address");
         }

@@ -1,4 +1,4 @@
-/* What must hold between settings, and what follows from them. */
+/* The relations between settings, and what follows from them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static bool say(char *error, const char *text)
     return false;
 }
 
-/* `key` has its value, and `must` says what is allowed besides its range. */
+/* The value of `key` is in range; `must` says what else is required. */
 static bool say_relation(
         const struct config *config, const char *key, const char *must, char *error)
 {
@@ -40,7 +40,7 @@ static bool judge_dev(struct config *config, char *error)
         if (!is_given(config, cluster_keys[i]))
             continue;
         (void)snprintf(error, CONFIG_ERROR_BYTES,
-                "--dev %.200s: cannot go with --%s, as it is a cluster of its own",
+                "--dev %.200s: cannot be used with --%s; --dev is a cluster of its own",
                 config->dev, cluster_keys[i]);
         return false;
     }
@@ -73,9 +73,7 @@ static bool judge_members(struct config *config, char *error)
         if (is_given(config, cluster_keys[i]))
             continue;
         (void)snprintf(error, CONFIG_ERROR_BYTES,
-                "--%s is missing: --id, --cluster and --data are needed, or --dev DIR to "
-                "try "
-                "lockd out; see --help",
+                "--%s is missing; lockd needs --id, --cluster and --data, or --dev DIR to try it out; see --help",
                 cluster_keys[i]);
         return false;
     }
@@ -94,11 +92,11 @@ static bool judge_times(const struct config *config, char *error)
     const struct raft_settings *raft = &config->node.raft;
     if (raft->election_min_ns < 2 * raft->heartbeat_ns)
         return say_relation(config, "election-min",
-                "must be at least twice --heartbeat, or one late heartbeat ends a term",
+                "must be at least twice --heartbeat, or one late heartbeat starts an election",
                 error);
     if (raft->election_max_ns <= raft->election_min_ns)
         return say_relation(config, "election-max",
-                "must be above --election-min, so that members stand at different times",
+                "must be above --election-min, so that members start elections at different times",
                 error);
     if (config->node.cluster.min_ttl_ns > config->node.cluster.max_ttl_ns)
         return say_relation(config, "min-ttl", "must not be above --max-ttl", error);
@@ -112,7 +110,7 @@ static bool judge_sizes(const struct config *config, char *error)
     if (config->node.wal.buffer_bytes % WAL_BLOCK_BYTES != 0)
         return say_relation(config, "log-buffer", "must be a multiple of 4KiB", error);
     if (!settings_valid(&config->node.cluster))
-        return say(error, "the maxima of sessions, locks and waits do not fit together");
+        return say(error, "--sessions, --locks, --holds and --waits do not fit together");
     return true;
 }
 

@@ -10,7 +10,7 @@
 #define FIELD(member) \
     .offset = offsetof(struct config, member), .bytes = sizeof(((struct config *)0)->member)
 
-/* One line a row: key, argument, what it is for; kind; where it goes; its range. */
+/* Each row: key, argument, help text; kind; field; range. */
 #define SWITCH(name, does, member)                      \
     {                                                   \
         name, NULL, does, SETTING_SWITCH, FIELD(member) \
@@ -42,54 +42,54 @@ static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
 static const struct setting table[] = {
-    NUMBER("id", "this node's id, one of the list", node.self, 1, NODE_ID_MAX),
-    {"cluster", "LIST", "all members, the same list on each: 1=HOST:PORT,2=HOST:PORT,...",
+    NUMBER("id", "this node's id, one of those in --cluster", node.self, 1, NODE_ID_MAX),
+    {"cluster", "LIST", "all members, equal on every node: 1=HOST:PORT,2=...",
         SETTING_CLUSTER, FIELD(node.members)},
-    TEXT("data", "DIR", "where the log is kept; created if missing", data),
-    {"listen", "HOST:PORT", "listen there instead of on the own address of the list",
+    TEXT("data", "DIR", "directory of the log; created if missing", data),
+    {"listen", "HOST:PORT",
+        "listen on this address instead of this node's entry in --cluster",
         SETTING_ADDRESS, FIELD(listen)},
-    TEXT("config", "FILE", "read settings from this file too; flags go before it", file),
-    TEXT("dev", "DIR", "a one-node cluster on loopback, to try things out", dev),
-    SWITCH("check", "judge flags and file, start nothing", check),
-    SWITCH("plan", "print the memory plan, start nothing", plan),
-    SWITCH("version", "print the version", version),
-    SWITCH("help", "print this", help),
+    TEXT("config", "FILE", "read settings from this file; flags override it", file),
+    TEXT("dev", "DIR", "run a one-node cluster on loopback, to try lockd out", dev),
+    SWITCH("check", "validate flags and file, then exit", check),
+    SWITCH("plan", "print what memory this node needs and why, then exit", plan),
+    SWITCH("version", "print the version, then exit", version),
+    SWITCH("help", "print this help, then exit", help),
 
-    CHOICE("log-level", "LEVEL", "what is said: error, warn, info or debug", log_level, levels),
-    NUMBER("connections", "connections at once, clients and members",
+    CHOICE("log-level", "LEVEL", "how much to log: error, warn, info or debug", log_level,
+        levels),
+    NUMBER("connections", "most connections at once, of clients and members",
         node.limits.connections_max, 2 * (uint64_t)MEMBERS_MAX, 65536),
-    BYTES("segment-size", "a file of the log", node.wal.segment_bytes, 4 * MIB, 1024 * MIB),
-    NUMBER("segments", "files of the log at most", node.wal.segments_max, 16, 1048576),
-    BYTES("log-buffer", "memory for the log's newest entries", node.wal.buffer_bytes,
+    BYTES("segment-size", "size of a log segment", node.wal.segment_bytes, 4 * MIB, 1024 * MIB),
+    NUMBER("segments", "most log segments", node.wal.segments_max, 16, 1048576),
+    BYTES("log-buffer", "memory for the newest log entries", node.wal.buffer_bytes,
         NODE_LOG_BUFFER_MIN, 8 * MIB - 4 * KIB),
-    NUMBER("log-writes", "writes to the log in flight", node.wal.writes_max, 1, WAL_WRITES_MAX),
-    CHOICE("write", "METHOD", "how the log becomes durable: dsync or fsync", write, writes),
-    TEXT("congestion", "NAME", "TCP congestion control between members; auto: reno on loopback",
-        congestion),
-    TIME("heartbeat", "how often a leader is heard", node.raft.heartbeat_ns,
-        NS_PER_MS, 60 * NS_PER_S),
-    TIME("election-min", "silence after which a member may stand for election",
-        node.raft.election_min_ns, 5 * NS_PER_MS, 600 * NS_PER_S),
-    TIME("election-max", "silence after which it does", node.raft.election_max_ns,
+    NUMBER("log-writes", "most log writes in flight", node.wal.writes_max, 1, WAL_WRITES_MAX),
+    CHOICE("write", "METHOD", "how log writes become durable: dsync or fsync", write, writes),
+    TEXT("congestion", "NAME", "TCP congestion control between members", congestion),
+    TIME("heartbeat", "heartbeat interval", node.raft.heartbeat_ns, NS_PER_MS, 60 * NS_PER_S),
+    TIME("election-min", "lower end of the election timeout", node.raft.election_min_ns,
         5 * NS_PER_MS, 600 * NS_PER_S),
-    TIME("tick", "how often renewals go into the log", node.tick_ns, 10 * NS_PER_MS,
+    TIME("election-max", "upper end of the election timeout", node.raft.election_max_ns,
+        5 * NS_PER_MS, 600 * NS_PER_S),
+    TIME("tick", "how often keepalives go into the log", node.tick_ns, 10 * NS_PER_MS,
         10 * NS_PER_S),
 
-    TIME("max-ttl", "longest ttl of a session *", node.cluster.max_ttl_ns, NS_PER_S, DAY),
-    TIME("min-ttl", "shortest ttl of a session *", node.cluster.min_ttl_ns, NS_PER_MS, DAY),
-    TIME("term-grace", "how far a new leader lifts deadlines *", node.cluster.term_grace_ns,
+    TIME("max-ttl", "longest ttl of a session", node.cluster.max_ttl_ns, NS_PER_S, DAY),
+    TIME("min-ttl", "shortest ttl of a session", node.cluster.min_ttl_ns, NS_PER_MS, DAY),
+    TIME("term-grace", "how far a new leader extends sessions", node.cluster.term_grace_ns,
         0, DAY),
-    CAPACITY("work", "expiries and ends of waits in one entry *", work_max),
-    CAPACITY("sessions", "sessions *", sessions_max),
-    CAPACITY("locks", "locks in use *", locks_max),
-    CAPACITY("holds", "holds *", holds_max),
-    CAPACITY("waits", "waits *", waits_max),
-    CAPACITY("waits-per-lock", "waits for one lock *", waits_per_lock_max),
-    CAPACITY("answers", "answers remembered, of all sessions *", answers_max),
-    CAPACITY("changes", "changes that clients have not confirmed *", changes_max),
-    CAPACITY("changes-per-session", "the same, of one session *", changes_per_session_max),
-    CAPACITY("name-blocks", "blocks of memory for names and labels *", name_blocks_max),
-    CAPACITY("reentries", "times that an owner may enter one lock *", count_max),
+    CAPACITY("work", "most expiries and ended waits per log entry", work_max),
+    CAPACITY("sessions", "most open sessions", sessions_max),
+    CAPACITY("locks", "most locks in use", locks_max),
+    CAPACITY("holds", "most holds", holds_max),
+    CAPACITY("waits", "most waiting requests", waits_max),
+    CAPACITY("waits-per-lock", "most waiting requests per lock", waits_per_lock_max),
+    CAPACITY("answers", "most remembered answers", answers_max),
+    CAPACITY("changes", "most changes not yet confirmed by clients", changes_max),
+    CAPACITY("changes-per-session", "the same, per session", changes_per_session_max),
+    CAPACITY("name-blocks", "most memory blocks for names and labels", name_blocks_max),
+    CAPACITY("reentries", "most times an owner may enter one lock", count_max),
 };
 /* clang-format on */
 
@@ -164,8 +164,8 @@ static bool read_value(const struct setting *setting, const char *text, uint64_t
 static const char *name_kind(const struct setting *setting)
 {
     if (setting->kind == SETTING_BYTES)
-        return "a size, as 64MiB,";
-    return setting->kind == SETTING_DURATION ? "a time, as 250ms or 2s," : "a number";
+        return "a size like 64MiB,";
+    return setting->kind == SETTING_DURATION ? "a time like 250ms or 2s," : "a number";
 }
 
 static bool set_number(struct config *config, const struct setting *setting,

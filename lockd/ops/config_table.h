@@ -12,9 +12,9 @@ enum setting_kind {
     SETTING_SWITCH,   /* bool, without a value */
     SETTING_TEXT,     /* char[], not empty */
     SETTING_NUMBER,   /* Unsigned of 1, 4 or 8 bytes, from `least` to `most` */
-    SETTING_BYTES,    /* Likewise, a size */
-    SETTING_DURATION, /* Likewise, in ns */
-    SETTING_CHOICE,   /* uint32_t: the place of the word in `choices` */
+    SETTING_BYTES,    /* The same, a size */
+    SETTING_DURATION, /* The same, in ns */
+    SETTING_CHOICE,   /* uint32_t: index of the word in `choices` */
     SETTING_CLUSTER,  /* node.members */
     SETTING_ADDRESS,  /* struct address */
 };
@@ -37,14 +37,14 @@ const struct setting *config_table(size_t *count);
 /* The row of a key, or the count if there is none. */
 size_t config_find(const char *key);
 
-/* Whether the key may stand in a file: not what decides what is started at all. */
+/* Whether the key is allowed in a file: not those that decide what is started. */
 bool config_in_file(const struct setting *setting);
 
 /* Read `value` for the row into `config`. False with what is allowed in `allowed`. */
 bool config_set(struct config *config, const struct setting *setting, const char *value,
         char *allowed);
 
-/* The value it has, as it would be written; "" if none. ADDRESS_TEXT_BYTES at `text`. */
+/* Its value as a user writes it; "" if none. ADDRESS_TEXT_BYTES at `text`. */
 void config_show(const struct config *config, const struct setting *setting, char *text);
 
 /* The member list: 1=host:port,2=host:port. False with what is allowed in `allowed`. */

@@ -40,7 +40,7 @@ void logger_line(struct logger *logger, enum logger_level level, const char *eve
         return;
     size_t end = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 1;
     line[end] = '\n';
-    /* When this fails, nobody is left to tell. */
+    /* If this fails, there is nobody left to tell. */
     ssize_t written = write(logger->descriptor, line, end + 1);
     (void)written;
 }

@@ -1,10 +1,10 @@
 /*
- * What lockd says: one line an event on standard error,
+ * The log of lockd: one line per event on standard error,
  *
  *     2026-01-31T12:00:00.123Z info  leader term=3: this node leads
  *
- * time (UTC), level, event, key=value pairs, and behind a colon a sentence where a person
- * may want one. No secret of a session ever stands in it.
+ * time (UTC), level, event, key=value pairs, and after a colon a sentence where a person may
+ * want one. It never contains the secret of a session.
  */
 #ifndef OPS_LOGGER_H
 #define OPS_LOGGER_H
@@ -27,16 +27,16 @@ enum logger_level {
 
 struct logger {
     int descriptor;
-    enum logger_level level; /* What is less important is left out. */
+    enum logger_level level; /* Less important lines are not written. */
     time_t second;           /* Of the newest line that a stranger caused, ... */
     uint32_t count;          /* ... how many there were in it, ... */
-    uint64_t left_out;       /* ... and how many were left out since the last one said. */
+    uint64_t left_out;       /* ... and how many were left out since the last line. */
 };
 
 void logger_line(struct logger *logger, enum logger_level level, const char *event,
         const char *details);
 
-/* Something the node noticed. What strangers cause is said a few times a second at most. */
+/* A notice of the node. Lines that strangers can cause: only a few per second. */
 void logger_notice(
         struct logger *logger, const struct node *node, const struct node_notice *notice);
 

@@ -44,13 +44,12 @@ static void describe_raft(
         describe(text, LOGGER_INFO, "leader", "term=%llu: this node leads", term);
         break;
     case RAFT_NOTICE_FOLLOWER:
-        describe(text, LOGGER_INFO, "follower",
-                "term=%llu: this node stopped leading or standing", term);
+        describe(text, LOGGER_INFO, "follower", "term=%llu: this node is a follower now",
+                term);
         break;
     case RAFT_NOTICE_NO_MAJORITY:
         describe(text, LOGGER_WARN, "no-majority",
-                "term=%llu: too few members answer; nothing is granted until a majority is "
-                "back",
+                "term=%llu: this leader lost its majority; no lock is granted until a majority is back",
                 term);
         break;
     case RAFT_NOTICE_NEW_LEADER:
@@ -58,29 +57,26 @@ static void describe_raft(
         break;
     case RAFT_NOTICE_BLANK:
         describe(text, LOGGER_ERROR, "blank",
-                "the cluster exists, but this node's data directory is empty: it may have "
-                "forgotten a vote and takes no part; put its directory back");
+                "this node's data directory is empty although the cluster exists; it may have forgotten a vote, so it takes no part until you put the directory back");
         break;
     case RAFT_NOTICE_MISSING:
         describe(text, LOGGER_WARN, "founding",
-                "missing=%s: all members found a new cluster together; start the missing "
-                "ones",
+                "missing=%s: a new cluster needs all its members once; start the missing ones",
                 write_ids(missing, ids, sizeof ids));
         break;
     case RAFT_NOTICE_PEER_BLANK:
         describe(text, LOGGER_ERROR, "peer-blank",
-                "peer=%u: that node's data directory is empty; it takes no part until its "
-                "directory is put back",
+                "peer=%u: that node's data directory is empty; it takes no part until you put its directory back",
                 notice->peer);
         break;
     case RAFT_NOTICE_PEER_DAMAGED:
         describe(text, LOGGER_ERROR, "peer-damaged",
-                "peer=%u: that node's log is damaged; it takes no part", notice->peer);
+                "peer=%u: that node's log is damaged, so it takes no part; its own log lines say what to do",
+                notice->peer);
         break;
     case RAFT_NOTICE_TRUNCATED:
         describe(text, LOGGER_INFO, "truncated",
-                "term=%llu: entries of a former leader that were never committed are cut "
-                "off",
+                "term=%llu: entries of an earlier leader that were never committed are removed",
                 term);
         break;
     }
@@ -90,19 +86,17 @@ static const char *name_refusal(uint64_t why)
 {
     switch ((enum refusal)why) {
     case REFUSED_VERSION:
-        return "the two speak different versions of the protocol; run one release "
-               "everywhere";
+        return "the two nodes use different protocol versions; run one release on all nodes";
     case REFUSED_CLUSTER:
-        return "the two belong to different clusters; one has the wrong data directory or "
-               "address";
+        return "the two nodes belong to different clusters; one has a wrong --data or --cluster";
     case REFUSED_MEMBERS:
-        return "the two have different lists or ids; give all members the same --cluster";
+        return "the two nodes have different member lists; give all members the same --cluster";
     case REFUSED_FULL:
-        return "there is no room for a connection";
+        return "all connections are in use; raise --connections";
     case REFUSED_NONSENSE:
-        return "what was sent is not understood";
+        return "the message could not be parsed";
     }
-    return "for a reason that this version does not know";
+    return "for a reason that this version does not know; run one release on all nodes";
 }
 
 static const char *name_fault(uint64_t number)
@@ -111,30 +105,32 @@ static const char *name_fault(uint64_t number)
     case FRAME_FAULT_NONE:
         break;
     case FRAME_FAULT_VERSION:
-        return "another version of the protocol";
+        return "another protocol version";
     case FRAME_FAULT_KIND:
-        return "an unknown kind of frame";
+        return "an unknown frame kind";
     case FRAME_FAULT_LENGTH:
         return "a frame that is too long";
     case FRAME_FAULT_SUM:
         return "a wrong checksum";
     }
-    return "a frame that is not of its form, or not expected";
+    return "a malformed or unexpected frame";
 }
 
-/* What anybody who reaches the port can cause. */
+/* What anyone who reaches the port can cause. */
 static void describe_stranger(const struct node_notice *notice, struct notice_text *text)
 {
     unsigned long long number = notice->number;
     if (notice->kind == NOTICE_BAD_FRAME)
-        describe(text, LOGGER_WARN, "bad-frame", "peer=%u fault=%llu: closed for %s",
-                notice->peer, number, name_fault(notice->number));
+        describe(text, LOGGER_WARN, "bad-frame",
+                "peer=%u fault=%llu: connection closed because of %s", notice->peer, number,
+                name_fault(notice->number));
     else if (notice->kind == NOTICE_REFUSED_PEER)
         describe(text, LOGGER_ERROR, "peer-refused", "peer=%u why=%llu: %s", notice->peer,
                 number, name_refusal(notice->number));
     else
         describe(text, LOGGER_WARN, "slow-reader",
-                "peer=%u: closed, as it does not read its answers", notice->peer);
+                "peer=%u: connection closed, as the client does not read its answers",
+                notice->peer);
     text->stranger = true;
 }
 
@@ -147,7 +143,7 @@ void notice_describe(
         describe_raft(notice, missing, text);
         break;
     case NOTICE_FOUNDED:
-        describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster exists",
+        describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster was created",
                 number);
         break;
     case NOTICE_PEER_UP:
@@ -163,23 +159,20 @@ void notice_describe(
         break;
     case NOTICE_NO_SPACE:
         describe(text, LOGGER_ERROR, "no-space",
-                "segment=%llu: the log's next file cannot be made; new work is refused "
-                "once "
-                "the present one is full; free space in the data directory",
+                "segment=%llu: the next log segment cannot be created; when the current one is full, new requests are refused; free space in the data directory",
                 number);
         break;
     case NOTICE_PLAN_TOO_SMALL:
         describe(text, LOGGER_ERROR, "plan-too-small",
-                "the cluster was founded with larger maxima than this node is started "
-                "with; give it the same");
+                "the cluster was created with larger limits than this node has; start it with the original limits");
         break;
     case NOTICE_HANDED_OVER:
-        describe(text, LOGGER_INFO, "handed-over", "peer=%u: it leads now", notice->peer);
+        describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",
+                notice->peer);
         break;
     case NOTICE_CLOCK_SUSPECT:
         describe(text, LOGGER_ERROR, "clock-suspect",
-                "peer=%u: a clock runs at the wrong rate, and leases depend on it; look at "
-                "the machine's clock source",
+                "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
                 notice->peer);
         break;
     }

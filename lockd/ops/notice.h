@@ -1,4 +1,4 @@
-/* The texts of all that a node notices. */
+/* The log lines of all notices of a node. */
 #ifndef OPS_NOTICE_H
 #define OPS_NOTICE_H
 
@@ -16,11 +16,11 @@ enum {
 struct notice_text {
     enum logger_level level;
     const char *event;
-    bool stranger; /* Whoever reaches the port can cause it as often as he likes. */
+    bool stranger; /* Anyone who reaches the port can cause it, as often as they like. */
     char details[NOTICE_TEXT_BYTES];
 };
 
-/* `missing`: the bit set of members that the founding waits for, where it matters. */
+/* `missing`: bit set of the members that a new cluster waits for. */
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text);
 

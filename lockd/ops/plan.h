@@ -2,6 +2,7 @@
 #ifndef OPS_PLAN_H
 #define OPS_PLAN_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -10,10 +11,13 @@
 extern "C" {
 #endif
 
-/* The worksheet of an arena that measured: a line a pool, then the sum. */
+/* Whether the plan can say what the memory of this label is for. */
+bool plan_knows(const char *label);
+
+/* What an arena that measured is for: a line per label, in groups, with sums. */
 void plan_print(const struct arena *arena, FILE *out);
 
-/* All flags, from the table. */
+/* All flags with their defaults, from the table of settings. */
 void help_print(FILE *out);
 
 #ifdef __cplusplus

@@ -191,8 +191,8 @@ TEST_F(LockctlCluster, HeldByOthersHasItsOwnCode)
     EXPECT_EQ(attempt.wait(), 75);
     Command waiter = shell("a", "echo it ran", {"--wait", "300ms"});
     EXPECT_EQ(waiter.wait(), 75);
-    EXPECT_EQ(attempt.said() + waiter.said(), "lockctl run: \"a\" is held by others\n"
-                                              "lockctl run: \"a\" is held by others\n");
+    EXPECT_EQ(attempt.said() + waiter.said(), "lockctl run: another session holds \"a\"\n"
+                                              "lockctl run: another session holds \"a\"\n");
     Command patient = shell("a", "echo it ran");
     holder.program().signal(SIGTERM);
     EXPECT_EQ(holder.wait(), 128 + SIGTERM);

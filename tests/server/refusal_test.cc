@@ -100,7 +100,13 @@ TEST(Refusal, WhatOnlyLooksStartsNothing)
         EXPECT_EQ(got.status, 0) << got.said;
         EXPECT_FALSE(fs::exists(data));
     }
-    EXPECT_TRUE(has(run({"--dev", data, "--plan"}).said, "total"));
+    std::string plan = run({"--dev", data, "--plan"}).said;
+    size_t other = plan.find("\nOther ");
+    ASSERT_NE(other, std::string::npos) << plan;
+    other = plan.find('\n', other + 1);
+    EXPECT_EQ(plan.compare(other, 8, "\n  gaps,"), 0) << "plan.c knows all labels\n"
+                                                      << plan;
+    EXPECT_TRUE(has(plan, "\nTotal "));
     EXPECT_TRUE(has(run({"--help"}).said, "--cluster LIST"));
     EXPECT_TRUE(has(run({"--version"}).said, "lockd "));
     EXPECT_EQ(run({"--dev", data, "--check", "--tick", "1"}).status, 2);
@@ -168,7 +174,7 @@ TEST_F(Founded, APlanSmallerThanTheClusters)
 {
     words flags = single.flags();
     flags.insert(flags.end(), {"--sessions", "10"});
-    expect_refused(flags, "log-refused", "larger maxima");
+    expect_refused(flags, "log-refused", "larger limits");
 }
 
 /* An intact header of a later version: not damage, and not ours to touch. */

@@ -143,7 +143,7 @@ TEST(Config, WrongFlags)
             {{}, {"--id is missing", "--dev"}},
             {{"--id", "1", "--data", "/d"}, {"--cluster is missing"}},
             {{"--id", "1", "--cluster", "1=a"}, {"--data is missing"}},
-            {{"start"}, {"start", "flags only"}},
+            {{"start"}, {"start", "only flags"}},
             {with({"--verbose"}), {"--verbose", "no such flag"}},
             {with({"--tick"}), {"--tick", "needs a value"}},
             {with({"--check=yes"}), {"--check", "takes no value"}},
@@ -216,12 +216,12 @@ TEST(Config, WrongFilesAreSaidWithTheirLine)
         const char *says;
     } rows[] = {
             {"id = 1\nnonsense\n", "line 2: nonsense: must be KEY = VALUE"},
-            {"colour = red\n", "line 1: colour: there is no such key"},
-            {"id = 1\nid = 1\n", "line 2: id: is given twice"},
+            {"colour = red\n", "line 1: colour: no such key"},
+            {"id = 1\nid = 1\n", "line 2: id: given twice"},
             {"tick = 100\n", "line 1: tick 100: must be a time"},
-            {"config = /x\n", "line 1: config: there is no such key"},
-            {"check = 1\n", "line 1: check: there is no such key"},
-            {"dev = /x\n", "line 1: dev: there is no such key"},
+            {"config = /x\n", "line 1: config: no such key"},
+            {"check = 1\n", "line 1: check: no such key"},
+            {"dev = /x\n", "line 1: dev: no such key"},
             {"data =\n", "line 1: data : must have"},
     };
     for (const auto &row : rows) {

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/units.h"
+#include "node/node.h"
 #include "ops/logger.h"
 #include "ops/notice.h"
 #include "ops/plan.h"
@@ -126,10 +128,10 @@ TEST(Notice, Texts)
     EXPECT_TRUE(
             has(describe(NOTICE_RAFT, RAFT_NOTICE_MISSING, 0x0a).details, "missing=1,3:"));
     EXPECT_STREQ(describe(NOTICE_FOUNDED, 0xabc).details,
-            "cluster=0000000000000abc: the cluster exists");
+            "cluster=0000000000000abc: the cluster was created");
     EXPECT_TRUE(has(describe(NOTICE_REFUSED_PEER, REFUSED_MEMBERS).details, "--cluster"));
     EXPECT_TRUE(has(describe(NOTICE_BAD_FRAME, FRAME_FAULT_SUM).details, "checksum"));
-    EXPECT_TRUE(has(describe(NOTICE_BAD_FRAME, 105).details, "not of its form"));
+    EXPECT_TRUE(has(describe(NOTICE_BAD_FRAME, 105).details, "malformed"));
     EXPECT_EQ(describe(NOTICE_NO_SPACE).level, LOGGER_ERROR);
     EXPECT_EQ(describe(NOTICE_PEER_UP).level, LOGGER_INFO);
 }
@@ -172,12 +174,8 @@ TEST_F(Logger, StrangersAreSaidAFewTimesASecond)
     EXPECT_TRUE(has(got.back(), "peer-up")) << "others are not held back";
 }
 
-TEST(Plan, ListsEveryPoolAndTheTotal)
+static std::string plan_of(const arena &arena)
 {
-    arena arena;
-    arena_init(&arena, nullptr, 0);
-    arena_take(&arena, "small things", 3, 100, 8);
-    arena_take(&arena, "large things", 1024, 1024 * 1024, 4096);
     char *text = nullptr;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -185,8 +183,57 @@ TEST(Plan, ListsEveryPoolAndTheTotal)
     fclose(out);
     std::string plan(text, size);
     free(text);
+    return plan;
+}
+
+/* A new label needs a row in the table of plan.c: what it is for, and what sets its size. */
+TEST(Plan, SaysWhatEachPieceOfTheNodeIsFor)
+{
+    arena arena;
+    node_settings settings;
+    node_settings_default(&settings);
+    settings.self = 1;
+    settings.member_count = 3;
+    for (uint8_t i = 0; i < 3; i++)
+        settings.members[i].id = static_cast<uint8_t>(i + 1);
+    arena_init(&arena, nullptr, 0);
+    ASSERT_EQ(node_carve(&arena, &settings), nullptr);
+    uint32_t count = 0;
+    const arena_row *rows = arena_rows(&arena, &count);
+    EXPECT_GT(count, 40u);
+    for (uint32_t i = 0; i < count; i++)
+        EXPECT_TRUE(plan_knows(rows[i].name)) << "no row for \"" << rows[i].name << '"';
+    std::string plan = plan_of(arena);
+    EXPECT_TRUE(has(plan, "--locks"));
+    EXPECT_TRUE(has(plan, "\nTotal"));
+    EXPECT_FALSE(has(plan, "node.")) << "no label is shown:\n" << plan;
+}
+
+TEST(Plan, PiecesOfOneLabelAreOneLine)
+{
+    arena arena;
+    arena_init(&arena, nullptr, 0);
+    for (int peer = 0; peer < 3; peer++)
+        arena_take(&arena, "node.peer_output", 1, 6 * MIB, 4096);
+    arena_take(&arena, "locks", 1024, 88, 8);
+    arena_take(&arena, "locks", 1024, 4, 4);
+    arena_take(&arena, "log buffer", 6 * MIB, 1, 4096);
+    std::string plan = plan_of(arena);
+    EXPECT_TRUE(has(plan, "       3     6.0 MiB    18.0 MiB   2 x (members - 1)")) << plan;
+    EXPECT_TRUE(has(plan, "    1024      92 B      92.0 KiB   --locks")) << plan;
+    EXPECT_TRUE(has(plan, "       1     6.0 MiB     6.0 MiB   --log-buffer")) << plan;
+}
+
+TEST(Plan, ListsWhatItDoesNotKnowAndTheTotal)
+{
+    arena arena;
+    arena_init(&arena, nullptr, 0);
+    arena_take(&arena, "small things", 3, 100, 8);
+    arena_take(&arena, "large things", 1024, 1024 * 1024, 4096);
+    EXPECT_FALSE(plan_knows("small things"));
+    std::string plan = plan_of(arena);
     EXPECT_TRUE(has(plan, "small things"));
-    EXPECT_TRUE(has(plan, "300.0 B"));
+    EXPECT_TRUE(has(plan, "300 B"));
     EXPECT_TRUE(has(plan, "1.0 GiB"));
-    EXPECT_TRUE(has(plan, "total"));
+    EXPECT_TRUE(has(plan, "Total"));
 }

@@ -73,34 +73,32 @@ TEST_F(Options, EmptyTextAndALoneDashAreValues)
 TEST_F(Options, ComplaintNamesOptionValueAndWhatIsAllowed)
 {
     EXPECT_EQ(parse({"a", "--wait", "soon", "--", "b"}),
-            "x: --wait soon: allowed are durations from 1ms to 1h, as in 500ms, 10s or "
-            "1h30m\n");
+            "x: --wait soon: must be a duration from 1ms to 1h, like 500ms, 10s or 1h30m\n");
     EXPECT_EQ(parse({"a", "--wait=2h", "--", "b"}),
-            "x: --wait 2h: allowed are durations from 1ms to 1h, as in 500ms, 10s or "
-            "1h30m\n");
+            "x: --wait 2h: must be a duration from 1ms to 1h, like 500ms, 10s or 1h30m\n");
     for (const char *bad : {"0", "101", "-1", "1x", "", " 1", "+1", "99999999999999999999"})
         EXPECT_EQ(parse({"a", "--count", bad, "--", "b"}),
                 "x: --count " + std::string(bad) +
-                        ": allowed are whole numbers from 1 to 100\n");
+                        ": must be a whole number from 1 to 100\n");
     EXPECT_EQ(parse({"a", "--nonsense=1", "--", "b"}),
-            "x: --nonsense: no such option; see --help (the command goes behind --)\n");
+            "x: --nonsense: no such option; see --help (the command goes after --)\n");
     EXPECT_EQ(parse({"a", "-j2", "--", "b"}),
-            "x: -j2: no such option; see --help (the command goes behind --)\n");
+            "x: -j2: no such option; see --help (the command goes after --)\n");
     EXPECT_EQ(parse({"a", "--try=yes", "--", "b"}),
-            "x: --try takes no value, and got \"yes\"\n");
+            "x: --try takes no value, but got \"yes\"\n");
     EXPECT_EQ(parse({"a", "--wait"}), "x: --wait needs a value: --wait DUR\n");
     EXPECT_EQ(parse({"a", "make", "--", "b"}),
-            "x: \"make\" is one too many; see --help (the command goes behind --)\n");
+            "x: \"make\": unexpected argument; see --help (the command goes after --)\n");
 }
 
 TEST_F(Options, WhatMustBeGivenIsMissed)
 {
     EXPECT_EQ(parse({"--", "b"}), "x: NAME is missing; see --help\n");
-    EXPECT_EQ(parse({"a"}), "x: the command is missing: give it behind --\n");
-    EXPECT_EQ(parse({"a", "--"}), "x: the command is missing: give it behind --\n");
+    EXPECT_EQ(parse({"a"}), "x: the command is missing; give it after --\n");
+    EXPECT_EQ(parse({"a", "--"}), "x: the command is missing; give it after --\n");
     table.takes_command = false;
     EXPECT_EQ(parse({"a", "--", "b"}),
-            "x: \"--\": nothing goes behind it here; see --help\n");
+            "x: \"--\": this command takes nothing after it; see --help\n");
 }
 
 TEST_F(Options, HelpComesFirst)
