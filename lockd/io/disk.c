@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/disk_file.h"
 #include "io/disk_maker.h"
 #include "io/locked_memory.h"
 
@@ -112,72 +113,6 @@ void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
             sizeof *disk->numbers, sizeof(uint64_t));
 }
 
-/* ---- Files ---- */
-
-int disk_open_file(struct disk *disk, const char *name, int flags)
-{
-    int all = O_RDWR | O_CLOEXEC | flags;
-    int fd = openat(disk->folder, name, disk->direct ? all | O_DIRECT : all, 0640);
-    if (fd >= 0 || errno != EINVAL || !disk->direct)
-        return fd;
-    fd = openat(disk->folder, name, all, 0640);
-    if (fd < 0)
-        return fd;
-    disk->direct = false;
-    tell_line(disk->tell, TELL_WARN, "no-direct-io",
-            "path=%s: this file system refuses O_DIRECT; the log is written through the "
-            "page "
-            "cache and synced, which is slower",
-            disk->settings.path);
-    return fd;
-}
-
-static struct disk_file *find_room(struct disk *disk)
-{
-    struct disk_file *oldest = NULL;
-    for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
-        struct disk_file *file = &disk->files[i];
-        if (file->number == 0)
-            return file;
-        if (file->users == 0 && (oldest == NULL || file->used < oldest->used))
-            oldest = file;
-    }
-    assert(oldest != NULL);
-    (void)close(oldest->fd);
-    return oldest;
-}
-
-void disk_adopt(struct disk *disk, uint64_t number, int fd)
-{
-    struct disk_file *file = find_room(disk);
-    *file = (struct disk_file){.number = number, .fd = fd, .used = ++disk->use_count};
-}
-
-/* The open file of a segment, with one more user. It exists, or the log is not what it was. */
-static struct disk_file *use_file(struct disk *disk, uint64_t number)
-{
-    char name[DISK_NAME_BYTES];
-    for (;;) {
-        for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
-            struct disk_file *file = &disk->files[i];
-            if (file->number != number)
-                continue;
-            file->users++;
-            file->used = ++disk->use_count;
-            return file;
-        }
-        segment_name(name, number);
-        int fd = disk_open_file(disk, name, 0);
-        if (fd < 0)
-            tell_fatal(disk->tell, "segment-lost",
-                    "path=%s/%s error=\"%s\": a file of the log cannot be opened; put it "
-                    "back, or "
-                    "treat this node as lost",
-                    disk->settings.path, name, strerror(errno));
-        disk_adopt(disk, number, fd);
-    }
-}
-
 /* ---- Reading at start ---- */
 
 static int compare_numbers(const void *left, const void *right)
@@ -262,8 +197,7 @@ bool disk_replay(struct disk *disk, struct node *node, char *reason)
         if (!replay_segment(disk, node, disk->numbers[i])) {
             (void)snprintf(reason, DISK_REASON_BYTES,
                     "data directory %s: segment %llu cannot be read (%s); the disk is "
-                    "damaged, or "
-                    "the file is not lockd's to read",
+                    "damaged, or the file is not lockd's to read",
                     disk->settings.path, (unsigned long long)disk->numbers[i],
                     strerror(errno));
             return false;
@@ -302,8 +236,7 @@ void disk_begin(struct disk *disk)
     if (failed != 0)
         tell_line(disk->tell, TELL_INFO, "log-buffer-not-registered",
                 "bytes=%llu error=\"%s\": written without, which is a little slower; let "
-                "twice as "
-                "much be locked (ulimit -l, LimitMEMLOCK=)",
+                "twice as much be locked (ulimit -l, LimitMEMLOCK=)",
                 (unsigned long long)count, strerror(-failed));
     remove_leftovers(disk);
 }
@@ -344,7 +277,7 @@ static void perform_write(struct disk *disk, const struct wal_write *write)
         slot++;
     assert(slot < NODE_WRITES_MAX);
     assert(write->count > 0 && write->count % WAL_BLOCK_BYTES == 0);
-    struct disk_file *file = use_file(disk, write->place.segment);
+    struct disk_file *file = disk_use_file(disk, write->place.segment);
     disk->writes[slot] = (struct disk_write){
             .write = *write, .file = file, .synced = !syncs_after(disk)};
     disk->writes_under_way++;
@@ -365,11 +298,9 @@ static void __attribute__((noreturn))
 die_of_write(const struct disk *disk, const struct disk_write *own, const char *error)
 {
     tell_fatal(disk->tell, "log-write-failed",
-            "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": what is on the disk "
-            "is "
-            "unknown now; look at the disk, then start lockd again, which reads back what "
-            "is "
-            "there",
+            "path=%s segment=%llu offset=%llu bytes=%llu error=\"%s\": what is on the "
+            "disk is unknown now; look at the disk, then start lockd again, which reads "
+            "back what is there",
             disk->settings.path, (unsigned long long)own->write.place.segment,
             (unsigned long long)own->write.place.offset,
             (unsigned long long)own->write.count, error);
@@ -413,7 +344,7 @@ static void perform_read(struct disk *disk, const struct node_read *read)
     disk->reading = true;
     disk->read = *read;
     disk->read_bytes = 0;
-    disk->read_file = use_file(disk, read->place.segment);
+    disk->read_file = disk_use_file(disk, read->place.segment);
     begin_read(disk);
 }
 
@@ -423,8 +354,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
     if (done->result < 0 && done->result != -EINTR && done->result != -EAGAIN)
         tell_fatal(disk->tell, "log-read-failed",
                 "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log "
-                "cannot "
-                "be read; replace the disk",
+                "cannot be read; replace the disk",
                 disk->settings.path, (unsigned long long)disk->read.place.segment,
                 (unsigned long long)disk->read.place.offset, strerror(-done->result));
     if (done->result > 0)

@@ -8,36 +8,10 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "io/disk_file.h"
 
 /* While the log is being written, a chunk of zeros is begun only this often. */
 static const uint64_t chunk_pause_ns = 2 * NS_PER_MS;
-
-static const char prefix[] = "segment-";
-enum {
-    NUMBER_DIGITS = 12
-};
-
-void segment_name(char *name, uint64_t number)
-{
-    int length = snprintf(name, DISK_NAME_BYTES, "%s%0*llu", prefix, NUMBER_DIGITS,
-            (unsigned long long)number);
-    assert(length > 0 && length < DISK_NAME_BYTES);
-}
-
-uint64_t segment_number(const char *name)
-{
-    uint64_t number = 0;
-    size_t length = strlen(name);
-    if (length < sizeof prefix - 1 + NUMBER_DIGITS || length > sizeof prefix - 1 + 19 ||
-            strncmp(name, prefix, sizeof prefix - 1) != 0)
-        return 0;
-    for (const char *at = name + sizeof prefix - 1; *at != 0; at++) {
-        if (*at < '0' || *at > '9')
-            return 0;
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    return number;
-}
 
 static void begin(struct disk *disk, struct io_uring_sqe *sqe)
 {
@@ -58,9 +32,8 @@ static void give_up(struct disk *disk, const char *what, int error)
     maker->failed = true;
     if (!maker->said)
         tell_line(disk->tell, TELL_WARN, "segment-failed",
-                "segment=%llu step=%s error=\"%s\": the log cannot grow; free space in the "
-                "data "
-                "directory, lockd tries again every second",
+                "segment=%llu step=%s error=\"%s\": the log cannot grow; free space in "
+                "the data directory, lockd tries again every second",
                 (unsigned long long)maker->number, what, strerror(error));
     maker->said = true;
 }
@@ -214,8 +187,7 @@ void maker_done(struct disk *disk, const struct uring_done *done)
     if (maker->state == MAKER_SYNCING_FOLDER)
         tell_fatal(disk->tell, "folder-sync-failed",
                 "path=%s error=\"%s\": the disk does not keep its word; replace it, and "
-                "start "
-                "again on a sound copy of the data directory",
+                "start again on a sound copy of the data directory",
                 disk->settings.path, strerror(-done->result));
     give_up(disk, name_step(maker->state), done->result < 0 ? -done->result : ENOSPC);
 }

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/units.h"
+#include "io/disk_file.h"
 #include "io/disk_maker.h"
 #include "io/fake_node.h"
 
