@@ -13,17 +13,6 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-void raft_meet_founded(struct raft *raft)
-{
-    assert(raft->blank);
-    if (raft->met_founded)
-        return;
-    MARK(blank_met_founded);
-    raft->met_founded = true;
-    raft_become_follower(raft);
-    raft_note(raft, RAFT_NOTICE_BLANK, 0);
-}
-
 /*
  * Consecutive entries behind `previous`, of terms that do not go back nor beyond the
  * leader's.

@@ -14,15 +14,6 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-void raft_probe(struct raft *raft, struct raft_peer *peer)
-{
-    peer->probing = true;
-    peer->fetching = false;
-    ring_init(&peer->flights, peer->flights.capacity);
-    peer->flying_bytes = 0;
-    peer->next = (peer->match > 0 ? peer->match : raft->trail.last.index) + 1;
-}
-
 /* The peer refused: its log can agree with the leader's up to `hint` at most. */
 static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_id hint)
 {

@@ -1,15 +1,21 @@
 /*
  * What a node knows as a member, for the files of this folder and for tests.
  *
- *     raft.c       memory, start, questions, and the step: an event in, effects out
- *     election.c   votes: asked for, granted, counted
- *     follower.c   appends of a leader
- *     leader.c     what each peer has, what it is sent, what is committed
- *     readindex.c  when it is safe to read
- *     handover.c   leadership given away on purpose
- *     role.c       becoming leader, follower, candidate: the only writers of `role`
- *     effects.c    messages, writes and notices of the step under way
- *     raft_trail.c terms of the whole log
+ *     raft.c        the step: an event in, effects out
+ *     handover.c    leadership given away on purpose
+ *     election.c    votes: asked for, granted, counted
+ *     follower.c    appends of a leader
+ *     leader.c      what each peer has, what it is sent, what is committed
+ *     raft_start.c  memory, and what recovery found
+ *     role.c        becoming leader, follower, candidate: the only writers of `role`
+ *     readindex.c   when it is safe to read
+ *     progress.c    what is known of a peer's log and state
+ *     effects.c     messages, writes and notices of the step under way
+ *     raft_view.c   what others may ask
+ *     quorum.c      what a majority has reached
+ *     raft_trail.c  terms of the whole log
+ *
+ * A file calls only files that stand below it here.
  *
  * A step handles its event, then settles: whatever follows from the state as it now is
  * (votes that suffice, entries that are committed, messages that are due) is done in one
@@ -180,6 +186,14 @@ static inline bool raft_log_is_empty(const struct raft *raft)
 }
 
 /*
+ * quorum.c
+ */
+
+/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
+uint64_t raft_reached(const struct raft *raft, uint64_t own,
+        uint64_t (*of)(const struct raft_peer *peer));
+
+/*
  * effects.c
  */
 
@@ -204,51 +218,14 @@ void raft_written(struct raft *raft, uint64_t number);
 void raft_close_effects(struct raft *raft);
 
 /*
- * role.c
+ * progress.c
  */
 
-/* Stand a whole random timeout from now. */
-void raft_rest(struct raft *raft);
-
-/* Stand after a random moment, and let others who do the same go first. */
-void raft_hurry(struct raft *raft);
-
-/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
-void raft_adopt_term(struct raft *raft, uint64_t term);
-
-void raft_become_follower(struct raft *raft);
-void raft_become_precandidate(struct raft *raft);
-void raft_become_candidate(struct raft *raft);
-void raft_become_leader(struct raft *raft);
-
-/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
-uint64_t raft_reached(const struct raft *raft, uint64_t own,
-        uint64_t (*of)(const struct raft_peer *peer));
+/* Where the logs meet is not known (any more): begin again behind what is durable there. */
+void raft_probe(struct raft *raft, struct raft_peer *peer);
 
 /* Any answer: note what the peer says of itself. True if it is an ordinary member. */
 bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state);
-
-/*
- * election.c
- */
-
-/* May this node stand at all? */
-bool raft_may_stand(const struct raft *raft);
-void raft_stand(struct raft *raft);
-void raft_on_vote(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote);
-void raft_on_vote_answer(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
-void raft_settle_election(struct raft *raft);
-
-/*
- * follower.c
- */
-
-/* A blank node has seen a cluster that it must have forgotten. */
-void raft_meet_founded(struct raft *raft);
-void raft_on_append(
-        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
 
 /*
  * readindex.c
@@ -270,6 +247,58 @@ void raft_settle_rounds(struct raft *raft);
 void raft_tell_reads(struct raft *raft);
 
 /*
+ * role.c
+ */
+
+/* Stand a whole random timeout from now. */
+void raft_rest(struct raft *raft);
+
+/* Stand after a random moment, and let others who do the same go first. */
+void raft_hurry(struct raft *raft);
+
+/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
+void raft_adopt_term(struct raft *raft, uint64_t term);
+
+void raft_become_follower(struct raft *raft);
+/* A blank node has seen a cluster that it must have forgotten. */
+void raft_meet_founded(struct raft *raft);
+
+void raft_become_precandidate(struct raft *raft);
+void raft_become_candidate(struct raft *raft);
+void raft_become_leader(struct raft *raft);
+
+/*
+ * election.c
+ */
+
+/* May this node stand at all? */
+bool raft_may_stand(const struct raft *raft);
+void raft_stand(struct raft *raft);
+void raft_on_vote(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote);
+void raft_on_vote_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_settle_election(struct raft *raft);
+
+/*
+ * follower.c
+ */
+
+void raft_on_append(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+
+/*
+ * leader.c
+ */
+
+void raft_on_append_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_on_fetched(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+void raft_settle_commit(struct raft *raft);
+void raft_settle_peers(struct raft *raft);
+
+/*
  * handover.c
  */
 
@@ -277,19 +306,6 @@ void raft_on_transfer(struct raft *raft, uint8_t id);
 void raft_on_timeout_now(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message);
 void raft_settle_transfer(struct raft *raft);
-
-/*
- * leader.c
- */
-
-/* Where the logs meet is not known (any more): begin anew behind what is durable there. */
-void raft_probe(struct raft *raft, struct raft_peer *peer);
-void raft_on_append_answer(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
-void raft_on_fetched(
-        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
-void raft_settle_commit(struct raft *raft);
-void raft_settle_peers(struct raft *raft);
 
 #ifdef __cplusplus
 }

@@ -51,6 +51,17 @@ void raft_become_follower(struct raft *raft)
     raft_rest(raft);
 }
 
+void raft_meet_founded(struct raft *raft)
+{
+    assert(raft->blank);
+    if (raft->met_founded)
+        return;
+    MARK(blank_met_founded);
+    raft->met_founded = true;
+    raft_become_follower(raft);
+    raft_note(raft, RAFT_NOTICE_BLANK, 0);
+}
+
 void raft_adopt_term(struct raft *raft, uint64_t term)
 {
     assert(term > raft->term);
@@ -126,44 +137,4 @@ void raft_become_leader(struct raft *raft)
     }
     raft->effects->start_term = true;
     raft_note(raft, RAFT_NOTICE_LEADER, 0);
-}
-
-uint64_t raft_reached(
-        const struct raft *raft, uint64_t own, uint64_t (*of)(const struct raft_peer *peer))
-{
-    uint64_t values[MEMBERS_MAX];
-    uint32_t count = 0;
-    /* Sorted, the greatest first. */
-    for (uint8_t i = 0; i <= raft->peer_count; i++) {
-        uint64_t value = i < raft->peer_count ? of(&raft->peers[i]) : own;
-        uint32_t at = count;
-        for (; at > 0 && values[at - 1] < value; at--)
-            values[at] = values[at - 1];
-        values[at] = value;
-        count++;
-    }
-    return values[count / 2];
-}
-
-bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state)
-{
-    enum peer_state said = (enum peer_state)state;
-    if (said == PEER_STATE_ORDINARY) {
-        peer->state = said;
-        return true;
-    }
-    if (peer->state != said) {
-        bool blank = said == PEER_STATE_BLANK;
-        raft_note(
-                raft, blank ? RAFT_NOTICE_PEER_BLANK : RAFT_NOTICE_PEER_DAMAGED, peer->id);
-    }
-    peer->state = said;
-    peer->granted = false;
-    peer->refused = true;
-    /* What it had, it has no more. */
-    peer->match = 0;
-    peer->acked_ns = 0;
-    peer->round_acked = 0;
-    raft_probe(raft, peer);
-    return false;
 }
