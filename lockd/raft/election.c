@@ -41,7 +41,7 @@ void raft_stand(struct raft *raft)
 {
     if (!raft_may_stand(raft)) {
         MARK(may_not_stand);
-        raft_rest(raft);
+        raft_reset_election_timer(raft);
         return;
     }
     if (raft->role == RAFT_PRECANDIDATE)
@@ -81,7 +81,7 @@ static void give_way(
         return;
     MARK(gave_way);
     raft_become_follower(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
 }
 
 static bool grant_prevote(
@@ -107,7 +107,7 @@ static bool grant_vote(
     if (!is_free || !log_suffices(raft, vote->last)) {
         /* Its term was in the way, and it cannot win itself. */
         if (stood && raft->role == RAFT_FOLLOWER)
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         return false;
     }
     raft_become_follower(raft);
@@ -115,7 +115,7 @@ static bool grant_vote(
         raft->vote = peer->id;
         raft_save(raft);
     }
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     return true;
 }
 
@@ -144,7 +144,7 @@ static void on_newer_term(struct raft *raft, uint64_t term)
     bool stood = raft->role != RAFT_FOLLOWER;
     raft_adopt_term(raft, term);
     if (stood)
-        raft_hurry(raft);
+        raft_stand_soon(raft);
 }
 
 void raft_on_vote_answer(
@@ -225,7 +225,7 @@ void raft_settle_election(struct raft *raft)
         else if (is_lost(raft)) {
             MARK(election_lost);
             raft_become_follower(raft);
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         }
     }
     if (raft_is_standing(raft))

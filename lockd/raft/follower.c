@@ -42,7 +42,7 @@ static void follow(struct raft *raft, uint8_t leader)
         raft_fail_reads(raft);
     raft->leader = leader;
     raft->leader_heard_ns = raft->now_ns;
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     const struct entry_id led = {raft->term, leader};
     if (!entry_id_equal(led, raft->told_leader)) {
         raft->told_leader = led;

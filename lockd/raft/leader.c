@@ -65,7 +65,7 @@ void raft_on_append_answer(
         bool led = raft->role == RAFT_LEADER;
         raft_adopt_term(raft, answer->term);
         if (led)
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         return;
     }
     bool nonsense = answer->match > raft->trail.last.index || answer->round > raft->round;

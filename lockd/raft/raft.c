@@ -76,7 +76,7 @@ static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)
         return;
     raft->leader = 0;
     if (raft->role == RAFT_FOLLOWER)
-        raft_hurry(raft);
+        raft_stand_soon(raft);
 }
 
 static void on_peer_event(struct raft *raft, const struct raft_event *event)

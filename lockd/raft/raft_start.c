@@ -136,7 +136,7 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
         raft->term = raft->trail.last.term;
         raft->vote = raft->settings.self;
     }
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     if (raft->peer_count == 0)
         raft->election_ns = now_ns;
 }

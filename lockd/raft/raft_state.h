@@ -251,10 +251,10 @@ void raft_tell_reads(struct raft *raft);
  */
 
 /* Stand a whole random timeout from now. */
-void raft_rest(struct raft *raft);
+void raft_reset_election_timer(struct raft *raft);
 
 /* Stand after a random moment, and let others who do the same go first. */
-void raft_hurry(struct raft *raft);
+void raft_stand_soon(struct raft *raft);
 
 /* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
 void raft_adopt_term(struct raft *raft, uint64_t term);

@@ -4,7 +4,7 @@
  *     follower <-> precandidate -> candidate -> leader
  *         ^______________________________|________|
  *
- * A node stands again soon (raft_hurry) when it is clear that nobody leads and only bad
+ * A node stands again soon (raft_stand_soon) when it is clear that nobody leads and only bad
  * luck or a stale term was in the way; otherwise after a whole random timeout. Those in a
  * hurry give way to each other, so that two who saw the same leader die do not split the
  * votes.
@@ -12,7 +12,7 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-void raft_rest(struct raft *raft)
+void raft_reset_election_timer(struct raft *raft)
 {
     raft->hurried = false;
     raft->election_ns =
@@ -20,7 +20,7 @@ void raft_rest(struct raft *raft)
                                    raft->settings.election_max_ns - 1);
 }
 
-void raft_hurry(struct raft *raft)
+void raft_stand_soon(struct raft *raft)
 {
     uint64_t soon_ns = raft->now_ns;
     if (raft->settings.close_delay_ns > 0)
@@ -48,7 +48,7 @@ void raft_become_follower(struct raft *raft)
     raft->transfer = 0;
     raft->handed = false;
     raft_note(raft, RAFT_NOTICE_FOLLOWER, 0);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
 }
 
 void raft_meet_founded(struct raft *raft)
@@ -94,7 +94,7 @@ void raft_become_precandidate(struct raft *raft)
     raft->role = RAFT_PRECANDIDATE;
     raft->handed = false;
     ask_all(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     raft->hurried = hurried;
 }
 
@@ -110,7 +110,7 @@ void raft_become_candidate(struct raft *raft)
     raft->round_heard = 0;
     raft_save(raft);
     ask_all(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
 }
 
 void raft_become_leader(struct raft *raft)
