@@ -33,6 +33,13 @@ void recovery_init(struct recovery *recovery, const struct wal_settings *setting
     log_init(&recovery->log);
 }
 
+void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin)
+{
+    assert(recovery->bytes == 0 && recovery->log.places.existing == 0);
+    log_init_at(&recovery->log, begin);
+    recovery->number = begin->segment - 1;
+}
+
 /* ---- The bytes, as if they lay side by side. ---- */
 
 static size_t carried_left(const struct recovery *recovery)
@@ -275,9 +282,15 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
 {
     end_segment(recovery);
     struct places *places = &recovery->log.places;
+    bool is_first = recovery->number < places->begin.segment;
+    if (is_first && number < places->begin.segment) {
+        /* Nothing of it is looked at: no bytes are taken before the first segment. */
+        MARK(recovery_before_the_begin);
+        return;
+    }
     bool is_gap = number != recovery->number + 1;
     assert(number > recovery->number);
-    if (recovery->number > 0 && recovery->bytes == 0) {
+    if (!is_first && recovery->bytes == 0) {
         /* The next is made when this one is begun, so this one had its full size. */
         MARK(recovery_empty_file);
         raise_alarm(recovery, RECOVERY_DAMAGED, 0);
@@ -344,9 +357,12 @@ static enum recovery_verdict judge(const struct recovery *recovery)
 {
     if (recovery->alarm != RECOVERY_BLANK)
         return recovery->alarm;
-    if (recovery->durable_seen > places_end_position(&recovery->log.places))
+    const struct places *places = &recovery->log.places;
+    if (recovery->durable_seen > places_end_position(places))
         return RECOVERY_DAMAGED;
-    if (!recovery->found_any)
+    if (places->begin.segment > 1 && places_current(places) == NULL)
+        return RECOVERY_DAMAGED; /* The segment that it begins with was durable. */
+    if (!recovery->found_any && places->begin.segment == 1)
         return RECOVERY_BLANK;
     return recovery->left ? RECOVERY_CUT : RECOVERY_CLEAN;
 }
