@@ -21,7 +21,7 @@ enum {
 bool raft_may_stand(const struct raft *raft)
 {
     return !(raft->blank && raft->met_founded) &&
-           raft_trail_has_room(&raft->trail, raft->term + 1);
+           raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }
 
 static void tell_missing(struct raft *raft)
@@ -31,7 +31,7 @@ static void tell_missing(struct raft *raft)
         raft->missing_told_ns = raft->now_ns - (MISSING_AGAIN_S - 1) * NS_PER_S;
     }
     bool again = raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
-    if (!raft_log_is_empty(raft) || raft_missing(raft) == 0 || !again)
+    if (raft_is_bootstrapped(raft) || raft_missing(raft) == 0 || !again)
         return;
     raft->missing_told_ns = raft->now_ns;
     raft_note(raft, RAFT_NOTICE_MISSING, 0);
@@ -66,7 +66,7 @@ static bool leader_lives(const struct raft *raft, uint8_t candidate)
 /* Is a log that ends with `last` as good as the own? [Raft 3.6.1] */
 static bool log_suffices(const struct raft *raft, struct entry_id last)
 {
-    return !entry_id_less(last, raft->trail.last);
+    return !entry_id_less(last, raft_log_last(&raft->log));
 }
 
 /* In a hurry, too, and not the better candidate: let `peer` go first. */
@@ -75,8 +75,8 @@ static void give_way(
 {
     if (!raft->hurried)
         return;
-    bool better =
-            entry_id_less(raft->trail.last, vote->last) || peer->id > raft->settings.self;
+    bool better = entry_id_less(raft_log_last(&raft->log), vote->last) ||
+                  peer->id > raft->settings.self;
     if (raft->role == RAFT_PRECANDIDATE && !better)
         return;
     MARK(gave_way);
@@ -171,7 +171,7 @@ void raft_on_vote_answer(
 static uint32_t votes_needed(const struct raft *raft)
 {
     uint32_t members = raft->settings.members.count;
-    return raft_log_is_empty(raft) ? members : members / 2 + 1;
+    return raft_is_bootstrapped(raft) ? members / 2 + 1 : members;
 }
 
 static uint32_t count_granted(const struct raft *raft)
@@ -203,8 +203,8 @@ static void ask_for_votes(struct raft *raft)
             .term = raft->term + (pre ? 1 : 0),
             .pre = pre,
             .transfer = raft->handed,
-            .founding = raft_log_is_empty(raft),
-            .last = raft->trail.last,
+            .founding = !raft_is_bootstrapped(raft),
+            .last = raft_log_last(&raft->log),
     };
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];

@@ -48,8 +48,8 @@ void raft_settle_transfer(struct raft *raft)
         return;
     }
     /* The term's first entry is taken even now: without it nothing can be matched. */
-    bool complete =
-            raft->trail.last.term == raft->term && peer->match == raft->trail.last.index;
+    bool complete = raft_log_last(&raft->log).term == raft->term &&
+                    peer->match == raft_log_last(&raft->log).index;
     if (raft->transfer_sent || !complete || !raft_can_send(raft, peer))
         return;
     const struct peer_message message = {.kind = PEER_TIMEOUT_NOW, .term = raft->term};

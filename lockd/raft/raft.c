@@ -4,10 +4,15 @@
 
 void raft_forget(struct raft *raft, uint64_t index)
 {
-    if (index > raft->recent.end)
-        index = raft->recent.end;
-    if (index > raft->recent.begin)
-        ring_pop_before(&raft->recent, index);
+    uint64_t end = raft_log_last(&raft->log).index + 1;
+    raft_log_forget(&raft->log, index < end ? index : end);
+}
+
+void raft_drop_before(struct raft *raft, uint64_t index)
+{
+    assert(!raft->effects);
+    assert(index <= raft->commit.index + 1 && index <= raft->durable + 1);
+    (void)raft_log_drop_before(&raft->log, index);
 }
 
 static void on_propose(struct raft *raft, const struct raft_event *event)
@@ -60,7 +65,7 @@ static void on_open(struct raft *raft, struct raft_peer *peer)
     raft_probe(raft, peer);
     /* A founding vote is asked for only of the process that granted the pre-vote: one that
        was started since may have had its directory emptied. */
-    bool founding = raft->role == RAFT_CANDIDATE && raft_log_is_empty(raft);
+    bool founding = raft->role == RAFT_CANDIDATE && !raft_is_bootstrapped(raft);
     peer->due_ns = founding ? UINT64_MAX : 0;
 }
 

@@ -37,9 +37,7 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
     struct raft *raft =
             arena_take(arena, "raft.state", 1, sizeof(struct raft), alignof(struct raft));
     struct raft *carved = raft ? raft : &measured;
-    raft_trail_carve(&carved->trail, arena, settings->trail_max);
-    carved->recent_bytes = arena_take(arena, "raft.recent", settings->recent_max,
-            sizeof(uint32_t), alignof(uint32_t));
+    raft_log_carve(&carved->log, arena, settings->trail_max, settings->recent_max);
     carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
             sizeof(struct raft_read), alignof(struct raft_read));
     uint32_t flights = power_of_two(settings->window);
@@ -58,8 +56,7 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     check_settings(settings);
     struct raft fresh = {
             .settings = *settings,
-            .trail = raft->trail,
-            .recent_bytes = raft->recent_bytes,
+            .log = raft->log,
             .reads = raft->reads,
     };
     for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
@@ -68,8 +65,7 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     }
     *raft = fresh;
     prng_init(&raft->prng, seed);
-    raft_trail_init(&raft->trail);
-    ring_init_at(&raft->recent, settings->recent_max, 1);
+    raft_log_init(&raft->log, settings->recent_max);
     ring_init(&raft->pending_ring, RAFT_PENDING_MAX);
     /* A leader's late answer must not meet a question of another life of this node. */
     uint64_t first_read = prng_next(&raft->prng) / 2;
@@ -87,25 +83,27 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     }
 }
 
+void raft_restore_begin(struct raft *raft, struct entry_id before)
+{
+    assert(!raft->booted);
+    raft_log_begin_at(&raft->log, before);
+    raft->commit = before;
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        raft->peers[i].next = before.index + 1;
+}
+
 void raft_restore(struct raft *raft, const struct raft_entry *entry)
 {
     assert(!raft->booted);
-    raft_trail_add(&raft->trail, entry->id);
-    if (ring_room(&raft->recent) == 0)
-        ring_pop(&raft->recent);
-    raft->recent_bytes[ring_push(&raft->recent)] = entry->bytes;
+    raft_log_add(&raft->log, entry->id, entry->bytes);
 }
 
 void raft_restore_truncate(struct raft *raft, uint64_t from)
 {
     assert(!raft->booted);
-    if (from > raft->trail.last.index)
+    if (from > raft_log_last(&raft->log).index)
         return;
-    raft_trail_cut(&raft->trail, from);
-    if (from < raft->recent.begin)
-        ring_init_at(&raft->recent, raft->recent.capacity, from);
-    else
-        ring_cut(&raft->recent, from);
+    raft_log_cut(&raft->log, from);
 }
 
 void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote)
@@ -124,16 +122,16 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
     raft->booted = true;
     raft->now_ns = now_ns;
     raft->blank = blank;
-    raft->durable = raft->trail.last.index;
+    raft->durable = raft_log_last(&raft->log).index;
     if (blank)
-        assert(raft_log_is_empty(raft) && raft->term == 0 && raft->vote == 0);
-    if (raft->trail.last.term > raft->term) {
+        assert(!raft_is_bootstrapped(raft) && raft->term == 0 && raft->vote == 0);
+    if (raft_log_last(&raft->log).term > raft->term) {
         /*
          * Votes are saved before entries of their term: this one was lost. Whom it was for
          * is not known, so it is used up.
          */
         MARK(restored_newer_entry);
-        raft->term = raft->trail.last.term;
+        raft->term = raft_log_last(&raft->log).term;
         raft->vote = raft->settings.self;
     }
     raft_reset_election_timer(raft);

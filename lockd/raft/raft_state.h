@@ -13,6 +13,7 @@
  *     effects.c     messages, writes and notices of the step under way
  *     raft_view.c   what others may ask
  *     quorum.c      what a majority has reached
+ *     raft_log.c    the log: where it begins, terms of all entries, lengths of the newest
  *     raft_trail.c  terms of the whole log
  *
  * A file calls only files that stand below it here.
@@ -28,7 +29,7 @@
 #include "base/prng.h"
 #include "base/ring.h"
 #include "raft/raft.h"
-#include "raft/raft_trail.h"
+#include "raft/raft_log.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,7 +66,8 @@ struct raft_peer {
     uint64_t round_acked;
     uint64_t match; /* All up to here is durable there and ours. */
     uint64_t next;  /* To send next; beyond match + 1 it is a hope. */
-    bool probing;   /* Not known where the logs meet: one append at a time, at `next` */
+    /* Not known where the logs meet: one append at a time, at `next` */
+    bool probing;
     struct ring flights;    /* Appends not acknowledged ... */
     uint64_t *flight_ends;  /* ... where each ended, */
     uint32_t *flight_bytes; /* ... how long its entries are, */
@@ -120,13 +122,11 @@ struct raft {
     uint64_t leader_heard_ns;
     struct entry_id told_leader; /* {term, id}: the last one that a notice was about */
     uint64_t election_ns;        /* Stands then */
-    bool hurried; /* election_ns is sooner than a whole timeout: gives way to others */
-    bool handed;  /* Candidate: the leader asked for it. */
+    bool hurried;                /* It stands sooner than that: gives way to others. */
+    bool handed;                 /* Candidate: the leader asked for it. */
 
     /* The log. */
-    struct raft_trail trail;
-    struct ring recent; /* Entries [begin, end) whose length is known; end is last + 1 */
-    uint32_t *recent_bytes;
+    struct raft_log log;
     struct entry_id commit;
     uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
     uint64_t round_heard; /* Follower: the leader's newest */
@@ -180,9 +180,13 @@ static inline bool raft_is_standing(const struct raft *raft)
     return raft->role == RAFT_PRECANDIDATE || raft->role == RAFT_CANDIDATE;
 }
 
-static inline bool raft_log_is_empty(const struct raft *raft)
+/*
+ * Has this log ever had an entry? Also when it begins later and has none now: the last entry
+ * is then the one before the begin.
+ */
+static inline bool raft_is_bootstrapped(const struct raft *raft)
 {
-    return raft->trail.last.index == 0;
+    return raft_log_last(&raft->log).index > 0;
 }
 
 /*
@@ -260,6 +264,7 @@ void raft_stand_soon(struct raft *raft);
 void raft_adopt_term(struct raft *raft, uint64_t term);
 
 void raft_become_follower(struct raft *raft);
+
 /* A blank node has seen a cluster that it must have forgotten. */
 void raft_meet_founded(struct raft *raft);
 

@@ -33,7 +33,7 @@ uint64_t raft_commit(const struct raft *raft)
 
 struct entry_id raft_last(const struct raft *raft)
 {
-    return raft->trail.last;
+    return raft_log_last(&raft->log);
 }
 
 uint64_t raft_durable(const struct raft *raft)
@@ -43,12 +43,12 @@ uint64_t raft_durable(const struct raft *raft)
 
 struct entry_id raft_next_id(const struct raft *raft)
 {
-    return (struct entry_id){raft->term, raft->trail.last.index + 1};
+    return (struct entry_id){raft->term, raft_log_last(&raft->log).index + 1};
 }
 
 bool raft_takes_proposals(const struct raft *raft)
 {
-    bool begun = raft->trail.last.term == raft->term;
+    bool begun = raft_log_last(&raft->log).term == raft->term;
     return raft->role == RAFT_LEADER && (raft->transfer == 0 || !begun);
 }
 
@@ -59,7 +59,12 @@ bool raft_leads_committed(const struct raft *raft)
 
 uint64_t raft_term_at(const struct raft *raft, uint64_t index)
 {
-    return raft_trail_term(&raft->trail, index);
+    return raft_log_term(&raft->log, index);
+}
+
+struct entry_id raft_before_log(const struct raft *raft)
+{
+    return raft->log.trail.before;
 }
 
 static uint64_t acked_of(const struct raft_peer *peer)
@@ -80,7 +85,7 @@ bool raft_is_blank(const struct raft *raft)
 uint64_t raft_missing(const struct raft *raft)
 {
     uint64_t missing = 0;
-    if (!raft_log_is_empty(raft))
+    if (raft_is_bootstrapped(raft))
         return 0;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
