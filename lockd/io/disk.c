@@ -359,7 +359,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
                 (unsigned long long)disk->read.place.offset, strerror(-done->result));
     if (done->result > 0)
         disk->read_bytes += (size_t)done->result;
-    /* Short without being at the file's end: a multiple of the block, go on behind it. */
+    /* Short without being at the file's end: a multiple of the block, continue behind it. */
     if (done->result != 0 && disk->read_bytes < disk->read.count &&
             disk->read_bytes % WAL_BLOCK_BYTES == 0) {
         begin_read(disk);

@@ -3,7 +3,7 @@
  *
  * Whoever misses its leader first asks whether it would be elected (PreVote, which stores
  * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is
- * refused while the own leader is alive: its connection stands *and* it was heard within
+ * refused while its own leader is alive: its connection stands *and* it was heard within
  * the shortest election timeout. A leader that does not hear a majority steps down within
  * the longest, so heartbeats that still reach somebody cannot hold up the others for
  * longer. Refusals tell the newer term, so that nobody is stuck in an old one.
@@ -63,7 +63,7 @@ static bool leader_lives(const struct raft *raft, uint8_t candidate)
            raft->now_ns - raft->leader_heard_ns < raft->settings.election_min_ns;
 }
 
-/* Is a log that ends with `last` as good as the own? [Raft 3.6.1] */
+/* Is a log that ends with `last` as good as its own? [Raft 3.6.1] */
 static bool log_suffices(const struct raft *raft, struct entry_id last)
 {
     return !entry_id_less(last, raft_log_last(&raft->log));
@@ -133,7 +133,7 @@ void raft_on_vote(
         answer.granted = grant_prevote(raft, peer, vote);
     else
         answer.granted = grant_vote(raft, peer, vote);
-    /* Of a granted pre-vote, the term that it is for; else the own, for who is behind. */
+    /* Of a granted pre-vote, the term that it is for; else its own, for who is behind. */
     answer.term = vote->pre && answer.granted ? vote->term : raft->term;
     raft_send(raft, peer, &answer, 0);
 }

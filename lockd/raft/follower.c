@@ -4,7 +4,7 @@
  * An append proves that the logs are equal up to its last entry, if the entry before them
  * is there. Only an entry of another term at the same index is a conflict and cuts the
  * log: an old or repeated append finds its entries there and changes nothing. What stands
- * before the begin of the log is committed, and so is the same in every leader's log.
+ * before the beginning of the log is committed, and so is the same in every leader's log.
  *
  * An acknowledgement says how far the log is *durable and proven* in this term. If the step
  * appended, it waits for that write; every append that appends nothing, heartbeats too, is
@@ -51,17 +51,17 @@ static void follow(struct raft *raft, uint8_t leader)
     }
 }
 
-/* Whether the log has, or had before its begin, the entry that an append builds on. */
+/* Whether the log has, or had before its beginning, the entry that an append builds on. */
 static bool has(const struct raft *raft, struct entry_id id)
 {
     if (id.index > 0 && id.index < raft->log.trail.before.index) {
-        MARK(append_before_the_begin);
+        MARK(append_before_the_log);
         return true;
     }
     return raft_log_term(&raft->log, id.index) == id.term;
 }
 
-/* How many of the entries are in the log already, or were before its begin. */
+/* How many of the entries are in the log already, or were before its beginning. */
 static uint32_t count_known(const struct raft *raft, const struct raft_event *event)
 {
     uint32_t count = 0;

@@ -3,7 +3,7 @@
  *
  * The leader takes no more proposals, waits until the chosen member has its whole log, and
  * tells it to stand at once, without asking first. If nobody leads instead after an
- * election timeout, it goes on as if nothing had been.
+ * election timeout, it continues as if nothing had been.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"

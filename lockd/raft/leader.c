@@ -8,9 +8,9 @@
  * with the next heartbeat, as that names the entry before `next`.
  *
  * Entries that are no longer in memory are asked for with a fetch, one at a time per peer;
- * meanwhile it gets heartbeats, and nobody else waits. Entries before the begin of the log
+ * meanwhile it gets heartbeats, and nobody else waits. Entries before the beginning of the log
  * cannot be sent at all: a peer that needs one gets heartbeats only, which name the entry
- * before the begin. Sending it a snapshot belongs there.
+ * before the beginning. Sending it a snapshot belongs there.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -45,7 +45,7 @@ static void on_accepted(struct raft_peer *peer, uint64_t match)
         peer->match = match;
     land(peer);
     if (peer->probing && peer->match + 1 >= peer->next) {
-        /* What was sent while probing goes on its way as if it had been known to fit. */
+        /* What was sent while probing counts as if it had been known to fit. */
         peer->probing = false;
         if (!ring_is_empty(&peer->flights))
             peer->next = peer->flight_ends[ring_at(&peer->flights, peer->flights.begin)];
@@ -102,7 +102,7 @@ static uint64_t match_of(const struct raft_peer *peer)
 void raft_settle_commit(struct raft *raft)
 {
     uint64_t reached = raft_reached(raft, raft->durable, match_of);
-    /* Entries of earlier terms are committed only with one of the own. [Raft 3.6.2] */
+    /* Entries of earlier terms are committed only with one of its own. [Raft 3.6.2] */
     if (reached <= raft->commit.index || raft_log_term(&raft->log, reached) != raft->term)
         return;
     raft->commit = (struct entry_id){raft->term, reached};
@@ -185,7 +185,7 @@ static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
     return end;
 }
 
-/* Is what the peer needs next before the begin of the log? Then nobody can send it. */
+/* Is what the peer needs next before the beginning of the log? Then nobody can send it. */
 static bool is_gone(const struct raft *raft, const struct raft_peer *peer)
 {
     if (!raft_log_is_before(&raft->log, peer->next))

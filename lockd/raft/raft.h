@@ -217,7 +217,7 @@ uint8_t raft_leader(const struct raft *raft); /* 0: none known */
 uint64_t raft_commit(const struct raft *raft);
 struct entry_id raft_last(const struct raft *raft);
 
-/* Index up to which the own disk has the log. */
+/* Index up to which its own disk has the log. */
 uint64_t raft_durable(const struct raft *raft);
 
 /* The id that the next RAFT_PROPOSE gets. */

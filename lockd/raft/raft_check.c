@@ -7,7 +7,7 @@ static void check_log(const struct raft *raft)
     raft_log_check(&raft->log);
     assert(raft_log_last(&raft->log).term <= raft->term);
     uint64_t last = raft_log_last(&raft->log).index;
-    /* What stands before the begin is committed, and on disk. */
+    /* What stands before the beginning is committed, and on disk. */
     assert(raft->log.trail.before.index <= raft->commit.index);
     assert(raft->log.trail.before.index <= raft->durable);
     assert(raft->commit.index <= last);

@@ -1,14 +1,14 @@
 /*
  * What raft knows of the log: the terms of all its entries, and the lengths of the newest.
  *
- * The log begins behind the entry `trail.before`, and the begin may move: what stood before
+ * The log begins behind the entry `trail.before`, and the beginning may move: what stood before
  * it is committed, was taken into a snapshot, and is in no log any more. Three questions can
- * be asked of any index, and have an answer before the begin, too:
+ * be asked of any index, and have an answer before the beginning, too:
  *
  *     raft_log_term()       0: there is no such entry, or none any more
  *     raft_log_is_before()  it is committed, and nothing but a snapshot has it
  *     raft_log_has_recent() false: its length is not known, it must be read from disk, or is
- *                           before the begin
+ *                           before the beginning
  *
  * Invariant: trail.before.index < recent.begin <= recent.end == trail.last.index + 1.
  */
@@ -52,13 +52,13 @@ void raft_log_add(struct raft_log *log, struct entry_id id, uint32_t bytes);
 /* Cut off `from`, which is in the log, and all behind it. */
 void raft_log_cut(struct raft_log *log, uint64_t from);
 
-/* The last entry; the one before the begin if the log is empty. */
+/* The last entry; the one before the beginning if the log is empty. */
 static inline struct entry_id raft_log_last(const struct raft_log *log)
 {
     return log->trail.last;
 }
 
-/* The term of the entry at `index`, or of the one before the begin; else 0. */
+/* The term of the entry at `index`, or of the one before the beginning; else 0. */
 static inline uint64_t raft_log_term(const struct raft_log *log, uint64_t index)
 {
     return raft_trail_term(&log->trail, index);

@@ -79,7 +79,7 @@ struct raft_peer {
 
 enum raft_read_state {
     RAFT_READ_GONE = 0,     /* Answered; the place is free once those before it are. */
-    RAFT_READ_WAITS_COMMIT, /* Leader: the own term has no commit yet. */
+    RAFT_READ_WAITS_COMMIT, /* Leader: its own term has no commit yet. */
     RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that nobody else leads. */
     RAFT_READ_ASKED,        /* Follower: the leader was asked. */
     RAFT_READ_GRANTED,      /* To be told */
@@ -135,7 +135,7 @@ struct raft {
     uint64_t write_last;  /* Numbers given out */
     uint64_t written;     /* Durable up to this number */
     uint64_t saved_write; /* The last one with term and vote */
-    uint64_t durable;     /* Entries on the own disk */
+    uint64_t durable;     /* Entries on its own disk */
     struct ring pending_ring;
     struct raft_pending pending[RAFT_PENDING_MAX];
 
@@ -182,7 +182,7 @@ static inline bool raft_is_standing(const struct raft *raft)
 
 /*
  * Has this log ever had an entry? Also when it begins later and has none now: the last entry
- * is then the one before the begin.
+ * is then the one before the beginning.
  */
 static inline bool raft_is_bootstrapped(const struct raft *raft)
 {
@@ -201,7 +201,7 @@ uint64_t raft_reached(const struct raft *raft, uint64_t own,
  * effects.c
  */
 
-/* Can `peer` be sent to in this step? What waits only for room goes on in the next. */
+/* Can `peer` be sent to in this step? What waits only for room is sent in the next. */
 bool raft_can_send(struct raft *raft, const struct raft_peer *peer);
 
 /* Send, if the connection stands: when `after_write` and the present vote are durable. */

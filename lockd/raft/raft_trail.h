@@ -65,7 +65,7 @@ uint64_t raft_trail_term(const struct raft_trail *trail, uint64_t index);
 
 /*
  * The last entry, from `before` on, whose index and term are both at most those of `bound`;
- * {0, 0} if there is none: not in this log, or it stood before the begin. Two logs cannot
+ * {0, 0} if there is none: not in this log, or it stood before the beginning. Two logs cannot
  * agree behind the answer, if `bound` is where the other one stands.
  */
 struct entry_id raft_trail_within(const struct raft_trail *trail, struct entry_id bound);

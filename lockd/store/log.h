@@ -5,7 +5,7 @@
  * record must say to follow here, and what it changes. So what wal writes, recovery takes.
  *
  * The log begins where places.begin says, and the chain agrees. The header of the first
- * segment must name the entry before the begin. If that is not segment 1, the header is
+ * segment must name the entry before the beginning. If that is not segment 1, the header is
  * believed in all that only the records before it could tell: position, sum before, term and
  * vote.
  */
@@ -55,7 +55,7 @@ void log_take_header(struct log *log, const struct segment_header *header);
 /* See wal_drop_before(); what is before position `durable` is on disk. */
 bool log_drop_before(struct log *log, uint64_t index, uint64_t durable);
 
-/* Whether the record follows here, and to go on behind it. `head`: of its entry, if it is one. */
+/* Whether the record follows here, and to continue behind it. `head`: of its entry, if it is one. */
 bool log_takes_record(
         const struct log *log, const struct record *record, const struct entry_head *head);
 void log_take_record(

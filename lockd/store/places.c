@@ -167,7 +167,7 @@ static bool can_begin(const struct segment *segment)
     return segment->before.index == 0 || segment->before.term > 0;
 }
 
-/* Forget the places that lie in segments before the begin. */
+/* Forget the places that lie in segments before the beginning. */
 static void drop_entries(struct places *places)
 {
     uint64_t gone = 0;

@@ -9,7 +9,7 @@
  *
  * Numbers of segments only grow, and what is kept of them lies in a ring: [begin.segment,
  * begun] have a header, [begun + 1, existing] are made and wait for their turn, and there are
- * at most `segments_max` of both. When the begin of the log moves, the segments before it are
+ * at most `segments_max` of both. When the beginning of the log moves, the segments before it are
  * gone and their places in the ring free.
  *
  * A segment can become the first if the entry that its header names as the last before it is
@@ -69,7 +69,7 @@ void places_copy(struct places *to, const struct places *from);
 /* The segment in which the log ends; NULL before the first. */
 struct segment *places_current(const struct places *places);
 
-/* Segment `number`, which exists and is not before the begin. */
+/* Segment `number`, which exists and is not before the beginning. */
 struct segment *places_segment(const struct places *places, uint64_t number);
 
 /* Whether there are as many segments as there may be. */
@@ -98,7 +98,7 @@ void places_note_entry(struct places *places, uint64_t index);
 /* `count` more bytes of the current segment are used. */
 void places_add_bytes(struct places *places, uint64_t count);
 
-/* Entries from `from` on, which is not before the begin, are cut off. */
+/* Entries from `from` on, which is not before the beginning, are cut off. */
 void places_cut(struct places *places, uint64_t from);
 
 /*
@@ -112,8 +112,8 @@ bool places_drop_before(struct places *places, uint64_t index, uint64_t durable)
 bool places_have_entry_before(const struct places *places, uint64_t position);
 
 /*
- * A place at or before the live record of `index`; the log's begin if none is nearer; {0, 0}
- * if the entry stood before the begin.
+ * A place at or before the live record of `index`; the log's beginning if none is nearer; {0, 0}
+ * if the entry stood before the beginning.
  */
 struct wal_place places_locate(const struct places *places, uint64_t index);
 

@@ -101,7 +101,7 @@ static void skip(struct recovery *recovery, size_t count)
 static void raise_alarm(
         struct recovery *recovery, enum recovery_verdict alarm, uint64_t offset)
 {
-    /* What cannot be judged outweighs what is another's, and that what is broken. */
+    /* What cannot be read outweighs what is another's, and that what is broken. */
     bool outweighs = recovery->alarm == RECOVERY_BLANK || alarm > recovery->alarm;
     if (!outweighs)
         return;
@@ -123,7 +123,7 @@ static bool is_foreign(const struct recovery *recovery, const struct segment_hea
     return header->node != recovery->node || !is_cluster;
 }
 
-/* A header at the begin of a file says whose file it is. */
+/* A header at the start of a file says whose file it is. */
 static void note_header(struct recovery *recovery, const struct segment_header *header)
 {
     note_place(recovery, &header->place);
@@ -285,7 +285,7 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
     bool is_first = recovery->number < places->begin.segment;
     if (is_first && number < places->begin.segment) {
         /* Nothing of it is looked at: no bytes are taken before the first segment. */
-        MARK(recovery_before_the_begin);
+        MARK(recovery_before_the_log);
         return;
     }
     bool is_gap = number != recovery->number + 1;
@@ -353,7 +353,7 @@ static struct wal_place first_doubtful(const struct recovery *recovery)
     return places_end(places);
 }
 
-static enum recovery_verdict judge(const struct recovery *recovery)
+static enum recovery_verdict decide_verdict(const struct recovery *recovery)
 {
     if (recovery->alarm != RECOVERY_BLANK)
         return recovery->alarm;
@@ -372,7 +372,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     end_segment(recovery);
     const struct log *log = &recovery->log;
     struct recovery_decision decision = {
-            .verdict = judge(recovery),
+            .verdict = decide_verdict(recovery),
             .term = log->term,
             .vote = log->vote,
             .node = recovery->node,
@@ -389,7 +389,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
 
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
 {
-    enum recovery_verdict verdict = judge(recovery);
+    enum recovery_verdict verdict = decide_verdict(recovery);
     log_copy(log, &recovery->log);
     log->run = recovery->run_seen;
     if (log->run < UINT32_MAX)

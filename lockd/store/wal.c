@@ -76,7 +76,7 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings)
     return wal;
 }
 
-/* Segments behind the end are made anew unless they are as large as is wanted now. */
+/* Segments behind the end are made again unless they are as large as is wanted now. */
 static void drop_unfit_segments(struct wal *wal)
 {
     struct places *places = &wal->log.places;

@@ -77,7 +77,7 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings);
 
 /*
  * Buffer bytes that a step of that size may need. buffer_bytes and segment_bytes must both be
- * at least that for the largest step, or wal_has_room() could stay false for ever.
+ * at least that for the largest step, or wal_has_room() could stay false forever.
  */
 uint64_t wal_step_bytes(
         const struct wal_settings *settings, uint32_t entry_count, uint64_t entry_bytes);
@@ -154,7 +154,7 @@ bool wal_is_full(const struct wal *wal);
 bool wal_drop_before(struct wal *wal, uint64_t index);
 struct log_begin wal_begin(const struct wal *wal);
 
-/* Last entry, durable or not, and its sum (the chain goes on from it). */
+/* Last entry, durable or not, and its sum (the chain continues from it). */
 struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);
 
@@ -170,25 +170,25 @@ void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
 /* The first index from which on every entry lies in the buffer; last + 1 if none does. */
 uint64_t wal_window_begin(const struct wal *wal);
 
-/* An entry that still lies in the buffer: its whole bytes, or NULL; NULL before the begin. */
+/* An entry that still lies in the buffer: its whole bytes, or NULL; NULL before the beginning. */
 const unsigned char *wal_find(
         const struct wal *wal, uint64_t index, struct entry_head *head);
 
 /*
  * An entry's sum, if it is the last or among the thousand before, or the one before the
- * begin; false if it must be read, or is before the begin.
+ * begin; false if it must be read, or is before the beginning.
  */
 bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
 
 /*
  * Reading from disk: begin at a place at or before the record of `index` and walk records
  * with wal_walk_next; records of other indexes or of another term than the log now has at
- * that index were cut off and are passed over. {0, 0}: the entry is before the begin of the
+ * that index were cut off and are passed over. {0, 0}: the entry is before the beginning of the
  * log, and cannot be read any more.
  */
 struct wal_place wal_locate(const struct wal *wal, uint64_t index);
 
-/* Bytes used in a segment; 0 if it is not begun, or before the begin. */
+/* Bytes used in a segment; 0 if it is not begun, or before the beginning. */
 uint64_t wal_segment_end(const struct wal *wal, uint64_t number);
 
 enum wal_walk_result {

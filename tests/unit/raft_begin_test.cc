@@ -97,7 +97,7 @@ TEST_F(RaftLog, BeginsBehindAnEntryThatItHasNot)
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {8, 1002}), {7, 1001}));
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {7, 1000}), {7, 1000}));
 
-    // Neither an index nor a term before the begin is looked up: there is no answer.
+    // Neither an index nor a term before the beginning is looked up: there is no answer.
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {7, 999}), none()));
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {6, 2000}), none()));
 
@@ -112,7 +112,7 @@ TEST_F(RaftLog, DropsAPrefix)
         add(term, 10);
     EXPECT_FALSE(raft_log_drop_before(&log, 0));
     EXPECT_FALSE(raft_log_drop_before(&log, 1));
-    EXPECT_TRUE(raft_log_drop_before(&log, 2)); // In the midst of a term
+    EXPECT_TRUE(raft_log_drop_before(&log, 2)); // In the middle of a term
     raft_log_check(&log);
     EXPECT_EQ(log.trail.count, 3U);
     EXPECT_EQ(raft_log_term(&log, 1), 1U);
@@ -208,17 +208,17 @@ TEST(RaftBegin, AFollowerTakesWhatReachesBackBeforeIt)
     EXPECT_EQ(raft_durable(node.raft), 21U);
     EXPECT_TRUE(entry_id_equal(raft_before_log(node.raft), {3, 20}));
 
-    // Two entries before the begin, the one before it, the one that is there, and a new one.
-    uint64_t met = mark_count("append_before_the_begin");
+    // Two entries before the beginning, the one before it, the one that is there, and a new one.
+    uint64_t met = mark_count("append_before_the_log");
     node.append(2, 4, {2, 17}, {2, 3, 3, 3, 4}, 22);
-    EXPECT_GT(mark_count("append_before_the_begin"), met);
+    EXPECT_GT(mark_count("append_before_the_log"), met);
     EXPECT_EQ(node.effects.append_skip, 4U);
     EXPECT_EQ(node.effects.append_count, 1U);
     EXPECT_EQ(node.effects.truncate_from, 0U);
     EXPECT_TRUE(entry_id_equal(raft_last(node.raft), {4, 22}));
     EXPECT_EQ(raft_commit(node.raft), 22U);
 
-    // All of it before the begin: nothing to do, and nothing is taken back.
+    // All of it before the beginning: nothing to do, and nothing is taken back.
     node.append(2, 4, {0, 0}, {1, 1}, 2);
     EXPECT_EQ(node.effects.append_count, 0U);
     EXPECT_TRUE(node.only(PEER_APPEND_ANSWER).body.accepted);
@@ -275,7 +275,7 @@ TEST(RaftBegin, APeerThatNeedsWhatIsGoneGetsHeartbeatsOnly)
     node.refuse(3, {2, 5});
     EXPECT_TRUE(node.sent(PEER_APPEND, 3).empty());
 
-    // Once it has what was before the begin, it gets the rest.
+    // Once it has what was before the beginning, it gets the rest.
     node.accept(3, 20);
     struct raft_message rest = node.only(PEER_APPEND, 3);
     EXPECT_EQ(rest.body.begin, 21U);

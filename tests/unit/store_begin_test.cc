@@ -91,7 +91,7 @@ TEST_F(StoreChain, DropsAPrefix)
     expect_sum(30, false);
     expect_sum(33, true);
     expect_sum(34, false);
-    // Cut back to the begin, which is known although nothing behind it is.
+    // Cut back to the beginning, which is known although nothing behind it is.
     chain_cut(&chain, 34);
     EXPECT_TRUE(chain_is_known(&chain));
     add(1);
@@ -226,7 +226,7 @@ TEST_F(StoreLogBegin, FirstHeaderIsTheRootOfTrust)
     EXPECT_TRUE(takes([](auto &h) { h.place.previous++; }));
     EXPECT_TRUE(takes([](auto &h) { h.term++; }));
     EXPECT_TRUE(takes([](auto &h) { h.vote = 0; }));
-    // What the begin says, or the header itself.
+    // What the beginning says, or the header itself.
     EXPECT_FALSE(takes([](auto &h) { h.last.index++; }));
     EXPECT_FALSE(takes([](auto &h) { h.last.term = 0; }));
     EXPECT_FALSE(takes([](auto &h) { h.last_sum++; }));
@@ -338,9 +338,9 @@ TEST(StoreBegin, RecoveryIsToldWhereTheLogBegins)
     EXPECT_EQ(machine.read(machine.disk, BLOCK).decision.verdict, RECOVERY_CLEAN);
 
     // A crash came before the removal of all files.
-    uint64_t met = mark_count("recovery_before_the_begin");
+    uint64_t met = mark_count("recovery_before_the_log");
     EXPECT_EQ(machine.read(before, BLOCK).decision.verdict, RECOVERY_CLEAN);
-    EXPECT_EQ(mark_count("recovery_before_the_begin"), met + first - 1);
+    EXPECT_EQ(mark_count("recovery_before_the_log"), met + first - 1);
     segments some = before;
     some.erase(1);
     found found = machine.read(some, BLOCK);

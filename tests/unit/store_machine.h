@@ -260,7 +260,7 @@ public:
         return head;
     }
 
-    // Drop what stands before `index`, and the files; true if the begin moved.
+    // Drop what stands before `index`, and the files; true if the beginning moved.
     bool drop_before(uint64_t index)
     {
         if (!wal_drop_before(wal, index))
@@ -480,7 +480,7 @@ private:
     }
 
     std::vector<happening> entries_now; // From index 1 on
-    std::vector<happening> gone;        // ... of which these are before the begin
+    std::vector<happening> gone;        // ... of which these are before the beginning
 };
 
 } // namespace store_test
