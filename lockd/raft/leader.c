@@ -8,9 +8,9 @@
  * with the next heartbeat, as that names the entry before `next`.
  *
  * Entries that are no longer in memory are asked for with a fetch, one at a time per peer;
- * meanwhile it gets heartbeats, and nobody else waits. Entries before the beginning of the log
- * cannot be sent at all: a peer that needs one gets heartbeats only, which name the entry
- * before the beginning. Sending it a snapshot belongs there.
+ * meanwhile it gets heartbeats, and nobody else waits. Entries before the beginning of the
+ * log cannot be sent at all: a peer that needs one gets heartbeats only, which name the
+ * entry before the beginning. Sending it a snapshot belongs there.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"

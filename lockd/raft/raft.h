@@ -166,7 +166,7 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
 /* `seed` is for election timeouts. */
 void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed);
 
-/* After init, before any entry is restored: the log begins behind `before`, not at index 1. */
+/* After init, before any entry is restored: the log begins behind `before`. */
 void raft_restore_begin(struct raft *raft, struct entry_id before);
 
 /*

@@ -1,8 +1,8 @@
 /*
  * What raft knows of the log: the terms of all its entries, and the lengths of the newest.
  *
- * The log begins behind the entry `trail.before`, and the beginning may move: what stood before
- * it is committed, was taken into a snapshot, and is in no log any more. Three questions can
+ * The log begins behind the entry `trail.before`, and the beginning may move: what stood
+ * before it is committed, is in a snapshot, and is in no log any more. Three questions can
  * be asked of any index, and have an answer before the beginning, too:
  *
  *     raft_log_term()       0: there is no such entry, or none any more

@@ -7,7 +7,7 @@
  * or until somebody has read them (chain_learn).
  *
  * Invariant: what is kept are the entries [begin, end), and end - 1 is the last of the log.
- * The entry before the log's beginning is always known: {0, 0} and sum 0 in a log that has all.
+ * The entry before the log's first is always known: {0, 0} and sum 0 in a whole log.
  */
 #ifndef STORE_CHAIN_H
 #define STORE_CHAIN_H
@@ -46,8 +46,8 @@ void chain_init(struct chain *chain, struct entry_id before, uint64_t sum);
 void chain_copy(struct chain *to, const struct chain *from);
 
 /*
- * Id and sum of the entry at `index`, also of the one before the beginning; false if they are not
- * kept, or stood before that.
+ * Id and sum of the entry at `index`, also of the one before the beginning; false if they
+ * are not kept, or stood before that.
  */
 bool chain_at(const struct chain *chain, uint64_t index, struct chain_link *link);
 

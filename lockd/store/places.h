@@ -9,8 +9,8 @@
  *
  * Numbers of segments only grow, and what is kept of them lies in a ring: [begin.segment,
  * begun] have a header, [begun + 1, existing] are made and wait for their turn, and there are
- * at most `segments_max` of both. When the beginning of the log moves, the segments before it are
- * gone and their places in the ring free.
+ * at most `segments_max` of both. When the beginning of the log moves, the segments before
+ * it are gone and their places in the ring free.
  *
  * A segment can become the first if the entry that its header names as the last before it is
  * still the one of that index. A truncation that goes back over it ends that for good.
@@ -103,8 +103,8 @@ void places_cut(struct places *places, uint64_t from);
 
 /*
  * Begin the log with the latest segment that can be the first, has no entry from `index` on
- * before it, and whose header ends at or before position `durable`. False if the log begins there or
- * later already.
+ * before it, and whose header ends at or before position `durable`. False if the log begins
+ * there or later already.
  */
 bool places_drop_before(struct places *places, uint64_t index, uint64_t durable);
 
@@ -112,8 +112,8 @@ bool places_drop_before(struct places *places, uint64_t index, uint64_t durable)
 bool places_have_entry_before(const struct places *places, uint64_t position);
 
 /*
- * A place at or before the live record of `index`; the log's beginning if none is nearer; {0, 0}
- * if the entry stood before the beginning.
+ * A place at or before the live record of `index`; the log's beginning if none is nearer;
+ * {0, 0} if the entry stood before the beginning.
  */
 struct wal_place places_locate(const struct places *places, uint64_t index);
 

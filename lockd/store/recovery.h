@@ -74,9 +74,9 @@ void recovery_init(struct recovery *recovery, const struct wal_settings *setting
 void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin);
 
 /*
- * The segments that exist, ascending; a gap is damage, also one between the log's beginning and
- * the first. Segments before the beginning are passed over: a crash came before their removal.
- * `bytes` is the file's size; all whole blocks of it are to be fed, those that are not count as unreadable.
+ * The segments that exist, ascending; a gap is damage, also in front of the first. Those
+ * before the beginning are passed over: a crash came before their removal. `bytes` is the
+ * file's size; all whole blocks are to be fed, those that are not count as unreadable.
  */
 void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t bytes);
 

@@ -1,4 +1,4 @@
-/* What is added to the log, and where it begins. Writing out is wal_write.c, reading wal_read.c. */
+/* What is added to the log. Writing out is wal_write.c, reading wal_read.c. */
 
 #include <assert.h>
 #include <stdalign.h>

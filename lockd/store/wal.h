@@ -170,7 +170,7 @@ void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
 /* The first index from which on every entry lies in the buffer; last + 1 if none does. */
 uint64_t wal_window_begin(const struct wal *wal);
 
-/* An entry that still lies in the buffer: its whole bytes, or NULL; NULL before the beginning. */
+/* An entry that still lies in the buffer: its whole bytes. NULL if it does not. */
 const unsigned char *wal_find(
         const struct wal *wal, uint64_t index, struct entry_head *head);
 
@@ -183,8 +183,8 @@ bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
 /*
  * Reading from disk: begin at a place at or before the record of `index` and walk records
  * with wal_walk_next; records of other indexes or of another term than the log now has at
- * that index were cut off and are passed over. {0, 0}: the entry is before the beginning of the
- * log, and cannot be read any more.
+ * that index were cut off and are passed over. {0, 0}: the entry is before the beginning of
+ * the log, and cannot be read any more.
  */
 struct wal_place wal_locate(const struct wal *wal, uint64_t index);
 
