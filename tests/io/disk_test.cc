@@ -16,7 +16,6 @@
 
 #include "base/units.h"
 #include "io/disk_file.h"
-#include "io/disk_maker.h"
 #include "io/fake_node.h"
 
 namespace {
