@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/disk_file.h"
 #include "io/disk_maker.h"
 #include "io/locked_memory.h"
 
@@ -110,68 +111,6 @@ void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
             arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
     disk->numbers = arena_take(arena, "segment numbers", segments_max,
             sizeof *disk->numbers, sizeof(uint64_t));
-}
-
-/* ---- Files ---- */
-
-int disk_open_file(struct disk *disk, const char *name, int flags)
-{
-    int all = O_RDWR | O_CLOEXEC | flags;
-    int fd = openat(disk->folder, name, disk->direct ? all | O_DIRECT : all, 0640);
-    if (fd >= 0 || errno != EINVAL || !disk->direct)
-        return fd;
-    fd = openat(disk->folder, name, all, 0640);
-    if (fd < 0)
-        return fd;
-    disk->direct = false;
-    tell_line(disk->tell, TELL_WARN, "no-direct-io",
-            "path=%s: this file system does not support O_DIRECT; lockd writes through the page cache and syncs, which is slower",
-            disk->settings.path);
-    return fd;
-}
-
-static struct disk_file *find_room(struct disk *disk)
-{
-    struct disk_file *oldest = NULL;
-    for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
-        struct disk_file *file = &disk->files[i];
-        if (file->number == 0)
-            return file;
-        if (file->users == 0 && (oldest == NULL || file->used < oldest->used))
-            oldest = file;
-    }
-    assert(oldest != NULL);
-    (void)close(oldest->fd);
-    return oldest;
-}
-
-void disk_adopt(struct disk *disk, uint64_t number, int fd)
-{
-    struct disk_file *file = find_room(disk);
-    *file = (struct disk_file){.number = number, .fd = fd, .used = ++disk->use_count};
-}
-
-/* The open file of a segment, with one more user. It exists, or the log is not what it was. */
-static struct disk_file *use_file(struct disk *disk, uint64_t number)
-{
-    char name[DISK_NAME_BYTES];
-    for (;;) {
-        for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
-            struct disk_file *file = &disk->files[i];
-            if (file->number != number)
-                continue;
-            file->users++;
-            file->used = ++disk->use_count;
-            return file;
-        }
-        segment_name(name, number);
-        int fd = disk_open_file(disk, name, 0);
-        if (fd < 0)
-            tell_fatal(disk->tell, "segment-lost",
-                    "path=%s/%s error=\"%s\": this log segment cannot be opened; put the file back, or replace this node",
-                    disk->settings.path, name, strerror(errno));
-        disk_adopt(disk, number, fd);
-    }
 }
 
 /* ---- Reading at start ---- */
@@ -336,7 +275,7 @@ static void perform_write(struct disk *disk, const struct wal_write *write)
         slot++;
     assert(slot < NODE_WRITES_MAX);
     assert(write->count > 0 && write->count % WAL_BLOCK_BYTES == 0);
-    struct disk_file *file = use_file(disk, write->place.segment);
+    struct disk_file *file = disk_use_file(disk, write->place.segment);
     disk->writes[slot] = (struct disk_write){
             .write = *write, .file = file, .synced = !syncs_after(disk)};
     disk->writes_under_way++;
@@ -401,7 +340,7 @@ static void perform_read(struct disk *disk, const struct node_read *read)
     disk->reading = true;
     disk->read = *read;
     disk->read_bytes = 0;
-    disk->read_file = use_file(disk, read->place.segment);
+    disk->read_file = disk_use_file(disk, read->place.segment);
     begin_read(disk);
 }
 
@@ -415,7 +354,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
                 (unsigned long long)disk->read.place.offset, strerror(-done->result));
     if (done->result > 0)
         disk->read_bytes += (size_t)done->result;
-    /* Short without being at the file's end: a multiple of the block, go on behind it. */
+    /* Short without being at the file's end: a multiple of the block, continue behind it. */
     if (done->result != 0 && disk->read_bytes < disk->read.count &&
             disk->read_bytes % WAL_BLOCK_BYTES == 0) {
         begin_read(disk);

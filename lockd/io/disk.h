@@ -136,12 +136,6 @@ void disk_perform(struct disk *disk, const struct node_effects *effects);
 /* When disk_perform has something to do by itself; UINT64_MAX: nothing. */
 uint64_t disk_deadline(const struct disk *disk);
 
-/* The file of a segment that is open already, for its maker to hand over. */
-void disk_adopt(struct disk *disk, uint64_t number, int fd);
-
-/* Open for reading and writing, with O_DIRECT as long as it is taken; -1 with errno. */
-int disk_open_file(struct disk *disk, const char *name, int flags);
-
 #ifdef __cplusplus
 }
 #endif

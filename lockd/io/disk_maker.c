@@ -8,36 +8,10 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "io/disk_file.h"
 
 /* While the log is being written, a chunk of zeros is begun only this often. */
 static const uint64_t chunk_pause_ns = 2 * NS_PER_MS;
-
-static const char prefix[] = "segment-";
-enum {
-    NUMBER_DIGITS = 12
-};
-
-void segment_name(char *name, uint64_t number)
-{
-    int length = snprintf(name, DISK_NAME_BYTES, "%s%0*llu", prefix, NUMBER_DIGITS,
-            (unsigned long long)number);
-    assert(length > 0 && length < DISK_NAME_BYTES);
-}
-
-uint64_t segment_number(const char *name)
-{
-    uint64_t number = 0;
-    size_t length = strlen(name);
-    if (length < sizeof prefix - 1 + NUMBER_DIGITS || length > sizeof prefix - 1 + 19 ||
-            strncmp(name, prefix, sizeof prefix - 1) != 0)
-        return 0;
-    for (const char *at = name + sizeof prefix - 1; *at != 0; at++) {
-        if (*at < '0' || *at > '9')
-            return 0;
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    return number;
-}
 
 static void begin(struct disk *disk, struct io_uring_sqe *sqe)
 {

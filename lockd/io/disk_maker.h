@@ -15,12 +15,7 @@
 extern "C" {
 #endif
 
-void segment_name(char *name, uint64_t number); /* DISK_NAME_BYTES */
-
-/* The number in a segment's file name; 0: it is no such name. */
-uint64_t segment_number(const char *name);
-
-/* Begin the segment that is wanted, or go on filling. */
+/* Begin the segment that is wanted, or continue to fill it. */
 void maker_go_on(struct disk *disk);
 
 /* NODE_SEGMENT_FAILED, if the making failed while effects were performed. */

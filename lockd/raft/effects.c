@@ -86,10 +86,7 @@ void raft_append(struct raft *raft, const struct raft_entry *entry)
 {
     open_write(raft);
     raft->effects->append_count++;
-    raft_trail_add(&raft->trail, entry->id);
-    if (ring_room(&raft->recent) == 0)
-        ring_pop(&raft->recent);
-    raft->recent_bytes[ring_push(&raft->recent)] = entry->bytes;
+    raft_log_add(&raft->log, entry->id, entry->bytes);
 }
 
 void raft_truncate(struct raft *raft, uint64_t from)
@@ -97,11 +94,7 @@ void raft_truncate(struct raft *raft, uint64_t from)
     assert(from > raft->commit.index);
     open_write(raft);
     raft->effects->truncate_from = from;
-    raft_trail_cut(&raft->trail, from);
-    if (from < raft->recent.begin)
-        ring_init_at(&raft->recent, raft->recent.capacity, from);
-    else
-        ring_cut(&raft->recent, from);
+    raft_log_cut(&raft->log, from);
     if (raft->durable >= from)
         raft->durable = from - 1;
     for (uint64_t at = raft->pending_ring.begin; at < raft->pending_ring.end; at++) {
@@ -135,7 +128,7 @@ static void remember_write(struct raft *raft)
     uint32_t slot = ring_room(ring) > 0 ? ring_push(ring) : ring_at(ring, ring->end - 1);
     raft->pending[slot] = (struct raft_pending){
             .number = raft->effects->write,
-            .last_index = raft->trail.last.index,
+            .last_index = raft_log_last(&raft->log).index,
     };
 }
 

@@ -3,7 +3,7 @@
  *
  * Whoever misses its leader first asks whether it would be elected (PreVote, which stores
  * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is
- * refused while the own leader is alive: its connection stands *and* it was heard within
+ * refused while its own leader is alive: its connection stands *and* it was heard within
  * the shortest election timeout. A leader that does not hear a majority steps down within
  * the longest, so heartbeats that still reach somebody cannot hold up the others for
  * longer. Refusals tell the newer term, so that nobody is stuck in an old one.
@@ -21,7 +21,7 @@ enum {
 bool raft_may_stand(const struct raft *raft)
 {
     return !(raft->blank && raft->met_founded) &&
-           raft_trail_has_room(&raft->trail, raft->term + 1);
+           raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }
 
 static void tell_missing(struct raft *raft)
@@ -31,7 +31,7 @@ static void tell_missing(struct raft *raft)
         raft->missing_told_ns = raft->now_ns - (MISSING_AGAIN_S - 1) * NS_PER_S;
     }
     bool again = raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
-    if (!raft_log_is_empty(raft) || raft_missing(raft) == 0 || !again)
+    if (raft_is_bootstrapped(raft) || raft_missing(raft) == 0 || !again)
         return;
     raft->missing_told_ns = raft->now_ns;
     raft_note(raft, RAFT_NOTICE_MISSING, 0);
@@ -41,7 +41,7 @@ void raft_stand(struct raft *raft)
 {
     if (!raft_may_stand(raft)) {
         MARK(may_not_stand);
-        raft_rest(raft);
+        raft_reset_election_timer(raft);
         return;
     }
     if (raft->role == RAFT_PRECANDIDATE)
@@ -63,10 +63,10 @@ static bool leader_lives(const struct raft *raft, uint8_t candidate)
            raft->now_ns - raft->leader_heard_ns < raft->settings.election_min_ns;
 }
 
-/* Is a log that ends with `last` as good as the own? [Raft 3.6.1] */
+/* Is a log that ends with `last` as good as its own? [Raft 3.6.1] */
 static bool log_suffices(const struct raft *raft, struct entry_id last)
 {
-    return !entry_id_less(last, raft->trail.last);
+    return !entry_id_less(last, raft_log_last(&raft->log));
 }
 
 /* In a hurry, too, and not the better candidate: let `peer` go first. */
@@ -75,13 +75,13 @@ static void give_way(
 {
     if (!raft->hurried)
         return;
-    bool better =
-            entry_id_less(raft->trail.last, vote->last) || peer->id > raft->settings.self;
+    bool better = entry_id_less(raft_log_last(&raft->log), vote->last) ||
+                  peer->id > raft->settings.self;
     if (raft->role == RAFT_PRECANDIDATE && !better)
         return;
     MARK(gave_way);
     raft_become_follower(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
 }
 
 static bool grant_prevote(
@@ -107,7 +107,7 @@ static bool grant_vote(
     if (!is_free || !log_suffices(raft, vote->last)) {
         /* Its term was in the way, and it cannot win itself. */
         if (stood && raft->role == RAFT_FOLLOWER)
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         return false;
     }
     raft_become_follower(raft);
@@ -115,7 +115,7 @@ static bool grant_vote(
         raft->vote = peer->id;
         raft_save(raft);
     }
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     return true;
 }
 
@@ -133,7 +133,7 @@ void raft_on_vote(
         answer.granted = grant_prevote(raft, peer, vote);
     else
         answer.granted = grant_vote(raft, peer, vote);
-    /* Of a granted pre-vote, the term that it is for; else the own, for who is behind. */
+    /* Of a granted pre-vote, the term that it is for; else its own, for who is behind. */
     answer.term = vote->pre && answer.granted ? vote->term : raft->term;
     raft_send(raft, peer, &answer, 0);
 }
@@ -144,7 +144,7 @@ static void on_newer_term(struct raft *raft, uint64_t term)
     bool stood = raft->role != RAFT_FOLLOWER;
     raft_adopt_term(raft, term);
     if (stood)
-        raft_hurry(raft);
+        raft_stand_soon(raft);
 }
 
 void raft_on_vote_answer(
@@ -171,7 +171,7 @@ void raft_on_vote_answer(
 static uint32_t votes_needed(const struct raft *raft)
 {
     uint32_t members = raft->settings.members.count;
-    return raft_log_is_empty(raft) ? members : members / 2 + 1;
+    return raft_is_bootstrapped(raft) ? members / 2 + 1 : members;
 }
 
 static uint32_t count_granted(const struct raft *raft)
@@ -203,8 +203,8 @@ static void ask_for_votes(struct raft *raft)
             .term = raft->term + (pre ? 1 : 0),
             .pre = pre,
             .transfer = raft->handed,
-            .founding = raft_log_is_empty(raft),
-            .last = raft->trail.last,
+            .founding = !raft_is_bootstrapped(raft),
+            .last = raft_log_last(&raft->log),
     };
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];
@@ -225,7 +225,7 @@ void raft_settle_election(struct raft *raft)
         else if (is_lost(raft)) {
             MARK(election_lost);
             raft_become_follower(raft);
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         }
     }
     if (raft_is_standing(raft))

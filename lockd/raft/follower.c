@@ -3,7 +3,8 @@
  *
  * An append proves that the logs are equal up to its last entry, if the entry before them
  * is there. Only an entry of another term at the same index is a conflict and cuts the
- * log: an old or repeated append finds its entries there and changes nothing.
+ * log: an old or repeated append finds its entries there and changes nothing. What stands
+ * before the beginning of the log is committed, and so is the same in every leader's log.
  *
  * An acknowledgement says how far the log is *durable and proven* in this term. If the step
  * appended, it waits for that write; every append that appends nothing, heartbeats too, is
@@ -12,17 +13,6 @@
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
-
-void raft_meet_founded(struct raft *raft)
-{
-    assert(raft->blank);
-    if (raft->met_founded)
-        return;
-    MARK(blank_met_founded);
-    raft->met_founded = true;
-    raft_become_follower(raft);
-    raft_note(raft, RAFT_NOTICE_BLANK, 0);
-}
 
 /*
  * Consecutive entries behind `previous`, of terms that do not go back nor beyond the
@@ -53,7 +43,7 @@ static void follow(struct raft *raft, uint8_t leader)
         raft_fail_reads(raft);
     raft->leader = leader;
     raft->leader_heard_ns = raft->now_ns;
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     const struct entry_id led = {raft->term, leader};
     if (!entry_id_equal(led, raft->told_leader)) {
         raft->told_leader = led;
@@ -61,13 +51,23 @@ static void follow(struct raft *raft, uint8_t leader)
     }
 }
 
-/* How many of the entries are in the log already. */
+/* Whether the log has, or had before its beginning, the entry that an append builds on. */
+static bool has(const struct raft *raft, struct entry_id id)
+{
+    if (id.index > 0 && id.index < raft->log.trail.before.index) {
+        MARK(append_before_the_log);
+        return true;
+    }
+    return raft_log_term(&raft->log, id.index) == id.term;
+}
+
+/* How many of the entries are in the log already, or were before its beginning. */
 static uint32_t count_known(const struct raft *raft, const struct raft_event *event)
 {
     uint32_t count = 0;
     while (count < event->entry_count) {
         struct entry_id id = event->entries[count].id;
-        if (raft_trail_term(&raft->trail, id.index) != id.term)
+        if (!has(raft, id))
             break;
         count++;
     }
@@ -80,13 +80,13 @@ static uint64_t take(struct raft *raft, const struct raft_event *event)
     uint32_t known = count_known(raft, event);
     raft->effects->append_skip = known;
     uint64_t end = event->message->begin + known;
-    if (known < event->entry_count && end <= raft->trail.last.index) {
+    if (known < event->entry_count && end <= raft_log_last(&raft->log).index) {
         MARK(conflict_truncated);
         raft_truncate(raft, end);
         raft_note(raft, RAFT_NOTICE_TRUNCATED, 0);
     }
     for (uint32_t i = known; i < event->entry_count; i++, end++) {
-        if (!raft_trail_has_room(&raft->trail, event->entries[i].id.term)) {
+        if (!raft_trail_has_room(&raft->log.trail, event->entries[i].id.term)) {
             MARK(trail_is_full);
             break;
         }
@@ -105,7 +105,7 @@ static void accept(
     if (commit > proven)
         commit = proven;
     if (commit > raft->commit.index)
-        raft->commit = (struct entry_id){raft_trail_term(&raft->trail, commit), commit};
+        raft->commit = (struct entry_id){raft_log_term(&raft->log, commit), commit};
     bool waits = raft->effects->append_count > 0;
     answer->accepted = true;
     answer->match = raft->proven;
@@ -140,10 +140,10 @@ void raft_on_append(
             raft->round_heard = append->round;
         answer.term = raft->term;
         answer.round = raft->round_heard;
-        if (raft_trail_term(&raft->trail, append->previous.index) == append->previous.term)
+        if (has(raft, append->previous))
             accept(raft, event, &answer);
         else
-            answer.hint = raft_trail_within(&raft->trail, append->previous);
+            answer.hint = raft_trail_within(&raft->log.trail, append->previous);
     }
     raft_send(raft, peer, &answer, raft->effects->write);
 }

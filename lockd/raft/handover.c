@@ -3,7 +3,7 @@
  *
  * The leader takes no more proposals, waits until the chosen member has its whole log, and
  * tells it to stand at once, without asking first. If nobody leads instead after an
- * election timeout, it goes on as if nothing had been.
+ * election timeout, it continues as if nothing had been.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -48,8 +48,8 @@ void raft_settle_transfer(struct raft *raft)
         return;
     }
     /* The term's first entry is taken even now: without it nothing can be matched. */
-    bool complete =
-            raft->trail.last.term == raft->term && peer->match == raft->trail.last.index;
+    bool complete = raft_log_last(&raft->log).term == raft->term &&
+                    peer->match == raft_log_last(&raft->log).index;
     if (raft->transfer_sent || !complete || !raft_can_send(raft, peer))
         return;
     const struct peer_message message = {.kind = PEER_TIMEOUT_NOW, .term = raft->term};

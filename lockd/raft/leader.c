@@ -3,30 +3,22 @@
  *
  * A peer is *probed* until it is known where its log and the leader's meet: one append at a
  * time, at `next`. After that appends follow one another without waiting, `window` of them
- * or as many as `window_bytes` allows,
- * and `next` runs ahead of what is acknowledged. A refusal, a new connection or a new term
- * begins with probing again. Of a lost message the next heartbeat tells, as it names the
- * entry before `next`.
+ * or as many as `window_bytes` allows, and `next` runs ahead of what is acknowledged. A
+ * refusal, a new connection or a new term begins with probing again. A lost message shows
+ * with the next heartbeat, as that names the entry before `next`.
  *
  * Entries that are no longer in memory are asked for with a fetch, one at a time per peer;
- * meanwhile it gets heartbeats, and nobody else waits.
+ * meanwhile it gets heartbeats, and nobody else waits. Entries before the beginning of the
+ * log cannot be sent at all: a peer that needs one gets heartbeats only, which name the
+ * entry before the beginning. Sending it a snapshot belongs there.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-void raft_probe(struct raft *raft, struct raft_peer *peer)
-{
-    peer->probing = true;
-    peer->fetching = false;
-    ring_init(&peer->flights, peer->flights.capacity);
-    peer->flying_bytes = 0;
-    peer->next = (peer->match > 0 ? peer->match : raft->trail.last.index) + 1;
-}
-
 /* The peer refused: its log can agree with the leader's up to `hint` at most. */
 static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_id hint)
 {
-    uint64_t meets = raft_trail_within(&raft->trail, hint).index;
+    uint64_t meets = raft_trail_within(&raft->log.trail, hint).index;
     bool stale = hint.index < peer->match || meets + 1 >= peer->next;
     if (stale) {
         MARK(refusal_stale);
@@ -53,7 +45,7 @@ static void on_accepted(struct raft_peer *peer, uint64_t match)
         peer->match = match;
     land(peer);
     if (peer->probing && peer->match + 1 >= peer->next) {
-        /* What was sent while probing goes on its way as if it had been known to fit. */
+        /* What was sent while probing counts as if it had been known to fit. */
         peer->probing = false;
         if (!ring_is_empty(&peer->flights))
             peer->next = peer->flight_ends[ring_at(&peer->flights, peer->flights.begin)];
@@ -74,10 +66,11 @@ void raft_on_append_answer(
         bool led = raft->role == RAFT_LEADER;
         raft_adopt_term(raft, answer->term);
         if (led)
-            raft_hurry(raft);
+            raft_stand_soon(raft);
         return;
     }
-    bool nonsense = answer->match > raft->trail.last.index || answer->round > raft->round;
+    bool nonsense =
+            answer->match > raft_log_last(&raft->log).index || answer->round > raft->round;
     if (raft->role != RAFT_LEADER || answer->term < raft->term || nonsense)
         return;
     peer->acked_ns = raft->now_ns;
@@ -93,11 +86,11 @@ void raft_on_append_answer(
 /* Of entries [begin, end): what was read from disk counts as if it were the longest append. */
 static uint32_t bytes_of(const struct raft *raft, uint64_t begin, uint64_t end)
 {
-    if (!ring_has(&raft->recent, begin))
+    if (!raft_log_has_recent(&raft->log, begin))
         return raft->settings.append_bytes_max;
     uint32_t bytes = 0;
     for (uint64_t index = begin; index < end; index++)
-        bytes += raft->recent_bytes[ring_at(&raft->recent, index)];
+        bytes += raft_log_bytes(&raft->log, index);
     return bytes;
 }
 
@@ -109,35 +102,37 @@ static uint64_t match_of(const struct raft_peer *peer)
 void raft_settle_commit(struct raft *raft)
 {
     uint64_t reached = raft_reached(raft, raft->durable, match_of);
-    /* Entries of earlier terms are committed only with one of the own. [Raft 3.6.2] */
-    if (reached <= raft->commit.index ||
-            raft_trail_term(&raft->trail, reached) != raft->term)
+    /* Entries of earlier terms are committed only with one of its own. [Raft 3.6.2] */
+    if (reached <= raft->commit.index || raft_log_term(&raft->log, reached) != raft->term)
         return;
     raft->commit = (struct entry_id){raft->term, reached};
 }
 
-/* Entries [next, end) in one append; equal: a heartbeat. */
-static void send_append(struct raft *raft, struct raft_peer *peer, uint64_t end)
+/* Entries [begin, end), from `next` on, in one append; equal: a heartbeat. */
+static void send_append(
+        struct raft *raft, struct raft_peer *peer, uint64_t begin, uint64_t end)
 {
-    uint64_t before = peer->next - 1;
+    assert(begin == end || begin == peer->next);
+    assert(!raft_log_is_before(&raft->log, begin));
+    uint64_t before = begin - 1;
     const struct peer_message append = {
             .kind = PEER_APPEND,
             .term = raft->term,
-            .previous = {raft_trail_term(&raft->trail, before), before},
+            .previous = {raft_log_term(&raft->log, before), before},
             .commit = raft->commit.index,
             .round = raft->round,
             .echo_ns = peer->stamp_ns,
-            .begin = peer->next,
+            .begin = begin,
             .end = end,
     };
     raft_send(raft, peer, &append, 0);
     peer->due_ns = raft->now_ns + raft->settings.heartbeat_ns;
     peer->round_sent = raft->round;
-    if (end == peer->next)
+    if (end == begin)
         return;
     uint32_t flight = ring_push(&peer->flights);
     peer->flight_ends[flight] = end;
-    peer->flight_bytes[flight] = bytes_of(raft, append.begin, end);
+    peer->flight_bytes[flight] = bytes_of(raft, begin, end);
     peer->flying_bytes += peer->flight_bytes[flight];
     if (!peer->probing)
         peer->next = end;
@@ -181,8 +176,8 @@ static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
 {
     uint64_t end = begin;
     uint64_t bytes = 0;
-    while (end <= raft->trail.last.index && end - begin < entries_max(raft)) {
-        bytes += raft->recent_bytes[ring_at(&raft->recent, end)];
+    while (end <= raft_log_last(&raft->log).index && end - begin < entries_max(raft)) {
+        bytes += raft_log_bytes(&raft->log, end);
         if (bytes > raft->settings.append_bytes_max && end > begin)
             break;
         end++;
@@ -190,13 +185,35 @@ static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
     return end;
 }
 
+/* Is what the peer needs next before the beginning of the log? Then nobody can send it. */
+static bool is_gone(const struct raft *raft, const struct raft_peer *peer)
+{
+    if (!raft_log_is_before(&raft->log, peer->next))
+        return false;
+    MARK(peer_needs_a_snapshot);
+    return true;
+}
+
+static bool may_send_entries(const struct raft *raft, const struct raft_peer *peer)
+{
+    return peer->next <= raft_log_last(&raft->log).index && !peer->fetching &&
+           may_fly(raft, peer) && !is_gone(raft, peer);
+}
+
+/* The index that a heartbeat stands at: it names the entry before, whose term is known. */
+static uint64_t heartbeat_at(const struct raft *raft, const struct raft_peer *peer)
+{
+    uint64_t first = raft->log.trail.before.index + 1;
+    return peer->next > first ? peer->next : first;
+}
+
 static void settle_peer(struct raft *raft, struct raft_peer *peer)
 {
-    while (peer->next <= raft->trail.last.index && may_fly(raft, peer) && !peer->fetching) {
+    while (may_send_entries(raft, peer)) {
         if (!raft_can_send(raft, peer))
             return;
-        if (ring_has(&raft->recent, peer->next))
-            send_append(raft, peer, end_of_append(raft, peer->next));
+        if (raft_log_has_recent(&raft->log, peer->next))
+            send_append(raft, peer, peer->next, end_of_append(raft, peer->next));
         else {
             fetch(raft, peer);
             break;
@@ -204,7 +221,7 @@ static void settle_peer(struct raft *raft, struct raft_peer *peer)
     }
     bool due = raft->now_ns >= peer->due_ns || peer->round_sent < raft->round;
     if (due && raft_can_send(raft, peer))
-        send_append(raft, peer, peer->next);
+        send_append(raft, peer, heartbeat_at(raft, peer), heartbeat_at(raft, peer));
 }
 
 void raft_settle_peers(struct raft *raft)
@@ -225,14 +242,16 @@ void raft_on_fetched(
     }
     peer->fetching = false;
     uint64_t before = event->begin - 1;
-    bool fits = event->previous.index == before &&
-                event->previous.term == raft_trail_term(&raft->trail, before) &&
-                event->end <= raft->trail.last.index + 1;
+    /* It may have been dropped since it was asked for. */
+    bool fits = !raft_log_is_before(&raft->log, event->begin) &&
+                event->previous.index == before &&
+                event->previous.term == raft_log_term(&raft->log, before) &&
+                event->end <= raft_log_last(&raft->log).index + 1;
     if (!fits || event->end <= event->begin) {
         MARK(fetched_nothing);
         peer->fetch_after_ns = raft->now_ns + raft->settings.heartbeat_ns;
         return;
     }
     uint64_t most = event->begin + entries_max(raft);
-    send_append(raft, peer, event->end < most ? event->end : most);
+    send_append(raft, peer, event->begin, event->end < most ? event->end : most);
 }

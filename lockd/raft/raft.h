@@ -36,9 +36,10 @@ extern "C" {
 #endif
 
 enum {
-    RAFT_MESSAGES_MAX = 64, /* Per step; if there is more, the next step is due at once. */
-    RAFT_READS_READY_MAX = 64, /* Per step, too */
-    RAFT_ENTRIES_MAX = 256,    /* In one append message */
+    /* Per step; if there is more, the next step is due at once. */
+    RAFT_MESSAGES_MAX = 64,
+    RAFT_READS_READY_MAX = 64,
+    RAFT_ENTRIES_MAX = 256, /* In one append message */
 };
 
 enum raft_role {
@@ -56,7 +57,8 @@ struct raft_settings {
     uint64_t election_max_ns; /* ... 500 ms */
     uint64_t close_delay_ns;  /* A closed leader's followers stand after [0, this): 5 ms */
     uint32_t window;          /* Append messages in flight per peer */
-    uint32_t window_bytes; /* ... and their bytes; 0: no limit. One append always goes. */
+    /* ... and their bytes; 0: no limit. One append is always sent. */
+    uint32_t window_bytes;
     uint32_t append_bytes_max;   /* Of entries in one append; a longer one goes alone */
     uint32_t append_entries_max; /* ... and how many; 0: RAFT_ENTRIES_MAX */
     uint32_t recent_max;         /* Entries whose length is remembered; power of two */
@@ -80,7 +82,7 @@ enum raft_event_kind {
     RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
     RAFT_CAMPAIGN,    /* Stand for election now (operators, tests) */
     RAFT_TRANSFER,    /* Leader: hand over to the furthest member, or to `peer` if not 0 */
-    RAFT_READ, /* Tell when it is safe to read: `context` comes back in reads_ready */
+    RAFT_READ,        /* Is it safe to read? `context` comes back in reads_ready. */
 };
 
 struct raft_event {
@@ -131,7 +133,7 @@ enum raft_notice {
     RAFT_NOTICE_MISSING,      /* Founding waits for members: raft_missing() */
     RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
     RAFT_NOTICE_PEER_DAMAGED, /* `notice_peer` says its log is damaged. */
-    RAFT_NOTICE_TRUNCATED, /* Entries that were never committed are cut off the own log. */
+    RAFT_NOTICE_TRUNCATED,    /* Entries that were never committed are cut off its log. */
 };
 
 struct raft_effects {
@@ -164,6 +166,9 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
 /* `seed` is for election timeouts. */
 void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed);
 
+/* After init, before any entry is restored: the log begins behind `before`. */
+void raft_restore_begin(struct raft *raft, struct entry_id before);
+
 /*
  * After init: the log's records in order, as recovery meets them. A vote record replaces
  * the one before it; a term older than what is known already changes nothing.
@@ -183,6 +188,13 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
  * fetch. Called before a step; never goes back.
  */
 void raft_forget(struct raft *raft, uint64_t index);
+
+/*
+ * The log begins at `index` from now on: what stood before is committed, durable here, and
+ * in a snapshot. Called between steps; a begin that is not further on changes nothing. A
+ * peer that needs what is gone gets heartbeats and no entries.
+ */
+void raft_drop_before(struct raft *raft, uint64_t index);
 
 /*
  * May this step write? Not with heartbeats and their answers, reads, and a leader's time: a
@@ -205,7 +217,7 @@ uint8_t raft_leader(const struct raft *raft); /* 0: none known */
 uint64_t raft_commit(const struct raft *raft);
 struct entry_id raft_last(const struct raft *raft);
 
-/* Index up to which the own disk has the log. */
+/* Index up to which its own disk has the log. */
 uint64_t raft_durable(const struct raft *raft);
 
 /* The id that the next RAFT_PROPOSE gets. */
@@ -217,8 +229,14 @@ bool raft_takes_proposals(const struct raft *raft);
 /* Leader whose term has a committed entry: what is applied then is current. [Raft 6.4] */
 bool raft_leads_committed(const struct raft *raft);
 
-/* The term of the entry at `index`; 0 for index 0 or one that is not in the log. */
+/*
+ * The term of the entry at `index`, also of raft_before_log(); 0 for one that is not in the
+ * log, or not any more.
+ */
 uint64_t raft_term_at(const struct raft *raft, uint64_t index);
+
+/* The log begins behind this entry; {0, 0}: at index 1. */
+struct entry_id raft_before_log(const struct raft *raft);
 
 /* Leader: the instant at which a majority (itself included) was last heard. */
 uint64_t raft_majority_heard_ns(const struct raft *raft);

@@ -2,29 +2,14 @@
 
 #include "base/check.h"
 
-static void check_trail(const struct raft *raft)
-{
-    const struct raft_trail *trail = &raft->trail;
-    assert(trail->count <= trail->count_max);
-    assert((trail->count == 0) == (trail->last.index == 0));
-    assert((trail->last.term == 0) == (trail->last.index == 0));
-    for (uint32_t i = 0; i < trail->count; i++) {
-        if (i == 0)
-            assert(trail->runs[i].first == 1);
-        else
-            assert(trail->runs[i - 1].first < trail->runs[i].first &&
-                    trail->runs[i - 1].term < trail->runs[i].term);
-        assert(trail->runs[i].first <= trail->last.index);
-    }
-    if (trail->count > 0)
-        assert(trail->runs[trail->count - 1].term == trail->last.term);
-    assert(trail->last.term <= raft->term);
-    assert(raft->recent.end == trail->last.index + 1);
-}
-
 static void check_log(const struct raft *raft)
 {
-    uint64_t last = raft->trail.last.index;
+    raft_log_check(&raft->log);
+    assert(raft_log_last(&raft->log).term <= raft->term);
+    uint64_t last = raft_log_last(&raft->log).index;
+    /* What stands before the beginning is committed, and on disk. */
+    assert(raft->log.trail.before.index <= raft->commit.index);
+    assert(raft->log.trail.before.index <= raft->durable);
     assert(raft->commit.index <= last);
     assert(raft_term_at(raft, raft->commit.index) == raft->commit.term);
     assert(raft->durable <= last);
@@ -75,7 +60,7 @@ static void check_role(const struct raft *raft)
 static void check_blank(const struct raft *raft)
 {
     if (raft->blank) {
-        assert(raft->vote == 0 && raft->trail.last.index == 0 && raft->write_last == 0);
+        assert(raft->vote == 0 && !raft_is_bootstrapped(raft) && raft->write_last == 0);
         assert(raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE);
     }
     if (raft->met_founded)
@@ -88,8 +73,8 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
     assert(ring_count(&peer->flights) <= raft->settings.window);
     if (raft->role != RAFT_LEADER)
         return;
-    assert(peer->match <= raft->trail.last.index);
-    assert(peer->match < peer->next && peer->next <= raft->trail.last.index + 1);
+    assert(peer->match <= raft_log_last(&raft->log).index);
+    assert(peer->match < peer->next && peer->next <= raft_log_last(&raft->log).index + 1);
     assert(peer->round_acked <= raft->round && peer->round_sent <= raft->round);
     if (peer->probing)
         assert(ring_count(&peer->flights) <= 1);
@@ -102,7 +87,7 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
     for (uint64_t at = peer->flights.begin; at < peer->flights.end; at++) {
         flying += peer->flight_bytes[ring_at(&peer->flights, at)];
         uint64_t flight_end = peer->flight_ends[ring_at(&peer->flights, at)];
-        assert(end < flight_end && flight_end <= raft->trail.last.index + 1);
+        assert(end < flight_end && flight_end <= raft_log_last(&raft->log).index + 1);
         end = flight_end;
     }
     assert(flying == peer->flying_bytes);
@@ -143,7 +128,6 @@ static void check_reads(const struct raft *raft)
 void raft_check(const struct raft *raft)
 {
     assert(raft->booted && !raft->effects);
-    check_trail(raft);
     check_log(raft);
     check_role(raft);
     check_blank(raft);
@@ -159,9 +143,10 @@ static void check_same_term(const struct raft *before, const struct raft *after)
     if (before->vote != 0)
         assert(after->vote == before->vote);
     if (before->role == RAFT_LEADER && after->role == RAFT_LEADER) {
-        assert(after->trail.last.index >= before->trail.last.index);
+        assert(after->log.trail.last.index >= before->log.trail.last.index);
         assert(after->durable >= before->durable);
-        assert(raft_term_at(after, before->trail.last.index) == before->trail.last.term);
+        assert(raft_term_at(after, before->log.trail.last.index) ==
+                before->log.trail.last.term);
     }
     if (after->role == RAFT_LEADER)
         assert(before->role == RAFT_LEADER || before->role == RAFT_CANDIDATE);
@@ -175,6 +160,7 @@ static void check_same_term(const struct raft *before, const struct raft *after)
 void raft_check_step(const struct raft *before, const struct raft *after)
 {
     assert(after->now_ns >= before->now_ns);
+    assert(entry_id_equal(after->log.trail.before, before->log.trail.before));
     assert(after->term >= before->term);
     assert(after->commit.index >= before->commit.index);
     assert(raft_term_at(after, before->commit.index) == before->commit.term);

@@ -1,15 +1,22 @@
 /*
  * What a node knows as a member, for the files of this folder and for tests.
  *
- *     raft.c       memory, start, questions, and the step: an event in, effects out
- *     election.c   votes: asked for, granted, counted
- *     follower.c   appends of a leader
- *     leader.c     what each peer has, what it is sent, what is committed
- *     readindex.c  when it is safe to read
- *     handover.c   leadership given away on purpose
- *     role.c       becoming leader, follower, candidate: the only writers of `role`
- *     effects.c    messages, writes and notices of the step under way
- *     raft_trail.c terms of the whole log
+ *     raft.c        the step: an event in, effects out
+ *     handover.c    leadership given away on purpose
+ *     election.c    votes: asked for, granted, counted
+ *     follower.c    appends of a leader
+ *     leader.c      what each peer has, what it is sent, what is committed
+ *     raft_start.c  memory, and what recovery found
+ *     role.c        becoming leader, follower, candidate: the only writers of `role`
+ *     readindex.c   when it is safe to read
+ *     progress.c    what is known of a peer's log and state
+ *     effects.c     messages, writes and notices of the step under way
+ *     raft_view.c   what others may ask
+ *     quorum.c      what a majority has reached
+ *     raft_log.c    the log: where it begins, terms of all entries, lengths of the newest
+ *     raft_trail.c  terms of the whole log
+ *
+ * A file calls only files that stand below it here.
  *
  * A step handles its event, then settles: whatever follows from the state as it now is
  * (votes that suffice, entries that are committed, messages that are due) is done in one
@@ -22,7 +29,7 @@
 #include "base/prng.h"
 #include "base/ring.h"
 #include "raft/raft.h"
-#include "raft/raft_trail.h"
+#include "raft/raft_log.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,7 +66,8 @@ struct raft_peer {
     uint64_t round_acked;
     uint64_t match; /* All up to here is durable there and ours. */
     uint64_t next;  /* To send next; beyond match + 1 it is a hope. */
-    bool probing;   /* Not known where the logs meet: one append at a time, at `next` */
+    /* Not known where the logs meet: one append at a time, at `next` */
+    bool probing;
     struct ring flights;    /* Appends not acknowledged ... */
     uint64_t *flight_ends;  /* ... where each ended, */
     uint32_t *flight_bytes; /* ... how long its entries are, */
@@ -71,7 +79,7 @@ struct raft_peer {
 
 enum raft_read_state {
     RAFT_READ_GONE = 0,     /* Answered; the place is free once those before it are. */
-    RAFT_READ_WAITS_COMMIT, /* Leader: the own term has no commit yet. */
+    RAFT_READ_WAITS_COMMIT, /* Leader: its own term has no commit yet. */
     RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that nobody else leads. */
     RAFT_READ_ASKED,        /* Follower: the leader was asked. */
     RAFT_READ_GRANTED,      /* To be told */
@@ -114,13 +122,11 @@ struct raft {
     uint64_t leader_heard_ns;
     struct entry_id told_leader; /* {term, id}: the last one that a notice was about */
     uint64_t election_ns;        /* Stands then */
-    bool hurried; /* election_ns is sooner than a whole timeout: gives way to others */
-    bool handed;  /* Candidate: the leader asked for it. */
+    bool hurried;                /* It stands sooner than that: gives way to others. */
+    bool handed;                 /* Candidate: the leader asked for it. */
 
     /* The log. */
-    struct raft_trail trail;
-    struct ring recent; /* Entries [begin, end) whose length is known; end is last + 1 */
-    uint32_t *recent_bytes;
+    struct raft_log log;
     struct entry_id commit;
     uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
     uint64_t round_heard; /* Follower: the leader's newest */
@@ -129,7 +135,7 @@ struct raft {
     uint64_t write_last;  /* Numbers given out */
     uint64_t written;     /* Durable up to this number */
     uint64_t saved_write; /* The last one with term and vote */
-    uint64_t durable;     /* Entries on the own disk */
+    uint64_t durable;     /* Entries on its own disk */
     struct ring pending_ring;
     struct raft_pending pending[RAFT_PENDING_MAX];
 
@@ -174,16 +180,28 @@ static inline bool raft_is_standing(const struct raft *raft)
     return raft->role == RAFT_PRECANDIDATE || raft->role == RAFT_CANDIDATE;
 }
 
-static inline bool raft_log_is_empty(const struct raft *raft)
+/*
+ * Has this log ever had an entry? Also when it begins later and has none now: the last entry
+ * is then the one before the beginning.
+ */
+static inline bool raft_is_bootstrapped(const struct raft *raft)
 {
-    return raft->trail.last.index == 0;
+    return raft_log_last(&raft->log).index > 0;
 }
+
+/*
+ * quorum.c
+ */
+
+/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
+uint64_t raft_reached(const struct raft *raft, uint64_t own,
+        uint64_t (*of)(const struct raft_peer *peer));
 
 /*
  * effects.c
  */
 
-/* Can `peer` be sent to in this step? What waits only for room goes on in the next. */
+/* Can `peer` be sent to in this step? What waits only for room is sent in the next. */
 bool raft_can_send(struct raft *raft, const struct raft_peer *peer);
 
 /* Send, if the connection stands: when `after_write` and the present vote are durable. */
@@ -204,51 +222,14 @@ void raft_written(struct raft *raft, uint64_t number);
 void raft_close_effects(struct raft *raft);
 
 /*
- * role.c
+ * progress.c
  */
 
-/* Stand a whole random timeout from now. */
-void raft_rest(struct raft *raft);
-
-/* Stand after a random moment, and let others who do the same go first. */
-void raft_hurry(struct raft *raft);
-
-/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
-void raft_adopt_term(struct raft *raft, uint64_t term);
-
-void raft_become_follower(struct raft *raft);
-void raft_become_precandidate(struct raft *raft);
-void raft_become_candidate(struct raft *raft);
-void raft_become_leader(struct raft *raft);
-
-/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
-uint64_t raft_reached(const struct raft *raft, uint64_t own,
-        uint64_t (*of)(const struct raft_peer *peer));
+/* Where the logs meet is not known (any more): begin again behind what is durable there. */
+void raft_probe(struct raft *raft, struct raft_peer *peer);
 
 /* Any answer: note what the peer says of itself. True if it is an ordinary member. */
 bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state);
-
-/*
- * election.c
- */
-
-/* May this node stand at all? */
-bool raft_may_stand(const struct raft *raft);
-void raft_stand(struct raft *raft);
-void raft_on_vote(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote);
-void raft_on_vote_answer(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
-void raft_settle_election(struct raft *raft);
-
-/*
- * follower.c
- */
-
-/* A blank node has seen a cluster that it must have forgotten. */
-void raft_meet_founded(struct raft *raft);
-void raft_on_append(
-        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
 
 /*
  * readindex.c
@@ -270,6 +251,59 @@ void raft_settle_rounds(struct raft *raft);
 void raft_tell_reads(struct raft *raft);
 
 /*
+ * role.c
+ */
+
+/* Stand a whole random timeout from now. */
+void raft_reset_election_timer(struct raft *raft);
+
+/* Stand after a random moment, and let others who do the same go first. */
+void raft_stand_soon(struct raft *raft);
+
+/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
+void raft_adopt_term(struct raft *raft, uint64_t term);
+
+void raft_become_follower(struct raft *raft);
+
+/* A blank node has seen a cluster that it must have forgotten. */
+void raft_meet_founded(struct raft *raft);
+
+void raft_become_precandidate(struct raft *raft);
+void raft_become_candidate(struct raft *raft);
+void raft_become_leader(struct raft *raft);
+
+/*
+ * election.c
+ */
+
+/* May this node stand at all? */
+bool raft_may_stand(const struct raft *raft);
+void raft_stand(struct raft *raft);
+void raft_on_vote(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *vote);
+void raft_on_vote_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_settle_election(struct raft *raft);
+
+/*
+ * follower.c
+ */
+
+void raft_on_append(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+
+/*
+ * leader.c
+ */
+
+void raft_on_append_answer(
+        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
+void raft_on_fetched(
+        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
+void raft_settle_commit(struct raft *raft);
+void raft_settle_peers(struct raft *raft);
+
+/*
  * handover.c
  */
 
@@ -277,19 +311,6 @@ void raft_on_transfer(struct raft *raft, uint8_t id);
 void raft_on_timeout_now(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message);
 void raft_settle_transfer(struct raft *raft);
-
-/*
- * leader.c
- */
-
-/* Where the logs meet is not known (any more): begin anew behind what is durable there. */
-void raft_probe(struct raft *raft, struct raft_peer *peer);
-void raft_on_append_answer(
-        struct raft *raft, struct raft_peer *peer, const struct peer_message *answer);
-void raft_on_fetched(
-        struct raft *raft, struct raft_peer *peer, const struct raft_event *event);
-void raft_settle_commit(struct raft *raft);
-void raft_settle_peers(struct raft *raft);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,11 @@
  * Leaders change seldom, so the whole log, however long, has few runs, and any entry's term
  * is found by binary search.
  *
- * Invariant: terms and first indexes both grow strictly; the first run begins at index 1.
+ * The log begins behind the entry `before`: {0, 0} for a log that has all its entries. The
+ * entry itself is not in the log, but its term is known, so that an append can follow it.
+ *
+ * Invariant: terms and first indexes both grow strictly; the first run begins behind
+ * `before`; without a run, `last` is `before`.
  */
 #ifndef RAFT_RAFT_TRAIL_H
 #define RAFT_RAFT_TRAIL_H
@@ -28,11 +32,21 @@ struct raft_trail {
     struct raft_run *runs;
     uint32_t count;
     uint32_t count_max;
-    struct entry_id last; /* {0, 0}: the log is empty. */
+    struct entry_id before;
+    struct entry_id last;
 };
 
 void raft_trail_carve(struct raft_trail *trail, struct arena *arena, uint32_t count_max);
 void raft_trail_init(struct raft_trail *trail);
+
+/* The log, which has no entry, begins behind `before`. */
+void raft_trail_begin_at(struct raft_trail *trail, struct entry_id before);
+
+/*
+ * Let go of all entries before `index`, which is at most last + 1. False: the log begins
+ * there or later already, and nothing is changed.
+ */
+bool raft_trail_drop_before(struct raft_trail *trail, uint64_t index);
 
 /* Whether an entry of `term`, which is not less than the last's, can be added. */
 bool raft_trail_has_room(const struct raft_trail *trail, uint64_t term);
@@ -40,15 +54,19 @@ bool raft_trail_has_room(const struct raft_trail *trail, uint64_t term);
 /* The next entry: its index is last + 1, its term not less than the last's. */
 void raft_trail_add(struct raft_trail *trail, struct entry_id id);
 
-/* Let go of `from` and all behind it. */
+/* Let go of `from`, which is in the log, and all behind it. */
 void raft_trail_cut(struct raft_trail *trail, uint64_t from);
 
-/* The term of the entry at `index`; 0 if there is none. */
+/*
+ * The term of the entry at `index`, which may be `before`; 0 if there is none, or none any
+ * more.
+ */
 uint64_t raft_trail_term(const struct raft_trail *trail, uint64_t index);
 
 /*
- * The last entry whose index and term are both at most those of `bound`; {0, 0} if there is
- * none. Two logs cannot agree behind the answer, if `bound` is where the other one stands.
+ * The last entry, from `before` on, whose index and term are both at most those of `bound`;
+ * {0, 0} if there is none: not in this log, or it stood before the beginning. Two logs cannot
+ * agree behind the answer, if `bound` is where the other one stands.
  */
 struct entry_id raft_trail_within(const struct raft_trail *trail, struct entry_id bound);
 

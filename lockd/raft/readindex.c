@@ -51,7 +51,7 @@ static void answer_peer(
     raft_send(raft, peer, &answer, 0);
 }
 
-/* The own term has a commit: this is the index, the next round confirms it. */
+/* Its own term has a commit: this is the index, the next round confirms it. */
 static void await_round(struct raft *raft, struct raft_read *read)
 {
     read->state = RAFT_READ_WAITS_ROUND;
@@ -161,7 +161,7 @@ uint64_t raft_read_deadline(const struct raft *raft)
     const struct ring *ring = &raft->read_ring;
     if (ring_is_empty(ring))
         return UINT64_MAX;
-    /* The oldest is open, or there was no room to tell it, and the step goes on anyway. */
+    /* The oldest is open, or there was no room to tell it, and the next step is due anyway. */
     return raft->reads[ring_at(ring, ring->begin)].deadline_ns;
 }
 

@@ -4,7 +4,7 @@
  *     follower <-> precandidate -> candidate -> leader
  *         ^______________________________|________|
  *
- * A node stands again soon (raft_hurry) when it is clear that nobody leads and only bad
+ * A node stands again soon (raft_stand_soon) when it is clear that nobody leads and only bad
  * luck or a stale term was in the way; otherwise after a whole random timeout. Those in a
  * hurry give way to each other, so that two who saw the same leader die do not split the
  * votes.
@@ -12,7 +12,7 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-void raft_rest(struct raft *raft)
+void raft_reset_election_timer(struct raft *raft)
 {
     raft->hurried = false;
     raft->election_ns =
@@ -20,7 +20,7 @@ void raft_rest(struct raft *raft)
                                    raft->settings.election_max_ns - 1);
 }
 
-void raft_hurry(struct raft *raft)
+void raft_stand_soon(struct raft *raft)
 {
     uint64_t soon_ns = raft->now_ns;
     if (raft->settings.close_delay_ns > 0)
@@ -48,7 +48,18 @@ void raft_become_follower(struct raft *raft)
     raft->transfer = 0;
     raft->handed = false;
     raft_note(raft, RAFT_NOTICE_FOLLOWER, 0);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
+}
+
+void raft_meet_founded(struct raft *raft)
+{
+    assert(raft->blank);
+    if (raft->met_founded)
+        return;
+    MARK(blank_met_founded);
+    raft->met_founded = true;
+    raft_become_follower(raft);
+    raft_note(raft, RAFT_NOTICE_BLANK, 0);
 }
 
 void raft_adopt_term(struct raft *raft, uint64_t term)
@@ -83,7 +94,7 @@ void raft_become_precandidate(struct raft *raft)
     raft->role = RAFT_PRECANDIDATE;
     raft->handed = false;
     ask_all(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
     raft->hurried = hurried;
 }
 
@@ -99,7 +110,7 @@ void raft_become_candidate(struct raft *raft)
     raft->round_heard = 0;
     raft_save(raft);
     ask_all(raft);
-    raft_rest(raft);
+    raft_reset_election_timer(raft);
 }
 
 void raft_become_leader(struct raft *raft)
@@ -126,44 +137,4 @@ void raft_become_leader(struct raft *raft)
     }
     raft->effects->start_term = true;
     raft_note(raft, RAFT_NOTICE_LEADER, 0);
-}
-
-uint64_t raft_reached(
-        const struct raft *raft, uint64_t own, uint64_t (*of)(const struct raft_peer *peer))
-{
-    uint64_t values[MEMBERS_MAX];
-    uint32_t count = 0;
-    /* Sorted, the greatest first. */
-    for (uint8_t i = 0; i <= raft->peer_count; i++) {
-        uint64_t value = i < raft->peer_count ? of(&raft->peers[i]) : own;
-        uint32_t at = count;
-        for (; at > 0 && values[at - 1] < value; at--)
-            values[at] = values[at - 1];
-        values[at] = value;
-        count++;
-    }
-    return values[count / 2];
-}
-
-bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state)
-{
-    enum peer_state said = (enum peer_state)state;
-    if (said == PEER_STATE_ORDINARY) {
-        peer->state = said;
-        return true;
-    }
-    if (peer->state != said) {
-        bool blank = said == PEER_STATE_BLANK;
-        raft_note(
-                raft, blank ? RAFT_NOTICE_PEER_BLANK : RAFT_NOTICE_PEER_DAMAGED, peer->id);
-    }
-    peer->state = said;
-    peer->granted = false;
-    peer->refused = true;
-    /* What it had, it has no more. */
-    peer->match = 0;
-    peer->acked_ns = 0;
-    peer->round_acked = 0;
-    raft_probe(raft, peer);
-    return false;
 }

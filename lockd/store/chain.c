@@ -12,14 +12,19 @@ void chain_carve(struct chain *chain, struct arena *arena, const char *name)
             arena, name, CHAIN_MAX, sizeof(struct chain_link), alignof(struct chain_link));
 }
 
-void chain_init(struct chain *chain)
+void chain_init(struct chain *chain, struct entry_id before, uint64_t sum)
 {
-    chain->begin = 1;
-    chain->end = 1;
+    assert((before.index == 0) == (before.term == 0));
+    chain->before = before;
+    chain->before_sum = sum;
+    chain->begin = before.index + 1;
+    chain->end = chain->begin;
 }
 
 void chain_copy(struct chain *to, const struct chain *from)
 {
+    to->before = from->before;
+    to->before_sum = from->before_sum;
     to->begin = from->begin;
     to->end = from->end;
     memcpy(to->links, from->links, CHAIN_MAX * sizeof(struct chain_link));
@@ -28,11 +33,13 @@ void chain_copy(struct chain *to, const struct chain *from)
 bool chain_at(const struct chain *chain, uint64_t index, struct chain_link *link)
 {
     *link = (struct chain_link){0, 0};
-    if (index == 0)
-        return true;
-    if (index < chain->begin || chain->end <= index)
+    bool is_before = index == chain->before.index;
+    if (is_before)
+        *link = (struct chain_link){.term = chain->before.term, .sum = chain->before_sum};
+    else if (chain->begin <= index && index < chain->end)
+        *link = chain->links[index % CHAIN_MAX];
+    else
         return false;
-    *link = chain->links[index % CHAIN_MAX];
     return true;
 }
 
@@ -45,7 +52,7 @@ struct entry_id chain_last(const struct chain *chain)
 
 bool chain_is_known(const struct chain *chain)
 {
-    return chain->end == 1 || chain->begin < chain->end;
+    return chain->end == chain->before.index + 1 || chain->begin < chain->end;
 }
 
 bool chain_fits(const struct chain *chain, const struct entry_head *head)
@@ -83,10 +90,22 @@ void chain_add(struct chain *chain, const struct entry_head *head)
 
 void chain_cut(struct chain *chain, uint64_t from)
 {
-    assert(0 < from && from < chain->end);
+    assert(chain->before.index < from && from < chain->end);
     chain->end = from;
     if (chain->begin > chain->end)
         chain->begin = chain->end;
     if (!chain_is_known(chain))
         MARK(chain_unknown);
+}
+
+void chain_drop_before(struct chain *chain, struct entry_id before, uint64_t sum)
+{
+    assert(chain->before.index <= before.index && before.index < chain->end);
+    struct chain_link link;
+    if (chain_at(chain, before.index, &link))
+        assert(link.term == before.term && link.sum == sum);
+    chain->before = before;
+    chain->before_sum = sum;
+    if (chain->begin <= before.index)
+        chain->begin = before.index + 1;
 }

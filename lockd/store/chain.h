@@ -7,7 +7,7 @@
  * or until somebody has read them (chain_learn).
  *
  * Invariant: what is kept are the entries [begin, end), and end - 1 is the last of the log.
- * The place before the first entry is always known: index 0, term 0, sum 0.
+ * The entry before the log's first is always known: {0, 0} and sum 0 in a whole log.
  */
 #ifndef STORE_CHAIN_H
 #define STORE_CHAIN_H
@@ -32,16 +32,23 @@ struct chain_link {
 };
 
 struct chain {
+    struct entry_id before; /* The log begins behind it */
+    uint64_t before_sum;
     uint64_t begin;
     uint64_t end;
     struct chain_link *links; /* Of index i at i % CHAIN_MAX */
 };
 
 void chain_carve(struct chain *chain, struct arena *arena, const char *name);
-void chain_init(struct chain *chain);
+
+/* A log without entries that begins behind `before`. */
+void chain_init(struct chain *chain, struct entry_id before, uint64_t sum);
 void chain_copy(struct chain *to, const struct chain *from);
 
-/* Id and sum of the entry at `index`; false if they are not kept. */
+/*
+ * Id and sum of the entry at `index`, also of the one before the beginning; false if they
+ * are not kept, or stood before that.
+ */
 bool chain_at(const struct chain *chain, uint64_t index, struct chain_link *link);
 
 /* The last entry; its term is 0 while it is not known. */
@@ -57,8 +64,11 @@ void chain_learn(struct chain *chain, struct entry_id id, uint64_t sum);
 /* One more entry, which fits. */
 void chain_add(struct chain *chain, const struct entry_head *head);
 
-/* Cut `from` and all behind it off. */
+/* Cut `from`, which is in the log, and all behind it off. */
 void chain_cut(struct chain *chain, uint64_t from);
+
+/* The log begins behind `before` now, which is its entry of that sum. */
+void chain_drop_before(struct chain *chain, struct entry_id before, uint64_t sum);
 
 #ifdef __cplusplus
 }

@@ -8,16 +8,22 @@ void log_carve(struct log *log, struct arena *arena, const struct wal_settings *
     chain_carve(&log->chain, arena, "log chain");
 }
 
-void log_init(struct log *log)
+void log_init_at(struct log *log, const struct log_begin *begin)
 {
-    places_init(&log->places);
-    chain_init(&log->chain);
+    places_init(&log->places, begin);
+    chain_init(&log->chain, begin->before, begin->sum);
     log->previous = 0;
     log->cluster = 0;
     log->term = 0;
     log->vote = 0;
     log->node = 0;
     log->run = 0;
+}
+
+void log_init(struct log *log)
+{
+    const struct log_begin whole = {.segment = 1};
+    log_init_at(log, &whole);
 }
 
 void log_copy(struct log *to, const struct log *from)
@@ -44,6 +50,17 @@ static bool follows(const struct log *log, const struct record_place *place)
     return place->position == places_end_position(&log->places) &&
            place->previous == log->previous && place->durable <= place->position &&
            place->run >= log->run;
+}
+
+/* Is segment `number` the first of a log that does not have its first entry any more? */
+static bool is_later_first(const struct log *log, uint64_t number)
+{
+    return number == log->places.begin.segment && number > 1;
+}
+
+static bool is_begin(const struct log_begin *begin, const struct segment_header *header)
+{
+    return entry_id_equal(header->last, begin->before) && header->last_sum == begin->sum;
 }
 
 /* What the header says of the last entry; either side may not know it. */
@@ -75,15 +92,25 @@ bool log_takes_header(const struct log *log, const struct segment_header *header
     if (bytes % WAL_BLOCK_BYTES != 0 || bytes == 0 ||
             bytes > places_segment(places, number)->bytes)
         return false;
-    return follows(log, &header->place) && agrees_on_last(log, header) &&
-           is_same_owner(log, header->node, header->cluster) && header->node != 0 &&
-           header->term == log->term && header->vote == log->vote;
+    if (header->node == 0 || !agrees_on_last(log, header) ||
+            !is_same_owner(log, header->node, header->cluster))
+        return false;
+    if (is_later_first(log, number))
+        return is_begin(&log->places.begin, header) &&
+               header->place.durable <= header->place.position;
+    return follows(log, &header->place) && header->term == log->term &&
+           header->vote == log->vote;
 }
 
 void log_take_header(struct log *log, const struct segment_header *header)
 {
     assert(log_takes_header(log, header));
-    places_begin_segment(&log->places, header->place.position);
+    if (is_later_first(log, header->place.segment)) {
+        log->term = header->term;
+        log->vote = header->vote;
+    }
+    places_begin_segment(
+            &log->places, header->place.position, header->last, header->last_sum);
     places_current(&log->places)->bytes = header->segment_bytes;
     places_add_bytes(&log->places, WAL_BLOCK_BYTES);
     if (!chain_is_known(&log->chain) && header->last.term != 0)
@@ -93,6 +120,15 @@ void log_take_header(struct log *log, const struct segment_header *header)
     log->node = header->node;
     log->previous = header->sum;
     log->run = header->place.run;
+}
+
+bool log_drop_before(struct log *log, uint64_t index, uint64_t durable)
+{
+    if (!places_drop_before(&log->places, index, durable))
+        return false;
+    const struct log_begin *begin = &log->places.begin;
+    chain_drop_before(&log->chain, begin->before, begin->sum);
+    return true;
 }
 
 static bool takes_entry(
@@ -112,7 +148,8 @@ static bool takes_vote(const struct log *log, const struct record *record)
 
 static bool takes_truncate(const struct log *log, const struct record *record)
 {
-    return 0 < record->value && record->value <= chain_last(&log->chain).index;
+    return log->places.begin.before.index < record->value &&
+           record->value <= chain_last(&log->chain).index;
 }
 
 bool log_takes_record(

@@ -3,6 +3,11 @@
  *
  * Recovery goes through it as it reads, wal as it writes, with the same functions: what a
  * record must say to follow here, and what it changes. So what wal writes, recovery takes.
+ *
+ * The log begins where places.begin says, and the chain agrees. The header of the first
+ * segment must name the entry before the beginning. If that is not segment 1, the header is
+ * believed in all that only the records before it could tell: position, sum before, term and
+ * vote.
  */
 #ifndef STORE_LOG_H
 #define STORE_LOG_H
@@ -32,7 +37,12 @@ struct log {
 };
 
 void log_carve(struct log *log, struct arena *arena, const struct wal_settings *settings);
+
+/* Nothing is known yet of a log that begins with its first entry ... */
 void log_init(struct log *log);
+
+/* ... or later. */
+void log_init_at(struct log *log, const struct log_begin *begin);
 void log_copy(struct log *to, const struct log *from);
 
 /* Bytes that are left in the segment in which the log ends. */
@@ -42,7 +52,10 @@ uint64_t log_left(const struct log *log);
 bool log_takes_header(const struct log *log, const struct segment_header *header);
 void log_take_header(struct log *log, const struct segment_header *header);
 
-/* Whether the record follows here, and to go on behind it. `head`: of its entry, if it is one. */
+/* See wal_drop_before(); what is before position `durable` is on disk. */
+bool log_drop_before(struct log *log, uint64_t index, uint64_t durable);
+
+/* Whether the record follows here, and to continue behind it. `head`: of its entry, if it is one. */
 bool log_takes_record(
         const struct log *log, const struct record *record, const struct entry_head *head);
 void log_take_record(

@@ -16,41 +16,58 @@ void places_carve(
             sizeof(struct entry_place), alignof(struct entry_place));
 }
 
-void places_init(struct places *places)
+void places_init(struct places *places, const struct log_begin *begin)
 {
-    places->begun = 0;
-    places->existing = 0;
+    assert(begin->segment > 0);
+    places->begin = *begin;
+    places->begun = begin->segment - 1;
+    places->existing = begin->segment - 1;
     places->entry_count = 0;
     places->step = PLACES_STEP;
+}
+
+/* Where the segment of a number is kept. */
+static struct segment *slot_of(const struct places *places, uint64_t number)
+{
+    return &places->segments[number % places->segments_max];
 }
 
 void places_copy(struct places *to, const struct places *from)
 {
     assert(to->segments_max == from->segments_max);
+    to->begin = from->begin;
     to->begun = from->begun;
     to->existing = from->existing;
     to->entry_count = from->entry_count;
     to->step = from->step;
-    memcpy(to->segments, from->segments, from->existing * sizeof(struct segment));
+    for (uint64_t number = from->begin.segment; number <= from->existing; number++)
+        *slot_of(to, number) = *slot_of(from, number);
     memcpy(to->entries, from->entries, from->entry_count * sizeof(struct entry_place));
 }
 
 struct segment *places_segment(const struct places *places, uint64_t number)
 {
-    assert(0 < number && number <= places->existing);
-    return &places->segments[number - 1];
+    assert(places->begin.segment <= number && number <= places->existing);
+    return slot_of(places, number);
 }
 
 struct segment *places_current(const struct places *places)
 {
-    return places->begun == 0 ? NULL : places_segment(places, places->begun);
+    bool is_none = places->begun < places->begin.segment;
+    return is_none ? NULL : places_segment(places, places->begun);
+}
+
+bool places_is_full(const struct places *places)
+{
+    return places->existing + 1 - places->begin.segment == places->segments_max;
 }
 
 bool places_add_segment(struct places *places, uint64_t bytes)
 {
-    if (places->existing == places->segments_max)
+    if (places_is_full(places))
         return false;
-    places->segments[places->existing++] = (struct segment){.bytes = bytes};
+    places->existing++;
+    *slot_of(places, places->existing) = (struct segment){.bytes = bytes};
     return true;
 }
 
@@ -60,20 +77,29 @@ void places_drop_segment(struct places *places)
     places->existing--;
 }
 
-void places_begin_segment(struct places *places, uint64_t start)
+void places_begin_segment(
+        struct places *places, uint64_t start, struct entry_id before, uint64_t sum)
 {
     assert(places->begun < places->existing);
-    assert(start == places_end_position(places));
+    /* Where the first of a log that begins later starts is known from its header only. */
+    bool is_later_first =
+            places->begun < places->begin.segment && places->begin.segment > 1;
+    if (!is_later_first)
+        assert(start == places_end_position(places));
     places->begun++;
-    places_current(places)->start = start;
-    places_current(places)->used = 0;
+    struct segment *current = places_current(places);
+    current->start = start;
+    current->used = 0;
+    current->before = before;
+    current->before_sum = sum;
 }
 
 struct wal_place places_end(const struct places *places)
 {
-    if (places->begun == 0)
+    const struct segment *current = places_current(places);
+    if (current == NULL)
         return (struct wal_place){0, 0};
-    return (struct wal_place){places->begun, places_current(places)->used};
+    return (struct wal_place){places->begun, current->used};
 }
 
 uint64_t places_end_position(const struct places *places)
@@ -127,16 +153,63 @@ void places_cut(struct places *places, uint64_t from)
     while (places->entry_count > 0 &&
             places->entries[places->entry_count - 1].index >= from)
         places->entry_count--;
+    /* Those before the first that names an earlier entry were ended by an earlier cut. */
+    for (uint64_t number = places->begun; number > places->begin.segment; number--) {
+        struct segment *segment = places_segment(places, number);
+        if (segment->before.index < from)
+            break;
+        segment->before.term = 0;
+    }
+}
+
+static bool can_begin(const struct segment *segment)
+{
+    return segment->before.index == 0 || segment->before.term > 0;
+}
+
+/* Forget the places that lie in segments before the beginning. */
+static void drop_entries(struct places *places)
+{
+    uint64_t gone = 0;
+    while (gone < places->entry_count &&
+            places->entries[gone].place.segment < places->begin.segment)
+        gone++;
+    places->entry_count -= gone;
+    memmove(places->entries, places->entries + gone,
+            places->entry_count * sizeof(struct entry_place));
+}
+
+bool places_drop_before(struct places *places, uint64_t index, uint64_t durable)
+{
+    for (uint64_t number = places->begun; number > places->begin.segment; number--) {
+        const struct segment *segment = places_segment(places, number);
+        if (!can_begin(segment) || segment->before.index >= index ||
+                segment->start + WAL_BLOCK_BYTES > durable)
+            continue;
+        MARK(log_begin_moved);
+        places->begin = (struct log_begin){
+                .before = segment->before,
+                .sum = segment->before_sum,
+                .segment = number,
+        };
+        drop_entries(places);
+        return true;
+    }
+    return false;
 }
 
 bool places_have_entry_before(const struct places *places, uint64_t position)
 {
+    if (places->begin.before.index > 0)
+        return true;
     return places->entry_count > 0 &&
            position_of(places, places->entries[0].place) < position;
 }
 
 struct wal_place places_locate(const struct places *places, uint64_t index)
 {
+    if (index <= places->begin.before.index)
+        return (struct wal_place){0, 0};
     uint64_t low = 0; /* All before it have an index not above. */
     uint64_t high = places->entry_count;
     while (low < high) {
@@ -146,5 +219,7 @@ struct wal_place places_locate(const struct places *places, uint64_t index)
         else
             high = middle;
     }
-    return low == 0 ? (struct wal_place){1, 0} : places->entries[low - 1].place;
+    if (low == 0)
+        return (struct wal_place){places->begin.segment, 0};
+    return places->entries[low - 1].place;
 }

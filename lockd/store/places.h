@@ -7,7 +7,13 @@
  * places grow in index and in position, and an entry is always found behind the last place
  * whose index is not above its own.
  *
- * Segments [1, begun] have a header; [begun + 1, existing] are made and wait for their turn.
+ * Numbers of segments only grow, and what is kept of them lies in a ring: [begin.segment,
+ * begun] have a header, [begun + 1, existing] are made and wait for their turn, and there are
+ * at most `segments_max` of both. When the beginning of the log moves, the segments before
+ * it are gone and their places in the ring free.
+ *
+ * A segment can become the first if the entry that its header names as the last before it is
+ * still the one of that index. A truncation that goes back over it ends that for good.
  */
 #ifndef STORE_PLACES_H
 #define STORE_PLACES_H
@@ -31,6 +37,9 @@ struct segment {
     uint64_t start; /* Position of its first byte */
     uint64_t bytes; /* It holds at most */
     uint64_t used;
+    /* The last entry before it. Its term is 0: the log cannot begin with this segment. */
+    struct entry_id before;
+    uint64_t before_sum;
 };
 
 /* An entry's record. */
@@ -40,8 +49,9 @@ struct entry_place {
 };
 
 struct places {
-    struct segment *segments; /* Of number n at n - 1 */
-    uint64_t begun;
+    struct log_begin begin;
+    struct segment *segments; /* Of number n at n % segments_max */
+    uint64_t begun;           /* Highest numbers; one less than the first: none */
     uint64_t existing;
     uint64_t segments_max;
     struct entry_place *entries;
@@ -51,14 +61,19 @@ struct places {
 
 void places_carve(
         struct places *places, struct arena *arena, const struct wal_settings *settings);
-void places_init(struct places *places);
+
+/* A log without segments that begins there. */
+void places_init(struct places *places, const struct log_begin *begin);
 void places_copy(struct places *to, const struct places *from);
 
 /* The segment in which the log ends; NULL before the first. */
 struct segment *places_current(const struct places *places);
 
-/* Segment `number` exists. */
+/* Segment `number`, which exists and is not before the beginning. */
 struct segment *places_segment(const struct places *places, uint64_t number);
+
+/* Whether there are as many segments as there may be. */
+bool places_is_full(const struct places *places);
 
 /* The next segment exists now. False if that is one more than there may be. */
 bool places_add_segment(struct places *places, uint64_t bytes);
@@ -66,8 +81,12 @@ bool places_add_segment(struct places *places, uint64_t bytes);
 /* The last of those that are not begun does not exist any more. */
 void places_drop_segment(struct places *places);
 
-/* The log goes on in the next segment, which exists; `start` is the position reached. */
-void places_begin_segment(struct places *places, uint64_t start);
+/*
+ * The log continues in the next segment, which exists, behind the entry `before`. `start` is
+ * the position reached; the first segment of a log that begins later says where that is.
+ */
+void places_begin_segment(
+        struct places *places, uint64_t start, struct entry_id before, uint64_t sum);
 
 /* Where the next byte of the log goes. {0, 0} before the first segment. */
 struct wal_place places_end(const struct places *places);
@@ -79,13 +98,23 @@ void places_note_entry(struct places *places, uint64_t index);
 /* `count` more bytes of the current segment are used. */
 void places_add_bytes(struct places *places, uint64_t count);
 
-/* Entries from `from` on are cut off. */
+/* Entries from `from` on, which is not before the beginning, are cut off. */
 void places_cut(struct places *places, uint64_t from);
 
-/* Whether the first entry begins before `position`. */
+/*
+ * Begin the log with the latest segment that can be the first, has no entry from `index` on
+ * before it, and whose header ends at or before position `durable`. False if the log begins
+ * there or later already.
+ */
+bool places_drop_before(struct places *places, uint64_t index, uint64_t durable);
+
+/* Whether the first entry that ever was begins before `position`. */
 bool places_have_entry_before(const struct places *places, uint64_t position);
 
-/* A place at or before the live record of `index`; the log's begin if none is nearer. */
+/*
+ * A place at or before the live record of `index`; the log's beginning if none is nearer;
+ * {0, 0} if the entry stood before the beginning.
+ */
 struct wal_place places_locate(const struct places *places, uint64_t index);
 
 #ifdef __cplusplus

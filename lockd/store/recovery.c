@@ -33,6 +33,13 @@ void recovery_init(struct recovery *recovery, const struct wal_settings *setting
     log_init(&recovery->log);
 }
 
+void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin)
+{
+    assert(recovery->bytes == 0 && recovery->log.places.existing == 0);
+    log_init_at(&recovery->log, begin);
+    recovery->number = begin->segment - 1;
+}
+
 /* ---- The bytes, as if they lay side by side. ---- */
 
 static size_t carried_left(const struct recovery *recovery)
@@ -94,7 +101,7 @@ static void skip(struct recovery *recovery, size_t count)
 static void raise_alarm(
         struct recovery *recovery, enum recovery_verdict alarm, uint64_t offset)
 {
-    /* What cannot be judged outweighs what is another's, and that what is broken. */
+    /* What cannot be read outweighs what is another's, and that what is broken. */
     bool outweighs = recovery->alarm == RECOVERY_BLANK || alarm > recovery->alarm;
     if (!outweighs)
         return;
@@ -116,7 +123,7 @@ static bool is_foreign(const struct recovery *recovery, const struct segment_hea
     return header->node != recovery->node || !is_cluster;
 }
 
-/* A header at the begin of a file says whose file it is. */
+/* A header at the start of a file says whose file it is. */
 static void note_header(struct recovery *recovery, const struct segment_header *header)
 {
     note_place(recovery, &header->place);
@@ -275,9 +282,15 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
 {
     end_segment(recovery);
     struct places *places = &recovery->log.places;
+    bool is_first = recovery->number < places->begin.segment;
+    if (is_first && number < places->begin.segment) {
+        /* Nothing of it is looked at: no bytes are taken before the first segment. */
+        MARK(recovery_before_the_log);
+        return;
+    }
     bool is_gap = number != recovery->number + 1;
     assert(number > recovery->number);
-    if (recovery->number > 0 && recovery->bytes == 0) {
+    if (!is_first && recovery->bytes == 0) {
         /* The next is made when this one is begun, so this one had its full size. */
         MARK(recovery_empty_file);
         raise_alarm(recovery, RECOVERY_DAMAGED, 0);
@@ -340,13 +353,16 @@ static struct wal_place first_doubtful(const struct recovery *recovery)
     return places_end(places);
 }
 
-static enum recovery_verdict judge(const struct recovery *recovery)
+static enum recovery_verdict decide_verdict(const struct recovery *recovery)
 {
     if (recovery->alarm != RECOVERY_BLANK)
         return recovery->alarm;
-    if (recovery->durable_seen > places_end_position(&recovery->log.places))
+    const struct places *places = &recovery->log.places;
+    if (recovery->durable_seen > places_end_position(places))
         return RECOVERY_DAMAGED;
-    if (!recovery->found_any)
+    if (places->begin.segment > 1 && places_current(places) == NULL)
+        return RECOVERY_DAMAGED; /* The segment that it begins with was durable. */
+    if (!recovery->found_any && places->begin.segment == 1)
         return RECOVERY_BLANK;
     return recovery->left ? RECOVERY_CUT : RECOVERY_CLEAN;
 }
@@ -356,7 +372,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     end_segment(recovery);
     const struct log *log = &recovery->log;
     struct recovery_decision decision = {
-            .verdict = judge(recovery),
+            .verdict = decide_verdict(recovery),
             .term = log->term,
             .vote = log->vote,
             .node = recovery->node,
@@ -373,7 +389,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
 
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
 {
-    enum recovery_verdict verdict = judge(recovery);
+    enum recovery_verdict verdict = decide_verdict(recovery);
     log_copy(log, &recovery->log);
     log->run = recovery->run_seen;
     if (log->run < UINT32_MAX)

@@ -68,8 +68,15 @@ struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *
 void recovery_init(struct recovery *recovery, const struct wal_settings *settings);
 
 /*
- * The segments that exist, ascending; a gap is damage, also before the first. `bytes` is the
- * file's size; all whole blocks of it are to be fed, those that are not count as unreadable.
+ * Before the first segment: the log does not begin with its first entry, but there. A
+ * snapshot says so; the header of the segment must agree.
+ */
+void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin);
+
+/*
+ * The segments that exist, ascending; a gap is damage, also in front of the first. Those
+ * before the beginning are passed over: a crash came before their removal. `bytes` is the
+ * file's size; all whole blocks are to be fed, those that are not count as unreadable.
  */
 void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t bytes);
 

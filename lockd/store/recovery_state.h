@@ -20,7 +20,7 @@ struct recovery {
     /* The segment that is being read. */
     uint64_t number;
     uint64_t bytes; /* Of whole blocks */
-    uint64_t fed;   /* ... of which so many were fed */
+    uint64_t fed;   /* ... of which this many were fed */
     uint64_t at;    /* ... and looked at */
 
     /* Not yet looked at: first what was carried over, then what was fed. */
@@ -48,7 +48,7 @@ struct recovery {
 };
 
 /*
- * Copy what is known of the log, for wal to go on. True if it must not be written to, as
+ * Copy what is known of the log, for wal to continue. True if it must not be written to, as
  * it is not whole.
  */
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log);

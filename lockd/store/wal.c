@@ -1,4 +1,4 @@
-/* The log's begin and what is added to it. Writing out is wal_write.c, reading wal_read.c. */
+/* What is added to the log. Writing out is wal_write.c, reading wal_read.c. */
 
 #include <assert.h>
 #include <stdalign.h>
@@ -76,7 +76,7 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings)
     return wal;
 }
 
-/* Segments behind the end are made anew unless they are as large as is wanted now. */
+/* Segments behind the end are made again unless they are as large as is wanted now. */
 static void drop_unfit_segments(struct wal *wal)
 {
     struct places *places = &wal->log.places;
@@ -127,7 +127,7 @@ uint64_t wal_cluster(const struct wal *wal)
     return wal->log.cluster;
 }
 
-/* Whether so many bytes of records can go into this segment and the next. */
+/* Whether this many bytes of records can go into this segment and the next. */
 static bool has_segment_room(const struct wal *wal, uint64_t records)
 {
     const struct places *places = &wal->log.places;
@@ -373,7 +373,7 @@ uint64_t wal_wanted_segment(const struct wal *wal)
 {
     const struct places *places = &wal->log.places;
     bool has_next = places->begun < places->existing;
-    if (wal->closed || has_next || places->existing == places->segments_max)
+    if (wal->closed || has_next || places_is_full(places))
         return 0;
     return places->existing + 1;
 }
@@ -381,7 +381,7 @@ uint64_t wal_wanted_segment(const struct wal *wal)
 bool wal_is_full(const struct wal *wal)
 {
     const struct places *places = &wal->log.places;
-    return places->begun == places->segments_max;
+    return places->begun == places->existing && places_is_full(places);
 }
 
 void wal_segment_ready(struct wal *wal, uint64_t number)
@@ -389,6 +389,22 @@ void wal_segment_ready(struct wal *wal, uint64_t number)
     assert(number == wal_wanted_segment(wal) && number != 0);
     bool added = places_add_segment(&wal->log.places, wal->settings.segment_bytes);
     assert(added);
+}
+
+bool wal_drop_before(struct wal *wal, uint64_t index)
+{
+    assert(index <= wal->log.chain.end);
+    if (wal->closed || !log_drop_before(&wal->log, index, wal->durable))
+        return false;
+    uint64_t first = wal->log.places.begin.before.index + 1;
+    if (wal->window_begin < first)
+        wal->window_begin = first;
+    return true;
+}
+
+struct log_begin wal_begin(const struct wal *wal)
+{
+    return wal->log.places.begin;
 }
 
 struct entry_id wal_last(const struct wal *wal)

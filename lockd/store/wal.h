@@ -36,16 +36,27 @@ enum {
 
 struct wal_settings {
     uint8_t node;
-    uint64_t
-            segment_bytes; /* Multiple of the block; holds the longest entry and a header */
-    uint64_t
-            buffer_bytes; /* Multiple of the block; below 8 MiB so that it can be registered */
+    /* Both are multiples of the block. A segment holds the longest entry and a header; the
+       buffer is smaller than 8 MiB so that it can be registered. */
+    uint64_t segment_bytes;
+    uint64_t buffer_bytes;
     uint32_t entry_body_max; /* The longest body that is ever appended */
     uint32_t writes_max;     /* Writes in flight, 1 to WAL_WRITES_MAX */
-    uint32_t segments_max;   /* Segments that may exist; not fewer than there are */
+    uint32_t segments_max;   /* Segments that may exist at once; not fewer than there are */
 };
 
-/* Where in the files: segment numbers begin with 1 and are never reused. */
+/*
+ * Where the log begins: behind the entry `before`, of that sum, and with that segment. It is
+ * what the segment's header says of the place before it, and all that stood there is in no
+ * file any more. A log that has all its entries begins behind {0, 0}, sum 0, with segment 1.
+ */
+struct log_begin {
+    struct entry_id before;
+    uint64_t sum;
+    uint64_t segment;
+};
+
+/* Where in the files: segment numbers begin with 1, only grow, and are never reused. */
 struct wal_place {
     uint64_t segment;
     uint64_t offset;
@@ -66,7 +77,7 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings);
 
 /*
  * Buffer bytes that a step of that size may need. buffer_bytes and segment_bytes must both be
- * at least that for the largest step, or wal_has_room() could stay false for ever.
+ * at least that for the largest step, or wal_has_room() could stay false forever.
  */
 uint64_t wal_step_bytes(
         const struct wal_settings *settings, uint32_t entry_count, uint64_t entry_bytes);
@@ -121,9 +132,11 @@ bool wal_next_write(struct wal *wal, struct wal_write *write);
 /* Write `id` is durable. Completions may come in any order. */
 void wal_written(struct wal *wal, uint64_t id);
 
-uint64_t wal_end(const struct wal *wal); /* Position behind the last record */
-uint64_t wal_durable(
-        const struct wal *wal); /* Position up to which everything is durable */
+/* Position behind the last record */
+uint64_t wal_end(const struct wal *wal);
+
+/* Position up to which everything is durable */
+uint64_t wal_durable(const struct wal *wal);
 
 /* The segment that io should create ahead of need; 0: none wanted now. */
 uint64_t wal_wanted_segment(const struct wal *wal);
@@ -132,7 +145,16 @@ void wal_segment_ready(struct wal *wal, uint64_t number);
 /* All segments that there may be are begun: once the last is full, there is no room any more. */
 bool wal_is_full(const struct wal *wal);
 
-/* Last entry, durable or not, and its sum (the chain goes on from it). */
+/*
+ * Entries before `index`, which are committed and in a snapshot, are not needed any more: the
+ * log begins with the latest segment that has none of the others before it, whose header is
+ * durable. False: that is where it begins already. If true, the files of all segments before
+ * wal_begin().segment may be removed, and there may be as many new ones.
+ */
+bool wal_drop_before(struct wal *wal, uint64_t index);
+struct log_begin wal_begin(const struct wal *wal);
+
+/* Last entry, durable or not, and its sum (the chain continues from it). */
 struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);
 
@@ -148,26 +170,32 @@ void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
 /* The first index from which on every entry lies in the buffer; last + 1 if none does. */
 uint64_t wal_window_begin(const struct wal *wal);
 
-/* An entry that still lies in the buffer: its whole bytes, or NULL. */
+/* An entry that still lies in the buffer: its whole bytes. NULL if it does not. */
 const unsigned char *wal_find(
         const struct wal *wal, uint64_t index, struct entry_head *head);
 
-/* An entry's sum, if it is the last or among the thousand before; false if it must be read. */
+/*
+ * An entry's sum, if it is the last or among the thousand before, or the one before the
+ * begin; false if it must be read, or is before the beginning.
+ */
 bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
 
 /*
  * Reading from disk: begin at a place at or before the record of `index` and walk records
  * with wal_walk_next; records of other indexes or of another term than the log now has at
- * that index were cut off and are passed over.
+ * that index were cut off and are passed over. {0, 0}: the entry is before the beginning of
+ * the log, and cannot be read any more.
  */
 struct wal_place wal_locate(const struct wal *wal, uint64_t index);
-uint64_t wal_segment_end(const struct wal *wal, uint64_t number); /* Bytes used in it */
+
+/* Bytes used in a segment; 0 if it is not begun, or before the beginning. */
+uint64_t wal_segment_end(const struct wal *wal, uint64_t number);
 
 enum wal_walk_result {
     WAL_WALK_ENTRY, /* An entry stands in the chunk. */
     WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
-    WAL_WALK_MORE,  /* Cut off by the end of the chunk: read on from `offset`. */
-    WAL_WALK_END, /* No whole record here: the segment has no more, or none that is durable. */
+    WAL_WALK_MORE,  /* Cut off by the end of the chunk: continue to read at `at`. */
+    WAL_WALK_END,   /* No whole record: the segment has no more, or none that is durable. */
 };
 
 /* Walks the records of one chunk read from one segment. */

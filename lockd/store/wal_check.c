@@ -6,12 +6,17 @@
 
 static void check_places(const struct places *places)
 {
+    uint64_t first = places->begin.segment;
+    assert(0 < first && first <= places->begun + 1);
     assert(places->begun <= places->existing);
-    assert(places->existing <= places->segments_max);
+    assert(places->existing + 1 - first <= places->segments_max);
     uint64_t position = 0;
-    for (uint64_t number = 1; number <= places->begun; number++) {
+    if (first > 1 && first <= places->begun)
+        position = places_segment(places, first)->start;
+    for (uint64_t number = first; number <= places->begun; number++) {
         const struct segment *segment = places_segment(places, number);
         assert(segment->start == position);
+        assert(places->begin.before.index <= segment->before.index);
         assert(WAL_BLOCK_BYTES <= segment->used && segment->used <= segment->bytes);
         assert(segment->used % WAL_BLOCK_BYTES == 0);
         position += segment->used;
@@ -20,6 +25,7 @@ static void check_places(const struct places *places)
     for (uint64_t at = 0; at < places->entry_count; at++) {
         const struct entry_place *entry = &places->entries[at];
         const struct segment *segment = places_segment(places, entry->place.segment);
+        assert(places->begin.before.index < entry->index);
         assert(entry->place.segment <= places->begun);
         assert(entry->place.offset < segment->used);
         if (at == 0)
@@ -30,6 +36,21 @@ static void check_places(const struct places *places)
         if (before->place.segment == entry->place.segment)
             assert(before->place.offset < entry->place.offset);
     }
+}
+
+/* All parts of the log begin at one place. */
+static void check_begin(const struct log *log)
+{
+    const struct log_begin *begin = &log->places.begin;
+    assert(entry_id_equal(begin->before, log->chain.before));
+    assert(begin->sum == log->chain.before_sum);
+    assert((begin->before.index == 0) == (begin->before.term == 0));
+    if (begin->segment == 1)
+        assert(begin->before.index == 0);
+    if (begin->segment <= log->places.begun)
+        assert(entry_id_equal(
+                begin->before, places_segment(&log->places, begin->segment)->before));
+    assert(begin->before.index < log->chain.begin);
 }
 
 /* Flights, then unwritten stretches, then the end: without a gap in position. */
@@ -67,6 +88,7 @@ static void check_window(const struct wal *wal)
 {
     assert(wal->window_begin <= wal->window_end);
     assert(wal->window_end == wal->log.chain.end);
+    assert(wal->log.places.begin.before.index < wal->window_begin);
     assert(wal->window_end - wal->window_begin <= wal->window_mask + 1);
     uint64_t cursor = 0;
     for (uint64_t index = wal->window_begin; index < wal->window_end; index++) {
@@ -82,10 +104,11 @@ static void check_window(const struct wal *wal)
 void wal_check(const struct wal *wal)
 {
     check_places(&wal->log.places);
+    check_begin(&wal->log);
     check_window(wal);
     check_pending(wal);
     const struct chain *chain = &wal->log.chain;
-    assert(0 < chain->begin && chain->begin <= chain->end);
+    assert(chain->begin <= chain->end);
     assert(chain->end - chain->begin <= CHAIN_MAX);
     assert(wal->durable <= wal_end(wal));
 }

@@ -37,7 +37,7 @@ struct wal_place wal_locate(const struct wal *wal, uint64_t index)
 uint64_t wal_segment_end(const struct wal *wal, uint64_t number)
 {
     const struct places *places = &wal->log.places;
-    if (number == 0 || number > places->begun)
+    if (number < places->begin.segment || number > places->begun)
         return 0;
     return places_segment(places, number)->used;
 }

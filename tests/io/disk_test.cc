@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "base/units.h"
-#include "io/disk_maker.h"
+#include "io/disk_file.h"
 #include "worlds/fake_node.h"
 
 namespace {

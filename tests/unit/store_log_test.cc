@@ -255,13 +255,14 @@ TEST(StorePlaces, FewPlacesServeALongLog)
     wal_settings settings = small_settings();
     settings.segments_max = 64;
     places_carve(&places, &memory.arena, &settings);
-    places_init(&places);
+    const log_begin whole = {.before = {0, 0}, .sum = 0, .segment = 1};
+    places_init(&places, &whole);
     std::vector<wal_place> all;
     const auto add = [&](uint64_t index) {
         struct segment *current = places_current(&places);
         if (current == nullptr || current->used + ENTRY > SEGMENT) {
             ASSERT_TRUE(places_add_segment(&places, SEGMENT));
-            places_begin_segment(&places, places_end_position(&places));
+            places_begin_segment(&places, places_end_position(&places), {0, 0}, 0);
             places_add_bytes(&places, BLOCK);
         }
         places_note_entry(&places, index);

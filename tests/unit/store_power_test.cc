@@ -28,6 +28,8 @@ public:
 
     void step()
     {
+        if (begin_moves && chance.below(10) == 0)
+            take_snapshot();
         switch (chance.below(10)) {
         case 0:
             term += chance.between(1, 3);
@@ -76,13 +78,24 @@ public:
         });
         machine.boot(chance.between(1, 12) * BLOCK);
         term = std::max(term, machine.decision.term);
+        committed = std::min<uint64_t>(committed, machine.entries().size());
     }
 
     dice chance;
     store_test::machine machine;
     uint64_t term = 1;
+    bool begin_moves = false;
+    uint64_t committed = 0; // Never cut off, but may be lost with the power
+    uint64_t moved = 0;
 
 private:
+    void take_snapshot()
+    {
+        committed = chance.between(committed, machine.entries().size());
+        if (machine.drop_before(chance.between(1, committed + 1)))
+            moved++;
+    }
+
     void append()
     {
         bytes body = random_body(chance, machine.settings.entry_body_max);
@@ -103,9 +116,9 @@ private:
     void cut_off()
     {
         uint64_t last = machine.entries().size();
-        if (last == 0)
+        if (last == committed)
             return;
-        uint64_t most = std::min<uint64_t>(last, chance.coin() ? 3 : 40);
+        uint64_t most = std::min<uint64_t>(last - committed, chance.coin() ? 3 : 40);
         term++;
         machine.vote(term, 0);
         machine.truncate(last + 1 - chance.between(1, most));
@@ -151,6 +164,33 @@ TEST(StorePower, CutsAtRandomLoseNothingThatWasDurable)
     EXPECT_GT(cuts, lives);
     EXPECT_GT(mark_count("log_written_out_of_order"), 0U);
     EXPECT_GT(mark_count("recovery_torn_entry"), 0U);
+}
+
+// The same with a log that loses its front again and again, in a ring of few segments.
+TEST(StorePower, CutsAtRandomWhileTheBeginMoves)
+{
+    uint64_t lives = count_from_environment("STORE_LIVES", 60);
+    uint64_t first = count_from_environment("STORE_FIRST", 1);
+    uint64_t moved = 0;
+    for (uint64_t seed = first; seed < first + lives; seed++) {
+        SCOPED_TRACE(seed);
+        wal_settings settings = tiny_settings();
+        settings.writes_max = 1 + static_cast<uint32_t>(seed % WAL_WRITES_MAX);
+        settings.segment_bytes = (8 + seed % 13) * BLOCK;
+        settings.segments_max = 200;
+        life life(seed + 5000, settings);
+        life.begin_moves = true;
+        for (uint64_t step = 0; step < 400; step++) {
+            life.step();
+            if (life.chance.below(25) == 0)
+                life.cut_power();
+            if (testing::Test::HasFatalFailure())
+                return;
+        }
+        moved += life.moved;
+    }
+    EXPECT_GT(moved, 5 * lives);
+    EXPECT_GT(mark_count("log_begin_moved"), 0U);
 }
 
 // Every subset of up to four blocks in flight, and every way to tear one of them.
@@ -204,7 +244,7 @@ private:
             memcpy(&disk.at(blocks[at].segment)[blocks[at].offset + from],
                     blocks[at].content + from, to - from);
         }
-        whole.compare(read_log(whole.recovery, whole.settings, disk, 64 * BLOCK));
+        whole.compare(whole.read(disk, 64 * BLOCK));
         tried++;
     }
 

@@ -64,12 +64,15 @@ struct found {
     recovery_decision decision{};
 };
 
-// Feed recovery all segments, `step` bytes at a time, from memory that then goes away.
-inline found read_log(
-        recovery *recovery, const wal_settings &settings, const segments &disk, size_t step)
+// Feed recovery all segments, `step` bytes at a time, from memory that then goes away. With
+// `begin`, the log begins there.
+inline found read_log(recovery *recovery, const wal_settings &settings,
+        const segments &disk, size_t step, const log_begin *begin = nullptr)
 {
     found result;
     recovery_init(recovery, &settings);
+    if (begin != nullptr)
+        recovery_begin_at(recovery, begin);
     for (const auto &[number, content] : disk) {
         recovery_begin_segment(recovery, number, content.size());
         size_t whole = content.size() / BLOCK * BLOCK;
@@ -257,6 +260,25 @@ public:
         return head;
     }
 
+    // Drop what stands before `index`, and the files; true if the beginning moved.
+    bool drop_before(uint64_t index)
+    {
+        if (!wal_drop_before(wal, index))
+            return false;
+        begin = wal_begin(wal);
+        begin_is_told = true;
+        disk.erase(disk.begin(), disk.find(begin.segment));
+        gone.assign(entries_now.begin(),
+                entries_now.begin() + static_cast<ptrdiff_t>(begin.before.index));
+        format_block block;
+        format_read(disk.at(begin.segment).data(), &block);
+        EXPECT_EQ(block.finding, FORMAT_HEADER);
+        uint64_t start = block.header.place.position;
+        while (!story.empty() && story.front().position_end <= start)
+            story.erase(story.begin());
+        return true;
+    }
+
     // ---- Power. ----
 
     // All in memory is gone. Writes in flight are on disk as `keep` says of each sector.
@@ -277,7 +299,7 @@ public:
     // missing, nothing was made up. The story goes on from what was found.
     void boot(size_t step = 5 * BLOCK)
     {
-        found now = read_log(recovery, settings, disk, step);
+        found now = read(disk, step);
         decision = now.decision;
         compare(now);
         story.resize(now.happenings.size());
@@ -287,7 +309,13 @@ public:
         check();
     }
 
-    // What was found is the begin of the story, and nothing that was durable is missing.
+    found read(const segments &on_disk, size_t step) const
+    {
+        return read_log(
+                recovery, settings, on_disk, step, begin_is_told ? &begin : nullptr);
+    }
+
+    // What was found is the start of the story, and nothing that was durable is missing.
     void compare(const found &now) const
     {
         recovery_verdict verdict = now.decision.verdict;
@@ -323,6 +351,15 @@ public:
         const happening &wanted = entries_now[index - 1];
         entry_head head;
         const unsigned char *bytes_found = wal_find(wal, index, &head);
+        if (index <= begin.before.index) {
+            ASSERT_EQ(bytes_found, nullptr);
+            ASSERT_EQ(wal_locate(wal, index).segment, 0U);
+            ASSERT_EQ(wal_segment_end(wal, begin.segment - 1), 0U);
+            uint64_t sum = 0;
+            ASSERT_EQ(wal_sum_at(wal, index, &sum), index == begin.before.index);
+            ASSERT_EQ(sum, index == begin.before.index ? wanted.head.sum : 0U);
+            return;
+        }
         ASSERT_EQ(bytes_found != nullptr, index >= wal_window_begin(wal));
         uint64_t sum = 0;
         if (wal_sum_at(wal, index, &sum)) {
@@ -382,6 +419,8 @@ public:
     std::vector<flight> in_flight;
     std::vector<happening> story;
     uint64_t durable = 0;
+    log_begin begin{{0, 0}, 0, 1};
+    bool begin_is_told = false;
     recovery_decision decision{};
 
 private:
@@ -431,7 +470,7 @@ private:
     // The entries that the story leaves.
     void retell()
     {
-        entries_now.clear();
+        entries_now = gone;
         for (const happening &each : story) {
             if (each.kind == RECOVERY_ENTRY)
                 entries_now.push_back(each);
@@ -440,7 +479,8 @@ private:
         }
     }
 
-    std::vector<happening> entries_now;
+    std::vector<happening> entries_now; // From index 1 on
+    std::vector<happening> gone;        // ... of which these are before the beginning
 };
 
 } // namespace store_test

@@ -1,0 +1,140 @@
+/* Memory, and the state at the start: what recovery found, entry by entry. */
+#include <stdalign.h>
+
+#include "base/mark.h"
+#include "raft/raft_state.h"
+
+/* The smallest power of two that is not below `count`. */
+static uint32_t power_of_two(uint32_t count)
+{
+    uint32_t power = 1;
+    while (power < count)
+        power *= 2;
+    return power;
+}
+
+static void check_settings(const struct raft_settings *settings)
+{
+    assert(settings->members.count >= 1 && settings->members.count <= MEMBERS_MAX);
+    bool is_member = false;
+    for (uint8_t i = 0; i < settings->members.count; i++) {
+        uint8_t id = settings->members.ids[i];
+        assert(id >= 1 && id <= NODE_ID_MAX);
+        assert(i == 0 || settings->members.ids[i - 1] < id);
+        is_member = is_member || id == settings->self;
+    }
+    assert(is_member);
+    assert(settings->heartbeat_ns > 0);
+    assert(settings->heartbeat_ns < settings->election_min_ns);
+    assert(settings->election_min_ns < settings->election_max_ns);
+    assert(settings->window > 0 && settings->recent_max > 0 && settings->reads_max > 0);
+}
+
+struct raft *raft_carve(struct arena *arena, const struct raft_settings *settings)
+{
+    check_settings(settings);
+    struct raft measured;
+    struct raft *raft =
+            arena_take(arena, "raft.state", 1, sizeof(struct raft), alignof(struct raft));
+    struct raft *carved = raft ? raft : &measured;
+    raft_log_carve(&carved->log, arena, settings->trail_max, settings->recent_max);
+    carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
+            sizeof(struct raft_read), alignof(struct raft_read));
+    uint32_t flights = power_of_two(settings->window);
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        struct raft_peer *peer = &carved->peers[i];
+        peer->flight_ends = arena_take(
+                arena, "raft.flights", flights, sizeof(uint64_t), alignof(uint64_t));
+        peer->flight_bytes = arena_take(
+                arena, "raft.flights", flights, sizeof(uint32_t), alignof(uint32_t));
+    }
+    return raft;
+}
+
+void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed)
+{
+    check_settings(settings);
+    struct raft fresh = {
+            .settings = *settings,
+            .log = raft->log,
+            .reads = raft->reads,
+    };
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        fresh.peers[i].flight_ends = raft->peers[i].flight_ends;
+        fresh.peers[i].flight_bytes = raft->peers[i].flight_bytes;
+    }
+    *raft = fresh;
+    prng_init(&raft->prng, seed);
+    raft_log_init(&raft->log, settings->recent_max);
+    ring_init(&raft->pending_ring, RAFT_PENDING_MAX);
+    /* A leader's late answer must not meet a question of another life of this node. */
+    uint64_t first_read = prng_next(&raft->prng) / 2;
+    ring_init_at(&raft->read_ring, power_of_two(settings->reads_max), first_read);
+    for (uint8_t i = 0; i < settings->members.count; i++) {
+        uint8_t id = settings->members.ids[i];
+        if (id == settings->self)
+            continue;
+        struct raft_peer *peer = &raft->peers[raft->peer_count];
+        raft->peer_count++;
+        peer->id = id;
+        peer->next = 1;
+        peer->probing = true;
+        ring_init(&peer->flights, power_of_two(settings->window));
+    }
+}
+
+void raft_restore_begin(struct raft *raft, struct entry_id before)
+{
+    assert(!raft->booted);
+    raft_log_begin_at(&raft->log, before);
+    raft->commit = before;
+    for (uint8_t i = 0; i < raft->peer_count; i++)
+        raft->peers[i].next = before.index + 1;
+}
+
+void raft_restore(struct raft *raft, const struct raft_entry *entry)
+{
+    assert(!raft->booted);
+    raft_log_add(&raft->log, entry->id, entry->bytes);
+}
+
+void raft_restore_truncate(struct raft *raft, uint64_t from)
+{
+    assert(!raft->booted);
+    if (from > raft_log_last(&raft->log).index)
+        return;
+    raft_log_cut(&raft->log, from);
+}
+
+void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote)
+{
+    assert(!raft->booted);
+    bool takes_back = term == raft->term && vote == 0;
+    if (term < raft->term || takes_back)
+        return;
+    raft->term = term;
+    raft->vote = vote;
+}
+
+void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
+{
+    assert(!raft->booted);
+    raft->booted = true;
+    raft->now_ns = now_ns;
+    raft->blank = blank;
+    raft->durable = raft_log_last(&raft->log).index;
+    if (blank)
+        assert(!raft_is_bootstrapped(raft) && raft->term == 0 && raft->vote == 0);
+    if (raft_log_last(&raft->log).term > raft->term) {
+        /*
+         * Votes are saved before entries of their term: this one was lost. Whom it was for
+         * is not known, so it is used up.
+         */
+        MARK(restored_newer_entry);
+        raft->term = raft_log_last(&raft->log).term;
+        raft->vote = raft->settings.self;
+    }
+    raft_reset_election_timer(raft);
+    if (raft->peer_count == 0)
+        raft->election_ns = now_ns;
+}
