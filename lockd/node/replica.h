@@ -323,7 +323,6 @@ struct node {
     uint64_t leader_term_told;
     bool booted;
     bool in_turn;
-    bool met_founded;
     bool recovered_founding;
     struct founding founding;
     bool stopping;

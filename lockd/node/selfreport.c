@@ -2,6 +2,10 @@
 #include "base/units.h"
 #include "node/replica.h"
 
+enum {
+    BEHIND_ENTRIES = 1000
+};
+
 static enum report_role role_of(const struct node *node)
 {
     switch (raft_role(node->raft)) {
@@ -16,27 +20,39 @@ static enum report_role role_of(const struct node *node)
     return ROLE_FOLLOWER;
 }
 
+/*
+ * Within the time after which the others may elect somebody else. The leader gives up only after
+ * the longest election timeout; until then this is what tells why nothing is committed.
+ */
 static bool has_majority(const struct node *node)
 {
     uint64_t heard_ns = raft_majority_heard_ns(node->raft);
-    return node->now_ns - heard_ns <= node->settings.raft.election_max_ns;
+    return node->now_ns - heard_ns <= node->settings.raft.election_min_ns;
 }
 
+/* Against what the leader has committed, not against the part of it that came here already. */
+static bool is_behind(const struct node *node)
+{
+    return node->applied + BEHIND_ENTRIES < raft_commit_heard(node->raft);
+}
+
+/*
+ * The first that is true. What this node lacks itself goes before what it misses of others: an
+ * election can fail for want of space, but not the other way round.
+ */
 static enum report_trouble trouble_of(const struct node *node)
 {
-    if (raft_is_blank(node->raft) && raft_leader(node->raft) == 0 && node->met_founded)
+    if (raft_met_founded(node->raft))
         return TROUBLE_BLANK;
-    if (wal_cluster(node->wal) == 0)
-        return TROUBLE_UNFOUNDED;
-    if (raft_leader(node->raft) == 0)
-        return TROUBLE_NO_LEADER;
     if (raft_is_leader(node->raft) && !has_majority(node))
         return TROUBLE_NO_MAJORITY;
     if (node->segment_retry_ns != 0)
         return TROUBLE_NO_SPACE;
-    if (node->applied + 1000 < raft_commit(node->raft))
-        return TROUBLE_BEHIND;
-    return TROUBLE_NONE;
+    if (wal_cluster(node->wal) == 0)
+        return TROUBLE_UNFOUNDED;
+    if (raft_leader(node->raft) == 0)
+        return TROUBLE_NO_LEADER;
+    return is_behind(node) ? TROUBLE_BEHIND : TROUBLE_NONE;
 }
 
 static void report_peers(const struct node *node, struct report *report)

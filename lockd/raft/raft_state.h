@@ -122,6 +122,8 @@ struct raft {
     struct ring recent; /* Entries [begin, end) whose length is known; end is last + 1 */
     uint32_t *recent_bytes;
     struct entry_id commit;
+    /* Follower: the greatest that a leader told; may be past its own log */
+    uint64_t commit_heard;
     uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
     uint64_t round_heard; /* Follower: the leader's newest */
 
