@@ -5,7 +5,7 @@
  *     lk_resolve.c   names, off everybody's path        lk_blocking.c  calls that wait
  *     lk_connect.c   the one socket                     lk_keeper.c    the thread behind them
  *     lk_drive.c     core's events and effects          lk_loop.c      the same without threads
- *     lk_check.c     belief, from any thread            lk_ask.c       what a node says of itself
+ *     lk_check.c     belief, from any thread            lk_query_node.c status and stages of a node
  *     lk_failure.c   lk_last_error()                    lk_views.c     answers of queries and lists
  *
  * One mutex guards everything but belief. What may wait for the network never does so with

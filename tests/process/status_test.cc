@@ -38,10 +38,11 @@ Reading read_status(const Cluster &cluster, const std::string &more = "--connect
     return reading;
 }
 
-/* The line about one node, as far as its sentence goes. */
+/* The whole line about one node. */
 std::string line(const Cluster &cluster, int id, const std::string &sentence)
 {
-    return "127.0.0.1:" + std::to_string(cluster.port(id)) + ": " + sentence;
+    return "node " + std::to_string(id) +
+           " at 127.0.0.1:" + std::to_string(cluster.port(id)) + " " + sentence + "\n";
 }
 
 /* In a few seconds it prints that sentence of that node and exits so. */
@@ -63,8 +64,7 @@ void expect_healthy(const Cluster &cluster)
     Reading reading;
     EXPECT_TRUE(wait_until([&] { return (reading = read_status(cluster)).code == 0; }))
             << reading.said;
-    EXPECT_FALSE(reading.has("127.0.0.1:" + std::to_string(cluster.port(1)) + ": "))
-            << reading.said;
+    EXPECT_FALSE(reading.has("node 1 at ")) << reading.said;
 }
 
 /* Entries for the log: each acquire and release alone in one, from so many callers at a time. */
@@ -92,7 +92,10 @@ TEST(Condition, Blank)
     cluster.kill(emptied);
     std::filesystem::remove_all(cluster.data(emptied));
     cluster.start(emptied);
-    expect_line(cluster, emptied, "its data directory was emptied", 1);
+    expect_line(cluster, emptied,
+            "does not take part, because its data directory was emptied: put back the "
+            "directory that it had last; without it the node stays out of the cluster",
+            1);
     EXPECT_NE(cluster.log(emptied).find("blank"), std::string::npos);
 }
 
@@ -101,12 +104,14 @@ TEST(Condition, WaitsForMembersAndNamesThem)
     Cluster cluster;
     cluster.start(1);
     cluster.start(3);
-    expect_line(cluster, 1, "waits for all members", 69);
-    Reading reading;
-    EXPECT_TRUE(wait_until([&] {
-        reading = read_status(cluster);
-        return reading.has("not heard of: 2\n");
-    })) << reading.said;
+    expect_line(cluster, 1,
+            "waits for all members to bootstrap the cluster: start the members that are "
+            "missing (2)",
+            69);
+    Reading json = read_status(cluster, "--json");
+    EXPECT_TRUE(json.has("\"healthy\":false,\"condition\":\"not-bootstrapped\""))
+            << json.said;
+    EXPECT_TRUE(json.has("\"missing\":[2]")) << json.said;
     cluster.start(2);
     expect_healthy(cluster);
 }
@@ -118,7 +123,9 @@ TEST(Condition, NoLeader)
     cluster.wait_for_leader();
     cluster.kill_all();
     cluster.start(2);
-    expect_line(cluster, 2, "knows no leader", 69);
+    expect_line(cluster, 2,
+            "knows no leader: start the other nodes, or check the network between them",
+            69);
 }
 
 /* From when the others may elect somebody else, until this one has given up leading. */
@@ -132,7 +139,10 @@ TEST(Condition, NoMajority)
         if (id != leader)
             cluster.program(id).signal(SIGSTOP);
     }
-    expect_line(cluster, leader, "leads, but hears no majority", 69);
+    expect_line(cluster, leader,
+            "leads, but hears no majority: start the other nodes, or check the network "
+            "between them",
+            69);
     for (int id = 1; id <= 3; id++)
         cluster.program(id).signal(SIGCONT);
     expect_healthy(cluster);
@@ -145,7 +155,10 @@ TEST(Condition, NoSpace)
     std::filesystem::path obstacle = cluster.data(2) / "segment-000000000002.new";
     std::filesystem::create_directories(obstacle);
     cluster.start_all();
-    expect_line(cluster, 2, "has no space for the next log segment", 1);
+    expect_line(cluster, 2,
+            "cannot reserve the next segment of its log: free space on the disk of its data "
+            "directory",
+            1);
     std::filesystem::remove(obstacle);
     expect_healthy(cluster);
 }
@@ -161,16 +174,18 @@ TEST(Condition, Behind)
     int slow = cluster.wait_for_leader() % 3 + 1;
     Reading reading;
     bool seen = false;
-    for (int round = 0; round < 8 && !seen; round++) {
+    for (int round = 0; round < 3 && !seen; round++) {
         cluster.program(slow).signal(SIGSTOP);
-        load(cluster, std::to_string(1 + round) + "s", "8");
+        load(cluster, std::to_string(4 << round) + "s", "8");
         std::thread waker([&] {
             std::this_thread::sleep_for(milliseconds(300));
             cluster.program(slow).signal(SIGCONT);
         });
         reading = read_status(cluster, "--connect=10s");
         waker.join();
-        seen = reading.has(line(cluster, slow, "has applied far less than is committed"));
+        seen = reading.has(line(cluster, slow,
+                "has applied far less than the cluster has committed: wait until it has "
+                "caught up; if it does not, check its disk and its load"));
     }
     EXPECT_TRUE(seen) << reading.said;
     EXPECT_EQ(reading.code, 1) << reading.said;

@@ -1,4 +1,4 @@
-/* What the node says of itself, without asking anybody: `lockctl status`. */
+/* The status of this node: what it says of itself, without asking anybody. */
 #include "base/units.h"
 #include "node/replica.h"
 
@@ -6,7 +6,7 @@ enum {
     BEHIND_ENTRIES = 1000
 };
 
-static enum report_role role_of(const struct node *node)
+static enum node_role role_of(const struct node *node)
 {
     switch (raft_role(node->raft)) {
     case RAFT_LEADER:
@@ -40,28 +40,28 @@ static bool is_behind(const struct node *node)
  * The first that is true. What this node lacks itself goes before what it misses of others: an
  * election can fail for want of space, but not the other way round.
  */
-static enum report_trouble trouble_of(const struct node *node)
+static enum condition condition_of(const struct node *node)
 {
     if (raft_met_founded(node->raft))
-        return TROUBLE_BLANK;
+        return CONDITION_BLANK;
     if (raft_is_leader(node->raft) && !has_majority(node))
-        return TROUBLE_NO_MAJORITY;
+        return CONDITION_NO_MAJORITY;
     if (node->segment_retry_ns != 0)
-        return TROUBLE_NO_SPACE;
+        return CONDITION_NO_SPACE;
     if (wal_cluster(node->wal) == 0)
-        return TROUBLE_UNFOUNDED;
+        return CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
-        return TROUBLE_NO_LEADER;
-    return is_behind(node) ? TROUBLE_BEHIND : TROUBLE_NONE;
+        return CONDITION_NO_LEADER;
+    return is_behind(node) ? CONDITION_BEHIND : CONDITION_HEALTHY;
 }
 
-static void report_peers(const struct node *node, struct report *report)
+static void tell_peers(const struct node *node, struct node_status *status)
 {
-    report->peer_count = node->peer_count;
+    status->peer_count = node->peer_count;
     for (uint8_t i = 0; i < node->peer_count; i++) {
         const struct peer *peer = &node->peers[i];
         uint64_t heard_ns = raft_peer_heard_ns(node->raft, peer->id);
-        report->peers[i] = (struct report_peer){
+        status->peers[i] = (struct node_status_peer){
                 .node = peer->id,
                 .connected = raft_peer_is_open(node->raft, peer->id),
                 .match = raft_peer_match(node->raft, peer->id),
@@ -70,64 +70,64 @@ static void report_peers(const struct node *node, struct report *report)
     }
 }
 
-static void report_log(const struct node *node, struct report *report)
+static void tell_log(const struct node *node, struct node_status *status)
 {
-    report->cluster = wal_cluster(node->wal);
-    report->term = raft_term(node->raft);
-    report->commit = raft_commit(node->raft);
-    report->last = raft_last(node->raft).index;
-    report->durable = raft_durable(node->raft);
-    report->applied = node->applied;
-    report->missing = raft_missing(node->raft);
+    status->cluster = wal_cluster(node->wal);
+    status->term = raft_term(node->raft);
+    status->commit = raft_commit(node->raft);
+    status->last = raft_last(node->raft).index;
+    status->durable = raft_durable(node->raft);
+    status->applied = node->applied;
+    status->missing = raft_missing(node->raft);
 }
 
-static void report_state(const struct node *node, struct report *report)
+static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
-    report->time = locks_time(node->locks);
-    report->digest = locks_digest(node->locks);
-    report->sessions = counts.sessions;
-    report->locks = counts.locks;
-    report->holds = counts.holds;
-    report->waits = counts.waits;
-    report->connections = node->conn_count;
-    report->requests = node->counters.requests;
-    report->refused_busy = node->counters.refused_busy;
-    report->bad_frames = node->counters.bad_frames;
-    report->elections = node->counters.elections;
+    status->time = locks_time(node->locks);
+    status->digest = locks_digest(node->locks);
+    status->sessions = counts.sessions;
+    status->locks = counts.locks;
+    status->holds = counts.holds;
+    status->waits = counts.waits;
+    status->connections = node->conn_count;
+    status->requests = node->counters.requests;
+    status->refused_busy = node->counters.refused_busy;
+    status->bad_frames = node->counters.bad_frames;
+    status->elections = node->counters.elections;
 }
 
 /* The buckets that are not empty, one behind another. */
-void selfreport_buckets(struct wire *wire, const struct histogram *histogram)
+void own_status_buckets(struct wire *wire, const struct histogram *histogram)
 {
     uint16_t count = 0;
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
         count = (uint16_t)(count + (histogram->buckets[i] != 0));
     wire_bucket_count(wire, &count);
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        struct report_bucket bucket = {(uint16_t)i, histogram->buckets[i]};
+        struct node_status_bucket bucket = {(uint16_t)i, histogram->buckets[i]};
         if (bucket.count != 0)
             wire_bucket(wire, &bucket);
     }
 }
 
-void selfreport_frame(struct node *node, struct conn *conn)
+void own_status_frame(struct node *node, struct conn *conn)
 {
     const char *version = node->settings.version;
-    struct report report = {
+    struct node_status status = {
             .node = node->settings.self,
             .role = (uint8_t)role_of(node),
             .leader = raft_leader(node->raft),
-            .trouble = (uint8_t)trouble_of(node),
+            .condition = (uint8_t)condition_of(node),
             .uptime_ns = node->now_ns - node->start_ns,
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
-    report_log(node, &report);
-    report_state(node, &report);
-    report_peers(node, &report);
+    tell_log(node, &status);
+    tell_state(node, &status);
+    tell_peers(node, &status);
     struct wire wire = conn_begin(node, conn, 32 * KIB);
-    wire_report(&wire, &report);
-    selfreport_buckets(&wire, node->commit_latency);
-    selfreport_buckets(&wire, node->entry_commands);
+    wire_node_status(&wire, &status);
+    own_status_buckets(&wire, node->commit_latency);
+    own_status_buckets(&wire, node->entry_commands);
     conn_end(node, conn, FRAME_STATUS_ANSWER, &wire);
 }

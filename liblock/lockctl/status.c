@@ -1,5 +1,5 @@
 /*
- * lockctl status: what each node says of itself. Every node is asked alone and all at the
+ * lockctl status: what each node says of itself. Every node is queried alone and all at the
  * same time, so it works without a majority and a dead node costs no more than --connect.
  * With --latency also where its time went: since its start, or between two readings.
  */
@@ -39,42 +39,11 @@ struct wish {
     uint64_t watch_ns; /* Again and again */
 };
 
-/* What a node's trouble asks of its operator. */
-static const char *advice(enum lk_trouble trouble)
-{
-    switch (trouble) {
-    case LK_TROUBLE_NONE:
-        break;
-    case LK_TROUBLE_BLANK:
-        return "its directory was emptied, so it may have forgotten a vote and takes no "
-               "part: "
-               "put its directory back";
-    case LK_TROUBLE_DAMAGED:
-        return "its log is damaged before the durable end, so it takes no part: check the "
-               "disk, "
-               "see the node's own log";
-    case LK_TROUBLE_UNFOUNDED:
-        return "the cluster is founded by all its members: start the missing ones";
-    case LK_TROUBLE_NO_LEADER:
-        return "it knows no leader: start the other nodes, or check the network between "
-               "them";
-    case LK_TROUBLE_NO_MAJORITY:
-        return "it leads and hears no majority: start the other nodes, or check the "
-               "network";
-    case LK_TROUBLE_NO_SPACE:
-        return "the next segment of its log cannot be reserved: make room on its disk";
-    case LK_TROUBLE_BEHIND:
-        return "it has applied far less than is committed: wait, or look at its disk and "
-               "load";
-    }
-    return NULL;
-}
-
 static void ask_stages(struct asked *asked)
 {
     asked->before = asked->after;
     enum lk_status said =
-            lk_ask_stages(asked->client, asked->number, asked->wait_ns, &asked->after);
+            lk_query_stages(asked->client, asked->number, asked->wait_ns, &asked->after);
     asked->read_failed = said != LK_OK;
     asked->read = said == LK_OK ? asked->read + 1 : 0;
     if (said != LK_OK)
@@ -84,7 +53,8 @@ static void ask_stages(struct asked *asked)
 static void *ask(void *argument)
 {
     struct asked *asked = argument;
-    asked->status = lk_ask_node(asked->client, asked->number, asked->wait_ns, &asked->node);
+    asked->status =
+            lk_query_status(asked->client, asked->number, asked->wait_ns, &asked->node);
     if (asked->status != LK_OK)
         (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
     else if (asked->latency)
@@ -126,8 +96,8 @@ static int exit_of(const struct asked *asked, uint32_t count)
         const struct lk_node_status *node = &asked[i].node;
         bool reached = asked[i].status == LK_OK;
         led = led || (reached && node->role == LK_LEADER &&
-                             node->trouble != LK_TROUBLE_NO_MAJORITY);
-        well = well && reached && node->trouble == LK_TROUBLE_NONE &&
+                             node->condition != LK_CONDITION_NO_MAJORITY);
+        well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
                !diverges(asked, count, i);
     }
     if (!led)
@@ -161,34 +131,40 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
+/* The bit set of ids behind the sentence that speaks of them. */
 static void print_missing(uint64_t missing)
 {
-    (void)printf("    not heard of:");
-    for (int i = 1; i < 64; i++) {
-        if ((missing >> i & 1) != 0)
-            (void)printf(" %d", i);
+    const char *between = " (";
+    for (unsigned id = 1; id < 64; id++) {
+        if ((missing >> id & 1) == 0)
+            continue;
+        (void)printf("%s%u", between, id);
+        between = ", ";
     }
-    (void)putchar('\n');
+    if (missing != 0)
+        (void)putchar(')');
 }
 
-static void print_trouble(const struct asked *asked, const char *address, bool diverged)
+/* One sentence for each node that is not healthy: which node, what is the matter, what to do. */
+static void print_condition(const struct asked *asked, const char *address, bool diverged)
 {
+    const struct lk_node_status *node = &asked->node;
     if (asked->status != LK_OK) {
         (void)printf("%s\n", asked->why);
         return;
     }
-    const struct lk_node_status *node = &asked->node;
-    if (node->trouble != LK_TROUBLE_NONE)
-        (void)printf("%s: %s: %s\n", address, lk_trouble_text(node->trouble),
-                advice(node->trouble));
-    if (node->trouble == LK_TROUBLE_UNFOUNDED && node->missing != 0)
-        print_missing(node->missing);
+    if (node->condition != LK_CONDITION_HEALTHY) {
+        (void)printf("node %u at %s %s: %s", node->node, address,
+                lk_condition_text(node->condition), lk_condition_cure(node->condition));
+        if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+            print_missing(node->missing);
+        (void)putchar('\n');
+    }
     if (diverged)
         (void)printf(
-                "%s: its state differs from another node's at the same entry: stop using "
-                "the "
-                "cluster, keep all directories, and report it\n",
-                address);
+                "node %u at %s differs from another node that applied the same entries: "
+                "stop using the cluster, keep all data directories, and report it\n",
+                node->node, address);
 }
 
 static void print_status(
@@ -205,7 +181,7 @@ static void print_status(
     table_print(&table, stdout, "");
     table_drop(&table);
     for (uint32_t i = 0; i < count; i++)
-        print_trouble(&asked[i], lk_node_address(client, i), diverges(asked, count, i));
+        print_condition(&asked[i], lk_node_address(client, i), diverges(asked, count, i));
 }
 
 static struct latency *measure(const struct asked *asked)
@@ -275,6 +251,16 @@ static void write_peers(struct json *json, const struct lk_node_status *node)
     json_end(json);
 }
 
+static void write_missing(struct json *json, uint64_t missing)
+{
+    json_begin_array(json, "missing");
+    for (unsigned id = 1; id < 64; id++) {
+        if ((missing >> id & 1) != 0)
+            json_u64(json, NULL, id);
+    }
+    json_end(json);
+}
+
 static void write_node(struct json *json, const struct lk_client *client,
         const struct asked *asked, bool diverged)
 {
@@ -290,9 +276,12 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "node", node->node);
     json_text(json, "role", lk_role_text(node->role));
     json_u64(json, "leader", node->leader);
-    json_bool(json, "healthy", node->trouble == LK_TROUBLE_NONE && !diverged);
-    json_text(json, "reason",
-            node->trouble == LK_TROUBLE_NONE ? NULL : lk_trouble_text(node->trouble));
+    json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !diverged);
+    json_text(json, "condition", lk_condition_name(node->condition));
+    bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
+    json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
+    if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+        write_missing(json, node->missing);
     json_bool(json, "diverged", diverged);
     json_hex(json, "cluster", node->cluster);
     json_u64(json, "term", node->term);
@@ -398,13 +387,13 @@ int status_command(char **arguments)
     };
     const struct options table = {
             "lockctl status [options]",
-            "Ask each node what it says of itself; works without a majority.",
+            "Query the status of each node; works without a majority.",
             ROWS_OF(rows),
             {NULL},
             false,
-            "exit: 0 all is well, 1 there is a leader but a node is in trouble or "
-            "unreachable,\n"
-            "64 wrong usage, 69 no leader was reached",
+            "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not "
+            "reached,\n"
+            "64 wrong usage, 69 no leader that hears a majority was reached",
     };
     struct operands operands;
     int code;
