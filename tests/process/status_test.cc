@@ -67,7 +67,7 @@ void expect_healthy(const Cluster &cluster)
     EXPECT_FALSE(reading.has("node 1 at ")) << reading.said;
 }
 
-/* Entries for the log: each acquire and release alone in one, from so many callers at a time. */
+/* Acquires and releases for the log, by this many callers at a time. */
 void load(const Cluster &cluster, const std::string &time, const std::string &inflight)
 {
     Command command({process::lockbench_binary(), "--cluster", cluster.nodes(), "--warmup",
