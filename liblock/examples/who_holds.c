@@ -13,7 +13,7 @@ static void print_nodes(struct lk_client *client)
     for (uint32_t i = 0; status != NULL && i < lk_node_count(client); i++) {
         if (lk_query_status(client, i, LK_SECOND, status) == LK_OK)
             printf("%s: %s, %s\n", lk_node_address(client, i), lk_role_text(status->role),
-                    lk_condition_text(status->condition));
+                    lk_condition_name(status->condition));
         else
             printf("%s\n", lk_last_error());
     }
