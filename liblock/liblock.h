@@ -443,20 +443,28 @@ enum lk_role {
     LK_LEADER = 2
 };
 
-/* Why a node is not in order, the worst first. */
-enum lk_trouble {
-    LK_TROUBLE_NONE = 0,
-    LK_TROUBLE_BLANK = 1,     /* Its directory was emptied: it may have forgotten a vote. */
-    LK_TROUBLE_DAMAGED = 2,   /* Its log is damaged. */
-    LK_TROUBLE_UNFOUNDED = 3, /* Waits for all members to found the cluster. */
-    LK_TROUBLE_NO_LEADER = 4,
-    LK_TROUBLE_NO_MAJORITY = 5, /* Leads, but hears no majority. */
-    LK_TROUBLE_NO_SPACE = 6,    /* The next log segment could not be reserved. */
-    LK_TROUBLE_BEHIND = 7,      /* Applied far less than is committed. */
+/* The condition of a node, as it judges itself. */
+enum lk_condition {
+    LK_CONDITION_HEALTHY = 0,
+    /* Its directory was emptied: it may have forgotten a vote and takes no part. */
+    LK_CONDITION_BLANK = 1,
+    /* 2 is reserved. */
+    LK_CONDITION_NOT_BOOTSTRAPPED = 3, /* Waits for all members; `missing` tells which. */
+    LK_CONDITION_NO_LEADER = 4,
+    LK_CONDITION_NO_MAJORITY = 5, /* It leads, but hears no majority. */
+    LK_CONDITION_NO_SPACE = 6,    /* The next segment of its log cannot be reserved. */
+    LK_CONDITION_BEHIND = 7       /* It has applied far less than is committed. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
-LK_API const char *lk_trouble_text(enum lk_trouble trouble);
+
+/*
+ * A condition for scripts ("no-leader"), for people ("knows no leader"; the node is the subject),
+ * and what the operator does about it ("" when healthy). Never NULL. Any thread.
+ */
+LK_API const char *lk_condition_name(enum lk_condition condition);
+LK_API const char *lk_condition_text(enum lk_condition condition);
+LK_API const char *lk_condition_cure(enum lk_condition condition);
 
 struct lk_peer {
     uint8_t node;
@@ -470,8 +478,9 @@ struct lk_node_status {
     uint8_t node; /* Its id */
     enum lk_role role;
     uint8_t leader; /* Id of the leader it knows; 0: none */
-    enum lk_trouble trouble;
-    uint64_t missing; /* LK_TROUBLE_UNFOUNDED: bit set of ids not heard of */
+    enum lk_condition condition;
+    /* LK_CONDITION_NOT_BOOTSTRAPPED: bit set of the ids that it has no connection with */
+    uint64_t missing;
     uint64_t cluster; /* Id of the cluster; 0: not founded yet */
     uint64_t term;
     uint64_t commit;  /* Entries of the log: committed, ... */
@@ -503,7 +512,7 @@ struct lk_node_status {
  * majority and in every mode. Blocks for up to `wait_ns`. LK_UNKNOWN: no answer,
  * lk_last_error() says why. Any thread.
  */
-LK_API LK_MUST_USE enum lk_status lk_ask_node(const struct lk_client *client,
+LK_API LK_MUST_USE enum lk_status lk_query_status(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_status *status);
 
 /*
@@ -551,10 +560,10 @@ struct lk_node_stages {
 };
 
 /*
- * Query node `number` of the list for where its time goes, as lk_ask_node() does. A node whose
+ * Query node `number` of the list for where its time goes, as lk_query_status() does. A node whose
  * version does not support this closes the connection: LK_UNKNOWN.
  */
-LK_API LK_MUST_USE enum lk_status lk_ask_stages(const struct lk_client *client,
+LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_stages *stages);
 
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */

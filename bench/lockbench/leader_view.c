@@ -30,7 +30,7 @@ static bool read_stages(
         struct leader_node *node, const struct lk_client *client, uint32_t number)
 {
     struct lk_node_stages *stages = need(malloc(sizeof(*stages)));
-    bool reached = lk_ask_stages(client, number, NS_PER_S, stages) == LK_OK;
+    bool reached = lk_query_stages(client, number, NS_PER_S, stages) == LK_OK;
     for (uint32_t i = 0; i < LK_STAGES && reached; i++)
         take_buckets(&node->stages[i], stages->stages[i].buckets);
     for (uint32_t i = 0; i < LK_SUMS && reached; i++)
@@ -45,7 +45,7 @@ static void *read_nodes(void *argument)
     struct lk_node_status *status = need(malloc(sizeof(*status)));
     for (uint32_t i = 0; i < reading->count; i++) {
         struct leader_node *node = &reading->nodes[i];
-        node->reached = lk_ask_node(reading->client, i, NS_PER_S, status) == LK_OK;
+        node->reached = lk_query_status(reading->client, i, NS_PER_S, status) == LK_OK;
         if (!node->reached)
             continue;
         take_buckets(&node->commit, status->commit_latency);

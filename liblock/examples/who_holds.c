@@ -11,9 +11,9 @@ static void print_nodes(struct lk_client *client)
 {
     struct lk_node_status *status = malloc(sizeof(*status));
     for (uint32_t i = 0; status != NULL && i < lk_node_count(client); i++) {
-        if (lk_ask_node(client, i, LK_SECOND, status) == LK_OK)
+        if (lk_query_status(client, i, LK_SECOND, status) == LK_OK)
             printf("%s: %s, %s\n", lk_node_address(client, i), lk_role_text(status->role),
-                    lk_trouble_text(status->trouble));
+                    lk_condition_name(status->condition));
         else
             printf("%s\n", lk_last_error());
     }

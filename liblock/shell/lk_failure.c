@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lk_internal.h"
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 
 static_assert(LK_OK == (int)STATUS_OK, "wire and library agree on the numbers");
 static_assert(LK_TIMEOUT == (int)STATUS_TIMEOUT, "");
@@ -26,12 +26,18 @@ static_assert(LK_VERSION == (int)STATUS_VERSION, "");
 static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
 static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
 static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
-static_assert(LK_TROUBLE_BEHIND == (int)TROUBLE_BEHIND, "");
+static_assert(LK_CONDITION_HEALTHY == (int)CONDITION_HEALTHY, "");
+static_assert(LK_CONDITION_BLANK == (int)CONDITION_BLANK, "");
+static_assert(LK_CONDITION_NOT_BOOTSTRAPPED == (int)CONDITION_NOT_BOOTSTRAPPED, "");
+static_assert(LK_CONDITION_NO_LEADER == (int)CONDITION_NO_LEADER, "");
+static_assert(LK_CONDITION_NO_MAJORITY == (int)CONDITION_NO_MAJORITY, "");
+static_assert(LK_CONDITION_NO_SPACE == (int)CONDITION_NO_SPACE, "");
+static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
 static_assert(LK_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
 static_assert((int)LK_PAGE_MAX == (int)LIST_LOCKS_MAX, "");
-static_assert((int)LK_PEERS_MAX == (int)REPORT_PEERS_MAX, "");
+static_assert((int)LK_PEERS_MAX == (int)NODE_STATUS_PEERS_MAX, "");
 
 static _Thread_local char last_error[EVENT_BYTES];
 
@@ -135,19 +141,19 @@ const char *lk_role_text(enum lk_role role)
     return PICK(texts, role);
 }
 
-const char *lk_trouble_text(enum lk_trouble trouble)
+const char *lk_condition_name(enum lk_condition condition)
 {
-    static const char *const texts[] = {
-            [LK_TROUBLE_NONE] = "in order",
-            [LK_TROUBLE_BLANK] = "its data directory was emptied: it does not vote",
-            [LK_TROUBLE_DAMAGED] = "its log is damaged: it does not take part",
-            [LK_TROUBLE_UNFOUNDED] = "waits for all members to found the cluster",
-            [LK_TROUBLE_NO_LEADER] = "knows no leader",
-            [LK_TROUBLE_NO_MAJORITY] = "leads, but hears no majority",
-            [LK_TROUBLE_NO_SPACE] = "has no space for the next log segment",
-            [LK_TROUBLE_BEHIND] = "has applied far less than is committed",
-    };
-    return PICK(texts, trouble);
+    return condition_describe((uint32_t)condition)->name;
+}
+
+const char *lk_condition_text(enum lk_condition condition)
+{
+    return condition_describe((uint32_t)condition)->sentence;
+}
+
+const char *lk_condition_cure(enum lk_condition condition)
+{
+    return condition_describe((uint32_t)condition)->cure;
 }
 
 static const char *limit_text(uint8_t limit)

@@ -5,7 +5,7 @@
  *     lk_client.c                     open and close
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
- *     lk_drive.c      lk_ask.c        core's events and effects; what a node says of itself
+ *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
  *     lk_connect.c                    the one socket
  *     lk_resolve.c                    names, off everybody's path
  *     lk_address.c    lk_check.c      the list of nodes as text; belief, from any thread

@@ -43,7 +43,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     else if (greeted_client && frame->kind == FRAME_READ)
         reads_frame(node, conn, frame);
     else if (greeted_client && frame->kind == FRAME_STATUS)
-        selfreport_frame(node, conn);
+        own_status_frame(node, conn);
     else if (greeted_client && frame->kind == FRAME_STAGES)
         stages_frame(node, conn);
     else

@@ -18,7 +18,7 @@
  *     reply.c      answers and changes, into the clients' output
  *     reads.c      queries and lists
  *     stages.c     how long entries take, stage by stage
- *     selfreport.c what the node says of itself
+ *     own_status.c what the node says of itself
  */
 #ifndef NODE_REPLICA_H
 #define NODE_REPLICA_H
@@ -33,8 +33,8 @@
 #include "protocol/answer.h"
 #include "protocol/entry.h"
 #include "protocol/frame.h"
+#include "protocol/node_status.h"
 #include "protocol/read.h"
-#include "protocol/report.h"
 #include "protocol/request.h"
 #include "protocol/stage.h"
 
@@ -323,7 +323,6 @@ struct node {
     uint64_t leader_term_told;
     bool booted;
     bool in_turn;
-    bool met_founded;
     bool recovered_founding;
     struct founding founding;
     bool stopping;
@@ -462,9 +461,9 @@ void stages_finish(struct node *node, const struct under_way *own);
 void stages_sent(struct node *node, struct conn *conn); /* One of its buffers */
 void stages_frame(struct node *node, struct conn *conn);
 
-/* selfreport.c */
-void selfreport_frame(struct node *node, struct conn *conn);
-void selfreport_buckets(struct wire *wire, const struct histogram *histogram);
+/* own_status.c */
+void own_status_frame(struct node *node, struct conn *conn);
+void own_status_buckets(struct wire *wire, const struct histogram *histogram);
 
 #ifdef __cplusplus
 }

@@ -143,7 +143,7 @@ static void put_row(struct wire *wire, enum stage stage, const struct histogram 
 {
     struct stage_row row = {.stage = (uint8_t)stage, .greatest = histogram->greatest};
     wire_stage_row(wire, &row);
-    selfreport_buckets(wire, histogram);
+    own_status_buckets(wire, histogram);
 }
 
 static void put_stages(const struct node *node, struct wire *wire)

@@ -136,6 +136,8 @@ void raft_on_append(
         if (raft->role == RAFT_LEADER)
             return; /* Nobody else can lead this term: nonsense. */
         follow(raft, peer->id);
+        if (append->commit > raft->commit_heard)
+            raft->commit_heard = append->commit;
         if (append->round > raft->round_heard)
             raft->round_heard = append->round;
         answer.term = raft->term;

@@ -215,6 +215,10 @@ uint64_t raft_term(const struct raft *raft);
 uint8_t raft_vote(const struct raft *raft);
 uint8_t raft_leader(const struct raft *raft); /* 0: none known */
 uint64_t raft_commit(const struct raft *raft);
+
+/* What the cluster has committed, as far as this node heard: may be past its own log. */
+uint64_t raft_commit_heard(const struct raft *raft);
+
 struct entry_id raft_last(const struct raft *raft);
 
 /* Index up to which its own disk has the log. */
@@ -243,6 +247,9 @@ uint64_t raft_majority_heard_ns(const struct raft *raft);
 
 /* Met a founded cluster, or has nothing yet. */
 bool raft_is_blank(const struct raft *raft);
+
+/* Blank, and met a founded cluster: its directory was emptied. It takes no part. */
+bool raft_met_founded(const struct raft *raft);
 
 /* Founding: bit set of the ids that there is no connection with. */
 uint64_t raft_missing(const struct raft *raft);

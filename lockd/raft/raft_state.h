@@ -128,6 +128,8 @@ struct raft {
     /* The log. */
     struct raft_log log;
     struct entry_id commit;
+    /* Follower: the greatest that a leader told; may be past its own log */
+    uint64_t commit_heard;
     uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
     uint64_t round_heard; /* Follower: the leader's newest */
 

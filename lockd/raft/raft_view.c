@@ -31,6 +31,12 @@ uint64_t raft_commit(const struct raft *raft)
     return raft->commit.index;
 }
 
+uint64_t raft_commit_heard(const struct raft *raft)
+{
+    uint64_t own = raft->commit.index;
+    return own > raft->commit_heard ? own : raft->commit_heard;
+}
+
 struct entry_id raft_last(const struct raft *raft)
 {
     return raft_log_last(&raft->log);
@@ -80,6 +86,11 @@ uint64_t raft_majority_heard_ns(const struct raft *raft)
 bool raft_is_blank(const struct raft *raft)
 {
     return raft->blank;
+}
+
+bool raft_met_founded(const struct raft *raft)
+{
+    return raft->met_founded;
 }
 
 uint64_t raft_missing(const struct raft *raft)

@@ -191,10 +191,11 @@ TEST_F(capi_cluster, every_node_speaks_for_itself)
     int leaders = 0;
     for (uint32_t i = 0; i < 3; i++) {
         lk_node_status status = {};
-        ASSERT_EQ(lk_ask_node(client.handle, i, 5 * LK_SECOND, &status), LK_OK)
+        ASSERT_EQ(lk_query_status(client.handle, i, 5 * LK_SECOND, &status), LK_OK)
                 << lk_last_error();
         EXPECT_EQ(status.node, i + 1);
-        EXPECT_EQ(status.trouble, LK_TROUBLE_NONE) << lk_trouble_text(status.trouble);
+        EXPECT_EQ(status.condition, LK_CONDITION_HEALTHY)
+                << lk_condition_text(status.condition);
         EXPECT_GT(status.applied, 0u);
         EXPECT_NE(status.cluster, 0u);
         EXPECT_GE(status.sessions, 1u);
@@ -207,7 +208,7 @@ TEST_F(capi_cluster, every_node_speaks_for_itself)
     }
     EXPECT_EQ(leaders, 1);
     lk_node_status status = {};
-    EXPECT_EQ(lk_ask_node(client.handle, 3, LK_SECOND, &status), LK_INVALID);
+    EXPECT_EQ(lk_query_status(client.handle, 3, LK_SECOND, &status), LK_INVALID);
 }
 
 uint64_t values_in(const lk_histogram &histogram)
@@ -226,8 +227,8 @@ TEST_F(capi_cluster, every_node_says_where_its_time_goes)
     for (uint32_t i = 0; i < 3; i++) {
         lk_node_status status = {};
         lk_node_stages stages = {};
-        ASSERT_EQ(lk_ask_node(client.handle, i, 5 * LK_SECOND, &status), LK_OK);
-        ASSERT_EQ(lk_ask_stages(client.handle, i, 5 * LK_SECOND, &stages), LK_OK)
+        ASSERT_EQ(lk_query_status(client.handle, i, 5 * LK_SECOND, &status), LK_OK);
+        ASSERT_EQ(lk_query_stages(client.handle, i, 5 * LK_SECOND, &stages), LK_OK)
                 << lk_last_error();
         bool leads = status.role == LK_LEADER;
         for (lk_stage stage : {LK_QUEUE, LK_REPLICATE, LK_ANSWER, LK_ENTRY_COMMANDS})
@@ -238,7 +239,7 @@ TEST_F(capi_cluster, every_node_says_where_its_time_goes)
         EXPECT_GT(stages.sums[LK_SUM_SYSTEM_CALLS], 0u);
     }
     lk_node_stages stages = {};
-    EXPECT_EQ(lk_ask_stages(client.handle, 3, LK_SECOND, &stages), LK_INVALID);
+    EXPECT_EQ(lk_query_stages(client.handle, 3, LK_SECOND, &stages), LK_INVALID);
 }
 
 TEST_F(capi_cluster, a_node_that_is_not_there_cannot_speak)
@@ -246,7 +247,7 @@ TEST_F(capi_cluster, a_node_that_is_not_there_cannot_speak)
     test_client client(
             "127.0.0.1:1", [](lk_options &options) { options.flags = LK_NO_SESSION; });
     lk_node_status status = {};
-    EXPECT_EQ(lk_ask_node(client.handle, 0, LK_SECOND, &status), LK_UNKNOWN);
+    EXPECT_EQ(lk_query_status(client.handle, 0, LK_SECOND, &status), LK_UNKNOWN);
     EXPECT_STREQ(lk_last_error(), "127.0.0.1:1: Connection refused");
 }
 

@@ -75,7 +75,7 @@ TEST_F(capi_examples, loss)
 
 TEST_F(capi_examples, who_holds)
 {
-    EXPECT_TRUE(has(run("who_holds"), ": leader, in order\n"));
+    EXPECT_TRUE(has(run("who_holds"), ": leader, healthy\n"));
 }
 
 TEST_F(capi_examples, of_the_man_pages)

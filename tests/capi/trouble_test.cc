@@ -293,8 +293,13 @@ TEST(capi_trouble, texts_are_never_missing)
         EXPECT_NE(lk_state_text(static_cast<enum lk_state>(i)), nullptr);
         EXPECT_NE(lk_reason_text(static_cast<enum lk_reason>(i)), nullptr);
         EXPECT_NE(lk_role_text(static_cast<enum lk_role>(i)), nullptr);
-        EXPECT_NE(lk_trouble_text(static_cast<enum lk_trouble>(i)), nullptr);
+        auto condition = static_cast<enum lk_condition>(i);
+        EXPECT_NE(lk_condition_name(condition), nullptr);
+        EXPECT_NE(lk_condition_text(condition), nullptr);
+        EXPECT_NE(lk_condition_cure(condition), nullptr);
     }
+    EXPECT_STREQ(lk_condition_name(LK_CONDITION_NO_LEADER), "no-leader");
+    EXPECT_STREQ(lk_condition_cure(LK_CONDITION_HEALTHY), "");
     EXPECT_STREQ(lk_version(), "0.1.0");
     EXPECT_EQ(lk_bucket_begin(0), 0u);
     EXPECT_EQ(lk_bucket_begin(31), 31u);

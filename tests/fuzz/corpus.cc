@@ -86,9 +86,9 @@ bytes make_reads(dice &dice)
     return body;
 }
 
-bytes make_report(dice &dice)
+bytes make_node_status(dice &dice)
 {
-    bytes body = encode(wire_report, report_case::make(dice));
+    bytes body = encode(wire_node_status, node_status_case::make(dice));
     for (int row = 0; row < 2; row++) {
         uint16_t count = static_cast<uint16_t>(dice.below(5));
         add(body, encode(wire_bucket_count, count));
@@ -212,7 +212,7 @@ corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
-            {"peers", make_peers}, {"reads", make_reads}, {"report", make_report},
+            {"peers", make_peers}, {"reads", make_reads}, {"node_status", make_node_status},
             {"requests", make_requests}, {"recovery", make_recovery},
             {"stages", make_stages}};
     corpus all;

@@ -1,6 +1,6 @@
 // The body of FRAME_STAGES_ANSWER: rows of buckets, and sums, as many as its head says.
 #include "mirror.h"
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 #include "protocol/stage.h"
 
 namespace {
@@ -11,7 +11,7 @@ bool walk_row(fuzz::mirror &mirror)
     uint16_t count = 0;
     bool good = mirror.walk(wire_stage_row, row) && mirror.walk(wire_bucket_count, count);
     for (unsigned i = 0; good && i < count; i++) {
-        report_bucket bucket{};
+        node_status_bucket bucket{};
         good = mirror.walk(wire_bucket, bucket);
     }
     return good;

@@ -6,7 +6,7 @@
 
 #include <random>
 
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 #include "worlds/lockd.h"
 
 using server::has;
@@ -51,8 +51,8 @@ struct Three {
                 if (!node(id) || !node(id)->program.running())
                     continue;
                 auto state = state_of(ports[static_cast<size_t>(id - 1)]);
-                if (state && state->role == ROLE_LEADER && state->trouble == TROUBLE_NONE &&
-                        state->term > term) {
+                if (state && state->role == ROLE_LEADER &&
+                        state->condition == CONDITION_HEALTHY && state->term > term) {
                     term = state->term;
                     found = id;
                 }
@@ -140,7 +140,7 @@ TEST(Service, ThreeNodesElectFailOverAndComeBack)
     uint64_t commit = state_of(three.ports[static_cast<size_t>(second - 1)])->commit;
     EXPECT_TRUE(process::wait_until([&] {
         auto state = state_of(three.ports[static_cast<size_t>(first - 1)]);
-        return state && state->trouble == TROUBLE_NONE && state->applied >= commit;
+        return state && state->condition == CONDITION_HEALTHY && state->applied >= commit;
     }));
 }
 

@@ -324,22 +324,22 @@ TEST(Range, Read)
     EXPECT_TRUE(encode(wire_lock_view, free).empty()) << "label of nobody";
 }
 
-TEST(Range, Report)
+TEST(Range, NodeStatus)
 {
-    report good{};
+    node_status good{};
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
     // The peers' count stands behind 4 bytes, 10 numbers, 5 counts and 4 numbers.
-    expect_ranges<report>(wire_report, good,
-            {{"node 0", [](report &m) { m.node = 0; }, 0, 0},
-                    {"role 3", [](report &m) { m.role = 3; }, 1, 3},
-                    {"leader 64", [](report &m) { m.leader = 64; }, 2, 64},
-                    {"trouble 8", [](report &m) { m.trouble = 8; }, 3, 8},
-                    {"8 peers", [](report &m) { m.peer_count = 8; }, 136, 8},
-                    {"peer 0", [](report &m) { m.peers[0].node = 0; }, 137, 0}});
-    expect_ranges<report_bucket>(wire_bucket, {3, 1},
-            {{"empty bucket", [](report_bucket &m) { m.count = 0; }, 2, 0}});
+    expect_ranges<node_status>(wire_node_status, good,
+            {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
+                    {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
+                    {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
+                    {"condition 8", [](node_status &m) { m.condition = 8; }, 3, 8},
+                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 136, 8},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 137, 0}});
+    expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
+            {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }
 
 TEST(Range, Peer)

@@ -3,7 +3,7 @@
 #include "worlds/node_world.h"
 
 #include "base/histogram.h"
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 #include "protocol/stage.h"
 
 using namespace node_test;
@@ -29,7 +29,7 @@ void read_row(wire &wire, Said &said)
     uint16_t count = 0;
     wire_bucket_count(&wire, &count);
     for (uint16_t i = 0; i < count; i++) {
-        report_bucket bucket{};
+        node_status_bucket bucket{};
         wire_bucket(&wire, &bucket);
         histogram_add_bucket(&histogram, bucket.bucket, bucket.count);
     }

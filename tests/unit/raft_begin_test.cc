@@ -5,8 +5,8 @@
 
 #include "base/mark.h"
 #include "base/prng.h"
-#include "carved.h"
-#include "raft_alone.h"
+#include "worlds/carved.h"
+#include "worlds/raft_alone.h"
 
 namespace {
 

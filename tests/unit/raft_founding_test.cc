@@ -95,6 +95,7 @@ TEST(RaftFounding, BlankNodeVotesForFoundersOnly)
                 << "not for founders, either, now that it knows";
         EXPECT_EQ(emptied.effects.notice, RAFT_NOTICE_NONE) << "said once";
         EXPECT_TRUE(raft_is_blank(emptied.raft));
+        EXPECT_TRUE(raft_met_founded(emptied.raft));
         EXPECT_EQ(mark_count("blank_met_founded"), before + 1);
     }
 }

@@ -459,6 +459,21 @@ TEST(RaftStep, UnsoundAppendsAreDropped)
     EXPECT_EQ(raft_last(node.raft).index, 2U);
 }
 
+/* How far behind a follower is: what its leader committed counts, not what it received of it. */
+TEST(RaftStep, HearsHowFarTheClusterIs)
+{
+    raft_alone node(1, 3);
+    node.log({1, 1}).boot(1);
+    EXPECT_EQ(raft_commit_heard(node.raft), 0U);
+    node.append(2, 2, {1, 2}, {}, 9);
+    EXPECT_EQ(raft_commit(node.raft), 2U);
+    EXPECT_EQ(raft_commit_heard(node.raft), 9U);
+    node.append(2, 2, {1, 7}, {}, 12); /* Its log does not reach that far: refused. */
+    EXPECT_EQ(raft_commit_heard(node.raft), 12U);
+    node.append(3, 3, {1, 2}, {}, 5);
+    EXPECT_EQ(raft_commit_heard(node.raft), 12U) << "never back";
+}
+
 /* Somebody else says that it leads this node's own term: impossible, so nonsense. */
 TEST(RaftStep, TwoLeadersOfATermAreNonsense)
 {

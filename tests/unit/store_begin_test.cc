@@ -4,7 +4,7 @@
 
 #include "base/mark.h"
 #include "store/log.h"
-#include "store_machine.h"
+#include "worlds/store_machine.h"
 
 namespace {
 

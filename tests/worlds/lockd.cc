@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 
 namespace server {
 
@@ -88,7 +88,7 @@ bool Single::leads() const
 {
     return process::wait_until([&] {
         auto state = state_of(port);
-        return state && state->role == ROLE_LEADER && state->trouble == TROUBLE_NONE;
+        return state && state->role == ROLE_LEADER && state->condition == CONDITION_HEALTHY;
     });
 }
 

@@ -14,9 +14,9 @@
 #include "protocol/answer.h"
 #include "protocol/batch.h"
 #include "protocol/hello.h"
+#include "protocol/node_status.h"
 #include "protocol/peer.h"
 #include "protocol/read.h"
-#include "protocol/report.h"
 #include "protocol/request.h"
 #include "protocol/settings.h"
 #include "protocol/stage.h"
@@ -326,10 +326,10 @@ struct lock_view_case {
     }
 };
 
-struct report_case {
-    using message = report;
-    static constexpr auto walk = wire_report;
-    static void make_counts(dice &dice, report &m)
+struct node_status_case {
+    using message = node_status;
+    static constexpr auto walk = wire_node_status;
+    static void make_counts(dice &dice, node_status &m)
     {
         m.sessions = dice.small();
         m.locks = dice.small();
@@ -341,29 +341,29 @@ struct report_case {
         m.bad_frames = dice.number();
         m.elections = dice.number();
     }
-    static report make(dice &dice)
+    static node_status make(dice &dice)
     {
-        report m{};
+        node_status m{};
         m.node = dice.node();
         m.role = dice.byte(ROLE_FOLLOWER, ROLE_LEADER);
         m.leader = dice.byte(0, NODE_ID_MAX);
-        m.trouble = dice.byte(TROUBLE_NONE, TROUBLE_BEHIND);
+        m.condition = dice.byte(CONDITION_HEALTHY, CONDITION_BEHIND);
         for (uint64_t *value : {&m.missing, &m.cluster, &m.term, &m.commit, &m.applied,
                      &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns})
             *value = dice.number();
         make_counts(dice, m);
-        m.peer_count = dice.byte(0, REPORT_PEERS_MAX);
+        m.peer_count = dice.byte(0, NODE_STATUS_PEERS_MAX);
         for (uint8_t i = 0; i < m.peer_count; i++)
             m.peers[i] = {dice.node(), dice.coin(), dice.number(), dice.number()};
-        m.version = dice.text(0, REPORT_TEXT_BYTES_MAX);
+        m.version = dice.text(0, NODE_STATUS_VERSION_BYTES_MAX);
         return m;
     }
-    static auto fields(const report &m)
+    static auto fields(const node_status &m)
     {
         std::vector<std::tuple<uint8_t, bool, uint64_t, uint64_t>> peers;
-        for (const report_peer &peer : m.peers)
+        for (const node_status_peer &peer : m.peers)
             peers.emplace_back(peer.node, peer.connected, peer.match, peer.heard_ns);
-        return std::make_tuple(m.node, m.role, m.leader, m.trouble, m.missing, m.cluster,
+        return std::make_tuple(m.node, m.role, m.leader, m.condition, m.missing, m.cluster,
                 m.term, m.commit, m.applied, m.last, m.durable, m.time, m.digest,
                 m.uptime_ns, m.sessions, m.locks, m.holds, m.waits, m.connections,
                 m.requests, m.refused_busy, m.bad_frames, m.elections, m.peer_count, peers,
@@ -372,13 +372,13 @@ struct report_case {
 };
 
 struct bucket_case {
-    using message = report_bucket;
+    using message = node_status_bucket;
     static constexpr auto walk = wire_bucket;
-    static report_bucket make(dice &dice)
+    static node_status_bucket make(dice &dice)
     {
         return {static_cast<uint16_t>(dice.number()), dice.positive()};
     }
-    static auto fields(const report_bucket &m)
+    static auto fields(const node_status_bucket &m)
     {
         return std::make_tuple(m.bucket, m.count);
     }
@@ -591,8 +591,8 @@ struct founding_case {
 
 using every_message = ::testing::Types<hello_case, welcome_case, refused_case, leader_case,
         section_case, section_logged_case, request_case, answer_section_case, answer_case,
-        change_case, read_case, read_answer_case, lock_view_case, report_case, bucket_case,
-        bucket_count_case, stages_head_case, stage_row_case, stage_value_case, peer_case,
-        batch_head_case, renewal_case, open_command_case, founding_case>;
+        change_case, read_case, read_answer_case, lock_view_case, node_status_case,
+        bucket_case, bucket_count_case, stages_head_case, stage_row_case, stage_value_case,
+        peer_case, batch_head_case, renewal_case, open_command_case, founding_case>;
 
 } // namespace messages

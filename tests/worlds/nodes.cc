@@ -93,9 +93,10 @@ int Cluster::leader() const
     uint64_t term = 0;
     auto status = std::make_unique<lk_node_status>();
     for (uint32_t number = 0; number < lk_node_count(client); number++) {
-        if (lk_ask_node(client, number, 200 * LK_MILLISECOND, status.get()) != LK_OK)
+        if (lk_query_status(client, number, 200 * LK_MILLISECOND, status.get()) != LK_OK)
             continue;
-        bool serves = status->role == LK_LEADER && status->trouble == LK_TROUBLE_NONE;
+        bool serves =
+                status->role == LK_LEADER && status->condition == LK_CONDITION_HEALTHY;
         if (serves && status->applied == status->commit && status->term > term) {
             term = status->term;
             found = status->node;

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 #include "worlds/program.h"
 
 namespace server {
@@ -113,14 +113,14 @@ std::optional<node_state> Talker::ask_state()
             return std::nullopt;
         if (found->kind != FRAME_STATUS_ANSWER)
             continue;
-        struct report report = {};
+        struct node_status status = {};
         struct wire wire = wire_reader(found->body.data(), found->body.size());
-        wire_report(&wire, &report);
+        wire_node_status(&wire, &status);
         if (wire.failed)
             return std::nullopt;
-        return node_state{report.node, report.role, report.trouble, report.cluster,
-                report.term, report.last, report.commit, report.applied, report.bad_frames,
-                report.connections};
+        return node_state{status.node, status.role, status.condition, status.cluster,
+                status.term, status.last, status.commit, status.applied, status.bad_frames,
+                status.connections};
     }
 }
 

@@ -14,7 +14,7 @@ namespace server {
 struct node_state {
     uint8_t node;
     uint8_t role;
-    uint8_t trouble;
+    uint8_t condition;
     uint64_t cluster;
     uint64_t term;
     uint64_t last;

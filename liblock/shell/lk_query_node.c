@@ -12,7 +12,7 @@
 #include "base/histogram.h"
 #include "base/numbers.h"
 #include "lk_internal.h"
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 #include "protocol/stage.h"
 
 static_assert(
@@ -145,7 +145,7 @@ static void read_buckets(struct wire *wire, uint64_t *buckets)
     uint16_t count = 0;
     wire_bucket_count(wire, &count);
     for (uint16_t i = 0; i < count && !wire->failed; i++) {
-        struct report_bucket bucket = {0};
+        struct node_status_bucket bucket = {0};
         wire_bucket(wire, &bucket);
         wire_require(wire, bucket.bucket < LK_BUCKETS);
         if (!wire->failed)
@@ -153,53 +153,53 @@ static void read_buckets(struct wire *wire, uint64_t *buckets)
     }
 }
 
-static void copy_counts(struct lk_node_status *status, const struct report *report)
+static void copy_counts(struct lk_node_status *status, const struct node_status *node)
 {
-    status->sessions = report->sessions;
-    status->locks = report->locks;
-    status->holds = report->holds;
-    status->waits = report->waits;
-    status->connections = report->connections;
-    status->requests = report->requests;
-    status->refused_busy = report->refused_busy;
-    status->bad_frames = report->bad_frames;
-    status->elections = report->elections;
-    status->peer_count = report->peer_count;
-    for (uint32_t i = 0; i < report->peer_count; i++)
-        status->peers[i] = (struct lk_peer){.node = report->peers[i].node,
-                .connected = report->peers[i].connected,
-                .match = report->peers[i].match,
-                .heard_ns = report->peers[i].heard_ns};
-    uint32_t bytes = report->version.count;
+    status->sessions = node->sessions;
+    status->locks = node->locks;
+    status->holds = node->holds;
+    status->waits = node->waits;
+    status->connections = node->connections;
+    status->requests = node->requests;
+    status->refused_busy = node->refused_busy;
+    status->bad_frames = node->bad_frames;
+    status->elections = node->elections;
+    status->peer_count = node->peer_count;
+    for (uint32_t i = 0; i < node->peer_count; i++)
+        status->peers[i] = (struct lk_peer){.node = node->peers[i].node,
+                .connected = node->peers[i].connected,
+                .match = node->peers[i].match,
+                .heard_ns = node->peers[i].heard_ns};
+    uint32_t bytes = node->version.count;
     if (bytes >= sizeof(status->version))
         bytes = sizeof(status->version) - 1;
     if (bytes > 0)
-        memcpy(status->version, report->version.bytes, bytes);
+        memcpy(status->version, node->version.bytes, bytes);
 }
 
 static bool read_status(const struct frame *frame, void *answer)
 {
     struct lk_node_status *status = answer;
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
-    struct report report = {0};
-    wire_report(&wire, &report);
-    *status = (struct lk_node_status){.node = report.node,
-            .role = (enum lk_role)report.role,
-            .leader = report.leader,
-            .trouble = (enum lk_trouble)report.trouble,
-            .missing = report.missing,
-            .cluster = report.cluster,
-            .term = report.term,
-            .commit = report.commit,
-            .applied = report.applied,
-            .last = report.last,
-            .durable = report.durable,
-            .time_ns = report.time,
-            .digest = report.digest,
-            .uptime_ns = report.uptime_ns};
+    struct node_status node = {0};
+    wire_node_status(&wire, &node);
+    *status = (struct lk_node_status){.node = node.node,
+            .role = (enum lk_role)node.role,
+            .leader = node.leader,
+            .condition = (enum lk_condition)node.condition,
+            .missing = node.missing,
+            .cluster = node.cluster,
+            .term = node.term,
+            .commit = node.commit,
+            .applied = node.applied,
+            .last = node.last,
+            .durable = node.durable,
+            .time_ns = node.time,
+            .digest = node.digest,
+            .uptime_ns = node.uptime_ns};
     if (wire.failed)
         return false;
-    copy_counts(status, &report);
+    copy_counts(status, &node);
     read_buckets(&wire, status->commit_latency);
     read_buckets(&wire, status->entry_commands);
     return wire_complete(&wire);
@@ -283,7 +283,7 @@ static enum lk_status ask_number(const struct lk_client *client, uint32_t number
     return said;
 }
 
-enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
+enum lk_status lk_query_status(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_status *status)
 {
     *status = (struct lk_node_status){0};
@@ -291,7 +291,7 @@ enum lk_status lk_ask_node(const struct lk_client *client, uint32_t number,
     return ask_number(client, number, wait_ns, &asking);
 }
 
-enum lk_status lk_ask_stages(const struct lk_client *client, uint32_t number,
+enum lk_status lk_query_stages(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_stages *stages)
 {
     *stages = (struct lk_node_stages){0};

@@ -1,5 +1,5 @@
 /*
- * lockctl status: what each node says of itself. Every node is asked alone and all at the
+ * lockctl status: what each node says of itself. Every node is queried alone and all at the
  * same time, so it works without a majority and a dead node costs no more than --connect.
  * With --latency also where its time went: since its start, or between two readings.
  */
@@ -17,7 +17,8 @@
 #include "tool/json_writer.h"
 #include "tool/table.h"
 
-struct asked {
+/* What was read of one node. */
+struct reading {
     const struct lk_client *client;
     uint32_t number;
     uint64_t wait_ns;
@@ -25,7 +26,7 @@ struct asked {
     enum lk_status status;
     char why[200];
     struct lk_node_status node;
-    bool latency;     /* Ask for the stages, too: */
+    bool latency;     /* Query the stages, too: */
     uint32_t read;    /* how many readings there are, ... */
     bool read_failed; /* ... and whether one failed, for the reason in `why`; */
     struct lk_node_stages before;
@@ -39,96 +40,66 @@ struct wish {
     uint64_t watch_ns; /* Again and again */
 };
 
-/* What a node's trouble asks of its operator. */
-static const char *advice(enum lk_trouble trouble)
+static void query_stages(struct reading *reading)
 {
-    switch (trouble) {
-    case LK_TROUBLE_NONE:
-        break;
-    case LK_TROUBLE_BLANK:
-        return "its directory was emptied, so it may have forgotten a vote and takes no "
-               "part: "
-               "put its directory back";
-    case LK_TROUBLE_DAMAGED:
-        return "its log is damaged before the durable end, so it takes no part: check the "
-               "disk, "
-               "see the node's own log";
-    case LK_TROUBLE_UNFOUNDED:
-        return "the cluster is founded by all its members: start the missing ones";
-    case LK_TROUBLE_NO_LEADER:
-        return "it knows no leader: start the other nodes, or check the network between "
-               "them";
-    case LK_TROUBLE_NO_MAJORITY:
-        return "it leads and hears no majority: start the other nodes, or check the "
-               "network";
-    case LK_TROUBLE_NO_SPACE:
-        return "the next segment of its log cannot be reserved: make room on its disk";
-    case LK_TROUBLE_BEHIND:
-        return "it has applied far less than is committed: wait, or look at its disk and "
-               "load";
-    }
-    return NULL;
-}
-
-static void ask_stages(struct asked *asked)
-{
-    asked->before = asked->after;
-    enum lk_status said =
-            lk_ask_stages(asked->client, asked->number, asked->wait_ns, &asked->after);
-    asked->read_failed = said != LK_OK;
-    asked->read = said == LK_OK ? asked->read + 1 : 0;
+    reading->before = reading->after;
+    enum lk_status said = lk_query_stages(
+            reading->client, reading->number, reading->wait_ns, &reading->after);
+    reading->read_failed = said != LK_OK;
+    reading->read = said == LK_OK ? reading->read + 1 : 0;
     if (said != LK_OK)
-        (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
+        (void)snprintf(reading->why, sizeof(reading->why), "%s", lk_last_error());
 }
 
-static void *ask(void *argument)
+static void *query(void *argument)
 {
-    struct asked *asked = argument;
-    asked->status = lk_ask_node(asked->client, asked->number, asked->wait_ns, &asked->node);
-    if (asked->status != LK_OK)
-        (void)snprintf(asked->why, sizeof(asked->why), "%s", lk_last_error());
-    else if (asked->latency)
-        ask_stages(asked);
+    struct reading *reading = argument;
+    reading->status = lk_query_status(
+            reading->client, reading->number, reading->wait_ns, &reading->node);
+    if (reading->status != LK_OK)
+        (void)snprintf(reading->why, sizeof(reading->why), "%s", lk_last_error());
+    else if (reading->latency)
+        query_stages(reading);
     return NULL;
 }
 
-static bool ask_all(struct asked *asked, uint32_t count)
+static bool query_all(struct reading *readings, uint32_t count)
 {
     uint32_t begun = 0;
     while (begun < count &&
-            pthread_create(&asked[begun].thread, NULL, ask, &asked[begun]) == 0)
+            pthread_create(&readings[begun].thread, NULL, query, &readings[begun]) == 0)
         begun++;
     for (uint32_t i = 0; i < begun; i++)
-        pthread_join(asked[i].thread, NULL);
+        pthread_join(readings[i].thread, NULL);
     if (begun < count)
         complain("cannot start a thread");
     return begun == count;
 }
 
 /* Two nodes that applied the same entries must have the same state. */
-static bool diverges(const struct asked *asked, uint32_t count, uint32_t which)
+static bool diverges(const struct reading *readings, uint32_t count, uint32_t which)
 {
-    const struct lk_node_status *one = &asked[which].node;
-    for (uint32_t i = 0; i < count && asked[which].status == LK_OK; i++) {
-        const struct lk_node_status *other = &asked[i].node;
-        if (asked[i].status == LK_OK && other->cluster == one->cluster &&
+    const struct lk_node_status *one = &readings[which].node;
+    for (uint32_t i = 0; i < count && readings[which].status == LK_OK; i++) {
+        const struct lk_node_status *other = &readings[i].node;
+        if (readings[i].status == LK_OK && other->cluster == one->cluster &&
                 other->applied == one->applied && other->digest != one->digest)
             return true;
     }
     return false;
 }
 
-static int exit_of(const struct asked *asked, uint32_t count)
+static int exit_of(const struct reading *readings, uint32_t count)
 {
     bool led = false;
     bool well = true;
     for (uint32_t i = 0; i < count; i++) {
-        const struct lk_node_status *node = &asked[i].node;
-        bool reached = asked[i].status == LK_OK;
+        const struct lk_node_status *node = &readings[i].node;
+        bool reached = readings[i].status == LK_OK;
         led = led || (reached && node->role == LK_LEADER &&
-                             node->trouble != LK_TROUBLE_NO_MAJORITY);
-        well = well && reached && node->trouble == LK_TROUBLE_NONE &&
-               !diverges(asked, count, i);
+                             node->condition != LK_CONDITION_NO_MAJORITY);
+        well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
+               !diverges(readings, count, i);
     }
     if (!led)
         return EXIT_NO_CLUSTER;
@@ -136,12 +107,12 @@ static int exit_of(const struct asked *asked, uint32_t count)
 }
 
 static void add_row(
-        struct table *table, const struct lk_client *client, const struct asked *asked)
+        struct table *table, const struct lk_client *client, const struct reading *reading)
 {
-    const struct lk_node_status *node = &asked->node;
+    const struct lk_node_status *node = &reading->node;
     char text[DURATION_TEXT_BYTES];
-    const char *address = lk_node_address(client, asked->number);
-    if (asked->status != LK_OK) {
+    const char *address = lk_node_address(client, reading->number);
+    if (reading->status != LK_OK) {
         table_cell(table, "-");
         table_cell(table, "%s", address);
         table_cell(table, "unreachable");
@@ -161,38 +132,45 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
+/* The bit set of ids behind the sentence that speaks of them. */
 static void print_missing(uint64_t missing)
 {
-    (void)printf("    not heard of:");
-    for (int i = 1; i < 64; i++) {
-        if ((missing >> i & 1) != 0)
-            (void)printf(" %d", i);
+    const char *between = " (";
+    for (unsigned id = 1; id < 64; id++) {
+        if ((missing >> id & 1) == 0)
+            continue;
+        (void)printf("%s%u", between, id);
+        between = ", ";
     }
-    (void)putchar('\n');
+    if (missing != 0)
+        (void)putchar(')');
 }
 
-static void print_trouble(const struct asked *asked, const char *address, bool diverged)
+/* One sentence for each node that is not healthy: which node, what is the matter, what to do. */
+static void print_condition(
+        const struct reading *reading, const char *address, bool diverged)
 {
-    if (asked->status != LK_OK) {
-        (void)printf("%s\n", asked->why);
+    const struct lk_node_status *node = &reading->node;
+    if (reading->status != LK_OK) {
+        (void)printf("%s\n", reading->why);
         return;
     }
-    const struct lk_node_status *node = &asked->node;
-    if (node->trouble != LK_TROUBLE_NONE)
-        (void)printf("%s: %s: %s\n", address, lk_trouble_text(node->trouble),
-                advice(node->trouble));
-    if (node->trouble == LK_TROUBLE_UNFOUNDED && node->missing != 0)
-        print_missing(node->missing);
+    if (node->condition != LK_CONDITION_HEALTHY) {
+        (void)printf("node %u at %s %s: %s", node->node, address,
+                lk_condition_text(node->condition), lk_condition_cure(node->condition));
+        if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+            print_missing(node->missing);
+        (void)putchar('\n');
+    }
     if (diverged)
         (void)printf(
-                "%s: its state differs from another node's at the same entry: stop using "
-                "the "
-                "cluster, keep all directories, and report it\n",
-                address);
+                "node %u at %s differs from another node that applied the same entries: "
+                "stop using the cluster, keep all data directories, and report it\n",
+                node->node, address);
 }
 
 static void print_status(
-        const struct lk_client *client, const struct asked *asked, uint32_t count)
+        const struct lk_client *client, const struct reading *readings, uint32_t count)
 {
     static const char *const header[] = {"node", "address", "role", "term", "commit",
             "applied", "sessions", "held", "waiting", "up"};
@@ -201,44 +179,45 @@ static void print_status(
     for (size_t i = 0; i < sizeof(header) / sizeof(header[0]); i++)
         table_cell(&table, "%s", header[i]);
     for (uint32_t i = 0; i < count; i++)
-        add_row(&table, client, &asked[i]);
+        add_row(&table, client, &readings[i]);
     table_print(&table, stdout, "");
     table_drop(&table);
     for (uint32_t i = 0; i < count; i++)
-        print_trouble(&asked[i], lk_node_address(client, i), diverges(asked, count, i));
+        print_condition(
+                &readings[i], lk_node_address(client, i), diverges(readings, count, i));
 }
 
-static struct latency *measure(const struct asked *asked)
+static struct latency *measure(const struct reading *reading)
 {
     struct latency *latency = need(malloc(sizeof(*latency)));
-    latency_between(latency, asked->read > 1 ? &asked->before : NULL, &asked->after);
+    latency_between(latency, reading->read > 1 ? &reading->before : NULL, &reading->after);
     return latency;
 }
 
-static void print_latency(const struct asked *asked)
+static void print_latency(const struct reading *reading)
 {
-    const char *address = lk_node_address(asked->client, asked->number);
-    if (asked->status != LK_OK)
-        return; /* That was said. */
-    if (asked->read_failed) {
-        (void)printf("%s when asked where its time goes; an older version cannot say\n",
-                asked->why);
+    const char *address = lk_node_address(reading->client, reading->number);
+    if (reading->status != LK_OK)
+        return; /* The lines above say so. */
+    if (reading->read_failed) {
+        (void)printf("%s: its latency is unknown; an older version does not measure it\n",
+                reading->why);
         return;
     }
-    (void)printf("\nnode %u, %s, %s, ", asked->node.node, address,
-            lk_role_text(asked->node.role));
-    struct latency *latency = measure(asked);
+    (void)printf("\nnode %u, %s, %s, ", reading->node.node, address,
+            lk_role_text(reading->node.role));
+    struct latency *latency = measure(reading);
     latency_print(latency, stdout);
     free(latency);
 }
 
-static void write_latency(struct json *json, const struct asked *asked)
+static void write_latency(struct json *json, const struct reading *reading)
 {
-    if (asked->read_failed)
+    if (reading->read_failed)
         json_null(json, "latency");
-    if (asked->read == 0)
+    if (reading->read == 0)
         return;
-    struct latency *latency = measure(asked);
+    struct latency *latency = measure(reading);
     latency_write(latency, json);
     free(latency);
 }
@@ -275,24 +254,37 @@ static void write_peers(struct json *json, const struct lk_node_status *node)
     json_end(json);
 }
 
-static void write_node(struct json *json, const struct lk_client *client,
-        const struct asked *asked, bool diverged)
+static void write_missing(struct json *json, uint64_t missing)
 {
-    const struct lk_node_status *node = &asked->node;
+    json_begin_array(json, "missing");
+    for (unsigned id = 1; id < 64; id++) {
+        if ((missing >> id & 1) != 0)
+            json_u64(json, NULL, id);
+    }
+    json_end(json);
+}
+
+static void write_node(struct json *json, const struct lk_client *client,
+        const struct reading *reading, bool diverged)
+{
+    const struct lk_node_status *node = &reading->node;
     json_begin_object(json, NULL);
-    json_text(json, "address", lk_node_address(client, asked->number));
-    json_bool(json, "reached", asked->status == LK_OK);
-    if (asked->status != LK_OK) {
-        json_text(json, "reason", asked->why);
+    json_text(json, "address", lk_node_address(client, reading->number));
+    json_bool(json, "reached", reading->status == LK_OK);
+    if (reading->status != LK_OK) {
+        json_text(json, "reason", reading->why);
         json_end(json);
         return;
     }
     json_u64(json, "node", node->node);
     json_text(json, "role", lk_role_text(node->role));
     json_u64(json, "leader", node->leader);
-    json_bool(json, "healthy", node->trouble == LK_TROUBLE_NONE && !diverged);
-    json_text(json, "reason",
-            node->trouble == LK_TROUBLE_NONE ? NULL : lk_trouble_text(node->trouble));
+    json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !diverged);
+    json_text(json, "condition", lk_condition_name(node->condition));
+    bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
+    json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
+    if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+        write_missing(json, node->missing);
     json_bool(json, "diverged", diverged);
     json_hex(json, "cluster", node->cluster);
     json_u64(json, "term", node->term);
@@ -303,33 +295,33 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);
-    write_latency(json, asked);
+    write_latency(json, reading);
     json_end(json);
 }
 
 static void write_status(
-        const struct lk_client *client, const struct asked *asked, uint32_t count)
+        const struct lk_client *client, const struct reading *readings, uint32_t count)
 {
     struct json json;
     json_init(&json, stdout);
     json_begin_object(&json, NULL);
     json_begin_array(&json, "nodes");
     for (uint32_t i = 0; i < count; i++)
-        write_node(&json, client, &asked[i], diverges(asked, count, i));
+        write_node(&json, client, &readings[i], diverges(readings, count, i));
     json_end(&json);
     json_end(&json);
 }
 
 static void show(const struct wish *wish, const struct lk_client *client,
-        const struct asked *asked, uint32_t count)
+        const struct reading *readings, uint32_t count)
 {
     if (wish->common.json) {
-        write_status(client, asked, count);
+        write_status(client, readings, count);
         return;
     }
-    print_status(client, asked, count);
+    print_status(client, readings, count);
     for (uint32_t i = 0; i < count && wish->latency; i++)
-        print_latency(&asked[i]);
+        print_latency(&readings[i]);
 }
 
 static void pause_for(uint64_t ns)
@@ -341,22 +333,22 @@ static void pause_for(uint64_t ns)
 }
 
 /* One reading, or two with a span between; with --watch for as long as somebody reads it. */
-static int ask_and_show(const struct wish *wish, const struct lk_client *client,
-        struct asked *asked, uint32_t count)
+static int query_and_show(const struct wish *wish, const struct lk_client *client,
+        struct reading *readings, uint32_t count)
 {
     uint64_t span_ns = wish->watch_ns != 0 ? wish->watch_ns : wish->for_ns;
-    if (span_ns != 0 && !ask_all(asked, count))
+    if (span_ns != 0 && !query_all(readings, count))
         return EXIT_SYSTEM;
     bool again = true;
     while (again) {
         if (span_ns != 0)
             pause_for(span_ns);
-        if (!ask_all(asked, count))
+        if (!query_all(readings, count))
             return EXIT_SYSTEM;
-        show(wish, client, asked, count);
+        show(wish, client, readings, count);
         again = wish->watch_ns != 0 && fflush(stdout) == 0;
     }
-    return exit_of(asked, count);
+    return exit_of(readings, count);
 }
 
 static int show_status(struct wish *wish)
@@ -370,14 +362,14 @@ static int show_status(struct wish *wish)
     if (status != LK_OK)
         return open_failed(common, status);
     uint32_t count = lk_node_count(client);
-    struct asked *asked = need(calloc(count, sizeof(asked[0])));
+    struct reading *readings = need(calloc(count, sizeof(readings[0])));
     for (uint32_t i = 0; i < count; i++)
-        asked[i] = (struct asked){.client = client,
+        readings[i] = (struct reading){.client = client,
                 .number = i,
                 .wait_ns = common->connect_ns,
                 .latency = wish->latency};
-    int code = ask_and_show(wish, client, asked, count);
-    free(asked);
+    int code = query_and_show(wish, client, readings, count);
+    free(readings);
     lk_close(client);
     return code;
 }
@@ -398,13 +390,13 @@ int status_command(char **arguments)
     };
     const struct options table = {
             "lockctl status [options]",
-            "Ask each node what it says of itself; works without a majority.",
+            "Query the status of each node; works without a majority.",
             ROWS_OF(rows),
             {NULL},
             false,
-            "exit: 0 all is well, 1 there is a leader but a node is in trouble or "
-            "unreachable,\n"
-            "64 wrong usage, 69 no leader was reached",
+            "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not "
+            "reached,\n"
+            "64 wrong usage, 69 no leader that hears a majority was reached",
     };
     struct operands operands;
     int code;

@@ -1,18 +1,18 @@
-// The body of FRAME_STATUS_ANSWER: a report and two rows of buckets.
+// The body of FRAME_STATUS_ANSWER: a status and two rows of buckets.
 #include "mirror.h"
-#include "protocol/report.h"
+#include "protocol/node_status.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz::mirror mirror(data, size);
-    report report{};
-    if (!mirror.walk(wire_report, report))
+    node_status status{};
+    if (!mirror.walk(wire_node_status, status))
         return 0;
     for (int row = 0; row < 2; row++) {
         uint16_t count = 0;
         bool good = mirror.walk(wire_bucket_count, count);
         for (unsigned i = 0; good && i < count; i++) {
-            report_bucket bucket{};
+            node_status_bucket bucket{};
             good = mirror.walk(wire_bucket, bucket);
         }
         if (!good)

@@ -1,0 +1,74 @@
+/*
+ * Layout of a node's status.
+ */
+#include "protocol/node_status.h"
+
+#include "protocol/settings.h"
+
+static void walk_peer(struct wire *wire, struct node_status_peer *peer)
+{
+    wire_u8(wire, &peer->node);
+    wire_bool(wire, &peer->connected);
+    wire_u64(wire, &peer->match);
+    wire_u64(wire, &peer->heard_ns);
+    wire_require(wire, peer->node >= 1 && peer->node <= NODE_ID_MAX);
+}
+
+static void walk_log(struct wire *wire, struct node_status *status)
+{
+    wire_u64(wire, &status->cluster);
+    wire_u64(wire, &status->term);
+    wire_u64(wire, &status->commit);
+    wire_u64(wire, &status->applied);
+    wire_u64(wire, &status->last);
+    wire_u64(wire, &status->durable);
+    wire_u64(wire, &status->time);
+    wire_u64(wire, &status->digest);
+    wire_u64(wire, &status->uptime_ns);
+}
+
+static void walk_counts(struct wire *wire, struct node_status *status)
+{
+    wire_u32(wire, &status->sessions);
+    wire_u32(wire, &status->locks);
+    wire_u32(wire, &status->holds);
+    wire_u32(wire, &status->waits);
+    wire_u32(wire, &status->connections);
+    wire_u64(wire, &status->requests);
+    wire_u64(wire, &status->refused_busy);
+    wire_u64(wire, &status->bad_frames);
+    wire_u64(wire, &status->elections);
+}
+
+void wire_node_status(struct wire *wire, struct node_status *status)
+{
+    if (wire->mode == WIRE_READ)
+        *status = (struct node_status){0};
+    wire_u8(wire, &status->node);
+    wire_u8(wire, &status->role);
+    wire_u8(wire, &status->leader);
+    wire_u8(wire, &status->condition);
+    wire_u64(wire, &status->missing);
+    walk_log(wire, status);
+    walk_counts(wire, status);
+    wire_u8(wire, &status->peer_count);
+    wire_require(wire, status->peer_count <= NODE_STATUS_PEERS_MAX);
+    for (uint8_t i = 0; i < status->peer_count && !wire->failed; i++)
+        walk_peer(wire, &status->peers[i]);
+    wire_span(wire, &status->version, NODE_STATUS_VERSION_BYTES_MAX);
+    wire_require(wire, status->node >= 1 && status->node <= NODE_ID_MAX);
+    wire_require(wire, status->role <= ROLE_LEADER && status->leader <= NODE_ID_MAX);
+    wire_require(wire, status->condition <= CONDITION_BEHIND);
+}
+
+void wire_bucket_count(struct wire *wire, uint16_t *count)
+{
+    wire_u16(wire, count);
+}
+
+void wire_bucket(struct wire *wire, struct node_status_bucket *bucket)
+{
+    wire_u16(wire, &bucket->bucket);
+    wire_u64(wire, &bucket->count);
+    wire_require(wire, bucket->count > 0);
+}

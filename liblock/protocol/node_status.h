@@ -1,0 +1,83 @@
+/*
+ * The status of a node: what it says of itself, without asking anybody. FRAME_STATUS has an
+ * empty body. FRAME_STATUS_ANSWER is a node_status, its peers, and the non-zero buckets of two
+ * histograms (base/histogram.h): the leader's commit latency in ns, and commands per entry.
+ */
+#ifndef PROTOCOL_NODE_STATUS_H
+#define PROTOCOL_NODE_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/condition.h"
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    NODE_STATUS_PEERS_MAX = 7,
+    NODE_STATUS_VERSION_BYTES_MAX = 200
+};
+
+enum node_role {
+    ROLE_FOLLOWER = 0,
+    ROLE_CANDIDATE = 1,
+    ROLE_LEADER = 2
+};
+
+struct node_status_peer {
+    uint8_t node;
+    bool connected;
+    uint64_t match;    /* Leader only: durable there up to */
+    uint64_t heard_ns; /* Since its last message; UINT64_MAX: never */
+};
+
+struct node_status {
+    uint8_t node;
+    uint8_t role;      /* enum node_role */
+    uint8_t leader;    /* 0: none known */
+    uint8_t condition; /* enum condition, protocol/condition.h */
+    /* CONDITION_NOT_BOOTSTRAPPED: bit set of the members that it has no connection with */
+    uint64_t missing;
+    uint64_t cluster;
+    uint64_t term;
+    uint64_t commit;
+    uint64_t applied;
+    uint64_t last;
+    uint64_t durable;
+    uint64_t time;   /* T, ns */
+    uint64_t digest; /* of the lock state at `applied` */
+    uint64_t uptime_ns;
+    uint32_t sessions;
+    uint32_t locks;
+    uint32_t holds;
+    uint32_t waits;
+    uint32_t connections;
+    uint64_t requests;     /* Taken in since start */
+    uint64_t refused_busy; /* Of these, refused with BUSY */
+    uint64_t bad_frames;   /* Connections closed for nonsense */
+    uint64_t elections;    /* Times this node became leader */
+    uint8_t peer_count;
+    struct node_status_peer peers[NODE_STATUS_PEERS_MAX];
+    struct span version; /* of the program, as text */
+};
+
+/* One bucket of a histogram: its number and how many. */
+struct node_status_bucket {
+    uint16_t bucket;
+    uint64_t count;
+};
+
+void wire_node_status(struct wire *wire, struct node_status *status);
+
+/* A row of buckets behind the status: the count first. */
+void wire_bucket_count(struct wire *wire, uint16_t *count);
+void wire_bucket(struct wire *wire, struct node_status_bucket *bucket);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

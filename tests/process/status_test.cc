@@ -1,0 +1,195 @@
+/*
+ * What `lockctl status` prints of real nodes in each condition that a node can be in, and how it
+ * exits. A condition that no test reaches is one that operators are told wrong things about.
+ */
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "worlds/commands.h"
+
+namespace {
+
+using process::Cluster;
+using process::Command;
+using process::wait_until;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/* One reading of `lockctl status`. */
+struct Reading {
+    int code = -1;
+    std::string said;
+
+    bool has(const std::string &part) const
+    {
+        return said.find(part) != std::string::npos;
+    }
+};
+
+Reading read_status(const Cluster &cluster, const std::string &more = "--connect=1s")
+{
+    Command command(
+            {process::lockctl_binary(), "status", "--cluster", cluster.nodes(), more});
+    Reading reading;
+    reading.code = command.wait();
+    reading.said = command.said();
+    return reading;
+}
+
+/* The whole line about one node. */
+std::string line(const Cluster &cluster, int id, const std::string &sentence)
+{
+    return "node " + std::to_string(id) +
+           " at 127.0.0.1:" + std::to_string(cluster.port(id)) + " " + sentence + "\n";
+}
+
+/* In a few seconds it prints that sentence of that node and exits so. */
+void expect_line(const Cluster &cluster, int id, const std::string &sentence, int code)
+{
+    Reading reading;
+    std::string wanted = line(cluster, id, sentence);
+    EXPECT_TRUE(wait_until([&] {
+        reading = read_status(cluster);
+        return reading.has(wanted) && reading.code == code;
+    })) << "wanted: "
+        << wanted << ", exit " << code << "; the last was exit " << reading.code << ":\n"
+        << reading.said;
+}
+
+/* All is well, and then there is no line below the table. */
+void expect_healthy(const Cluster &cluster)
+{
+    Reading reading;
+    EXPECT_TRUE(wait_until([&] { return (reading = read_status(cluster)).code == 0; }))
+            << reading.said;
+    EXPECT_FALSE(reading.has("node 1 at ")) << reading.said;
+}
+
+/* Acquires and releases for the log, by this many callers at a time. */
+void load(const Cluster &cluster, const std::string &time, const std::string &inflight)
+{
+    Command command({process::lockbench_binary(), "--cluster", cluster.nodes(), "--warmup",
+            "0s", "--time", time, "--inflight", inflight, "--connections", "1"});
+    EXPECT_EQ(command.wait(seconds(60)), 0) << command.said();
+}
+
+TEST(Condition, Healthy)
+{
+    Cluster cluster;
+    cluster.start_all();
+    cluster.wait_for_leader();
+    expect_healthy(cluster);
+}
+
+/* It may have forgotten a vote: it takes no part, though it hears its leader well. */
+TEST(Condition, Blank)
+{
+    Cluster cluster;
+    cluster.start_all();
+    int emptied = cluster.wait_for_leader() % 3 + 1;
+    cluster.kill(emptied);
+    std::filesystem::remove_all(cluster.data(emptied));
+    cluster.start(emptied);
+    expect_line(cluster, emptied,
+            "does not take part, because its data directory was emptied: put back the "
+            "directory that it had last; without it the node stays out of the cluster",
+            1);
+    EXPECT_NE(cluster.log(emptied).find("blank"), std::string::npos);
+}
+
+TEST(Condition, WaitsForMembersAndNamesThem)
+{
+    Cluster cluster;
+    cluster.start(1);
+    cluster.start(3);
+    expect_line(cluster, 1,
+            "waits for all members to bootstrap the cluster: start the members that are "
+            "missing (2)",
+            69);
+    Reading json = read_status(cluster, "--json");
+    EXPECT_TRUE(json.has("\"healthy\":false,\"condition\":\"not-bootstrapped\""))
+            << json.said;
+    EXPECT_TRUE(json.has("\"missing\":[2]")) << json.said;
+    cluster.start(2);
+    expect_healthy(cluster);
+}
+
+TEST(Condition, NoLeader)
+{
+    Cluster cluster;
+    cluster.start_all();
+    cluster.wait_for_leader();
+    cluster.kill_all();
+    cluster.start(2);
+    expect_line(cluster, 2,
+            "knows no leader: start the other nodes, or check the network between them",
+            69);
+}
+
+/* From when the others may elect somebody else, until this one has given up leading. */
+TEST(Condition, NoMajority)
+{
+    Cluster cluster(3, {"--election-min", "500ms", "--election-max", "8s"});
+    cluster.start_all();
+    int leader = cluster.wait_for_leader();
+    ASSERT_NE(leader, 0);
+    for (int id = 1; id <= 3; id++) {
+        if (id != leader)
+            cluster.program(id).signal(SIGSTOP);
+    }
+    expect_line(cluster, leader,
+            "leads, but hears no majority: start the other nodes, or check the network "
+            "between them",
+            69);
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGCONT);
+    expect_healthy(cluster);
+}
+
+/* A directory stands where the node would make its second segment: to it, a full disk. */
+TEST(Condition, NoSpace)
+{
+    Cluster cluster;
+    std::filesystem::path obstacle = cluster.data(2) / "segment-000000000002.new";
+    std::filesystem::create_directories(obstacle);
+    cluster.start_all();
+    expect_line(cluster, 2,
+            "cannot reserve the next segment of its log: free space on the disk of its data "
+            "directory",
+            1);
+    std::filesystem::remove(obstacle);
+    expect_healthy(cluster);
+}
+
+/*
+ * A node that slept: it has received little of what the others committed meanwhile, and applied
+ * all of that. The question waits in its socket, so it is answered when the node has just woken.
+ */
+TEST(Condition, Behind)
+{
+    Cluster cluster(3, {"--election-min", "5s", "--election-max", "20s"});
+    cluster.start_all();
+    int slow = cluster.wait_for_leader() % 3 + 1;
+    Reading reading;
+    bool seen = false;
+    for (int round = 0; round < 3 && !seen; round++) {
+        cluster.program(slow).signal(SIGSTOP);
+        load(cluster, std::to_string(4 << round) + "s", "8");
+        std::thread waker([&] {
+            std::this_thread::sleep_for(milliseconds(300));
+            cluster.program(slow).signal(SIGCONT);
+        });
+        reading = read_status(cluster, "--connect=10s");
+        waker.join();
+        seen = reading.has(line(cluster, slow,
+                "has applied far less than the cluster has committed: wait until it has "
+                "caught up; if it does not, check its disk and its load"));
+    }
+    EXPECT_TRUE(seen) << reading.said;
+    EXPECT_EQ(reading.code, 1) << reading.said;
+    expect_healthy(cluster);
+}
+
+} // namespace

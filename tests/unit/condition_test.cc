@@ -1,0 +1,30 @@
+// The words for the conditions of a node: one row each, and something to say of any number.
+#include "protocol/condition.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace {
+
+TEST(condition, each_has_words_of_its_own_and_a_cure)
+{
+    std::set<std::string> names;
+    for (uint32_t number : {CONDITION_HEALTHY, CONDITION_BLANK, CONDITION_NOT_BOOTSTRAPPED,
+                 CONDITION_NO_LEADER, CONDITION_NO_MAJORITY, CONDITION_NO_SPACE,
+                 CONDITION_BEHIND}) {
+        const struct condition_words *words = condition_describe(number);
+        EXPECT_TRUE(names.insert(words->name).second) << words->name;
+        EXPECT_STRNE(words->sentence, "");
+        EXPECT_EQ(words->cure[0] == 0, number == CONDITION_HEALTHY) << words->name;
+    }
+}
+
+TEST(condition, a_number_of_another_version_is_unknown)
+{
+    for (uint32_t number : {uint32_t{2}, uint32_t{CONDITION_BEHIND + 1}, UINT32_MAX})
+        EXPECT_STREQ(condition_describe(number)->name, "unknown");
+}
+
+} // namespace
