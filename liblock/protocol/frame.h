@@ -41,7 +41,7 @@ enum frame_kind {
     FRAME_ANSWERS = 6,  /* answer.h */
     FRAME_READ = 7,     /* read.h: query of a lock, or a page of the list */
     FRAME_READ_ANSWER = 8,
-    FRAME_STATUS = 9, /* report.h: the status of this node; needs no majority */
+    FRAME_STATUS = 9, /* node_status.h: the status of this node; needs no majority */
     FRAME_STATUS_ANSWER = 10,
     FRAME_STAGES = 11, /* stage.h: where this node's time goes; needs no majority */
     FRAME_STAGES_ANSWER = 12,

@@ -64,7 +64,7 @@ struct stage_value {
 
 void wire_stages_head(struct wire *wire, struct stages_head *head);
 
-/* The buckets follow it, their count first: report.h. */
+/* The buckets follow it, their count first: node_status.h. */
 void wire_stage_row(struct wire *wire, struct stage_row *row);
 void wire_stage_value(struct wire *wire, struct stage_value *value);
 
