@@ -19,7 +19,7 @@ static const struct rank {
         {"max", "max", HISTOGRAM_ALL},
 };
 
-/* What leaders and nodes say of their time, in the order of a commit. */
+/* Where nodes report their time, in the order of a commit. */
 static const struct stage_row {
     enum lk_stage stage;
     const char *name;
