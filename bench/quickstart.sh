@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# From a clean checkout to a measured cluster: builds lockd, starts three nodes on this machine,
-# hands a lock from one client to another, kills the leader, and measures for ten seconds.
+# From a clean checkout to a measured cluster: this builds lockd, starts three nodes on this
+# machine, hands a lock from one client to another, kills the leader, and measures for ten seconds.
 #
 #     bench/quickstart.sh
 #
-# Works as root or with sudo (for packages only), any number of times, and leaves nothing behind
-# but build/quickstart. Environment: TMPDIR, where the nodes keep their logs (a real disk, else
-# /var/tmp is taken); SECONDS_OF_LOAD (10).
+# It runs as root or with sudo (only for packages), any number of times, and leaves nothing except
+# build/quickstart. Environment: TMPDIR, the directory for the logs (a real disk, else /var/tmp is
+# used); SECONDS_OF_LOAD (10).
 set -euo pipefail
 export LC_ALL=C
 
@@ -24,7 +24,7 @@ fail() {
     exit 1
 }
 
-# Whatever happens: nothing runs on, and the scratch folder is gone.
+# In every case: no process continues, and the scratch folder is removed.
 clean_up() {
     local code=$?
     trap - EXIT INT TERM HUP
@@ -104,7 +104,7 @@ start_node() {
     node_pid[$1]=$!
 }
 
-# until_true SECONDS COMMAND...: false if it did not come true in time.
+# until_true SECONDS COMMAND...: false if the command did not succeed in time.
 until_true() {
     local end=$((SECONDS + $1))
     shift
@@ -133,29 +133,29 @@ token_of() { sed -n 's/^token \([0-9]*\),.*/\1/p' "$scratch/$1"; }
 holder() { lockctl query demo | awk 'NR == 2 { print $4 " with token " $2 }'; }
 has_waiter() { lockctl query demo | awk 'NR == 2 { exit $NF != 1 }'; }
 
-say "Packages that lockd is built with and runs with: from Debian, if they are missing."
+say "Installing the Debian packages that lockd needs, if they are missing."
 install_packages
 
 make_scratch
-say "Building lockd, lockctl and lockbench (assertions on, as they ship)."
+say "Building lockd, lockctl and lockbench (with assertions, as released)."
 build_programs
 
 choose_ports
-say "Starting three nodes on this machine, with their logs on disk in $scratch."
+say "Starting three nodes on this machine; their logs are on disk in $scratch."
 for id in 1 2 3; do
     start_node "$id"
 done
 wait_for_cluster all_well
 lockctl status
 
-say "Alice acquires the lock \"demo\"; Bob asks for it, too, and waits in the queue."
+say "Alice acquires the lock \"demo\". Bob wants it too, and waits in the queue."
 take alice
 until_true 10 has_it alice || fail "alice did not get the lock: $(cat "$scratch/alice.err")"
 take bob
 until_true 10 has_waiter || fail "bob does not wait: $(cat "$scratch/bob.err")"
 lockctl query demo
 
-say "Alice releases it, and in the same step of the cluster it is Bob's, with a larger token."
+say "Alice releases it. In the same step the cluster grants it to Bob, with a larger token."
 lockctl release demo
 until_true 10 has_it bob || fail "bob did not get the lock: $(cat "$scratch/bob.err")"
 [ "$(token_of bob)" -gt "$(token_of alice)" ] || fail "the token did not grow"
@@ -163,7 +163,7 @@ lockctl query demo
 
 before=$(holder)
 led=$(leader)
-say "Now the leader dies: kill -9 of node $led. Bob does nothing about it."
+say "Now the leader dies: kill -9 of node $led. Bob does nothing."
 kill -KILL "${node_pid[$led]}"
 wait "${node_pid[$led]}" 2>/dev/null || true
 wait_for_cluster has_leader
@@ -175,7 +175,7 @@ echo "after:  $after"
 [ "$before" = "$after" ] || fail "holder and token are not what they were"
 [ "${after% with*}" = bob ] || fail "bob does not hold the lock"
 
-say "Node $led starts again, reads its log and catches up; Bob releases."
+say "Node $led restarts, reads its log and catches up. Bob releases the lock."
 start_node "$led"
 wait_for_cluster all_well
 lockctl release demo
@@ -186,4 +186,4 @@ say "Load for $load_seconds seconds, 64 requests in flight, each answer durable 
 lockbench --inflight 64 --connections 8 --time "${load_seconds}s" &
 wait $!
 
-say "That was lockd. The nodes stop and their logs are removed; README.md says how to go on."
+say "That was lockd. The nodes stop and their logs are removed. README.md has the next steps."

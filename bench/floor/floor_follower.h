@@ -1,5 +1,5 @@
 /*
- * A follower: receive a batch, make it durable, say so.
+ * A follower: receive a batch, make it durable, acknowledge it.
  *
  * Wire and disk have the same bytes (floor_sizes.h), so a batch is received to where it will be
  * written from, in registered memory, at the right alignment: this process never touches it,

@@ -45,8 +45,7 @@ struct leader {
     struct batch *batches; /* One a slot */
     uint64_t open;         /* The batch that fills; those before it are sealed. */
     uint64_t committed;    /* Those before this are committed. */
-    uint64_t
-            waiting_ns; /* The open batch could have been sealed from then on; 0: not yet */
+    uint64_t waiting_ns;   /* Since when the open batch could be sealed; 0: not yet */
     struct floor_stream *streams;
     uint32_t stream_count;
     uint32_t gone; /* Clients */

@@ -2,7 +2,7 @@
  * A node's log on disk: a file without a name that is as long as it will ever be and filled
  * with zeros, so that a durable write changes bytes and nothing else: no length, no extent, no
  * journal. Records begin on fresh blocks of 4 KiB, one behind another; when the file is full
- * they begin again at its begin (lockd would go on in its next segment, zero-filled as well).
+ * they start over at its beginning (lockd would continue in its next, zero-filled segment).
  *
  * Being without a name, the files are gone with the processes that have them open.
  */

@@ -1,5 +1,5 @@
 /*
- * What floor says in the end, for people and as JSON.
+ * The report of floor, for people and as JSON.
  */
 #ifndef BENCH_FLOOR_REPORT_H
 #define BENCH_FLOOR_REPORT_H

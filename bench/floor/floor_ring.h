@@ -96,7 +96,7 @@ void floor_write(
 void floor_write_then_send(struct floor_ring *ring, const struct floor_record *record,
         const struct floor_message *message);
 
-/* Submit, and sleep until so many events are there or, if not 0, the time is over. */
+/* Submit, and sleep until this many events are there or, if not 0, the time is over. */
 void floor_turn(struct floor_ring *ring, unsigned events, uint64_t timeout_ns);
 
 /* Take the next event. */

@@ -28,7 +28,7 @@ enum {
 
 struct floor_settings {
     uint64_t inflight;    /* Requests under way at once */
-    uint64_t connections; /* ... over so many connections */
+    uint64_t connections; /* ... over this many connections */
     uint64_t time_ns;
     uint64_t warmup_ns;
     uint64_t linger_us; /* The most that a batch waits to become full; 0: it does not */
@@ -63,7 +63,7 @@ struct floor_shared {
 /* CLOCK_MONOTONIC. */
 uint64_t floor_now(void);
 
-/* This process cannot go on: say what failed and why (an errno, 0 for none), and end it. */
+/* This process cannot continue: report what failed and why (errno, 0: none), and end. */
 void floor_fatal(const char *what, int error) __attribute__((noreturn));
 
 /* Memory that forked processes share; zeroed and page-aligned. */

@@ -46,7 +46,7 @@ static bool is_acquire(enum history_op op)
 }
 
 /*
- * `timeout`, and `expired` of an acquire, say that it holds nothing from its return on. Before
+ * `timeout`, and `expired` of an acquire, claim that it holds nothing from its return on. Before
  * that it may have been granted unheard for a while and taken back, as others may have seen.
  */
 const char *history_claim(enum history_op op, enum lk_status status)
@@ -117,8 +117,8 @@ void history_write(struct history *history, const struct history_line *line)
         (void)fprintf(history->out, ",\"ttl\":%" PRIu64, history->ttl_ns);
     if (line->deadline_ns != 0) {
         /*
-         * A grant that was waited for is valid longer than call + ttl, thanks to renewals
-         * that are not operations of this history: say no more than it can explain.
+         * After a wait, a grant is valid longer than call + ttl, because of keepalives that
+         * this history does not contain: claim no more than the history can explain.
          */
         uint64_t most = line->call_ns + history->ttl_ns;
         (void)fprintf(history->out, ",\"deadline\":%" PRIu64,

@@ -1,9 +1,9 @@
 /*
- * Writes a history in the format lockhist/1: one JSON object a line, one line an operation,
- * as the client saw it. A judge reads it afterwards.
+ * Writes a history in the format lockhist/1: one line of JSON per operation, as the
+ * client saw it. lockcheck reads it afterwards.
  *
  * Times are CLOCK_MONOTONIC in ns: `call` read before the request was handed to the library,
- * `ret` after it told the outcome.
+ * `ret` after the library returned the outcome.
  */
 #ifndef BENCH_BENCH_HISTORY_H
 #define BENCH_BENCH_HISTORY_H
@@ -25,7 +25,7 @@ struct history {
 
 enum history_op {
     HISTORY_OPEN,
-    HISTORY_KEEPALIVE, /* Renewals are the library's: what their effect shows of them */
+    HISTORY_KEEPALIVE, /* The library sends keepalives: recorded by their effect */
     HISTORY_CLOSE,
     HISTORY_ACQUIRE,
     HISTORY_TRY,
@@ -46,10 +46,10 @@ struct history_line {
     uint64_t holder;      /* QUERY: the holder's session; 0: the lock is free */
 };
 
-/* False: it was complained about. `path` NULL: a history that is not written. */
+/* False: the error was printed. `path` NULL: no history is written. */
 bool history_open(struct history *history, const char *path, uint64_t ttl_ns);
 
-/* False: not all of it could be written, which was complained about. */
+/* False: a write failed, and the error was printed. */
 bool history_close(struct history *history);
 
 void history_write(struct history *history, const struct history_line *line);

@@ -114,7 +114,7 @@ static double nines_at(uint32_t number)
     return 1.01 * exp2(number / 12.0);
 }
 
-/* Up to p99.99, or as far as there are operations for: one in a thousand of ten says nothing. */
+/* Up to p99.99, or less if operations are few: one in a thousand of ten means nothing. */
 static void add_latency(struct plot *plot, uint64_t inflight, const struct tally *tally)
 {
     const struct histogram *acquires = &tally->acquires.latency;

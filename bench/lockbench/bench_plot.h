@@ -1,11 +1,11 @@
 /*
- * Pictures of a run: lockbench writes what it measured as plain columns into a folder, a script of
- * gnuplot beside each, and has gnuplot draw it as SVG. Whoever wants another picture changes the
- * script and runs it again there.
+ * Pictures of a run: lockbench writes its figures as plain columns into a folder, with a script
+ * of gnuplot for each, and runs gnuplot to draw SVG. To change a picture, edit the script and run
+ * it again in the folder.
  *
- *     latency.dat    1/(1-p), acquire and release in ms; a block for each number in flight
- *     sweep.dat      in flight, a second, p50, p99 and p99.9 in ms of both together
- *     timeline.dat   seconds, grants a second, longest time without a grant in ms, of each 10 ms
+ *     latency.dat    1/(1-p), acquire and release in ms; one block per number in flight
+ *     sweep.dat      in flight, per second, p50, p99 and p99.9 in ms of both together
+ *     timeline.dat   seconds, grants per second, longest time without a grant in ms, per 10 ms
  */
 #ifndef BENCH_BENCH_PLOT_H
 #define BENCH_BENCH_PLOT_H
@@ -29,14 +29,14 @@ struct plot {
     char machine[200];
 };
 
-/* Make the folder and open the files. False: it was complained about. */
+/* Make the folder and open the files. False: the error was printed. */
 bool plot_open(struct plot *plot, const char *folder, char **arguments);
 
 /* One run is over. */
 bool plot_add(
         struct plot *plot, const struct settings *settings, const struct tally *tally);
 
-/* Draw. False: it was complained about; the data files are there all the same. */
+/* Draw. False: the error was printed; the data files are still there. */
 bool plot_close(struct plot *plot, const struct settings *settings);
 
 #ifdef __cplusplus

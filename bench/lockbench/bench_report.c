@@ -8,7 +8,7 @@
 #include "tool/ranks.h"
 #include "tool/table.h"
 
-/* What leaders and nodes say of their time, in the order of a commit. */
+/* Where nodes report their time, in the order of a commit. */
 static const struct stage_row {
     enum lk_stage stage;
     const char *name;

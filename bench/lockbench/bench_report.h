@@ -1,5 +1,5 @@
 /*
- * What lockbench says in the end, for people and as JSON.
+ * The report of lockbench, for people and as JSON.
  */
 #ifndef BENCH_BENCH_REPORT_H
 #define BENCH_BENCH_REPORT_H
@@ -23,7 +23,7 @@ struct report_input {
 void report_table(const struct report_input *input, FILE *out);
 void report_json(const struct report_input *input, FILE *out);
 
-/* One line over the last, for a terminal. */
+/* One line that replaces the last, for a terminal. */
 void report_progress(const struct settings *settings, const struct tally *tally,
         uint64_t elapsed_ns, FILE *out);
 void report_progress_end(FILE *out);

@@ -173,7 +173,7 @@ static bool complete(struct settings *settings)
             UINT64_C(86400) * LK_SECOND, "DUR",                                         \
             "longest wait of an acquire (default: no limit)"},                          \
     {"answer", OPTION_DURATION, &(settings)->answer_ns, LK_MILLISECOND,                 \
-            UINT64_C(3600) * LK_SECOND, "DUR", "longest wait of a release (--connect)"}, \
+            UINT64_C(3600) * LK_SECOND, "DUR", "longest wait of a release (as --connect)"}, \
     {"blocking", OPTION_FLAG, &(settings)->blocking, 0, 0, NULL,                        \
             "one thread per slot, with blocking calls (closed loop only)"},             \
     {"survive", OPTION_FLAG, &(settings)->survive, 0, 0, NULL,                          \

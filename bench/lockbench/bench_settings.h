@@ -1,5 +1,5 @@
 /*
- * What lockbench is told to do.
+ * The settings of lockbench.
  */
 #ifndef BENCH_SETTINGS_H
 #define BENCH_SETTINGS_H
@@ -12,9 +12,9 @@ extern "C" {
 #endif
 
 enum load {
-    LOAD_UNCONTENDED, /* Each slot in flight has a lock of its own. */
+    LOAD_UNCONTENDED, /* Each slot has its own lock. */
     LOAD_CONTENDED,   /* All slots wait for the same K locks. */
-    LOAD_MIXED,       /* Mostly own locks, some waits for and tries of shared ones. */
+    LOAD_MIXED,       /* Mostly own locks; some waits and tries on shared locks. */
 };
 
 enum {
@@ -25,19 +25,18 @@ struct settings {
     const char *cluster;
     const char *history;
     const char *plot;   /* Folder for pictures, or NULL */
-    const char *prefix; /* Names of locks begin so */
+    const char *prefix; /* Of all lock names */
     enum load load;
     uint64_t connections;
     uint64_t connections_wanted;
-    uint64_t sessions; /* That do nothing but live, over all connections */
+    uint64_t sessions; /* Extra idle sessions, over all connections */
     const char *inflight_text;
-    uint64_t inflight; /* Slots: acquires, holds and releases under way at most */
+    uint64_t inflight; /* Slots: most acquires, holds and releases under way */
     uint64_t sweep[SETTINGS_SWEEP_MAX]; /* Numbers in flight, one run each */
     uint64_t sweep_count;
-    uint64_t locks; /* Shared ones */
-    uint64_t rate;  /* Open loop: acquires a second; 0: closed loop */
-    uint64_t
-            late_ns; /* What could not begin within it is never begun; LK_FOREVER: no limit */
+    uint64_t locks;   /* Shared ones */
+    uint64_t rate;    /* Open loop: acquires per second; 0: closed loop */
+    uint64_t late_ns; /* Acquires later than this are skipped; LK_FOREVER: none */
     uint64_t time_ns;
     uint64_t warmup_ns;
     uint64_t hold_ns;
@@ -45,22 +44,22 @@ struct settings {
     uint64_t connect_ns;
     uint64_t wait_ns;   /* Limit of acquires */
     uint64_t answer_ns; /* Limit of releases and of opening a session again */
-    uint64_t look;      /* Of a hundred errands so many only ask who holds the lock */
+    uint64_t look;      /* Percent of errands that only query the lock */
     uint64_t seed;
-    bool blocking; /* A thread for each slot, and blocking calls */
-    bool survive;  /* Lost sessions are no fault of anybody, and are opened again. */
+    bool blocking; /* One thread per slot, with blocking calls */
+    bool survive;  /* Lost sessions are not errors, and are replaced. */
     bool json;
 };
 
 enum settings_verdict {
     SETTINGS_GOOD,
-    SETTINGS_WRONG, /* It was complained about. */
-    SETTINGS_SHOWN, /* Help or version was asked for and printed. */
+    SETTINGS_WRONG, /* The error was printed. */
+    SETTINGS_SHOWN, /* Help or version was printed. */
 };
 
 enum settings_verdict settings_parse(struct settings *settings, char **arguments);
 
-/* What the run with the sweep's `number`-th value is to do. */
+/* Set the values of the sweep's run number `number`. */
 void settings_at(struct settings *settings, uint64_t number);
 
 const char *load_text(enum load load);

@@ -1,6 +1,6 @@
 /*
- * The load as most programs make it: liblock's blocking calls, a thread for each slot in
- * flight, the clients shared by their slots' threads. Closed loop only.
+ * The load as most programs make it: liblock's blocking calls, one thread per slot; threads
+ * share clients. Closed loop only.
  */
 #ifndef BENCH_BLOCKING_H
 #define BENCH_BLOCKING_H

@@ -45,7 +45,7 @@ static bool has_arrival(const struct engine *engine)
     return is_open_loop(engine) && arrival_ns(engine, engine->begun) < engine->last_ns;
 }
 
-/* What is too late already would only keep on time what is due now from being so. */
+/* Acquires that are already too late would only delay those that are due now. */
 static void leave_out(struct engine *engine, uint64_t now)
 {
     const struct settings *settings = engine->bench.settings;
@@ -151,7 +151,7 @@ static bool is_busy(const struct engine *engine)
            bench->idle_count + bench->dead_count < bench->settings->inflight;
 }
 
-/* All that was begun, or was due to begin, comes to its end. */
+/* Finish everything that was started or was due. */
 static void drain(struct engine *engine)
 {
     const struct settings *settings = engine->bench.settings;

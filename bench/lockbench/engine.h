@@ -4,10 +4,9 @@
  *
  *     idle -> acquiring -> holding -> releasing -> idle
  *
- * Closed loop: an idle slot begins again at once. Open loop: acquires are meant to begin at
- * fixed times; an idle slot takes the next that is due, and latency counts from when it was
- * meant to begin, so that a stall of cluster or client makes itself felt in every request
- * that it delayed.
+ * Closed loop: an idle slot starts again at once. Open loop: acquires are due at fixed times;
+ * an idle slot takes the next one that is due, and latency counts from when it was due, so a
+ * stall of cluster or client shows in every request that it delayed.
  */
 #ifndef BENCH_ENGINE_H
 #define BENCH_ENGINE_H
@@ -26,11 +25,11 @@ extern "C" {
 
 enum engine_end {
     ENGINE_DONE,
-    ENGINE_NO_CLUSTER, /* Not all clients found it in time; it was complained about. */
-    ENGINE_FAILED,     /* This machine did not do it; it was complained about. */
+    ENGINE_NO_CLUSTER, /* Not all clients found it in time; the error was printed. */
+    ENGINE_FAILED,     /* A system call failed; the error was printed. */
 };
 
-/* Called as the measured span begins and as it ends, and every second from the start on. */
+/* Called when the measured span starts and ends, and every second from the start. */
 struct engine_watcher {
     void (*edge)(void *user, bool begins);
     void (*second)(void *user, const struct tally *tally, uint64_t elapsed_ns);

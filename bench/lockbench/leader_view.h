@@ -1,7 +1,7 @@
 /*
  * The nodes' own view of the same span: commit latency, commands per entry, stages and costs,
- * as the difference of two readings of the nodes' histograms. All nodes are read, so that a change
- * of leader within the span is no gap. Reading is done by a thread: the load does not wait.
+ * as the difference of two readings of the nodes' histograms. All nodes are read, so a change of
+ * leader within the span leaves no gap. A thread does the reading: the load does not wait.
  */
 #ifndef BENCH_LEADER_VIEW_H
 #define BENCH_LEADER_VIEW_H
@@ -40,11 +40,11 @@ struct leader_reading {
 
 struct lk_client *leader_open(const char *cluster);
 
-/* Begin to read, and wait for the end of it. */
+/* Start to read, and wait for the result. */
 void leader_read(struct leader_reading *reading, struct lk_client *client);
 void leader_await(struct leader_reading *reading);
 
-/* What was added between the two, over all nodes that were reached both times. */
+/* The difference of two readings, over all nodes that answered both. */
 void leader_between(const struct leader_reading *before, struct leader_reading *after,
         struct leader_node *span);
 

@@ -4,9 +4,9 @@
  *     bench_settings   what to do          engine, slots   the load, through liblock's loop
  *     blocking         the load, through its blocking calls
  *     workload         which locks next, and whether grants can be right
- *     tally, report    what is counted and said
+ *     tally, report    what is counted and reported
  *     leader           the leader's own figures for the same span
- *     bench_history    what each operation did, for a judge
+ *     bench_history    what each operation did, for lockcheck
  *     bench_plot       pictures
  */
 #include <stdio.h>

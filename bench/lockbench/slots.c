@@ -36,7 +36,7 @@ struct slot *slot_queue_take(struct slot_queue *queue, uint64_t now_ns)
     return slot;
 }
 
-/* What is asked for while the library processes the link, it sends at the end of that. */
+/* Requests made while the library processes the link are sent at the end of that. */
 static void make_dirty(struct link *link)
 {
     if (link->dirty || link->processing)
@@ -115,7 +115,7 @@ static bool is_refusal(const struct slot *slot, enum lk_status status)
     return status == LK_BUSY || (status == LK_LIMIT && survive);
 }
 
-/* What no request of a good cluster may come to, whatever becomes of its nodes. */
+/* Results that no request of a correct cluster may have, whatever happens to its nodes. */
 static void judge(struct slot *slot, enum lk_status status)
 {
     const struct settings *settings = slot->link->bench->settings;
@@ -151,7 +151,7 @@ static void note_acquired(struct slot *slot, enum lk_status status, uint64_t now
     tally_answered(tally, status, slot->call_ns, now);
 }
 
-/* The library did not even take the request: nothing was asked for, and nobody will answer. */
+/* The library refused the request: nothing was queued, and no answer will come. */
 static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
 {
     struct bench *bench = slot->link->bench;
@@ -414,7 +414,7 @@ static void look_at_deadline(struct link *link)
     history_write(bench->history, &line);
 }
 
-/* The session is over: said once, whatever its slots heard. */
+/* The session has ended: recorded once, whatever its slots heard. */
 static void record_end(struct link *link)
 {
     struct bench *bench = link->bench;
@@ -437,7 +437,7 @@ static void on_opened(void *user, const struct lk_result *result)
         link->lost = true;
 }
 
-/* Its session is over, and no slot is about anything in it any more: a new one. */
+/* Its session has ended, and no slot works in it any longer: open a new one. */
 static void open_again(struct link *link)
 {
     struct bench *bench = link->bench;

@@ -1,8 +1,8 @@
 /*
  * What is counted of a run: latencies, outcomes, gaps, and what was wrong. Pure.
  *
- * Latency counts for what began within the measured span, whenever it ended: a stall at the
- * end is not cut off. Throughput counts what ended within the span.
+ * Latency covers what started within the measured span, whenever it ended: a stall at the end is
+ * not cut off. Throughput counts what ended within the span.
  */
 #ifndef BENCH_TALLY_H
 #define BENCH_TALLY_H
@@ -25,14 +25,14 @@ enum {
 /* 10 ms of the measured span. */
 struct tally_slice {
     uint32_t grants;
-    uint64_t longest_gap_ns; /* That reaches into it, whole */
+    uint64_t longest_gap_ns; /* The whole gap, if part of it is in the slice */
 };
 
 /* Of acquires, or of releases. */
 struct tally_side {
     struct histogram latency;
     uint64_t in_span;                   /* Succeeded within the span */
-    uint64_t by_status[TALLY_STATUSES]; /* All there were, warm-up too */
+    uint64_t by_status[TALLY_STATUSES]; /* All, including the warm-up */
 };
 
 struct tally {
@@ -41,42 +41,41 @@ struct tally {
     struct tally_side acquires;
     struct tally_side releases;
     struct histogram both;
-    struct histogram lateness; /* Of acquires: begun so long after it was meant */
-    struct histogram granted;  /* Acquires: from when they did begin to the grant ... */
+    struct histogram lateness; /* Of acquires: how late they started */
+    struct histogram granted;  /* Acquires: from their start to the grant ... */
     struct histogram refused;  /* ... or to BUSY */
-    uint64_t left_out; /* Open loop: meant to begin within the span, and never did */
+    uint64_t left_out;         /* Open loop: due within the span, and skipped */
     uint64_t last_grant_ns;
-    uint64_t longest_gap_ns; /* Without a grant, within the span */
-    struct tally_slice
-            *slices; /* The span cut into them; the caller's memory, zeroed, or NULL */
+    uint64_t longest_gap_ns;    /* Without a grant, within the span */
+    struct tally_slice *slices; /* Of the span; the caller's memory, zeroed, or NULL */
     uint64_t slice_count;
     uint64_t wrong;
-    char first_wrong[200]; /* What the first wrong one was */
+    char first_wrong[200]; /* The first wrong operation */
 };
 
-/* All but the slices is set anew. */
+/* Resets everything but the slices. */
 void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns);
 
-/* An acquire or release that was meant to begin at `from_ns` came out at `now_ns`. */
+/* An acquire or release that was due at `from_ns` ended at `now_ns`. */
 void tally_acquired(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
 void tally_released(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);
 
-/* An acquire that was meant to begin at `from_ns` does so now. */
+/* An acquire that was due at `from_ns` starts now. */
 void tally_begun(struct tally *tally, uint64_t from_ns, uint64_t now_ns);
 
-/* One that did begin at `call_ns` came out: what the cluster is to blame for, and no other. */
+/* An acquire that started at `call_ns` ended: this time is only the cluster's. */
 void tally_answered(
         struct tally *tally, enum lk_status status, uint64_t call_ns, uint64_t now_ns);
 
-/* An acquire that was meant to begin at `from_ns` was given up before it did. */
+/* An acquire that was due at `from_ns` was skipped. */
 void tally_left_out(struct tally *tally, uint64_t from_ns);
 
-/* Something that must never be. */
+/* Something that must never happen. */
 void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token);
 
-/* The run is over: the gap up to the end of the span counts, too. */
+/* The run has ended: the gap up to the end of the span counts, too. */
 void tally_end(struct tally *tally);
 
 /* True when nothing was wrong and something was done. */

@@ -1,5 +1,5 @@
 /*
- * What the slots in flight do next, and whether what came back can be right. Pure.
+ * What the slots do next, and whether a result can be correct. Pure.
  *
  * Locks are numbered: first each slot's own, then the shared ones.
  */
@@ -24,14 +24,14 @@ enum {
 /* One errand of a slot: acquire that lock, hold it, release it. */
 struct errand {
     uint32_t lock;
-    bool try_only; /* Else wait without a limit */
-    bool look;     /* Only ask who holds it */
+    bool try_only; /* Else wait without limit */
+    bool look;     /* Only query who holds it */
 };
 
 /* What is known of a lock from the grants and releases seen here. */
 struct workload_lock {
     uint64_t token;      /* Of the last grant */
-    uint64_t held_until; /* By its holder's reckoning; 0 when it was given back */
+    uint64_t held_until; /* As its holder believes; 0 after a release */
 };
 
 struct workload {
@@ -42,14 +42,13 @@ struct workload {
     char prefix[WORKLOAD_NAME_BYTES - 16];
     size_t prefix_length;
     struct prng prng;
-    struct workload_lock
-            *locks; /* workload_lock_count() of them; caller's memory, zeroed */
+    struct workload_lock *locks; /* workload_lock_count(); caller's memory, zeroed */
 };
 
 enum grant_verdict {
     GRANT_GOOD,
     GRANT_TOKEN_OLD,   /* Not larger than the lock's last token: G2. */
-    GRANT_HELD_BEFORE, /* Somebody else here still may act on it: G1, G4. */
+    GRANT_HELD_BEFORE, /* Another slot may still act on it: G1, G4. */
 };
 
 void workload_init(struct workload *workload, const struct settings *settings,
@@ -63,13 +62,13 @@ struct errand workload_next(struct workload *workload, uint32_t slot);
 size_t workload_name(const struct workload *workload, uint32_t lock, char name[]);
 
 /*
- * A grant was heard at `now`, with that token, valid until `until`. Grants of one lock are
- * heard in the order in which they were made, because each ends with a release from here.
+ * A grant arrived at `now`, with that token, valid until `until`. Grants of one lock arrive in
+ * the order in which they were made, because each ends with a release by us.
  */
 enum grant_verdict workload_granted(struct workload *workload, uint32_t lock,
         uint64_t token, uint64_t now, uint64_t until);
 
-/* To be told just before the release leaves. */
+/* Call this just before the release is sent. */
 void workload_releasing(struct workload *workload, uint32_t lock, uint64_t token);
 
 #ifdef __cplusplus

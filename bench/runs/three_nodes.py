@@ -67,8 +67,8 @@ class Slice:
                 return
             except OSError:
                 self.drop()
-        raise Failed("no control group can be made that slows the nodes down: be root, or say "
-                     "--share 100 and have cores enough for such a load")
+        raise Failed("cannot create a control group to slow the nodes down: run as root, or use "
+                     "--share 100 on a machine with enough cores")
 
     def drop(self):
         try:

@@ -1,10 +1,10 @@
 /*
  * Why a lock alone is not enough, and what the token is for.
  *
- * A holder may be stopped at any instant, also between its last look at the lock and the
- * write that it protects; when it goes on, somebody else may hold the lock. No lock service
- * can prevent that. What can is the resource: it keeps the largest token that it has seen
- * and refuses smaller ones.
+ * A holder may be paused at any time, even between checking the lock and the write that the
+ * lock protects; when it continues, somebody else may hold the lock. No lock service can
+ * prevent that, but the resource can: it remembers the largest token that it has seen, and
+ * refuses smaller ones.
  *
  *     LOCKD_CLUSTER=127.0.0.1:5625 ./fencing
  */
@@ -47,7 +47,7 @@ int main(void)
     if (lk_acquire(lk_client_session(alice), "disk", 4, 10 * LK_SECOND, &first) != LK_OK)
         return 1;
 
-    /* Alice is stopped for so long that she loses her lock: here on purpose. */
+    /* Alice is paused for so long that she loses her lock: here on purpose. */
     lk_test_lose(lk_client_session(alice));
     if (lk_acquire(lk_client_session(bob), "disk", 4, 10 * LK_SECOND, &second) != LK_OK)
         return 1;

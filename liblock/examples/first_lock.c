@@ -1,5 +1,5 @@
 /*
- * The first lock: wait for it, do something, give it back.
+ * The first lock: wait for it, do something, release it.
  *
  *     LOCKD_CLUSTER=127.0.0.1:5625 ./first_lock
  */

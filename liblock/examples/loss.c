@@ -1,5 +1,5 @@
 /*
- * Hearing of a loss: the callback stops the work, and one's own path for it is rehearsed.
+ * A loss: the callback stops the work. lk_test_lose() tests that path.
  *
  *     LOCKD_CLUSTER=127.0.0.1:5625 ./loss
  */
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* On the library's thread: only say it, and return soon. */
+/* On a thread of the library: only set a flag, and return soon. */
 static void on_event(void *user, const struct lk_event *event)
 {
     atomic_int *state = user;
@@ -42,7 +42,7 @@ int main(void)
     }
     bool stopped = lk_check(session, &guard.grant) == LK_STATE_LOST;
     printf("stopped working: %s\n", stopped ? "yes" : "no");
-    lk_guard_release(&guard); /* Harmless: there is nothing to give back any more. */
+    lk_guard_release(&guard); /* Harmless: there is nothing left to release. */
     lk_close(client);
     return stopped ? 0 : 1;
 }

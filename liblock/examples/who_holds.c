@@ -1,5 +1,5 @@
 /*
- * Looking without holding: who has what, and how the nodes are.
+ * Queries without a session: who holds which lock, and the status of the nodes.
  *
  *     LOCKD_CLUSTER=127.0.0.1:5625 ./who_holds
  */

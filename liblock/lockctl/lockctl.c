@@ -20,7 +20,7 @@ static const struct subcommand subcommands[] = {
                 "acquire a lock and hold it until stopped"},
         {"release", "lockctl release", release_command,
                 "release a lock that `acquire` holds"},
-        {"status", "lockctl status", status_command, "show the state of each node"},
+        {"status", "lockctl status", status_command, "show the status of each node"},
         {"list", "lockctl list", list_command, "list the locks that are held"},
         {"query", "lockctl query", query_command, "show who holds a lock"},
 };

@@ -80,7 +80,7 @@ class Table(unittest.TestCase):
     def test_lines_of_one_point(self):
         text = compare.table(compare.medians([run("lockd", 900), run("redis", 300)]))
         lines = text.split("\n")
-        self.assertEqual(lines[0], "Own locks: acquires and releases a second, 8 in flight")
+        self.assertEqual(lines[0], "Own locks: acquires and releases per second, 8 in flight")
         self.assertEqual(lines[3].split(), ["lockd", "900", "900..900", "1", "x", "1.00us",
                                             "3.00ms", "4ns", "1.00us", "3.00ms"])
         self.assertEqual(lines[4].split()[:5], ["redis", "300", "300..300", "3", "x"])

@@ -154,7 +154,7 @@ TEST(DiskOpen, SaysWhatIsWrongWithThePath)
     EXPECT_FALSE(world.open_disk(folder.path + "/file", SEGMENT, false, &reason));
     EXPECT_NE(reason.find("Not a directory"), std::string::npos) << reason;
     EXPECT_FALSE(world.open_disk(folder.path + "/no/such/parent", SEGMENT, false, &reason));
-    EXPECT_NE(reason.find("cannot be created"), std::string::npos) << reason;
+    EXPECT_NE(reason.find("cannot create it"), std::string::npos) << reason;
     EXPECT_FALSE(world.open_disk("/proc/self", SEGMENT, false, &reason));
 }
 
@@ -226,7 +226,7 @@ TEST(DiskDeathTest, AShortLogWriteIsFatal)
     };
     for (bool sync_after : {false, true})
         EXPECT_EXIT(fail(sync_after), testing::ExitedWithCode(1),
-                "log-write-failed .*offset=8192 bytes=8192 error=\"only a part");
+                "log-write-failed .*offset=8192 bytes=8192 error=\"short write");
 }
 
 /*
