@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/numbers.h"
 #include "base/units.h"
 #include "bench_clock.h"
 #include "liblock.h"
@@ -197,11 +198,11 @@ static enum engine_end load_cluster(
         started++;
     if (started == settings->inflight) {
         uint64_t now = monotonic_ns();
-        sleep_for(begin > now ? begin - now : 0);
+        sleep_for(u64_rest(begin, now));
         watcher->edge(watcher->user, true);
         now = monotonic_ns();
         uint64_t end = begin + settings->time_ns;
-        sleep_for(end > now ? end - now : 0);
+        sleep_for(u64_rest(end, now));
         watcher->edge(watcher->user, false);
     }
     stop_workers(run, started);

@@ -109,7 +109,7 @@ static void wait_and_process(struct engine *engine, uint64_t end, uint64_t now)
 {
     struct epoll_event events[EVENTS];
     uint64_t wake = wake_time(engine, end);
-    uint64_t left = wake > now ? wake - now : 0;
+    uint64_t left = u64_rest(wake, now);
     struct timespec timeout = {(time_t)(left / NS_PER_S), (long)(left % NS_PER_S)};
     int count = epoll_pwait2(engine->poll, events, EVENTS, &timeout, NULL);
     for (int i = 0; i < count; i++)

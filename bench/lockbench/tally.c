@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/numbers.h"
+
 void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns)
 {
     *tally = (struct tally){.begin_ns = begin_ns,
@@ -58,7 +60,7 @@ static void note_slice(struct tally *tally, uint64_t now_ns)
 /* The grants of the span, and its two ends, cut it into gaps. */
 static void note_grant(struct tally *tally, uint64_t now_ns)
 {
-    uint64_t at = now_ns < tally->end_ns ? now_ns : tally->end_ns;
+    uint64_t at = u64_min(now_ns, tally->end_ns);
     if (at <= tally->last_grant_ns)
         return;
     if (at - tally->last_grant_ns > tally->longest_gap_ns)
@@ -86,7 +88,7 @@ void tally_released(
 void tally_begun(struct tally *tally, uint64_t from_ns, uint64_t now_ns)
 {
     if (is_within(tally, from_ns))
-        histogram_add(&tally->lateness, now_ns > from_ns ? now_ns - from_ns : 0);
+        histogram_add(&tally->lateness, u64_rest(now_ns, from_ns));
 }
 
 void tally_answered(

@@ -22,7 +22,7 @@ void holds_carve(struct holds *holds, struct arena *arena, uint32_t count);
 
 static inline struct core_hold *hold_at(const struct holds *holds, uint32_t handle)
 {
-    return pool_at(&holds->pool, handle);
+    return (struct core_hold *)pool_at(&holds->pool, handle);
 }
 
 struct core_hold *hold_by_token(const struct holds *holds, uint64_t token);

@@ -135,8 +135,8 @@ static bool make_descriptors(struct lk_client *client)
 {
     client->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    client->nudge_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (client->poll_fd < 0 || client->wake_fd < 0 || client->nudge_fd < 0)
+    client->keeper.nudge_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (client->poll_fd < 0 || client->wake_fd < 0 || client->keeper.nudge_fd < 0)
         return false;
     client->connection.poll_fd = client->poll_fd;
     struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->wake_fd}};
@@ -145,8 +145,8 @@ static bool make_descriptors(struct lk_client *client)
 
 static void close_descriptors(const struct lk_client *client)
 {
-    int fds[] = {client->poll_fd, client->wake_fd, client->nudge_fd, client->timer_fd,
-            client->connection.fd};
+    int fds[] = {client->poll_fd, client->wake_fd, client->keeper.nudge_fd,
+            client->loop.timer_fd, client->connection.fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0)
             close(fds[i]);
@@ -164,7 +164,7 @@ static void free_client(struct lk_client *client)
     if (client->alive != NULL)
         munmap(client->alive, PAGE_BYTES);
     pthread_mutex_destroy(&client->mutex);
-    pthread_cond_destroy(&client->left);
+    pthread_cond_destroy(&client->keeper.left);
     free(client->sessions);
     free(client->input);
     free(client);
@@ -177,12 +177,13 @@ static struct lk_client *make_client(const struct lk_options *options)
         return NULL;
     client->options = *options;
     client->shell = has_loop(client) ? &loop_shell : &keeper_shell;
-    client->poll_fd = client->wake_fd = client->nudge_fd = client->timer_fd = -1;
+    client->poll_fd = client->wake_fd = -1;
+    client->keeper.nudge_fd = client->loop.timer_fd = -1;
     client->connection.fd = -1;
     pthread_mutex_init(&client->mutex, NULL);
-    pthread_cond_init(&client->left, NULL);
-    list_init(&client->waiters);
-    list_init(&client->owed);
+    pthread_cond_init(&client->keeper.left, NULL);
+    list_init(&client->keeper.waiters);
+    list_init(&client->loop.owed);
     core_settings_default(&client->settings);
     client->settings.sessions_max = options->sessions_max;
     client->settings.requests_max = options->requests_max;

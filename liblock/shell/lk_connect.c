@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "lk_internal.h"
+#include "lk_connect.h"
 
 /* Not left to close(): a child after fork may have a copy, which would keep it watched. */
 static void unwatch(struct connection *connection)
@@ -97,7 +97,6 @@ enum connect_result connection_begin(
     connection_close(connection);
     connection->next = 0;
     connection->error = 0;
-    put_text(connection->address, sizeof(connection->address), "%s", address);
     if (resolve_number(address, &connection->addresses))
         return try_addresses(connection);
     connection->resolving = resolve_begin(address, wake_fd);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/types.h>
 
-#include "lk_internal.h"
+#include "lk_connect.h"
 
 /* What a call on the socket came to: a count, 0 for nothing now, -1 with the error. */
 static ssize_t take_result(struct connection *connection, ssize_t count)

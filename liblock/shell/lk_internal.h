@@ -6,12 +6,12 @@
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
  *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
- *     lk_connect.c                    the one socket
+ *     lk_connect.c                    a socket; this and what it needs know no client
  *     lk_resolve.c                    names, off everybody's path
  *     lk_address.c    lk_check.c      the list of nodes as text; belief, from any thread
  *     lk_call.c                       clocks, sessions, arguments
- *     lk_failure.c                    lk_last_error(), texts
  *     lk_connection.c lk_views.c      bytes out and in; answers of queries and lists
+ *     lk_failure.c                    lk_last_error(), texts
  *
  * One mutex guards everything but belief. What may wait for the network never does so with
  * the mutex held: sockets do not block, and whoever waits for one has let go of it.
@@ -23,18 +23,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 
-#include "base/address.h"
 #include "base/list.h"
 #include "base/units.h"
 #include "core/core.h"
 #include "liblock.h"
+#include "lk_connect.h"
 
 enum {
     INPUT_BYTES = 64 * 1024,
-    ADDRESSES_MAX = 8, /* Of one name */
     EVENT_BYTES = 512, /* Of an error or a line of the log */
 };
 
@@ -43,80 +40,7 @@ enum {
 /* False: `*bad` is the part of the list that cannot be read. */
 bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad);
 
-/* Host and port apart, as getaddrinfo() wants them; the port is text from `port_at` on. */
-struct host_port {
-    struct address address;
-    char port[6];
-    size_t port_at;
-};
-bool address_cut(const char *text, struct host_port *cut);
-
-/* ---- lk_resolve.c ---- */
-
-struct addresses {
-    uint32_t count;
-    int error; /* Of getaddrinfo() */
-    struct {
-        struct sockaddr_storage address;
-        socklen_t bytes;
-    } all[ADDRESSES_MAX];
-};
-
-/*
- * A name that is being resolved by a thread of its own, which outlives whoever asked if need
- * be. `done` is set and `wake` written when `found` may be read.
- */
-struct resolving {
-    int users; /* These two by __atomic only */
-    bool done;
-    int wake; /* Its own copy of an eventfd */
-    struct host_port cut;
-    struct addresses found;
-};
-
-/* True if it was done at once, because the host is a number: `found` is filled. */
-bool resolve_number(const char *address, struct addresses *found);
-struct resolving *resolve_begin(const char *address, int wake_fd); /* NULL: errno */
-void resolve_drop(struct resolving *resolving);
-
-/* ---- lk_connect.c ---- */
-
-struct connection {
-    int fd;          /* -1: none */
-    uint64_t serial; /* Of sockets */
-    int poll_fd;     /* The epoll that may watch it */
-    bool watched;
-    uint32_t watched_events;
-    bool connecting; /* Until writable */
-    bool want_write; /* The socket took less than there was */
-    char address[ADDRESS_BYTES_MAX + 1];
-    struct resolving *resolving;
-    struct addresses addresses;
-    uint32_t next; /* Address to try after this one */
-    int error;
-};
-
-enum connect_result {
-    CONNECT_PENDING,
-    CONNECT_DONE,
-    CONNECT_FAILED
-};
-
-void connection_close(struct connection *connection);
-enum connect_result connection_begin(
-        struct connection *connection, const char *address, int wake_fd);
-/* The socket is writable, or a name may be resolved. */
-enum connect_result connection_continue(struct connection *connection);
-/*
- * Send and receive, never blocking: how many bytes went; 0: none now; -1: the connection is over,
- * and `error` is why: an errno, or 0 if the other end closed it.
- */
-ssize_t connection_send(struct connection *connection, const void *bytes, size_t count);
-ssize_t connection_receive(struct connection *connection, void *room, size_t bytes);
-/* Have the epoll watch the socket for what it is needed for, or leave it alone. */
-void connection_watch(struct connection *connection, bool watch);
-
-/* ---- The client ---- */
+/* ---- Sessions ---- */
 
 struct lk_session {
     struct lk_client *client;
@@ -126,6 +50,8 @@ struct lk_session {
     uint64_t lose_ns; /* LOCKD_TEST_LOSE: BOOTTIME; UINT64_MAX: never */
 };
 
+/* ---- What lk_keeper.c has of a client ---- */
+
 /* A call that waits, on its thread's stack. */
 struct waiter {
     struct list_node link;
@@ -133,6 +59,32 @@ struct waiter {
     bool done;
     struct core_completion completion;
 };
+
+/* An event that waits for the keeper. */
+struct told_event {
+    struct told_event *next;
+    uint32_t handle;
+    struct lk_event event;
+};
+
+struct keeper {
+    pthread_t thread;
+    bool runs;
+    bool sleeps;
+    bool stops;
+    uint64_t until_ns;
+    int nudge_fd;            /* eventfd: wakes the receiver */
+    struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
+    bool receiver_polls;     /* And does not know yet what it would be nudged for */
+    uint64_t receiver_until_ns;
+    struct list waiters;
+    struct told_event *first_event; /* For the keeper to tell */
+    struct told_event *last_event;
+    uint32_t inside; /* Threads in calls */
+    pthread_cond_t left;
+};
+
+/* ---- What lk_loop.c has of a client ---- */
 
 /* An asynchronous call, or a close that nobody waits for. */
 struct pending {
@@ -144,6 +96,19 @@ struct pending {
     struct lk_list *list;
     unsigned char *room;
 };
+
+struct loop {
+    int timer_fd;
+    uint64_t timer_ns; /* What it is set to */
+    struct pending *pendings;
+    uint32_t pending_count;
+    uint32_t pending_used; /* Ever */
+    struct pending *free_pending;
+    struct list owed; /* Pendings in use */
+    bool asked;       /* Since the last lk_process() */
+};
+
+/* ---- The client ---- */
 
 /*
  * Who drives the core: the keeper with its threads, or the program's loop. Set once, when the
@@ -157,13 +122,6 @@ struct shell {
     void (*changed)(struct lk_client *client);
     /* Something was submitted, or taken back, that is to leave. */
     void (*asked)(struct lk_client *client);
-};
-
-/* An event that waits for the keeper. */
-struct told_event {
-    struct told_event *next;
-    uint32_t handle;
-    struct lk_event event;
 };
 
 struct lk_client {
@@ -189,32 +147,9 @@ struct lk_client {
     int poll_fd; /* epoll */
     int wake_fd; /* eventfd in it */
 
-    /* Threads */
-    pthread_t keeper;
-    bool keeper_runs;
-    bool keeper_sleeps;
-    bool keeper_stops;
-    uint64_t keeper_until_ns;
-    int nudge_fd;            /* eventfd: wakes the receiver */
-    struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
-    bool receiver_polls;     /* And does not know yet what it would be nudged for */
-    uint64_t receiver_until_ns;
-    struct list waiters;
-    struct told_event *first_event; /* For the keeper to tell */
-    struct told_event *last_event;
-    uint32_t inside; /* Threads in calls */
-    pthread_cond_t left;
-
-    /* Event loop */
-    int timer_fd;
-    uint64_t timer_ns; /* What it is set to */
-    struct pending *pendings;
-    uint32_t pending_count;
-    uint32_t pending_used; /* Ever */
-    struct pending *free_pending;
-    struct list owed; /* Pendings in use */
-    bool processing;
-    bool asked; /* Since the last lk_process() */
+    struct keeper keeper;
+    struct loop loop;
+    bool processing; /* In lk_process(), or in lk_close() of a client with a loop */
 };
 
 /* Dead in a child after fork. */

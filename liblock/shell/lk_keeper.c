@@ -58,23 +58,23 @@ static void drain_event(int fd)
 
 static void kick(struct lk_client *client)
 {
-    if (client->keeper_sleeps)
+    if (client->keeper.sleeps)
         write_event(client->wake_fd);
-    client->keeper_sleeps = false;
+    client->keeper.sleeps = false;
 }
 
 static void nudge(struct lk_client *client)
 {
-    if (client->receiver_polls)
-        write_event(client->nudge_fd);
-    client->receiver_polls = false;
+    if (client->keeper.receiver_polls)
+        write_event(client->keeper.nudge_fd);
+    client->keeper.receiver_polls = false;
 }
 
 /* ---- What came out ---- */
 
 static void look_again(struct lk_client *client)
 {
-    if (client->receiver != NULL)
+    if (client->keeper.receiver != NULL)
         nudge(client);
     else
         connection_watch(&client->connection, true);
@@ -87,7 +87,7 @@ static void complete(struct lk_client *client, const struct core_completion *com
         return;
     waiter->completion = *completion;
     waiter->done = true;
-    if (waiter == client->receiver)
+    if (waiter == client->keeper.receiver)
         nudge(client);
     else
         pthread_cond_signal(&waiter->cond);
@@ -102,19 +102,19 @@ static void queue_event(struct lk_client *client, const struct core_session_even
         return; /* lk_check() says it, too. */
     told->handle = event->session;
     told->event = event_of(client, event);
-    if (client->first_event == NULL)
-        client->first_event = told;
+    if (client->keeper.first_event == NULL)
+        client->keeper.first_event = told;
     else
-        client->last_event->next = told;
-    client->last_event = told;
+        client->keeper.last_event->next = told;
+    client->keeper.last_event = told;
     kick(client);
 }
 
 static struct told_event *take_event(struct lk_client *client)
 {
-    struct told_event *told = client->first_event;
+    struct told_event *told = client->keeper.first_event;
     if (told != NULL)
-        client->first_event = told->next;
+        client->keeper.first_event = told->next;
     return told;
 }
 
@@ -154,13 +154,13 @@ static int milliseconds_until(uint64_t deadline_ns)
 static void keeper_sleep(struct lk_client *client)
 {
     struct epoll_event events[2];
-    client->keeper_until_ns = client->deadline_ns;
-    client->keeper_sleeps = true;
+    client->keeper.until_ns = client->deadline_ns;
+    client->keeper.sleeps = true;
     pthread_mutex_unlock(&client->mutex);
     int count = epoll_wait(
-            client->poll_fd, events, 2, milliseconds_until(client->keeper_until_ns));
+            client->poll_fd, events, 2, milliseconds_until(client->keeper.until_ns));
     pthread_mutex_lock(&client->mutex);
-    client->keeper_sleeps = false;
+    client->keeper.sleeps = false;
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == client->wake_fd)
             drain_event(client->wake_fd);
@@ -171,16 +171,16 @@ static void *run_keeper(void *argument)
 {
     struct lk_client *client = argument;
     pthread_mutex_lock(&client->mutex);
-    while (!client->keeper_stops) {
+    while (!client->keeper.stops) {
         /* A resolver always wakes the keeper. */
-        if (client->receiver == NULL || client->connection.resolving != NULL)
+        if (client->keeper.receiver == NULL || client->connection.resolving != NULL)
             drive_socket(client);
         if (clocks_read().boot_ns >= client->deadline_ns)
             drive_time(client);
         tell_events(client);
-        if (client->receiver == NULL)
+        if (client->keeper.receiver == NULL)
             connection_watch(&client->connection, true);
-        if (!client->keeper_stops && client->first_event == NULL)
+        if (!client->keeper.stops && client->keeper.first_event == NULL)
             keeper_sleep(client);
     }
     pthread_mutex_unlock(&client->mutex);
@@ -193,23 +193,23 @@ static bool start(struct lk_client *client)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&client->keeper, NULL, run_keeper, client);
+    int error = pthread_create(&client->keeper.thread, NULL, run_keeper, client);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    client->keeper_runs = error == 0;
+    client->keeper.runs = error == 0;
     errno = error;
-    return client->keeper_runs;
+    return client->keeper.runs;
 }
 
 void keeper_stop(struct lk_client *client)
 {
-    if (!client->keeper_runs)
+    if (!client->keeper.runs)
         return;
     pthread_mutex_lock(&client->mutex);
-    client->keeper_stops = true;
+    client->keeper.stops = true;
     write_event(client->wake_fd);
     pthread_mutex_unlock(&client->mutex);
-    pthread_join(client->keeper, NULL);
-    client->keeper_runs = false;
+    pthread_join(client->keeper.thread, NULL);
+    client->keeper.runs = false;
 }
 
 static void send_asked(struct lk_client *client)
@@ -240,7 +240,7 @@ static struct timespec span_until(uint64_t deadline_ns)
 static void receive(struct lk_client *client)
 {
     const struct connection *connection = &client->connection;
-    struct pollfd fds[2] = {{.fd = client->nudge_fd, .events = POLLIN},
+    struct pollfd fds[2] = {{.fd = client->keeper.nudge_fd, .events = POLLIN},
             {.fd = connection->fd, .events = POLLIN}};
     if (connection->connecting)
         fds[1].events = POLLOUT;
@@ -248,14 +248,14 @@ static void receive(struct lk_client *client)
         fds[1].events = POLLIN | POLLOUT;
     struct timespec left = span_until(client->deadline_ns);
     uint64_t serial = connection->serial;
-    client->receiver_polls = true;
-    client->receiver_until_ns = client->deadline_ns;
+    client->keeper.receiver_polls = true;
+    client->keeper.receiver_until_ns = client->deadline_ns;
     pthread_mutex_unlock(&client->mutex);
     int count = ppoll(fds, 2, &left, NULL);
     pthread_mutex_lock(&client->mutex);
-    client->receiver_polls = false;
+    client->keeper.receiver_polls = false;
     if (count > 0 && fds[0].revents != 0)
-        drain_event(client->nudge_fd);
+        drain_event(client->keeper.nudge_fd);
     if (count > 0 && fds[1].revents != 0 && connection->serial == serial)
         drive_socket(client);
 }
@@ -266,7 +266,7 @@ static void receive(struct lk_client *client)
  */
 static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 {
-    if (client->deadline_ns < client->receiver_until_ns)
+    if (client->deadline_ns < client->keeper.receiver_until_ns)
         nudge(client);
     pthread_cond_wait(&waiter->cond, &client->mutex);
 }
@@ -274,9 +274,9 @@ static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 /* The socket's next receiver is another call, or the keeper again. */
 static void pass_on(struct lk_client *client)
 {
-    client->receiver = NULL;
-    struct list_node *node = list_first(&client->waiters);
-    for (; node != NULL; node = list_next(&client->waiters, node)) {
+    client->keeper.receiver = NULL;
+    struct list_node *node = list_first(&client->keeper.waiters);
+    for (; node != NULL; node = list_next(&client->keeper.waiters, node)) {
         struct waiter *other = LIST_OWNER(node, struct waiter, link);
         if (!other->done) {
             pthread_cond_signal(&other->cond);
@@ -289,11 +289,11 @@ static void pass_on(struct lk_client *client)
 static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
 {
     while (!waiter->done) {
-        if (client->receiver == NULL) {
-            client->receiver = waiter;
+        if (client->keeper.receiver == NULL) {
+            client->keeper.receiver = waiter;
             connection_watch(&client->connection, false);
         }
-        if (client->receiver != waiter) {
+        if (client->keeper.receiver != waiter) {
             wait_for_receiver(client, waiter);
             continue;
         }
@@ -302,9 +302,9 @@ static void wait_for_answer(struct lk_client *client, struct waiter *waiter)
             drive_time(client);
     }
     list_remove(&waiter->link);
-    if (client->receiver == waiter || client->receiver == NULL)
+    if (client->keeper.receiver == waiter || client->keeper.receiver == NULL)
         pass_on(client);
-    if (client->deadline_ns < client->keeper_until_ns)
+    if (client->deadline_ns < client->keeper.until_ns)
         kick(client);
 }
 
@@ -321,13 +321,13 @@ enum status keeper_call(struct lk_client *client, struct core_call *call,
     if (call->kind == CORE_OPEN)
         session_adopt(client, core_opened(client->core), call->session_user);
     pthread_cond_init(&waiter.cond, NULL);
-    list_push_back(&client->waiters, &waiter.link);
-    client->inside++;
+    list_push_back(&client->keeper.waiters, &waiter.link);
+    client->keeper.inside++;
     drive_time(client);
     wait_for_answer(client, &waiter);
-    client->inside--;
-    if (client->inside == 0)
-        pthread_cond_broadcast(&client->left);
+    client->keeper.inside--;
+    if (client->keeper.inside == 0)
+        pthread_cond_broadcast(&client->keeper.left);
     pthread_cond_destroy(&waiter.cond);
     *completion = waiter.completion;
     return waiter.completion.status;
@@ -335,14 +335,14 @@ enum status keeper_call(struct lk_client *client, struct core_call *call,
 
 void keeper_dismiss_waiters(struct lk_client *client)
 {
-    struct list_node *node = list_first(&client->waiters);
-    for (; node != NULL; node = list_next(&client->waiters, node)) {
+    struct list_node *node = list_first(&client->keeper.waiters);
+    for (; node != NULL; node = list_next(&client->keeper.waiters, node)) {
         struct waiter *waiter = LIST_OWNER(node, struct waiter, link);
         waiter->completion = (struct core_completion){.status = STATUS_LOST};
         waiter->done = true;
         pthread_cond_signal(&waiter->cond);
     }
     nudge(client);
-    while (client->inside > 0)
-        pthread_cond_wait(&client->left, &client->mutex);
+    while (client->keeper.inside > 0)
+        pthread_cond_wait(&client->keeper.left, &client->mutex);
 }

@@ -15,14 +15,14 @@
 
 void loop_stop(struct lk_client *client)
 {
-    free(client->pendings);
+    free(client->loop.pendings);
 }
 
 static void note_asked(struct lk_client *client)
 {
-    if (client->asked)
+    if (client->loop.asked)
         return;
-    client->asked = true;
+    client->loop.asked = true;
     uint64_t one = 1;
     ssize_t ignored = client->processing ? 0 : write(client->wake_fd, &one, sizeof(one));
     (void)ignored; /* Full: it is readable all the same. */
@@ -32,15 +32,15 @@ static void note_asked(struct lk_client *client)
 
 static struct pending *take_pending(struct lk_client *client, struct lk_done done)
 {
-    struct pending *pending = client->free_pending;
+    struct pending *pending = client->loop.free_pending;
     if (pending != NULL)
-        client->free_pending = pending->next_free;
-    else if (client->pending_used < client->pending_count)
-        pending = &client->pendings[client->pending_used++];
+        client->loop.free_pending = pending->next_free;
+    else if (client->loop.pending_used < client->loop.pending_count)
+        pending = &client->loop.pendings[client->loop.pending_used++];
     else
         return NULL;
     *pending = (struct pending){.done = done};
-    list_push_back(&client->owed, &pending->link);
+    list_push_back(&client->loop.owed, &pending->link);
     return pending;
 }
 
@@ -49,8 +49,8 @@ static void give_pending(struct lk_client *client, struct pending *pending)
     free(pending->room);
     pending->room = NULL;
     list_remove(&pending->link);
-    pending->next_free = client->free_pending;
-    client->free_pending = pending;
+    pending->next_free = client->loop.free_pending;
+    client->loop.free_pending = pending;
 }
 
 static enum lk_status take_views(
@@ -103,14 +103,14 @@ static void ignore_change(struct lk_client *client)
 static bool start(struct lk_client *client)
 {
     uint32_t count = client->settings.requests_max + client->settings.sessions_max;
-    client->pendings = calloc(count, sizeof(struct pending));
-    client->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (client->pendings == NULL || client->timer_fd < 0)
+    client->loop.pendings = calloc(count, sizeof(struct pending));
+    client->loop.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (client->loop.pendings == NULL || client->loop.timer_fd < 0)
         return false;
-    client->pending_count = count;
-    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->timer_fd}};
+    client->loop.pending_count = count;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->loop.timer_fd}};
     note_asked(client);
-    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
+    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->loop.timer_fd, &event) == 0;
 }
 
 const struct shell loop_shell = {
@@ -125,7 +125,7 @@ const struct shell loop_shell = {
 void loop_close(struct lk_client *client)
 {
     struct list_node *node;
-    while ((node = list_first(&client->owed)) != NULL) {
+    while ((node = list_first(&client->loop.owed)) != NULL) {
         struct pending *pending = LIST_OWNER(node, struct pending, link);
         struct lk_result result = {.status = LK_LOST, .session = pending->session};
         struct lk_done done = pending->done;
@@ -146,22 +146,22 @@ int lk_fd(const struct lk_client *client)
 /* It is readable once it has rung, so one that does so after this step will be seen. */
 static void set_timer(struct lk_client *client)
 {
-    bool rings_in_time = client->timer_ns > client->now.boot_ns &&
-                         client->timer_ns <= client->deadline_ns;
+    bool rings_in_time = client->loop.timer_ns > client->now.boot_ns &&
+                         client->loop.timer_ns <= client->deadline_ns;
     if (rings_in_time)
         return;
-    client->timer_ns = client->deadline_ns;
+    client->loop.timer_ns = client->deadline_ns;
     uint64_t at_ns = client->deadline_ns == 0 ? 1 : client->deadline_ns;
     if (at_ns > INT64_MAX)
         at_ns = INT64_MAX;
     struct itimerspec timer = {.it_value = {.tv_sec = (time_t)(at_ns / NS_PER_S),
                                        .tv_nsec = (long)(at_ns % NS_PER_S)}};
-    timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+    timerfd_settime(client->loop.timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
 static void drain_wake(struct lk_client *client)
 {
-    if (!client->asked && client->connection.resolving == NULL)
+    if (!client->loop.asked && client->connection.resolving == NULL)
         return;
     uint64_t count;
     ssize_t ignored = read(client->wake_fd, &count, sizeof(count));
@@ -178,12 +178,12 @@ enum lk_status lk_process(struct lk_client *client)
                 "lk_process() needs LK_EXTERNAL_LOOP and must not be called from a callback");
     client->processing = true;
     drain_wake(client);
-    client->asked = false; /* The first step sends what was asked until now. */
+    client->loop.asked = false; /* The first step sends what was asked until now. */
     bool stepped = drive_socket(client);
     if (!stepped || client->lose_after_ns != 0)
         drive_time(client);
-    while (client->asked) {
-        client->asked = false;
+    while (client->loop.asked) {
+        client->loop.asked = false;
         drive_asked(client);
     }
     connection_watch(&client->connection, true);

@@ -6,12 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lk_internal.h"
+#include "lk_connect.h"
 
 static void look_up(const struct host_port *cut, int flags, struct addresses *found)
 {
