@@ -16,7 +16,8 @@
 #include "node/replica.h"
 
 enum {
-    COMMAND_BYTES_MAX = 512 /* A section's head and its longest request */
+    SECTION_HEAD_BYTES = 26, /* Of wire_section_logged() */
+    COMMAND_BYTES_MAX = 512, /* A section's head and its longest request */
 };
 
 static size_t command_room(const struct node *node)
@@ -41,27 +42,24 @@ static bool open_batch(struct node *node)
 /* Write the head of the last section, now that its count is known. */
 static void close_section(struct open_batch *batch)
 {
-    if (batch->section.count == 0)
+    if (!batch->head.open)
         return;
-    struct wire wire = wire_writer(batch->body, batch->wire.end);
-    wire.at = batch->section_at;
+    struct wire wire = late_head_write(&batch->head, batch->body);
     wire_section_logged(&wire, &batch->section);
-    assert(!wire.failed);
+    late_head_done(&wire);
 }
 
 static void open_section(struct open_batch *batch, const struct section *section)
 {
     close_section(batch);
     batch->section = *section;
-    batch->section.count = 1; /* Overwritten when it is closed. */
-    batch->section_at = batch->wire.at;
-    wire_section_logged(&batch->wire, &batch->section);
     batch->section.count = 0;
+    batch->wire.at = late_head_leave(&batch->head, batch->wire.at, SECTION_HEAD_BYTES);
 }
 
 static bool continues_section(const struct open_batch *batch, const struct section *section)
 {
-    return batch->section.count > 0 && batch->section.count < UINT16_MAX &&
+    return batch->head.open && batch->section.count < UINT16_MAX &&
            batch->section.session == section->session && section->session != 0 &&
            batch->section.answered == section->answered &&
            batch->section.confirmed == section->confirmed;

@@ -33,6 +33,7 @@
 #include "protocol/answer.h"
 #include "protocol/entry.h"
 #include "protocol/frame.h"
+#include "protocol/late_head.h"
 #include "protocol/read.h"
 #include "protocol/report.h"
 #include "protocol/request.h"
@@ -72,11 +73,9 @@ struct output {
 
 /* The answers frame that is being filled, at the end of the output. */
 struct open_answers {
-    bool open;
-    size_t frame;   /* Where its head will stand */
-    size_t section; /* Where the section's head will stand */
-    bool section_open;
-    struct answer_section head;
+    struct late_head frame;
+    struct late_head section;
+    struct answer_section head; /* Of the section */
 };
 
 struct conn {
@@ -215,7 +214,7 @@ struct open_batch {
     bool open;
     unsigned char *body;
     struct wire wire; /* Commands, behind the batch's head */
-    size_t section_at;
+    struct late_head head;
     struct section section; /* The last section, whose count is not final */
     uint32_t command_count;
     uint64_t opened_ns;

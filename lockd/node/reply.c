@@ -25,24 +25,21 @@ static unsigned char *filling(const struct conn *conn)
 static void close_section(struct conn *conn)
 {
     struct open_answers *answers = &conn->answers;
-    if (!answers->section_open)
+    if (!answers->section.open)
         return;
-    struct wire wire =
-            wire_writer(filling(conn) + answers->section, SECTION_HEAD_BYTES_MAX);
+    struct wire wire = late_head_write(&answers->section, filling(conn));
     wire_answer_section(&wire, &answers->head);
-    assert(!wire.failed);
-    answers->section_open = false;
+    late_head_done(&wire);
 }
 
 void reply_seal(struct node *node, struct conn *conn)
 {
     struct open_answers *answers = &conn->answers;
-    if (!answers->open)
+    if (!answers->frame.open)
         return;
     close_section(conn);
-    answers->open = false;
-    size_t body_bytes = conn->output.filled - answers->frame - FRAME_HEAD_BYTES;
-    frame_seal(filling(conn) + answers->frame, FRAME_ANSWERS, (uint32_t)body_bytes);
+    late_head_seal_frame(
+            &answers->frame, filling(conn), conn->output.filled, FRAME_ANSWERS);
     conn_touch(node, conn);
 }
 
@@ -50,16 +47,16 @@ void reply_seal(struct node *node, struct conn *conn)
 static bool open_frame(struct node *node, struct conn *conn, size_t bytes)
 {
     struct open_answers *answers = &conn->answers;
-    size_t used = answers->open ? conn->output.filled - answers->frame : 0;
+    size_t used = answers->frame.open ? conn->output.filled - answers->frame.at : 0;
     if (used + bytes > FRAME_BODY_TARGET)
         reply_seal(node, conn);
     if (conn_room(conn) < FRAME_HEAD_BYTES + bytes) {
         conn_cut_off(node, conn);
         return false;
     }
-    if (!answers->open) {
-        *answers = (struct open_answers){.open = true, .frame = conn->output.filled};
-        conn->output.filled += FRAME_HEAD_BYTES;
+    if (!answers->frame.open) {
+        struct output *output = &conn->output;
+        output->filled = late_head_leave(&answers->frame, output->filled, FRAME_HEAD_BYTES);
         conn_touch(node, conn);
     }
     return true;
@@ -69,18 +66,16 @@ static void open_section(struct conn *conn, const struct answer_section *head)
 {
     struct open_answers *answers = &conn->answers;
     close_section(conn);
-    answers->section = conn->output.filled;
-    answers->section_open = true;
     answers->head = *head;
     struct wire measure = wire_measure();
     wire_answer_section(&measure, &answers->head);
-    conn->output.filled += measure.at;
+    conn->output.filled =
+            late_head_leave(&answers->section, conn->output.filled, measure.at);
 }
 
 static bool continues(const struct open_answers *answers, const struct answer_section *head)
 {
-    return answers->open && answers->section_open &&
-           answers->head.answer_count < ANSWERS_SECTION_MAX &&
+    return answers->section.open && answers->head.answer_count < ANSWERS_SECTION_MAX &&
            answers->head.change_count == 0 && answers->head.session == head->session &&
            answers->head.applied == head->applied;
 }
