@@ -1,6 +1,8 @@
 /* What the node says of itself, without asking anybody: `lockctl status`. */
 #include "base/units.h"
+#include "node/figures.h"
 #include "node/replica.h"
+#include "protocol/report.h"
 
 static enum report_role role_of(const struct node *node)
 {
@@ -19,37 +21,35 @@ static enum report_role role_of(const struct node *node)
 static bool has_majority(const struct node *node)
 {
     uint64_t heard_ns = raft_majority_heard_ns(node->raft);
-    return node->now_ns - heard_ns <= node->settings.raft.election_max_ns;
+    return node->times.now_ns - heard_ns <= node->settings.raft.election_max_ns;
 }
 
 static enum report_trouble trouble_of(const struct node *node)
 {
-    if (raft_is_blank(node->raft) && raft_leader(node->raft) == 0 && node->met_founded)
-        return TROUBLE_BLANK;
     if (wal_cluster(node->wal) == 0)
         return TROUBLE_UNFOUNDED;
     if (raft_leader(node->raft) == 0)
         return TROUBLE_NO_LEADER;
     if (raft_is_leader(node->raft) && !has_majority(node))
         return TROUBLE_NO_MAJORITY;
-    if (node->segment_retry_ns != 0)
+    if (node->segments.retry_ns != 0)
         return TROUBLE_NO_SPACE;
-    if (node->applied + 1000 < raft_commit(node->raft))
+    if (node->applier.applied + 1000 < raft_commit(node->raft))
         return TROUBLE_BEHIND;
     return TROUBLE_NONE;
 }
 
 static void report_peers(const struct node *node, struct report *report)
 {
-    report->peer_count = node->peer_count;
-    for (uint8_t i = 0; i < node->peer_count; i++) {
-        const struct peer *peer = &node->peers[i];
+    report->peer_count = node->roster.count;
+    for (uint8_t i = 0; i < node->roster.count; i++) {
+        const struct peer *peer = &node->roster.peers[i];
         uint64_t heard_ns = raft_peer_heard_ns(node->raft, peer->id);
         report->peers[i] = (struct report_peer){
                 .node = peer->id,
                 .connected = raft_peer_is_open(node->raft, peer->id),
                 .match = raft_peer_match(node->raft, peer->id),
-                .heard_ns = heard_ns == 0 ? UINT64_MAX : node->now_ns - heard_ns,
+                .heard_ns = heard_ns == 0 ? UINT64_MAX : node->times.now_ns - heard_ns,
         };
     }
 }
@@ -61,7 +61,7 @@ static void report_log(const struct node *node, struct report *report)
     report->commit = raft_commit(node->raft);
     report->last = raft_last(node->raft).index;
     report->durable = raft_durable(node->raft);
-    report->applied = node->applied;
+    report->applied = node->applier.applied;
     report->missing = raft_missing(node->raft);
 }
 
@@ -74,25 +74,11 @@ static void report_state(const struct node *node, struct report *report)
     report->locks = counts.locks;
     report->holds = counts.holds;
     report->waits = counts.waits;
-    report->connections = node->conn_count;
-    report->requests = node->counters.requests;
-    report->refused_busy = node->counters.refused_busy;
-    report->bad_frames = node->counters.bad_frames;
-    report->elections = node->counters.elections;
-}
-
-/* The buckets that are not empty, one behind another. */
-void selfreport_buckets(struct wire *wire, const struct histogram *histogram)
-{
-    uint16_t count = 0;
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        count = (uint16_t)(count + (histogram->buckets[i] != 0));
-    wire_bucket_count(wire, &count);
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        struct report_bucket bucket = {(uint16_t)i, histogram->buckets[i]};
-        if (bucket.count != 0)
-            wire_bucket(wire, &bucket);
-    }
+    report->connections = node->conns.taken;
+    report->requests = node->notices.counters.requests;
+    report->refused_busy = node->notices.counters.refused_busy;
+    report->bad_frames = node->notices.counters.bad_frames;
+    report->elections = node->notices.counters.elections;
 }
 
 void selfreport_frame(struct node *node, struct conn *conn)
@@ -103,15 +89,15 @@ void selfreport_frame(struct node *node, struct conn *conn)
             .role = (uint8_t)role_of(node),
             .leader = raft_leader(node->raft),
             .trouble = (uint8_t)trouble_of(node),
-            .uptime_ns = node->now_ns - node->start_ns,
+            .uptime_ns = node->times.now_ns - node->times.start_ns,
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     report_log(node, &report);
     report_state(node, &report);
     report_peers(node, &report);
-    struct wire wire = conn_begin(node, conn, 32 * KIB);
+    struct wire wire = conn_begin(conn, 32 * KIB);
     wire_report(&wire, &report);
-    selfreport_buckets(&wire, node->commit_latency);
-    selfreport_buckets(&wire, node->entry_commands);
-    conn_end(node, conn, FRAME_STATUS_ANSWER, &wire);
+    figures_put(&wire, &node->stages->commit_latency);
+    figures_put(&wire, &node->stages->rows[STAGE_COMMANDS]);
+    conn_end(&node->conns, conn, FRAME_STATUS_ANSWER, &wire);
 }
