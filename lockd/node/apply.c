@@ -107,6 +107,7 @@ static void finish_own(struct applier *applier, const struct under_way *own)
 static void apply_batch(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
+    assert(head->kind == ENTRY_BATCH || head->kind == ENTRY_TERM_START);
     struct batch_reader batch;
     bool good = batch_reader_init(&batch, body, head->body_bytes);
     assert(good);
@@ -131,6 +132,7 @@ static void apply_batch(
 static void push_changes(struct applier *applier)
 {
     bool leads = raft_is_leader(applier->raft);
+    assert(leads || !ledger_newest(applier->ledger));
     uint64_t session;
     while (locks_next_changed(applier->locks, &session)) {
         if (leads)

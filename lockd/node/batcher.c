@@ -23,6 +23,7 @@ static bool open_batch(struct batcher *batcher)
     if (!journal_has_room(batcher->journal, 1, ENTRY_HEAD_BYTES + body_max))
         return false;
     struct open_batch *batch = &batcher->batch;
+    assert(!batch->open && raft_is_leader(batcher->raft));
     unsigned char *body = wal_open_entry(batcher->wal, body_max);
     *batch = (struct open_batch){
             .open = true, .body = body, .opened_ns = batcher->times->now_ns};
@@ -94,6 +95,8 @@ void batcher_drop(struct batcher *batcher)
 static void seal_entry(struct batcher *batcher, const struct entry_head *wanted,
         const struct under_way *described, struct raft_event *event)
 {
+    assert(raft_takes_proposals(batcher->raft));
+    assert(batcher->batch.open && !batcher->batch.head.open);
     struct entry_head head = *wanted;
     head.id = raft_next_id(batcher->raft);
     wal_seal_entry(batcher->wal, &head);

@@ -81,6 +81,7 @@ void conns_init(
         struct conns *conns, const struct node_limits *limits, struct notices *notices)
 {
     conns->limits = limits;
+    assert(limits->client_output_bytes > 0 && limits->client_frame_bytes > 0);
     conns->max = limits->connections_max;
     conns->notices = notices;
     for (uint32_t slot = 0; slot < conns->max; slot++)
@@ -204,6 +205,7 @@ void conn_cut_off(struct conns *conns, struct conn *conn)
 {
     if (conn->closing)
         return;
+    assert(conn->role != CONN_FREE);
     MARK(conn_output_full);
     notices_tell(conns->notices, NOTICE_SLOW_CLIENT, conn->peer, 0);
     conn_close(conns, conn);
@@ -219,6 +221,7 @@ bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer)
         return false;
     }
     assert(conn->output.filled == 0 && conn->output.sending == 0);
+    assert(!conn->answers.frame.open);
     conn->output.buffers[0] = peer->outputs[0];
     conn->output.buffers[1] = peer->outputs[1];
     conn->output.capacity = conns->limits->peer_output_bytes;
@@ -236,6 +239,7 @@ bool conn_sent(struct conns *conns, uint32_t slot, size_t count)
     struct conn *conn = conn_at(conns, slot);
     struct output *output = &conn->output;
     assert(conn->role != CONN_FREE);
+    assert(output->on_way);
     assert(count <= output->sending - output->sent);
     output->sent += count;
     bool all = output->sent == output->sending;
@@ -284,6 +288,7 @@ void conns_send(struct conns *conns, struct node_effects *effects)
             effects->closes[effects->close_count++] = conns->busy[i];
         }
     }
+    assert(effects->send_count <= conns->max && effects->close_count <= conns->max);
     conns->busy_count = 0;
 }
 
@@ -326,4 +331,8 @@ void conns_check(const struct conns *conns)
     }
     assert(taken == conns->taken);
     assert(conns->busy_count <= conns->max);
+    for (uint32_t i = 0; i < conns->busy_count; i++) {
+        assert(conns->busy[i] < conns->max);
+        assert(conns->slots[conns->busy[i]].listed);
+    }
 }

@@ -63,6 +63,8 @@ bool fetch_collect(const struct fetch *fetch, struct reading *reading, struct ch
     collect(fetch, reading, chunk);
     if (chunk->count == 0)
         return false; /* It stands further on: read again. */
+    assert(chunk->begin == user->begin);
+    assert(user->cursor.index == chunk->begin + chunk->count);
     reader_done(reader, reading->user);
     uint64_t before = chunk->begin - 1;
     *event = (struct raft_event){

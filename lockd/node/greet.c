@@ -89,6 +89,7 @@ void greet_connected(struct greet *greet, uint32_t slot, uint8_t id)
     conn_open(greet->conns, slot, id);
     struct conn *conn = conn_at(greet->conns, slot);
     struct peer *peer = roster_find(greet->roster, id);
+    assert(peer);
     peer->dialing = false;
     peer->welcome_ns = greet->times->now_ns + WELCOME_WAIT_MS * NS_PER_MS;
     if (!conn_become_peer(greet->conns, conn, peer))
@@ -108,6 +109,7 @@ void greet_connected(struct greet *greet, uint32_t slot, uint8_t id)
 void greet_connect_failed(struct greet *greet, uint8_t id)
 {
     struct peer *peer = roster_find(greet->roster, id);
+    assert(peer);
     peer->dialing = false;
     peer->dial_ns = greet->times->now_ns + DIAL_PAUSE_MS * NS_PER_MS;
 }
@@ -183,6 +185,7 @@ static void greet_client(struct greet *greet, struct conn *conn, const struct he
         greet_refuse(greet, conn, REFUSED_CLUSTER);
         return;
     }
+    assert(conn->role == CONN_NEW && !conn->dialed);
     conn->role = CONN_CLIENT;
     conn->greeted = true;
     send_welcome(greet, conn);
@@ -291,6 +294,7 @@ void greet_check(const struct greet *greet)
 {
     const struct roster *roster = greet->roster;
     assert(greet->leader_term_told <= raft_term(greet->raft));
+    assert(greet->settings->member_count == roster->count + 1);
     for (uint8_t i = 0; i < roster->count; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->conn == NO_CONN)

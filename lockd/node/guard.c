@@ -29,6 +29,7 @@ static void begin_term(struct guard *guard, uint64_t term)
 void guard_acknowledge(struct guard *guard, struct peer_message *answer)
 {
     const struct node_clocks *clocks = &guard->times->clocks;
+    assert(answer->kind == PEER_APPEND_ANSWER);
     begin_term(guard, answer->term);
     answer->stamp_ns = guard->times->now_ns;
     answer->clock_suspect = guard->suspect;
@@ -42,6 +43,7 @@ void guard_acknowledge(struct guard *guard, struct peer_message *answer)
 
 void guard_heard_append(struct guard *guard, const struct peer_message *append)
 {
+    assert(append->kind == PEER_APPEND);
     if (append->term != guard->term)
         return;
     guard->newest_ns = larger_of(guard->newest_ns, append->served_ns);
@@ -55,6 +57,7 @@ void guard_heard_append(struct guard *guard, const struct peer_message *append)
 void guard_heard_ack(
         const struct guard *guard, struct peer *peer, const struct peer_message *answer)
 {
+    assert(peer && peer->id == answer->from);
     if (answer->term != raft_term(guard->raft))
         return;
     peer->heard_stamp_ns = answer->stamp_ns;
@@ -108,6 +111,7 @@ bool guard_judge(struct guard *guard, struct raft_event *event)
 void guard_check(const struct guard *guard)
 {
     assert(guard->quiet_ns > 0);
+    assert(guard->quiet_until_ns <= guard->times->now_ns + guard->quiet_ns);
     assert(!guard->begun || !guard->bracketed);
     if (guard->begun)
         assert(guard->stamp_ns <= guard->times->now_ns);

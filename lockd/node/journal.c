@@ -19,6 +19,7 @@ void journal_carve(struct journal *journal, struct arena *arena)
 
 void journal_init(struct journal *journal)
 {
+    assert(journal->raft && journal->wal && journal->notices && journal->stages);
     ring_init(&journal->ring, RAFT_WRITES_MAX);
 }
 
@@ -63,6 +64,7 @@ void journal_write(struct journal *journal, const struct raft_effects *effects,
     if (effects->write == 0)
         return;
     assert(effects->write > journal->written);
+    assert(!wal_entry_is_open(journal->wal));
     const struct raft *raft = journal->raft;
     if (effects->save)
         wal_add_vote(journal->wal, raft_term(raft), raft_vote(raft));
@@ -108,6 +110,7 @@ void journal_check(const struct journal *journal)
 {
     const struct ring *ring = &journal->ring;
     assert(journal->handed <= ring->end);
+    assert(wal_durable(journal->wal) <= wal_end(journal->wal));
     if (ring_is_empty(ring))
         return;
     const struct raft_write *oldest = &journal->writes[ring_at(ring, ring->begin)];

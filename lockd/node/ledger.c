@@ -63,6 +63,8 @@ void ledger_seal(struct ledger *ledger, const struct under_way *entry)
     struct under_way *sealed = &ledger->under_way[ring_push(&ledger->under_way_ring)];
     *sealed = *entry;
     sealed->owed_end = ledger->owed_ring.end;
+    uint64_t owed_begin = before ? before->owed_end : ledger->owed_ring.begin;
+    assert(sealed->owed_end == owed_begin + entry->entry.command_count);
     sealed->keepalive_end = ledger->keepalives_sealed;
 }
 
@@ -72,6 +74,7 @@ void ledger_handed(struct ledger *ledger, uint64_t handed_ns)
     uint64_t at = ledger->under_way_handed;
     for (at = at < ring->begin ? ring->begin : at; at < ring->end; at++)
         ledger->under_way[ring_at(ring, at)].entry.stages.handed_ns = handed_ns;
+    assert(at == ring->end);
     ledger->under_way_handed = at;
 }
 
@@ -151,6 +154,7 @@ void ledger_drop(struct ledger *ledger, struct conns *conns)
     ring_pop_before(&ledger->keepalive_ring, ledger->keepalive_ring.end);
     ledger->keepalives_sealed = ledger->keepalive_ring.end;
     ring_pop_before(&ledger->under_way_ring, ledger->under_way_ring.end);
+    assert(!ledger_has_unsealed(ledger) && !ledger_newest(ledger));
 }
 
 void ledger_check(const struct ledger *ledger)
@@ -174,6 +178,8 @@ void ledger_check(const struct ledger *ledger)
     }
     assert(owed <= ledger->owed_ring.end);
     assert(keepalives <= ledger->keepalives_sealed);
+    for (uint64_t at = owed; at < ledger->owed_ring.end; at++)
+        assert(ledger->owed[ring_at(&ledger->owed_ring, at)].conn != NO_CONN);
     if (ring_is_empty(ring))
         assert(ledger->keepalive_ring.begin == ledger->keepalives_sealed);
 }

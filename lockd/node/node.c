@@ -36,6 +36,8 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
 {
     if (effects->truncate_from != 0)
         assert(effects->truncate_from > node->applier.applied);
+    assert(effects->fetch_count <= MEMBERS_MAX);
+    assert(effects->read_count <= RAFT_READS_READY_MAX);
     journal_write(&node->journal, effects, bytes->received);
     outbox_send(&node->outbox, effects, node->journal.written, bytes->chunk);
     for (uint32_t i = 0; i < effects->fetch_count; i++)
@@ -156,6 +158,7 @@ static void on_closed(struct node *node, const struct node_event *event)
     struct conn *conn = conn_at(&node->conns, event->conn);
     reply_forget(conn);
     gather_gone(&node->gather, conn);
+    assert(conn->awaited_in != node->gather.round);
     struct conn last;
     conn_closed(&node->conns, event->conn, &last);
     if (last.role != CONN_PEER)
@@ -372,6 +375,7 @@ static void propose_batch(struct node *node)
 static void end_turn(
         struct node *node, const struct node_event *event, struct node_effects *effects)
 {
+    assert(effects->write_count == 0 && !effects->read_wanted);
     take_time(node, &event->clocks);
     apply_committed(&node->applier);
     ask_reads(node);
@@ -426,6 +430,7 @@ void node_step(
 
 void node_effects_init(struct node *node, struct node_effects *effects)
 {
+    assert(node->sends && node->closes);
     *effects = (struct node_effects){.sends = node->sends, .closes = node->closes};
 }
 

@@ -5,6 +5,7 @@ void notices_tell(
         struct notices *notices, enum node_notice_kind kind, uint8_t peer, uint64_t number)
 {
     struct node_effects *effects = notices->effects;
+    assert(effects);
     if (effects->notice_count == NODE_NOTICES_MAX)
         return;
     effects->notices[effects->notice_count++] = (struct node_notice){

@@ -82,6 +82,7 @@ static void send(struct outbox *outbox, const struct peer_message *message,
     struct conn *conn = conn_at(outbox->conns, peer->conn);
     if (!conn->greeted || conn->closing)
         return;
+    assert(message->from == outbox->roster->self);
     assert(conn->role == CONN_PEER && conn->peer == peer->id);
     struct peer_message sent = *message;
     stamp(outbox, peer, &sent);
@@ -120,6 +121,7 @@ void outbox_send(struct outbox *outbox, const struct raft_effects *effects,
 
 void outbox_release(struct outbox *outbox, uint64_t written)
 {
+    assert(written > 0);
     struct ring *ring = &outbox->ring;
     while (!ring_is_empty(ring)) {
         const struct held_message *oldest = &outbox->held[ring_at(ring, ring->begin)];

@@ -91,6 +91,7 @@ bool peers_decode(const struct peers *peers, struct conn *conn, const struct fra
         guard_heard_ack(peers->guard, roster_find(peers->roster, conn->peer), message);
     if (message->kind == PEER_APPEND)
         guard_heard_append(peers->guard, message);
+    assert(received->count == 0 || message->kind == PEER_APPEND);
     *event = (struct raft_event){
             .kind = RAFT_RECEIVE,
             .message = message,

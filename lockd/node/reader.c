@@ -7,6 +7,7 @@
 void reader_init(struct reader *reader, uint8_t peer_count)
 {
     assert(peer_count < MEMBERS_MAX);
+    assert(reader->wal && reader->raft);
     reader->user_count = (uint8_t)(peer_count + 1);
 }
 
@@ -84,6 +85,7 @@ void reader_next(struct reader *reader, uint32_t able, struct node_effects *effe
 struct reading reader_take(struct reader *reader, const struct node_event *event)
 {
     assert(reader->busy && event->id == reader->id);
+    assert(event->bytes || event->count == 0);
     reader->busy = false;
     struct reading reading = {
             .user = reader->busy_for,
@@ -95,6 +97,7 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
 
 const unsigned char *reader_entry(struct reader *reader, struct reading *reading)
 {
+    assert(reading->user < reader->user_count);
     struct disk_cursor *cursor = &reader->users[reading->user].cursor;
     struct wal_walk *walk = &reading->walk;
     for (;;) {

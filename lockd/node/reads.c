@@ -142,6 +142,7 @@ static void read_stale(struct reads *reads, struct conn *conn, const struct read
 
 void reads_frame(struct reads *reads, struct conn *conn, const struct frame *frame)
 {
+    assert(conn->role == CONN_CLIENT && frame->kind == FRAME_READ);
     struct read read = {0};
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_read(&wire, &read);
@@ -159,6 +160,7 @@ bool reads_ask(struct reads *reads, struct raft_event *event)
 {
     if (!reads->ask_due)
         return false;
+    assert(reads->count > 0);
     reads->ask_due = false;
     reads->context++;
     *event = (struct raft_event){.kind = RAFT_READ, .context = reads->context};
@@ -179,6 +181,7 @@ static void finish(struct reads *reads, struct waiting_read *waiting, enum statu
 
 void reads_ready(struct reads *reads, const struct raft_read_ready *ready)
 {
+    assert(ready->context <= reads->context);
     for (uint32_t i = 0; i < reads->max && reads->count > 0; i++) {
         struct waiting_read *waiting = &reads->waiting[i];
         if (!waiting->taken || waiting->ready || waiting->context != ready->context)

@@ -19,6 +19,7 @@ void replies_carve(
 
 void replies_init(struct replies *replies, const struct node_settings *settings)
 {
+    assert(replies->raft && replies->locks && replies->conns && replies->gather);
     replies->sessions_max = settings->cluster.sessions_max;
     assert(replies->sessions_max > 0);
 }
@@ -93,6 +94,7 @@ static size_t section_bytes(uint32_t changes)
 static bool put_changes(struct replies *replies, struct conn *conn,
         const struct session_view *view, const struct told *told)
 {
+    assert(told->count <= CHANGES_AT_ONCE);
     if (!conn_answers(replies->conns, conn, section_bytes(told->count)))
         return false;
     const struct route *route = reply_route_of(replies, view);

@@ -11,6 +11,7 @@ void served_init(struct served *served, const struct raft *raft,
             .slice_max_ns = 2 * settings->tick_ns,
             .silence_max_ns = settings->raft.election_max_ns,
     };
+    assert(served->slice_max_ns > 0 && served->silence_max_ns > 0);
 }
 
 /* A clock that went back, against all promises, counts as one that stood still. */
@@ -66,6 +67,7 @@ void served_check(const struct served *served)
 {
     assert(served->sum_ns <= served->total_ns);
     assert(served->known || served->sum_ns == 0);
+    assert(served->total_ns == 0 || served->term > 0);
     assert(served->term <= raft_term(served->raft));
     if (served->known && raft_is_leader(served->raft))
         assert(served->term > 0);

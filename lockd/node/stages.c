@@ -44,7 +44,6 @@ void stages_durable(struct stages *stages, uint64_t handed_ns, uint64_t now_ns)
 void stages_finish(struct stages *stages, const struct finished_entry *entry,
         struct conn *last, uint64_t now_ns)
 {
-    assert(entry->sealed_ns <= now_ns);
     histogram_add(&stages->commit_latency, now_ns - entry->sealed_ns);
     if (entry->command_count > 0)
         histogram_add(&stages->rows[STAGE_COMMANDS], entry->command_count);
@@ -109,6 +108,7 @@ static_assert(STAGE_COUNT * (HISTOGRAM_BUCKETS + 2) * 10 + 256 < FRAME_CLIENT_BO
 void stages_frame(const struct stages *stages, struct conns *conns, struct conn *conn,
         uint64_t uptime_ns)
 {
+    assert(conn->role == CONN_CLIENT);
     struct wire measure = wire_measure();
     put_stages(stages, uptime_ns, &measure);
     struct wire wire = conn_begin(conn, measure.at);

@@ -286,6 +286,7 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
 
 void node_recover(struct node *node)
 {
+    assert(!node->turn.booted);
     struct recovery_item item;
     while (recovery_next(node->recovery, &item)) {
         switch (item.kind) {
@@ -330,6 +331,7 @@ static enum node_boot judge(
 enum node_boot node_boot(
         struct node *node, uint64_t now_ns, struct recovery_decision *decision)
 {
+    assert(!node->turn.booted);
     *decision = recovery_decide(node->recovery);
     enum node_boot boot = judge(node, decision);
     if (boot != NODE_BOOT_OK)
