@@ -1,48 +1,40 @@
-/*
- * Committed entries into the lock state, in order, on every node.
- *
- * The node that appended an entry, in the term that it has, owes the answers to its
- * commands; they stand in a ring in the order of the commands. Everybody else applies and
- * says nothing.
- */
-#include "base/mark.h"
-#include "node/replica.h"
+/* Committed entries are applied, and their answers given: see apply.h. */
+#include "node/apply.h"
 
-/* The entry as this leader sealed it, or NULL if another did. */
-static struct under_way *own_entry(struct node *node, struct entry_id id)
-{
-    if (ring_is_empty(&node->under_way_ring))
-        return NULL;
-    uint32_t oldest = ring_at(&node->under_way_ring, node->under_way_ring.begin);
-    struct under_way *entry = &node->under_way[oldest];
-    return entry_id_equal(entry->id, id) ? entry : NULL;
-}
+#include "base/mark.h"
+#include "protocol/batch.h"
+#include "protocol/settings.h"
+#include "protocol/status.h"
+
+enum {
+    BYTES_PER_TURN = 4 * 1024 * 1024
+};
 
 static void apply_founding(
-        struct node *node, const struct entry_head *head, const unsigned char *body)
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
     struct founding founding = {0};
     struct wire wire = wire_reader(body, head->body_bytes);
     wire_founding(&wire, &founding);
     assert(wire_complete(&wire));
-    if (!locks_fits(node->locks, &founding.settings)) {
-        node_notice(node, NOTICE_PLAN_TOO_SMALL, 0, 0);
-        node->failed = true;
+    if (!locks_fits(applier->locks, &founding.settings)) {
+        notices_tell(applier->notices, NOTICE_PLAN_TOO_SMALL, 0, 0);
+        applier->failed = true;
         return;
     }
-    locks_init(node->locks, &founding.settings);
-    locks_begin(node->locks, head->id.index, head->kind, 0);
-    locks_end(node->locks);
+    locks_init(applier->locks, &founding.settings);
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_end(applier->locks);
 }
 
 /* Everyone whose keepalive or command is in the entry is alive, before anything expires. */
-static void renew_all(struct node *node, struct batch_reader *batch)
+static void renew_all(struct applier *applier, struct batch_reader *batch)
 {
     struct renewal renewal;
     while (batch_next_renewal(batch, &renewal))
-        locks_renew(node->locks, &renewal);
-    bool nothing_due = locks_deadline(node->locks) > locks_time(node->locks);
-    if (nothing_due && !locks_has_work(node->locks))
+        locks_renew(applier->locks, &renewal);
+    bool nothing_due = locks_deadline(applier->locks) > locks_time(applier->locks);
+    if (nothing_due && !locks_has_work(applier->locks))
         return; /* Then a command's own renewal is soon enough. */
     MARK(apply_renews_before_expiry);
     /* The commands are walked again, to apply them. */
@@ -50,132 +42,179 @@ static void renew_all(struct node *node, struct batch_reader *batch)
     struct command *command;
     while (batch_next_command(&ahead, &command)) {
         renewal = (struct renewal){command->section.session, command->section.confirmed};
-        locks_renew(node->locks, &renewal);
+        locks_renew(applier->locks, &renewal);
     }
 }
 
-static void answer_command(struct node *node, const struct locks_outcome *outcome)
+static void answer_command(struct applier *applier, const struct locks_outcome *outcome)
 {
-    const struct owed *owed = &node->owed[ring_pop(&node->owed_ring)];
+    const struct owed *owed = ledger_settle(applier->ledger);
     assert(owed->number == outcome->answer.number);
-    struct conn *conn = conn_if_alive(node, owed->conn, owed->serial);
+    struct conn *conn = conn_if_alive(applier->conns, owed->conn, owed->serial);
     if (!conn)
         return;
     struct session_view view;
     bool opened =
             outcome->answer.kind == REQUEST_OPEN && outcome->answer.status == STATUS_OK;
-    if (opened && locks_session(node->locks, outcome->session, &view))
-        reply_route(node, &view, conn);
-    reply_answer(node, conn, outcome, outcome->anchor ? locks_time(node->locks) : 0);
+    if (opened && locks_session(applier->locks, outcome->session, &view))
+        reply_route(applier->replies, &view, conn);
+    reply_answer(applier->replies, conn, outcome,
+            outcome->anchor ? locks_time(applier->locks) : 0);
 }
 
-static void answer_keepalive(struct node *node, const struct keepalive *keepalive)
+static void answer_keepalive(struct applier *applier, const struct keepalive *keepalive)
 {
-    struct conn *conn = conn_if_alive(node, keepalive->conn, keepalive->serial);
+    struct conn *conn = conn_if_alive(applier->conns, keepalive->conn, keepalive->serial);
     if (!conn)
         return;
     struct locks_outcome outcome = {.session = keepalive->session};
     outcome.answer.kind = REQUEST_KEEPALIVE;
     outcome.answer.number = keepalive->stamp;
     struct session_view view;
-    if (locks_session(node->locks, keepalive->session, &view)) {
+    if (locks_session(applier->locks, keepalive->session, &view)) {
         outcome.deadline = view.deadline;
         outcome.change = view.change;
-        reply_answer(node, conn, &outcome, locks_time(node->locks));
+        reply_answer(applier->replies, conn, &outcome, locks_time(applier->locks));
     } else {
         outcome.answer.status = STATUS_LOST;
         outcome.answer.detail = LOST_UNKNOWN;
-        reply_answer(node, conn, &outcome, 0);
+        reply_answer(applier->replies, conn, &outcome, 0);
     }
 }
 
-static void finish_own(struct node *node, const struct under_way *own)
+/* The connection that the entry's last answer went to, if there is one. */
+static struct conn *last_answered(struct applier *applier, const struct under_way *own)
 {
-    while (node->keepalive_ring.begin < own->keepalive_end) {
-        uint32_t slot = ring_pop(&node->keepalive_ring);
-        answer_keepalive(node, &node->keepalives[slot]);
-    }
-    histogram_add(node->commit_latency, node->now_ns - own->sealed_ns);
-    if (own->command_count > 0)
-        histogram_add(node->entry_commands, own->command_count);
-    stages_finish(node, own);
-    backlog_finished(node, own);
-    ring_pop(&node->under_way_ring);
+    if (own->entry.command_count == 0)
+        return NULL;
+    const struct owed *last = ledger_last_settled(applier->ledger, own);
+    return conn_if_alive(applier->conns, last->conn, last->serial);
+}
+
+static void finish_own(struct applier *applier, const struct under_way *own)
+{
+    struct ledger *ledger = applier->ledger;
+    uint64_t now_ns = applier->times->now_ns;
+    const struct keepalive *keepalive;
+    while ((keepalive = ledger_settle_keepalive(ledger, own)) != NULL)
+        answer_keepalive(applier, keepalive);
+    stages_finish(applier->stages, &own->entry, last_answered(applier, own), now_ns);
+    uint32_t owed_count = ring_count(&ledger->owed_ring);
+    backlog_finished(applier->backlog, &own->entry, owed_count, now_ns);
+    ledger_finish(ledger, own);
 }
 
 static void apply_batch(
-        struct node *node, const struct entry_head *head, const unsigned char *body)
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
+    assert(head->kind == ENTRY_BATCH || head->kind == ENTRY_TERM_START);
     struct batch_reader batch;
     bool good = batch_reader_init(&batch, body, head->body_bytes);
     assert(good);
-    struct under_way *own = own_entry(node, head->id);
-    locks_begin(node->locks, head->id.index, head->kind, batch.head.dt_ns);
-    renew_all(node, &batch);
-    locks_due(node->locks);
+    const struct under_way *own = ledger_own(applier->ledger, head->id);
+    locks_begin(applier->locks, head->id.index, head->kind, batch.head.dt_ns);
+    renew_all(applier, &batch);
+    locks_due(applier->locks);
     struct command *command;
     while (batch_next_command(&batch, &command)) {
         struct locks_outcome outcome;
-        locks_apply(node->locks, command, &outcome);
+        locks_apply(applier->locks, command, &outcome);
         if (own)
-            answer_command(node, &outcome);
+            answer_command(applier, &outcome);
     }
     assert(batch_complete(&batch)); /* Or a broken node made it: others may apply it all. */
-    locks_end(node->locks);
-    if (own) {
-        assert(node->owed_ring.begin == own->owed_end);
-        finish_own(node, own);
-    }
+    locks_end(applier->locks);
+    if (own)
+        finish_own(applier, own);
 }
 
 /* Tell the sessions what happened to them; a follower only forgets that it should. */
-static void push_changes(struct node *node)
+static void push_changes(struct applier *applier)
 {
-    bool leads = raft_is_leader(node->raft);
+    bool leads = raft_is_leader(applier->raft);
+    assert(leads || !ledger_newest(applier->ledger));
     uint64_t session;
-    while (locks_next_changed(node->locks, &session)) {
+    while (locks_next_changed(applier->locks, &session)) {
         if (leads)
-            reply_changes(node, session);
+            reply_changes(applier->replies, session);
     }
 }
 
-void apply_entry(
-        struct node *node, const unsigned char *entry, const struct entry_head *head)
+static void apply_entry(
+        struct applier *applier, const unsigned char *entry, const struct entry_head *head)
 {
-    assert(head->id.index == node->applied + 1);
+    assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
     if (head->kind == ENTRY_FOUND) {
-        struct under_way *own = own_entry(node, head->id);
-        apply_founding(node, head, body);
+        const struct under_way *own = ledger_own(applier->ledger, head->id);
+        apply_founding(applier, head, body);
         if (own)
-            ring_pop(&node->under_way_ring);
+            ledger_finish(applier->ledger, own);
     } else {
-        apply_batch(node, head, body);
+        apply_batch(applier, head, body);
     }
-    node->applied = head->id.index;
-    node->stages->sums[SUM_APPLIED]++;
-    node->stages->applied = true;
-    node->stages->busy = true;
-    push_changes(node);
+    applier->applied = head->id.index;
+    applier->stages->sums[SUM_APPLIED]++;
+    applier->stages->applied = true;
+    applier->stages->busy = true;
+    push_changes(applier);
 }
 
-void apply_committed(struct node *node)
+void apply_committed(struct applier *applier)
 {
     uint64_t bytes = 0;
-    while (node->applied < raft_commit(node->raft) && !node->failed) {
+    uint64_t commit = raft_commit(applier->raft);
+    while (applier->applied < commit && !applier->failed) {
         struct entry_head head;
-        const unsigned char *entry = wal_find(node->wal, node->applied + 1, &head);
-        if (!entry) {
-            node->apply_wants_disk = true;
-            stages_applied_later(node);
-            return;
-        }
-        if (bytes > APPLY_BYTES_PER_TURN) {
+        const unsigned char *entry = wal_find(applier->wal, applier->applied + 1, &head);
+        bool later = bytes > BYTES_PER_TURN;
+        if (!entry)
+            reader_want(applier->reader, READER_APPLY, applier->applied + 1);
+        else if (later)
             MARK(apply_goes_on_next_turn);
-            stages_applied_later(node);
+        if (!entry || later) {
+            ledger_committed(applier->ledger, commit, applier->stages->begun_ns);
             return;
         }
         bytes += entry_bytes(&head);
-        apply_entry(node, entry, &head);
+        apply_entry(applier, entry, &head);
     }
+}
+
+void apply_reading(struct applier *applier, struct reading *reading)
+{
+    assert(reading->user == READER_APPLY);
+    while (applier->applied < raft_commit(applier->raft) && !applier->failed) {
+        const unsigned char *entry = reader_entry(applier->reader, reading);
+        if (!entry)
+            return; /* The rest with the next read. */
+        apply_entry(applier, entry, &reading->walk.head);
+        struct entry_head head;
+        if (wal_find(applier->wal, applier->applied + 1, &head))
+            break;
+    }
+    reader_done(applier->reader, READER_APPLY);
+}
+
+bool apply_has_more(const struct applier *applier)
+{
+    struct entry_head head;
+    return applier->applied < raft_commit(applier->raft) &&
+           !applier->reader->users[READER_APPLY].wants &&
+           wal_find(applier->wal, applier->applied + 1, &head) != NULL;
+}
+
+void apply_check(const struct applier *applier)
+{
+    assert(applier->applied <= raft_commit(applier->raft));
+    if (!applier->failed)
+        assert(applier->applied == locks_index(applier->locks));
+    const struct ledger *ledger = applier->ledger;
+    const struct under_way *newest = ledger_newest(ledger);
+    if (!newest)
+        return;
+    /* Only a leader has entries under way: those that are not applied yet. */
+    assert(raft_is_leader(applier->raft));
+    assert(newest->id.index == raft_last(applier->raft).index);
+    assert(newest->id.index - ring_count(&ledger->under_way_ring) >= applier->applied);
 }

@@ -1,39 +1,33 @@
-/*
- * The batch: one log entry for all that is pending.
- *
- * Commands are written into the open batch as they are admitted, in the log's buffer, from
- * where the entry will go to disk and to the peers. At the end of a turn it is sealed if
- * there is a reason and not too many entries are under way; so while one is being made
- * durable the next fills, and the busier the cluster, the fuller its entries. Clients that are
- * about to come back are waited for: gather.c. Over a distance entries follow one another at a
- * spacing, so that no command waits for another's round trip.
- *
- * An entry with dt > 0 carries every keepalive that was taken in before its reading. Where
- * they do not fit, dt is 0 and the sum goes to the entry with the last of them. (G3)
- */
+/* The batch is filled, and sealed into an entry: see batcher.h. */
+#include "node/batcher.h"
+
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "base/units.h"
-#include "node/replica.h"
+#include "protocol/batch.h"
 
 enum {
-    COMMAND_BYTES_MAX = 512 /* A section's head and its longest request */
+    SECTION_HEAD_BYTES = 26, /* Of wire_section_logged() */
+    COMMAND_BYTES_MAX = 512, /* A section's head and its longest request */
 };
 
-static size_t command_room(const struct node *node)
+static size_t command_room(const struct batcher *batcher)
 {
-    const struct node_limits *limits = &node->settings.limits;
+    const struct node_limits *limits = &batcher->settings->limits;
     return limits->entry_body_max - (size_t)limits->renewals_max * RENEWAL_BYTES;
 }
 
-static bool open_batch(struct node *node)
+static bool open_batch(struct batcher *batcher)
 {
-    uint32_t body_max = node->settings.limits.entry_body_max;
-    if (!consensus_has_room(node, 1, ENTRY_HEAD_BYTES + body_max))
+    uint32_t body_max = batcher->settings->limits.entry_body_max;
+    if (!journal_has_room(batcher->journal, 1, ENTRY_HEAD_BYTES + body_max))
         return false;
-    struct open_batch *batch = &node->batch;
-    unsigned char *body = wal_open_entry(node->wal, body_max);
-    *batch = (struct open_batch){.open = true, .body = body, .opened_ns = node->now_ns};
-    batch->wire = wire_writer(body, command_room(node));
+    struct open_batch *batch = &batcher->batch;
+    assert(!batch->open && raft_is_leader(batcher->raft));
+    unsigned char *body = wal_open_entry(batcher->wal, body_max);
+    *batch = (struct open_batch){
+            .open = true, .body = body, .opened_ns = batcher->times->now_ns};
+    batch->wire = wire_writer(body, command_room(batcher));
     batch->wire.at = BATCH_HEAD_BYTES;
     return true;
 }
@@ -41,37 +35,33 @@ static bool open_batch(struct node *node)
 /* Write the head of the last section, now that its count is known. */
 static void close_section(struct open_batch *batch)
 {
-    if (batch->section.count == 0)
+    if (!batch->head.open)
         return;
-    struct wire wire = wire_writer(batch->body, batch->wire.end);
-    wire.at = batch->section_at;
+    struct wire wire = late_head_write(&batch->head, batch->body);
     wire_section_logged(&wire, &batch->section);
-    assert(!wire.failed);
+    late_head_done(&wire);
 }
 
 static void open_section(struct open_batch *batch, const struct section *section)
 {
     close_section(batch);
     batch->section = *section;
-    batch->section.count = 1; /* Overwritten when it is closed. */
-    batch->section_at = batch->wire.at;
-    wire_section_logged(&batch->wire, &batch->section);
     batch->section.count = 0;
+    batch->wire.at = late_head_leave(&batch->head, batch->wire.at, SECTION_HEAD_BYTES);
 }
 
 static bool continues_section(const struct open_batch *batch, const struct section *section)
 {
-    return batch->section.count > 0 && batch->section.count < UINT16_MAX &&
+    return batch->head.open && batch->section.count < UINT16_MAX &&
            batch->section.session == section->session && section->session != 0 &&
            batch->section.answered == section->answered &&
            batch->section.confirmed == section->confirmed;
 }
 
-/* False: there is no room, neither here nor in a next one, and the client is to come later. */
-bool batcher_add(struct node *node, const struct command *command)
+bool batcher_add(struct batcher *batcher, const struct command *command)
 {
-    struct open_batch *batch = &node->batch;
-    if (!batch->open && !open_batch(node))
+    struct open_batch *batch = &batcher->batch;
+    if (!batch->open && !open_batch(batcher))
         return false;
     if (wire_left(&batch->wire) < COMMAND_BYTES_MAX)
         return false;
@@ -85,150 +75,134 @@ bool batcher_add(struct node *node, const struct command *command)
     return true;
 }
 
-void batcher_drop(struct node *node)
+void batcher_begin_term(struct batcher *batcher)
 {
-    if (wal_entry_is_open(node->wal))
-        wal_drop_entry(node->wal);
-    node->batch = (struct open_batch){0};
-    node->term_start_due = false;
-    backlog_init(node);
-    gather_init(node);
-    /* Their clients would wait for ever: they hear from the next leader instead. */
-    for (uint64_t at = node->owed_ring.begin; at < node->owed_ring.end; at++) {
-        const struct owed *owed = &node->owed[ring_at(&node->owed_ring, at)];
-        struct conn *conn = conn_if_alive(node, owed->conn, owed->serial);
-        if (conn)
-            conn_close(node, conn);
-    }
-    ring_pop_before(&node->owed_ring, node->owed_ring.end);
-    ring_pop_before(&node->keepalive_ring, node->keepalive_ring.end);
-    node->keepalives_sealed = node->keepalive_ring.end;
-    ring_pop_before(&node->under_way_ring, node->under_way_ring.end);
+    assert(raft_is_leader(batcher->raft));
+    assert(!batcher->batch.open);
+    batcher->term_start_due = true;
+}
+
+void batcher_drop(struct batcher *batcher)
+{
+    assert(!raft_is_leader(batcher->raft));
+    if (wal_entry_is_open(batcher->wal))
+        wal_drop_entry(batcher->wal);
+    batcher->batch = (struct open_batch){0};
+    batcher->term_start_due = false;
 }
 
 /* Sealed in the log's buffer: from here on it is raft's to append. */
-static void seal_entry(struct node *node, enum entry_kind kind, uint32_t body_bytes,
-        const struct under_way *described)
+static void seal_entry(struct batcher *batcher, const struct entry_head *wanted,
+        const struct under_way *described, struct raft_event *event)
 {
-    struct entry_head head = {
-            .id = raft_next_id(node->raft),
-            .kind = kind,
-            .body_bytes = body_bytes,
-    };
-    wal_seal_entry(node->wal, &head);
-    struct under_way *entry = &node->under_way[ring_push(&node->under_way_ring)];
-    *entry = *described;
-    entry->id = head.id;
-    entry->owed_end = node->owed_ring.end;
-    entry->keepalive_end = node->keepalives_sealed;
-    entry->sealed_ns = node->now_ns;
-    entry->body_bytes = body_bytes;
-    entry->admitted_ns = node->batch.opened_ns;
-    node->stages->sums[SUM_LOGGED] += ENTRY_HEAD_BYTES + body_bytes;
-    node->appended_ns = node->now_ns;
-    node->batch = (struct open_batch){0};
-    struct raft_event event = {.kind = RAFT_PROPOSE};
-    event.entry.kind = kind;
-    event.entry.bytes = (uint32_t)entry_bytes(&head);
-    consensus_step(node, &event);
+    assert(raft_takes_proposals(batcher->raft));
+    assert(batcher->batch.open && !batcher->batch.head.open);
+    struct entry_head head = *wanted;
+    head.id = raft_next_id(batcher->raft);
+    wal_seal_entry(batcher->wal, &head);
+    struct under_way entry = *described;
+    entry.id = head.id;
+    entry.entry.sealed_ns = batcher->times->now_ns;
+    entry.entry.body_bytes = head.body_bytes;
+    entry.entry.stages.admitted_ns = batcher->batch.opened_ns;
+    ledger_seal(batcher->ledger, &entry);
+    batcher->appended_ns = batcher->times->now_ns;
+    batcher->batch = (struct open_batch){0};
+    *event = (struct raft_event){.kind = RAFT_PROPOSE};
+    event->entry.kind = head.kind;
+    event->entry.bytes = (uint32_t)entry_bytes(&head);
 }
 
-static uint32_t take_renewals(struct node *node, struct wire *wire)
+static uint32_t take_renewals(struct batcher *batcher, struct wire *wire)
 {
+    uint32_t most = batcher->settings->limits.renewals_max;
     uint32_t count = 0;
-    while (node->keepalives_sealed < node->keepalive_ring.end &&
-            count < node->settings.limits.renewals_max) {
-        uint32_t slot = ring_at(&node->keepalive_ring, node->keepalives_sealed);
-        const struct keepalive *keepalive = &node->keepalives[slot];
+    const struct keepalive *keepalive;
+    while (count < most && (keepalive = ledger_seal_keepalive(batcher->ledger)) != NULL) {
         struct renewal renewal = {keepalive->session, keepalive->confirmed};
         wire_renewal(wire, &renewal);
-        node->keepalives_sealed++;
         count++;
     }
     return count;
 }
 
-static void seal_batch(struct node *node, enum entry_kind kind)
+static void seal_batch(
+        struct batcher *batcher, enum entry_kind kind, struct raft_event *event)
 {
-    struct open_batch *batch = &node->batch;
+    struct open_batch *batch = &batcher->batch;
+    assert(batch->open);
     close_section(batch);
-    struct batch_head head = {.wall_ns = node->wall_ns};
+    struct batch_head head = {.wall_ns = batcher->times->clocks.wall_ns};
     head.command_bytes = (uint32_t)(batch->wire.at - BATCH_HEAD_BYTES);
-    struct wire wire = wire_writer(batch->body, node->settings.limits.entry_body_max);
+    struct wire wire = wire_writer(batch->body, batcher->settings->limits.entry_body_max);
     wire.at = batch->wire.at;
     if (kind == ENTRY_BATCH)
-        head.renewal_count = take_renewals(node, &wire);
+        head.renewal_count = take_renewals(batcher, &wire);
     size_t body_bytes = wire.at;
-    if (kind == ENTRY_BATCH && node->keepalives_sealed == node->keepalive_ring.end) {
-        head.dt_ns = node->served.sum_ns;
-        node->served.sum_ns = 0;
-    }
+    if (kind == ENTRY_BATCH && !ledger_has_unsealed(batcher->ledger))
+        head.dt_ns = served_take_ns(batcher->served);
     wire.at = 0;
     wire_batch_head(&wire, &head);
     assert(!wire.failed);
-    struct under_way described = {
-            .dt_ns = head.dt_ns, .command_count = batch->command_count};
-    seal_entry(node, kind, (uint32_t)body_bytes, &described);
+    struct entry_head entry = {.kind = kind, .body_bytes = (uint32_t)body_bytes};
+    struct under_way described = {.dt_ns = head.dt_ns};
+    described.entry.command_count = batch->command_count;
+    seal_entry(batcher, &entry, &described, event);
 }
 
 /* The first entry of all: who is in the cluster, and its settings. */
-static void seal_founding(struct node *node)
+static void seal_founding(struct batcher *batcher, struct raft_event *event)
 {
-    wal_set_cluster(node->wal, prng_next(&node->prng) | 1);
+    assert(raft_last(batcher->raft).index == 0);
+    wal_set_cluster(batcher->wal, prng_next(batcher->prng) | 1);
     struct founding founding = {
-            .settings = node->settings.cluster,
-            .members = node->settings.raft.members,
-            .wall_ns = node->wall_ns,
+            .settings = batcher->settings->cluster,
+            .members = batcher->settings->raft.members,
+            .wall_ns = batcher->times->clocks.wall_ns,
     };
-    struct wire wire = wire_writer(node->batch.body, node->settings.limits.entry_body_max);
+    uint32_t body_max = batcher->settings->limits.entry_body_max;
+    struct wire wire = wire_writer(batcher->batch.body, body_max);
     wire_founding(&wire, &founding);
     assert(!wire.failed);
+    struct entry_head entry = {.kind = ENTRY_FOUND, .body_bytes = (uint32_t)wire.at};
     struct under_way described = {0};
-    seal_entry(node, ENTRY_FOUND, (uint32_t)wire.at, &described);
-    node_notice(node, NOTICE_FOUNDED, 0, wal_cluster(node->wal));
+    seal_entry(batcher, &entry, &described, event);
+    notices_tell(batcher->notices, NOTICE_FOUNDED, 0, wal_cluster(batcher->wal));
 }
 
 /* The entry that begins the term: until it is committed nothing else is admitted. */
-static void seal_term_start(struct node *node)
+static bool seal_term_start(struct batcher *batcher, struct raft_event *event)
 {
-    if (!node->batch.open && !open_batch(node))
-        return;
-    assert(node->batch.command_count == 0);
-    node->term_start_due = false;
-    if (raft_last(node->raft).index == 0)
-        seal_founding(node);
+    if (!batcher->batch.open && !open_batch(batcher))
+        return false;
+    assert(batcher->batch.command_count == 0);
+    batcher->term_start_due = false;
+    if (raft_last(batcher->raft).index == 0)
+        seal_founding(batcher, event);
     else
-        seal_batch(node, ENTRY_TERM_START);
+        seal_batch(batcher, ENTRY_TERM_START, event);
+    return true;
 }
 
 /* Cluster time as it will be when all that is under way is applied. */
-static uint64_t time_to_be(const struct node *node)
+static uint64_t time_to_be(const struct batcher *batcher)
 {
-    uint64_t time = locks_time(node->locks);
-    const struct ring *ring = &node->under_way_ring;
-    for (uint64_t at = ring->begin; at < ring->end; at++)
-        time += node->under_way[ring_at(ring, at)].dt_ns;
-    return time;
-}
-
-static bool keepalives_pending(const struct node *node)
-{
-    return node->keepalives_sealed < node->keepalive_ring.end;
+    return locks_time(batcher->locks) + ledger_dt_ns(batcher->ledger);
 }
 
 /* A tick is due: keepalives, a deadline that is reached, work left over, or a second gone by. */
-static bool wants_tick(const struct node *node)
+static bool wants_tick(const struct batcher *batcher)
 {
-    uint64_t age_ns = node->now_ns - node->appended_ns;
-    if (keepalives_pending(node) && age_ns >= node->settings.tick_ns)
+    uint64_t age_ns = batcher->times->now_ns - batcher->appended_ns;
+    if (ledger_has_unsealed(batcher->ledger) && age_ns >= batcher->settings->tick_ns)
         return true;
-    if (locks_has_work(node->locks) && ring_is_empty(&node->under_way_ring))
+    if (locks_has_work(batcher->locks) && !ledger_newest(batcher->ledger))
         return true;
-    uint64_t deadline = locks_deadline(node->locks);
+    uint64_t deadline = locks_deadline(batcher->locks);
     if (deadline == UINT64_MAX)
         return false;
-    uint64_t time = time_to_be(node);
-    bool reached = time < deadline && time + node->served.sum_ns >= deadline;
+    uint64_t time = time_to_be(batcher);
+    bool reached = time < deadline && time + batcher->served->sum_ns >= deadline;
     return reached || age_ns >= NS_PER_S;
 }
 
@@ -237,13 +211,10 @@ static bool wants_tick(const struct node *node)
  * answers for fewer commands, and those who wait for them come back in as small a group: it
  * waits for a commit or the spacing, and grows.
  */
-static bool is_smaller_than_newest(const struct node *node)
+static bool is_smaller_than_newest(const struct batcher *batcher)
 {
-    const struct ring *ring = &node->under_way_ring;
-    if (ring_is_empty(ring))
-        return false;
-    const struct under_way *newest = &node->under_way[ring_at(ring, ring->end - 1)];
-    return node->batch.command_count < newest->command_count;
+    const struct under_way *newest = ledger_newest(batcher->ledger);
+    return newest && batcher->batch.command_count < newest->entry.command_count;
 }
 
 /*
@@ -251,77 +222,101 @@ static bool is_smaller_than_newest(const struct node *node)
  * commits make room for the next. Where a commit takes long, the others of two would be
  * waiting for a round trip before theirs begins: there more are sealed, at a distance.
  */
-static uint64_t allowed_ns(const struct node *node)
+static uint64_t allowed_ns(const struct batcher *batcher)
 {
-    const struct node_limits *limits = &node->settings.limits;
-    uint64_t count = ring_count(&node->under_way_ring);
-    if (count < limits->entries_under_way && !is_smaller_than_newest(node))
+    const struct node_limits *limits = &batcher->settings->limits;
+    uint64_t count = ring_count(&batcher->ledger->under_way_ring);
+    if (count < limits->entries_under_way && !is_smaller_than_newest(batcher))
         return 0;
     if (count >= limits->entries_far_max)
         return UINT64_MAX;
-    return node->appended_ns + node->settings.entry_spacing_ns;
+    return batcher->appended_ns + batcher->settings->entry_spacing_ns;
 }
 
 /* ... and those who are about to come have come. */
-static uint64_t sealable_ns(const struct node *node)
+static uint64_t sealable_ns(const struct batcher *batcher)
 {
-    uint64_t allowed = allowed_ns(node);
-    uint64_t gathered = gather_until_ns(node);
-    return gathered > allowed ? gathered : allowed;
+    uint64_t allowed = allowed_ns(batcher);
+    const struct open_batch *batch = &batcher->batch;
+    if (batch->command_count == 0)
+        return allowed;
+    uint64_t now_ns = batcher->times->now_ns;
+    return u64_max(allowed, gather_until_ns(batcher->gather, batch->opened_ns, now_ns));
 }
 
 /* An entry could be sealed now. If not, an event will say when: no time need pass for it. */
-static bool may_seal(const struct node *node)
+static bool may_seal(const struct batcher *batcher)
 {
-    if (!raft_takes_proposals(node->raft) || !raft_leads_committed(node->raft))
+    if (!raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
         return false;
-    if (node->now_ns < sealable_ns(node))
+    if (batcher->times->now_ns < sealable_ns(batcher))
         return false;
-    uint64_t entry_bytes_max = ENTRY_HEAD_BYTES + node->settings.limits.entry_body_max;
-    return node->batch.open || consensus_has_room(node, 1, entry_bytes_max);
+    uint64_t entry_bytes_max = ENTRY_HEAD_BYTES + batcher->settings->limits.entry_body_max;
+    return batcher->batch.open || journal_has_room(batcher->journal, 1, entry_bytes_max);
 }
 
-void batcher_seal(struct node *node)
+bool batcher_seal(struct batcher *batcher, struct raft_event *event)
 {
-    if (node->term_start_due && raft_takes_proposals(node->raft))
-        seal_term_start(node);
-    if (!may_seal(node))
-        return;
-    if (node->batch.command_count == 0 && !wants_tick(node))
-        return;
-    if (!node->batch.open && !open_batch(node))
-        return;
-    seal_batch(node, ENTRY_BATCH);
+    /* Nothing else is admitted until the entry that begins the term is committed. */
+    if (batcher->term_start_due && raft_takes_proposals(batcher->raft))
+        return seal_term_start(batcher, event);
+    if (!may_seal(batcher))
+        return false;
+    if (batcher->batch.command_count == 0 && !wants_tick(batcher))
+        return false;
+    if (!batcher->batch.open && !open_batch(batcher))
+        return false;
+    seal_batch(batcher, ENTRY_BATCH, event);
+    return true;
 }
 
 /* Commands that wait for nothing but the spacing of entries. */
-static uint64_t spacing_deadline(const struct node *node)
+static uint64_t spacing_deadline(const struct batcher *batcher)
 {
-    uint64_t ns = sealable_ns(node);
-    if (node->batch.command_count == 0 || ns <= node->now_ns ||
-            !raft_takes_proposals(node->raft) || !raft_leads_committed(node->raft))
+    uint64_t ns = sealable_ns(batcher);
+    if (batcher->batch.command_count == 0 || ns <= batcher->times->now_ns ||
+            !raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
         return UINT64_MAX;
     return ns;
 }
 
-/* When a turn is needed though nothing arrives: time is read at least once per tick. */
-uint64_t batcher_deadline(const struct node *node)
+uint64_t batcher_deadline(const struct batcher *batcher)
 {
-    if (!raft_is_leader(node->raft))
+    if (!raft_is_leader(batcher->raft))
         return UINT64_MAX;
-    bool pending = keepalives_pending(node) || locks_deadline(node->locks) != UINT64_MAX;
+    bool pending = ledger_has_unsealed(batcher->ledger) ||
+                   locks_deadline(batcher->locks) != UINT64_MAX;
     if (!pending)
-        return spacing_deadline(node);
-    uint64_t wake_ns = node->now_ns + node->settings.tick_ns;
-    uint64_t deadline = locks_deadline(node->locks);
-    uint64_t time = time_to_be(node) + node->served.sum_ns;
-    if (time < deadline && deadline - time < node->settings.tick_ns)
-        wake_ns = node->now_ns + (deadline - time) + NS_PER_US;
-    if (keepalives_pending(node) && may_seal(node)) {
-        uint64_t tick_ns = node->appended_ns + node->settings.tick_ns;
+        return spacing_deadline(batcher);
+    uint64_t wake_ns = batcher->times->now_ns + batcher->settings->tick_ns;
+    uint64_t deadline = locks_deadline(batcher->locks);
+    uint64_t time = time_to_be(batcher) + batcher->served->sum_ns;
+    if (time < deadline && deadline - time < batcher->settings->tick_ns)
+        wake_ns = batcher->times->now_ns + (deadline - time) + NS_PER_US;
+    if (ledger_has_unsealed(batcher->ledger) && may_seal(batcher)) {
+        uint64_t tick_ns = batcher->appended_ns + batcher->settings->tick_ns;
         if (tick_ns < wake_ns)
-            wake_ns = tick_ns > node->now_ns ? tick_ns : node->now_ns + NS_PER_US;
+            wake_ns = tick_ns > batcher->times->now_ns ? tick_ns
+                                                       : batcher->times->now_ns + NS_PER_US;
     }
-    uint64_t spaced_ns = spacing_deadline(node);
+    uint64_t spaced_ns = spacing_deadline(batcher);
     return spaced_ns < wake_ns ? spaced_ns : wake_ns;
+}
+
+void batcher_check(const struct batcher *batcher)
+{
+    const struct open_batch *batch = &batcher->batch;
+    assert(wal_entry_is_open(batcher->wal) == batch->open);
+    if (batcher->term_start_due)
+        assert(raft_is_leader(batcher->raft));
+    if (!batch->open) {
+        assert(batch->command_count == 0 && !batch->head.open);
+        return;
+    }
+    assert(raft_is_leader(batcher->raft));
+    assert(!batch->wire.failed && batch->wire.at >= BATCH_HEAD_BYTES);
+    assert(batch->wire.at <= batch->wire.end);
+    assert(batch->section.count <= batch->command_count);
+    assert(batch->head.open == (batch->command_count > 0));
+    assert(batch->opened_ns <= batcher->times->now_ns);
 }

@@ -1,66 +1,74 @@
-/*
- * Connection slots and their output.
- *
- * Bytes for a connection are written once, into the buffer from which they are sent. There
- * are two: while one is on its way the other fills, and a turn sends at most one. A client
- * that does not read its answers fills both and is cut off; it loses nothing that the log
- * has, for its library asks again elsewhere.
- *
- * A peer has buffers of its own, for appends, which its connection borrows.
- */
+/* Slots, the open frame of answers, other frames, and what leaves: see conn.h. */
+#include "node/conn.h"
+
 #include "base/mark.h"
-#include "node/replica.h"
 
-struct conn *conn_at(struct node *node, uint32_t slot)
+enum {
+    FRAME_BODY_TARGET = FRAME_CLIENT_BODY_MAX - 4096 /* A frame is ended past this. */
+};
+
+void conns_carve(struct conns *conns, struct arena *arena, const struct node_limits *limits)
 {
-    assert(slot < node->settings.limits.connections_max);
-    return &node->conns[slot];
+    size_t slot_bytes =
+            limits->client_frame_bytes + 2 * (size_t)limits->client_output_bytes;
+    conns->slots = arena_take(
+            arena, "node.connections", limits->connections_max, sizeof(struct conn), 64);
+    conns->memory = arena_take(
+            arena, "node.connection_buffers", limits->connections_max, slot_bytes, 4096);
+    conns->busy =
+            arena_take(arena, "node.busy", limits->connections_max, sizeof(uint32_t), 64);
 }
 
-uint32_t conn_slot(const struct node *node, const struct conn *conn)
+struct conn *conn_at(struct conns *conns, uint32_t slot)
 {
-    return (uint32_t)(conn - node->conns);
+    assert(slot < conns->max);
+    return &conns->slots[slot];
 }
 
-/* The connection that had this slot in that life, if it still stands. */
-struct conn *conn_if_alive(struct node *node, uint32_t slot, uint32_t serial)
+uint32_t conn_slot(const struct conns *conns, const struct conn *conn)
+{
+    return (uint32_t)(conn - conns->slots);
+}
+
+struct conn *conn_if_alive(struct conns *conns, uint32_t slot, uint32_t serial)
 {
     if (slot == NO_CONN)
         return NULL;
-    struct conn *conn = conn_at(node, slot);
+    struct conn *conn = conn_at(conns, slot);
     bool alive = conn->role != CONN_FREE && !conn->closing && conn->serial == serial;
     return alive ? conn : NULL;
 }
 
-static void list_busy(struct node *node, struct conn *conn)
+static void list_busy(struct conns *conns, struct conn *conn)
 {
     if (conn->listed)
         return;
     conn->listed = true;
-    assert(node->busy_count < node->settings.limits.connections_max);
-    node->busy[node->busy_count++] = conn_slot(node, conn);
+    assert(conns->busy_count < conns->max);
+    conns->busy[conns->busy_count++] = conn_slot(conns, conn);
 }
 
-void conn_open(struct node *node, uint32_t slot, uint8_t dialed_peer)
+void conn_open(struct conns *conns, uint32_t slot, uint8_t dialed_peer)
 {
-    struct conn *conn = conn_at(node, slot);
+    struct conn *conn = conn_at(conns, slot);
     assert(conn->role == CONN_FREE);
+    assert(conns->taken < conns->max);
     conn->role = CONN_NEW;
     conn->dialed = dialed_peer != 0;
     conn->peer = dialed_peer;
     conn->serial++;
-    node->conn_count++;
+    conns->taken++;
 }
 
 /* Back to a free slot: its own buffers, nothing in them. `busy` may still name it. */
-static void reset_slot(struct node *node, struct conn *conn)
+static void reset_slot(struct conns *conns, struct conn *conn)
 {
-    const struct node_limits *limits = &node->settings.limits;
-    uint32_t slot = conn_slot(node, conn);
+    const struct node_limits *limits = conns->limits;
+    uint32_t slot = conn_slot(conns, conn);
     size_t output_bytes = limits->client_output_bytes;
     struct conn fresh = {.serial = conn->serial, .listed = conn->listed};
-    unsigned char *memory = node->conns_memory +
-                            (size_t)slot * (limits->client_frame_bytes + 2 * output_bytes);
+    unsigned char *memory =
+            conns->memory + (size_t)slot * (limits->client_frame_bytes + 2 * output_bytes);
     frame_reader_init(&fresh.reader, memory, limits->client_frame_bytes);
     fresh.output.buffers[0] = memory + limits->client_frame_bytes;
     fresh.output.buffers[1] = fresh.output.buffers[0] + output_bytes;
@@ -69,139 +77,179 @@ static void reset_slot(struct node *node, struct conn *conn)
     list_init(&conn->behind);
 }
 
-void conn_init_all(struct node *node)
+void conns_init(
+        struct conns *conns, const struct node_limits *limits, struct notices *notices)
 {
-    for (uint32_t slot = 0; slot < node->settings.limits.connections_max; slot++)
-        reset_slot(node, &node->conns[slot]);
+    conns->limits = limits;
+    assert(limits->client_output_bytes > 0 && limits->client_frame_bytes > 0);
+    conns->max = limits->connections_max;
+    conns->notices = notices;
+    for (uint32_t slot = 0; slot < conns->max; slot++)
+        reset_slot(conns, &conns->slots[slot]);
 }
 
-/* Its buffers are free again; raft learns that the peer cannot be reached. */
-static void lose_peer(struct node *node, const struct conn *conn, bool by_other)
+void conn_closed(struct conns *conns, uint32_t slot, struct conn *last)
 {
-    struct peer *peer = node_peer(node, conn->peer);
-    assert(peer);
-    peer->conn = NO_CONN;
-    if (!conn->greeted)
-        return;
-    node_notice(node, NOTICE_PEER_DOWN, peer->id, 0);
-    struct raft_event event = {
-            .kind = RAFT_PEER_CLOSED, .peer = peer->id, .by_peer = by_other};
-    consensus_step(node, &event);
-}
-
-void conn_closed(struct node *node, uint32_t slot, bool by_other)
-{
-    struct conn *conn = conn_at(node, slot);
+    struct conn *conn = conn_at(conns, slot);
     assert(conn->role != CONN_FREE);
-    reply_forget(conn);
-    gather_gone(node, conn);
-    struct conn old = *conn;
-    reset_slot(node, conn);
-    node->conn_count--;
-    if (old.role == CONN_PEER)
-        lose_peer(node, &old, by_other && !old.closing);
+    assert(list_is_empty(&conn->behind));
+    assert(conns->taken > 0);
+    *last = *conn;
+    reset_slot(conns, conn);
+    conns->taken--;
 }
 
-void conn_close(struct node *node, struct conn *conn)
+/* ---- The open frame of answers ---- */
+
+/* Write the head of the open section, now that its counts are known. */
+void conn_section_end(struct conn *conn)
 {
-    if (conn->closing)
+    struct open_answers *answers = &conn->answers;
+    if (!answers->section.open)
         return;
-    reply_seal(node, conn);
-    conn->closing = true;
-    list_busy(node, conn);
+    struct wire wire = late_head_write(&answers->section, conn_filling(conn));
+    wire_answer_section(&wire, &answers->head);
+    late_head_done(&wire);
 }
 
-void conn_nonsense(struct node *node, struct conn *conn, uint64_t what)
+void conn_section(struct conn *conn, const struct answer_section *head)
 {
-    if (conn->closing)
+    struct open_answers *answers = &conn->answers;
+    assert(answers->frame.open);
+    conn_section_end(conn);
+    answers->head = *head;
+    struct wire measure = wire_measure();
+    wire_answer_section(&measure, &answers->head);
+    conn->output.filled =
+            late_head_leave(&answers->section, conn->output.filled, measure.at);
+}
+
+/* End the open frame. */
+static void seal(struct conn *conn)
+{
+    struct open_answers *answers = &conn->answers;
+    if (!answers->frame.open)
         return;
-    node->counters.bad_frames++;
-    node_notice(node, NOTICE_BAD_FRAME, conn->peer, what);
-    conn_close(node, conn);
+    conn_section_end(conn);
+    late_head_seal_frame(
+            &answers->frame, conn_filling(conn), conn->output.filled, FRAME_ANSWERS);
 }
 
-/*
- * The connection speaks for `peer`: from now on it uses the peer's buffers. False while an
- * older connection of that peer still has them: both are given up, and the peer, which would
- * not have made a new one otherwise, comes again.
- */
-bool conn_become_peer(struct node *node, struct conn *conn, struct peer *peer)
+bool conn_answers(struct conns *conns, struct conn *conn, size_t bytes)
 {
-    if (peer->conn != NO_CONN) {
-        MARK(peer_connected_twice);
-        conn_close(node, conn_at(node, peer->conn));
-        conn_close(node, conn);
+    struct open_answers *answers = &conn->answers;
+    struct output *output = &conn->output;
+    size_t used = answers->frame.open ? output->filled - answers->frame.at : 0;
+    if (used + bytes > FRAME_BODY_TARGET)
+        seal(conn);
+    if (conn_room(conn) < FRAME_HEAD_BYTES + bytes) {
+        conn_cut_off(conns, conn);
         return false;
     }
-    assert(conn->output.filled == 0 && conn->output.sending == 0);
-    conn->output.buffers[0] = peer->outputs[0];
-    conn->output.buffers[1] = peer->outputs[1];
-    conn->output.capacity = node->settings.limits.peer_output_bytes;
-    frame_reader_init(&conn->reader, peer->input, node->settings.limits.peer_frame_bytes);
-    conn->role = CONN_PEER;
-    conn->peer = peer->id;
-    peer->conn = conn_slot(node, conn);
+    if (!answers->frame.open) {
+        output->filled = late_head_leave(&answers->frame, output->filled, FRAME_HEAD_BYTES);
+        list_busy(conns, conn);
+    }
     return true;
 }
 
-size_t conn_room(const struct conn *conn)
-{
-    return conn->output.capacity - conn->output.filled;
-}
+/* ---- Other frames ---- */
 
-struct wire conn_begin(struct node *node, struct conn *conn, size_t body_max)
+struct wire conn_begin(struct conn *conn, size_t body_max)
 {
-    reply_seal(node, conn);
-    struct output *output = &conn->output;
+    seal(conn);
     if (conn->closing || conn_room(conn) < FRAME_HEAD_BYTES + body_max)
         return wire_writer(NULL, 0);
-    unsigned char *body =
-            output->buffers[output->filling] + output->filled + FRAME_HEAD_BYTES;
+    unsigned char *body = conn_filling(conn) + conn->output.filled + FRAME_HEAD_BYTES;
     return wire_writer(body, body_max);
 }
 
-/* Neither peers nor clients may be left with a hole in what they hear: rather nothing more. */
-void conn_cut_off(struct node *node, struct conn *conn)
-{
-    if (conn->closing)
-        return;
-    MARK(conn_output_full);
-    node_notice(node, NOTICE_SLOW_CLIENT, conn->peer, 0);
-    conn_close(node, conn);
-}
-
-void conn_end(struct node *node, struct conn *conn, enum frame_kind kind, struct wire *wire)
+void conn_end(
+        struct conns *conns, struct conn *conn, enum frame_kind kind, struct wire *wire)
 {
     if (wire->failed || wire->bytes == NULL) {
-        conn_cut_off(node, conn);
+        conn_cut_off(conns, conn);
         return;
     }
+    assert(!conn->answers.frame.open);
     struct output *output = &conn->output;
     frame_seal(wire->bytes - FRAME_HEAD_BYTES, kind, (uint32_t)wire->at);
     output->filled += FRAME_HEAD_BYTES + wire->at;
-    list_busy(node, conn);
+    assert(output->filled <= output->capacity);
+    list_busy(conns, conn);
 }
 
-void conn_touch(struct node *node, struct conn *conn)
+/* ---- The end of a connection, and its becoming a peer's ---- */
+
+void conn_close(struct conns *conns, struct conn *conn)
 {
-    list_busy(node, conn);
+    if (conn->closing)
+        return;
+    assert(conn->role != CONN_FREE);
+    seal(conn);
+    conn->closing = true;
+    list_busy(conns, conn);
 }
 
-void conn_sent(struct node *node, uint32_t slot, size_t count)
+void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what)
 {
-    struct conn *conn = conn_at(node, slot);
+    if (conn->closing)
+        return;
+    conns->notices->counters.bad_frames++;
+    notices_tell(conns->notices, NOTICE_BAD_FRAME, conn->peer, what);
+    conn_close(conns, conn);
+}
+
+/* Neither peers nor clients may be left with a hole in what they hear: rather nothing more. */
+void conn_cut_off(struct conns *conns, struct conn *conn)
+{
+    if (conn->closing)
+        return;
+    assert(conn->role != CONN_FREE);
+    MARK(conn_output_full);
+    notices_tell(conns->notices, NOTICE_SLOW_CLIENT, conn->peer, 0);
+    conn_close(conns, conn);
+}
+
+bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer)
+{
+    assert(conn->role == CONN_NEW);
+    if (peer->conn != NO_CONN) {
+        MARK(peer_connected_twice);
+        conn_close(conns, conn_at(conns, peer->conn));
+        conn_close(conns, conn);
+        return false;
+    }
+    assert(conn->output.filled == 0 && conn->output.sending == 0);
+    assert(!conn->answers.frame.open);
+    conn->output.buffers[0] = peer->outputs[0];
+    conn->output.buffers[1] = peer->outputs[1];
+    conn->output.capacity = conns->limits->peer_output_bytes;
+    frame_reader_init(&conn->reader, peer->input, conns->limits->peer_frame_bytes);
+    conn->role = CONN_PEER;
+    conn->peer = peer->id;
+    peer->conn = conn_slot(conns, conn);
+    return true;
+}
+
+/* ---- Sending ---- */
+
+bool conn_sent(struct conns *conns, uint32_t slot, size_t count)
+{
+    struct conn *conn = conn_at(conns, slot);
     struct output *output = &conn->output;
     assert(conn->role != CONN_FREE);
+    assert(output->on_way);
     assert(count <= output->sending - output->sent);
     output->sent += count;
-    node->stages->sums[SUM_SENT] += count;
-    if (output->sent == output->sending) {
+    bool all = output->sent == output->sending;
+    if (all) {
         output->sending = 0;
         output->sent = 0;
-        stages_sent(node, conn);
     }
     output->on_way = false;
-    list_busy(node, conn);
+    list_busy(conns, conn);
+    return all;
 }
 
 /* The rest of what is being sent, or else what was filled meanwhile. */
@@ -223,22 +271,68 @@ static bool next_send(struct conn *conn, struct node_send *send)
     return true;
 }
 
-void conn_sends(struct node *node)
+void conns_send(struct conns *conns, struct node_effects *effects)
 {
-    struct node_effects *effects = node->effects;
-    for (uint32_t i = 0; i < node->busy_count; i++) {
-        struct conn *conn = &node->conns[node->busy[i]];
+    assert(effects->send_count == 0 && effects->close_count == 0);
+    for (uint32_t i = 0; i < conns->busy_count; i++) {
+        struct conn *conn = &conns->slots[conns->busy[i]];
         conn->listed = false;
         if (conn->role == CONN_FREE)
             continue;
-        reply_seal(node, conn);
-        struct node_send send = {.conn = node->busy[i]};
+        seal(conn);
+        struct node_send send = {.conn = conns->busy[i]};
         if (next_send(conn, &send))
             effects->sends[effects->send_count++] = send;
         if (conn->closing && !conn->close_told) {
             conn->close_told = true;
-            effects->closes[effects->close_count++] = node->busy[i];
+            effects->closes[effects->close_count++] = conns->busy[i];
         }
     }
-    node->busy_count = 0;
+    assert(effects->send_count <= conns->max && effects->close_count <= conns->max);
+    conns->busy_count = 0;
+}
+
+/* ---- Invariants ---- */
+
+static void check_conn(const struct conns *conns, const struct conn *conn)
+{
+    const struct output *output = &conn->output;
+    assert(output->filled <= output->capacity);
+    assert(output->sending <= output->capacity);
+    assert(output->sent <= output->sending);
+    assert(output->filling <= 1);
+    if (output->on_way)
+        assert(output->sending > output->sent);
+    if (conn->answers.section.open)
+        assert(conn->answers.frame.open);
+    if (conn->answers.frame.open)
+        assert(conn->listed && conn->answers.frame.at < output->filled);
+    if (conn->role == CONN_FREE) {
+        assert(output->filled == 0 && output->sending == 0);
+        assert(!conn->greeted && !conn->closing);
+        assert(list_is_empty(&conn->behind));
+    }
+    if (conn->role == CONN_CLIENT)
+        assert(conn->greeted && !conn->dialed);
+    if (conn->role == CONN_PEER) {
+        assert(conn->peer != 0);
+        assert(output->capacity == conns->limits->peer_output_bytes);
+    }
+    if (conn->close_told)
+        assert(conn->closing);
+}
+
+void conns_check(const struct conns *conns)
+{
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < conns->max; i++) {
+        taken += conns->slots[i].role != CONN_FREE;
+        check_conn(conns, &conns->slots[i]);
+    }
+    assert(taken == conns->taken);
+    assert(conns->busy_count <= conns->max);
+    for (uint32_t i = 0; i < conns->busy_count; i++) {
+        assert(conns->busy[i] < conns->max);
+        assert(conns->slots[conns->busy[i]].listed);
+    }
 }

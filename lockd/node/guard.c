@@ -1,65 +1,52 @@
-/*
- * The clock guard: is the leader's clock too fast?
- *
- * All promises about time rest on one assumption, that hardware clocks run at nearly the
- * same rate. A leader whose clock runs ahead would end leases early, so its followers watch:
- *
- *     follower      x: ack sent                                    y: heard
- *     leader                   heartbeat repeats it, U1   ...  heartbeat, U2
- *
- * U is the time that the leader has served in its term. (Not cluster time: that goes on,
- * too, while entries of older terms are applied.) From U1 to U2 it has counted only time
- * that lies between x and y, so U2 - U1 > (y - x) * (1 + 2 rho) proves it too fast, whatever
- * delays and pauses there were. Followers test brackets of ten seconds and say the result in
- * their acks; told so by a majority, the leader raises an alarm and hands over.
- *
- * Own readings err towards no alarm: x is read before the ack is sent, y at the end of the
- * turn, and of two clocks the one that counted more is taken.
- */
+/* Brackets of ten seconds, and what a majority says of them: see guard.h. */
+#include "node/guard.h"
+
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "base/units.h"
-#include "node/replica.h"
 
 enum {
     BRACKET_S = 10,
     TOLERANCE_PERCENT = 1, /* 2 rho */
-    QUIET_ELECTIONS = 5,
 };
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 static void begin_term(struct guard *guard, uint64_t term)
 {
     if (guard->term == term)
         return;
-    uint64_t quiet_until_ns = guard->quiet_until_ns;
-    *guard = (struct guard){.term = term, .quiet_until_ns = quiet_until_ns};
+    *guard = (struct guard){
+            .raft = guard->raft,
+            .roster = guard->roster,
+            .times = guard->times,
+            .notices = guard->notices,
+            .quiet_ns = guard->quiet_ns,
+            .term = term,
+            .quiet_until_ns = guard->quiet_until_ns,
+    };
 }
 
 /* An ack leaves: perhaps a bracket begins with it. */
-void guard_acknowledge(struct node *node, struct peer_message *answer)
+void guard_acknowledge(struct guard *guard, struct peer_message *answer)
 {
-    struct guard *guard = &node->guard;
+    const struct node_clocks *clocks = &guard->times->clocks;
+    assert(answer->kind == PEER_APPEND_ANSWER);
     begin_term(guard, answer->term);
-    answer->stamp_ns = node->now_ns;
+    answer->stamp_ns = guard->times->now_ns;
     answer->clock_suspect = guard->suspect;
-    if (guard->begun || guard->bracketed || node->clocks.raw_ns == 0)
+    if (guard->begun || guard->bracketed || clocks->raw_ns == 0)
         return;
     guard->begun = true;
     guard->stamp_ns = answer->stamp_ns;
-    guard->boot_ns = node->clocks.boot_ns;
-    guard->raw_ns = node->clocks.raw_ns;
+    guard->boot_ns = clocks->boot_ns;
+    guard->raw_ns = clocks->raw_ns;
 }
 
-void guard_heard_append(struct node *node, const struct peer_message *append)
+void guard_heard_append(struct guard *guard, const struct peer_message *append)
 {
-    struct guard *guard = &node->guard;
+    assert(append->kind == PEER_APPEND);
     if (append->term != guard->term)
         return;
-    guard->newest_ns = larger(guard->newest_ns, append->served_ns);
+    guard->newest_ns = u64_max(guard->newest_ns, append->served_ns);
     if (guard->begun && append->echo_ns >= guard->stamp_ns) {
         guard->begun = false;
         guard->bracketed = true;
@@ -68,19 +55,20 @@ void guard_heard_append(struct node *node, const struct peer_message *append)
 }
 
 void guard_heard_ack(
-        struct node *node, struct peer *peer, const struct peer_message *answer)
+        const struct guard *guard, struct peer *peer, const struct peer_message *answer)
 {
-    if (answer->term != raft_term(node->raft))
+    assert(peer && peer->id == answer->from);
+    if (answer->term != raft_term(guard->raft))
         return;
     peer->heard_stamp_ns = answer->stamp_ns;
     peer->clock_suspect = answer->clock_suspect;
 }
 
-static void close_bracket(struct node *node)
+static void close_bracket(struct guard *guard)
 {
-    struct guard *guard = &node->guard;
-    uint64_t own_ns = larger(
-            node->clocks.boot_ns - guard->boot_ns, node->clocks.raw_ns - guard->raw_ns);
+    const struct node_clocks *clocks = &guard->times->clocks;
+    uint64_t own_ns =
+            u64_max(clocks->boot_ns - guard->boot_ns, clocks->raw_ns - guard->raw_ns);
     if (!guard->bracketed || own_ns < BRACKET_S * NS_PER_S)
         return;
     uint64_t served_ns = guard->newest_ns - guard->served_ns;
@@ -91,30 +79,42 @@ static void close_bracket(struct node *node)
 }
 
 /* A leader that a majority of the voters suspects hands over, and lets others stand first. */
-static void heed_suspicion(struct node *node)
+static bool heed_suspicion(struct guard *guard, struct raft_event *event)
 {
+    const struct roster *roster = guard->roster;
+    uint32_t member_count = roster->count + 1U;
     uint32_t suspicious = 0;
-    for (uint8_t i = 0; i < node->peer_count; i++)
-        suspicious += node->peers[i].clock_suspect;
-    bool majority = 2 * suspicious > node->settings.member_count;
-    if (!majority || node->now_ns < node->guard.quiet_until_ns)
-        return;
+    for (uint8_t i = 0; i < roster->count; i++)
+        suspicious += roster->peers[i].clock_suspect;
+    bool majority = 2 * suspicious > member_count;
+    if (!majority || guard->times->now_ns < guard->quiet_until_ns)
+        return false;
     MARK(clock_suspect_hands_over);
-    node->guard.quiet_until_ns =
-            node->now_ns + QUIET_ELECTIONS * node->settings.raft.election_max_ns;
-    node_notice(node, NOTICE_CLOCK_SUSPECT, node->settings.self, suspicious);
-    struct raft_event event = {.kind = RAFT_TRANSFER};
-    consensus_step(node, &event);
+    guard->quiet_until_ns = guard->times->now_ns + guard->quiet_ns;
+    notices_tell(guard->notices, NOTICE_CLOCK_SUSPECT, roster->self, suspicious);
+    *event = (struct raft_event){.kind = RAFT_TRANSFER};
+    return true;
 }
 
-void guard_judge(struct node *node)
+bool guard_judge(struct guard *guard, struct raft_event *event)
 {
-    if (raft_is_leader(node->raft)) {
-        begin_term(&node->guard, raft_term(node->raft));
-        heed_suspicion(node);
-        return;
+    if (raft_is_leader(guard->raft)) {
+        begin_term(guard, raft_term(guard->raft));
+        return heed_suspicion(guard, event);
     }
-    for (uint8_t i = 0; i < node->peer_count; i++)
-        node->peers[i].clock_suspect = false;
-    close_bracket(node);
+    for (uint8_t i = 0; i < guard->roster->count; i++)
+        guard->roster->peers[i].clock_suspect = false;
+    close_bracket(guard);
+    return false;
+}
+
+void guard_check(const struct guard *guard)
+{
+    assert(guard->quiet_ns > 0);
+    assert(guard->quiet_until_ns <= guard->times->now_ns + guard->quiet_ns);
+    assert(!guard->begun || !guard->bracketed);
+    if (guard->begun)
+        assert(guard->stamp_ns <= guard->times->now_ns);
+    if (guard->bracketed)
+        assert(guard->served_ns <= guard->newest_ns);
 }

@@ -3,56 +3,126 @@
  *
  * Within a turn events only change state and fill buffers. Its end brings the clocks and
  * completes the effects, always in the order that stands in end_turn().
+ *
+ * Nobody else steps raft. Parts that want something of it say so with an event, and it is
+ * stepped here, at the places of the turn that say step_raft(). So a step never begins within
+ * another, and its effects are carried out once, in one place.
  */
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "base/units.h"
 #include "node/replica.h"
 
-void node_notice(
-        struct node *node, enum node_notice_kind kind, uint8_t peer, uint64_t number)
+/* ---- Raft ---- */
+
+/* Bytes that a step's effects are about, beside the event: each NULL if there are none. */
+struct entry_bytes {
+    const struct received *received; /* With RAFT_RECEIVE: what arrived */
+    const struct chunk *chunk;       /* With RAFT_FETCHED: what was read */
+};
+
+/* Leadership is gone: forget what was not appended, and what is owed. */
+static void stop_leading(struct node *node)
 {
-    struct node_effects *effects = node->effects;
-    if (effects->notice_count == NODE_NOTICES_MAX)
-        return;
-    effects->notices[effects->notice_count++] = (struct node_notice){
-            .kind = kind,
-            .peer = peer,
-            .term = raft_term(node->raft),
-            .number = number,
-    };
+    batcher_drop(&node->batcher);
+    backlog_init(&node->backlog, node->settings.limits.owed_max);
+    gather_init(&node->gather);
+    ledger_drop(&node->ledger, &node->conns);
 }
 
-struct peer *node_peer(struct node *node, uint8_t id)
+/* What a step wants is done in the order that raft.h asks for. */
+static void carry_out(struct node *node, const struct raft_effects *effects,
+        const struct entry_bytes *bytes)
 {
-    for (uint8_t i = 0; i < node->peer_count; i++) {
-        if (node->peers[i].id == id)
-            return &node->peers[i];
+    if (effects->truncate_from != 0)
+        assert(effects->truncate_from > node->applier.applied);
+    assert(effects->fetch_count <= MEMBERS_MAX);
+    assert(effects->read_count <= RAFT_READS_READY_MAX);
+    journal_write(&node->journal, effects, bytes->received);
+    outbox_send(&node->outbox, effects, node->journal.written, bytes->chunk);
+    for (uint32_t i = 0; i < effects->fetch_count; i++)
+        fetch_want(&node->fetch, &effects->fetches[i]);
+    for (uint32_t i = 0; i < effects->read_count; i++)
+        reads_ready(&node->reads, &effects->reads[i]);
+    if (effects->start_term) {
+        batcher_begin_term(&node->batcher);
+        node->notices.counters.elections++;
     }
-    return NULL;
+    if (effects->notice != RAFT_NOTICE_NONE)
+        notices_tell(&node->notices, NOTICE_RAFT, effects->notice_peer, effects->notice);
+}
+
+/*
+ * A message for which the log has no room is dropped: to raft it is a message lost. Room for
+ * what is proposed was there when it was written.
+ */
+static void step_raft_with(
+        struct node *node, struct raft_event *event, const struct entry_bytes *bytes)
+{
+    assert(!node->turn.raft_is_stepped);
+    event->now_ns = node->times.now_ns;
+    if (event->kind != RAFT_PROPOSE && !journal_takes(&node->journal, event)) {
+        MARK(log_has_no_room);
+        return;
+    }
+    node->turn.raft_is_stepped = true;
+    bool led = raft_is_leader(node->raft);
+    raft_forget(node->raft, wal_window_begin(node->wal));
+    raft_step(node->raft, event, node->raft_effects);
+    if (led && !raft_is_leader(node->raft))
+        stop_leading(node);
+    carry_out(node, node->raft_effects, bytes);
+    node->turn.raft_is_stepped = false;
+}
+
+static void step_raft(struct node *node, struct raft_event *event)
+{
+    assert(event->kind != RAFT_RECEIVE && event->kind != RAFT_FETCHED);
+    const struct entry_bytes none = {0};
+    step_raft_with(node, event, &none);
+}
+
+/* ---- What arrived ---- */
+
+static void on_peer_frame(struct node *node, struct conn *conn, const struct frame *frame)
+{
+    struct raft_event event;
+    if (!peers_decode(&node->peers, conn, frame, &node->received, &event))
+        return;
+    const struct entry_bytes bytes = {.received = &node->received};
+    step_raft_with(node, &event, &bytes);
+}
+
+static void on_greeting(struct node *node, struct conn *conn, const struct frame *frame)
+{
+    struct raft_event event;
+    if (greet_frame(&node->greet, conn, frame, &event))
+        step_raft(node, &event);
 }
 
 static void on_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
     bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
     bool greeted_peer = conn->role == CONN_PEER && conn->greeted;
-    gather_heard(node, conn);
+    gather_heard(&node->gather, conn, node->times.now_ns);
     if (greeted_peer && frame->kind >= FRAME_PEER_VOTE)
-        peers_frame(node, conn, frame);
+        on_peer_frame(node, conn, frame);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
-        admit_requests(node, conn, frame);
+        admit_requests(&node->admit, conn, frame);
     else if (greeted_client && frame->kind == FRAME_READ)
-        reads_frame(node, conn, frame);
+        reads_frame(&node->reads, conn, frame);
     else if (greeted_client && frame->kind == FRAME_STATUS)
         own_status_frame(node, conn);
     else if (greeted_client && frame->kind == FRAME_STAGES)
-        stages_frame(node, conn);
+        stages_frame(node->stages, &node->conns, conn,
+                node->times.now_ns - node->times.start_ns);
     else
-        greet_frame(node, conn, frame);
+        on_greeting(node, conn, frame);
 }
 
 static void on_received(struct node *node, const struct node_event *event)
 {
-    struct conn *conn = conn_at(node, event->conn);
+    struct conn *conn = conn_at(&node->conns, event->conn);
     assert(conn->role != CONN_FREE);
     if (conn->closing)
         return;
@@ -64,72 +134,125 @@ static void on_received(struct node *node, const struct node_event *event)
     if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE)
         return;
     if (conn->reader.fault != FRAME_FAULT_VERSION) {
-        conn_nonsense(node, conn, conn->reader.fault);
+        conn_nonsense(&node->conns, conn, conn->reader.fault);
         return;
     }
-    node->counters.bad_frames++;
-    node_notice(node, NOTICE_BAD_FRAME, conn->peer, FRAME_FAULT_VERSION);
-    greet_refuse(node, conn, REFUSED_VERSION);
+    node->notices.counters.bad_frames++;
+    notices_tell(&node->notices, NOTICE_BAD_FRAME, conn->peer, FRAME_FAULT_VERSION);
+    greet_refuse(&node->greet, conn, REFUSED_VERSION);
+}
+
+/* Who counts bytes, times answers or has more to say hears that a connection drained. */
+static void on_sent(struct node *node, const struct node_event *event)
+{
+    struct conn *conn = conn_at(&node->conns, event->conn);
+    node->stages->sums[SUM_SENT] += event->count;
+    if (conn_sent(&node->conns, event->conn, event->count))
+        stages_sent(node->stages, conn, node->times.now_ns);
+    reply_rest(&node->replies, conn);
+}
+
+/* Who has the connection in a list or a count lets go of it first; raft hears of a peer's. */
+static void on_closed(struct node *node, const struct node_event *event)
+{
+    struct conn *conn = conn_at(&node->conns, event->conn);
+    reply_forget(conn);
+    gather_gone(&node->gather, conn);
+    assert(conn->awaited_in != node->gather.round);
+    struct conn last;
+    conn_closed(&node->conns, event->conn, &last);
+    if (last.role != CONN_PEER)
+        return;
+    bool by_other = event->by_other && !last.closing;
+    struct raft_event lost;
+    if (greet_lost(&node->greet, &last, by_other, &lost))
+        step_raft(node, &lost);
+}
+
+static void on_written(struct node *node, uint64_t id)
+{
+    wal_written(node->wal, id);
+    if (!journal_advance(&node->journal, node->times.now_ns))
+        return;
+    uint64_t written = node->journal.written;
+    struct raft_event event = {.kind = RAFT_WRITTEN, .write = written};
+    step_raft(node, &event);
+    outbox_release(&node->outbox, written);
+}
+
+static void on_read(struct node *node, const struct node_event *event)
+{
+    struct reading reading = reader_take(&node->reader, event);
+    if (reading.user == READER_APPLY) {
+        apply_reading(&node->applier, &reading);
+        return;
+    }
+    struct chunk chunk;
+    struct raft_event fetched;
+    if (!fetch_collect(&node->fetch, &reading, &chunk, &fetched))
+        return;
+    const struct entry_bytes bytes = {.chunk = &chunk};
+    step_raft_with(node, &fetched, &bytes);
 }
 
 static void on_segment_failed(struct node *node)
 {
     MARK(segment_failed);
-    if (node->segment_retry_ns == 0)
-        node_notice(node, NOTICE_NO_SPACE, 0, wal_wanted_segment(node->wal));
-    node->segment_retry_ns = node->now_ns + NS_PER_S;
-    node->segment_asked = false;
+    if (node->segments.retry_ns == 0)
+        notices_tell(&node->notices, NOTICE_NO_SPACE, 0, wal_wanted_segment(node->wal));
+    node->segments.retry_ns = node->times.now_ns + NS_PER_S;
+    node->segments.asked = false;
 }
 
 static void on_segment_ready(struct node *node, uint64_t number)
 {
     wal_segment_ready(node->wal, number);
-    node->segment_retry_ns = 0;
-    node->segment_asked = false;
+    node->segments.retry_ns = 0;
+    node->segments.asked = false;
 }
 
 /* Leave: a leader hands over first, so that nobody waits for an election. */
 static void on_stop(struct node *node)
 {
-    if (node->stopping)
+    struct leaving *leaving = &node->leaving;
+    if (leaving->begun)
         return;
-    node->stopping = true;
-    node->stop_ns = node->now_ns;
-    if (!raft_is_leader(node->raft) || node->peer_count == 0)
+    leaving->begun = true;
+    leaving->begun_ns = node->times.now_ns;
+    node->greet.stopping = true;
+    if (!raft_is_leader(node->raft) || node->roster.count == 0)
         return;
-    node->handing_over = true;
+    leaving->handing_over = true;
     struct raft_event event = {.kind = RAFT_TRANSFER};
-    consensus_step(node, &event);
+    step_raft(node, &event);
 }
 
 static void on_event(struct node *node, const struct node_event *event)
 {
     switch (event->kind) {
     case NODE_ACCEPTED:
-        conn_open(node, event->conn, 0);
+        conn_open(&node->conns, event->conn, 0);
         break;
     case NODE_CONNECTED:
-        greet_connected(node, event->conn, event->peer);
+        greet_connected(&node->greet, event->conn, event->peer);
         break;
     case NODE_CONNECT_FAILED:
-        greet_connect_failed(node, event->peer);
+        greet_connect_failed(&node->greet, event->peer);
         break;
     case NODE_RECEIVED:
         on_received(node, event);
         break;
     case NODE_SENT:
-        conn_sent(node, event->conn, event->count);
-        reply_rest(node, event->conn);
+        on_sent(node, event);
         break;
     case NODE_CLOSED:
-        conn_closed(node, event->conn, event->by_other);
+        on_closed(node, event);
         break;
     case NODE_WRITTEN:
-        wal_written(node->wal, event->id);
-        consensus_written(node);
+        on_written(node, event->id);
         break;
     case NODE_READ:
-        fetch_read(node, event);
+        on_read(node, event);
         break;
     case NODE_SEGMENT_READY:
         on_segment_ready(node, event->id);
@@ -145,9 +268,10 @@ static void on_event(struct node *node, const struct node_event *event)
     }
 }
 
-static void tell_writes(struct node *node)
+/* ---- The end of the turn ---- */
+
+static void tell_writes(struct node *node, struct node_effects *effects)
 {
-    struct node_effects *effects = node->effects;
     while (effects->write_count < NODE_WRITES_MAX &&
             wal_next_write(node->wal, &effects->writes[effects->write_count])) {
         node->stages->sums[SUM_WRITTEN] += effects->writes[effects->write_count].count;
@@ -155,96 +279,121 @@ static void tell_writes(struct node *node)
         effects->write_count++;
     }
     uint64_t wanted = wal_wanted_segment(node->wal);
-    bool later = node->segment_retry_ns > node->now_ns;
-    if (wanted != 0 && !node->segment_asked && !later) {
-        node->segment_asked = true;
+    bool later = node->segments.retry_ns > node->times.now_ns;
+    if (wanted != 0 && !node->segments.asked && !later) {
+        node->segments.asked = true;
         effects->segment_wanted = wanted;
     }
+}
+
+/* A client still has answers to take. */
+static bool owes_output(const struct conns *conns)
+{
+    for (uint32_t slot = 0; slot < conns->max; slot++) {
+        const struct conn *conn = &conns->slots[slot];
+        if (conn->role == CONN_CLIENT && !conn->closing &&
+                (conn->output.sending != 0 || conn->output.filled != 0))
+            return true;
+    }
+    return false;
 }
 
 /* Stopped when nobody is owed anything: not leading any more, or nobody took over in time. */
 static bool has_stopped(struct node *node)
 {
-    if (!node->stopping)
+    struct leaving *leaving = &node->leaving;
+    if (!leaving->begun)
         return false;
-    uint64_t waited_ns = node->now_ns - node->stop_ns;
+    uint64_t waited_ns = node->times.now_ns - leaving->begun_ns;
     bool overdue = waited_ns >= 4 * node->settings.raft.election_max_ns;
-    if (node->handing_over && !overdue) {
+    if (leaving->handing_over && !overdue) {
         bool handed_over = !raft_is_leader(node->raft) && raft_leader(node->raft) != 0;
         if (!handed_over)
             return false;
-        node->handing_over = false;
-        node_notice(node, NOTICE_HANDED_OVER, raft_leader(node->raft), 0);
+        leaving->handing_over = false;
+        notices_tell(&node->notices, NOTICE_HANDED_OVER, raft_leader(node->raft), 0);
     }
-    for (uint32_t slot = 0; slot < node->settings.limits.connections_max; slot++) {
-        const struct conn *conn = &node->conns[slot];
-        bool owes = conn->role == CONN_CLIENT && !conn->closing &&
-                    (conn->output.sending != 0 || conn->output.filled != 0);
-        if (owes && !overdue)
-            return false;
-    }
-    return true;
-}
-
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
+    return overdue || !owes_output(&node->conns);
 }
 
 /*
  * When raft wants the time. Where it would write and the log has no room, it waits for the
  * disk; a leader writes nothing for the time, so its heartbeats and its own end never wait.
  */
-static uint64_t consensus_deadline(const struct node *node)
+static uint64_t raft_wants_time_ns(const struct node *node)
 {
     uint64_t deadline_ns = raft_deadline(node->raft);
-    struct raft_event time = {.kind = RAFT_TIME, .now_ns = deadline_ns};
-    if (time.now_ns < node->now_ns)
-        time.now_ns = node->now_ns;
-    bool stuck = raft_may_write(node->raft, &time) && !consensus_has_room(node, 0, 0);
-    return stuck ? UINT64_MAX : deadline_ns;
+    struct raft_event time = {
+            .kind = RAFT_TIME, .now_ns = u64_max(deadline_ns, node->times.now_ns)};
+    return journal_takes(&node->journal, &time) ? deadline_ns : UINT64_MAX;
 }
 
 static uint64_t next_deadline(const struct node *node)
 {
-    uint64_t deadline_ns = earliest(consensus_deadline(node), batcher_deadline(node));
-    if (node->segment_retry_ns != 0 && !node->segment_asked)
-        deadline_ns = earliest(deadline_ns, node->segment_retry_ns);
-    if (node->stopping)
-        deadline_ns = earliest(deadline_ns, node->now_ns + 10 * NS_PER_MS);
-    struct entry_head head;
-    bool more = node->applied < raft_commit(node->raft) && !node->apply_wants_disk &&
-                wal_find(node->wal, node->applied + 1, &head) != NULL;
-    if (more)
-        deadline_ns = node->now_ns;
-    return earliest(deadline_ns, greet_deadline(node));
+    uint64_t now_ns = node->times.now_ns;
+    uint64_t deadline_ns = raft_wants_time_ns(node);
+    deadline_ns = u64_min(deadline_ns, batcher_deadline(&node->batcher));
+    if (node->segments.retry_ns != 0 && !node->segments.asked)
+        deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
+    if (node->leaving.begun)
+        deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
+    if (apply_has_more(&node->applier))
+        deadline_ns = now_ns;
+    return u64_min(deadline_ns, greet_deadline(&node->greet));
 }
 
-static void end_turn(struct node *node, const struct node_event *event)
+/* The time goes to raft, and to whoever judges by it. */
+static void take_time(struct node *node, const struct node_clocks *clocks)
 {
-    struct node_effects *effects = node->effects;
-    node->wall_ns = event->clocks.wall_ns;
-    node->now_ns = event->clocks.monotonic_ns;
+    node->times.now_ns = clocks->monotonic_ns;
     struct raft_event time = {.kind = RAFT_TIME};
-    consensus_step(node, &time);
-    served_read(node, &event->clocks);
-    node->clocks = event->clocks;
-    guard_judge(node);
-    apply_committed(node);
-    reads_ask(node);
-    batcher_seal(node);
-    reads_answer(node);
-    fetch_next(node);
-    greet_dial(node);
-    greet_leader_changed(node);
-    effects->stopped = has_stopped(node);
-    conn_sends(node);
-    tell_writes(node);
-    effects->deadline_ns = next_deadline(node);
-    effects->failed = node->failed;
+    step_raft(node, &time);
+    served_read(&node->served, clocks);
+    node->times.clocks = *clocks;
+    struct raft_event event;
+    if (guard_judge(&node->guard, &event))
+        step_raft(node, &event);
 }
 
-static void begin_turn(struct node_effects *effects)
+/* What the turn gathered is asked, or proposed. */
+static void ask_reads(struct node *node)
+{
+    struct raft_event event;
+    if (reads_ask(&node->reads, &event))
+        step_raft(node, &event);
+}
+
+static void propose_batch(struct node *node)
+{
+    struct raft_event event;
+    if (!batcher_seal(&node->batcher, &event))
+        return;
+    node->stages->sums[SUM_LOGGED] += event.entry.bytes;
+    step_raft(node, &event);
+}
+
+static void end_turn(
+        struct node *node, const struct node_event *event, struct node_effects *effects)
+{
+    assert(effects->write_count == 0 && !effects->read_wanted);
+    take_time(node, &event->clocks);
+    apply_committed(&node->applier);
+    ask_reads(node);
+    propose_batch(node);
+    reads_answer(&node->reads, node->applier.applied);
+    reader_next(&node->reader, fetch_able(&node->fetch), effects);
+    greet_dial(&node->greet, effects);
+    greet_leader_changed(&node->greet);
+    effects->stopped = has_stopped(node);
+    conns_send(&node->conns, effects);
+    tell_writes(node, effects);
+    effects->deadline_ns = next_deadline(node);
+    effects->failed = node->applier.failed;
+}
+
+/* The effects of the turn before were handed on; until then everything in it took. */
+static void begin_turn(
+        struct node *node, const struct node_event *event, struct node_effects *effects)
 {
     effects->send_count = 0;
     effects->close_count = 0;
@@ -253,38 +402,47 @@ static void begin_turn(struct node_effects *effects)
     effects->read_wanted = false;
     effects->segment_wanted = 0;
     effects->notice_count = 0;
+    struct stages *stages = node->stages;
+    uint64_t ended_ns = node->times.clocks.monotonic_ns;
+    uint64_t handed_ns = u64_max(event->handed_ns, ended_ns);
+    if (stages->busy) {
+        journal_handed(&node->journal, handed_ns);
+        ledger_handed(&node->ledger, handed_ns);
+        stages_end_turn(stages, ended_ns, handed_ns);
+    }
+    stages->begun_ns = event->now_ns;
 }
 
 void node_step(
         struct node *node, const struct node_event *event, struct node_effects *effects)
 {
-    assert(node->booted);
-    if (!node->in_turn) {
-        begin_turn(effects);
-        stages_begin_turn(node, event);
-    }
-    node->in_turn = event->kind != NODE_TURN_END;
-    node->effects = effects;
-    node->now_ns = event->now_ns;
+    assert(node->turn.booted);
+    if (!node->turn.open)
+        begin_turn(node, event, effects);
+    node->turn.open = event->kind != NODE_TURN_END;
+    node->notices.effects = effects;
+    node->times.now_ns = event->now_ns;
     if (event->kind == NODE_TURN_END)
-        end_turn(node, event);
+        end_turn(node, event, effects);
     else
         on_event(node, event);
 }
 
 void node_effects_init(struct node *node, struct node_effects *effects)
 {
+    assert(node->sends && node->closes);
     *effects = (struct node_effects){.sends = node->sends, .closes = node->closes};
 }
 
 unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room)
 {
-    return frame_reader_space(&conn_at(node, conn)->reader, room);
+    return frame_reader_space(&conn_at(&node->conns, conn)->reader, room);
 }
 
 bool node_conn_is_peer(const struct node *node, uint32_t conn)
 {
-    return node->conns[conn].role == CONN_PEER;
+    assert(conn < node->conns.max);
+    return node->conns.slots[conn].role == CONN_PEER;
 }
 
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
@@ -309,17 +467,24 @@ const struct locks *node_locks(const struct node *node)
 
 void node_check(const struct node *node)
 {
-    assert(node->applied <= raft_commit(node->raft));
-    assert(node->applied == locks_index(node->locks));
-    assert(node->keepalive_ring.begin <= node->keepalives_sealed);
-    assert(node->keepalives_sealed <= node->keepalive_ring.end);
-    if (node->batch.open) {
-        assert(raft_is_leader(node->raft));
-        assert(wal_entry_is_open(node->wal));
-    }
-    uint32_t taken = 0;
-    for (uint32_t i = 0; i < node->settings.limits.connections_max; i++)
-        taken += node->conns[i].role != CONN_FREE;
-    assert(taken == node->conn_count);
+    assert(node->turn.booted && !node->turn.raft_is_stepped);
+    times_check(&node->times);
+    notices_check(&node->notices);
+    roster_check(&node->roster);
+    conns_check(&node->conns);
+    stages_check(node->stages);
+    backlog_check(&node->backlog);
+    gather_check(&node->gather);
+    served_check(&node->served);
+    ledger_check(&node->ledger);
+    reader_check(&node->reader);
+    journal_check(&node->journal);
+    outbox_check(&node->outbox, node->journal.written);
+    replies_check(&node->replies);
+    apply_check(&node->applier);
+    batcher_check(&node->batcher);
+    guard_check(&node->guard);
+    greet_check(&node->greet);
+    reads_check(&node->reads);
     wal_check(node->wal);
 }

@@ -43,7 +43,7 @@ enum {
     /*
      * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
      * its entries on a block of its own, and what is skipped at the ends. A follower with
-     * less could never take that append, and it would be sent for ever.
+     * less could never take that append, and it would be sent forever.
      */
     NODE_LOG_BUFFER_MIN = (int)WAL_BLOCK_BYTES + (int)ENTRY_BODY_MAX +
                           ((int)RAFT_ENTRIES_MAX + 4) * (int)WAL_BLOCK_BYTES +
@@ -61,9 +61,10 @@ struct node_limits {
     uint32_t reads_max;      /* Reads waiting for their index */
     uint32_t renewals_max;   /* Keepalives in one entry */
     uint32_t entry_body_max; /* Of a batch */
-    uint32_t
-            entries_under_way; /* Sealed and not committed, before the next may be sealed */
-    uint32_t entries_far_max;  /* So many may be, that far apart, where commits take long */
+    /* Entries sealed and not committed, before the next may be sealed */
+    uint32_t entries_under_way;
+    /* ... and how many there may be, at a distance, where commits take long */
+    uint32_t entries_far_max;
 };
 
 struct node_member {
@@ -77,8 +78,8 @@ struct node_settings {
     uint8_t member_count;
     struct raft_settings raft; /* self and members are filled in from the above */
     struct wal_settings wal;
-    struct cluster_settings
-            cluster; /* What this node founds a cluster with, and its memory plan */
+    /* What this node founds a cluster with, and its memory plan */
+    struct cluster_settings cluster;
     struct node_limits limits;
     uint64_t tick_ns;          /* 100 ms */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
@@ -104,7 +105,8 @@ enum node_event_kind {
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
     NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
     NODE_WRITTEN, /* id: a node_effects write is durable */
-    NODE_READ, /* id, bytes, count: what was read; shorter only at the end of the segment */
+    /* id, bytes, count: what was read; shorter only at the end of the segment */
+    NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; asked again later */
     NODE_STOP,           /* Hand over if leading, finish answers, then `stopped` */
@@ -113,7 +115,7 @@ enum node_event_kind {
 
 struct node_event {
     enum node_event_kind kind;
-    uint64_t now_ns; /* CLOCK_MONOTONIC at the begin of the turn; TURN_END: as clocks */
+    uint64_t now_ns; /* CLOCK_MONOTONIC at the start of the turn; TURN_END: as clocks */
     /* CLOCK_MONOTONIC when the effects of the turn before were handed on; 0: not told */
     uint64_t handed_ns;
     uint32_t conn;
@@ -145,7 +147,8 @@ enum node_notice_kind {
     NOTICE_PEER_UP,      /* peer */
     NOTICE_PEER_DOWN,    /* peer */
     NOTICE_REFUSED_PEER, /* peer; number: enum refusal. Said to us, or by us. */
-    NOTICE_BAD_FRAME, /* conn was closed for nonsense; number: enum frame_fault or 100 + frame kind */
+    /* conn was closed for nonsense; number: enum frame_fault or 100 + frame kind */
+    NOTICE_BAD_FRAME,
     NOTICE_SLOW_CLIENT, /* conn was closed: it does not read its answers */
     NOTICE_NO_SPACE,    /* The next segment could not be reserved. */
     NOTICE_PLAN_TOO_SMALL, /* The cluster's settings need more memory than planned here: fatal */
@@ -227,7 +230,7 @@ const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
 /* What only io can measure. It lies in node to be told with the rest; node only reads it. */
 struct loop_figures {
     uint64_t system_calls;  /* Of io_uring_enter, so far */
-    struct histogram turns; /* From a turn's begin until its effects are handed on, ns */
+    struct histogram turns; /* From a turn's start until its effects are handed on, ns */
 };
 
 struct loop_figures *node_loop_figures(struct node *node);
@@ -235,8 +238,9 @@ struct loop_figures *node_loop_figures(struct node *node);
 /* For tests and the simulator. */
 const struct raft *node_raft(const struct node *node);
 const struct locks *node_locks(const struct node *node);
-void node_check(
-        const struct node *node); /* Of all but raft and locks, which have their own */
+
+/* All but raft and locks, which have checks of their own. */
+void node_check(const struct node *node);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,8 @@
 /* The status of this node: what it says of itself, without asking anybody. */
 #include "base/units.h"
+#include "node/figures.h"
 #include "node/replica.h"
+#include "protocol/node_status.h"
 
 enum {
     BEHIND_ENTRIES = 1000
@@ -27,13 +29,13 @@ static enum node_role role_of(const struct node *node)
 static bool has_majority(const struct node *node)
 {
     uint64_t heard_ns = raft_majority_heard_ns(node->raft);
-    return node->now_ns - heard_ns <= node->settings.raft.election_min_ns;
+    return node->times.now_ns - heard_ns <= node->settings.raft.election_min_ns;
 }
 
 /* Against what the leader has committed, not against the part of it that came here already. */
 static bool is_behind(const struct node *node)
 {
-    return node->applied + BEHIND_ENTRIES < raft_commit_heard(node->raft);
+    return node->applier.applied + BEHIND_ENTRIES < raft_commit_heard(node->raft);
 }
 
 /*
@@ -46,7 +48,7 @@ static enum condition condition_of(const struct node *node)
         return CONDITION_BLANK;
     if (raft_is_leader(node->raft) && !has_majority(node))
         return CONDITION_NO_MAJORITY;
-    if (node->segment_retry_ns != 0)
+    if (node->segments.retry_ns != 0)
         return CONDITION_NO_SPACE;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
@@ -57,15 +59,15 @@ static enum condition condition_of(const struct node *node)
 
 static void tell_peers(const struct node *node, struct node_status *status)
 {
-    status->peer_count = node->peer_count;
-    for (uint8_t i = 0; i < node->peer_count; i++) {
-        const struct peer *peer = &node->peers[i];
+    status->peer_count = node->roster.count;
+    for (uint8_t i = 0; i < node->roster.count; i++) {
+        const struct peer *peer = &node->roster.peers[i];
         uint64_t heard_ns = raft_peer_heard_ns(node->raft, peer->id);
         status->peers[i] = (struct node_status_peer){
                 .node = peer->id,
                 .connected = raft_peer_is_open(node->raft, peer->id),
                 .match = raft_peer_match(node->raft, peer->id),
-                .heard_ns = heard_ns == 0 ? UINT64_MAX : node->now_ns - heard_ns,
+                .heard_ns = heard_ns == 0 ? UINT64_MAX : node->times.now_ns - heard_ns,
         };
     }
 }
@@ -77,7 +79,7 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->commit = raft_commit(node->raft);
     status->last = raft_last(node->raft).index;
     status->durable = raft_durable(node->raft);
-    status->applied = node->applied;
+    status->applied = node->applier.applied;
     status->missing = raft_missing(node->raft);
 }
 
@@ -90,25 +92,11 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->locks = counts.locks;
     status->holds = counts.holds;
     status->waits = counts.waits;
-    status->connections = node->conn_count;
-    status->requests = node->counters.requests;
-    status->refused_busy = node->counters.refused_busy;
-    status->bad_frames = node->counters.bad_frames;
-    status->elections = node->counters.elections;
-}
-
-/* The buckets that are not empty, one behind another. */
-void own_status_buckets(struct wire *wire, const struct histogram *histogram)
-{
-    uint16_t count = 0;
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        count = (uint16_t)(count + (histogram->buckets[i] != 0));
-    wire_bucket_count(wire, &count);
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        struct node_status_bucket bucket = {(uint16_t)i, histogram->buckets[i]};
-        if (bucket.count != 0)
-            wire_bucket(wire, &bucket);
-    }
+    status->connections = node->conns.taken;
+    status->requests = node->notices.counters.requests;
+    status->refused_busy = node->notices.counters.refused_busy;
+    status->bad_frames = node->notices.counters.bad_frames;
+    status->elections = node->notices.counters.elections;
 }
 
 void own_status_frame(struct node *node, struct conn *conn)
@@ -119,15 +107,15 @@ void own_status_frame(struct node *node, struct conn *conn)
             .role = (uint8_t)role_of(node),
             .leader = raft_leader(node->raft),
             .condition = (uint8_t)condition_of(node),
-            .uptime_ns = node->now_ns - node->start_ns,
+            .uptime_ns = node->times.now_ns - node->times.start_ns,
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     tell_log(node, &status);
     tell_state(node, &status);
     tell_peers(node, &status);
-    struct wire wire = conn_begin(node, conn, 32 * KIB);
+    struct wire wire = conn_begin(conn, 32 * KIB);
     wire_node_status(&wire, &status);
-    own_status_buckets(&wire, node->commit_latency);
-    own_status_buckets(&wire, node->entry_commands);
-    conn_end(node, conn, FRAME_STATUS_ANSWER, &wire);
+    figures_put(&wire, &node->stages->commit_latency);
+    figures_put(&wire, &node->stages->rows[STAGE_COMMANDS]);
+    conn_end(&node->conns, conn, FRAME_STATUS_ANSWER, &wire);
 }

@@ -1,115 +1,61 @@
-/*
- * Answers and changes, into the clients' output.
- *
- * All that a turn has for a connection goes into one frame, and answers of one session from
- * one entry into one section of it. Changes are told once on a connection: TCP keeps order,
- * and a new connection begins again behind what the client confirmed. What is too much for
- * the output goes on when the client has taken some.
- */
+/* Answers and changes, into the clients' output: see reply.h. */
+#include "node/reply.h"
+
 #include "base/mark.h"
-#include "node/replica.h"
 
 enum {
+    ANSWERS_SECTION_MAX = 1024, /* Answers or changes in one section */
     SECTION_HEAD_BYTES_MAX = 64,
     ANSWER_BYTES_MAX = 40,
     CHANGES_AT_ONCE = 64,
-    FRAME_BODY_TARGET = FRAME_CLIENT_BODY_MAX - 4096, /* A frame is ended past this. */
 };
 
-static unsigned char *filling(const struct conn *conn)
+void replies_carve(
+        struct replies *replies, struct arena *arena, const struct node_settings *settings)
 {
-    return conn->output.buffers[conn->output.filling];
+    replies->routes = arena_take(
+            arena, "node.routes", settings->cluster.sessions_max, sizeof(struct route), 64);
 }
 
-/* Write the head of the open section, now that its counts are known. */
-static void close_section(struct conn *conn)
+void replies_init(struct replies *replies, const struct node_settings *settings)
 {
-    struct open_answers *answers = &conn->answers;
-    if (!answers->section_open)
-        return;
-    struct wire wire =
-            wire_writer(filling(conn) + answers->section, SECTION_HEAD_BYTES_MAX);
-    wire_answer_section(&wire, &answers->head);
-    assert(!wire.failed);
-    answers->section_open = false;
+    assert(replies->raft && replies->locks && replies->conns && replies->gather);
+    replies->sessions_max = settings->cluster.sessions_max;
+    assert(replies->sessions_max > 0);
 }
 
-void reply_seal(struct node *node, struct conn *conn)
+struct route *reply_route_of(struct replies *replies, const struct session_view *view)
 {
-    struct open_answers *answers = &conn->answers;
-    if (!answers->open)
-        return;
-    close_section(conn);
-    answers->open = false;
-    size_t body_bytes = conn->output.filled - answers->frame - FRAME_HEAD_BYTES;
-    frame_seal(filling(conn) + answers->frame, FRAME_ANSWERS, (uint32_t)body_bytes);
-    conn_touch(node, conn);
-}
-
-/* Room for `bytes` in an open frame. False: the client is too far behind, and cut off. */
-static bool open_frame(struct node *node, struct conn *conn, size_t bytes)
-{
-    struct open_answers *answers = &conn->answers;
-    size_t used = answers->open ? conn->output.filled - answers->frame : 0;
-    if (used + bytes > FRAME_BODY_TARGET)
-        reply_seal(node, conn);
-    if (conn_room(conn) < FRAME_HEAD_BYTES + bytes) {
-        conn_cut_off(node, conn);
-        return false;
-    }
-    if (!answers->open) {
-        *answers = (struct open_answers){.open = true, .frame = conn->output.filled};
-        conn->output.filled += FRAME_HEAD_BYTES;
-        conn_touch(node, conn);
-    }
-    return true;
-}
-
-static void open_section(struct conn *conn, const struct answer_section *head)
-{
-    struct open_answers *answers = &conn->answers;
-    close_section(conn);
-    answers->section = conn->output.filled;
-    answers->section_open = true;
-    answers->head = *head;
-    struct wire measure = wire_measure();
-    wire_answer_section(&measure, &answers->head);
-    conn->output.filled += measure.at;
+    assert(view->slot < replies->sessions_max);
+    return &replies->routes[view->slot];
 }
 
 static bool continues(const struct open_answers *answers, const struct answer_section *head)
 {
-    return answers->open && answers->section_open &&
-           answers->head.answer_count < ANSWERS_SECTION_MAX &&
+    return answers->section.open && answers->head.answer_count < ANSWERS_SECTION_MAX &&
            answers->head.change_count == 0 && answers->head.session == head->session &&
            answers->head.applied == head->applied;
 }
 
-static struct wire rest_of(const struct conn *conn)
-{
-    return wire_writer(filling(conn) + conn->output.filled, conn_room(conn));
-}
-
-static void put_answer(struct node *node, struct conn *conn,
+static void put_answer(struct replies *replies, struct conn *conn,
         const struct answer_section *head, struct answer *answer)
 {
-    if (!open_frame(node, conn, SECTION_HEAD_BYTES_MAX + ANSWER_BYTES_MAX))
+    if (!conn_answers(replies->conns, conn, SECTION_HEAD_BYTES_MAX + ANSWER_BYTES_MAX))
         return;
     if (continues(&conn->answers, head)) {
         conn->answers.head.deadline = head->deadline;
         conn->answers.head.change = head->change;
     } else {
-        open_section(conn, head);
+        conn_section(conn, head);
     }
-    struct wire wire = rest_of(conn);
+    struct wire wire = conn_rest(conn);
     wire_answer(&wire, answer);
-    assert(!wire.failed);
-    conn->output.filled += wire.at;
+    conn_add(conn, &wire);
     conn->answers.head.answer_count++;
 }
 
-void reply_answer(struct node *node, struct conn *conn, const struct locks_outcome *outcome,
-        uint64_t applied)
+void reply_answer(struct replies *replies, struct conn *conn,
+        const struct locks_outcome *outcome, uint64_t applied)
 {
     struct answer_section head = {
             .session = outcome->session,
@@ -119,16 +65,15 @@ void reply_answer(struct node *node, struct conn *conn, const struct locks_outco
     };
     struct answer answer = outcome->answer;
     if (answer.kind != REQUEST_KEEPALIVE && answer.status != STATUS_QUEUED)
-        gather_told(node, conn);
-    put_answer(node, conn, &head, &answer);
+        gather_told(replies->gather, conn, replies->times->now_ns);
+    put_answer(replies, conn, &head, &answer);
 }
 
-/* Refused here: nothing was logged, so this is no anchor and tells no deadline. */
 void reply_refuse(
-        struct node *node, struct conn *conn, uint64_t session, struct answer *answer)
+        struct replies *replies, struct conn *conn, uint64_t session, struct answer *answer)
 {
     struct answer_section head = {.session = session};
-    put_answer(node, conn, &head, answer);
+    put_answer(replies, conn, &head, answer);
 }
 
 /* ---- Changes ---- */
@@ -146,12 +91,13 @@ static size_t section_bytes(uint32_t changes)
     return SECTION_HEAD_BYTES_MAX + (size_t)changes * ANSWER_BYTES_MAX;
 }
 
-static bool put_changes(struct node *node, struct conn *conn,
+static bool put_changes(struct replies *replies, struct conn *conn,
         const struct session_view *view, const struct told *told)
 {
-    if (!open_frame(node, conn, section_bytes(told->count)))
+    assert(told->count <= CHANGES_AT_ONCE);
+    if (!conn_answers(replies->conns, conn, section_bytes(told->count)))
         return false;
-    const struct route *route = &node->routes[view->slot];
+    const struct route *route = reply_route_of(replies, view);
     struct answer_section head = {
             .session = view->id,
             .deadline = view->deadline,
@@ -159,17 +105,16 @@ static bool put_changes(struct node *node, struct conn *conn,
             .listed = told->listed,
             .more = told->listed && told->more,
     };
-    open_section(conn, &head);
-    struct wire wire = rest_of(conn);
+    conn_section(conn, &head);
+    struct wire wire = conn_rest(conn);
     for (uint32_t i = 0; i < told->count; i++) {
         struct change change = told->changes[i];
         wire_change(&wire, &change);
     }
-    assert(!wire.failed);
-    conn->output.filled += wire.at;
+    conn_add(conn, &wire);
     conn->answers.head.change_count = (uint16_t)told->count;
-    gather_told(node, conn);
-    close_section(conn);
+    gather_told(replies->gather, conn, replies->times->now_ns);
+    conn_section_end(conn);
     return true;
 }
 
@@ -197,9 +142,10 @@ static void move_on(
 }
 
 /* One section of what the session is to be told. False: that is all, for now. */
-static bool tell_some(struct node *node, struct conn *conn, const struct session_view *view)
+static bool tell_some(
+        struct replies *replies, struct conn *conn, const struct session_view *view)
 {
-    struct route *route = &node->routes[view->slot];
+    struct route *route = reply_route_of(replies, view);
     if (route->from.after >= view->change)
         return false;
     if (!has_room(conn)) {
@@ -210,51 +156,49 @@ static bool tell_some(struct node *node, struct conn *conn, const struct session
     }
     struct told told = {0};
     told.count = locks_changes(
-            node->locks, view->id, &route->from, told.changes, CHANGES_AT_ONCE);
+            replies->locks, view->id, &route->from, told.changes, CHANGES_AT_ONCE);
     told.listed = route->from.listed;
     told.more = told.count == CHANGES_AT_ONCE;
     if (told.listed && route->list_change == 0)
         route->list_change = view->change;
     /* An empty list is told too: then nothing is left. */
     bool silent = told.count == 0 && !told.listed;
-    if (!silent && !put_changes(node, conn, view, &told))
+    if (!silent && !put_changes(replies, conn, view, &told))
         return false;
     move_on(route, view, &told);
     return true;
 }
 
 /*
- * Tell the session's client what changed since it was last told. A list that finds no room
- * goes on when something was sent. Meanwhile the state moves: what happens behind the change
+ * A list that finds no room continues when something was sent. Meanwhile the state moves: what happens behind the change
  * for which the list stands is told after it, and nothing of that session in between.
  */
-void reply_changes(struct node *node, uint64_t session)
+void reply_changes(struct replies *replies, uint64_t session)
 {
     struct session_view view;
-    if (!locks_session(node->locks, session, &view))
+    if (!locks_session(replies->locks, session, &view))
         return;
-    const struct route *route = &node->routes[view.slot];
+    const struct route *route = reply_route_of(replies, &view);
     struct conn *conn = NULL;
     if (route->session == session)
-        conn = conn_if_alive(node, route->conn, route->serial);
+        conn = conn_if_alive(replies->conns, route->conn, route->serial);
     /* Without a connection: it asks when it comes back. */
-    while (conn && tell_some(node, conn, &view))
+    while (conn && tell_some(replies, conn, &view))
         ;
 }
 
 /*
  * The sessions that wait for room, in turn, until there is none again: who finds too little
- * goes to the end. So this costs what is told, however many sessions there are.
+ * moves to the end. So this costs what is told, however many sessions there are.
  */
-void reply_rest(struct node *node, uint32_t slot)
+void reply_rest(struct replies *replies, struct conn *conn)
 {
-    struct conn *conn = conn_at(node, slot);
-    if (!raft_is_leader(node->raft))
+    if (!raft_is_leader(replies->raft))
         return;
     while (!list_is_empty(&conn->behind) && !conn->closing && has_room(conn)) {
         struct list_node *first = list_first(&conn->behind);
         list_remove(first);
-        reply_changes(node, LIST_OWNER(first, struct route, behind)->session);
+        reply_changes(replies, LIST_OWNER(first, struct route, behind)->session);
     }
 }
 
@@ -264,19 +208,15 @@ void reply_forget(struct conn *conn)
         list_remove(list_first(&conn->behind));
 }
 
-/*
- * The client speaks through this connection now: what it has not confirmed is told again. On
- * the connection that it has had, what was applied while another node led was not told.
- */
 void reply_route(
-        struct node *node, const struct session_view *view, const struct conn *conn)
+        struct replies *replies, const struct session_view *view, const struct conn *conn)
 {
-    struct route *route = &node->routes[view->slot];
+    struct route *route = reply_route_of(replies, view);
     bool same_session = route->session == view->id;
-    uint32_t slot = conn_slot(node, conn);
+    uint32_t slot = conn_slot(replies->conns, conn);
     if (same_session && route->conn == slot && route->serial == conn->serial) {
         if (view->change > route->from.after && !list_is_linked(&route->behind))
-            reply_changes(node, view->id);
+            reply_changes(replies, view->id);
         return;
     }
     if (list_is_linked(&route->behind))
@@ -289,5 +229,22 @@ void reply_route(
             .serial = conn->serial,
     };
     if (view->change > route->from.after)
-        reply_changes(node, view->id);
+        reply_changes(replies, view->id);
+}
+
+void replies_check(const struct replies *replies)
+{
+    /* Whoever waits for room waits behind the connection that its client is heard on. */
+    struct conns *conns = replies->conns;
+    for (uint32_t slot = 0; slot < conns->max; slot++) {
+        const struct conn *conn = &conns->slots[slot];
+        struct list_node *node = list_first(&conn->behind);
+        for (; node != NULL; node = list_next(&conn->behind, node)) {
+            const struct route *route = LIST_OWNER(node, struct route, behind);
+            assert(route->session != 0);
+            assert(route->conn == slot && route->serial == conn->serial);
+            assert(route >= replies->routes);
+            assert(route < replies->routes + replies->sessions_max);
+        }
+    }
 }

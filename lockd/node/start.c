@@ -8,20 +8,6 @@
 #include "base/units.h"
 #include "node/replica.h"
 
-/* The smallest power of two that is not below `count`. */
-static uint32_t power_of_two(uint64_t count)
-{
-    uint32_t power = 1;
-    while (power < count)
-        power *= 2;
-    return power;
-}
-
-static uint32_t keepalives_max(const struct node_settings *settings)
-{
-    return power_of_two(3 * (uint64_t)settings->cluster.sessions_max + 1024);
-}
-
 void node_settings_default(struct node_settings *settings)
 {
     *settings = (struct node_settings){
@@ -111,64 +97,6 @@ static struct raft_settings raft_settings_of(const struct node_settings *setting
     return raft;
 }
 
-static void carve_connections(
-        struct node *node, struct arena *arena, const struct node_settings *settings)
-{
-    const struct node_limits *limits = &settings->limits;
-    size_t slot_bytes =
-            limits->client_frame_bytes + 2 * (size_t)limits->client_output_bytes;
-    node->conns = arena_take(
-            arena, "node.connections", limits->connections_max, sizeof(struct conn), 64);
-    node->conns_memory = arena_take(
-            arena, "node.connection_buffers", limits->connections_max, slot_bytes, 4096);
-    node->busy =
-            arena_take(arena, "node.busy", limits->connections_max, sizeof(uint32_t), 64);
-    uint8_t peer_count = (uint8_t)(settings->member_count - 1);
-    node->peer_count = peer_count;
-    for (uint8_t i = 0; i < peer_count; i++) {
-        struct peer *peer = &node->peers[i];
-        peer->input =
-                arena_take(arena, "node.peer_input", 1, limits->peer_frame_bytes, 4096);
-        peer->outputs[0] =
-                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
-        peer->outputs[1] =
-                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
-    }
-}
-
-static void carve_queues(
-        struct node *node, struct arena *arena, const struct node_settings *settings)
-{
-    const struct node_limits *limits = &settings->limits;
-    node->owed = arena_take(arena, "node.owed", limits->owed_max, sizeof(struct owed), 64);
-    node->keepalives = arena_take(arena, "node.keepalives", keepalives_max(settings),
-            sizeof(struct keepalive), 64);
-    node->routes = arena_take(
-            arena, "node.routes", settings->cluster.sessions_max, sizeof(struct route), 64);
-    node->held = arena_take(arena, "node.held", HELD_MAX, sizeof(struct held_message), 64);
-    node->writes = arena_take(
-            arena, "node.raft_writes", RAFT_WRITES_MAX, sizeof(struct raft_write), 64);
-    node->reads = arena_take(
-            arena, "node.reads", limits->reads_max, sizeof(struct waiting_read), 64);
-    node->commit_latency =
-            arena_take(arena, "node.histograms", 1, sizeof(struct histogram), 64);
-    node->entry_commands =
-            arena_take(arena, "node.histograms", 1, sizeof(struct histogram), 64);
-    node->stages = arena_take(arena, "node.histograms", 1, sizeof(struct stages), 64);
-    node->raft_effects =
-            arena_take(arena, "node.raft_effects", 1, sizeof(struct raft_effects), 64);
-    node->entries = arena_take(
-            arena, "node.append_entries", RAFT_ENTRIES_MAX, sizeof(struct raft_entry), 64);
-    node->entry_heads = arena_take(
-            arena, "node.append_heads", RAFT_ENTRIES_MAX, sizeof(struct entry_head), 64);
-    node->entry_bytes = arena_take(
-            arena, "node.append_bytes", RAFT_ENTRIES_MAX, sizeof(unsigned char *), 64);
-    node->sends = arena_take(
-            arena, "node.sends", limits->connections_max, sizeof(struct node_send), 64);
-    node->closes =
-            arena_take(arena, "node.closes", limits->connections_max, sizeof(uint32_t), 64);
-}
-
 struct node *node_carve(struct arena *arena, const struct node_settings *settings)
 {
     check_limits(settings);
@@ -182,45 +110,155 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     carved->wal = wal_carve(arena, &wal);
     carved->recovery = recovery_carve(arena, &wal);
     carved->locks = locks_carve(arena, &settings->cluster);
-    carve_connections(carved, arena, settings);
-    carve_queues(carved, arena, settings);
+    const struct node_limits *limits = &settings->limits;
+    conns_carve(&carved->conns, arena, limits);
+    roster_carve(&carved->roster, arena, settings);
+    ledger_carve(&carved->ledger, arena, settings);
+    replies_carve(&carved->replies, arena, settings);
+    outbox_carve(&carved->outbox, arena);
+    journal_carve(&carved->journal, arena);
+    reads_carve(&carved->reads, arena, limits);
+    received_carve(&carved->received, arena);
+    carved->stages = arena_take(arena, "node.stages", 1, sizeof(struct stages), 64);
+    carved->raft_effects =
+            arena_take(arena, "node.raft_effects", 1, sizeof(struct raft_effects), 64);
+    carved->sends = arena_take(
+            arena, "node.sends", limits->connections_max, sizeof(struct node_send), 64);
+    carved->closes =
+            arena_take(arena, "node.closes", limits->connections_max, sizeof(uint32_t), 64);
     return node;
 }
 
-static void init_peers(struct node *node)
+/* Parts at the bottom: they need nothing but what lies below node. */
+static void join_bottom(struct node *node)
 {
-    uint8_t at = 0;
-    for (uint8_t i = 0; i < node->settings.member_count; i++) {
-        uint8_t id = node->settings.members[i].id;
-        if (id == node->settings.self)
-            continue;
-        node->peers[at].id = id;
-        node->peers[at].conn = NO_CONN;
-        at++;
-    }
-    assert(at == node->peer_count);
-    const struct members *members = &node->settings.raft.members;
-    node->members_hash = hash_bytes(members->ids, members->count, 0);
+    const struct node_settings *settings = &node->settings;
+    node->notices.raft = node->raft;
+    roster_init(&node->roster, settings);
+    conns_init(&node->conns, &settings->limits, &node->notices);
+    stages_init(node->stages);
+    backlog_init(&node->backlog, settings->limits.owed_max);
+    node->gather.backlog = &node->backlog;
+    node->gather.spacing_ns = settings->entry_spacing_ns;
+    gather_init(&node->gather);
+    served_init(&node->served, node->raft, settings);
+    ledger_init(&node->ledger, settings);
+    node->reader.wal = node->wal;
+    node->reader.raft = node->raft;
+    reader_init(&node->reader, node->roster.count);
+}
+
+/* Parts that say what they want of raft. */
+static void join_wishes(struct node *node)
+{
+    uint64_t longest_ns = node->settings.raft.election_max_ns;
+    node->guard.raft = node->raft;
+    node->guard.roster = &node->roster;
+    node->guard.times = &node->times;
+    node->guard.notices = &node->notices;
+    node->guard.quiet_ns = GUARD_QUIET_ELECTIONS * longest_ns;
+    node->peers = (struct peers){
+            .raft = node->raft,
+            .wal = node->wal,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .guard = &node->guard,
+    };
+    node->greet = (struct greet){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .wal = node->wal,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .notices = &node->notices,
+            .times = &node->times,
+    };
+    node->reads.locks = node->locks;
+    node->reads.conns = &node->conns;
+    reads_init(&node->reads, &node->settings.limits);
+    node->fetch = (struct fetch){
+            .reader = &node->reader,
+            .roster = &node->roster,
+            .raft = node->raft,
+            .settings = &node->settings.raft,
+    };
+}
+
+/* Parts that carry out what raft wants. */
+static void join_effects(struct node *node)
+{
+    node->journal.raft = node->raft;
+    node->journal.wal = node->wal;
+    node->journal.notices = &node->notices;
+    node->journal.stages = node->stages;
+    journal_init(&node->journal);
+    node->outbox.wal = node->wal;
+    node->outbox.roster = &node->roster;
+    node->outbox.conns = &node->conns;
+    node->outbox.guard = &node->guard;
+    node->outbox.served = &node->served;
+    outbox_init(&node->outbox);
+    node->replies.raft = node->raft;
+    node->replies.locks = node->locks;
+    node->replies.conns = &node->conns;
+    node->replies.gather = &node->gather;
+    node->replies.times = &node->times;
+    replies_init(&node->replies, &node->settings);
+    node->applier = (struct applier){
+            .raft = node->raft,
+            .wal = node->wal,
+            .locks = node->locks,
+            .reader = &node->reader,
+            .ledger = &node->ledger,
+            .backlog = &node->backlog,
+            .replies = &node->replies,
+            .conns = &node->conns,
+            .stages = node->stages,
+            .notices = &node->notices,
+            .times = &node->times,
+    };
+}
+
+/* The way of a request into an entry. */
+static void join_batch(struct node *node)
+{
+    node->batcher = (struct batcher){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .locks = node->locks,
+            .times = &node->times,
+            .wal = node->wal,
+            .journal = &node->journal,
+            .ledger = &node->ledger,
+            .served = &node->served,
+            .gather = &node->gather,
+            .notices = &node->notices,
+            .prng = &node->prng,
+    };
+    node->admit = (struct admit){
+            .raft = node->raft,
+            .locks = node->locks,
+            .conns = &node->conns,
+            .batcher = &node->batcher,
+            .ledger = &node->ledger,
+            .backlog = &node->backlog,
+            .replies = &node->replies,
+            .greet = &node->greet,
+            .notices = &node->notices,
+    };
 }
 
 void node_init(struct node *node, const struct node_settings *settings, uint64_t seed)
 {
+    assert(!node->turn.booted);
     node->settings = *settings;
     node->settings.raft = raft_settings_of(settings);
     node->settings.wal.node = settings->self;
     prng_init(&node->prng, seed);
-    ring_init(&node->owed_ring, settings->limits.owed_max);
-    ring_init(&node->keepalive_ring, keepalives_max(settings));
-    ring_init(&node->under_way_ring, UNDER_WAY_MAX);
-    ring_init(&node->held_ring, HELD_MAX);
-    ring_init(&node->write_ring, RAFT_WRITES_MAX);
-    histogram_init(node->commit_latency);
-    histogram_init(node->entry_commands);
-    stages_init(node);
-    backlog_init(node);
-    gather_init(node);
-    init_peers(node);
-    conn_init_all(node);
+    join_bottom(node);
+    join_wishes(node);
+    join_effects(node);
+    join_batch(node);
     locks_init(node->locks, &settings->cluster);
     recovery_init(node->recovery, &node->settings.wal);
     raft_init(node->raft, &node->settings.raft, prng_next(&node->prng));
@@ -248,6 +286,7 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
 
 void node_recover(struct node *node)
 {
+    assert(!node->turn.booted);
     struct recovery_item item;
     while (recovery_next(node->recovery, &item)) {
         switch (item.kind) {
@@ -292,6 +331,7 @@ static enum node_boot judge(
 enum node_boot node_boot(
         struct node *node, uint64_t now_ns, struct recovery_decision *decision)
 {
+    assert(!node->turn.booted);
     *decision = recovery_decide(node->recovery);
     enum node_boot boot = judge(node, decision);
     if (boot != NODE_BOOT_OK)
@@ -300,8 +340,8 @@ enum node_boot node_boot(
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);
-    node->now_ns = now_ns;
-    node->start_ns = now_ns;
-    node->booted = true;
+    node->times.now_ns = now_ns;
+    node->times.start_ns = now_ns;
+    node->turn.booted = true;
     return NODE_BOOT_OK;
 }

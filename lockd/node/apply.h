@@ -1,0 +1,61 @@
+/*
+ * Committed entries into the lock state, in order, on every node; their bytes lie in memory or
+ * are read from disk.
+ *
+ * The node that appended an entry, in the term that it has, owes the answers to its
+ * commands; they stand in the ledger in the order of the commands. Everybody else applies and
+ * says nothing.
+ */
+#ifndef NODE_APPLY_H
+#define NODE_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "locks/locks.h"
+#include "node/backlog.h"
+#include "node/conn.h"
+#include "node/ledger.h"
+#include "node/reader.h"
+#include "node/reply.h"
+#include "node/stages.h"
+#include "node/times.h"
+#include "store/wal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct applier {
+    const struct raft *raft;
+    const struct wal *wal;
+    struct locks *locks;
+    struct reader *reader;
+    struct ledger *ledger;
+    struct backlog *backlog;
+    struct replies *replies;
+    struct conns *conns;
+    struct stages *stages;
+    struct notices *notices;
+    const struct times *times;
+    uint64_t applied; /* The last index */
+    bool failed;      /* It cannot go on: the last notice says why. */
+};
+
+/* All pointers are filled in by the caller; there is nothing else to begin with. */
+void apply_check(const struct applier *applier);
+
+/* Turn end: what is committed and lies in memory, at most so much that a turn stays short */
+void apply_committed(struct applier *applier);
+
+/* What is committed and was read from disk */
+void apply_reading(struct applier *applier, struct reading *reading);
+
+/* More could be applied at once, without waiting for anything. */
+bool apply_has_more(const struct applier *applier);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

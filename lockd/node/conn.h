@@ -1,0 +1,176 @@
+/*
+ * Connection slots and their output.
+ *
+ * Bytes for a connection are written once, into the buffer from which they are sent. There
+ * are two: while one is on its way the other fills, and a turn sends at most one. A client
+ * that does not read its answers fills both and is cut off; it loses nothing that the log
+ * has, for its library asks again elsewhere.
+ *
+ * All answers that a turn has for a connection go into one frame at the end of its output,
+ * the open frame of answers. Whoever writes another frame closes it first.
+ *
+ * A peer has buffers of its own, for appends, which its connection borrows.
+ *
+ * Who wants to know that a connection closed or that its output has left is told by node.c.
+ */
+#ifndef NODE_CONN_H
+#define NODE_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "node/notices.h"
+#include "node/roster.h"
+#include "protocol/answer.h"
+#include "protocol/frame.h"
+#include "protocol/late_head.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum conn_role {
+    CONN_FREE,
+    CONN_NEW,
+    CONN_CLIENT,
+    CONN_PEER
+};
+
+/* Two buffers: one takes new bytes while the other is on its way. */
+struct output {
+    unsigned char *buffers[2];
+    size_t capacity; /* Of each */
+    size_t filled;
+    size_t sending; /* Bytes of the other; 0: nothing is under way */
+    size_t sent;
+    uint8_t filling;
+    bool on_way; /* io has a send of it. */
+};
+
+/* The answers frame that is being filled, at the end of the output. */
+struct open_answers {
+    struct late_head frame;
+    struct late_head section;
+    struct answer_section head; /* Of the section */
+};
+
+struct conn {
+    enum conn_role role;
+    bool dialed;  /* An own connection, to `peer` */
+    bool greeted; /* Hello taken, or welcome heard */
+    bool closing; /* Takes no more input; closed with the turn's effects */
+    bool close_told;
+    bool listed; /* Stands in `busy`: has output to send */
+    bool told_leader;
+    uint8_t peer;
+    uint32_t serial; /* Counts the lives of the slot */
+    struct frame_reader reader;
+    struct output output;
+    struct open_answers answers;
+    struct list behind; /* reply.c: routes of sessions whose changes wait for room */
+    /* stages.c: since then the last answer of an entry is on its way; 0: none is watched, ... */
+    uint64_t watch_ns;
+    uint8_t watch;       /* ... in this buffer. */
+    uint64_t awaited_in; /* gather.c: the round in which it is awaited */
+};
+
+struct conns {
+    struct conn *slots;
+    uint32_t max;
+    uint32_t taken;
+    uint32_t *busy; /* Slots with output to look at in this turn */
+    uint32_t busy_count;
+    unsigned char *memory; /* Input and two outputs of each slot */
+    const struct node_limits *limits;
+    struct notices *notices;
+};
+
+void conns_carve(
+        struct conns *conns, struct arena *arena, const struct node_limits *limits);
+void conns_init(
+        struct conns *conns, const struct node_limits *limits, struct notices *notices);
+void conns_check(const struct conns *conns);
+
+struct conn *conn_at(struct conns *conns, uint32_t slot);
+
+/* The connection that had this slot in that life, if it still stands; else NULL. */
+struct conn *conn_if_alive(struct conns *conns, uint32_t slot, uint32_t serial);
+uint32_t conn_slot(const struct conns *conns, const struct conn *conn);
+
+void conn_open(struct conns *conns, uint32_t slot, uint8_t dialed_peer);
+
+/*
+ * It is no more: the slot is free again. `last` gets what it was. Whoever has it in a list or
+ * a count (reply, gather) has let go of it before.
+ */
+void conn_closed(struct conns *conns, uint32_t slot, struct conn *last);
+
+/* Close it once its output has left. */
+void conn_close(struct conns *conns, struct conn *conn);
+
+/* ... because it sent nonsense: a frame's fault, or 100 + the kind of the frame. */
+void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what);
+
+/* ... because it has no room: a hole in what it hears must not be. */
+void conn_cut_off(struct conns *conns, struct conn *conn);
+
+/*
+ * The connection speaks for `peer`: from now on it uses the peer's buffers. False while an
+ * older connection of that peer still has them: both are given up, and the peer, which would
+ * not have made a new one otherwise, comes again.
+ */
+bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer);
+
+/*
+ * A frame of at most `body_max` bytes: write its body through the writer, then end it. The
+ * writer has no room if the connection is too far behind; conn_end then cuts it off.
+ */
+struct wire conn_begin(struct conn *conn, size_t body_max);
+void conn_end(
+        struct conns *conns, struct conn *conn, enum frame_kind kind, struct wire *wire);
+
+/* Bytes that the buffer being filled can take. */
+static inline size_t conn_room(const struct conn *conn)
+{
+    return conn->output.capacity - conn->output.filled;
+}
+
+/*
+ * The open frame of answers. conn_answers makes room for `bytes` in it; false: the client is
+ * too far behind, and cut off. conn_section begins a section there, which conn_section_end
+ * ends. What stands in it is written through conn_rest and added with conn_add.
+ */
+bool conn_answers(struct conns *conns, struct conn *conn, size_t bytes);
+void conn_section(struct conn *conn, const struct answer_section *head);
+void conn_section_end(struct conn *conn);
+
+static inline unsigned char *conn_filling(const struct conn *conn)
+{
+    return conn->output.buffers[conn->output.filling];
+}
+
+static inline struct wire conn_rest(const struct conn *conn)
+{
+    return wire_writer(conn_filling(conn) + conn->output.filled, conn_room(conn));
+}
+
+static inline void conn_add(struct conn *conn, const struct wire *wire)
+{
+    assert(!wire->failed);
+    assert(conn->answers.section.open);
+    conn->output.filled += wire->at;
+}
+
+/* `count` bytes have left. True: the buffer that was on its way is empty. */
+bool conn_sent(struct conns *conns, uint32_t slot, size_t count);
+
+/* Turn end: what to send, and whom to close */
+void conns_send(struct conns *conns, struct node_effects *effects);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Who speaks to whom, and who leads.
+ *
+ * Of two nodes the one with the smaller id dials: one connection serves both directions.
+ * The dialer says hello and sends nothing more until it is welcomed; then raft may send.
+ * Clients are told who leads with the welcome and whenever it changes.
+ */
+#ifndef NODE_GREET_H
+#define NODE_GREET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "node/conn.h"
+#include "node/roster.h"
+#include "node/times.h"
+#include "protocol/hello.h"
+#include "store/wal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct greet {
+    const struct node_settings *settings; /* Addresses */
+    const struct raft *raft;
+    const struct wal *wal;
+    struct roster *roster;
+    struct conns *conns;
+    struct notices *notices;
+    const struct times *times;
+    bool stopping;       /* The node leaves: it dials nobody any more. */
+    uint8_t leader_told; /* To clients */
+    uint64_t leader_term_told;
+};
+
+/* All pointers are filled in by the caller; there is nothing else to begin with. */
+void greet_check(const struct greet *greet);
+
+/* Turn end: connect to peers that this node dials and has not reached. */
+void greet_dial(struct greet *greet, struct node_effects *effects);
+
+/* When a peer that is not reached is to be tried again */
+uint64_t greet_deadline(const struct greet *greet);
+void greet_connected(struct greet *greet, uint32_t slot, uint8_t id);
+void greet_connect_failed(struct greet *greet, uint8_t id);
+
+/*
+ * The frames before anybody is greeted, and refusals. True: a peer is up; raft is to hear of
+ * it, by the event.
+ */
+bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *frame,
+        struct raft_event *event);
+
+/* A greeted peer's connection is gone: raft is to hear of it. False: nobody was there. */
+bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
+        struct raft_event *event);
+void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why);
+
+/* Tell one client who leads; at the end of the turn all of them, if that changed. */
+void greet_leader(struct greet *greet, struct conn *conn);
+void greet_leader_changed(struct greet *greet);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * The ledger: what this leader owes.
+ *
+ * Three rings. An answer is owed for each command in the open batch and in entries under way,
+ * in the order of the commands. A keepalive is owed an answer, too: one per session, in the
+ * ring before it is in an entry and while that is under way. An entry under way says how far
+ * both rings are its own. So an entry that is applied settles them from the front:
+ *
+ *     owed         [ entry 1      | entry 2 | open batch ]     owed_end of each entry
+ *     keepalives   [ entry 1 | entry 2      | unsealed   ]     keepalive_end of each entry
+ *     under way    [ entry 1, entry 2 ]
+ *
+ * A node that leads no more drops everything: its clients hear from the next leader.
+ */
+#ifndef NODE_LEDGER_H
+#define NODE_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/ring.h"
+#include "node/conn.h"
+#include "node/stages.h"
+#include "protocol/entry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    UNDER_WAY_MAX = 128 /* Entries sealed and not applied; power of two */
+};
+
+/* An answer owed for a command that is in the open batch or in an entry under way. */
+struct owed {
+    uint64_t session; /* 0: OPEN */
+    uint64_t number;
+    uint32_t conn;
+    uint32_t serial;
+};
+
+/* A keepalive: not in any entry, or in one under way. One a session; the newest stamp counts. */
+struct keepalive {
+    uint64_t session;
+    uint64_t confirmed;
+    uint64_t stamp;
+    uint32_t conn;
+    uint32_t serial;
+};
+
+/* An entry that this node sealed as leader and has not applied yet. */
+struct under_way {
+    struct entry_id id;
+    uint64_t owed_end;      /* Its answers are the owed ones before this, ... */
+    uint64_t keepalive_end; /* ... its renewals the keepalives before this. */
+    uint64_t dt_ns;
+    struct finished_entry entry; /* What it will have been */
+};
+
+struct ledger {
+    struct ring owed_ring;
+    struct owed *owed;
+    struct ring keepalive_ring;
+    struct keepalive *keepalives;
+    uint64_t keepalives_sealed; /* Position up to which they are in entries */
+    uint64_t keepalives_known;  /* Room that is for sessions of the applied state only */
+    struct ring under_way_ring;
+    struct under_way under_way[UNDER_WAY_MAX];
+    uint64_t under_way_handed; /* Position: all before it was handed on */
+};
+
+void ledger_carve(
+        struct ledger *ledger, struct arena *arena, const struct node_settings *settings);
+void ledger_init(struct ledger *ledger, const struct node_settings *settings);
+void ledger_check(const struct ledger *ledger);
+
+/* ---- Push ---- */
+
+/* Owe an answer; there is room. */
+static inline void ledger_owe(struct ledger *ledger, const struct owed *owed)
+{
+    ledger->owed[ring_push(&ledger->owed_ring)] = *owed;
+}
+
+/* The keepalive at that position, if it is not in an entry yet; else NULL. */
+struct keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
+
+/*
+ * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions that
+ * are not `known` only as many are taken as leave room for all that are.
+ */
+struct keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
+bool ledger_has_unsealed(const struct ledger *ledger);
+
+/* ---- Seal ---- */
+
+/* The next keepalive goes into the entry that is being made. NULL: all are in entries. */
+const struct keepalive *ledger_seal_keepalive(struct ledger *ledger);
+
+/* The entry is sealed: all that is owed is in it or in those before it. */
+void ledger_seal(struct ledger *ledger, const struct under_way *entry);
+
+/* All that was sealed in the turn before was handed on then. */
+void ledger_handed(struct ledger *ledger, uint64_t handed_ns);
+
+/* Entries up to `commit` are committed, and not applied in this turn. */
+void ledger_committed(struct ledger *ledger, uint64_t commit, uint64_t now_ns);
+
+/* The last that was sealed; NULL: none is under way. */
+const struct under_way *ledger_newest(const struct ledger *ledger);
+
+/* How far cluster time moves with all entries under way. */
+uint64_t ledger_dt_ns(const struct ledger *ledger);
+
+/* ---- Settle: an entry is applied ---- */
+
+/* The entry as this leader sealed it, or NULL if another did. */
+const struct under_way *ledger_own(const struct ledger *ledger, struct entry_id id);
+
+/* The next command of it: whom the answer is owed. Valid until the next push. */
+static inline const struct owed *ledger_settle(struct ledger *ledger)
+{
+    return &ledger->owed[ring_pop(&ledger->owed_ring)];
+}
+
+/* The next keepalive of it, or NULL. */
+const struct keepalive *ledger_settle_keepalive(
+        struct ledger *ledger, const struct under_way *own);
+
+/* The last answer of it, settled a moment ago; nothing was pushed since. */
+const struct owed *ledger_last_settled(
+        const struct ledger *ledger, const struct under_way *own);
+
+/* All of it is settled. */
+void ledger_finish(struct ledger *ledger, const struct under_way *own);
+
+/* ---- Drop: leadership is gone ---- */
+
+/* Nothing is owed any more; whoever waits for an answer is closed. */
+void ledger_drop(struct ledger *ledger, struct conns *conns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

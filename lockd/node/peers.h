@@ -1,0 +1,41 @@
+/*
+ * Messages of other nodes, from bytes to events of raft.
+ *
+ * A receiver checks each entry's sum and chain before raft hears of it: what is not an entry
+ * of this cluster never enters the log.
+ */
+#ifndef NODE_PEERS_H
+#define NODE_PEERS_H
+
+#include <stdbool.h>
+
+#include "node/conn.h"
+#include "node/guard.h"
+#include "node/journal.h"
+#include "node/roster.h"
+#include "store/wal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct peers {
+    const struct raft *raft;
+    const struct wal *wal;
+    struct roster *roster;
+    struct conns *conns;
+    struct guard *guard;
+};
+
+/*
+ * What the frame says, for raft. The event points into `received`, and that into the frame.
+ * False: it is nonsense, and the connection is closed.
+ */
+bool peers_decode(const struct peers *peers, struct conn *conn, const struct frame *frame,
+        struct received *received, struct raft_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * Answers and changes, into the clients' output.
+ *
+ * All that a turn has for a connection goes into one frame, and answers of one session from
+ * one entry into one section of it. Changes are told once on a connection: TCP keeps order,
+ * and a new connection begins again behind what the client confirmed. What is too much for
+ * the output continues when the client has taken some.
+ *
+ * A session's route says where its client was last heard. It is local to the node.
+ */
+#ifndef NODE_REPLY_H
+#define NODE_REPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "locks/locks.h"
+#include "node/conn.h"
+#include "node/gather.h"
+#include "node/times.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* By session slot */
+struct route {
+    uint64_t session;
+    struct changes_from from; /* Changes up to `after` were sent on that connection. */
+    uint64_t list_change; /* For which change the list stands that is being sent, or 0 */
+    uint64_t keepalive;   /* admit.c: position + 1 in the ledger, of its newest */
+    uint32_t conn;
+    uint32_t serial;
+    struct list_node behind; /* In its connection's list, while changes wait for room */
+};
+
+struct replies {
+    const struct raft *raft;
+    struct locks *locks;
+    struct conns *conns;
+    struct gather *gather;
+    const struct times *times;
+    struct route *routes;
+    uint32_t sessions_max;
+};
+
+void replies_carve(
+        struct replies *replies, struct arena *arena, const struct node_settings *settings);
+
+/* The pointers are filled in by the caller. */
+void replies_init(struct replies *replies, const struct node_settings *settings);
+void replies_check(const struct replies *replies);
+
+/* The route of the session that has that slot now */
+struct route *reply_route_of(struct replies *replies, const struct session_view *view);
+
+void reply_answer(struct replies *replies, struct conn *conn,
+        const struct locks_outcome *outcome, uint64_t applied);
+
+/* Refused here: nothing was logged, so this is no anchor and tells no deadline. */
+void reply_refuse(struct replies *replies, struct conn *conn, uint64_t session,
+        struct answer *answer);
+
+/* Tell the session's client what changed since it was last told. */
+void reply_changes(struct replies *replies, uint64_t session);
+
+/* Something was sent: what found no room continues. */
+void reply_rest(struct replies *replies, struct conn *conn);
+
+/* The connection is gone: nobody waits for its room. */
+void reply_forget(struct conn *conn);
+
+/*
+ * The client speaks through this connection now: what it has not confirmed is told again. On
+ * the connection that it has had, what was applied while another node led was not told.
+ */
+void reply_route(
+        struct replies *replies, const struct session_view *view, const struct conn *conn);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* The other members: see roster.h. */
+#include "node/roster.h"
+
+#include "base/hash.h"
+
+void roster_carve(
+        struct roster *roster, struct arena *arena, const struct node_settings *settings)
+{
+    const struct node_limits *limits = &settings->limits;
+    roster->count = (uint8_t)(settings->member_count - 1);
+    for (uint8_t i = 0; i < roster->count; i++) {
+        struct peer *peer = &roster->peers[i];
+        peer->input =
+                arena_take(arena, "node.peer_input", 1, limits->peer_frame_bytes, 4096);
+        peer->outputs[0] =
+                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
+        peer->outputs[1] =
+                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
+    }
+}
+
+void roster_init(struct roster *roster, const struct node_settings *settings)
+{
+    roster->self = settings->self;
+    uint8_t at = 0;
+    for (uint8_t i = 0; i < settings->member_count; i++) {
+        uint8_t id = settings->members[i].id;
+        if (id == settings->self)
+            continue;
+        roster->peers[at].id = id;
+        roster->peers[at].conn = NO_CONN;
+        at++;
+    }
+    assert(at == roster->count);
+    const struct members *members = &settings->raft.members;
+    roster->members_hash = hash_bytes(members->ids, members->count, 0);
+}
+
+struct peer *roster_find(struct roster *roster, uint8_t id)
+{
+    for (uint8_t i = 0; i < roster->count; i++) {
+        if (roster->peers[i].id == id)
+            return &roster->peers[i];
+    }
+    return NULL;
+}
+
+void roster_check(const struct roster *roster)
+{
+    assert(roster->count < MEMBERS_MAX);
+    for (uint8_t i = 0; i < roster->count; i++) {
+        const struct peer *peer = &roster->peers[i];
+        assert(peer->id != 0 && peer->id != roster->self);
+        /* Of two nodes the one with the smaller id dials. */
+        assert(!peer->dialing || roster->self < peer->id);
+        assert(!peer->dialing || peer->conn == NO_CONN);
+        for (uint8_t j = 0; j < i; j++) {
+            assert(roster->peers[j].id != peer->id);
+            if (peer->conn != NO_CONN)
+                assert(roster->peers[j].conn != peer->conn);
+        }
+    }
+}
