@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "base/units.h"
 #include "io/clock.h"
 #include "io/disk.h"
@@ -339,17 +340,12 @@ static void end_turn(struct loop *loop)
         loop->tell->notice(loop->tell->context, loop->turn.node, &effects->notices[i]);
 }
 
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void sleep_until_due(struct loop *loop)
 {
-    uint64_t deadline = earliest(loop->turn.effects.deadline_ns, net_deadline(&loop->net));
-    deadline = earliest(deadline, disk_deadline(&loop->disk));
+    uint64_t deadline = u64_min(loop->turn.effects.deadline_ns, net_deadline(&loop->net));
+    deadline = u64_min(deadline, disk_deadline(&loop->disk));
     uint64_t now = loop->turn.now_ns;
-    uint64_t wait = deadline > now ? earliest(deadline - now, longest_wait_ns) : 0;
+    uint64_t wait = deadline > now ? u64_min(deadline - now, longest_wait_ns) : 0;
     int failed = uring_wait(&loop->uring, wait);
     if (failed != 0)
         tell_fatal(loop->tell, "ring-failed", "error=\"%s\"", strerror(-failed));

@@ -1,5 +1,6 @@
 /* The step: an event in, effects out. */
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "raft/raft_state.h"
 
 void raft_forget(struct raft *raft, uint64_t index)
@@ -230,11 +231,6 @@ void raft_step(
     raft->effects = NULL;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t leader_deadline(const struct raft *raft)
 {
     /* Alone, it still says from time to time that it is there: raft_majority_heard_ns(). */
@@ -242,7 +238,7 @@ static uint64_t leader_deadline(const struct raft *raft)
         return raft->now_ns + raft->settings.heartbeat_ns;
     uint64_t deadline_ns = raft_majority_heard_ns(raft) + raft->settings.election_max_ns;
     if (raft->transfer != 0)
-        deadline_ns = earlier(deadline_ns, raft->transfer_ns);
+        deadline_ns = u64_min(deadline_ns, raft->transfer_ns);
     return deadline_ns;
 }
 
@@ -252,13 +248,13 @@ uint64_t raft_deadline(const struct raft *raft)
         return raft->now_ns;
     uint64_t deadline_ns =
             raft->role == RAFT_LEADER ? leader_deadline(raft) : raft->election_ns;
-    deadline_ns = earlier(deadline_ns, raft_read_deadline(raft));
+    deadline_ns = u64_min(deadline_ns, raft_read_deadline(raft));
     if (raft->role == RAFT_FOLLOWER)
         return deadline_ns;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
         if (peer->open && (raft->role == RAFT_LEADER || !peer->granted))
-            deadline_ns = earlier(deadline_ns, peer->due_ns);
+            deadline_ns = u64_min(deadline_ns, peer->due_ns);
     }
     return deadline_ns;
 }
