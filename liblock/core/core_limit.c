@@ -56,8 +56,6 @@ static void on_limit(struct core *core, struct core_request *request)
 
 void limit_on_time(struct core *core)
 {
-    struct core_request *request;
-    while ((request = timers_first(&core->timers)) != NULL &&
-            request->timer.key <= core->now.boot_ns)
-        on_limit(core, request);
+    while (timers_deadline(&core->timers) <= core->now.boot_ns)
+        on_limit(core, timers_first(&core->timers));
 }

@@ -55,15 +55,15 @@ bool output_open_requests(struct output *output)
     return output_open_frame(output, FRAME_REQUESTS, SECTION_BYTES + REQUEST_BYTES_MAX);
 }
 
-void output_begin_section(
-        struct output *output, uint32_t session, const struct section *section)
+struct section *output_begin_section(struct output *output, uint32_t session)
 {
     assert(session != 0 && output->frame_open && output->kind == FRAME_REQUESTS);
     output_close_section(output);
-    output->section = *section;
+    output->section = (struct section){0};
     output->section_session = session;
     output->section_at = output->end;
     output->end += SECTION_BYTES;
+    return &output->section;
 }
 
 void output_put_request(struct output *output, struct request *request)

@@ -44,9 +44,8 @@ static inline bool output_has_section(const struct output *output, uint32_t sess
     return output->section_session == session && output->section.count < UINT16_MAX;
 }
 
-/* Begin a section of the session in the open frame. */
-void output_begin_section(
-        struct output *output, uint32_t session, const struct section *section);
+/* Begin a section of the session in the open frame; the caller fills in its head. */
+struct section *output_begin_section(struct output *output, uint32_t session);
 void output_close_section(struct output *output);
 void output_put_request(struct output *output, struct request *request);
 

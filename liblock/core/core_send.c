@@ -31,13 +31,11 @@ static bool open_section(struct core *core, const struct core_session *session)
         return false;
     if (output_has_section(output, session->handle))
         return true;
-    struct section section = {
-            .session = session->id,
-            .answered = session_answered(session),
-            .confirmed = session_confirmed(session),
-    };
-    memcpy(section.secret, session->secret, SECRET_BYTES);
-    output_begin_section(output, session->handle, &section);
+    struct section *section = output_begin_section(output, session->handle);
+    section->session = session->id;
+    section->answered = session_answered(session);
+    section->confirmed = session_confirmed(session);
+    memcpy(section->secret, session->secret, SECRET_BYTES);
     return true;
 }
 
@@ -106,9 +104,8 @@ static bool put_open(struct core *core, struct core_request *request)
         for (size_t i = 0; i < SECRET_BYTES; i++)
             session->secret[i] ^= core->link.random[i];
     }
-    struct section section = {0};
-    memcpy(section.secret, session->secret, SECRET_BYTES);
-    output_begin_section(output, session->handle, &section);
+    struct section *section = output_begin_section(output, session->handle);
+    memcpy(section->secret, session->secret, SECRET_BYTES);
     struct request wire = {.kind = REQUEST_OPEN,
             .number = request->number,
             .wait_ns = session->ttl_ns,

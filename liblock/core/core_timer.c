@@ -40,12 +40,6 @@ struct core_request *timers_first(const struct timers *timers)
     return LIST_OWNER(timer, struct core_request, timer);
 }
 
-uint64_t timers_deadline(const struct timers *timers)
-{
-    const struct core_request *first = timers_first(timers);
-    return first == NULL ? UINT64_MAX : first->timer.key;
-}
-
 void timers_check(const struct timers *timers)
 {
     uint64_t last_ns = 0;

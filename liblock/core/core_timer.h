@@ -8,6 +8,7 @@
 #ifndef CORE_CORE_TIMER_H
 #define CORE_CORE_TIMER_H
 
+#include "base/numbers.h"
 #include "core/core_objects.h"
 
 #ifdef __cplusplus
@@ -25,8 +26,16 @@ void timers_set(struct timers *timers, struct core_request *request, uint64_t at
 /* The request whose limit is next; NULL: there is none. */
 struct core_request *timers_first(const struct timers *timers);
 
-/* When that is; UINT64_MAX: never. */
-uint64_t timers_deadline(const struct timers *timers);
+/* When that is; UINT64_MAX: never. Inline, as each step asks twice. */
+static inline uint64_t timers_deadline(const struct timers *timers)
+{
+    struct list_node *node = list_first(&timers->in_order);
+    const struct heap_node *timer = heap_first(&timers->heap);
+    uint64_t deadline = UINT64_MAX;
+    if (node != NULL)
+        deadline = LIST_OWNER(node, struct core_request, limit_link)->timer.key;
+    return timer != NULL ? u64_min(deadline, timer->key) : deadline;
+}
 
 void timers_check(const struct timers *timers);
 
