@@ -381,7 +381,8 @@ static void end_turn(
     ask_reads(node);
     propose_batch(node);
     reads_answer(&node->reads, node->applier.applied);
-    reader_next(&node->reader, fetch_able(&node->fetch), effects);
+    if (reader_is_due(&node->reader))
+        reader_next(&node->reader, fetch_able(&node->fetch), effects);
     greet_dial(&node->greet, effects);
     greet_leader_changed(&node->greet);
     effects->stopped = has_stopped(node);
