@@ -200,7 +200,7 @@ bool apply_has_more(const struct applier *applier)
 {
     struct entry_head head;
     return applier->applied < raft_commit(applier->raft) &&
-           !applier->reader->users[READER_APPLY].wants &&
+           !reader_wants(applier->reader, READER_APPLY) &&
            wal_find(applier->wal, applier->applied + 1, &head) != NULL;
 }
 

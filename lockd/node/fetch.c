@@ -58,7 +58,7 @@ bool fetch_collect(const struct fetch *fetch, struct reading *reading, struct ch
     assert(reading->user != READER_APPLY);
     assert(reading->user <= fetch->roster->count);
     const struct reader_user *user = &reader->users[reading->user];
-    if (!user->wants || user->cursor.index != user->begin)
+    if (!reader_wants(reader, reading->user) || user->cursor.index != user->begin)
         return false; /* Something else is wanted meanwhile. */
     collect(fetch, reading, chunk);
     if (chunk->count == 0)

@@ -68,10 +68,10 @@ static void step_raft_with(
     node->turn.raft_is_stepped = true;
     bool led = raft_is_leader(node->raft);
     raft_forget(node->raft, wal_window_begin(node->wal));
-    raft_step(node->raft, event, node->raft_effects);
+    raft_step(node->raft, event, node->room.raft_effects);
     if (led && !raft_is_leader(node->raft))
         stop_leading(node);
-    carry_out(node, node->raft_effects, bytes);
+    carry_out(node, node->room.raft_effects, bytes);
     node->turn.raft_is_stepped = false;
 }
 
@@ -87,9 +87,9 @@ static void step_raft(struct node *node, struct raft_event *event)
 static void on_peer_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
     struct raft_event event;
-    if (!peers_decode(&node->peers, conn, frame, &node->received, &event))
+    if (!peers_decode(&node->peers, conn, frame, &node->room.received, &event))
         return;
-    const struct entry_bytes bytes = {.received = &node->received};
+    const struct entry_bytes bytes = {.received = &node->room.received};
     step_raft_with(node, &event, &bytes);
 }
 
@@ -381,7 +381,8 @@ static void end_turn(
     ask_reads(node);
     propose_batch(node);
     reads_answer(&node->reads, node->applier.applied);
-    reader_next(&node->reader, fetch_able(&node->fetch), effects);
+    if (reader_is_due(&node->reader))
+        reader_next(&node->reader, fetch_able(&node->fetch), effects);
     greet_dial(&node->greet, effects);
     greet_leader_changed(&node->greet);
     effects->stopped = has_stopped(node);
@@ -430,8 +431,9 @@ void node_step(
 
 void node_effects_init(struct node *node, struct node_effects *effects)
 {
-    assert(node->sends && node->closes);
-    *effects = (struct node_effects){.sends = node->sends, .closes = node->closes};
+    assert(node->room.sends && node->room.closes);
+    *effects =
+            (struct node_effects){.sends = node->room.sends, .closes = node->room.closes};
 }
 
 unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room)

@@ -50,7 +50,7 @@ enum {
                           2 * ((int)ENTRY_BODY_MAX + 2 * (int)WAL_BLOCK_BYTES),
 };
 
-/* The page of named limits. start.c asserts the relations between them. */
+/* The page of named limits. node_carve() asserts the relations between them. */
 struct node_limits {
     uint32_t connections_max;     /* Slots: clients and peers */
     uint32_t client_output_bytes; /* Unsent bytes of a client before it is cut off */
@@ -169,8 +169,8 @@ struct node_effects {
     uint32_t send_count;
     struct node_send *sends; /* At most connections_max */
     uint32_t close_count;
-    uint32_t *
-            closes; /* Slots to close once what is under way is sent; NODE_CLOSED follows */
+    /* Slots to close once what is under way is sent; NODE_CLOSED follows */
+    uint32_t *closes;
     uint32_t connect_count;
     uint8_t connects[MEMBERS_MAX]; /* Peers to connect to */
     uint32_t write_count;

@@ -15,14 +15,14 @@ void reader_want(struct reader *reader, uint8_t user, uint64_t begin)
 {
     assert(user < reader->user_count);
     assert(begin > 0);
-    reader->users[user].wants = true;
+    reader->wanting |= UINT32_C(1) << user;
     reader->users[user].begin = begin;
 }
 
 void reader_done(struct reader *reader, uint8_t user)
 {
     assert(user < reader->user_count);
-    reader->users[user].wants = false;
+    reader->wanting &= ~(UINT32_C(1) << user);
 }
 
 static void point_at(
@@ -61,16 +61,15 @@ static void ask_disk(struct reader *reader, uint8_t user, struct node_effects *e
 
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects)
 {
-    if (reader->busy)
-        return;
-    if (reader->users[READER_APPLY].wants) {
+    assert(reader_is_due(reader));
+    if (reader_wants(reader, READER_APPLY)) {
         ask_disk(reader, READER_APPLY, effects);
         return;
     }
     uint8_t peer_count = (uint8_t)(reader->user_count - 1);
     for (uint8_t i = 0; i < peer_count; i++) {
         uint8_t user = (uint8_t)((reader->turn + i) % peer_count + 1);
-        if (!reader->users[user].wants)
+        if (!reader_wants(reader, user))
             continue;
         if ((able & UINT32_C(1) << user) == 0) {
             reader_done(reader, user);
@@ -125,13 +124,14 @@ void reader_check(const struct reader *reader)
 {
     assert(reader->user_count > 0 && reader->user_count <= READER_USERS_MAX);
     assert(reader->turn < reader->user_count);
+    assert(reader->wanting >> reader->user_count == 0);
     if (reader->busy) {
         assert(reader->id > 0 && reader->busy_for < reader->user_count);
         assert(reader->users[reader->busy_for].cursor.valid);
     }
     for (uint8_t user = 0; user < reader->user_count; user++) {
         const struct reader_user *that = &reader->users[user];
-        if (that->wants)
+        if (reader_wants(reader, user))
             assert(that->begin > 0);
         if (that->cursor.valid)
             assert(that->cursor.index > 0);

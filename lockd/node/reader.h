@@ -34,8 +34,7 @@ struct disk_cursor {
 };
 
 struct reader_user {
-    bool wants;
-    uint64_t begin; /* From this entry on */
+    uint64_t begin; /* It wants entries from here on. */
     struct disk_cursor cursor;
 };
 
@@ -51,7 +50,8 @@ struct reader {
     const struct raft *raft;
     struct reader_user users[READER_USERS_MAX];
     uint8_t user_count;
-    bool busy; /* A read is under way ... */
+    uint32_t wanting; /* Bit set of the users who want entries */
+    bool busy;        /* A read is under way ... */
     uint8_t busy_for;
     uint64_t id;  /* ... with this number. */
     uint8_t turn; /* Of the peers, who is looked at first */
@@ -67,8 +67,19 @@ void reader_want(struct reader *reader, uint8_t user, uint64_t begin);
 /* It has what it wanted. */
 void reader_done(struct reader *reader, uint8_t user);
 
+static inline bool reader_wants(const struct reader *reader, uint8_t user)
+{
+    return (reader->wanting & UINT32_C(1) << user) != 0;
+}
+
+/* A read could be asked for: somebody wants one, and none is under way. */
+static inline bool reader_is_due(const struct reader *reader)
+{
+    return reader->wanting != 0 && !reader->busy;
+}
+
 /*
- * Turn end: ask io for the next read, if any. Of the peers only those in the bit set `able`
+ * Turn end, if it is due: ask io for the next read, if any. Of the peers only those in the bit set `able`
  * (bit of the user's number) can use one now; others are not waited for.
  */
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects);

@@ -88,6 +88,21 @@ struct turn_state {
     bool raft_is_stepped; /* Its effects are being carried out. */
 };
 
+/* What this node finds in its log when it starts. */
+struct restart {
+    struct recovery *recovery;
+    bool founded; /* The log holds the entry that founded the cluster: */
+    struct founding founding;
+};
+
+/* Room for one step of raft, and for the effects of a turn. */
+struct step_room {
+    struct raft_effects *raft_effects;
+    struct received received;
+    struct node_send *sends;
+    uint32_t *closes;
+};
+
 struct node {
     struct node_settings settings;
     struct raft *raft;
@@ -119,16 +134,8 @@ struct node {
     struct segments segments;
     struct leaving leaving;
 
-    /* Recovery, and what it found */
-    struct recovery *recovery;
-    bool recovered_founding;
-    struct founding founding;
-
-    /* Room for one step of raft, and for the effects of a turn */
-    struct raft_effects *raft_effects;
-    struct received received;
-    struct node_send *sends;
-    uint32_t *closes;
+    struct restart restart;
+    struct step_room room;
 };
 
 /* own_status.c: answer FRAME_STATUS. */

@@ -108,7 +108,7 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     struct wal_settings wal = settings->wal;
     wal.node = settings->self;
     carved->wal = wal_carve(arena, &wal);
-    carved->recovery = recovery_carve(arena, &wal);
+    carved->restart.recovery = recovery_carve(arena, &wal);
     carved->locks = locks_carve(arena, &settings->cluster);
     const struct node_limits *limits = &settings->limits;
     conns_carve(&carved->conns, arena, limits);
@@ -118,13 +118,13 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     outbox_carve(&carved->outbox, arena);
     journal_carve(&carved->journal, arena);
     reads_carve(&carved->reads, arena, limits);
-    received_carve(&carved->received, arena);
+    received_carve(&carved->room.received, arena);
     carved->stages = arena_take(arena, "node.stages", 1, sizeof(struct stages), 64);
-    carved->raft_effects =
+    carved->room.raft_effects =
             arena_take(arena, "node.raft_effects", 1, sizeof(struct raft_effects), 64);
-    carved->sends = arena_take(
+    carved->room.sends = arena_take(
             arena, "node.sends", limits->connections_max, sizeof(struct node_send), 64);
-    carved->closes =
+    carved->room.closes =
             arena_take(arena, "node.closes", limits->connections_max, sizeof(uint32_t), 64);
     return node;
 }
@@ -260,13 +260,13 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     join_effects(node);
     join_batch(node);
     locks_init(node->locks, &settings->cluster);
-    recovery_init(node->recovery, &node->settings.wal);
+    recovery_init(node->restart.recovery, &node->settings.wal);
     raft_init(node->raft, &node->settings.raft, prng_next(&node->prng));
 }
 
 struct recovery *node_recovery(struct node *node)
 {
-    return node->recovery;
+    return node->restart.recovery;
 }
 
 static void recover_entry(struct node *node, const struct recovery_item *item)
@@ -280,15 +280,15 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
     if (item->head.kind != ENTRY_FOUND)
         return;
     struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
-    wire_founding(&wire, &node->founding);
-    node->recovered_founding = wire_complete(&wire);
+    wire_founding(&wire, &node->restart.founding);
+    node->restart.founded = wire_complete(&wire);
 }
 
 void node_recover(struct node *node)
 {
     assert(!node->turn.booted);
     struct recovery_item item;
-    while (recovery_next(node->recovery, &item)) {
+    while (recovery_next(node->restart.recovery, &item)) {
         switch (item.kind) {
         case RECOVERY_ENTRY:
             recover_entry(node, &item);
@@ -319,11 +319,11 @@ static enum node_boot judge(
         return NODE_BOOT_FOREIGN_SEGMENT;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
-    if (!node->recovered_founding)
+    if (!node->restart.founded)
         return NODE_BOOT_OK;
-    if (!same_members(&node->founding.members, &node->settings.raft.members))
+    if (!same_members(&node->restart.founding.members, &node->settings.raft.members))
         return NODE_BOOT_FOREIGN_MEMBERS;
-    if (!locks_fits(node->locks, &node->founding.settings))
+    if (!locks_fits(node->locks, &node->restart.founding.settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
 }
@@ -332,11 +332,11 @@ enum node_boot node_boot(
         struct node *node, uint64_t now_ns, struct recovery_decision *decision)
 {
     assert(!node->turn.booted);
-    *decision = recovery_decide(node->recovery);
+    *decision = recovery_decide(node->restart.recovery);
     enum node_boot boot = judge(node, decision);
     if (boot != NODE_BOOT_OK)
         return boot;
-    wal_init(node->wal, &node->settings.wal, node->recovery);
+    wal_init(node->wal, &node->settings.wal, node->restart.recovery);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);

@@ -1,0 +1,149 @@
+// What a leader owes: pushed, sealed into entries, settled in order, dropped.
+#include <gtest/gtest.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" // In C a function and a struct may share a name.
+#include "node/ledger.h"
+#pragma GCC diagnostic pop
+
+#include "carved.h"
+
+namespace {
+
+class NodeLedger : public testing::Test {
+protected:
+    NodeLedger()
+    {
+        node_settings_default(&settings_);
+        settings_.limits.connections_max = 32;
+        settings_.limits.owed_max = 16;
+        settings_.cluster.sessions_max = 8;
+        settings_.limits.client_output_bytes = 4096;
+        conns_carve(&conns_, &memory_.arena, &settings_.limits);
+        ledger_carve(&ledger_, &memory_.arena, &settings_);
+        conns_init(&conns_, &settings_.limits, &notices_);
+        ledger_init(&ledger_, &settings_);
+    }
+
+    void owe(uint64_t number, uint32_t slot = 0)
+    {
+        const owed answer{.session = 1, .number = number, .conn = slot, .serial = 1};
+        ledger_owe(&ledger_, &answer);
+        pushed_++;
+    }
+
+    void renew(uint64_t session)
+    {
+        keepalive *fresh = ledger_new_keepalive(&ledger_, true);
+        *fresh = {.session = session,
+                .confirmed = 0,
+                .stamp = session,
+                .conn = 0,
+                .serial = 1};
+    }
+
+    entry_id seal()
+    {
+        under_way entry{};
+        entry.id = {1, ++index_};
+        entry.entry.command_count = pushed_;
+        pushed_ = 0;
+        ledger_seal(&ledger_, &entry);
+        ledger_check(&ledger_);
+        return entry.id;
+    }
+
+    node_settings settings_{};
+    carved memory_{4 << 20};
+    notices notices_{};
+    conns conns_{};
+    ledger ledger_{};
+    uint64_t index_ = 0;
+    uint32_t pushed_ = 0;
+};
+
+TEST_F(NodeLedger, SettlesEntriesInTheOrderOfTheirCommands)
+{
+    owe(1);
+    owe(2);
+    entry_id first = seal();
+    owe(3);
+    entry_id second = seal();
+    owe(4);
+    EXPECT_EQ(ledger_own(&ledger_, second), nullptr) << "the first comes first";
+
+    const under_way *own = ledger_own(&ledger_, first);
+    ASSERT_NE(own, nullptr);
+    EXPECT_EQ(ledger_settle(&ledger_)->number, 1u);
+    EXPECT_EQ(ledger_settle(&ledger_)->number, 2u);
+    EXPECT_EQ(ledger_last_settled(&ledger_, own)->number, 2u);
+    ledger_finish(&ledger_, own);
+    ledger_check(&ledger_);
+
+    own = ledger_own(&ledger_, second);
+    ASSERT_NE(own, nullptr);
+    EXPECT_EQ(ledger_settle(&ledger_)->number, 3u);
+    ledger_finish(&ledger_, own);
+    ledger_check(&ledger_);
+    EXPECT_EQ(ledger_newest(&ledger_), nullptr);
+    EXPECT_EQ(ring_count(&ledger_.owed_ring), 1u) << "of the open batch";
+}
+
+TEST_F(NodeLedger, KeepaliveIsOfTheEntryThatItWasSealedInto)
+{
+    renew(7);
+    EXPECT_TRUE(ledger_has_unsealed(&ledger_));
+    uint64_t position = ledger_.keepalive_ring.end - 1;
+    EXPECT_NE(ledger_unsealed(&ledger_, position), nullptr);
+    ASSERT_NE(ledger_seal_keepalive(&ledger_), nullptr);
+    EXPECT_EQ(ledger_seal_keepalive(&ledger_), nullptr);
+    entry_id first = seal();
+    EXPECT_EQ(ledger_unsealed(&ledger_, position), nullptr) << "it is in an entry";
+    renew(8);
+
+    const under_way *own = ledger_own(&ledger_, first);
+    const keepalive *settled = ledger_settle_keepalive(&ledger_, own);
+    ASSERT_NE(settled, nullptr);
+    EXPECT_EQ(settled->session, 7u);
+    EXPECT_EQ(ledger_settle_keepalive(&ledger_, own), nullptr) << "8 is in no entry";
+    ledger_finish(&ledger_, own);
+    ledger_check(&ledger_);
+}
+
+TEST_F(NodeLedger, UnknownSessionsLeaveRoomForTheKnown)
+{
+    uint32_t taken = 0;
+    while (ledger_new_keepalive(&ledger_, false))
+        taken++;
+    EXPECT_EQ(ring_room(&ledger_.keepalive_ring), 2 * settings_.cluster.sessions_max);
+    EXPECT_GT(taken, 0u);
+    EXPECT_NE(ledger_new_keepalive(&ledger_, true), nullptr);
+}
+
+TEST_F(NodeLedger, DropClosesWhoeverWaits)
+{
+    conn_open(&conns_, 3, 0);
+    owe(1, 3);
+    seal();
+    owe(2, 3);
+    renew(7);
+    ledger_drop(&ledger_, &conns_);
+    ledger_check(&ledger_);
+    EXPECT_TRUE(conns_.slots[3].closing);
+    EXPECT_EQ(ring_count(&ledger_.owed_ring), 0u);
+    EXPECT_EQ(ledger_newest(&ledger_), nullptr);
+    EXPECT_FALSE(ledger_has_unsealed(&ledger_));
+}
+
+TEST_F(NodeLedger, DtOfAllEntriesUnderWayIsAdded)
+{
+    for (uint64_t dt : {5, 7}) {
+        under_way entry{};
+        entry.id = {1, ++index_};
+        entry.dt_ns = dt;
+        ledger_seal(&ledger_, &entry);
+    }
+    EXPECT_EQ(ledger_dt_ns(&ledger_), 12u);
+}
+
+} // namespace
