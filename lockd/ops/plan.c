@@ -88,7 +88,7 @@ static const struct purpose purposes[] = {
 
         {NULL, "The node itself", NULL},
         {"node", "state of the node", fixed},
-        {"node.histograms", "latencies and sizes for reports", fixed},
+        {"node.stages", "latencies and sizes, stage by stage", fixed},
         {"trace of events", "last events, written out after a crash", fixed},
 };
 

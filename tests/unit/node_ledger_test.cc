@@ -6,7 +6,7 @@
 #include "node/ledger.h"
 #pragma GCC diagnostic pop
 
-#include "carved.h"
+#include "worlds/carved.h"
 
 namespace {
 
