@@ -1,4 +1,4 @@
-// The library against real nodes: processes, sockets and disks.
+/* The library against real nodes: processes, sockets and disks. */
 #include <unistd.h>
 
 #include <set>
@@ -9,8 +9,8 @@
 
 namespace {
 
-// One cluster serves all tests of a suite: each uses names of its own.
-class capi_cluster : public testing::Test {
+/* One cluster serves all tests of a suite: each uses names of its own. */
+class CapiCluster : public testing::Test {
 protected:
     static void SetUpTestSuite()
     {
@@ -28,14 +28,14 @@ protected:
     static process::Cluster *cluster;
 };
 
-process::Cluster *capi_cluster::cluster;
+process::Cluster *CapiCluster::cluster;
 
 void with_loop(lk_options &options)
 {
     options.flags = LK_EXTERNAL_LOOP;
 }
 
-TEST_F(capi_cluster, G2_tokens_grow_over_all_names)
+TEST_F(CapiCluster, G2_TokensGrowOverAllNames)
 {
     test_client client(cluster->nodes());
     ASSERT_EQ(client.status, LK_OK) << client.why;
@@ -51,7 +51,7 @@ TEST_F(capi_cluster, G2_tokens_grow_over_all_names)
     }
 }
 
-TEST_F(capi_cluster, G1_threads_of_many_clients_exclude_each_other)
+TEST_F(CapiCluster, G1_ThreadsOfManyClientsExcludeEachOther)
 {
     std::atomic<int> inside = 0;
     std::atomic<int> rounds = 0;
@@ -73,7 +73,7 @@ TEST_F(capi_cluster, G1_threads_of_many_clients_exclude_each_other)
     EXPECT_EQ(rounds, 100);
 }
 
-TEST_F(capi_cluster, G7_waiters_are_served_in_order_and_timeouts_are_said)
+TEST_F(CapiCluster, G7_WaitersAreServedInOrderAndTimeoutsAreSaid)
 {
     test_client holder(cluster->nodes());
     test_client waiter(cluster->nodes());
@@ -91,7 +91,7 @@ TEST_F(capi_cluster, G7_waiters_are_served_in_order_and_timeouts_are_said)
     thread.join();
 }
 
-TEST_F(capi_cluster, G11_cancel_leaves_nothing_behind)
+TEST_F(CapiCluster, G11_CancelLeavesNothingBehind)
 {
     test_client holder(cluster->nodes());
     test_client waiter(cluster->nodes());
@@ -112,7 +112,7 @@ TEST_F(capi_cluster, G11_cancel_leaves_nothing_behind)
     EXPECT_EQ(holder.release("cancelled", held.token), LK_OK);
 }
 
-TEST_F(capi_cluster, G12_entries_and_owners)
+TEST_F(CapiCluster, G12_EntriesAndOwners)
 {
     test_client client(cluster->nodes());
     lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
@@ -137,7 +137,7 @@ TEST_F(capi_cluster, G12_entries_and_owners)
     EXPECT_EQ(lk_check(client.session, &first), LK_STATE_LOST);
 }
 
-TEST_F(capi_cluster, G3_a_session_that_renews_is_kept_and_one_that_is_lost_gives_way)
+TEST_F(CapiCluster, G3_ASessionThatRenewsIsKeptAndOneThatIsLostGivesWay)
 {
     auto quick = [](lk_options &options) {
         options.ttl_ns = LK_SECOND;
@@ -158,7 +158,7 @@ TEST_F(capi_cluster, G3_a_session_that_renews_is_kept_and_one_that_is_lost_gives
     EXPECT_EQ(client.release("renewed", held.token), LK_LOST);
 }
 
-TEST_F(capi_cluster, pages_bring_every_name_once)
+TEST_F(CapiCluster, PagesBringEveryNameOnce)
 {
     test_client client(cluster->nodes());
     std::set<std::string> expected;
@@ -183,7 +183,7 @@ TEST_F(capi_cluster, pages_bring_every_name_once)
     EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.begin()));
 }
 
-TEST_F(capi_cluster, every_node_speaks_for_itself)
+TEST_F(CapiCluster, EveryNodeSpeaksForItself)
 {
     test_client client(cluster->nodes());
     client.must_acquire("spoken");
@@ -220,7 +220,7 @@ uint64_t values_in(const lk_histogram &histogram)
 }
 
 /* A leader has all stages, a follower those of its own disk and state. */
-TEST_F(capi_cluster, every_node_says_where_its_time_goes)
+TEST_F(CapiCluster, EveryNodeSaysWhereItsTimeGoes)
 {
     test_client client(cluster->nodes());
     client.must_acquire("timed");
@@ -242,7 +242,7 @@ TEST_F(capi_cluster, every_node_says_where_its_time_goes)
     EXPECT_EQ(lk_query_stages(client.handle, 3, LK_SECOND, &stages), LK_INVALID);
 }
 
-TEST_F(capi_cluster, a_node_that_is_not_there_cannot_speak)
+TEST_F(CapiCluster, ANodeThatIsNotThereCannotSpeak)
 {
     test_client client(
             "127.0.0.1:1", [](lk_options &options) { options.flags = LK_NO_SESSION; });
@@ -251,7 +251,7 @@ TEST_F(capi_cluster, a_node_that_is_not_there_cannot_speak)
     EXPECT_STREQ(lk_last_error(), "127.0.0.1:1: Connection refused");
 }
 
-TEST_F(capi_cluster, thousands_under_way_from_one_loop)
+TEST_F(CapiCluster, ThousandsUnderWayFromOneLoop)
 {
     test_client client(cluster->nodes(), with_loop);
     struct counts {
@@ -296,7 +296,7 @@ TEST_F(capi_cluster, thousands_under_way_from_one_loop)
     EXPECT_EQ(counts.wrong, 0);
 }
 
-TEST_F(capi_cluster, a_thousand_sessions_live_on_one_connection)
+TEST_F(CapiCluster, AThousandSessionsLiveOnOneConnection)
 {
     test_client client(cluster->nodes(), [](lk_options &options) {
         options.flags = LK_EXTERNAL_LOOP;
@@ -324,8 +324,8 @@ TEST_F(capi_cluster, a_thousand_sessions_live_on_one_connection)
     EXPECT_TRUE(client.events().empty());
 }
 
-// The leader is killed while a lock is held, another is waited for and calls go on.
-TEST(capi_failover, G6_a_leaders_death_is_only_a_pause)
+/* The leader is killed while a lock is held, another is waited for and calls go on. */
+TEST(CapiFailover, G6_ALeadersDeathIsOnlyAPause)
 {
     process::Cluster cluster(3);
     cluster.start_all();
@@ -341,7 +341,7 @@ TEST(capi_failover, G6_a_leaders_death_is_only_a_pause)
     EXPECT_TRUE(client.events().empty());
 }
 
-TEST(capi_failover, without_a_majority_calls_are_unknown_and_leases_suspended)
+TEST(CapiFailover, WithoutAMajorityCallsAreUnknownAndLeasesSuspended)
 {
     process::Cluster cluster(3);
     cluster.start_all();
@@ -350,7 +350,7 @@ TEST(capi_failover, without_a_majority_calls_are_unknown_and_leases_suspended)
             cluster.nodes(), [](lk_options &options) { options.ttl_ns = 2 * LK_SECOND; });
     ASSERT_EQ(client.status, LK_OK) << client.why;
     lk_grant held = client.must_acquire("held");
-    usleep(200000); // The followers hear that it is committed.
+    usleep(200000); /* The followers hear that it is committed. */
     cluster.kill(leader);
     cluster.kill(leader % 3 + 1);
     lk_grant grant = {};

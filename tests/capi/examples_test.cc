@@ -1,4 +1,4 @@
-// The examples do what they say.
+/* The examples do what they say. */
 #include <gtest/gtest.h>
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace {
 
-class capi_examples : public testing::Test {
+class CapiExamples : public testing::Test {
 protected:
     static void SetUpTestSuite()
     {
@@ -24,7 +24,7 @@ protected:
         cluster = nullptr;
     }
 
-    // What the example prints; it must succeed.
+    /* What the example prints; it must succeed. */
     static std::string run(
             const std::string &name, const std::string &folder = EXAMPLES_PATH)
     {
@@ -47,38 +47,38 @@ protected:
     static process::Cluster *cluster;
 };
 
-process::Cluster *capi_examples::cluster;
+process::Cluster *CapiExamples::cluster;
 
-TEST_F(capi_examples, first_lock)
+TEST_F(CapiExamples, FirstLock)
 {
     std::string output = run("first_lock");
     EXPECT_TRUE(has(output, "build is ours, token ")) << output;
     EXPECT_TRUE(has(output, "given back: done")) << output;
 }
 
-TEST_F(capi_examples, event_loop)
+TEST_F(CapiExamples, EventLoop)
 {
     EXPECT_EQ(run("event_loop"), "100 of 100 locks were ours and given back\n");
 }
 
-TEST_F(capi_examples, fencing)
+TEST_F(CapiExamples, Fencing)
 {
     EXPECT_EQ(run("fencing"), "bob: accepted, alice: refused, content: by bob\n");
 }
 
-TEST_F(capi_examples, loss)
+TEST_F(CapiExamples, Loss)
 {
     std::string output = run("loss");
     EXPECT_LT(output.find("suspended: "), output.find("lost: ")) << output;
     EXPECT_TRUE(has(output, "stopped working: yes")) << output;
 }
 
-TEST_F(capi_examples, who_holds)
+TEST_F(CapiExamples, WhoHolds)
 {
     EXPECT_TRUE(has(run("who_holds"), ": leader, healthy\n"));
 }
 
-TEST_F(capi_examples, of_the_man_pages)
+TEST_F(CapiExamples, OfTheManPages)
 {
     std::string output = run(MAN_EXAMPLES_PATH, "");
     EXPECT_TRUE(has(output, "liblock:\nbuilding under token ")) << output;

@@ -1,4 +1,4 @@
-// The same calls for an event loop: one thread, one descriptor, thousands under way.
+/* The same calls for an event loop: one thread, one descriptor, thousands under way. */
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,13 +31,13 @@ struct outcome {
     }
 };
 
-TEST(capi_loop, opens_acquires_releases)
+TEST(CapiLoop, OpensAcquiresReleases)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
     ASSERT_EQ(client.status, LK_OK) << client.why;
     outcome acquired;
-    // The session is not open yet: it waits.
+    /* The session is not open yet: it waits. */
     ASSERT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()), LK_OK);
     EXPECT_FALSE(acquired.done);
     ASSERT_TRUE(client.run_until([&] { return acquired.done; }));
@@ -51,7 +51,7 @@ TEST(capi_loop, opens_acquires_releases)
     EXPECT_EQ(released.result.status, LK_OK);
 }
 
-TEST(capi_loop, asked_together_leaves_together)
+TEST(CapiLoop, AskedTogetherLeavesTogether)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -75,7 +75,7 @@ TEST(capi_loop, asked_together_leaves_together)
     EXPECT_LE(cluster.received - before, 4);
 }
 
-TEST(capi_loop, more_than_the_window_waits_here)
+TEST(CapiLoop, MoreThanTheWindowWaitsHere)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -93,12 +93,12 @@ TEST(capi_loop, more_than_the_window_waits_here)
     EXPECT_TRUE(client.run_until([&] { return done == 4000; }));
 }
 
-TEST(capi_loop, requests_max_is_busy)
+TEST(CapiLoop, RequestsMaxIsBusy)
 {
     stand_in cluster;
     test_client client(cluster.address(), [](lk_options &options) {
         options.flags = LK_EXTERNAL_LOOP;
-        options.requests_max = 8; // The session's own opening is one.
+        options.requests_max = 8; /* The session's own opening is one. */
     });
     lk_done nobody = {nullptr, nullptr};
     for (int i = 0; i < 7; i++)
@@ -106,7 +106,7 @@ TEST(capi_loop, requests_max_is_busy)
     EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, nobody), LK_BUSY);
 }
 
-TEST(capi_loop, callbacks_may_ask_again)
+TEST(CapiLoop, CallbacksMayAskAgain)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -117,7 +117,7 @@ TEST(capi_loop, callbacks_may_ask_again)
         {
             auto *self = static_cast<circle *>(user);
             if (result->status == LK_LOST)
-                return; // The client is being closed.
+                return; /* The client is being closed. */
             ASSERT_EQ(result->status, LK_OK);
             EXPECT_EQ(lk_release_async(
                               self->session, "c", 1, result->grant.token, {released, self}),
@@ -127,7 +127,7 @@ TEST(capi_loop, callbacks_may_ask_again)
         {
             auto *self = static_cast<circle *>(user);
             if (result->status == LK_LOST)
-                return; // The client is being closed.
+                return; /* The client is being closed. */
             ASSERT_EQ(result->status, LK_OK);
             self->rounds++;
             EXPECT_EQ(lk_acquire_async(self->session, "c", 1, nullptr, {acquired, self}),
@@ -140,8 +140,8 @@ TEST(capi_loop, callbacks_may_ask_again)
     EXPECT_TRUE(client.run_until([&] { return circle.rounds >= 100; }));
 }
 
-// What a callback asks has its whole time for an answer, however long callbacks took before.
-TEST(capi_loop, a_slow_callback_takes_no_time_from_what_is_asked_in_it)
+/* What a callback asks has its whole time for an answer, however long callbacks took before. */
+TEST(CapiLoop, ASlowCallbackTakesNoTimeFromWhatIsAskedInIt)
 {
     stand_in cluster;
     test_client client(cluster.address(), [](lk_options &options) {
@@ -165,7 +165,7 @@ TEST(capi_loop, a_slow_callback_takes_no_time_from_what_is_asked_in_it)
     EXPECT_EQ(slow.released.result.status, LK_OK);
 }
 
-TEST(capi_loop, many_sessions_on_one_connection)
+TEST(CapiLoop, ManySessionsOnOneConnection)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -189,7 +189,7 @@ TEST(capi_loop, many_sessions_on_one_connection)
     EXPECT_TRUE(client.run_until([&] { return closed == count; }));
 }
 
-TEST(capi_loop, queries_and_lists)
+TEST(CapiLoop, QueriesAndLists)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -211,7 +211,7 @@ TEST(capi_loop, queries_and_lists)
     EXPECT_STREQ(locks[0].name, "q");
 }
 
-TEST(capi_loop, cancel_by_tag)
+TEST(CapiLoop, CancelByTag)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -229,7 +229,7 @@ TEST(capi_loop, cancel_by_tag)
     EXPECT_EQ(waited.result.tag, 5u);
 }
 
-TEST(capi_loop, close_tells_everybody)
+TEST(CapiLoop, CloseTellsEverybody)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -245,7 +245,7 @@ TEST(capi_loop, close_tells_everybody)
     EXPECT_EQ(waited.result.status, LK_LOST);
 }
 
-TEST(capi_loop, in_a_forked_child_every_handle_is_dead)
+TEST(CapiLoop, InAForkedChildEveryHandleIsDead)
 {
     stand_in cluster;
     test_client client(cluster.address(), with_loop);
@@ -267,7 +267,7 @@ TEST(capi_loop, in_a_forked_child_every_handle_is_dead)
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
-    // The parent's timers, sockets and lock are untouched.
+    /* The parent's timers, sockets and lock are untouched. */
     EXPECT_EQ(lk_check(client.session, &acquired.result.grant), LK_STATE_HELD);
     outcome released;
     uint64_t token = acquired.result.grant.token;
@@ -276,7 +276,7 @@ TEST(capi_loop, in_a_forked_child_every_handle_is_dead)
     EXPECT_EQ(released.result.status, LK_OK);
 }
 
-TEST(capi_loop, what_does_not_fit_the_mode_is_invalid)
+TEST(CapiLoop, WhatDoesNotFitTheModeIsInvalid)
 {
     stand_in cluster;
     test_client loop(cluster.address(), with_loop);

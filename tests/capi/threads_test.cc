@@ -1,4 +1,4 @@
-// The blocking calls: any number of threads on one client.
+/* The blocking calls: any number of threads on one client. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 namespace {
 
-TEST(capi_threads, opens_acquires_releases)
+TEST(CapiThreads, OpensAcquiresReleases)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -30,7 +30,7 @@ TEST(capi_threads, opens_acquires_releases)
     EXPECT_EQ(lk_check(client.session, &second), LK_STATE_HELD);
 }
 
-TEST(capi_threads, G12_entries_are_counted)
+TEST(CapiThreads, G12_EntriesAreCounted)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -52,7 +52,7 @@ TEST(capi_threads, G12_entries_are_counted)
     EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
 }
 
-TEST(capi_threads, threads_of_a_session_exclude_each_other)
+TEST(CapiThreads, ThreadsOfASessionExcludeEachOther)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -67,7 +67,7 @@ TEST(capi_threads, threads_of_a_session_exclude_each_other)
     EXPECT_EQ(client.release("x", mine.token), LK_OK);
 }
 
-TEST(capi_threads, many_threads_share_one_client)
+TEST(CapiThreads, ManyThreadsShareOneClient)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -93,7 +93,7 @@ TEST(capi_threads, many_threads_share_one_client)
     EXPECT_EQ(done, 8 * 50);
 }
 
-TEST(capi_threads, others_may_check_while_locks_come_and_go)
+TEST(CapiThreads, OthersMayCheckWhileLocksComeAndGo)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -115,7 +115,7 @@ TEST(capi_threads, others_may_check_while_locks_come_and_go)
     EXPECT_GT(held, 0u);
 }
 
-TEST(capi_threads, waits_and_is_woken_by_the_release)
+TEST(CapiThreads, WaitsAndIsWokenByTheRelease)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -130,7 +130,7 @@ TEST(capi_threads, waits_and_is_woken_by_the_release)
     thread.join();
 }
 
-TEST(capi_threads, G11_timeout_is_said_by_the_log)
+TEST(CapiThreads, G11_TimeoutIsSaidByTheLog)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -142,7 +142,7 @@ TEST(capi_threads, G11_timeout_is_said_by_the_log)
     EXPECT_EQ(cluster.cancels, 0);
 }
 
-TEST(capi_threads, G11_cancel_from_another_thread)
+TEST(CapiThreads, G11_CancelFromAnotherThread)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -158,14 +158,14 @@ TEST(capi_threads, G11_cancel_from_another_thread)
     EXPECT_EQ(lk_acquire_with(waiter.session, "c", 1, &options, &none), LK_CANCELLED);
     thread.join();
     EXPECT_EQ(holder.release("c", grant.token), LK_OK);
-    // Nothing is left behind: the lock is free.
+    /* Nothing is left behind: the lock is free. */
     lk_lock lock = {};
     ASSERT_EQ(lk_query(holder.handle, "c", 1, &lock, nullptr), LK_OK);
     EXPECT_EQ(lock.session, 0u);
     EXPECT_EQ(lock.waits, 0u);
 }
 
-TEST(capi_threads, close_while_others_wait)
+TEST(CapiThreads, CloseWhileOthersWait)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -192,7 +192,7 @@ TEST(capi_threads, close_while_others_wait)
         thread.join();
 }
 
-TEST(capi_threads, close_a_session_while_others_wait_in_it)
+TEST(CapiThreads, CloseASessionWhileOthersWaitInIt)
 {
     stand_in cluster;
     test_client holder(cluster.address());
@@ -209,7 +209,7 @@ TEST(capi_threads, close_a_session_while_others_wait_in_it)
     thread.join();
 }
 
-TEST(capi_threads, sessions_of_one_client_exclude_each_other)
+TEST(CapiThreads, SessionsOfOneClientExcludeEachOther)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -225,7 +225,7 @@ TEST(capi_threads, sessions_of_one_client_exclude_each_other)
     EXPECT_EQ(lk_check(client.session, &mine), LK_STATE_HELD);
 }
 
-TEST(capi_threads, closing_gives_locks_on_at_once)
+TEST(CapiThreads, ClosingGivesLocksOnAtOnce)
 {
     stand_in cluster;
     test_client other(cluster.address());
@@ -236,7 +236,7 @@ TEST(capi_threads, closing_gives_locks_on_at_once)
     other.must_acquire("g", 0);
 }
 
-TEST(capi_threads, queries_and_lists)
+TEST(CapiThreads, QueriesAndLists)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -263,7 +263,7 @@ TEST(capi_threads, queries_and_lists)
     EXPECT_EQ(names.size(), 10u);
 }
 
-TEST(capi_threads, guard_releases_at_the_end_of_its_scope)
+TEST(CapiThreads, GuardReleasesAtTheEndOfItsScope)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -280,13 +280,13 @@ TEST(capi_threads, guard_releases_at_the_end_of_its_scope)
     lk_guard_release(&failed);
 }
 
-TEST(capi_threads, signals_disturb_nothing)
+TEST(CapiThreads, SignalsDisturbNothing)
 {
     struct sigaction action = {};
     action.sa_handler = [](int) {
     };
     struct sigaction before;
-    sigaction(SIGUSR1, &action, &before); // Without SA_RESTART.
+    sigaction(SIGUSR1, &action, &before); /* Without SA_RESTART. */
     stand_in cluster;
     test_client holder(cluster.address());
     test_client client(cluster.address());
@@ -310,7 +310,7 @@ TEST(capi_threads, signals_disturb_nothing)
     sigaction(SIGUSR1, &before, nullptr);
 }
 
-TEST(capi_threads, in_a_forked_child_every_handle_is_dead)
+TEST(CapiThreads, InAForkedChildEveryHandleIsDead)
 {
     stand_in cluster;
     test_client client(cluster.address());

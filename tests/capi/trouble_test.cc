@@ -1,4 +1,4 @@
-// Clusters that are slow, silent, elsewhere or of another version, and arguments that are wrong.
+/* Clusters that are slow, silent, elsewhere or of another version, and arguments that are wrong. */
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace {
 
-TEST(capi_trouble, wrong_arguments_say_which)
+TEST(CapiTrouble, WrongArgumentsSayWhich)
 {
     auto refused = [](const char *nodes, const test_client::adjust &change = nullptr) {
         test_client client(nodes, change);
@@ -34,7 +34,7 @@ TEST(capi_trouble, wrong_arguments_say_which)
             std::string::npos);
 }
 
-TEST(capi_trouble, names_of_no_or_too_many_bytes)
+TEST(CapiTrouble, NamesOfNoOrTooManyBytes)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -45,7 +45,7 @@ TEST(capi_trouble, names_of_no_or_too_many_bytes)
     client.must_acquire(std::string("a\0b", 3));
 }
 
-TEST(capi_trouble, nobody_there_is_unknown_and_says_why)
+TEST(CapiTrouble, NobodyThereIsUnknownAndSaysWhy)
 {
     test_client client("127.0.0.1:1,127.0.0.1:2",
             [](lk_options &options) { options.answer_wait_ns = 200 * LK_MILLISECOND; });
@@ -54,7 +54,7 @@ TEST(capi_trouble, nobody_there_is_unknown_and_says_why)
             << client.why;
 }
 
-TEST(capi_trouble, dead_nodes_in_the_list_are_passed_over)
+TEST(CapiTrouble, DeadNodesInTheListArePassedOver)
 {
     stand_in cluster;
     test_client client("127.0.0.1:1,1=" + cluster.address() + ",127.0.0.1:2");
@@ -62,7 +62,7 @@ TEST(capi_trouble, dead_nodes_in_the_list_are_passed_over)
     client.must_acquire("a");
 }
 
-TEST(capi_trouble, names_are_resolved)
+TEST(CapiTrouble, NamesAreResolved)
 {
     stand_in cluster;
     std::string address = cluster.address();
@@ -76,7 +76,7 @@ TEST(capi_trouble, names_are_resolved)
             << nowhere.why;
 }
 
-TEST(capi_trouble, another_version_is_said)
+TEST(CapiTrouble, AnotherVersionIsSaid)
 {
     stand_in cluster;
     cluster.other_version = true;
@@ -86,7 +86,7 @@ TEST(capi_trouble, another_version_is_said)
     EXPECT_NE(client.why.find("version"), std::string::npos) << client.why;
 }
 
-TEST(capi_trouble, G6_a_lost_connection_repeats_nothing)
+TEST(CapiTrouble, G6_ALostConnectionRepeatsNothing)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -107,7 +107,7 @@ TEST(capi_trouble, G6_a_lost_connection_repeats_nothing)
     EXPECT_GT(cluster.accepted, 1);
 }
 
-TEST(capi_trouble, G11_unknown_a_second_after_the_limit)
+TEST(CapiTrouble, G11_UnknownASecondAfterTheLimit)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -119,13 +119,13 @@ TEST(capi_trouble, G11_unknown_a_second_after_the_limit)
     EXPECT_LT(took, std::chrono::milliseconds(1500));
     EXPECT_GE(took, std::chrono::milliseconds(1000));
     cluster.mute = false;
-    // What it may have won is given back.
+    /* What it may have won is given back. */
     test_client other(cluster.address());
     other.must_acquire("u", 5 * LK_SECOND);
     EXPECT_EQ(lk_check(client.session, nullptr), LK_STATE_HELD);
 }
 
-TEST(capi_trouble, busy_is_told_for_acquires)
+TEST(CapiTrouble, BusyIsToldForAcquires)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -136,7 +136,7 @@ TEST(capi_trouble, busy_is_told_for_acquires)
     EXPECT_EQ(client.release("b", held.token), LK_OK);
 }
 
-TEST(capi_trouble, silence_suspends_and_then_loses)
+TEST(CapiTrouble, SilenceSuspendsAndThenLoses)
 {
     stand_in cluster;
     test_client client(cluster.address(), [](lk_options &options) {
@@ -153,23 +153,23 @@ TEST(capi_trouble, silence_suspends_and_then_loses)
     EXPECT_EQ(client.acquire("t", 0, &grant), LK_LOST);
 }
 
-TEST(capi_trouble, suspended_becomes_held_again_with_the_same_token)
+TEST(CapiTrouble, SuspendedBecomesHeldAgainWithTheSameToken)
 {
     stand_in cluster;
     test_client client(
             cluster.address(), [](lk_options &options) { options.ttl_ns = 2 * LK_SECOND; });
     lk_grant grant = client.must_acquire("s");
-    cluster.deaf = true; // Its own clock would end the session a little later.
+    cluster.deaf = true; /* Its own clock would end the session a little later. */
     ASSERT_TRUE(eventually(
             [&] { return lk_check(client.session, &grant) == LK_STATE_SUSPENDED; }));
     cluster.deaf = false;
     ASSERT_TRUE(eventually([&] { return client.events().size() >= 2; }));
-    if (client.events()[1].state == LK_STATE_HELD) { // The stand-in heard it in time.
+    if (client.events()[1].state == LK_STATE_HELD) { /* The stand-in heard it in time. */
         EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_HELD);
     }
 }
 
-TEST(capi_trouble, expired_in_the_cluster_is_lost)
+TEST(CapiTrouble, ExpiredInTheClusterIsLost)
 {
     stand_in cluster;
     test_client client(
@@ -185,7 +185,7 @@ TEST(capi_trouble, expired_in_the_cluster_is_lost)
     EXPECT_EQ(client.release("s", grant.token), LK_LOST);
 }
 
-TEST(capi_trouble, one_hold_may_be_ended_by_the_cluster)
+TEST(CapiTrouble, OneHoldMayBeEndedByTheCluster)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -199,7 +199,7 @@ TEST(capi_trouble, one_hold_may_be_ended_by_the_cluster)
     EXPECT_EQ(lk_check(client.session, &other), LK_STATE_HELD);
 }
 
-TEST(capi_trouble, losing_can_be_rehearsed)
+TEST(CapiTrouble, LosingCanBeRehearsed)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -214,7 +214,7 @@ TEST(capi_trouble, losing_can_be_rehearsed)
     other.must_acquire("l", LK_SECOND);
 }
 
-TEST(capi_trouble, losing_can_be_rehearsed_from_outside)
+TEST(CapiTrouble, LosingCanBeRehearsedFromOutside)
 {
     stand_in cluster;
     setenv("LOCKD_TEST_LOSE", "1", 1);
@@ -228,7 +228,7 @@ TEST(capi_trouble, losing_can_be_rehearsed_from_outside)
     EXPECT_EQ(wrong.status, LK_INVALID);
 }
 
-TEST(capi_trouble, blocking_calls_from_a_callback_are_refused)
+TEST(CapiTrouble, BlockingCallsFromACallbackAreRefused)
 {
     stand_in cluster;
     struct seen {
@@ -252,7 +252,7 @@ TEST(capi_trouble, blocking_calls_from_a_callback_are_refused)
     lk_close(client);
 }
 
-TEST(capi_trouble, keepalives_keep_it_alive)
+TEST(CapiTrouble, KeepalivesKeepItAlive)
 {
     stand_in cluster;
     test_client client(
@@ -264,7 +264,7 @@ TEST(capi_trouble, keepalives_keep_it_alive)
     EXPECT_LE(cluster.keepalives, 12);
 }
 
-TEST(capi_trouble, log_lines_name_the_node)
+TEST(CapiTrouble, LogLinesNameTheNode)
 {
     stand_in cluster;
     test_client client(cluster.address());
@@ -272,7 +272,7 @@ TEST(capi_trouble, log_lines_name_the_node)
     EXPECT_NE(client.lines.back().find(cluster.address()), std::string::npos);
 }
 
-TEST(capi_trouble, without_a_session)
+TEST(CapiTrouble, WithoutASession)
 {
     stand_in cluster;
     test_client client(
@@ -286,7 +286,7 @@ TEST(capi_trouble, without_a_session)
     EXPECT_EQ(lk_node_address(client.handle, 1), nullptr);
 }
 
-TEST(capi_trouble, texts_are_never_missing)
+TEST(CapiTrouble, TextsAreNeverMissing)
 {
     for (int i = -1; i < 40; i++) {
         EXPECT_NE(lk_status_text(static_cast<enum lk_status>(i)), nullptr);

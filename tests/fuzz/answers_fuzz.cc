@@ -1,4 +1,4 @@
-// The body of FRAME_ANSWERS.
+/* The body of FRAME_ANSWERS. */
 #include "mirror.h"
 #include "protocol/answer.h"
 

@@ -1,5 +1,7 @@
-// Flags and config file: before the first zero byte the flags, a line each; behind it the file.
-// What is refused is refused with a word.
+/*
+ * Flags and config file: before the first zero byte the flags, a line each; behind it the file.
+ * What is refused is refused with a word.
+ */
 #include <cstdio>
 #include <string>
 #include <sys/mman.h>

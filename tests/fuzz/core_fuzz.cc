@@ -1,8 +1,10 @@
-// The client's core against a server that says anything: bytes, sealed frames of any body,
-// and sections that name its own sessions and requests, with the user's calls in between.
-//
-// Whatever is said, the core's state stays sound, no request is completed twice, and nothing
-// is believed for longer than the time to live that its session was opened with.
+/*
+ * The client's core against a server that says anything: bytes, sealed frames of any body,
+ * and sections that name its own sessions and requests, with the user's calls in between.
+ *
+ * Whatever is said, the core's state stays sound, no request is completed twice, and nothing
+ * is believed for longer than the time to live that its session was opened with.
+ */
 #include <map>
 #include <set>
 
@@ -13,7 +15,7 @@ namespace {
 
 constexpr size_t STEPS_MAX = 400;
 
-// Numbers of all magnitudes, from few bytes of input.
+/* Numbers of all magnitudes, from few bytes of input. */
 class source {
 public:
     source(const uint8_t *data, size_t size) : at(data), end(data + size) {}
@@ -28,7 +30,7 @@ public:
         return at < end ? *at++ : 0;
     }
 
-    // 0 to 63, or a power of two, or one below it.
+    /* 0 to 63, or a power of two, or one below it. */
     uint64_t number()
     {
         uint8_t raw = byte();
@@ -159,7 +161,7 @@ private:
         tick();
     }
 
-    // Bytes as they are, in no frame.
+    /* Bytes as they are, in no frame. */
     void raw()
     {
         std::vector<unsigned char> bytes = in.some();
@@ -179,7 +181,7 @@ private:
             say(kind, body);
     }
 
-    // Answers and changes of a session, about requests that it may have made.
+    /* Answers and changes of a session, about requests that it may have made. */
     void section()
     {
         uint64_t session = in.byte() % 6;
@@ -188,7 +190,7 @@ private:
         uint64_t change = in.number();
         uint8_t flags = in.byte();
         if (session == 0)
-            flags &= 0xfc; // No list of nobody's holds
+            flags &= 0xfc; /* No list of nobody's holds */
         class answers said;
         said.section(session, applied, until, change, flags % 2 != 0);
         if (flags % 4 == 3)
@@ -230,7 +232,7 @@ private:
                 kind == CHANGE_FAILED ? STATUS_TIMEOUT : STATUS_OK);
     }
 
-    // The oldest request is answered as a sound node would.
+    /* The oldest request is answered as a sound node would. */
     void honest()
     {
         if (inbox.empty())
@@ -275,7 +277,7 @@ private:
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    testing::GTEST_FLAG(throw_on_failure) = true; // What the world expects is demanded.
+    testing::GTEST_FLAG(throw_on_failure) = true; /* What the world expects is demanded. */
     hostile_world world(data, size);
     world.live();
     return 0;

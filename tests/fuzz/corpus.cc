@@ -1,6 +1,8 @@
-// Writes the seeds of the corpora, or checks that they are what it would write.
-//
-//     corpus FOLDER | corpus --check FOLDER
+/*
+ * Writes the seeds of the corpora, or checks that they are what it would write.
+ *
+ *     corpus FOLDER | corpus --check FOLDER
+ */
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -20,7 +22,7 @@ enum {
     SEEDS_EACH = 6
 };
 
-using corpus = std::map<std::string, bytes>; // By path below the folder
+using corpus = std::map<std::string, bytes>; /* By path below the folder */
 
 void add(bytes &to, const bytes &what)
 {
@@ -198,7 +200,7 @@ bytes make_frames(dice &dice)
     return input;
 }
 
-// Changes to a sound log, of five bytes each.
+/* Changes to a sound log, of five bytes each. */
 bytes make_recovery(dice &dice)
 {
     bytes input{static_cast<unsigned char>(dice.byte(0, 31) * 8 + dice.byte(1, 7))};

@@ -1,5 +1,7 @@
-// Entries, and the bodies of batches and of the founding entry. The first byte says whether
-// the rest is a whole entry, or a body, which is then sealed so that its sum is right.
+/*
+ * Entries, and the bodies of batches and of the founding entry. The first byte says whether
+ * the rest is a whole entry, or a body, which is then sealed so that its sum is right.
+ */
 #include "mirror.h"
 #include "protocol/batch.h"
 #include "protocol/entry.h"
@@ -13,7 +15,7 @@ bool inside(const unsigned char *begin, size_t size, span span)
            (span.bytes >= begin && span.bytes + span.count <= begin + size);
 }
 
-// What was walked to its end is encoded again.
+/* What was walked to its end is encoded again. */
 void walk_batch(const unsigned char *body, size_t size)
 {
     batch_reader reader;
@@ -48,7 +50,7 @@ void walk_entry(const unsigned char *bytes, size_t size)
     } else {
         walk_batch(body, head.body_bytes);
     }
-    // Sealed again it is the same.
+    /* Sealed again it is the same. */
     std::vector<unsigned char> again(bytes, bytes + entry_bytes(&head));
     uint64_t sum = head.sum;
     entry_seal(again.data(), &head);

@@ -1,9 +1,11 @@
-// The frame reader, against itself: the same stream is cut in two different ways, copied in
-// one reader and received straight into the other, and both must hear the same.
-//
-// The first byte is a seed for the cuts, the second the longest body. The third says whether
-// the rest is the stream, or a recipe for one of sealed frames, of which random bytes would
-// not make any: kind, length, fill, and where to flip a bit.
+/*
+ * The frame reader, against itself: the same stream is cut in two different ways, copied in
+ * one reader and received straight into the other, and both must hear the same.
+ *
+ * The first byte is a seed for the cuts, the second the longest body. The third says whether
+ * the rest is the stream, or a recipe for one of sealed frames, of which random bytes would
+ * not make any: kind, length, fill, and where to flip a bit.
+ */
 #include <string>
 
 #include "base/prng.h"
@@ -63,7 +65,7 @@ hearing hear(const bytes &stream, size_t buffer_bytes, prng &prng, bool straight
     return hearing;
 }
 
-// Four bytes make a frame.
+/* Four bytes make a frame. */
 bytes cook(const uint8_t *recipe, size_t size)
 {
     static const frame_kind kinds[] = {

@@ -1,4 +1,4 @@
-// The frames that open, turn and end a connection; the first byte says which.
+/* The frames that open, turn and end a connection; the first byte says which. */
 #include "mirror.h"
 #include "protocol/hello.h"
 

@@ -1,5 +1,7 @@
-// The reader of histories, and the judge behind it: whatever is read is judged to an end, and
-// written again it is the same history.
+/*
+ * The reader of histories, and the judge behind it: whatever is read is judged to an end, and
+ * written again it is the same history.
+ */
 #include <sstream>
 
 #include "lockcheck/history/write.h"

@@ -1,5 +1,7 @@
-// What is decoded is encoded again beside it, and must be the same bytes: then nothing was
-// read that is not in a message, and every message has one form.
+/*
+ * What is decoded is encoded again beside it, and must be the same bytes: then nothing was
+ * read that is not in a message, and every message has one form.
+ */
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,7 @@ public:
         out = wire_writer(copy.data(), copy.size());
     }
 
-    // Walk one message. False when it is refused; after that there is nothing more.
+    /* Walk one message. False when it is refused; after that there is nothing more. */
     template <class message>
     bool walk(void (*layout)(struct wire *, message *), message &value)
     {

@@ -1,4 +1,4 @@
-// The body of FRAME_STATUS_ANSWER: a status and two rows of buckets.
+/* The body of FRAME_STATUS_ANSWER: a status and two rows of buckets. */
 #include "mirror.h"
 #include "protocol/node_status.h"
 

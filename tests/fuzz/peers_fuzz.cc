@@ -1,4 +1,4 @@
-// Bodies of peers' frames: a message, and behind an append its entries.
+/* Bodies of peers' frames: a message, and behind an append its entries. */
 #include "mirror.h"
 #include "protocol/entry.h"
 #include "protocol/peer.h"

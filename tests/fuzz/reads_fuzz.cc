@@ -1,4 +1,4 @@
-// The bodies of FRAME_READ and FRAME_READ_ANSWER; the first byte says which.
+/* The bodies of FRAME_READ and FRAME_READ_ANSWER; the first byte says which. */
 #include "mirror.h"
 #include "protocol/read.h"
 

@@ -1,6 +1,8 @@
-// Recovery, fed a disk of arbitrary content. The first byte says how the rest is read: as a
-// disk, or as changes to a sound log, in which case those whose sums are then mended tell most.
-// Whatever is found must make sense, and the log must be able to go on behind it.
+/*
+ * Recovery, fed a disk of arbitrary content. The first byte says how the rest is read: as a
+ * disk, or as changes to a sound log, in which case those whose sums are then mended tell most.
+ * Whatever is found must make sense, and the log must be able to go on behind it.
+ */
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -31,7 +33,7 @@ wal_settings settings_of_test()
             .segments_max = 16};
 }
 
-// Memory for recovery and wal, taken once.
+/* Memory for recovery and wal, taken once. */
 struct store {
     store()
     {
@@ -61,7 +63,7 @@ store &the_store()
     return store;
 }
 
-// What is found must be a history that a replica could have.
+/* What is found must be a history that a replica could have. */
 class reader {
 public:
     void take(const recovery_item &item)
@@ -84,7 +86,7 @@ public:
         count++;
     }
 
-    std::vector<uint64_t> terms; // Of the entries that are left
+    std::vector<uint64_t> terms; /* Of the entries that are left */
     uint64_t term = 0;
     uint64_t count = 0;
 };
@@ -97,7 +99,7 @@ recovery_decision read_disk(const segments &disk, size_t step, reader &reader)
         recovery_begin_segment(recovery, number, content.size());
         for (size_t at = 0; at + BLOCK <= content.size(); at += step) {
             size_t count = std::min(step, (content.size() - at) / BLOCK * BLOCK);
-            // A copy of exactly that size, so that a sanitizer sees a read past its end.
+            /* A copy of exactly that size, so that a sanitizer sees a read past its end. */
             bytes chunk(&content[at], &content[at] + count);
             recovery_feed(recovery, chunk.data(), count);
             recovery_item item;
@@ -130,7 +132,7 @@ bool make_room(wal *wal, segments &disk)
     return wal_has_room(wal, 1, ENTRY_HEAD_BYTES + 2 * BLOCK);
 }
 
-// Go on behind what was found, and find that too.
+/* Go on behind what was found, and find that too. */
 void go_on(segments &disk, const reader &before)
 {
     wal *wal = the_store().wal;
@@ -149,7 +151,7 @@ void go_on(segments &disk, const reader &before)
             "the vote is the only new thing");
 }
 
-// A sound log of a few segments.
+/* A sound log of a few segments. */
 segments make_sound()
 {
     segments disk;
@@ -186,7 +188,7 @@ void mend(unsigned char *block)
         block[at + byte] = static_cast<unsigned char>(sum >> (8 * byte));
 }
 
-// Each five bytes: segment and block, what to do, two for where, and a value.
+/* Each five bytes: segment and block, what to do, two for where, and a value. */
 segments change(const segments &sound, const uint8_t *data, size_t size)
 {
     segments disk = sound;
@@ -232,7 +234,7 @@ segments change(const segments &sound, const uint8_t *data, size_t size)
     return disk;
 }
 
-// Segments of five blocks, the last one shorter.
+/* Segments of five blocks, the last one shorter. */
 segments cut_up(const uint8_t *data, size_t size)
 {
     segments disk;

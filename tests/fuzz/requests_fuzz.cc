@@ -1,4 +1,4 @@
-// The body of FRAME_REQUESTS.
+/* The body of FRAME_REQUESTS. */
 #include "mirror.h"
 #include "protocol/request.h"
 

@@ -1,4 +1,4 @@
-// The body of FRAME_STAGES_ANSWER: rows of buckets, and sums, as many as its head says.
+/* The body of FRAME_STAGES_ANSWER: rows of buckets, and sums, as many as its head says. */
 #include "mirror.h"
 #include "protocol/node_status.h"
 #include "protocol/stage.h"

@@ -1,4 +1,4 @@
-// The log of the golden files, and the text form in which they are kept.
+/* The log of the golden files, and the text form in which they are kept. */
 #pragma once
 
 #include <cstdio>
@@ -28,7 +28,7 @@ inline bytes text(const char *what)
     return bytes(what, what + strlen(what));
 }
 
-// Node 2 leads term 1; node 3 leads term 2 and replaces what was not committed.
+/* Node 2 leads term 1; node 3 leads term 2 and replaces what was not committed. */
 inline segments make_log()
 {
     machine machine(settings());
@@ -50,7 +50,7 @@ inline segments make_log()
     return machine.disk;
 }
 
-// Of the last entry the first 4608 bytes were written.
+/* Of the last entry the first 4608 bytes were written. */
 inline segments make_torn()
 {
     segments disk = make_log();

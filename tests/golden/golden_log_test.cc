@@ -1,5 +1,7 @@
-// Logs of earlier versions are read as ever, and the example in lockd/doc/log-format.md
-// is what stands on disk.
+/*
+ * Logs of earlier versions are read as ever, and the example in lockd/doc/log-format.md
+ * is what stands on disk.
+ */
 #include <cctype>
 
 #include "golden_log.h"
@@ -24,7 +26,7 @@ std::string body_of(const happening &entry)
     return {entry.entry.begin() + ENTRY_HEAD_BYTES, entry.entry.end()};
 }
 
-// What version 1 says up to its last entry.
+/* What version 1 says up to its last entry. */
 void check_version_1(const std::vector<happening> &found)
 {
     ASSERT_GE(found.size(), 8U);
@@ -81,7 +83,7 @@ TEST(GoldenLog, CurrentVersionIsWrittenSo)
     EXPECT_EQ(to_text(make_torn()), read_file(GOLDEN_FOLDER "/torn-1.hex"));
 }
 
-// Blocks such as "```hex 0x1000": bytes of the golden log's segment 1, each line with words.
+/* Blocks such as "```hex 0x1000": bytes of the golden log's segment 1, each line with words. */
 TEST(GoldenLog, ExampleInTheDocumentIsTrue)
 {
     std::istringstream in(read_file(DOC_FOLDER "/log-format.md"));
@@ -105,7 +107,7 @@ TEST(GoldenLog, ExampleInTheDocumentIsTrue)
             shown[at++] = true;
         }
     }
-    // All of the first three blocks that is not zero.
+    /* All of the first three blocks that is not zero. */
     for (at = 0; at < 3 * BLOCK; at++)
         ASSERT_TRUE(shown[at] || segment[at] == 0) << at;
 }

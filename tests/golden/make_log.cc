@@ -1,4 +1,4 @@
-// Writes the golden logs of the current version: make_log FOLDER
+/* Writes the golden logs of the current version: make_log FOLDER */
 #include "golden_log.h"
 
 int main(int argc, char **argv)

@@ -539,7 +539,7 @@ TEST(LockctlStatus, ShowsWhereTheTimeGoes)
                  "commands", "system calls", ", leader, within", ", follower, within"})
         EXPECT_NE(all.said().find(stage), std::string::npos) << stage << all.said();
 
-    // Within a span in which nobody wants anything, no entry has a command.
+    /* Within a span in which nobody wants anything, no entry has a command. */
     arguments.back() = "--for=20ms";
     arguments.emplace_back("--json");
     Command idle(words("status", arguments));
@@ -549,7 +549,7 @@ TEST(LockctlStatus, ShowsWhereTheTimeGoes)
     EXPECT_NE(idle.said().find("\"turn_ns\":{\"count\":"), std::string::npos);
     EXPECT_EQ(idle.said().find("\"turn_ns\":{\"count\":0,"), std::string::npos);
 
-    // Again and again, until somebody has seen enough.
+    /* Again and again, until somebody has seen enough. */
     arguments.back() = "--watch=10ms";
     arguments[arguments.size() - 2] = "--json";
     Command watched(words("status", arguments));

@@ -1,4 +1,4 @@
-// Bodies of batches: what a leader writes is what every replica walks.
+/* Bodies of batches: what a leader writes is what every replica walks. */
 #include "protocol/batch.h"
 
 #include "worlds/messages.h"
@@ -9,7 +9,7 @@ using namespace messages;
 
 struct batch {
     bytes body;
-    std::vector<command> commands; // With their sections
+    std::vector<command> commands; /* With their sections */
     std::vector<renewal> renewals;
 };
 
@@ -19,7 +19,7 @@ void append(bytes &to, const bytes &what)
     to.insert(to.end(), what.begin(), what.end());
 }
 
-// One section and its commands, as a leader writes them.
+/* One section and its commands, as a leader writes them. */
 void add_section(dice &dice, batch &batch, bytes &body)
 {
     command command{};
@@ -86,7 +86,7 @@ TEST(Batch, IsWalkedAsItWasWritten)
     }
 }
 
-// A TERM_START.
+/* A TERM_START. */
 TEST(Batch, MayBeEmpty)
 {
     class dice dice(1);
@@ -97,7 +97,7 @@ TEST(Batch, MayBeEmpty)
     EXPECT_TRUE(batch_complete(&reader));
 }
 
-// Walks to the end, and says whether it was a batch.
+/* Walks to the end, and says whether it was a batch. */
 bool walk(const bytes &body)
 {
     struct batch_reader reader;
@@ -138,7 +138,7 @@ TEST(Batch, SectionMustHaveItsCommands)
     EXPECT_FALSE(walk(body));
 }
 
-// An OPEN stands without a session, everything else in one, a keepalive among the renewals.
+/* An OPEN stands without a session, everything else in one, a keepalive among the renewals. */
 TEST(Batch, CommandFitsItsSection)
 {
     class dice dice(4);
@@ -153,7 +153,7 @@ TEST(Batch, CommandFitsItsSection)
     EXPECT_TRUE(encode(wire_command, command).empty());
 }
 
-// Whatever stands there: the walk ends, within the body.
+/* Whatever stands there: the walk ends, within the body. */
 TEST(Batch, GarbageIsWalkedToAnEnd)
 {
     int taken = 0;
@@ -164,7 +164,7 @@ TEST(Batch, GarbageIsWalkedToAnEnd)
             uint64_t at = dice.below(batch.body.size());
             batch.body[at] = dice.byte(0, 255);
         }
-        bytes exact(batch.body); // Without room behind it
+        bytes exact(batch.body); /* Without room behind it */
         taken += walk(exact) ? 1 : 0;
     }
     EXPECT_GT(taken, 0);

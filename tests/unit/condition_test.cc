@@ -1,4 +1,4 @@
-// The words for the conditions of a node: one row each, and something to say of any number.
+/* The words for the conditions of a node: one row each, and something to say of any number. */
 #include "protocol/condition.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 namespace {
 
-TEST(condition, each_has_words_of_its_own_and_a_cure)
+TEST(Condition, EachHasWordsOfItsOwnAndACure)
 {
     std::set<std::string> names;
     for (uint32_t number : {CONDITION_HEALTHY, CONDITION_BLANK, CONDITION_NOT_BOOTSTRAPPED,
@@ -21,7 +21,7 @@ TEST(condition, each_has_words_of_its_own_and_a_cure)
     }
 }
 
-TEST(condition, a_number_of_another_version_is_unknown)
+TEST(Condition, ANumberOfAnotherVersionIsUnknown)
 {
     for (uint32_t number : {uint32_t{2}, uint32_t{CONDITION_BEHIND + 1}, UINT32_MAX})
         EXPECT_STREQ(condition_describe(number)->name, "unknown");

@@ -1,4 +1,4 @@
-// What a client may believe, and until when, and the client states.
+/* What a client may believe, and until when, and the client states. */
 #include "worlds/core_world.h"
 
 namespace {
@@ -6,7 +6,7 @@ namespace {
 constexpr uint64_t TTL = 10 * NS_PER_S;
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
-// s + (D - T)·99/100 - 2 % of ttl
+/* s + (D - T)·99/100 - 2 % of ttl */
 constexpr uint64_t WINDOW = TTL - TTL / 100 - TTL / 50;
 
 struct held_world : core_world {
@@ -17,7 +17,7 @@ struct held_world : core_world {
         session = open(11, T0);
     }
 
-    // The cluster applies the keepalive that was sent last.
+    /* The cluster applies the keepalive that was sent last. */
     void renew(uint64_t time, uint64_t until, uint64_t change = 0)
     {
         heard keepalive = take_request(REQUEST_KEEPALIVE);
@@ -38,7 +38,7 @@ struct held_world : core_world {
     uint32_t session = 0;
 };
 
-TEST(core_belief, G4_window_counts_from_the_sending_not_from_the_answer)
+TEST(CoreBelief, G4_WindowCountsFromTheSendingNotFromTheAnswer)
 {
     core_world world;
     world.tick();
@@ -46,7 +46,7 @@ TEST(core_belief, G4_window_counts_from_the_sending_not_from_the_answer)
     uint32_t session = world.ask_open(TTL);
     world.tick();
     heard open = world.take_request(REQUEST_OPEN);
-    world.pass(800 * NS_PER_MS); // The answer is slow.
+    world.pass(800 * NS_PER_MS); /* The answer is slow. */
     world.say(answers()
                       .section(11, T0, T0 + TTL)
                       .answer(REQUEST_OPEN, open.request.number, STATUS_OK));
@@ -54,21 +54,21 @@ TEST(core_belief, G4_window_counts_from_the_sending_not_from_the_answer)
     EXPECT_EQ(world.left(session), WINDOW - 800 * NS_PER_MS);
 }
 
-TEST(core_belief, G4_either_clock_ends_the_window)
+TEST(CoreBelief, G4_EitherClockEndsTheWindow)
 {
     held_world world;
     ASSERT_EQ(world.left(world.session), WINDOW);
-    world.now.boot_ns += WINDOW - 1; // A suspend: only BOOTTIME counts it.
+    world.now.boot_ns += WINDOW - 1; /* A suspend: only BOOTTIME counts it. */
     EXPECT_EQ(world.believed(world.session), BELIEF_HELD);
     world.now.boot_ns += 1;
     EXPECT_EQ(world.believed(world.session), BELIEF_SUSPENDED);
 
     held_world slewed;
-    slewed.now.raw_ns += WINDOW; // BOOTTIME was slewed slow.
+    slewed.now.raw_ns += WINDOW; /* BOOTTIME was slewed slow. */
     EXPECT_EQ(slewed.believed(slewed.session), BELIEF_SUSPENDED);
 }
 
-TEST(core_belief, keepalives_go_every_third_of_the_ttl_and_move_the_window)
+TEST(CoreBelief, KeepalivesGoEveryThirdOfTheTtlAndMoveTheWindow)
 {
     held_world world;
     world.pass(TTL / 3);
@@ -79,7 +79,7 @@ TEST(core_belief, keepalives_go_every_third_of_the_ttl_and_move_the_window)
     EXPECT_LE(world.left(world.session), WINDOW);
 }
 
-TEST(core_belief, answers_without_an_anchor_move_nothing)
+TEST(CoreBelief, AnswersWithoutAnAnchorMoveNothing)
 {
     held_world world;
     world.pass(TTL / 3);
@@ -88,12 +88,12 @@ TEST(core_belief, answers_without_an_anchor_move_nothing)
     world.say(answers().section(11, 0, 0).answer(
             REQUEST_KEEPALIVE, keepalive.request.number, STATUS_BUSY));
     EXPECT_EQ(world.left(world.session), before);
-    // A deadline told beside no anchor counts from the old one: D moves, T does not.
+    /* A deadline told beside no anchor counts from the old one: D moves, T does not. */
     world.say(answers().section(11, 0, T0 + TTL + NS_PER_S));
     EXPECT_EQ(world.left(world.session), before + NS_PER_S - NS_PER_S / 100);
 }
 
-TEST(core_belief, keepalive_refused_as_busy_goes_again_soon)
+TEST(CoreBelief, KeepaliveRefusedAsBusyGoesAgainSoon)
 {
     held_world world;
     world.pass(TTL / 3);
@@ -105,19 +105,19 @@ TEST(core_belief, keepalive_refused_as_busy_goes_again_soon)
     EXPECT_GT(mark_count("client_renewal_refused"), 0u);
 }
 
-TEST(core_belief, hear_before_you_extend)
+TEST(CoreBelief, HearBeforeYouExtend)
 {
     held_world world;
     world.pass(TTL / 3);
     heard keepalive = world.take_request(REQUEST_KEEPALIVE);
     uint64_t before = world.left(world.session);
-    // Two changes exist, only the second is here: the deadline must not move, the anchor may.
+    /* Two changes exist, only the second is here: the deadline must not move, the anchor may. */
     world.say(answers()
                       .section(11, T0 + 3 * NS_PER_S, T0 + 3 * NS_PER_S + TTL, 2)
                       .answer(REQUEST_KEEPALIVE, keepalive.request.number, STATUS_OK)
                       .change(CHANGE_ENDED, 2, 0, 99));
     EXPECT_LT(world.left(world.session), before + NS_PER_S);
-    // Both are here now.
+    /* Both are here now. */
     world.say(answers()
                       .section(11, 0, T0 + 3 * NS_PER_S + TTL, 2)
                       .change(CHANGE_ENDED, 1, 0, 98)
@@ -125,7 +125,7 @@ TEST(core_belief, hear_before_you_extend)
     EXPECT_GT(world.left(world.session), before + 3 * NS_PER_S - 300 * NS_PER_MS);
 }
 
-TEST(core_belief, G4_a_broken_node_is_believed_for_one_ttl)
+TEST(CoreBelief, G4_ABrokenNodeIsBelievedForOneTtl)
 {
     for (uint64_t deadline : {T0 + 3 * TTL, UINT64_MAX / 2, UINT64_MAX}) {
         held_world world;
@@ -139,7 +139,7 @@ TEST(core_belief, G4_a_broken_node_is_believed_for_one_ttl)
     }
 }
 
-TEST(core_belief, suspended_then_held_again_with_the_same_token)
+TEST(CoreBelief, SuspendedThenHeldAgainWithTheSameToken)
 {
     held_world world;
     world.grant("a", 5);
@@ -148,7 +148,7 @@ TEST(core_belief, suspended_then_held_again_with_the_same_token)
     core_session_event event = world.take_event();
     EXPECT_EQ(event.state, BELIEF_SUSPENDED);
     EXPECT_EQ(event.reason, CORE_REASON_SILENT);
-    world.reach_leader(); // It was silent and left.
+    world.reach_leader(); /* It was silent and left. */
     world.inbox.erase(world.inbox.begin(), world.inbox.end() - 1);
     heard keepalive = world.take_request(REQUEST_KEEPALIVE);
     world.say(answers()
@@ -159,11 +159,11 @@ TEST(core_belief, suspended_then_held_again_with_the_same_token)
     EXPECT_TRUE(world.events.empty());
 }
 
-TEST(core_belief, suspended_then_lost_in_order_when_grace_is_over)
+TEST(CoreBelief, SuspendedThenLostInOrderWhenGraceIsOver)
 {
     held_world world;
     world.grant("a", 5);
-    world.now.boot_ns += 10 * 60 * NS_PER_S; // The process was stopped.
+    world.now.boot_ns += 10 * 60 * NS_PER_S; /* The process was stopped. */
     world.now.raw_ns += 10 * 60 * NS_PER_S;
     world.tick();
     EXPECT_EQ(world.take_event().state, BELIEF_SUSPENDED);
@@ -174,7 +174,7 @@ TEST(core_belief, suspended_then_lost_in_order_when_grace_is_over)
     EXPECT_EQ(world.believed(world.session), BELIEF_LOST);
 }
 
-TEST(core_belief, G10_an_answer_after_grace_does_not_bring_it_back)
+TEST(CoreBelief, G10_AnAnswerAfterGraceDoesNotBringItBack)
 {
     held_world world;
     world.grant("a", 5);
@@ -190,7 +190,7 @@ TEST(core_belief, G10_an_answer_after_grace_does_not_bring_it_back)
     world.submit(acquire, STATUS_LOST);
 }
 
-TEST(core_belief, lost_locally_is_closed_in_the_cluster)
+TEST(CoreBelief, LostLocallyIsClosedInTheCluster)
 {
     held_world world;
     core_lose(world.core, world.session, world.now);
@@ -202,7 +202,7 @@ TEST(core_belief, lost_locally_is_closed_in_the_cluster)
     EXPECT_EQ(world.count_requests(REQUEST_CLOSE), 1u);
 }
 
-TEST(core_belief, lost_at_once_when_the_cluster_says_so)
+TEST(CoreBelief, LostAtOnceWhenTheClusterSaysSo)
 {
     held_world world;
     world.grant("a", 5);
@@ -217,10 +217,11 @@ TEST(core_belief, lost_at_once_when_the_cluster_says_so)
     EXPECT_EQ(lost.reason, CORE_REASON_EXPIRED);
     EXPECT_FALSE(world.holds(5));
     world.pass(60 * NS_PER_S);
-    EXPECT_EQ(world.count_requests(REQUEST_CLOSE), 0u); // There is nothing left to close.
+    EXPECT_EQ(
+            world.count_requests(REQUEST_CLOSE), 0u); /* There is nothing left to close. */
 }
 
-TEST(core_belief, one_hold_ended_by_the_cluster)
+TEST(CoreBelief, OneHoldEndedByTheCluster)
 {
     held_world world;
     world.grant("a", 5);
@@ -236,7 +237,7 @@ TEST(core_belief, one_hold_ended_by_the_cluster)
     EXPECT_GT(mark_count("client_hold_ended"), 0u);
 }
 
-TEST(core_belief, release_ends_belief_before_the_request_leaves)
+TEST(CoreBelief, ReleaseEndsBeliefBeforeTheRequestLeaves)
 {
     held_world world;
     world.grant("a", 5);
@@ -247,7 +248,7 @@ TEST(core_belief, release_ends_belief_before_the_request_leaves)
     EXPECT_EQ(world.count_requests(REQUEST_RELEASE), 0u);
 }
 
-TEST(core_belief, closing_ends_belief_before_the_request_leaves)
+TEST(CoreBelief, ClosingEndsBeliefBeforeTheRequestLeaves)
 {
     held_world world;
     world.grant("a", 5);
@@ -265,7 +266,7 @@ TEST(core_belief, closing_ends_belief_before_the_request_leaves)
     EXPECT_TRUE(world.events.empty());
 }
 
-TEST(core_belief, a_list_replaces_changes_that_are_not_kept)
+TEST(CoreBelief, AListReplacesChangesThatAreNotKept)
 {
     held_world world;
     world.grant("a", 5);
@@ -278,7 +279,7 @@ TEST(core_belief, a_list_replaces_changes_that_are_not_kept)
                       .section(11, T0, T0 + TTL)
                       .answer(REQUEST_ACQUIRE, c, STATUS_QUEUED)
                       .answer(REQUEST_ACQUIRE, d, STATUS_QUEUED));
-    // Since then: b ended, c was granted, d waits on.
+    /* Since then: b ended, c was granted, d waits on. */
     world.say(answers()
                       .section(11, 0, 0, 40, true)
                       .change(CHANGE_HOLDS, 0, 1, 5)
@@ -295,17 +296,17 @@ TEST(core_belief, a_list_replaces_changes_that_are_not_kept)
     EXPECT_GT(mark_count("client_list_swept"), 0u);
 }
 
-TEST(core_belief, a_reader_that_interrupted_the_writer_is_not_stuck)
+TEST(CoreBelief, AReaderThatInterruptedTheWriterIsNotStuck)
 {
     struct session_belief record = {};
     struct belief held = {BELIEF_HELD, {100, 100}};
     belief_write(&record, &held);
     EXPECT_EQ(belief_read(&record).state, BELIEF_HELD);
-    record.sequence++; // As a signal handler in the writer's thread would see it.
+    record.sequence++; /* As a signal handler in the writer's thread would see it. */
     EXPECT_EQ(belief_read(&record).state, BELIEF_SUSPENDED);
 }
 
-TEST(core_belief, keepalives_of_many_sessions_share_a_frame)
+TEST(CoreBelief, KeepalivesOfManySessionsShareAFrame)
 {
     held_world world;
     for (uint64_t id = 20; id < 60; id++)

@@ -1,4 +1,4 @@
-// Finding the leader, following it, leaving what is dead, silent, foreign or nonsense.
+/* Finding the leader, following it, leaving what is dead, silent, foreign or nonsense. */
 #include <algorithm>
 
 #include "worlds/core_world.h"
@@ -7,7 +7,7 @@ namespace {
 
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
-TEST(core_link, a_follower_says_who_leads)
+TEST(CoreLink, AFollowerSaysWhoLeads)
 {
     core_world world;
     world.tick();
@@ -26,7 +26,7 @@ TEST(core_link, a_follower_says_who_leads)
     EXPECT_EQ(world.connections, 2u);
 }
 
-TEST(core_link, an_address_that_is_not_in_the_list_is_learned)
+TEST(CoreLink, AnAddressThatIsNotInTheListIsLearned)
 {
     core_world world(1);
     world.tick();
@@ -38,7 +38,7 @@ TEST(core_link, an_address_that_is_not_in_the_list_is_learned)
     EXPECT_GT(mark_count("client_learns_node"), 0u);
 }
 
-TEST(core_link, a_listed_id_is_reached_as_the_program_reaches_it)
+TEST(CoreLink, AListedIdIsReachedAsTheProgramReachesIt)
 {
     core_world world(2, [](core_settings *settings) {
         settings->nodes[0].id = 1;
@@ -52,7 +52,7 @@ TEST(core_link, a_listed_id_is_reached_as_the_program_reaches_it)
     EXPECT_EQ(world.address, "node" + std::to_string(other) + ":5625");
 }
 
-TEST(core_link, dead_nodes_are_passed_over_without_a_pause)
+TEST(CoreLink, DeadNodesArePassedOverWithoutAPause)
 {
     core_world world;
     world.tick();
@@ -69,7 +69,7 @@ TEST(core_link, dead_nodes_are_passed_over_without_a_pause)
     EXPECT_LE(world.deadline, begin + 5 * NS_PER_MS);
 }
 
-TEST(core_link, pauses_double_up_to_half_a_second)
+TEST(CoreLink, PausesDoubleUpToHalfASecond)
 {
     core_world world;
     world.tick();
@@ -86,7 +86,7 @@ TEST(core_link, pauses_double_up_to_half_a_second)
     EXPECT_LE(*std::max_element(pauses.begin(), pauses.end()), 501 * NS_PER_MS);
 }
 
-TEST(core_link, a_host_that_does_not_answer_is_left_in_time)
+TEST(CoreLink, AHostThatDoesNotAnswerIsLeftInTime)
 {
     core_world world;
     world.tick();
@@ -94,7 +94,7 @@ TEST(core_link, a_host_that_does_not_answer_is_left_in_time)
     world.pass(501 * NS_PER_MS);
     ASSERT_TRUE(world.connecting);
     EXPECT_NE(world.node, first);
-    world.connect_succeeds(); // But never says a word.
+    world.connect_succeeds(); /* But never says a word. */
     uint32_t second = world.node;
     world.pass(501 * NS_PER_MS);
     EXPECT_NE(world.node, second);
@@ -105,7 +105,7 @@ TEST(core_link, a_host_that_does_not_answer_is_left_in_time)
     EXPECT_EQ(trouble.number, 0u);
 }
 
-TEST(core_link, an_election_is_waited_for_where_its_outcome_is_heard_first)
+TEST(CoreLink, AnElectionIsWaitedForWhereItsOutcomeIsHeardFirst)
 {
     core_world world;
     world.tick();
@@ -118,7 +118,7 @@ TEST(core_link, an_election_is_waited_for_where_its_outcome_is_heard_first)
     uint32_t follower = world.node;
     EXPECT_NE(follower, dead);
     world.connect_succeeds();
-    // It has not noticed yet.
+    /* It has not noticed yet. */
     std::string old_address = "node" + std::to_string(dead + 1) + ":5625";
     world.say_welcome(static_cast<uint8_t>(follower + 1), static_cast<uint8_t>(dead + 1),
             old_address.c_str());
@@ -134,7 +134,7 @@ TEST(core_link, an_election_is_waited_for_where_its_outcome_is_heard_first)
     EXPECT_TRUE(world.connected) << "nobody was there a moment ago";
     world.pass(50 * NS_PER_MS);
     world.push_leader(static_cast<uint8_t>(follower + 1));
-    ASSERT_TRUE(world.connecting); // It leads itself now: a new connection.
+    ASSERT_TRUE(world.connecting); /* It leads itself now: a new connection. */
     world.reach_leader();
     EXPECT_LT(world.now.boot_ns - begin, 100 * NS_PER_MS);
     EXPECT_EQ(world.node, follower);
@@ -143,7 +143,7 @@ TEST(core_link, an_election_is_waited_for_where_its_outcome_is_heard_first)
     EXPECT_GT(mark_count("client_follows"), 0u);
 }
 
-TEST(core_link, a_push_of_another_leader_is_followed_and_requests_go_there)
+TEST(CoreLink, APushOfAnotherLeaderIsFollowedAndRequestsGoThere)
 {
     core_world world;
     world.tick();
@@ -162,7 +162,7 @@ TEST(core_link, a_push_of_another_leader_is_followed_and_requests_go_there)
     EXPECT_EQ(again.node, other);
 }
 
-TEST(core_link, not_leader_means_nothing_was_done)
+TEST(CoreLink, NotLeaderMeansNothingWasDone)
 {
     core_world world;
     world.tick();
@@ -177,13 +177,13 @@ TEST(core_link, not_leader_means_nothing_was_done)
     world.reach_leader();
     heard again = world.take_request(REQUEST_ACQUIRE);
     EXPECT_EQ(again.request.number, first.request.number);
-    // So it was certainly not taken, and BUSY is a definite answer.
+    /* So it was certainly not taken, and BUSY is a definite answer. */
     world.say(answers().section(11, 0, 0).answer(
             REQUEST_ACQUIRE, again.request.number, STATUS_BUSY));
     EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
 }
 
-TEST(core_link, a_leader_that_owes_answers_and_is_silent_is_left)
+TEST(CoreLink, ALeaderThatOwesAnswersAndIsSilentIsLeft)
 {
     core_world world;
     world.tick();
@@ -199,7 +199,7 @@ TEST(core_link, a_leader_that_owes_answers_and_is_silent_is_left)
     EXPECT_GT(mark_count("client_leaves_silent"), 0u);
 }
 
-TEST(core_link, one_that_owes_nothing_may_be_silent)
+TEST(CoreLink, OneThatOwesNothingMayBeSilent)
 {
     core_world world;
     world.tick();
@@ -209,7 +209,7 @@ TEST(core_link, one_that_owes_nothing_may_be_silent)
     EXPECT_EQ(world.connections, 1u);
 }
 
-TEST(core_link, a_node_of_another_cluster_is_left)
+TEST(CoreLink, ANodeOfAnotherClusterIsLeft)
 {
     core_world world;
     world.tick();
@@ -227,7 +227,7 @@ TEST(core_link, a_node_of_another_cluster_is_left)
     EXPECT_GT(mark_count("client_wrong_cluster"), 0u);
 }
 
-TEST(core_link, nonsense_ends_the_connection_and_changes_nothing)
+TEST(CoreLink, NonsenseEndsTheConnectionAndChangesNothing)
 {
     core_world world;
     world.tick();
@@ -242,7 +242,7 @@ TEST(core_link, nonsense_ends_the_connection_and_changes_nothing)
     EXPECT_GT(mark_count("client_nonsense"), 0u);
 }
 
-TEST(core_link, a_refusal_is_remembered_as_the_nodes_trouble)
+TEST(CoreLink, ARefusalIsRememberedAsTheNodesTrouble)
 {
     core_world world;
     world.tick();
@@ -258,7 +258,7 @@ TEST(core_link, a_refusal_is_remembered_as_the_nodes_trouble)
     EXPECT_EQ(trouble.number, uint64_t{REFUSED_FULL});
 }
 
-TEST(core_link, stale_reads_need_no_leader)
+TEST(CoreLink, StaleReadsNeedNoLeader)
 {
     core_world world;
     world.tick();

@@ -1,4 +1,4 @@
-// Lists of holds and waits that come in parts: what they do not name is known only at the end.
+/* Lists of holds and waits that come in parts: what they do not name is known only at the end. */
 #include "worlds/core_world.h"
 
 namespace {
@@ -26,7 +26,7 @@ struct listed_world : core_world {
         return request.request.number;
     }
 
-    // The part of a list that names these two.
+    /* The part of a list that names these two. */
     void say_part(uint64_t one, uint64_t other, bool more)
     {
         answers part;
@@ -42,7 +42,7 @@ struct listed_world : core_world {
     uint64_t numbers[5] = {};
 };
 
-TEST(core_list, in_two_parts_loses_nothing)
+TEST(CoreList, InTwoPartsLosesNothing)
 {
     listed_world world;
     world.say_part(1, 2, true);
@@ -52,7 +52,7 @@ TEST(core_list, in_two_parts_loses_nothing)
         EXPECT_TRUE(world.holds(token)) << token;
 }
 
-TEST(core_list, what_no_part_names_is_gone)
+TEST(CoreList, WhatNoPartNamesIsGone)
 {
     listed_world world;
     world.say_part(1, 2, true);
@@ -63,15 +63,15 @@ TEST(core_list, what_no_part_names_is_gone)
     EXPECT_FALSE(world.holds(4));
 }
 
-TEST(core_list, may_be_empty)
+TEST(CoreList, MayBeEmpty)
 {
     listed_world world;
     world.say(answers().section(11, 0, T0 + TTL, 9, true));
     EXPECT_FALSE(world.holds(1));
 }
 
-// The rest was lost with the connection: on the next one the list begins anew.
-TEST(core_list, broken_off_begins_anew)
+/* The rest was lost with the connection: on the next one the list begins anew. */
+TEST(CoreList, BrokenOffBeginsAnew)
 {
     listed_world world;
     world.say_part(1, 2, true);
@@ -84,8 +84,8 @@ TEST(core_list, broken_off_begins_anew)
     EXPECT_TRUE(world.holds(4));
 }
 
-// Section 4 of the guarantees, hear before you extend: a part of a list moves no deadline.
-TEST(core_list, extends_the_session_only_when_it_is_whole)
+/* Section 4 of the guarantees, hear before you extend: a part of a list moves no deadline. */
+TEST(CoreList, ExtendsTheSessionOnlyWhenItIsWhole)
 {
     listed_world world;
     uint64_t left = world.left(world.session);

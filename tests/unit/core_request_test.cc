@@ -1,4 +1,4 @@
-// Requests: done once, precise releases, refusals, the ends of sessions, reads, frames.
+/* Requests: done once, precise releases, refusals, the ends of sessions, reads, frames. */
 #include <map>
 
 #include "worlds/core_world.h"
@@ -8,9 +8,9 @@ namespace {
 constexpr uint64_t TTL = 10 * NS_PER_S;
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
-// ---- exactly once ----
+/* ---- exactly once ---- */
 
-TEST(core_request, G6_goes_again_with_its_number_on_a_new_connection_and_only_there)
+TEST(CoreRequest, G6_GoesAgainWithItsNumberOnANewConnectionAndOnlyThere)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -27,7 +27,7 @@ TEST(core_request, G6_goes_again_with_its_number_on_a_new_connection_and_only_th
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u) << "answered already";
 }
 
-TEST(core_request, G6_numbers_are_never_used_twice_and_answered_follows)
+TEST(CoreRequest, G6_NumbersAreNeverUsedTwiceAndAnsweredFollows)
 {
     open_world world;
     for (int i = 0; i < 3; i++)
@@ -37,7 +37,7 @@ TEST(core_request, G6_numbers_are_never_used_twice_and_answered_follows)
     heard third = world.take_request(REQUEST_ACQUIRE);
     EXPECT_EQ(first.request.number + 1, second.request.number);
     EXPECT_EQ(second.request.number + 1, third.request.number);
-    world.answer_to(third, STATUS_TIMEOUT); // Out of order.
+    world.answer_to(third, STATUS_TIMEOUT); /* Out of order. */
     world.acquire(world.session, "b", 0);
     heard fourth = world.take_request(REQUEST_ACQUIRE);
     EXPECT_EQ(fourth.answered, first.request.number - 1);
@@ -47,7 +47,7 @@ TEST(core_request, G6_numbers_are_never_used_twice_and_answered_follows)
     EXPECT_EQ(world.take_request(REQUEST_ACQUIRE).answered, third.request.number);
 }
 
-TEST(core_request, G6_no_number_is_more_than_a_window_past_the_answered)
+TEST(CoreRequest, G6_NoNumberIsMoreThanAWindowPastTheAnswered)
 {
     open_world world;
     for (int i = 0; i < 1100; i++)
@@ -61,7 +61,7 @@ TEST(core_request, G6_no_number_is_more_than_a_window_past_the_answered)
     EXPECT_GT(mark_count("client_window_full"), 0u);
 }
 
-TEST(core_request, G6_answers_that_nobody_awaits_change_nothing)
+TEST(CoreRequest, G6_AnswersThatNobodyAwaitsChangeNothing)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
@@ -78,18 +78,18 @@ TEST(core_request, G6_answers_that_nobody_awaits_change_nothing)
     EXPECT_GT(mark_count("client_session_forgotten"), 0u);
 }
 
-TEST(core_request, G6_an_old_answer_does_not_count_as_this_connections)
+TEST(CoreRequest, G6_AnOldAnswerDoesNotCountAsThisConnections)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
     heard request = world.take_request(REQUEST_ACQUIRE);
-    world.full = true; // What is sent from here on stays here.
+    world.full = true; /* What is sent from here on stays here. */
     world.say(answers().section(11, 0, 0).answer(
             REQUEST_ACQUIRE, request.request.number, STATUS_NOT_LEADER));
     EXPECT_TRUE(world.completions.empty());
 }
 
-TEST(core_request, an_open_that_goes_again_has_another_secret_and_stamp)
+TEST(CoreRequest, AnOpenThatGoesAgainHasAnotherSecretAndStamp)
 {
     core_world world;
     world.tick();
@@ -105,7 +105,7 @@ TEST(core_request, an_open_that_goes_again_has_another_secret_and_stamp)
     world.say(answers()
                       .section(30, T0, T0 + TTL)
                       .answer(REQUEST_OPEN, first.request.number,
-                              STATUS_OK)); // Of the first: not ours any more.
+                              STATUS_OK)); /* Of the first: not ours any more. */
     EXPECT_TRUE(world.completions.empty());
     world.say(answers()
                       .section(31, T0, T0 + TTL)
@@ -117,9 +117,9 @@ TEST(core_request, an_open_that_goes_again_has_another_secret_and_stamp)
     EXPECT_GT(mark_count("client_opens_again"), 0u);
 }
 
-// ---- Refusals ----
+/* ---- Refusals ---- */
 
-TEST(core_request, busy_is_told_for_an_acquire_sent_once)
+TEST(CoreRequest, BusyIsToldForAnAcquireSentOnce)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -127,8 +127,7 @@ TEST(core_request, busy_is_told_for_an_acquire_sent_once)
     EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
 }
 
-TEST(core_request,
-        G6_busy_for_an_acquire_that_may_have_been_taken_is_told_when_it_is_undone)
+TEST(CoreRequest, G6_BusyForAnAcquireThatMayHaveBeenTakenIsToldWhenItIsUndone)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -142,7 +141,7 @@ TEST(core_request,
     EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
 }
 
-TEST(core_request, G12_a_release_refused_as_busy_goes_again_with_its_number)
+TEST(CoreRequest, G12_AReleaseRefusedAsBusyGoesAgainWithItsNumber)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
@@ -159,8 +158,8 @@ TEST(core_request, G12_a_release_refused_as_busy_goes_again_with_its_number)
     EXPECT_GT(mark_count("client_busy_again"), 0u);
 }
 
-// A refusal that took 20 ms to come keeps others here for 30 to 40: the leader is not asked.
-TEST(core_request, while_the_leader_has_too_much_to_do_it_is_asked_for_no_more_acquires)
+/* A refusal that took 20 ms to come keeps others here for 30 to 40: the leader is not asked. */
+TEST(CoreRequest, WhileTheLeaderHasTooMuchToDoItIsAskedForNoMoreAcquires)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
@@ -183,8 +182,8 @@ TEST(core_request, while_the_leader_has_too_much_to_do_it_is_asked_for_no_more_a
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
 }
 
-// Another leader may have less to do.
-TEST(core_request, a_new_connection_is_asked_at_once)
+/* Another leader may have less to do. */
+TEST(CoreRequest, ANewConnectionIsAskedAtOnce)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
@@ -197,8 +196,8 @@ TEST(core_request, a_new_connection_is_asked_at_once)
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
 }
 
-// What waits here for its turn would be refused as well: told at once, and nothing is sent.
-TEST(core_request, what_waits_behind_a_refused_acquire_is_refused_with_it)
+/* What waits here for its turn would be refused as well: told at once, and nothing is sent. */
+TEST(CoreRequest, WhatWaitsBehindARefusedAcquireIsRefusedWithIt)
 {
     open_world world([](core_settings *settings) { settings->owed_max = 4; });
     uint64_t before = mark_count("client_sheds_acquire");
@@ -212,14 +211,14 @@ TEST(core_request, what_waits_behind_a_refused_acquire_is_refused_with_it)
         EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
     EXPECT_TRUE(world.completions.empty());
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 3u) << "which were sent before";
-    // They left before the refusal came: their being refused does not make it last longer.
+    /* They left before the refusal came: their being refused does not make it last longer. */
     world.pass(4 * NS_PER_MS);
     world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
     world.pass(2 * NS_PER_MS);
     world.submit(world.call(CORE_ACQUIRE, world.session, "b"));
 }
 
-TEST(core_request, busy_for_an_open_is_retried)
+TEST(CoreRequest, BusyForAnOpenIsRetried)
 {
     core_world world;
     world.tick();
@@ -233,7 +232,7 @@ TEST(core_request, busy_for_an_open_is_retried)
     EXPECT_EQ(world.count_requests(REQUEST_OPEN), 1u);
 }
 
-TEST(core_request, a_limit_of_the_cluster_is_told_with_its_name)
+TEST(CoreRequest, ALimitOfTheClusterIsToldWithItsName)
 {
     open_world world;
     world.acquire(world.session, "a", 0);
@@ -247,7 +246,7 @@ TEST(core_request, a_limit_of_the_cluster_is_told_with_its_name)
     EXPECT_EQ(completion.detail, LIMIT_HOLDS);
 }
 
-TEST(core_request, room_is_refused_at_the_edge)
+TEST(CoreRequest, RoomIsRefusedAtTheEdge)
 {
     open_world world([](core_settings *settings) {
         settings->requests_max = 4;
@@ -255,16 +254,17 @@ TEST(core_request, room_is_refused_at_the_edge)
     });
     world.acquire(world.session, "a", 0);
     world.acquire(world.session, "b", 0);
-    world.submit(world.call(CORE_ACQUIRE, world.session, "c"), STATUS_BUSY); // holds_max
+    world.submit(world.call(CORE_ACQUIRE, world.session, "c"), STATUS_BUSY); /* holds_max */
     world.release(world.session, "x", 9);
     world.release(world.session, "x", 9);
-    world.submit(world.call(CORE_RELEASE, world.session, "x"), STATUS_BUSY); // requests_max
-    world.submit(world.call(CORE_CLOSE, world.session)); // Never refused.
+    world.submit(
+            world.call(CORE_RELEASE, world.session, "x"), STATUS_BUSY); /* requests_max */
+    world.submit(world.call(CORE_CLOSE, world.session));                /* Never refused. */
 }
 
-// ---- Suspended, lost, closed ----
+/* ---- Suspended, lost, closed ---- */
 
-TEST(core_request, suspended_holds_acquires_back_and_lets_releases_go)
+TEST(CoreRequest, SuspendedHoldsAcquiresBackAndLetsReleasesGo)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 0);
@@ -285,7 +285,7 @@ TEST(core_request, suspended_holds_acquires_back_and_lets_releases_go)
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
 }
 
-TEST(core_request, the_end_of_a_session_ends_what_waits_in_it)
+TEST(CoreRequest, TheEndOfASessionEndsWhatWaitsInIt)
 {
     open_world world;
     world.acquire(world.session, "a", WAIT_FOREVER);
@@ -304,7 +304,7 @@ TEST(core_request, the_end_of_a_session_ends_what_waits_in_it)
     EXPECT_FALSE(core_has_session(world.core, world.session));
 }
 
-TEST(core_request, closing_is_unknown_at_its_limit_and_goes_on)
+TEST(CoreRequest, ClosingIsUnknownAtItsLimitAndGoesOn)
 {
     open_world world;
     world.submit(world.call(CORE_CLOSE, world.session));
@@ -321,7 +321,7 @@ TEST(core_request, closing_is_unknown_at_its_limit_and_goes_on)
 }
 
 /* Its locks may have been others' before it was closed: no word of success. */
-TEST(core_request, G10_closing_what_had_expired_says_lost)
+TEST(CoreRequest, G10_ClosingWhatHadExpiredSaysLost)
 {
     open_world world(with_patience);
     world.pass(TTL);
@@ -336,7 +336,7 @@ TEST(core_request, G10_closing_what_had_expired_says_lost)
 }
 
 /* The answer to the first sending was lost: that the session is no more is its doing. */
-TEST(core_request, closing_twice_what_lived_is_done)
+TEST(CoreRequest, ClosingTwiceWhatLivedIsDone)
 {
     open_world world;
     world.submit(world.call(CORE_CLOSE, world.session));
@@ -350,7 +350,7 @@ TEST(core_request, closing_twice_what_lived_is_done)
     EXPECT_EQ(world.take_completion().status, STATUS_OK);
 }
 
-TEST(core_request, closing_a_suspended_session_that_lives_is_done)
+TEST(CoreRequest, ClosingASuspendedSessionThatLivesIsDone)
 {
     open_world world(with_patience);
     world.pass(TTL);
@@ -360,7 +360,7 @@ TEST(core_request, closing_a_suspended_session_that_lives_is_done)
     EXPECT_EQ(world.take_completion().status, STATUS_OK);
 }
 
-TEST(core_request, closing_is_given_up_when_the_session_must_have_expired)
+TEST(CoreRequest, ClosingIsGivenUpWhenTheSessionMustHaveExpired)
 {
     open_world world;
     world.submit(world.call(CORE_CLOSE, world.session));
@@ -371,7 +371,7 @@ TEST(core_request, closing_is_given_up_when_the_session_must_have_expired)
     EXPECT_GT(mark_count("client_gives_up_closing"), 0u);
 }
 
-// The OPEN of a session that its program closes before it is answered.
+/* The OPEN of a session that its program closes before it is answered. */
 static heard close_while_opening(core_world &world)
 {
     world.tick();
@@ -381,11 +381,11 @@ static heard close_while_opening(core_world &world)
     heard open = world.take_request(REQUEST_OPEN);
     world.submit(world.call(CORE_CLOSE, session));
     world.tick();
-    EXPECT_EQ(world.take_completion().status, STATUS_LOST); // The OPEN
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST); /* The OPEN */
     return open;
 }
 
-TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
+TEST(CoreRequest, AnOpenAnsweredAfterItWasGivenUpIsClosed)
 {
     core_world world;
     heard open = close_while_opening(world);
@@ -396,7 +396,7 @@ TEST(core_request, an_open_answered_after_it_was_given_up_is_closed)
     EXPECT_GT(mark_count("client_closes_late_open"), 0u);
 }
 
-TEST(core_request, an_open_that_nobody_answers_is_unknown)
+TEST(CoreRequest, AnOpenThatNobodyAnswersIsUnknown)
 {
     core_world world;
     world.tick();
@@ -412,20 +412,20 @@ TEST(core_request, an_open_that_nobody_answers_is_unknown)
     EXPECT_FALSE(core_has_session(world.core, session));
 }
 
-TEST(core_request, an_open_goes_with_the_session_that_was_closed_meanwhile)
+TEST(CoreRequest, AnOpenGoesWithTheSessionThatWasClosedMeanwhile)
 {
     core_world world;
     heard open = close_while_opening(world);
     world.say(answers().section(0, 0, 0).answer(
             REQUEST_OPEN, open.request.number, STATUS_NOT_LEADER));
-    world.pass(
-            20 * TTL); // Nobody leads; each step checks that no request lacks its session.
+    world.pass(20 *
+               TTL); /* Nobody leads; each step checks that no request lacks its session. */
     EXPECT_EQ(core_session_count(world.core), 0u);
 }
 
-// ---- Reentrance ----
+/* ---- Reentrance ---- */
 
-TEST(core_request, G12_entries_share_a_token_and_each_wants_its_release)
+TEST(CoreRequest, G12_EntriesShareATokenAndEachWantsItsRelease)
 {
     open_world world;
     for (int i = 0; i < 2; i++) {
@@ -465,7 +465,7 @@ static heard enter_and_enter_again(open_world &world)
     return request;
 }
 
-TEST(core_request, G4_a_release_of_all_takes_the_entry_with_it_that_is_under_way)
+TEST(CoreRequest, G4_AReleaseOfAllTakesTheEntryWithItThatIsUnderWay)
 {
     open_world world;
     heard entry = enter_and_enter_again(world);
@@ -484,7 +484,7 @@ TEST(core_request, G4_a_release_of_all_takes_the_entry_with_it_that_is_under_way
 }
 
 /* One entry is known, two are released: the second release is that of the entry under way. */
-TEST(core_request, G4_so_does_one_release_more_than_there_are_entries_known)
+TEST(CoreRequest, G4_SoDoesOneReleaseMoreThanThereAreEntriesKnown)
 {
     open_world world;
     heard entry = enter_and_enter_again(world);
@@ -496,7 +496,7 @@ TEST(core_request, G4_so_does_one_release_more_than_there_are_entries_known)
 }
 
 /* The cluster did not do it before the release, but after: then the hold is a new one. */
-TEST(core_request, G4_an_entry_under_way_that_comes_behind_the_release_holds_anew)
+TEST(CoreRequest, G4_AnEntryUnderWayThatComesBehindTheReleaseHoldsAnew)
 {
     open_world world;
     heard entry = enter_and_enter_again(world);
@@ -511,7 +511,7 @@ TEST(core_request, G4_an_entry_under_way_that_comes_behind_the_release_holds_ane
 }
 
 /* One release of two entries leaves the other, whichever it is. */
-TEST(core_request, G12_a_release_leaves_the_entry_that_is_under_way)
+TEST(CoreRequest, G12_AReleaseLeavesTheEntryThatIsUnderWay)
 {
     open_world world;
     heard entry = enter_and_enter_again(world);
@@ -521,9 +521,9 @@ TEST(core_request, G12_a_release_leaves_the_entry_that_is_under_way)
     EXPECT_TRUE(world.holds(5));
 }
 
-// ---- Reads ----
+/* ---- Reads ---- */
 
-TEST(core_request, reads_go_again_on_a_new_connection)
+TEST(CoreRequest, ReadsGoAgainOnANewConnection)
 {
     open_world world;
     std::vector<unsigned char> room(CORE_READ_BYTES_MAX);
@@ -538,7 +538,7 @@ TEST(core_request, reads_go_again_on_a_new_connection)
     ASSERT_EQ(world.readings.size(), 2u);
     EXPECT_NE(world.readings[1].read.stamp, stamp);
     struct read_answer answer = {};
-    answer.stamp = stamp; // Too late.
+    answer.stamp = stamp; /* Too late. */
     answer.index = 9;
     world.say(FRAME_READ_ANSWER, core_world::lay_out(wire_read_answer, &answer));
     EXPECT_TRUE(world.completions.empty());
@@ -549,9 +549,9 @@ TEST(core_request, reads_go_again_on_a_new_connection)
     EXPECT_EQ(completion.read.index, 9u);
 }
 
-// ---- Frames ----
+/* ---- Frames ---- */
 
-TEST(core_request, asked_together_leaves_in_one_frame)
+TEST(CoreRequest, AskedTogetherLeavesInOneFrame)
 {
     open_world world;
     unsigned before = world.frames;
@@ -563,7 +563,7 @@ TEST(core_request, asked_together_leaves_in_one_frame)
     EXPECT_EQ(world.frames, before + 1);
 }
 
-TEST(core_request, no_more_is_owed_than_a_node_keeps_and_nobody_starves)
+TEST(CoreRequest, NoMoreIsOwedThanANodeKeepsAndNobodyStarves)
 {
     open_world world([](core_settings *settings) {
         with_patience(settings);
@@ -577,7 +577,7 @@ TEST(core_request, no_more_is_owed_than_a_node_keeps_and_nobody_starves)
         world.submit(acquire);
     world.tick();
     EXPECT_EQ(world.inbox.size(), 8u) << "no keepalive waits: all of it";
-    world.pass(3400 * NS_PER_MS); // Keepalives of 41 sessions fall due.
+    world.pass(3400 * NS_PER_MS); /* Keepalives of 41 sessions fall due. */
     world.reconnect();
     size_t keepalives = 0;
     size_t acquires = 0;
@@ -603,7 +603,7 @@ TEST(core_request, no_more_is_owed_than_a_node_keeps_and_nobody_starves)
     EXPECT_EQ(acquires, 40u);
 }
 
-TEST(core_request, a_full_socket_holds_everything_back_in_order)
+TEST(CoreRequest, AFullSocketHoldsEverythingBackInOrder)
 {
     open_world world([](core_settings *settings) {
         settings->output_bytes = 2 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);

@@ -1,4 +1,4 @@
-// Waits, the limits of callers, and taking back.
+/* Waits, the limits of callers, and taking back. */
 #include <map>
 
 #include "worlds/core_world.h"
@@ -8,9 +8,9 @@ namespace {
 constexpr uint64_t TTL = 10 * NS_PER_S;
 constexpr uint64_t T0 = 500 * NS_PER_S;
 
-// ---- Waits ----
+/* ---- Waits ---- */
 
-TEST(core_wait, a_queued_wait_ends_by_a_change)
+TEST(CoreWait, AQueuedWaitEndsByAChange)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -23,14 +23,14 @@ TEST(core_wait, a_queued_wait_ends_by_a_change)
     EXPECT_EQ(granted.status, STATUS_OK);
     EXPECT_EQ(granted.token, 8u);
     EXPECT_TRUE(world.holds(8));
-    // Told again until confirmed; counts once.
+    /* Told again until confirmed; counts once. */
     world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
     EXPECT_TRUE(world.completions.empty());
     world.pass(TTL / 3);
     EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 1u);
 }
 
-TEST(core_wait, a_queued_wait_is_asked_after_on_a_new_connection)
+TEST(CoreWait, AQueuedWaitIsAskedAfterOnANewConnection)
 {
     open_world world;
     world.acquire(world.session, "a", 60 * NS_PER_S);
@@ -40,7 +40,7 @@ TEST(core_wait, a_queued_wait_is_asked_after_on_a_new_connection)
     EXPECT_EQ(world.count_requests(REQUEST_KEEPALIVE), 1u);
 }
 
-TEST(core_wait, the_wait_that_was_spent_here_is_not_waited_for_there)
+TEST(CoreWait, TheWaitThatWasSpentHereIsNotWaitedForThere)
 {
     open_world world;
     world.node_closes();
@@ -51,7 +51,7 @@ TEST(core_wait, the_wait_that_was_spent_here_is_not_waited_for_there)
             10 * NS_PER_S - 300 * NS_PER_MS);
 }
 
-TEST(core_wait, G11_timeout_is_what_the_log_says)
+TEST(CoreWait, G11_TimeoutIsWhatTheLogSays)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
@@ -66,12 +66,12 @@ TEST(core_wait, G11_timeout_is_what_the_log_says)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
 }
 
-TEST(core_wait, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
+TEST(CoreWait, G11_ALimitThatTheClusterDoesNotSeeIsCancelled)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
     heard request = world.take_request(REQUEST_ACQUIRE);
-    world.answer_to(request, STATUS_QUEUED); // Then cluster time stands still.
+    world.answer_to(request, STATUS_QUEUED); /* Then cluster time stands still. */
     world.pass(NS_PER_S + 400 * NS_PER_MS);
     heard cancel = world.take_request(REQUEST_CANCEL);
     EXPECT_EQ(cancel.request.target, request.request.number);
@@ -81,7 +81,7 @@ TEST(core_wait, G11_a_limit_that_the_cluster_does_not_see_is_cancelled)
     EXPECT_GT(mark_count("client_cancel_done"), 0u);
 }
 
-TEST(core_wait, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
+TEST(CoreWait, G11_UnknownASecondAfterTheLimitAndCancellingGoesOn)
 {
     open_world world;
     world.acquire(world.session, "a", NS_PER_S);
@@ -91,7 +91,7 @@ TEST(core_wait, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
     EXPECT_TRUE(world.completions.empty());
     world.pass(2 * NS_PER_MS);
     EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
-    world.reach_leader(); // The other one is silent.
+    world.reach_leader(); /* The other one is silent. */
     world.inbox.erase(world.inbox.begin(), world.inbox.begin() + 1);
     heard cancel = world.take_request(REQUEST_CANCEL);
     EXPECT_EQ(cancel.request.target, request.request.number);
@@ -101,7 +101,7 @@ TEST(core_wait, G11_unknown_a_second_after_the_limit_and_cancelling_goes_on)
     EXPECT_GT(mark_count("client_says_unknown"), 0u);
 }
 
-TEST(core_wait, G11_what_was_never_sent_ends_without_a_cancel)
+TEST(CoreWait, G11_WhatWasNeverSentEndsWithoutACancel)
 {
     open_world world;
     world.node_closes();
@@ -113,9 +113,9 @@ TEST(core_wait, G11_what_was_never_sent_ends_without_a_cancel)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 0u);
 }
 
-// ---- Cancel ----
+/* ---- Cancel ---- */
 
-TEST(core_wait, G11_cancel_of_a_wait)
+TEST(CoreWait, G11_CancelOfAWait)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
@@ -130,7 +130,7 @@ TEST(core_wait, G11_cancel_of_a_wait)
     EXPECT_FALSE(core_cancel(world.core, handle, world.now));
 }
 
-TEST(core_wait, G11_cancel_before_it_was_sent_is_certain_at_once)
+TEST(CoreWait, G11_CancelBeforeItWasSentIsCertainAtOnce)
 {
     open_world world;
     world.node_closes();
@@ -142,7 +142,7 @@ TEST(core_wait, G11_cancel_before_it_was_sent_is_certain_at_once)
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 0u);
 }
 
-TEST(core_wait, G11_cancel_by_tag_finds_all_of_them)
+TEST(CoreWait, G11_CancelByTagFindsAllOfThem)
 {
     open_world world;
     world.acquire(world.session, "a", WAIT_FOREVER, 7);
@@ -155,7 +155,7 @@ TEST(core_wait, G11_cancel_by_tag_finds_all_of_them)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 2u);
 }
 
-TEST(core_wait, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_back)
+TEST(CoreWait, G11_AGrantBehindACancelIsNotConfirmedUntilItIsTakenBack)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
@@ -168,7 +168,7 @@ TEST(core_wait, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_b
     world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
     EXPECT_FALSE(world.holds(8));
     EXPECT_TRUE(world.completions.empty());
-    world.reconnect(); // The CANCEL may have been lost: its number must still work.
+    world.reconnect(); /* The CANCEL may have been lost: its number must still work. */
     heard keepalive = world.take_request(REQUEST_KEEPALIVE);
     EXPECT_EQ(keepalive.confirmed, 0u);
     world.answer_to(keepalive, STATUS_OK);
@@ -179,7 +179,7 @@ TEST(core_wait, G11_a_grant_behind_a_cancel_is_not_confirmed_until_it_is_taken_b
     EXPECT_GT(mark_count("client_grant_behind_cancel"), 0u);
 }
 
-TEST(core_wait, G11_an_answer_behind_a_cancel_keeps_its_number_open)
+TEST(CoreWait, G11_AnAnswerBehindACancelKeepsItsNumberOpen)
 {
     open_world world;
     uint32_t handle = world.acquire(world.session, "a", 0);
@@ -195,15 +195,15 @@ TEST(core_wait, G11_an_answer_behind_a_cancel_keeps_its_number_open)
     EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
 }
 
-// ---- min_usable ----
+/* ---- min_usable ---- */
 
-TEST(core_wait, a_grant_with_too_little_left_waits_for_the_next_renewal)
+TEST(CoreWait, AGrantWithTooLittleLeftWaitsForTheNextRenewal)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 60 * NS_PER_S);
     heard request = world.take_request(REQUEST_ACQUIRE);
     world.answer_to(request, STATUS_QUEUED);
-    world.pass(8 * NS_PER_S); // Keepalives go unanswered.
+    world.pass(8 * NS_PER_S); /* Keepalives go unanswered. */
     world.reconnect();
     uint64_t number = request.request.number;
     world.say(answers().section(11, 0, 0, 1).change(CHANGE_GRANTED, 1, number, 8));
@@ -218,7 +218,7 @@ TEST(core_wait, a_grant_with_too_little_left_waits_for_the_next_renewal)
     EXPECT_TRUE(world.holds(8));
 }
 
-TEST(core_wait, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
+TEST(CoreWait, AGrantWithTooLittleLeftIsReturnedAtTheCallersLimit)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 9 * NS_PER_S);
@@ -239,9 +239,9 @@ TEST(core_wait, a_grant_with_too_little_left_is_returned_at_the_callers_limit)
 
 } // namespace
 
-// ---- Reentrance ----
+/* ---- Reentrance ---- */
 
-// An answer eight seconds later, which renews nothing.
+/* An answer eight seconds later, which renews nothing. */
 static void answer_late(open_world &world, const heard &request, uint64_t token = 0)
 {
     world.say(answers()
@@ -250,7 +250,7 @@ static void answer_late(open_world &world, const heard &request, uint64_t token 
                               token));
 }
 
-// A second entry of what the program holds, granted with too little of the lease left.
+/* A second entry of what the program holds, granted with too little of the lease left. */
 static void enter_again_too_late(open_world &world)
 {
     core_call acquire = world.call(CORE_ACQUIRE, world.session, "a");
@@ -262,7 +262,7 @@ static void enter_again_too_late(open_world &world)
     world.answer_to(first, STATUS_OK, 8);
     EXPECT_EQ(world.take_completion().status, STATUS_OK);
     world.submit(acquire);
-    world.pass(8 * NS_PER_S); // Nothing is answered.
+    world.pass(8 * NS_PER_S); /* Nothing is answered. */
     world.reconnect();
     heard second = world.take_request(REQUEST_ACQUIRE);
     world.say(answers()
@@ -271,7 +271,7 @@ static void enter_again_too_late(open_world &world)
     EXPECT_TRUE(world.completions.empty());
 }
 
-TEST(core_wait, G4_a_release_ends_belief_while_another_entry_waits_to_be_given)
+TEST(CoreWait, G4_AReleaseEndsBeliefWhileAnotherEntryWaitsToBeGiven)
 {
     open_world world(with_patience);
     enter_again_too_late(world);
@@ -290,7 +290,7 @@ TEST(core_wait, G4_a_release_ends_belief_while_another_entry_waits_to_be_given)
     EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
 }
 
-TEST(core_wait, G4_a_release_of_all_takes_the_entry_with_it_that_waits_to_be_given)
+TEST(CoreWait, G4_AReleaseOfAllTakesTheEntryWithItThatWaitsToBeGiven)
 {
     open_world world(with_patience);
     enter_again_too_late(world);
@@ -305,8 +305,8 @@ TEST(core_wait, G4_a_release_of_all_takes_the_entry_with_it_that_waits_to_be_giv
     EXPECT_EQ(world.take_completion().status, STATUS_OK);
 }
 
-// Each limit comes in its time, in whatever order they were set.
-TEST(core_wait, limits_come_in_their_order)
+/* Each limit comes in its time, in whatever order they were set. */
+TEST(CoreWait, LimitsComeInTheirOrder)
 {
     open_world world;
     world.full = true;
@@ -330,8 +330,8 @@ TEST(core_wait, limits_come_in_their_order)
     EXPECT_EQ(told, limits.size());
 }
 
-// A broken node: no cluster gives a token twice.
-TEST(core_wait, a_token_of_another_session_is_passed_over)
+/* A broken node: no cluster gives a token twice. */
+TEST(CoreWait, ATokenOfAnotherSessionIsPassedOver)
 {
     open_world world;
     world.acquire(world.session, "a", WAIT_FOREVER);

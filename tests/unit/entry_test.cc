@@ -1,4 +1,4 @@
-// Entries and the chain that their sums make of the log.
+/* Entries and the chain that their sums make of the log. */
 #include "protocol/entry.h"
 
 #include <cstring>
@@ -51,7 +51,7 @@ TEST(Entry, DamagedIsRefused)
     }
 }
 
-// Also when its bytes do stand behind the end: they are not to be read.
+/* Also when its bytes do stand behind the end: they are not to be read. */
 TEST(Entry, CutShortIsRefused)
 {
     entry_head head = make_head(9, 5, 40);
@@ -63,7 +63,7 @@ TEST(Entry, CutShortIsRefused)
     }
 }
 
-// More may stand behind it: entries lie one behind another.
+/* More may stand behind it: entries lie one behind another. */
 TEST(Entry, IsFollowedByAnything)
 {
     entry_head head = make_head(9, 5, 40);
@@ -72,7 +72,7 @@ TEST(Entry, IsFollowedByAnything)
     EXPECT_TRUE(entry_decode(entry.data(), entry.size(), &head));
 }
 
-// Raises the number at `at` by one and makes the sum right again, as a faulty writer would.
+/* Raises the number at `at` by one and makes the sum right again, as a faulty writer would. */
 bytes forge(bytes entry, size_t at, uint64_t add)
 {
     uint64_t value;
@@ -92,7 +92,7 @@ TEST(Entry, SumCoversEveryFieldOfTheHead)
     }
 }
 
-// Two logs that differ in one bit of one entry have different sums from there on.
+/* Two logs that differ in one bit of one entry have different sums from there on. */
 TEST(Entry, SumsAreAChain)
 {
     uint64_t sums[2] = {0, 0};
@@ -107,7 +107,7 @@ TEST(Entry, SumsAreAChain)
     }
 }
 
-// [Raft 3.6.1]
+/* [Raft 3.6.1] */
 TEST(Entry, LaterIsByTermThenIndex)
 {
     EXPECT_TRUE(entry_id_less({1, 9}, {2, 1}));

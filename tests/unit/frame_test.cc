@@ -1,4 +1,4 @@
-// The stream of frames, cut and damaged in every way.
+/* The stream of frames, cut and damaged in every way. */
 #include "protocol/frame.h"
 
 #include <memory>
@@ -27,7 +27,7 @@ bytes seal(frame_kind kind, const bytes &body)
 const frame_kind KINDS[] = {FRAME_HELLO, FRAME_REQUESTS, FRAME_ANSWERS, FRAME_STATUS_ANSWER,
         FRAME_PEER_VOTE, FRAME_PEER_APPEND, FRAME_PEER_READ_ANSWER};
 
-// A stream of random frames, and what should be heard of it.
+/* A stream of random frames, and what should be heard of it. */
 bytes make_stream(dice &dice, size_t count, uint32_t body_max, std::vector<heard> &expected)
 {
     bytes stream;
@@ -51,8 +51,10 @@ void take_all(frame_reader &reader, std::vector<heard> &taken)
         taken.push_back({frame.kind, std::string(view(frame.body, frame.body_bytes))});
 }
 
-// The next piece of the stream: through the reader's own space, or from memory that is gone
-// after the feed.
+/*
+ * The next piece of the stream: through the reader's own space, or from memory that is gone
+ * after the feed.
+ */
 size_t feed_piece(
         frame_reader &reader, const bytes &stream, size_t at, size_t most, bool straight)
 {
@@ -146,7 +148,7 @@ TEST(Frame, WholeIsHandedOutWhereItLies)
     EXPECT_EQ(reader.held, 0U);
 }
 
-// A long frame that is received straight into the buffer stays where it was received.
+/* A long frame that is received straight into the buffer stays where it was received. */
 TEST(Frame, ReceivedStraightIsHandedOutWhereItLies)
 {
     bytes stream = seal(FRAME_ANSWERS, bytes(1000, 7));
@@ -165,7 +167,7 @@ TEST(Frame, ReceivedStraightIsHandedOutWhereItLies)
     EXPECT_EQ(frame.body, buffer.data() + FRAME_HEAD_BYTES);
 }
 
-// Damage anywhere, one bit: the frame is not handed out.
+/* Damage anywhere, one bit: the frame is not handed out. */
 TEST(Frame, DamagedIsRefused)
 {
     for (frame_kind kind : {FRAME_REQUESTS, FRAME_PEER_APPEND}) {
@@ -173,7 +175,7 @@ TEST(Frame, DamagedIsRefused)
         for (size_t bit = 0; bit < sound.size() * 8; bit++) {
             bytes damaged = sound;
             damaged[bit / 8] ^= static_cast<unsigned char>(1U << bit % 8);
-            // Something behind it, so that a longer length does not just wait.
+            /* Something behind it, so that a longer length does not just wait. */
             damaged.resize(damaged.size() + 1024);
             bytes buffer(1024);
             struct frame_reader reader;
@@ -186,7 +188,7 @@ TEST(Frame, DamagedIsRefused)
     }
 }
 
-// Entries carry sums of their own.
+/* Entries carry sums of their own. */
 TEST(Frame, SumOfAnAppendCoversItsHead)
 {
     bytes frame = seal(FRAME_PEER_APPEND, bytes(PEER_APPEND_HEAD_BYTES + 10, 1));
@@ -231,7 +233,7 @@ TEST(Frame, FaultSaysWhy)
     EXPECT_EQ(fault_of(bad, 116), FRAME_FAULT_SUM);
 }
 
-// The head alone is enough to refuse: nothing is waited for, no memory spent.
+/* The head alone is enough to refuse: nothing is waited for, no memory spent. */
 TEST(Frame, TooLongIsRefusedByItsHead)
 {
     bytes frame = seal(FRAME_REQUESTS, bytes(101, 1));

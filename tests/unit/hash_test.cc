@@ -7,7 +7,7 @@
 
 namespace {
 
-// The number is in files on disks: it must never change.
+/* The number is in files on disks: it must never change. */
 TEST(Hash, IsXxh3)
 {
     EXPECT_EQ(hash_bytes(nullptr, 0, 0), UINT64_C(0x2d06800538d394c2));

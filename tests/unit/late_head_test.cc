@@ -1,4 +1,4 @@
-// Heads that are written last: of a section, of a frame, of one within the other.
+/* Heads that are written last: of a section, of a frame, of one within the other. */
 #include "protocol/late_head.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// lockctl status --latency: what is shown is what happened between two readings.
+/* lockctl status --latency: what is shown is what happened between two readings. */
 #include "lockctl/latency.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace {
 
-// A reading: filled as a node fills it, by values.
+/* A reading: filled as a node fills it, by values. */
 class Reading {
 public:
     explicit Reading(uint64_t uptime_ns) : taken(std::make_unique<lk_node_stages>())
@@ -79,7 +79,7 @@ TEST(Latency, IsTheDifferenceOfTwoReadings)
     EXPECT_EQ(span->sums[LK_SUM_APPLIED], 30U);
 }
 
-// Since the start of the node its greatest value is known exactly.
+/* Since the start of the node its greatest value is known exactly. */
 TEST(Latency, TheGreatestSinceTheStartIsExact)
 {
     Reading only(NS_PER_S);
@@ -88,7 +88,7 @@ TEST(Latency, TheGreatestSinceTheStartIsExact)
     EXPECT_EQ(histogram_at(&all->stages[LK_TURN], HISTOGRAM_ALL), 1234567U);
 }
 
-// A node that was restarted has counted from 0: nothing is subtracted.
+/* A node that was restarted has counted from 0: nothing is subtracted. */
 TEST(Latency, ARestartedNodeShowsWhatWasSinceThen)
 {
     Reading before(10 * NS_PER_S);

@@ -1,5 +1,7 @@
-// Bounded work: whatever dies, however much it had and however many wait for it, an entry
-// does at most work_max items, and the rest goes on in order.
+/*
+ * Bounded work: whatever dies, however much it had and however many wait for it, an entry
+ * does at most work_max items, and the rest goes on in order.
+ */
 
 #include <gtest/gtest.h>
 
@@ -23,14 +25,14 @@ struct cluster_settings large_settings()
     return settings;
 }
 
-// What an entry may have changed: each item ends or makes at most one of these.
+/* What an entry may have changed: each item ends or makes at most one of these. */
 uint32_t total_of(const struct locks *locks)
 {
     struct locks_counts counts = locks_tally(locks);
     return counts.sessions + counts.holds + counts.waits + counts.answers + counts.changes;
 }
 
-// Entries until nothing is left; none may take more than work_max items away.
+/* Entries until nothing is left; none may take more than work_max items away. */
 uint32_t run_out(locks_world &world, uint32_t work_max)
 {
     uint32_t entries = 0;
@@ -84,7 +86,7 @@ TEST(LocksBound, OneSessionWithTenThousandHolds)
     world.pass(1000, {bob.renewal()});
     EXPECT_EQ(locks_tally(world.locks).holds, 10000u - settings.work_max);
     uint32_t entries = run_out(world, settings.work_max);
-    // All holds, the last batch's answers, the session, bob's grant.
+    /* All holds, the last batch's answers, the session, bob's grant. */
     EXPECT_EQ(entries,
             (10000u + 1000 + 1 + 1 + settings.work_max - 1) / settings.work_max - 1);
     EXPECT_EQ(world.view("5000").session, bob.id);
@@ -105,7 +107,7 @@ TEST(LocksBound, TenThousandWaitersDieAtOnce)
     last.acquire("a", WAIT_FOREVER);
     world.pass(1000);
     EXPECT_TRUE(locks_has_work(world.locks));
-    // The lock comes free in the middle of it: nobody dead gets it, nobody overtakes.
+    /* The lock comes free in the middle of it: nobody dead gets it, nobody overtakes. */
     alice.release("a", 1);
     EXPECT_EQ(world.view("a").session, 0u);
     EXPECT_EQ(alice.acquire("a", 0).status, STATUS_TIMEOUT);
@@ -133,7 +135,7 @@ TEST(LocksBound, TenThousandWaitsTimeOutAtOnce)
     EXPECT_EQ(locks_tally(world.locks).changes, 100u);
 }
 
-// Over several entries: locks are handed over in the order in which they came free.
+/* Over several entries: locks are handed over in the order in which they came free. */
 TEST(LocksBound, G7_HandoversGoInTheOrderInWhichLocksCameFree)
 {
     struct cluster_settings settings = large_settings();
@@ -158,7 +160,7 @@ TEST(LocksBound, G7_HandoversGoInTheOrderInWhichLocksCameFree)
     }
 }
 
-// Lifted sessions are filed again one item each, and meanwhile nothing is lost or late.
+/* Lifted sessions are filed again one item each, and meanwhile nothing is lost or late. */
 TEST(LocksBound, FilingAgainIsCounted)
 {
     struct cluster_settings settings = large_settings();

@@ -1,4 +1,4 @@
-// What sessions are told besides answers: numbered, kept until confirmed, listed when dropped.
+/* What sessions are told besides answers: numbered, kept until confirmed, listed when dropped. */
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 namespace {
 
-// Two sessions; the second gets one change for each lock that the first lets go.
+/* Two sessions; the second gets one change for each lock that the first lets go. */
 struct handing_over {
     explicit handing_over(const struct cluster_settings &settings = small_settings())
             : world(settings), alice(world, 1000), bob(world, 1000)
@@ -38,7 +38,7 @@ TEST(LocksChanges, KeptUntilConfirmed)
     it.world.pass(1, {it.bob.renewal()});
     EXPECT_EQ(locks_tally(it.world.locks).changes, 1u);
     EXPECT_EQ(it.world.changes(it.bob.id, 2).size(), 1u);
-    it.bob.confirmed = UINT64_MAX; // More than there are: all.
+    it.bob.confirmed = UINT64_MAX; /* More than there are: all. */
     EXPECT_EQ(it.world.apply(it.bob.acquire_of("d", 0)).change, 3u);
     EXPECT_EQ(locks_tally(it.world.locks).changes, 0u);
     struct session_view view;
@@ -76,7 +76,7 @@ TEST(LocksChanges, ListedWhenDropped)
         EXPECT_EQ(list[i].token, 2 * i);
     }
 
-    // Page by page it is the same list.
+    /* Page by page it is the same list. */
     struct changes_from from = {0, 0, 0, false};
     for (uint32_t at = 0; at <= 4; at++) {
         struct change one;
@@ -86,7 +86,7 @@ TEST(LocksChanges, ListedWhenDropped)
             EXPECT_EQ(one.number, list[at].number);
         }
     }
-    // A wait that became a hold after it was named as one is named again, as a hold.
+    /* A wait that became a hold after it was named as one is named again, as a hold. */
     struct change two[2];
     from = {0, 0, 0, false};
     ASSERT_EQ(locks_changes(it.world.locks, it.bob.id, &from, two, 2), 2u);
@@ -95,7 +95,7 @@ TEST(LocksChanges, ListedWhenDropped)
     ASSERT_EQ(locks_changes(it.world.locks, it.bob.id, &from, two, 2), 1u);
     EXPECT_EQ(two[0].kind, CHANGE_HOLDS);
     EXPECT_EQ(two[0].number, 4u);
-    // Who has heard of the dropped ones gets the rest as changes.
+    /* Who has heard of the dropped ones gets the rest as changes. */
     auto rest = it.world.changes(it.bob.id, 2, &listed);
     EXPECT_FALSE(listed);
     EXPECT_EQ(rest.size(), 2u);
@@ -114,7 +114,7 @@ TEST(LocksChanges, OneSessionCannotTakeAllRoomFromAnother)
     it.alice.release("c", 5);
     bool listed;
     auto list = it.world.changes(carol.id, 0, &listed);
-    EXPECT_TRUE(listed); // She has none to drop: not kept at all, and listed.
+    EXPECT_TRUE(listed); /* She has none to drop: not kept at all, and listed. */
     ASSERT_EQ(list.size(), 1u);
     EXPECT_EQ(list[0].kind, CHANGE_HOLDS);
     EXPECT_EQ(it.world.changes(it.bob.id).size(), 2u);

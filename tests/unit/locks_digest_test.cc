@@ -1,4 +1,4 @@
-// The digest tells any two different states apart, and is blind to handles and history.
+/* The digest tells any two different states apart, and is blind to handles and history. */
 
 #include <functional>
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ asked open_of(uint64_t ttl, const std::string &label, unsigned char secret)
     return asked;
 }
 
-// Digests after the same number of entries, in worlds that differ in one thing.
+/* Digests after the same number of entries, in worlds that differ in one thing. */
 TEST(LocksDigest, EverythingThatMattersIsInIt)
 {
     using scene = std::function<void(locks_world &, locks_client &, locks_client &)>;
@@ -74,7 +74,7 @@ TEST(LocksDigest, EverythingThatMattersIsInIt)
     }
 }
 
-// Left-over work is state: what stands in which order decides what happens next.
+/* Left-over work is state: what stands in which order decides what happens next. */
 TEST(LocksDigest, OrderOfLeftOverWorkIsInIt)
 {
     struct cluster_settings settings = small_settings();
@@ -116,7 +116,7 @@ TEST(LocksDigest, TimeOfTheGrantIsInIt)
     EXPECT_NE(digests[0], digests[1]);
 }
 
-// What came and went without a trace in the state leaves none in the parts of the digest.
+/* What came and went without a trace in the state leaves none in the parts of the digest. */
 TEST(LocksDigest, HistoryOfHandlesIsNotInIt)
 {
     locks_world one, two(small_settings(), [] {

@@ -1,4 +1,4 @@
-// Who gets a lock and when: exclusion, tokens, order, precise release.
+/* Who gets a lock and when: exclusion, tokens, order, precise release. */
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ TEST(LocksGrant, TryOnHeldLockTimesOutAndLeavesNothing)
     EXPECT_EQ(locks_tally(world.locks).waits, 0u);
 }
 
-// In the order of arrival, handed over in the entry that releases, with growing tokens.
+/* In the order of arrival, handed over in the entry that releases, with growing tokens. */
 TEST(LocksGrant, G7_WaitersAreGrantedInOrderOfArrival)
 {
     locks_world world;
@@ -88,7 +88,7 @@ TEST(LocksGrant, NodeIsToldWhoseChangesMoved)
     EXPECT_FALSE(locks_next_changed(world.locks, &session));
 }
 
-// A free lock with a queue, which work_max keeps from being handed over, is nobody's to take.
+/* A free lock with a queue, which work_max keeps from being handed over, is nobody's to take. */
 TEST(LocksGrant, G7_NobodyOvertakesAQueueThatIsBehind)
 {
     struct cluster_settings settings = small_settings();
@@ -191,7 +191,7 @@ TEST(LocksGrant, ReentryPassesTheQueueAndTheQueueComesAfterTheLastCount)
     EXPECT_EQ(world.view("a").session, bob.id);
 }
 
-// Token, lock and session must all be those of the hold.
+/* Token, lock and session must all be those of the hold. */
 TEST(LocksGrant, G12_ReleaseIsPrecise)
 {
     locks_world world;
@@ -210,7 +210,7 @@ TEST(LocksGrant, G12_ReleaseIsPrecise)
     EXPECT_EQ(world.view("a").session, bob.id);
 }
 
-// A token is never used again, whatever becomes of lock and session.
+/* A token is never used again, whatever becomes of lock and session. */
 TEST(LocksGrant, G2_TokensGrowOverAllNamesAndLives)
 {
     locks_world world;
@@ -280,7 +280,7 @@ TEST(LocksGrant, LimitsAreOutcomesThatNameTheLimit)
     EXPECT_EQ(bob.acquire("b").status, STATUS_OK);
 }
 
-// A lock about to be handed over needs a hold: nobody else gets the last one meanwhile.
+/* A lock about to be handed over needs a hold: nobody else gets the last one meanwhile. */
 TEST(LocksGrant, HoldsAreReservedForQueuesThatAreBehind)
 {
     struct cluster_settings settings = small_settings();

@@ -1,4 +1,4 @@
-// Queries: one lock, and pages of all in an order that every node has.
+/* Queries: one lock, and pages of all in an order that every node has. */
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -60,7 +60,7 @@ TEST(LocksList, PagesCoverAllLocksOnceInOneOrder)
     for (uint32_t most : {1u, 2u, 7u, 63u})
         EXPECT_EQ(list_all(world, most), all);
 
-    // The same on a node that carved more.
+    /* The same on a node that carved more. */
     locks_world other(list_settings(1000), list_settings(100000));
     locks_client again(other, NS_PER_S, "alice");
     hold_many(other, again, 700);
@@ -125,7 +125,7 @@ TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
     EXPECT_EQ(nobody.label.count, 0u);
 }
 
-// Locks of equal hash stay on one page; a page full of them goes on behind them, and ends.
+/* Locks of equal hash stay on one page; a page full of them goes on behind them, and ends. */
 TEST(LocksList, EqualHashesAreNeitherPartedNorRepeated)
 {
     locks_world world;
@@ -133,7 +133,7 @@ TEST(LocksList, EqualHashesAreNeitherPartedNorRepeated)
     for (int i = 0; i < 12; i++)
         alice.acquire(std::to_string(i));
     world.checked = false;
-    // Give all locks of a bucket the same hash, as someone who makes up names could.
+    /* Give all locks of a bucket the same hash, as someone who makes up names could. */
     std::map<uint64_t, uint32_t> groups;
     for (uint32_t bucket = 0; bucket < nametable_bucket_count(&world.locks->names);
             bucket++) {
@@ -156,7 +156,7 @@ TEST(LocksList, EqualHashesAreNeitherPartedNorRepeated)
     EXPECT_EQ(list_all(world, 1).size(), groups.size());
 }
 
-// What remains counts the lift of a new term, as expiry does.
+/* What remains counts the lift of a new term, as expiry does. */
 TEST(LocksList, RemainingTimeIsUntilTheSessionIsDue)
 {
     locks_world world;

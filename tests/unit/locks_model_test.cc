@@ -1,6 +1,8 @@
-// Random entries, applied to the real state and to a plain model of the rules: each outcome
-// and everything that can be seen afterwards must agree. The settings are tiny, so that
-// limits, left-over work and dropped changes are everyday.
+/*
+ * Random entries, applied to the real state and to a plain model of the rules: each outcome
+ * and everything that can be seen afterwards must agree. The settings are tiny, so that
+ * limits, left-over work and dropped changes are everyday.
+ */
 
 #include <gtest/gtest.h>
 
@@ -33,7 +35,7 @@ struct cluster_settings tiny_settings(struct prng *prng)
     return settings;
 }
 
-// What a client of the random runs remembers: enough to ask for things that make sense.
+/* What a client of the random runs remembers: enough to ask for things that make sense. */
 struct random_client {
     uint64_t id = 0;
     uint64_t number = 0;
@@ -70,7 +72,7 @@ public:
         compare();
     }
 
-    // The whole log again, from the beginning, in memory that has been used before.
+    /* The whole log again, from the beginning, in memory that has been used before. */
     void replay()
     {
         locks_init(twin.locks, &model.settings);
@@ -81,9 +83,9 @@ public:
     }
 
     locks_world world;
-    locks_world twin; // A replica with other memory: handles and buckets differ.
+    locks_world twin; /* A replica with other memory: handles and buckets differ. */
     locks_model model;
-    std::map<std::string, int> seen; // What happened, and how often
+    std::map<std::string, int> seen; /* What happened, and how often */
 
 private:
     struct past_entry {
@@ -189,7 +191,7 @@ private:
         }
     }
 
-    // Let the holder ask for the release, or else hardly any would succeed.
+    /* Let the holder ask for the release, or else hardly any would succeed. */
     void move_to(uint64_t session, asked &asked)
     {
         for (random_client &client : clients) {
@@ -325,7 +327,7 @@ private:
             ASSERT_EQ(at, changes.size());
             return;
         }
-        std::map<uint64_t, uint64_t> holds, waits; // By token, by order: the number
+        std::map<uint64_t, uint64_t> holds, waits; /* By token, by order: the number */
         for (const auto &[name, lock] : model.locks) {
             if (lock.holder && lock.holder->session == id)
                 holds[lock.holder->token] = lock.holder->number;
@@ -345,38 +347,38 @@ private:
     std::vector<past_entry> history;
 };
 
-// What the runs must have met often, or they prove little.
+/* What the runs must have met often, or they prove little. */
 const char *const to_meet[] = {
         "left over", "listed", "changes", "kind 1 status 0 detail 0 anchor",
-        "kind 1 status 5 detail 0",         // OPEN: INVALID
-        "kind 1 status 9 detail 1",         // LIMIT_SESSIONS
-        "kind 1 status 9 detail 6",         // LIMIT_NAME_BLOCKS
-        "kind 3 status 0 detail 0 anchor",  // CLOSE
-        "kind 3 status 3 detail 3",         // LOST_UNKNOWN
-        "kind 4 status 0 detail 0 anchor",  // ACQUIRE: OK
-        "kind 4 status 0 detail 0",         // OK from memory
-        "kind 4 status 1 detail 0 anchor",  // TIMEOUT
-        "kind 4 status 3 detail 1",         // LOST_EXPIRED
-        "kind 4 status 3 detail 2",         // LOST_CLOSED
-        "kind 4 status 3 detail 3",         // LOST_UNKNOWN
-        "kind 4 status 4 detail 0",         // BUSY
-        "kind 4 status 6 detail 0",         // CANCELLED before it came
-        "kind 4 status 7 detail 0 anchor",  // DEADLOCK
-        "kind 4 status 9 detail 2 anchor",  // LIMIT_LOCKS
-        "kind 4 status 9 detail 3 anchor",  // LIMIT_HOLDS
-        "kind 4 status 9 detail 4 anchor",  // LIMIT_WAITS
-        "kind 4 status 9 detail 5 anchor",  // LIMIT_WAITS_PER_LOCK
-        "kind 4 status 9 detail 6 anchor",  // LIMIT_NAME_BLOCKS
-        "kind 4 status 9 detail 7",         // LIMIT_ANSWERS
-        "kind 4 status 9 detail 8 anchor",  // LIMIT_COUNT
-        "kind 4 status 10 detail 0",        // OLD
-        "kind 4 status 32 detail 0 anchor", // QUEUED
-        "kind 4 status 32 detail 0",        // QUEUED from memory
-        "kind 5 status 6 detail 0 anchor",  // CANCEL: CANCELLED
-        "kind 5 status 8 detail 0 anchor",  // STALE
-        "kind 5 status 5 detail 0 anchor",  // INVALID
-        "kind 6 status 0 detail 0 anchor",  // RELEASE: OK
-        "kind 6 status 8 detail 0 anchor",  // STALE
+        "kind 1 status 5 detail 0",         /* OPEN: INVALID */
+        "kind 1 status 9 detail 1",         /* LIMIT_SESSIONS */
+        "kind 1 status 9 detail 6",         /* LIMIT_NAME_BLOCKS */
+        "kind 3 status 0 detail 0 anchor",  /* CLOSE */
+        "kind 3 status 3 detail 3",         /* LOST_UNKNOWN */
+        "kind 4 status 0 detail 0 anchor",  /* ACQUIRE: OK */
+        "kind 4 status 0 detail 0",         /* OK from memory */
+        "kind 4 status 1 detail 0 anchor",  /* TIMEOUT */
+        "kind 4 status 3 detail 1",         /* LOST_EXPIRED */
+        "kind 4 status 3 detail 2",         /* LOST_CLOSED */
+        "kind 4 status 3 detail 3",         /* LOST_UNKNOWN */
+        "kind 4 status 4 detail 0",         /* BUSY */
+        "kind 4 status 6 detail 0",         /* CANCELLED before it came */
+        "kind 4 status 7 detail 0 anchor",  /* DEADLOCK */
+        "kind 4 status 9 detail 2 anchor",  /* LIMIT_LOCKS */
+        "kind 4 status 9 detail 3 anchor",  /* LIMIT_HOLDS */
+        "kind 4 status 9 detail 4 anchor",  /* LIMIT_WAITS */
+        "kind 4 status 9 detail 5 anchor",  /* LIMIT_WAITS_PER_LOCK */
+        "kind 4 status 9 detail 6 anchor",  /* LIMIT_NAME_BLOCKS */
+        "kind 4 status 9 detail 7",         /* LIMIT_ANSWERS */
+        "kind 4 status 9 detail 8 anchor",  /* LIMIT_COUNT */
+        "kind 4 status 10 detail 0",        /* OLD */
+        "kind 4 status 32 detail 0 anchor", /* QUEUED */
+        "kind 4 status 32 detail 0",        /* QUEUED from memory */
+        "kind 5 status 6 detail 0 anchor",  /* CANCEL: CANCELLED */
+        "kind 5 status 8 detail 0 anchor",  /* STALE */
+        "kind 5 status 5 detail 0 anchor",  /* INVALID */
+        "kind 6 status 0 detail 0 anchor",  /* RELEASE: OK */
+        "kind 6 status 8 detail 0 anchor",  /* STALE */
 };
 
 TEST(LocksModel, RandomEntriesAgreeWithPlainRulesAndOnEveryReplica)

@@ -1,4 +1,4 @@
-// Exactly once and clean cancel.
+/* Exactly once and clean cancel. */
 
 #include <gtest/gtest.h>
 
@@ -31,8 +31,8 @@ TEST(LocksOnce, G6_RepeatedRequestGetsTheRememberedAnswer)
         world.pass(1);
         struct locks_outcome second = world.apply(each);
         EXPECT_FALSE(second.anchor);
-        EXPECT_EQ(
-                second.deadline, locks_time(world.locks) + 100); // It renews all the same.
+        EXPECT_EQ(second.deadline,
+                locks_time(world.locks) + 100); /* It renews all the same. */
         expect_same(first.answer, second.answer);
     }
     EXPECT_EQ(world.view("a").count, 1u);
@@ -70,7 +70,7 @@ TEST(LocksOnce, G6_WindowOfNumbers)
     uint64_t old = mark_count("locks_number_old"), ahead = mark_count("locks_number_ahead");
     locks_client alice(world, 100);
     alice.number = 4;
-    EXPECT_EQ(alice.acquire("e").status, STATUS_OK); // Number 5, in any order
+    EXPECT_EQ(alice.acquire("e").status, STATUS_OK); /* Number 5, in any order */
     alice.number = 2;
     EXPECT_EQ(alice.acquire("c").status, STATUS_OK);
     alice.number = REQUEST_WINDOW;
@@ -81,11 +81,11 @@ TEST(LocksOnce, G6_WindowOfNumbers)
     EXPECT_EQ(alice.acquire("d").status, STATUS_OK);
     EXPECT_EQ(locks_tally(world.locks).answers, 3u);
 
-    alice.answered = 4; // Forgets 3.
+    alice.answered = 4; /* Forgets 3. */
     alice.number = 2;
     EXPECT_EQ(alice.acquire("c").status, STATUS_OLD);
     EXPECT_EQ(locks_tally(world.locks).answers, 2u);
-    alice.answered = 2; // Never goes back.
+    alice.answered = 2; /* Never goes back. */
     alice.number = 3;
     EXPECT_EQ(alice.acquire("y").status, STATUS_OLD);
     alice.number = REQUEST_WINDOW + 3;
@@ -107,7 +107,7 @@ TEST(LocksOnce, NumberZeroIsOld)
     EXPECT_EQ(alice.acquire("a").status, STATUS_OLD);
 }
 
-// No room to remember: refused without effect, and the same request works later.
+/* No room to remember: refused without effect, and the same request works later. */
 TEST(LocksOnce, AnswersLimitHasNoEffect)
 {
     struct cluster_settings settings = small_settings();
@@ -124,7 +124,7 @@ TEST(LocksOnce, AnswersLimitHasNoEffect)
     EXPECT_EQ(refused.answer.detail, LIMIT_ANSWERS);
     EXPECT_FALSE(refused.anchor);
     EXPECT_EQ(world.view("c").session, 0u);
-    EXPECT_EQ(alice.close().status, STATUS_OK); // Needs no memory.
+    EXPECT_EQ(alice.close().status, STATUS_OK); /* Needs no memory. */
     EXPECT_EQ(world.apply(acquire).answer.status, STATUS_OK);
 }
 
@@ -168,7 +168,7 @@ TEST(LocksOnce, G11_CancelRemovesAWait)
     alice.release("a", 1);
     EXPECT_EQ(world.view("a").session, carol.id);
 
-    // The same once the answer QUEUED is confirmed and so forgotten.
+    /* The same once the answer QUEUED is confirmed and so forgotten. */
     bob.acquire("a", WAIT_FOREVER);
     bob.answered = bob.number;
     EXPECT_EQ(bob.cancel(bob.number).status, STATUS_CANCELLED);
@@ -233,14 +233,14 @@ TEST(LocksOnce, G11_CancelTakesBackAGrantFromTheQueueUntilItsChangeIsConfirmed)
             struct answer answer = bob.cancel(1);
             EXPECT_EQ(answer.status, change_confirmed ? STATUS_STALE : STATUS_CANCELLED);
             EXPECT_EQ(world.view("a").count, change_confirmed ? 2u : 1u);
-            // And not twice.
+            /* And not twice. */
             bob.cancel(1);
             EXPECT_EQ(world.view("a").count, change_confirmed ? 2u : 1u);
         }
     }
 }
 
-// The change that told of the grant was dropped for want of room; the grant can be taken back.
+/* The change that told of the grant was dropped for want of room; the grant can be taken back. */
 TEST(LocksOnce, G11_CancelWorksWithoutTheChange)
 {
     struct cluster_settings settings = small_settings();
@@ -315,8 +315,8 @@ TEST(LocksOnce, CancelOfNonsenseIsInvalid)
     alice.acquire("a");
     alice.release("a", 1);
     EXPECT_EQ(alice.cancel(0).status, STATUS_INVALID);
-    EXPECT_EQ(alice.cancel(2).status, STATUS_INVALID);                // A release
-    EXPECT_EQ(alice.cancel(alice.number + 1).status, STATUS_INVALID); // Itself
+    EXPECT_EQ(alice.cancel(2).status, STATUS_INVALID);                /* A release */
+    EXPECT_EQ(alice.cancel(alice.number + 1).status, STATUS_INVALID); /* Itself */
     EXPECT_EQ(alice.cancel(REQUEST_WINDOW + 1).status, STATUS_INVALID);
     EXPECT_EQ(alice.cancel(UINT64_MAX).status, STATUS_INVALID);
     EXPECT_EQ(alice.cancel(REQUEST_WINDOW).status, STATUS_CANCELLED);

@@ -1,4 +1,4 @@
-// Lives of sessions in cluster time: expiry and takeover, no early loss, no resurrection.
+/* Lives of sessions in cluster time: expiry and takeover, no early loss, no resurrection. */
 
 #include <gtest/gtest.h>
 
@@ -63,7 +63,7 @@ TEST(LocksSession, OpenMeetsItsLimits)
     EXPECT_EQ(answer.detail, LIMIT_SESSIONS);
 }
 
-// In cluster time: the next waiter has the lock in the entry that reaches the deadline.
+/* In cluster time: the next waiter has the lock in the entry that reaches the deadline. */
 TEST(LocksSession, G5_ExpiryHandsOverInTheEntryThatReachesTheDeadline)
 {
     locks_world world;
@@ -88,7 +88,7 @@ TEST(LocksSession, G3_RenewalInTheSameEntryBeatsExpiry)
     EXPECT_FALSE(world.lives(bob.id));
     EXPECT_EQ(locks_deadline(world.locks), 200u);
 
-    // So does a command, however late the entry is.
+    /* So does a command, however late the entry is. */
     auto outcomes = world.entry(5000, {alice.acquire_of("a", 0)});
     EXPECT_EQ(outcomes[0].answer.status, STATUS_OK);
     EXPECT_EQ(outcomes[0].deadline, 5200u);
@@ -134,7 +134,7 @@ TEST(LocksSession, CloseGivesBackEverything)
     EXPECT_EQ(again.detail, LOST_UNKNOWN);
 }
 
-// A session's end that takes several entries: dead from its first step on, and it says why.
+/* A session's end that takes several entries: dead from its first step on, and it says why. */
 TEST(LocksSession, EndInStepsIsDeadFromTheFirst)
 {
     struct cluster_settings settings = small_settings();
@@ -158,7 +158,7 @@ TEST(LocksSession, EndInStepsIsDeadFromTheFirst)
     int entries = 0;
     for (; locks_has_work(world.locks); entries++)
         world.pass(0, {alice.renewal()});
-    EXPECT_EQ(entries, 3); // Four answers and the session itself.
+    EXPECT_EQ(entries, 3); /* Four answers and the session itself. */
     EXPECT_EQ(locks_tally(world.locks).sessions, 1u);
 
     bob.acquire("x");
@@ -169,7 +169,7 @@ TEST(LocksSession, EndInStepsIsDeadFromTheFirst)
     EXPECT_GT(mark_count("locks_ending_left_over"), marked);
 }
 
-// Due, but not begun for want of items: it can still renew and act.
+/* Due, but not begun for want of items: it can still renew and act. */
 TEST(LocksSession, DueSessionLivesUntilItsRemovalBegins)
 {
     struct cluster_settings settings = small_settings();
@@ -188,26 +188,26 @@ TEST(LocksSession, DueSessionLivesUntilItsRemovalBegins)
 
 TEST(LocksSession, TermStartLiftsDeadlinesOnceAndByAtMostTtl)
 {
-    locks_world world; // term_grace 50
+    locks_world world; /* term_grace 50 */
     uint64_t marked = mark_count("locks_session_lifted");
     locks_client late(world, 30), early(world, 100);
     world.pass(20);
-    world.term_start(); // F = 70
+    world.term_start(); /* F = 70 */
     EXPECT_EQ(locks_deadline(world.locks), 30u);
-    world.pass(10); // D of `late`: E is min(70, 30 + 30)
+    world.pass(10); /* D of `late`: E is min(70, 30 + 30) */
     EXPECT_TRUE(world.lives(late.id));
     EXPECT_EQ(locks_deadline(world.locks), 60u);
     EXPECT_GT(mark_count("locks_session_lifted"), marked);
     world.pass(29);
     EXPECT_TRUE(world.lives(late.id));
-    world.term_start(); // F = 109: no further than D + ttl.
+    world.term_start(); /* F = 109: no further than D + ttl. */
     world.pass(1);
     EXPECT_FALSE(world.lives(late.id));
-    world.pass(40); // T = 100; E of `early` is 109.
+    world.pass(40); /* T = 100; E of `early` is 109. */
     EXPECT_TRUE(world.lives(early.id));
     struct session_view view;
     ASSERT_TRUE(locks_session(world.locks, early.id, &view));
-    EXPECT_EQ(view.deadline, 100u); // Clients are told D, never E.
+    EXPECT_EQ(view.deadline, 100u); /* Clients are told D, never E. */
     world.pass(8);
     EXPECT_TRUE(world.lives(early.id));
     world.pass(1);
@@ -226,14 +226,14 @@ TEST(LocksSession, LiftedSessionRenewsToItsOwnDeadline)
     EXPECT_EQ(locks_deadline(world.locks), 65u);
 }
 
-// Everything due in one entry is done in the order (deadline, kind, id), before any grant.
+/* Everything due in one entry is done in the order (deadline, kind, id), before any grant. */
 TEST(LocksSession, DueInOrderOfDeadlineThenKindThenId)
 {
     locks_world world;
     locks_client alice(world, 100), bob(world, 1000), carol(world, 1000);
     alice.acquire("a");
-    bob.acquire("a", 100);   // As due as alice: too late for him.
-    carol.acquire("a", 101); // Due later, but in the same entry: she is told so too.
+    bob.acquire("a", 100);   /* As due as alice: too late for him. */
+    carol.acquire("a", 101); /* Due later, but in the same entry: she is told so too. */
     bob.acquire("a", 500);
     world.pass(101, {bob.renewal(), carol.renewal()});
     auto of_bob = world.changes(bob.id), of_carol = world.changes(carol.id);

@@ -20,7 +20,7 @@ std::set<uint32_t> values_of(const struct map &map, uint64_t key)
     return values;
 }
 
-// Few slots, so that runs are long and wrap around; few keys, so that they repeat.
+/* Few slots, so that runs are long and wrap around; few keys, so that they repeat. */
 void run_against_model(uint32_t capacity, uint64_t key_count, uint64_t seed)
 {
     carved room(1 << 16);

@@ -1,5 +1,7 @@
-// Every layout of the protocol, by the same rules: what is written is read back, has the
-// measured size, and nothing shorter, longer or damaged is taken for something else.
+/*
+ * Every layout of the protocol, by the same rules: what is written is read back, has the
+ * measured size, and nothing shorter, longer or damaged is taken for something else.
+ */
 #include "worlds/messages.h"
 
 namespace {
@@ -62,7 +64,7 @@ TYPED_TEST(Message, WithMoreBehindIsRefused)
     EXPECT_FALSE(decode(TypeParam::walk, wire, heard));
 }
 
-// There is one encoding of each message: what is accepted is what it would have been sent as.
+/* There is one encoding of each message: what is accepted is what it would have been sent as. */
 TYPED_TEST(Message, DamagedIsRefusedOrAnotherMessage)
 {
     class dice dice(5);
@@ -143,18 +145,18 @@ TEST(Wire, SpanIsBoundedBothWays)
     struct wire writer = wire_writer(out, sizeof(out));
     wire_span(&writer, &text, 2);
     EXPECT_FALSE(wire_complete(&writer));
-    // A count whose low 16 bits would be in range.
+    /* A count whose low 16 bits would be in range. */
     text.count = 0x10001;
     writer = wire_writer(out, sizeof(out));
     wire_span(&writer, &text, 100);
     EXPECT_FALSE(wire_complete(&writer));
 }
 
-// Ranges, in both directions: written they are refused, and read when a byte is put there.
+/* Ranges, in both directions: written they are refused, and read when a byte is put there. */
 template <class of> struct range {
     const char *what;
     void (*spoil)(of &);
-    size_t at; // The byte that says so on the wire
+    size_t at; /* The byte that says so on the wire */
     uint8_t value;
 };
 
@@ -330,7 +332,7 @@ TEST(Range, NodeStatus)
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
-    // The peers' count stands behind 4 bytes, 10 numbers, 5 counts and 4 numbers.
+    /* The peers' count stands behind 4 bytes, 10 numbers, 5 counts and 4 numbers. */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},

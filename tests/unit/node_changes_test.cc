@@ -1,4 +1,4 @@
-// Changes of a session that has many: told in parts, at the client's pace.
+/* Changes of a session that has many: told in parts, at the client's pace. */
 #include "worlds/node_world.h"
 
 #include "base/mark.h"
@@ -10,14 +10,14 @@ namespace {
 
 constexpr uint64_t WAIT_NS = 60 * NS_PER_S;
 
-// What a connection was told about holds and waits.
+/* What a connection was told about holds and waits. */
 struct Told {
     std::vector<change> listed, changes;
     uint64_t list_change = 0;
     bool more = false;
 };
 
-// A node alone, leading. Alice (connection 0) takes locks and lets go of them; bob waits.
+/* A node alone, leading. Alice (connection 0) takes locks and lets go of them; bob waits. */
 class NodeChanges : public testing::Test {
 protected:
     void lead(uint32_t changes_kept)
@@ -48,7 +48,7 @@ protected:
         return answers.empty() ? 0 : answers[0].first.session;
     }
 
-    // A while in which an entry is sealed, written and applied.
+    /* A while in which an entry is sealed, written and applied. */
     void settle()
     {
         world->turn();
@@ -70,7 +70,7 @@ protected:
         return section_of(bob, 2);
     }
 
-    // Acquires the locks called `begin` to `end` - 1, in requests of these numbers.
+    /* Acquires the locks called `begin` to `end` - 1, in requests of these numbers. */
     void acquire(uint32_t conn, section section, uint32_t begin, uint32_t end)
     {
         for (uint32_t at = begin; at < end; at += section.count) {
@@ -89,7 +89,7 @@ protected:
         }
     }
 
-    // Alice's locks `begin` to `end` - 1 go to bob, who waits for them: a change each.
+    /* Alice's locks `begin` to `end` - 1 go to bob, who waits for them: a change each. */
     void hand_over(uint32_t begin, uint32_t end)
     {
         for (uint32_t i = begin; i < end; i++) {
@@ -112,7 +112,7 @@ protected:
         }
     }
 
-    // Bob speaks on this connection and has heard nothing yet.
+    /* Bob speaks on this connection and has heard nothing yet. */
     void bob_comes_on(uint32_t conn)
     {
         world->client(conn);
@@ -165,7 +165,7 @@ protected:
 } // namespace
 
 /* A list longer than the output goes on when the client has taken some. */
-TEST_F(NodeChanges, longListIsToldAtTheClientsPace)
+TEST_F(NodeChanges, LongListIsToldAtTheClientsPace)
 {
     lead(8);
     alice_takes(1, 12);
@@ -193,7 +193,7 @@ TEST_F(NodeChanges, longListIsToldAtTheClientsPace)
 }
 
 /* As many changes as fit into one section are told once, not again and again. */
-TEST_F(NodeChanges, fullSectionIsToldOnce)
+TEST_F(NodeChanges, FullSectionIsToldOnce)
 {
     lead(64);
     alice_takes(1, 65);
@@ -211,7 +211,7 @@ TEST_F(NodeChanges, fullSectionIsToldOnce)
 }
 
 /* What was applied while another node led is told to who stayed on the connection. */
-TEST(NodeChangesOfThree, toldAfterLeadershipWasLostAndWonAgain)
+TEST(NodeChangesOfThree, ToldAfterLeadershipWasLostAndWonAgain)
 {
     NodeWorld world(2, 3);
     world.hello(1, world.peer_hello(1));

@@ -1,4 +1,4 @@
-// Clients that come back together get one entry together: gather.c.
+/* Clients that come back together get one entry together: gather.c. */
 #include "worlds/node_world.h"
 
 #include "raft/raft.h"
@@ -9,9 +9,9 @@ namespace {
 
 const span NAME = {reinterpret_cast<const unsigned char *>("lock"), 4};
 const uint64_t ENTRY_NS =
-        100 * NS_PER_US; // From the turn that seals to the one that applies
+        100 * NS_PER_US; /* From the turn that seals to the one that applies */
 
-// A node alone, leading, with clients on connections 0 and 1 that have a session each.
+/* A node alone, leading, with clients on connections 0 and 1 that have a session each. */
 class Gather : public testing::Test {
 protected:
     void SetUp() override
@@ -28,7 +28,7 @@ protected:
         }
     }
 
-    // Turns until the client hears something; the session that it is about.
+    /* Turns until the client hears something; the session that it is about. */
     uint64_t until_told(uint32_t conn)
     {
         for (int turns = 0; turns < 10 && world.heard[conn].empty(); turns++)
@@ -43,7 +43,7 @@ protected:
         return about;
     }
 
-    // Asks for the lock that it holds or waits for, or gives back one that it never had.
+    /* Asks for the lock that it holds or waits for, or gives back one that it never had. */
     void ask(uint32_t conn, uint64_t after_ns, request_kind kind = REQUEST_RELEASE)
     {
         request asked = request_of(kind, ++number[conn]);
@@ -54,7 +54,7 @@ protected:
         world.request(conn, section_of(session[conn], 1), asked);
     }
 
-    // Both are told in one turn, and come back in time, often enough to be believed.
+    /* Both are told in one turn, and come back in time, often enough to be believed. */
     void come_back_often()
     {
         ask(0, 0);
@@ -80,7 +80,7 @@ protected:
 
 } // namespace
 
-TEST_F(Gather, theFirstWaitsForTheOther)
+TEST_F(Gather, TheFirstWaitsForTheOther)
 {
     come_back_often();
     uint64_t first = next();
@@ -94,7 +94,7 @@ TEST_F(Gather, theFirstWaitsForTheOther)
     EXPECT_EQ(next(), first + 1) << "one entry for both";
 }
 
-TEST_F(Gather, nobodyWaitsLongerThanHalfAnEntry)
+TEST_F(Gather, NobodyWaitsLongerThanHalfAnEntry)
 {
     come_back_often();
     uint64_t first = next();
@@ -107,7 +107,7 @@ TEST_F(Gather, nobodyWaitsLongerThanHalfAnEntry)
     EXPECT_EQ(next(), first + 1);
 }
 
-TEST_F(Gather, aClientAloneDoesNotWait)
+TEST_F(Gather, AClientAloneDoesNotWait)
 {
     come_back_often();
     ask(0, 2 * ENTRY_NS);
@@ -118,7 +118,7 @@ TEST_F(Gather, aClientAloneDoesNotWait)
     EXPECT_EQ(next(), first + 1);
 }
 
-TEST_F(Gather, whoTakesTimeIsNotWaitedFor)
+TEST_F(Gather, WhoTakesTimeIsNotWaitedFor)
 {
     come_back_often();
     for (int round = 0; round < 600; round++) {
@@ -132,7 +132,7 @@ TEST_F(Gather, whoTakesTimeIsNotWaitedFor)
     EXPECT_EQ(next(), first + 1);
 }
 
-TEST_F(Gather, whoHangsUpIsNotWaitedFor)
+TEST_F(Gather, WhoHangsUpIsNotWaitedFor)
 {
     come_back_often();
     uint64_t first = next();

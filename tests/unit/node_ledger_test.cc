@@ -1,8 +1,9 @@
-// What a leader owes: pushed, sealed into entries, settled in order, dropped.
+/* What a leader owes: pushed, sealed into entries, settled in order, dropped. */
 #include <gtest/gtest.h>
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow" // In C a function and a struct may share a name.
+#pragma GCC diagnostic ignored \
+        "-Wshadow" /* In C a function and a struct may share a name. */
 #include "node/ledger.h"
 #pragma GCC diagnostic pop
 

@@ -1,5 +1,7 @@
-// A node whose log is full, slow, far behind or was cut off: what it does with raft's wishes.
-// The node is a follower; the leader is played with entries made by hand.
+/*
+ * A node whose log is full, slow, far behind or was cut off: what it does with raft's wishes.
+ * The node is a follower; the leader is played with entries made by hand.
+ */
 #include "worlds/node_world.h"
 
 #include "base/mark.h"
@@ -10,16 +12,16 @@ using namespace node_test;
 namespace {
 
 enum : uint32_t {
-    LEADER = 1 // Its connection, and its id
+    LEADER = 1 /* Its connection, and its id */
 };
 
-// An entry whose body is what `fill` writes.
+/* An entry whose body is what `fill` writes. */
 struct MadeEntry {
     entry_head head{};
     bytes content;
 };
 
-// Node 2 of three, and node 1 to say things to it.
+/* Node 2 of three, and node 1 to say things to it. */
 class NodeLog : public testing::Test {
 protected:
     NodeLog()
@@ -56,7 +58,7 @@ protected:
         return raft_term(node_raft(world.replica()));
     }
 
-    // The votes that the leader was given, by term.
+    /* The votes that the leader was given, by term. */
     std::vector<uint64_t> votes_heard()
     {
         std::vector<uint64_t> terms;
@@ -72,7 +74,7 @@ protected:
         return terms;
     }
 
-    // The entry behind the last one, which it replaces in the log if it is not that index's first.
+    /* The entry behind the last one, which it replaces in the log if it is not that index's first. */
     void make(uint64_t index, uint64_t term, entry_kind kind, const bytes &body)
     {
         log.resize(index - 1);
@@ -102,7 +104,7 @@ protected:
         make(1, 1, ENTRY_FOUND, body);
     }
 
-    // A batch of renewals of sessions that nobody knows, `dt_ns` after the one before.
+    /* A batch of renewals of sessions that nobody knows, `dt_ns` after the one before. */
     void make_batch(uint64_t index, uint64_t term, uint64_t dt_ns, uint32_t renewals = 0)
     {
         batch_head head{};
@@ -117,7 +119,7 @@ protected:
         make(index, term, ENTRY_BATCH, body);
     }
 
-    // Says the log's entries from `begin` on in one append.
+    /* Says the log's entries from `begin` on in one append. */
     void append(uint64_t begin, uint64_t term, uint64_t commit)
     {
         peer_message message = message_of(PEER_APPEND, term);
@@ -149,7 +151,7 @@ protected:
 } // namespace
 
 /* A vote that is not durable is not told; too many of them are lost, never told too soon. */
-TEST_F(NodeLog, dropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
+TEST_F(NodeLog, DropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
 {
     uint64_t before = mark_count("held_message_dropped");
     world.disk_stalls = true;
@@ -168,7 +170,7 @@ TEST_F(NodeLog, dropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
 }
 
 /* What the log has no room for does not happen at all, until there is room again. */
-TEST_F(NodeLog, refusesToHearWhatItsLogHasNoRoomFor)
+TEST_F(NodeLog, RefusesToHearWhatItsLogHasNoRoomFor)
 {
     uint64_t before = mark_count("log_has_no_room");
     world.disk_stalls = true;
@@ -189,7 +191,7 @@ TEST_F(NodeLog, refusesToHearWhatItsLogHasNoRoomFor)
 }
 
 /* Much that is committed at once is applied over several turns, and none waits for an event. */
-TEST_F(NodeLog, appliesALongLogOverSeveralTurns)
+TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
 {
     ask_for_vote(1);
     world.turn();
@@ -212,7 +214,7 @@ TEST_F(NodeLog, appliesALongLogOverSeveralTurns)
 }
 
 /* Entries that were cut off lie on the disk still, and are never applied. */
-TEST_F(NodeLog, passesOverWhatWasCutOff)
+TEST_F(NodeLog, PassesOverWhatWasCutOff)
 {
     ask_for_vote(1);
     world.turn();

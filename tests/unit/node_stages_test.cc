@@ -1,5 +1,7 @@
-// Where the time goes: each stage of an entry is counted between the clock readings that are
-// its borders, and nowhere else.
+/*
+ * Where the time goes: each stage of an entry is counted between the clock readings that are
+ * its borders, and nowhere else.
+ */
 #include "worlds/node_world.h"
 
 #include "base/histogram.h"
@@ -12,7 +14,7 @@ namespace {
 
 const uint64_t US = 1000;
 
-// What a node says of its stages.
+/* What a node says of its stages. */
 struct Said {
     std::map<uint8_t, histogram> rows;
     std::map<uint8_t, uint64_t> greatest;
@@ -52,7 +54,7 @@ Said read_stages(const Heard &frame)
     return said;
 }
 
-// Asks on a connection of its own, so that the client's own output stays as it is.
+/* Asks on a connection of its own, so that the client's own output stays as it is. */
 Said ask(NodeWorld &world)
 {
     world.handed_ns = 0;
@@ -69,7 +71,7 @@ uint64_t counted(const Said &said, stage stage)
     return said.rows.at(stage).count;
 }
 
-// Is there one value in the row, and is it that?
+/* Is there one value in the row, and is it that? */
 void expect_one(const Said &before, const Said &after, stage stage, uint64_t value)
 {
     SCOPED_TRACE(stage);
@@ -96,13 +98,13 @@ protected:
         begin_ns = world->now_ns;
     }
 
-    // Now it is so much after the begin.
+    /* Now it is so much after the begin. */
     void at(uint64_t us)
     {
         world->now_ns = begin_ns + us * US;
     }
 
-    // The turn's end is stepped, its effects are handed on, the next turn begins, at:
+    /* The turn's end is stepped, its effects are handed on, the next turn begins, at: */
     void end_turn(uint64_t end_us, uint64_t handed_us, uint64_t next_us)
     {
         at(end_us);
@@ -127,12 +129,12 @@ protected:
 } // namespace
 
 /* One entry of two commands on a node alone: every border is a reading of the clock. */
-TEST_F(Stages, countEachStageOfAnEntryOnce)
+TEST_F(Stages, CountEachStageOfAnEntryOnce)
 {
     lead(1, 1);
     open_session(1);
     at(40);
-    open_session(2); // Within the same turn; the first command counts.
+    open_session(2); /* Within the same turn; the first command counts. */
     end_turn(100, 130, 500);
     end_turn(520, 550, 600);
     Said after = ask(*world);
@@ -147,12 +149,12 @@ TEST_F(Stages, countEachStageOfAnEntryOnce)
 }
 
 /* Who waits for a full ring of its own disk waits in `write`, and nobody else does. */
-TEST_F(Stages, aSlowDiskOfTheLeaderIsItsOwnStage)
+TEST_F(Stages, ASlowDiskOfTheLeaderIsItsOwnStage)
 {
     lead(2, 3);
     world->disk_stalls = true;
     open_session(1);
-    end_turn(10, 20, 300); // The others answer at 300.
+    end_turn(10, 20, 300); /* The others answer at 300. */
     end_turn(310, 330, 350);
     Said after = ask(*world);
     expect_one(before, after, STAGE_REPLICATE, 280 * US);
@@ -166,7 +168,7 @@ TEST_F(Stages, aSlowDiskOfTheLeaderIsItsOwnStage)
 }
 
 /* A client that reads nothing for a while has its answer late, in the stage of answers. */
-TEST_F(Stages, aSlowReaderIsTheStageOfAnswers)
+TEST_F(Stages, ASlowReaderIsTheStageOfAnswers)
 {
     lead(1, 1);
     world->slow[0] = true;
@@ -182,7 +184,7 @@ TEST_F(Stages, aSlowReaderIsTheStageOfAnswers)
 }
 
 /* Ticks without a command are entries too: they have no queue and no answer. */
-TEST_F(Stages, anEntryWithoutCommandsHasNoQueue)
+TEST_F(Stages, AnEntryWithoutCommandsHasNoQueue)
 {
     lead(1, 1);
     open_session(1);
@@ -198,7 +200,7 @@ TEST_F(Stages, anEntryWithoutCommandsHasNoQueue)
 }
 
 /* What went through is added up: bytes in, bytes out, bytes to the disk in whole blocks. */
-TEST_F(Stages, addUpBytes)
+TEST_F(Stages, AddUpBytes)
 {
     lead(1, 1);
     open_session(1);

@@ -1,4 +1,4 @@
-// A node at its edges, driven through node_step with frames made by hand.
+/* A node at its edges, driven through node_step with frames made by hand. */
 #include "worlds/node_world.h"
 
 #include "base/mark.h"
@@ -10,7 +10,7 @@ namespace {
 
 const span NAME = {reinterpret_cast<const unsigned char *>("lock"), 4};
 
-// A node alone, leading, with a greeted client on connection 0.
+/* A node alone, leading, with a greeted client on connection 0. */
 class NodeAlone : public testing::Test {
 protected:
     void lead(const NodeWorld::Tune &tune = {})
@@ -21,7 +21,7 @@ protected:
         world->client(0);
     }
 
-    // Opens a session with a secret of `byte`s.
+    /* Opens a session with a secret of `byte`s. */
     uint64_t open(unsigned char byte)
     {
         request request = request_of(REQUEST_OPEN, 1);
@@ -37,7 +37,7 @@ protected:
     std::unique_ptr<NodeWorld> world;
 };
 
-// Node 2 of three, leading; node 1 is connection 1, node 3 was dialed.
+/* Node 2 of three, leading; node 1 is connection 1, node 3 was dialed. */
 std::unique_ptr<NodeWorld> leader_of_three()
 {
     auto world = std::make_unique<NodeWorld>(2, 3);
@@ -62,7 +62,7 @@ refused refusal_on(NodeWorld &world, uint32_t conn)
 } // namespace
 
 /* A command with another secret does nothing to the session. */
-TEST_F(NodeAlone, deniesAWrongSecret)
+TEST_F(NodeAlone, DeniesAWrongSecret)
 {
     lead();
     uint64_t session = open(1);
@@ -78,7 +78,7 @@ TEST_F(NodeAlone, deniesAWrongSecret)
 }
 
 /* Group commit: beside an entry under way, one that is smaller waits, but no longer than the spacing. */
-TEST_F(NodeAlone, aSmallerEntryWaitsAndGrows)
+TEST_F(NodeAlone, ASmallerEntryWaitsAndGrows)
 {
     lead();
     world->disk_stalls = true;
@@ -112,7 +112,7 @@ TEST_F(NodeAlone, aSmallerEntryWaitsAndGrows)
 }
 
 /* A node that has no room for one more command says so, and goes on with the others. */
-TEST_F(NodeAlone, refusesWhatItCannotOwe)
+TEST_F(NodeAlone, RefusesWhatItCannotOwe)
 {
     lead();
     uint64_t session = open(1);
@@ -139,7 +139,7 @@ TEST_F(NodeAlone, refusesWhatItCannotOwe)
  * What waited for long shows how much is too much. Acquires beyond are refused at once,
  * releases are taken, and when entries are quick again, so are all acquires.
  */
-TEST_F(NodeAlone, refusesAcquiresThatWouldWaitForLong)
+TEST_F(NodeAlone, RefusesAcquiresThatWouldWaitForLong)
 {
     lead();
     uint64_t session = open(1);
@@ -180,7 +180,7 @@ TEST_F(NodeAlone, refusesAcquiresThatWouldWaitForLong)
 }
 
 /* Keepalives of sessions that nobody knows never take the room of one that is known. */
-TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
+TEST_F(NodeAlone, KeepsRoomForKeepalivesOfKnownSessions)
 {
     lead([](node_settings &settings) { settings.limits.client_output_bytes = 512 * KIB; });
     uint64_t session = open(1);
@@ -202,7 +202,7 @@ TEST_F(NodeAlone, keepsRoomForKeepalivesOfKnownSessions)
 }
 
 /* Who says something in the entry that brings its expiry is alive; who does not, is gone. */
-TEST_F(NodeAlone, G3_renewsWhoSpeaksBeforeAnybodyExpires)
+TEST_F(NodeAlone, G3_RenewsWhoSpeaksBeforeAnybodyExpires)
 {
     lead();
     uint64_t speaks = open(1);
@@ -227,7 +227,7 @@ TEST_F(NodeAlone, G3_renewsWhoSpeaksBeforeAnybodyExpires)
 }
 
 /* A client that does not read is cut off, and only that one. */
-TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
+TEST_F(NodeAlone, CutsOffAClientThatDoesNotRead)
 {
     lead();
     world->client(1);
@@ -248,7 +248,7 @@ TEST_F(NodeAlone, cutsOffAClientThatDoesNotRead)
 }
 
 /* A client that lists more than its output holds gets every page, at its own pace. */
-TEST_F(NodeAlone, holdsReadsBackForASlowClient)
+TEST_F(NodeAlone, HoldsReadsBackForASlowClient)
 {
     lead();
     uint64_t session = open(1);
@@ -292,7 +292,7 @@ TEST_F(NodeAlone, holdsReadsBackForASlowClient)
 }
 
 /* Nodes with other members or of another cluster never speak with each other. */
-TEST(NodeStep, refusesAPeerWithOtherMembers)
+TEST(NodeStep, RefusesAPeerWithOtherMembers)
 {
     NodeWorld world(2, 3);
     uint64_t before = mark_count("hello_other_members");
@@ -306,7 +306,7 @@ TEST(NodeStep, refusesAPeerWithOtherMembers)
     EXPECT_EQ(mark_count("hello_other_members"), before + 1);
 }
 
-TEST(NodeStep, refusesAPeerOfAnotherCluster)
+TEST(NodeStep, RefusesAPeerOfAnotherCluster)
 {
     auto world = leader_of_three();
     uint64_t before = mark_count("hello_other_cluster");
@@ -320,7 +320,7 @@ TEST(NodeStep, refusesAPeerOfAnotherCluster)
     EXPECT_EQ(mark_count("hello_other_cluster"), before + 1);
 }
 
-TEST(NodeStep, givesUpBothConnectionsOfOnePeer)
+TEST(NodeStep, GivesUpBothConnectionsOfOnePeer)
 {
     auto world = leader_of_three();
     uint64_t before = mark_count("peer_connected_twice");
@@ -337,7 +337,7 @@ TEST(NodeStep, givesUpBothConnectionsOfOnePeer)
 }
 
 /* A message in another node's name never reaches raft. */
-TEST(NodeStep, closesAPeerThatSpeaksForAnother)
+TEST(NodeStep, ClosesAPeerThatSpeaksForAnother)
 {
     auto world = leader_of_three();
     uint64_t before = mark_count("peer_nonsense");
@@ -356,7 +356,7 @@ TEST(NodeStep, closesAPeerThatSpeaksForAnother)
 }
 
 /* Without a leader a read is refused, never answered from what is at hand. */
-TEST(NodeStep, G8_refusesAReadWithoutALeader)
+TEST(NodeStep, G8_RefusesAReadWithoutALeader)
 {
     NodeWorld world(2, 3);
     world.play_peers(false);
@@ -384,7 +384,7 @@ TEST(NodeStep, G8_refusesAReadWithoutALeader)
  * A leader whose disk stalls and whose log takes nothing more goes on with heartbeats,
  * and one that nobody answers steps down in time, though nothing else wakes it.
  */
-TEST(NodeStep, leaderWithAFullLogKeepsItsDeadlines)
+TEST(NodeStep, LeaderWithAFullLogKeepsItsDeadlines)
 {
     auto world = leader_of_three();
     world->client(0);

@@ -6,7 +6,7 @@
 
 namespace {
 
-// The reference's first outputs for the state that splitmix64 makes of seed 0.
+/* The reference's first outputs for the state that splitmix64 makes of seed 0. */
 TEST(Prng, IsXoshiro256StarStar)
 {
     struct prng prng;

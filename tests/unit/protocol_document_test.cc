@@ -1,7 +1,9 @@
-// doc/protocol.md shows bytes: they are those that are sent.
-//
-// An example is a fenced block whose info string is `hex` and a name. Each of its lines begins
-// with bytes, two digits each and a blank between; what follows two blanks explains them.
+/*
+ * doc/protocol.md shows bytes: they are those that are sent.
+ *
+ * An example is a fenced block whose info string is `hex` and a name. Each of its lines begins
+ * with bytes, two digits each and a blank between; what follows two blanks explains them.
+ */
 #include <fstream>
 #include <iterator>
 #include <map>

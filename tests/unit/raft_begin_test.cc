@@ -1,4 +1,4 @@
-// The log of a raft may begin anywhere: what was before is committed, and nobody's log has it.
+/* The log of a raft may begin anywhere: what was before is committed, and nobody's log has it. */
 #include <gtest/gtest.h>
 #include <utility>
 #include <vector>
@@ -15,7 +15,7 @@ struct entry_id none()
     return {0, 0};
 }
 
-// A log by hand: the entries behind `before`.
+/* A log by hand: the entries behind `before`. */
 struct model {
     struct entry_id before = {0, 0};
     std::vector<uint64_t> terms;
@@ -88,7 +88,7 @@ TEST_F(RaftLog, BeginsBehindAnEntryThatItHasNot)
     EXPECT_FALSE(raft_log_has_recent(&log, 1000));
     EXPECT_TRUE(raft_trail_has_room(&log.trail, 7));
 
-    // The first entry may be of the same term or of a later one.
+    /* The first entry may be of the same term or of a later one. */
     add(7, 50);
     add(9, 60);
     EXPECT_EQ(raft_log_term(&log, 1001), 7U);
@@ -97,7 +97,7 @@ TEST_F(RaftLog, BeginsBehindAnEntryThatItHasNot)
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {8, 1002}), {7, 1001}));
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {7, 1000}), {7, 1000}));
 
-    // Neither an index nor a term before the beginning is looked up: there is no answer.
+    /* Neither an index nor a term before the beginning is looked up: there is no answer. */
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {7, 999}), none()));
     EXPECT_TRUE(entry_id_equal(raft_trail_within(&log.trail, {6, 2000}), none()));
 
@@ -112,18 +112,18 @@ TEST_F(RaftLog, DropsAPrefix)
         add(term, 10);
     EXPECT_FALSE(raft_log_drop_before(&log, 0));
     EXPECT_FALSE(raft_log_drop_before(&log, 1));
-    EXPECT_TRUE(raft_log_drop_before(&log, 2)); // In the middle of a term
+    EXPECT_TRUE(raft_log_drop_before(&log, 2)); /* In the middle of a term */
     raft_log_check(&log);
     EXPECT_EQ(log.trail.count, 3U);
     EXPECT_EQ(raft_log_term(&log, 1), 1U);
     EXPECT_EQ(raft_log_term(&log, 2), 1U);
-    EXPECT_TRUE(raft_log_drop_before(&log, 3)); // At its end
+    EXPECT_TRUE(raft_log_drop_before(&log, 3)); /* At its end */
     raft_log_check(&log);
     EXPECT_EQ(log.trail.count, 2U);
     EXPECT_EQ(raft_log_term(&log, 1), 0U);
     EXPECT_EQ(raft_log_term(&log, 2), 1U);
     EXPECT_FALSE(raft_log_drop_before(&log, 3));
-    EXPECT_TRUE(raft_log_drop_before(&log, 6)); // All
+    EXPECT_TRUE(raft_log_drop_before(&log, 6)); /* All */
     raft_log_check(&log);
     EXPECT_EQ(log.trail.count, 0U);
     EXPECT_TRUE(entry_id_equal(raft_log_last(&log), {4, 5}));
@@ -187,7 +187,7 @@ TEST_F(RaftLogDeathTest, KeepsItsBegin)
     EXPECT_DEATH(raft_log_drop_before(&log, 13), "index");
 }
 
-// A node whose log begins behind {3, 20}, with `terms` in it.
+/* A node whose log begins behind {3, 20}, with `terms` in it. */
 raft_alone begun(uint8_t self, uint8_t count, const std::vector<uint64_t> &terms)
 {
     raft_alone node(self, count);
@@ -208,7 +208,7 @@ TEST(RaftBegin, AFollowerTakesWhatReachesBackBeforeIt)
     EXPECT_EQ(raft_durable(node.raft), 21U);
     EXPECT_TRUE(entry_id_equal(raft_before_log(node.raft), {3, 20}));
 
-    // Two entries before the beginning, the one before it, the one that is there, and a new one.
+    /* Two entries before the beginning, the one before it, the one that is there, and a new one. */
     uint64_t met = mark_count("append_before_the_log");
     node.append(2, 4, {2, 17}, {2, 3, 3, 3, 4}, 22);
     EXPECT_GT(mark_count("append_before_the_log"), met);
@@ -218,13 +218,13 @@ TEST(RaftBegin, AFollowerTakesWhatReachesBackBeforeIt)
     EXPECT_TRUE(entry_id_equal(raft_last(node.raft), {4, 22}));
     EXPECT_EQ(raft_commit(node.raft), 22U);
 
-    // All of it before the beginning: nothing to do, and nothing is taken back.
+    /* All of it before the beginning: nothing to do, and nothing is taken back. */
     node.append(2, 4, {0, 0}, {1, 1}, 2);
     EXPECT_EQ(node.effects.append_count, 0U);
     EXPECT_TRUE(node.only(PEER_APPEND_ANSWER).body.accepted);
     EXPECT_EQ(raft_commit(node.raft), 22U);
 
-    // Behind the end: refused, with a hint within the log.
+    /* Behind the end: refused, with a hint within the log. */
     node.append(2, 4, {4, 30}, {4});
     EXPECT_FALSE(node.only(PEER_APPEND_ANSWER).body.accepted);
     EXPECT_EQ(node.only(PEER_APPEND_ANSWER).body.hint.index, 22U);
@@ -241,7 +241,7 @@ TEST(RaftBegin, ALogWithoutEntriesIsNoNewCluster)
     ASSERT_EQ(asked.size(), 2U);
     EXPECT_FALSE(asked[0].body.founding);
     EXPECT_TRUE(entry_id_equal(asked[0].body.last, {3, 20}));
-    // A majority suffices, not all.
+    /* A majority suffices, not all. */
     node.answer_vote(2, 4, true, true);
     node.written();
     node.answer_vote(2, 4, true, false);
@@ -262,7 +262,7 @@ TEST(RaftBegin, APeerThatNeedsWhatIsGoneGetsHeartbeatsOnly)
     node.accept(2, 23);
     EXPECT_EQ(raft_commit(node.raft), 23U);
 
-    // Member 3 ends with index 5: nobody has what comes next.
+    /* Member 3 ends with index 5: nobody has what comes next. */
     uint64_t met = mark_count("peer_needs_a_snapshot");
     node.refuse(3, {2, 5});
     node.wait(50 * NS_PER_MS);
@@ -271,11 +271,11 @@ TEST(RaftBegin, APeerThatNeedsWhatIsGoneGetsHeartbeatsOnly)
     struct raft_message heartbeat = node.only(PEER_APPEND, 3);
     EXPECT_EQ(heartbeat.body.begin, heartbeat.body.end);
     EXPECT_TRUE(entry_id_equal(heartbeat.body.previous, {3, 20}));
-    // It refuses again, and that changes nothing.
+    /* It refuses again, and that changes nothing. */
     node.refuse(3, {2, 5});
     EXPECT_TRUE(node.sent(PEER_APPEND, 3).empty());
 
-    // Once it has what was before the beginning, it gets the rest.
+    /* Once it has what was before the beginning, it gets the rest. */
     node.accept(3, 20);
     struct raft_message rest = node.only(PEER_APPEND, 3);
     EXPECT_EQ(rest.body.begin, 21U);
@@ -303,7 +303,7 @@ TEST(RaftBegin, MovesUnderALeader)
     raft_drop_before(node.raft, 2);
     EXPECT_TRUE(entry_id_equal(raft_before_log(node.raft), {1, 3}));
 
-    // What was asked for before comes too late, whatever was read.
+    /* What was asked for before comes too late, whatever was read. */
     struct raft_event fetched = {};
     fetched.kind = RAFT_FETCHED;
     fetched.peer = 3;

@@ -1,4 +1,4 @@
-// The log on disk may begin anywhere: segments go at the front, and their places are used again.
+/* The log on disk may begin anywhere: segments go at the front, and their places are used again. */
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ entry_head head_of(entry_id id, entry_id before, uint64_t sum_before)
     return head;
 }
 
-// ---- The chain ----
+/* ---- The chain ---- */
 
 class StoreChain : public testing::Test {
 protected:
@@ -86,19 +86,19 @@ TEST_F(StoreChain, DropsAPrefix)
     add(CHAIN_MAX + 5);
     expect_sum(30, true);
     expect_sum(31, false);
-    // To where sums are not kept any more: the caller knows it.
+    /* To where sums are not kept any more: the caller knows it. */
     chain_drop_before(&chain, {3, 33}, 33000);
     expect_sum(30, false);
     expect_sum(33, true);
     expect_sum(34, false);
-    // Cut back to the beginning, which is known although nothing behind it is.
+    /* Cut back to the beginning, which is known although nothing behind it is. */
     chain_cut(&chain, 34);
     EXPECT_TRUE(chain_is_known(&chain));
     add(1);
     expect_sum(34, true);
 }
 
-// ---- Places ----
+/* ---- Places ---- */
 
 class StorePlacesBegin : public testing::Test {
 protected:
@@ -111,7 +111,7 @@ protected:
         places_init(&places, &begin);
     }
 
-    // A segment with two entries of a mebibyte, so that each has a place of its own.
+    /* A segment with two entries of a mebibyte, so that each has a place of its own. */
     void segment(uint64_t first_entry, uint64_t start)
     {
         ASSERT_TRUE(places_add_segment(&places, 4 * PLACES_STEP));
@@ -134,7 +134,7 @@ TEST_F(StorePlacesBegin, RingOfSegmentsIsUsedAgain)
     EXPECT_EQ(places_locate(&places, 20).segment, 0U);
     EXPECT_EQ(places_locate(&places, 21).segment, 7U);
     uint64_t entry = 21;
-    uint64_t start = 1000 * BLOCK; // As its header says
+    uint64_t start = 1000 * BLOCK; /* As its header says */
     for (uint64_t number = 7; number <= 10; number++, entry += 2) {
         segment(entry, start);
         start = places_end_position(&places);
@@ -161,7 +161,7 @@ TEST_F(StorePlacesBegin, RingOfSegmentsIsUsedAgain)
         start = places_end_position(&places);
         EXPECT_TRUE(places_is_full(&places));
     }
-    // Several at once; the last stays, whatever is asked for.
+    /* Several at once; the last stays, whatever is asked for. */
     EXPECT_TRUE(places_drop_before(&places, entry + 100, start));
     EXPECT_EQ(places.begin.segment, places.begun);
     EXPECT_FALSE(places_drop_before(&places, entry + 100, start));
@@ -180,7 +180,7 @@ TEST_F(StorePlacesBegin, SegmentThatWasCutBackOverIsNoBegin)
     EXPECT_EQ(places_locate(&places, 24).segment, 8U);
 }
 
-// ---- The log: what a first header may say ----
+/* ---- The log: what a first header may say ---- */
 
 class StoreLogBegin : public testing::Test {
 protected:
@@ -221,12 +221,12 @@ protected:
 TEST_F(StoreLogBegin, FirstHeaderIsTheRootOfTrust)
 {
     EXPECT_TRUE(takes([](auto &) {}));
-    // What only the records before it could tell.
+    /* What only the records before it could tell. */
     EXPECT_TRUE(takes([](auto &h) { h.place.position += BLOCK; }));
     EXPECT_TRUE(takes([](auto &h) { h.place.previous++; }));
     EXPECT_TRUE(takes([](auto &h) { h.term++; }));
     EXPECT_TRUE(takes([](auto &h) { h.vote = 0; }));
-    // What the beginning says, or the header itself.
+    /* What the beginning says, or the header itself. */
     EXPECT_FALSE(takes([](auto &h) { h.last.index++; }));
     EXPECT_FALSE(takes([](auto &h) { h.last.term = 0; }));
     EXPECT_FALSE(takes([](auto &h) { h.last_sum++; }));
@@ -271,9 +271,9 @@ TEST_F(StoreLogBegin, GoesOnBehindTheFirstHeader)
     EXPECT_TRUE(chain_is_known(&log.chain));
 }
 
-// ---- The whole ----
+/* ---- The whole ---- */
 
-// Entries that fill `count` segments, all of them durable.
+/* Entries that fill `count` segments, all of them durable. */
 void fill(machine &machine, uint64_t count)
 {
     uint64_t wanted = machine.disk.empty() ? count : machine.disk.rbegin()->first + count;
@@ -337,7 +337,7 @@ TEST(StoreBegin, RecoveryIsToldWhereTheLogBegins)
     ASSERT_GT(first, 2U);
     EXPECT_EQ(machine.read(machine.disk, BLOCK).decision.verdict, RECOVERY_CLEAN);
 
-    // A crash came before the removal of all files.
+    /* A crash came before the removal of all files. */
     uint64_t met = mark_count("recovery_before_the_log");
     EXPECT_EQ(machine.read(before, BLOCK).decision.verdict, RECOVERY_CLEAN);
     EXPECT_EQ(mark_count("recovery_before_the_log"), met + first - 1);
@@ -347,13 +347,13 @@ TEST(StoreBegin, RecoveryIsToldWhereTheLogBegins)
     EXPECT_EQ(found.decision.verdict, RECOVERY_CLEAN);
     EXPECT_EQ(found.happenings.front().head.id.index, machine.begin.before.index + 1);
 
-    // Nobody said that it begins later: a file is missing.
+    /* Nobody said that it begins later: a file is missing. */
     recovery_decision decision =
             read_log(machine.recovery, machine.settings, machine.disk, BLOCK).decision;
     EXPECT_EQ(decision.verdict, RECOVERY_DAMAGED);
     EXPECT_EQ(decision.bad.segment, 1U);
 
-    // The file that it begins with is missing, or damaged, or is of another log.
+    /* The file that it begins with is missing, or damaged, or is of another log. */
     segments wrong = machine.disk;
     wrong.erase(first);
     decision = machine.read(wrong, BLOCK).decision;

@@ -1,4 +1,4 @@
-// The layouts of lockd/doc/log-format.md, byte for byte.
+/* The layouts of lockd/doc/log-format.md, byte for byte. */
 #include "store/format.h"
 
 #include <algorithm>
@@ -60,7 +60,7 @@ TEST(StoreFormat, RecordsComeBack)
         ASSERT_EQ(found.record.payload_bytes, written.payload_bytes);
         ASSERT_EQ(found.record.value, written.value);
         ASSERT_EQ(found.record.sum, written.sum);
-        // Only the head is written.
+        /* Only the head is written. */
         ASSERT_EQ(block[WAL_RECORD_HEAD_BYTES], 0xaa);
     }
 }
@@ -108,19 +108,19 @@ TEST(StoreFormat, RecordIsLaidOutSo)
             0x5152535455565758};
     format_write_record(block.data(), &vote);
     EXPECT_EQ(hex(block.data(), WAL_RECORD_HEAD_BYTES),
-            "6c726563"           // "lrec"
-            "01"                 // version
-            "02"                 // a vote
-            "03"                 // for node 3
-            "00"                 //
-            "00000000"           // nothing behind the head
-            "14131211"           // run
-            "2827262524232221"   // segment
-            "3837363534333231"   // position
-            "4847464544434241"   // durable
-            "5857565554535251"   // sum before
-            "0807060504030201"   // term
-            "0d2861379e525b5e"); // sum
+            "6c726563" /* "lrec" */
+            "01"       /* version */
+            "02"       /* a vote */
+            "03"       /* for node 3 */
+            "00"
+            "00000000"           /* nothing behind the head */
+            "14131211"           /* run */
+            "2827262524232221"   /* segment */
+            "3837363534333231"   /* position */
+            "4847464544434241"   /* durable */
+            "5857565554535251"   /* sum before */
+            "0807060504030201"   /* term */
+            "0d2861379e525b5e"); /* sum */
 }
 
 TEST(StoreFormat, HeaderIsLaidOutSo)
@@ -138,31 +138,30 @@ TEST(StoreFormat, HeaderIsLaidOutSo)
     header.last = {0x8182838485868788, 0x9192939495969798};
     header.last_sum = 0xa1a2a3a4a5a6a7a8;
     format_write_header(block.data(), &header);
-    EXPECT_EQ(hex(block.data(), 96),
-            "6c736567"         // "lseg"
-            "01"               // version
-            "05"               // node
-            "03"               // vote
-            "00"               //
-            "00000000"         //
-            "14131211"         // run
-            "2827262524232221" // segment
-            "3837363534333231" // position
-            "4847464544434241" // durable
-            "5857565554535251" // sum before
-            "0000000400000000" // bytes of the file
-            "6867666564636261" // cluster
-            "7877767574737271" // term
-            "8887868584838281" // last entry: term
-            "9897969594939291" // ... index
-            "a8a7a6a5a4a3a2a1" // ... sum
+    EXPECT_EQ(hex(block.data(), 96), "6c736567" /* "lseg" */
+                                     "01"       /* version */
+                                     "05"       /* node */
+                                     "03"       /* vote */
+                                     "00"
+                                     "00000000"
+                                     "14131211"         /* run */
+                                     "2827262524232221" /* segment */
+                                     "3837363534333231" /* position */
+                                     "4847464544434241" /* durable */
+                                     "5857565554535251" /* sum before */
+                                     "0000000400000000" /* bytes of the file */
+                                     "6867666564636261" /* cluster */
+                                     "7877767574737271" /* term */
+                                     "8887868584838281" /* last entry: term */
+                                     "9897969594939291" /* ... index */
+                                     "a8a7a6a5a4a3a2a1" /* ... sum */
     );
     EXPECT_EQ(hex(&block[WAL_BLOCK_BYTES - 8], 8), "0d40758089c60bb0");
     EXPECT_TRUE(std::all_of(
             &block[96], &block[WAL_BLOCK_BYTES - 8], [](auto byte) { return byte == 0; }));
 }
 
-// Whatever the sum says, what is out of range is nothing.
+/* Whatever the sum says, what is out of range is nothing. */
 TEST(StoreFormat, OutOfRangeIsNothing)
 {
     const auto finding_of = [](record record) {

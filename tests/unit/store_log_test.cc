@@ -1,4 +1,4 @@
-// What a record must say to follow in a log: one wrong word and it does not.
+/* What a record must say to follow in a log: one wrong word and it does not. */
 #include "store/log.h"
 
 #include <functional>
@@ -34,7 +34,7 @@ entry_head head_of(entry_id id, entry_id before, uint64_t sum_before)
     return head;
 }
 
-// A log of term 3 with two entries in its first segment, which has room for three blocks more.
+/* A log of term 3 with two entries in its first segment, which has room for three blocks more. */
 class StoreLog : public testing::Test {
 protected:
     StoreLog() : memory(1 << 20)
@@ -93,7 +93,7 @@ protected:
         log_take_record(&log, &record, head);
     }
 
-    // Two and three are the next.
+    /* Two and three are the next. */
     entry_head next() const
     {
         return head_of({4, 3}, {3, 2}, 2000);
@@ -168,7 +168,7 @@ TEST_F(StoreLog, EntryMustFollow)
 
 TEST_F(StoreLog, RecordMustFitIntoItsSegment)
 {
-    // Four blocks are left.
+    /* Four blocks are left. */
     EXPECT_TRUE(takes([](auto &record, auto &head) {
         head.body_bytes = 4 * BLOCK - 64 - ENTRY_HEAD_BYTES;
         record.payload_bytes = static_cast<uint32_t>(entry_bytes(&head));
@@ -245,7 +245,7 @@ TEST_F(StoreLog, TakenHeaderGoesOn)
     EXPECT_TRUE(takes([](auto &, auto &) {}));
 }
 
-// However long the log, an entry is found, and not far behind where the search begins.
+/* However long the log, an entry is found, and not far behind where the search begins. */
 TEST(StorePlaces, FewPlacesServeALongLog)
 {
     constexpr uint64_t SEGMENT = UINT64_C(1) << 30;

@@ -1,5 +1,7 @@
-// [Raft 3.8] What was durable before a power cut is found after it, whatever the cut
-// left of the writes in flight; what was cut off a log never comes back.
+/*
+ * [Raft 3.8] What was durable before a power cut is found after it, whatever the cut
+ * left of the writes in flight; what was cut off a log never comes back.
+ */
 #include "worlds/store_machine.h"
 
 #include <cstdlib>
@@ -18,7 +20,7 @@ bytes random_body(dice &dice, uint64_t most)
     return body;
 }
 
-// A machine that does what comes to mind, as far as a replica might.
+/* A machine that does what comes to mind, as far as a replica might. */
 class life {
 public:
     explicit life(uint64_t seed, const wal_settings &settings)
@@ -59,7 +61,7 @@ public:
         machine.check();
     }
 
-    // Each block of what is in flight is there, is not, or is torn.
+    /* Each block of what is in flight is there, is not, or is torn. */
     void cut_power()
     {
         while (chance.coin() && machine.submit()) {
@@ -85,7 +87,7 @@ public:
     store_test::machine machine;
     uint64_t term = 1;
     bool begin_moves = false;
-    uint64_t committed = 0; // Never cut off, but may be lost with the power
+    uint64_t committed = 0; /* Never cut off, but may be lost with the power */
     uint64_t moved = 0;
 
 private:
@@ -112,7 +114,7 @@ private:
         }
     }
 
-    // A new leader's entries replace what was not committed.
+    /* A new leader's entries replace what was not committed. */
     void cut_off()
     {
         uint64_t last = machine.entries().size();
@@ -166,7 +168,7 @@ TEST(StorePower, CutsAtRandomLoseNothingThatWasDurable)
     EXPECT_GT(mark_count("recovery_torn_entry"), 0U);
 }
 
-// The same with a log that loses its front again and again, in a ring of few segments.
+/* The same with a log that loses its front again and again, in a ring of few segments. */
 TEST(StorePower, CutsAtRandomWhileTheBeginMoves)
 {
     uint64_t lives = count_from_environment("STORE_LIVES", 60);
@@ -193,7 +195,7 @@ TEST(StorePower, CutsAtRandomWhileTheBeginMoves)
     EXPECT_GT(mark_count("log_begin_moved"), 0U);
 }
 
-// Every subset of up to four blocks in flight, and every way to tear one of them.
+/* Every subset of up to four blocks in flight, and every way to tear one of them. */
 class subsets {
 public:
     explicit subsets(machine &given) : whole(given)
@@ -231,7 +233,7 @@ private:
         const unsigned char *content;
     };
 
-    // The blocks of the set, and of one of them only some sectors.
+    /* The blocks of the set, and of one of them only some sectors. */
     void try_one(uint64_t set, size_t torn, uint64_t begin, uint64_t end)
     {
         segments disk = whole.disk;
@@ -273,7 +275,7 @@ TEST(StorePower, EverySubsetOfFourBlocksInFlight)
     EXPECT_GT(tried, 10000U);
 }
 
-// Damage one thing below what others know to be durable.
+/* Damage one thing below what others know to be durable. */
 void damage(dice &chance, segments &disk, const std::vector<spot> &spots, const spot &where)
 {
     unsigned char *begin = &disk.at(where.segment)[where.offset];
@@ -297,7 +299,7 @@ void damage(dice &chance, segments &disk, const std::vector<spot> &spots, const 
             begin[block + at] = chance.byte(0, 255);
         break;
     }
-    // It may have been zero, or the same, before.
+    /* It may have been zero, or the same, before. */
     if (std::equal(before.begin(), before.end(), begin))
         begin[block] ^= 1;
 }

@@ -1,5 +1,7 @@
-// What recovery believes, by table. Damage before the durable end is always found, and a
-// torn tail is always cut; nothing in between.
+/*
+ * What recovery believes, by table. Damage before the durable end is always found, and a
+ * torn tail is always cut; nothing in between.
+ */
 #include "worlds/store_machine.h"
 
 #include <functional>
@@ -23,8 +25,10 @@ wal_settings table_settings()
     return settings;
 }
 
-// Three segments with a bit of everything, each record written when the one before it was
-// durable; the fourth segment is made and not begun. The last record fills two blocks.
+/*
+ * Three segments with a bit of everything, each record written when the one before it was
+ * durable; the fourth segment is made and not begun. The last record fills two blocks.
+ */
 class StoreRecovery : public testing::Test {
 protected:
     StoreRecovery() : machine(table_settings())
@@ -63,7 +67,7 @@ protected:
         return disk.at(spot.segment);
     }
 
-    // What is found of a log whose records from `first_bad` on do not follow.
+    /* What is found of a log whose records from `first_bad` on do not follow. */
     void expect(const segments &disk, size_t first_bad, recovery_verdict verdict)
     {
         found now = read(disk);
@@ -76,7 +80,7 @@ protected:
             ASSERT_EQ(now.happenings[at], machine.story[at]);
     }
 
-    // Damage to this one is known by those that are behind it.
+    /* Damage to this one is known by those that are behind it. */
     bool is_vouched(size_t at) const
     {
         uint64_t durable = 0;
@@ -130,7 +134,7 @@ TEST_F(StoreRecovery, NothingIsBlank)
         EXPECT_EQ(now.decision.node, 0U);
         EXPECT_EQ(now.decision.last.index, 0U);
     }
-    // The first write of all, torn: nobody was told of it.
+    /* The first write of all, torn: nobody was told of it. */
     segments header_only{{1, machine.disk.at(1)}};
     std::fill(header_only.at(1).begin() + BLOCK, header_only.at(1).end(), 0);
     EXPECT_EQ(read(header_only).decision.verdict, RECOVERY_BLANK);
@@ -142,7 +146,7 @@ TEST_F(StoreRecovery, NothingIsBlank)
 TEST_F(StoreRecovery, TornLastRecordIsCut)
 {
     const spot &last = spots.back();
-    // Every number of sectors that made it to the disk, from either end.
+    /* Every number of sectors that made it to the disk, from either end. */
     for (uint64_t sectors = 0; sectors < last.count / SECTOR; sectors++) {
         uint64_t kept = sectors * SECTOR;
         segments head = machine.disk;
@@ -166,7 +170,7 @@ TEST_F(StoreRecovery, FlippedBitOfAnyByteIsFound)
         for (uint64_t byte = 0; byte < spot.count; byte++) {
             bool is_meant = byte < spot.meant;
             if (!is_meant && byte % 97 != 0)
-                continue; // Of the padding a few will do.
+                continue; /* Of the padding a few will do. */
             SCOPED_TRACE(testing::Message() << "record " << at << ", byte " << byte);
             segments disk = machine.disk;
             content(disk, spot)[spot.offset + byte] ^=
@@ -193,7 +197,7 @@ TEST_F(StoreRecovery, DamageIsNamedByItsPlace)
         EXPECT_EQ(decision.durable_at_least, spots.back().position);
         uint64_t end = at == 0 ? 0 : spots[at - 1].offset + spots[at - 1].count;
         if (spot.is_header && at > 0 && end < machine.settings.segment_bytes) {
-            // Nothing says that the segment before it was at its end.
+            /* Nothing says that the segment before it was at its end. */
             EXPECT_EQ(decision.bad.segment, spot.segment - 1);
             EXPECT_EQ(decision.bad.offset, end);
         } else {
@@ -275,7 +279,7 @@ TEST_F(StoreRecovery, ShortFileIsDamage)
             ASSERT_EQ(decision.bad.offset, blocks * BLOCK);
         }
     }
-    // The one that is being made is short as long as it takes.
+    /* The one that is being made is short as long as it takes. */
     segments disk = machine.disk;
     disk.at(4).resize(BLOCK);
     expect(disk, spots.size(), RECOVERY_CLEAN);
@@ -300,7 +304,7 @@ TEST_F(StoreRecovery, WhatWasNotReadIsNotBelieved)
     EXPECT_GT(mark_count("recovery_unread"), 0U);
 }
 
-// Give a block its sum again.
+/* Give a block its sum again. */
 void reseal(unsigned char *block, size_t sum_at)
 {
     uint64_t sum = hash_bytes(block, sum_at, 0);
@@ -336,7 +340,7 @@ TEST_F(StoreRecovery, NewerVersionIsRefused)
         segments disk = machine.disk;
         unsigned char *block = &content(disk, spot)[spot.offset];
         block[VERSION_AT] = WAL_VERSION + 1;
-        // Without its sum it is damaged, not newer.
+        /* Without its sum it is damaged, not newer. */
         EXPECT_NE(read(disk).decision.verdict, RECOVERY_NEWER);
         size_t sum_at = spot.is_header ? 4088 : 56;
         reseal(block, sum_at);
@@ -348,7 +352,7 @@ TEST_F(StoreRecovery, NewerVersionIsRefused)
     EXPECT_GT(mark_count("recovery_newer"), 0U);
 }
 
-// An entry's bytes may be made to look like records: they speak for nothing.
+/* An entry's bytes may be made to look like records: they speak for nothing. */
 TEST_F(StoreRecovery, EntryThatImitatesARecordIsNotBelieved)
 {
     bytes body(2 * BLOCK);
@@ -356,7 +360,7 @@ TEST_F(StoreRecovery, EntryThatImitatesARecordIsNotBelieved)
     fake.kind = RECORD_VOTE;
     fake.value = 99;
     fake.place = {7, 3, 1, UINT64_MAX, 0};
-    // The body's second block begins so many bytes in.
+    /* The body's second block begins so many bytes in. */
     size_t at = BLOCK - 64 - 56;
     format_write_record(&body[at], &fake);
     machine.append(5, body);
@@ -369,7 +373,7 @@ TEST_F(StoreRecovery, EntryThatImitatesARecordIsNotBelieved)
     EXPECT_EQ(now.decision.verdict, RECOVERY_CLEAN);
     EXPECT_EQ(now.happenings, machine.story);
 
-    // Nor when it is whole and stands behind the end.
+    /* Nor when it is whole and stands behind the end. */
     auto imitation = std::find_if(spots.begin(), spots.end(),
             [](const spot &each) { return each.count == 3 * BLOCK; });
     ASSERT_NE(imitation, spots.end());

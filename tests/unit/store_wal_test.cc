@@ -1,4 +1,4 @@
-// What wal does step by step; whole lives are store_power_test.cc's.
+/* What wal does step by step; whole lives are store_power_test.cc's. */
 #include "worlds/store_machine.h"
 
 #include "base/mark.h"
@@ -22,7 +22,7 @@ TEST(StoreWal, WantsAFirstSegmentAndWaitsForIt)
     machine.make_segment();
     EXPECT_TRUE(wal_has_room(machine.wal, 0, 0));
     EXPECT_EQ(wal_wanted_segment(machine.wal), 0U);
-    // The next is wanted as soon as this one is begun.
+    /* The next is wanted as soon as this one is begun. */
     machine.vote(1, 1);
     EXPECT_EQ(wal_wanted_segment(machine.wal), 2U);
     wal_write write;
@@ -74,7 +74,7 @@ TEST(StoreWal, StepMustFitIntoTwoSegments)
         machine.vote(1, 1);
     machine.flush();
     machine.make_segment();
-    // An entry of so many blocks, a vote and a truncation: seven go into a segment.
+    /* An entry of so many blocks, a vote and a truncation: seven go into a segment. */
     const auto blocks = [](uint64_t count) {
         return count * BLOCK - (BLOCK - 1) - 64;
     };
@@ -82,7 +82,7 @@ TEST(StoreWal, StepMustFitIntoTwoSegments)
     EXPECT_FALSE(wal_has_room(machine.wal, 1, blocks(6)));
 }
 
-// Whatever has room is taken, and with nothing in flight there is room for what was planned.
+/* Whatever has room is taken, and with nothing in flight there is room for what was planned. */
 TEST(StoreWal, RoomIsEnoughForTheWorstCase)
 {
     wal_settings settings = tiny_settings();
@@ -129,7 +129,7 @@ TEST(StoreWal, WritesAreBoundedInNumberAndSize)
     EXPECT_FALSE(machine.submit()) << "two are in flight";
     EXPECT_GT(machine.in_flight[1].write.count, MIB / 2);
     EXPECT_LE(machine.in_flight[1].write.count, MIB) << "the rest is for the next write";
-    // Durable goes in order.
+    /* Durable goes in order. */
     machine.complete(1);
     EXPECT_EQ(wal_durable(machine.wal), 0U);
     machine.complete(0);
@@ -225,7 +225,7 @@ TEST(StoreWal, LocatesWithinALongSegment)
         ASSERT_LE(place.offset, offset);
         ASSERT_LE(offset - place.offset, MIB + 100 * 1024);
     }
-    // After a truncation it is the new entry that is found.
+    /* After a truncation it is the new entry that is found. */
     machine.vote(2, 1);
     machine.truncate(90);
     for (unsigned char count = 0; count < 20; count++)
@@ -236,7 +236,7 @@ TEST(StoreWal, LocatesWithinALongSegment)
         machine.check_entry(index);
 }
 
-// [Raft 3.5] What a new leader had cut off never comes back, in memory or after a restart.
+/* [Raft 3.5] What a new leader had cut off never comes back, in memory or after a restart. */
 TEST(StoreWal, CutOffEntriesAreGone)
 {
     machine machine;
@@ -276,7 +276,7 @@ TEST(StoreWal, LogCanBeCutToNothing)
     EXPECT_EQ(machine.entries().size(), 1U);
 }
 
-// A truncation beyond the sums that are kept: the next entry brings the sum.
+/* A truncation beyond the sums that are kept: the next entry brings the sum. */
 TEST(StoreWal, LongTruncationTakesTheChainFromTheNextEntry)
 {
     machine machine;
@@ -311,7 +311,7 @@ TEST(StoreWal, LongTruncationTakesTheChainFromTheNextEntry)
     EXPECT_GT(mark_count("chain_adopted"), 0U);
 }
 
-// ... or who has read it from disk tells it.
+/* ... or who has read it from disk tells it. */
 TEST(StoreWal, LongTruncationCanBeToldTheSum)
 {
     machine machine;
@@ -319,7 +319,7 @@ TEST(StoreWal, LongTruncationCanBeToldTheSum)
         machine.append(1, body_of(3, static_cast<unsigned char>(count)));
     machine.vote(2, 3);
     machine.truncate(11);
-    // A segment may begin meanwhile.
+    /* A segment may begin meanwhile. */
     for (int count = 0; count < 20; count++)
         machine.vote(2, 3);
     machine.flush();
@@ -336,7 +336,7 @@ TEST(StoreWal, LongTruncationCanBeToldTheSum)
     EXPECT_EQ(machine.decision.last.index, 11U);
 }
 
-// Writing the very same record again must not bring back what once followed it.
+/* Writing the very same record again must not bring back what once followed it. */
 TEST(StoreWal, StaleFollowersStayForgotten)
 {
     machine machine;
@@ -347,13 +347,13 @@ TEST(StoreWal, StaleFollowersStayForgotten)
         ASSERT_TRUE(machine.submit());
         machine.append(1, body_of(5000, 3));
         ASSERT_TRUE(machine.submit());
-        // The first is lost, the second is not.
+        /* The first is lost, the second is not. */
         uint64_t first = machine.in_flight[0].write.place.offset;
         machine.cut_power([&](uint64_t, uint64_t offset) { return offset != first; });
         machine.boot();
         ASSERT_EQ(machine.decision.verdict, RECOVERY_CUT);
         ASSERT_EQ(machine.entries().size(), 1U);
-        // Now the same first one, and nothing else.
+        /* Now the same first one, and nothing else. */
         machine.append(1, body_of(5000, 2));
         machine.flush();
         machine.boot();
@@ -371,7 +371,7 @@ TEST(StoreWal, SegmentOfAnotherSizeIsUsedOrReplaced)
     machine.vote(1, 1);
     machine.flush();
     ASSERT_EQ(wal_wanted_segment(machine.wal), 2U);
-    // A larger one is as good; a smaller one, half made perhaps, is wanted again.
+    /* A larger one is as good; a smaller one, half made perhaps, is wanted again. */
     machine.disk[2] = bytes(20 * BLOCK);
     machine.boot();
     EXPECT_EQ(wal_wanted_segment(machine.wal), 0U);
@@ -409,7 +409,7 @@ TEST(StoreWal, FoundingThatWasNotWrittenLeavesNoCluster)
 {
     machine machine;
     machine.vote(1, 2);
-    // The first entry of all begins a segment, whose header is written and the entry is not.
+    /* The first entry of all begins a segment, whose header is written and the entry is not. */
     while (wal_segment_end(machine.wal, 1) < machine.settings.segment_bytes)
         machine.vote(1, 2);
     machine.flush();
@@ -423,7 +423,7 @@ TEST(StoreWal, FoundingThatWasNotWrittenLeavesNoCluster)
     wal_set_cluster(machine.wal, CLUSTER + 1);
 }
 
-// A cluster that was never founded for good does not make the next one foreign.
+/* A cluster that was never founded for good does not make the next one foreign. */
 TEST(StoreWal, HeaderOfALostFoundingIsNotForeign)
 {
     machine machine;
@@ -432,7 +432,7 @@ TEST(StoreWal, HeaderOfALostFoundingIsNotForeign)
     while (wal_segment_end(machine.wal, 1) < machine.settings.segment_bytes)
         machine.append(1, body_of(10, 1));
     machine.append(1, body_of(10, 2));
-    // All that is left is the header of the second segment.
+    /* All that is left is the header of the second segment. */
     while (machine.submit()) {
     }
     machine.cut_power([](uint64_t segment, uint64_t) { return segment == 2; });

@@ -1,4 +1,4 @@
-// A client of the library under test, closed at the end whatever happened.
+/* A client of the library under test, closed at the end whatever happened. */
 #ifndef TESTS_WORLDS_CAPI_CLIENT_H
 #define TESTS_WORLDS_CAPI_CLIENT_H
 
@@ -83,7 +83,7 @@ public:
         return all;
     }
 
-    // Run the loop until it says so; for clients with LK_EXTERNAL_LOOP.
+    /* Run the loop until it says so; for clients with LK_EXTERNAL_LOOP. */
     bool run_until(const std::function<bool()> &done, int seconds = 10)
     {
         for (int i = 0; i < seconds * 100 && !done(); i++) {

@@ -1,4 +1,4 @@
-// A client's core between a program and a cluster that the test plays, in virtual time.
+/* A client's core between a program and a cluster that the test plays, in virtual time. */
 #ifndef TESTS_WORLDS_CORE_WORLD_H
 #define TESTS_WORLDS_CORE_WORLD_H
 
@@ -19,7 +19,7 @@
 #include "protocol/read.h"
 #include "worlds/carved.h"
 
-// A request as the cluster sees it.
+/* A request as the cluster sees it. */
 struct heard {
     uint64_t session = 0;
     std::string secret;
@@ -36,7 +36,7 @@ struct reading {
     std::string name;
 };
 
-// Sections of one FRAME_ANSWERS, written down as a test says them.
+/* Sections of one FRAME_ANSWERS, written down as a test says them. */
 class answers {
 public:
     answers &section(uint64_t session, uint64_t applied, uint64_t deadline,
@@ -51,7 +51,7 @@ public:
         return *this;
     }
 
-    // The list in this section goes on in the next.
+    /* The list in this section goes on in the next. */
     answers &more()
     {
         sections.back().head.more = true;
@@ -135,7 +135,7 @@ public:
         frame_reader_init(&reader, reader_buffer.data(), reader_buffer.size());
     }
 
-    // ---- Time and steps ----
+    /* ---- Time and steps ---- */
 
     void step(core_event happened)
     {
@@ -164,7 +164,7 @@ public:
         step(event(CORE_TIME));
     }
 
-    // Let time pass, stepping at each deadline, as a shell does.
+    /* Let time pass, stepping at each deadline, as a shell does. */
     void pass(uint64_t ns)
     {
         uint64_t end = now.boot_ns + ns;
@@ -182,7 +182,7 @@ public:
         tick();
     }
 
-    // ---- The cluster's side ----
+    /* ---- The cluster's side ---- */
 
     void connect_succeeds()
     {
@@ -244,7 +244,7 @@ public:
         say(FRAME_LEADER, lay_out(wire_leader, &leader));
     }
 
-    // From anywhere to a connection with a node that leads.
+    /* From anywhere to a connection with a node that leads. */
     void reach_leader()
     {
         while (!connecting)
@@ -254,7 +254,7 @@ public:
         ASSERT_TRUE(connected);
     }
 
-    // A session of this id, opened at cluster time `time`, with `ttl`.
+    /* A session of this id, opened at cluster time `time`, with `ttl`. */
     uint32_t open(uint64_t id, uint64_t time, uint64_t ttl = 10 * NS_PER_S)
     {
         uint32_t session = ask_open(ttl);
@@ -287,7 +287,7 @@ public:
         return count;
     }
 
-    // ---- The program's side ----
+    /* ---- The program's side ---- */
 
     core_call call(enum core_call_kind kind, uint32_t session, const char *name = "")
     {
@@ -405,7 +405,7 @@ public:
     uint64_t deadline = 0;
     bool connecting = false;
     bool connected = false;
-    bool full = false; // The socket takes nothing.
+    bool full = false; /* The socket takes nothing. */
     unsigned connections = 0;
     uint32_t node = 0;
     std::string address;
@@ -414,7 +414,7 @@ public:
     std::deque<core_completion> completions;
     std::deque<core_session_event> events;
     std::deque<core_notice> notices;
-    unsigned frames = 0; // FRAME_REQUESTS heard
+    unsigned frames = 0; /* FRAME_REQUESTS heard */
 
 private:
     static core_event event(enum core_event_kind kind, int number = 0,
@@ -504,7 +504,7 @@ private:
     unsigned random_byte = 0;
 };
 
-// With a session, of id 11.
+/* With a session, of id 11. */
 struct open_world : core_world {
     explicit open_world(void (*adjust)(core_settings *) = nullptr) : core_world(3, adjust)
     {
@@ -521,7 +521,7 @@ struct open_world : core_world {
                                 token));
     }
 
-    // Everything that is under way to the leader is lost with the connection.
+    /* Everything that is under way to the leader is lost with the connection. */
     void reconnect()
     {
         node_closes();
@@ -530,11 +530,11 @@ struct open_world : core_world {
     }
 
     static constexpr uint64_t ttl = 10 * NS_PER_S;
-    static constexpr uint64_t time = 500 * NS_PER_S; // Cluster time at the opening
+    static constexpr uint64_t time = 500 * NS_PER_S; /* Cluster time at the opening */
     uint32_t session = 0;
 };
 
-// Does not leave a node for being silent.
+/* Does not leave a node for being silent. */
 inline void with_patience(core_settings *settings)
 {
     settings->silence_min_ns = 100 * NS_PER_S;

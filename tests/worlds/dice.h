@@ -1,5 +1,7 @@
-// What tests of decoders are made of: random values from a seed, and a message to bytes and
-// back through its layout function.
+/*
+ * What tests of decoders are made of: random values from a seed, and a message to bytes and
+ * back through its layout function.
+ */
 #pragma once
 
 #include <algorithm>
@@ -17,7 +19,7 @@ namespace messages {
 
 using bytes = std::vector<unsigned char>;
 
-// A seeded source of values. Spans that it gives live as long as it does.
+/* A seeded source of values. Spans that it gives live as long as it does. */
 class dice {
 public:
     explicit dice(uint64_t seed)
@@ -38,7 +40,7 @@ public:
         return below(2) == 1;
     }
 
-    // Of all magnitudes alike, and the two ends often.
+    /* Of all magnitudes alike, and the two ends often. */
     uint64_t number()
     {
         uint64_t pick = below(8);
@@ -90,7 +92,7 @@ inline std::string_view view(const unsigned char *begin, size_t count)
     return {reinterpret_cast<const char *>(begin), count};
 }
 
-// The bytes of a message; none when its layout refuses it.
+/* The bytes of a message; none when its layout refuses it. */
 template <class message> bytes encode(void (*walk)(struct wire *, message *), message value)
 {
     struct wire measure = wire_measure();
@@ -103,7 +105,7 @@ template <class message> bytes encode(void (*walk)(struct wire *, message *), me
     return wire_complete(&writer) && writer.at == out.size() ? out : bytes{};
 }
 
-// True when the bytes are such a message and nothing else.
+/* True when the bytes are such a message and nothing else. */
 template <class message>
 bool decode(void (*walk)(struct wire *, message *), const bytes &in, message &value)
 {

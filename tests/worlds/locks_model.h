@@ -31,10 +31,10 @@ public:
     struct one_session {
         uint64_t ttl, deadline, filed, change, confirmed, answered;
         std::string label;
-        uint8_t end_reason; // 0: alive
+        uint8_t end_reason; /* 0: alive */
         std::map<uint64_t, struct answer> answers;
         std::map<uint64_t, struct change> changes;
-        uint64_t kept_from; // Changes from this number on are kept.
+        uint64_t kept_from; /* Changes from this number on are kept. */
     };
 
     explicit locks_model(const struct cluster_settings &its_settings)
@@ -358,7 +358,7 @@ private:
         }
     }
 
-    // False: the outcome is confirmed, nothing is done.
+    /* False: the outcome is confirmed, nothing is done. */
     bool take_back(
             uint64_t id, uint64_t target, const struct answer *known, struct answer &answer)
     {
@@ -415,7 +415,7 @@ private:
         session.changes[change.change] = change;
     }
 
-    // One item of the end of a session: holds by token, waits by age, answers, changes.
+    /* One item of the end of a session: holds by token, waits by age, answers, changes. */
     void end_step(uint64_t id)
     {
         std::string oldest_hold, oldest_wait;
@@ -474,7 +474,7 @@ private:
         }
     }
 
-    // The first of what is due: (deadline, session before wait, id). False: nothing is.
+    /* The first of what is due: (deadline, session before wait, id). False: nothing is. */
     bool one_due(uint64_t until)
     {
         uint64_t who = 0, when = deadline();

@@ -1,7 +1,9 @@
-// Random messages of the protocol that are in range, for the tests and for the corpora of
-// tests/fuzz. A case of `every_message` has three things: the layout function; make(), which
-// gives values to all fields of the struct that a kind carries; and fields(), all of
-// them as a tuple, so that a layout which forgets a field is found by comparing.
+/*
+ * Random messages of the protocol that are in range, for the tests and for the corpora of
+ * tests/fuzz. A case of `every_message` has three things: the layout function; make(), which
+ * gives values to all fields of the struct that a kind carries; and fields(), all of
+ * them as a tuple, so that a layout which forgets a field is found by comparing.
+ */
 #pragma once
 
 #include <algorithm>
@@ -25,7 +27,7 @@
 
 namespace messages {
 
-using read_request = struct read; // Beside the system call's name
+using read_request = struct read; /* Beside the system call's name */
 
 struct hello_case {
     using message = hello;
@@ -540,7 +542,7 @@ struct renewal_case {
     }
 };
 
-// In the context of no session: an OPEN. The commands of sessions are tried with batches.
+/* In the context of no session: an OPEN. The commands of sessions are tried with batches. */
 struct open_command_case {
     using message = command;
     static constexpr auto walk = wire_command;

@@ -1,5 +1,7 @@
-// One real node, driven event by event: connections are byte queues, the disk completes when
-// told, and the other members are played by the test.
+/*
+ * One real node, driven event by event: connections are byte queues, the disk completes when
+ * told, and the other members are played by the test.
+ */
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,7 +30,7 @@ namespace node_test {
 
 using bytes = std::vector<unsigned char>;
 
-// A frame that the node sent.
+/* A frame that the node sent. */
 struct Heard {
     frame_kind kind;
     bytes body;
@@ -39,7 +41,7 @@ struct Heard {
     }
 };
 
-// A frame made by hand.
+/* A frame made by hand. */
 inline bytes make_frame(frame_kind kind, const std::function<void(wire &)> &fill)
 {
     bytes made(FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
@@ -51,7 +53,7 @@ inline bytes make_frame(frame_kind kind, const std::function<void(wire &)> &fill
     return made;
 }
 
-// An event, a section and a request with all else zero.
+/* An event, a section and a request with all else zero. */
 inline node_event event_of(node_event_kind kind, uint32_t conn = 0)
 {
     node_event event{};
@@ -88,7 +90,7 @@ public:
         boot();
     }
 
-    // All in memory is gone, and it starts on what is on its disk.
+    /* All in memory is gone, and it starts on what is on its disk. */
     void restart()
     {
         for (auto *kept : {&slow, &closed})
@@ -113,7 +115,7 @@ public:
         node_step(node_, &event, &effects);
     }
 
-    // Ends the turn and does what the node wants. True: something came of it.
+    /* Ends the turn and does what the node wants. True: something came of it. */
     bool end_turn()
     {
         step(event_of(NODE_TURN_END));
@@ -128,14 +130,14 @@ public:
         return again;
     }
 
-    // Turns, until nothing is left to do.
+    /* Turns, until nothing is left to do. */
     void turn()
     {
         while (end_turn())
             ;
     }
 
-    // Sleeps as long as the node says, not past `until_ns`.
+    /* Sleeps as long as the node says, not past `until_ns`. */
     void run_until(uint64_t until_ns)
     {
         while (effects.deadline_ns < until_ns) {
@@ -196,7 +198,7 @@ public:
                           [&](wire &wire) { wire_peer_message(&wire, &message); }));
     }
 
-    // A section with one request.
+    /* A section with one request. */
     void request(uint32_t conn, section section, request request)
     {
         section.count = 1;
@@ -206,7 +208,7 @@ public:
         }));
     }
 
-    // The client reads again.
+    /* The client reads again. */
     void wake(uint32_t conn)
     {
         slow[conn] = false;
@@ -221,7 +223,7 @@ public:
         turn();
     }
 
-    // The answers that were heard on the connection.
+    /* The answers that were heard on the connection. */
     std::vector<std::pair<answer_section, answer>> answers(uint32_t conn)
     {
         std::vector<std::pair<answer_section, answer>> found;
@@ -256,7 +258,7 @@ public:
         return false;
     }
 
-    // Whether the other members answer; else they are deaf, and cannot be reached.
+    /* Whether the other members answer; else they are deaf, and cannot be reached. */
     void play_peers(bool yes)
     {
         peers_play_ = yes;
@@ -273,12 +275,12 @@ public:
     }
 
     uint64_t now_ns = NS_PER_S;
-    uint64_t sleep_ns = 1000; // From the end of a turn to the begin of the next
-    uint64_t handed_ns = 0;   // When the effects of the turn before were handed on
+    uint64_t sleep_ns = 1000; /* From the end of a turn to the begin of the next */
+    uint64_t handed_ns = 0;   /* When the effects of the turn before were handed on */
     uint64_t turns = 0;
-    uint64_t heartbeats = 0;       // Appends that the node sent
-    bool disk_stalls = false;      // What is written then becomes durable when it is over.
-    std::map<uint32_t, bool> slow; // Connections that take nothing
+    uint64_t heartbeats = 0;  /* Appends that the node sent */
+    bool disk_stalls = false; /* What is written then becomes durable when it is over. */
+    std::map<uint32_t, bool> slow; /* Connections that take nothing */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
     std::vector<node_notice> notices;
@@ -286,7 +288,7 @@ public:
 
 private:
     enum : uint32_t {
-        DIALED = 40 // Slots of own connections begin here
+        DIALED = 40 /* Slots of own connections begin here */
     };
 
     void boot()
@@ -470,7 +472,7 @@ private:
         perform_disk();
     }
 
-    // The other members say what they have to say.
+    /* The other members say what they have to say. */
     void play()
     {
         std::vector<std::pair<uint32_t, Heard>> replies;
@@ -487,7 +489,7 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
-    std::map<uint64_t, bytes> disk_; // The segments
+    std::map<uint64_t, bytes> disk_; /* The segments */
     std::vector<wal_write> stalled_writes_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;

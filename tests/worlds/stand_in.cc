@@ -433,7 +433,7 @@ void stand_in::expire()
     }
 }
 
-// Changes that nobody has confirmed, to where the session was heard from last.
+/* Changes that nobody has confirmed, to where the session was heard from last. */
 void stand_in::push()
 {
     for (auto &[id, session] : sessions) {

@@ -1,5 +1,7 @@
-// A one-node cluster in this process: real sockets and frames, the simplest of lock tables,
-// and the moods that a real node is hard to bring into (mute, busy, of another version).
+/*
+ * A one-node cluster in this process: real sockets and frames, the simplest of lock tables,
+ * and the moods that a real node is hard to bring into (mute, busy, of another version).
+ */
 #ifndef TESTS_WORLDS_STAND_IN_H
 #define TESTS_WORLDS_STAND_IN_H
 
@@ -23,17 +25,17 @@ public:
     stand_in(const stand_in &) = delete;
     stand_in &operator=(const stand_in &) = delete;
 
-    std::string address() const;          // host:port, as a client is told
-    void hang_up();                       // Close all connections; they may come again.
-    void revoke(const std::string &name); // End the hold, as an operator would.
+    std::string address() const;          /* host:port, as a client is told */
+    void hang_up();                       /* Close all connections; they may come again. */
+    void revoke(const std::string &name); /* End the hold, as an operator would. */
 
-    std::atomic<bool> mute = false; // Hears everything and answers nothing.
-    std::atomic<bool> deaf = false; // Takes no bytes at all.
-    std::atomic<bool> busy = false; // Refuses acquires.
+    std::atomic<bool> mute = false; /* Hears everything and answers nothing. */
+    std::atomic<bool> deaf = false; /* Takes no bytes at all. */
+    std::atomic<bool> busy = false; /* Refuses acquires. */
     std::atomic<bool> other_version = false;
-    std::atomic<bool> no_leader = false; // Welcomes, but knows no leader.
+    std::atomic<bool> no_leader = false; /* Welcomes, but knows no leader. */
     std::atomic<int> accepted = 0;
-    std::atomic<int> received = 0; // Receives that brought something
+    std::atomic<int> received = 0; /* Receives that brought something */
     std::atomic<int> requests = 0;
     std::atomic<int> cancels = 0;
     std::atomic<int> keepalives = 0;
@@ -87,7 +89,7 @@ private:
     int wake[2] = {-1, -1};
     std::atomic<bool> stop = false;
     std::atomic<bool> hanging_up = false;
-    std::mutex mutex; // Of the tables, for revoke()
+    std::mutex mutex; /* Of the tables, for revoke() */
     std::map<int, peer> peers;
     std::map<uint64_t, table_session> sessions;
     std::map<std::string, table_lock> locks;

@@ -1,7 +1,9 @@
-// A machine for the log: its memory, which a power cut takes, and its disk, which stays.
-//
-// The machine does what io does with the log's wishes, and keeps the story of what was added,
-// so that what is found after a power cut can be compared with it.
+/*
+ * A machine for the log: its memory, which a power cut takes, and its disk, which stays.
+ *
+ * The machine does what io does with the log's wishes, and keeps the story of what was added,
+ * so that what is found after a power cut can be compared with it.
+ */
 #pragma once
 
 #include <algorithm>
@@ -25,13 +27,13 @@ using messages::dice;
 
 enum : uint64_t {
     BLOCK = WAL_BLOCK_BYTES,
-    SECTOR = 512, // A disk tears a write at these
+    SECTOR = 512, /* A disk tears a write at these */
     CLUSTER = 0xc1c1,
 };
 
 using segments = std::map<uint64_t, bytes>;
 
-// Something that was added to a log, or found in one.
+/* Something that was added to a log, or found in one. */
 struct happening {
     recovery_item_kind kind = RECOVERY_ENTRY;
     bytes entry;
@@ -39,7 +41,7 @@ struct happening {
     uint64_t term = 0;
     uint8_t vote = 0;
     uint64_t from = 0;
-    uint64_t position_end = 0; // Not known of what was found
+    uint64_t position_end = 0; /* Not known of what was found */
 
     bool operator==(const happening &other) const
     {
@@ -48,7 +50,7 @@ struct happening {
     }
 };
 
-// A small log that wraps and rolls over every few steps.
+/* A small log that wraps and rolls over every few steps. */
 inline wal_settings tiny_settings()
 {
     return {.node = 2,
@@ -64,8 +66,10 @@ struct found {
     recovery_decision decision{};
 };
 
-// Feed recovery all segments, `step` bytes at a time, from memory that then goes away. With
-// `begin`, the log begins there.
+/*
+ * Feed recovery all segments, `step` bytes at a time, from memory that then goes away. With
+ * `begin`, the log begins there.
+ */
 inline found read_log(recovery *recovery, const wal_settings &settings,
         const segments &disk, size_t step, const log_begin *begin = nullptr)
 {
@@ -98,14 +102,14 @@ inline found read_log(recovery *recovery, const wal_settings &settings,
     return result;
 }
 
-// A record or a header on disk.
+/* A record or a header on disk. */
 struct spot {
     uint64_t segment;
     uint64_t offset;
-    uint64_t count; // Bytes on disk
-    uint64_t meant; // ... of which so many are not padding
+    uint64_t count; /* Bytes on disk */
+    uint64_t meant; /* ... of which so many are not padding */
     uint64_t position;
-    uint64_t durable; // What it says
+    uint64_t durable; /* What it says */
     bool is_header;
 };
 
@@ -120,7 +124,7 @@ inline spot spot_at(uint64_t segment, uint64_t offset, const format_block &block
             record.place.durable, false};
 }
 
-// All that a log on disk consists of, in order.
+/* All that a log on disk consists of, in order. */
 inline std::vector<spot> spots_of(const segments &disk)
 {
     std::vector<spot> spots;
@@ -147,9 +151,9 @@ public:
         boot();
     }
 
-    // ---- What the log asks of io. ----
+    /* ---- What the log asks of io. ---- */
 
-    // Make the segment that is wanted, if one is.
+    /* Make the segment that is wanted, if one is. */
     void make_segment()
     {
         uint64_t number = wal_wanted_segment(wal);
@@ -159,7 +163,7 @@ public:
         wal_segment_ready(wal, number);
     }
 
-    // Take the next write; its bytes are not on disk yet. Null if there is none.
+    /* Take the next write; its bytes are not on disk yet. Null if there is none. */
     bool submit()
     {
         wal_write write;
@@ -171,11 +175,11 @@ public:
         return true;
     }
 
-    // The write at `at` of those in flight becomes durable.
+    /* The write at `at` of those in flight becomes durable. */
     void complete(size_t at)
     {
         flight done = in_flight[at];
-        // What is handed out stays untouched.
+        /* What is handed out stays untouched. */
         EXPECT_EQ(memcmp(done.write.bytes, done.content.data(), done.content.size()), 0);
         bytes &segment = disk.at(done.write.place.segment);
         std::copy(done.content.begin(), done.content.end(),
@@ -184,7 +188,7 @@ public:
         wal_written(wal, done.write.id);
     }
 
-    // Write all there is, one after the other.
+    /* Write all there is, one after the other. */
     void flush()
     {
         while (!in_flight.empty())
@@ -199,7 +203,7 @@ public:
         return wal_has_room(wal, count, entry_bytes_all);
     }
 
-    // Wait until there is room.
+    /* Wait until there is room. */
     void need_room(uint32_t count, uint64_t entry_bytes_all)
     {
         if (!has_room(count, entry_bytes_all))
@@ -207,7 +211,7 @@ public:
         ASSERT_TRUE(has_room(count, entry_bytes_all));
     }
 
-    // ---- What a replica adds. ----
+    /* ---- What a replica adds. ---- */
 
     void vote(uint64_t term, uint8_t candidate)
     {
@@ -225,7 +229,7 @@ public:
         tell(RECOVERY_TRUNCATE).from = from;
     }
 
-    // An own entry, built in place.
+    /* An own entry, built in place. */
     entry_head append(uint64_t term, const bytes &body, uint32_t body_max)
     {
         need_room(1, ENTRY_HEAD_BYTES + body_max);
@@ -244,7 +248,7 @@ public:
         return append(term, body, static_cast<uint32_t>(body.size()));
     }
 
-    // Another node's entry, copied in.
+    /* Another node's entry, copied in. */
     entry_head receive(uint64_t term, const bytes &body)
     {
         need_room(1, ENTRY_HEAD_BYTES + body.size());
@@ -260,7 +264,7 @@ public:
         return head;
     }
 
-    // Drop what stands before `index`, and the files; true if the beginning moved.
+    /* Drop what stands before `index`, and the files; true if the beginning moved. */
     bool drop_before(uint64_t index)
     {
         if (!wal_drop_before(wal, index))
@@ -279,9 +283,9 @@ public:
         return true;
     }
 
-    // ---- Power. ----
+    /* ---- Power. ---- */
 
-    // All in memory is gone. Writes in flight are on disk as `keep` says of each sector.
+    /* All in memory is gone. Writes in flight are on disk as `keep` says of each sector. */
     template <class keep_sector> void cut_power(keep_sector keep)
     {
         for (const flight &each : in_flight) {
@@ -295,8 +299,10 @@ public:
         in_flight.clear();
     }
 
-    // Start on what is on the disk, and compare with the story: nothing that was durable is
-    // missing, nothing was made up. The story goes on from what was found.
+    /*
+     * Start on what is on the disk, and compare with the story: nothing that was durable is
+     * missing, nothing was made up. The story goes on from what was found.
+     */
     void boot(size_t step = 5 * BLOCK)
     {
         found now = read(disk, step);
@@ -315,7 +321,7 @@ public:
                 recovery, settings, on_disk, step, begin_is_told ? &begin : nullptr);
     }
 
-    // What was found is the start of the story, and nothing that was durable is missing.
+    /* What was found is the start of the story, and nothing that was durable is missing. */
     void compare(const found &now) const
     {
         recovery_verdict verdict = now.decision.verdict;
@@ -331,7 +337,7 @@ public:
         }
     }
 
-    // What the log says of itself is what the story says.
+    /* What the log says of itself is what the story says. */
     void check()
     {
         wal_check(wal);
@@ -345,7 +351,7 @@ public:
         }
     }
 
-    // The entry is in the buffer, or on disk where the log says.
+    /* The entry is in the buffer, or on disk where the log says. */
     void check_entry(uint64_t index)
     {
         const happening &wanted = entries_now[index - 1];
@@ -373,7 +379,7 @@ public:
         }
     }
 
-    // Walk the disk from where the log says, in chunks, as node does.
+    /* Walk the disk from where the log says, in chunks, as node does. */
     bytes read_entry(uint64_t index, uint64_t term)
     {
         wal_place place = wal_locate(wal, index);
@@ -447,7 +453,7 @@ private:
         happening &added = story.emplace_back();
         added.kind = kind;
         added.position_end = wal_end(wal);
-        // Filled in by the caller, after which the entries that are left are counted anew.
+        /* Filled in by the caller, after which the entries that are left are counted anew. */
         if (kind == RECOVERY_TRUNCATE)
             entries_now.resize(wal_last(wal).index);
         return added;
@@ -467,7 +473,7 @@ private:
         entries_now.push_back(added);
     }
 
-    // The entries that the story leaves.
+    /* The entries that the story leaves. */
     void retell()
     {
         entries_now = gone;
@@ -479,8 +485,8 @@ private:
         }
     }
 
-    std::vector<happening> entries_now; // From index 1 on
-    std::vector<happening> gone;        // ... of which these are before the beginning
+    std::vector<happening> entries_now; /* From index 1 on */
+    std::vector<happening> gone;        /* ... of which these are before the beginning */
 };
 
 } // namespace store_test
