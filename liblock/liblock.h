@@ -28,14 +28,14 @@
  *
  *  - With threads (the default). Calls block and may be made from any number of threads at
  *    once. A keeper thread sends keepalives and makes callbacks.
- *  - With LK_EXTERNAL_LOOP: no thread. Calls whose names end in _async queue requests, and
+ *  - With LK_FLAG_EXTERNAL_LOOP: no thread. Calls whose names end in _async queue requests, and
  *    lk_process() sends them; call it whenever the descriptor lk_fd() is readable. Use one
  *    thread at a time; lk_check() and lk_deadline() work in any thread.
  *
  * Signals do not interrupt calls, and SIGPIPE is never raised. Fork: in the child no handle
- * is valid; calls return LK_LOST and do not affect the parent; lk_close() there only closes
+ * is valid; calls return LK_STATUS_LOST and do not affect the parent; lk_close() there only closes
  * the child's copies of descriptors. Exec: descriptors do not survive it. Closing a session
- * or client while other threads wait in it is allowed: they return LK_LOST.
+ * or client while other threads wait in it is allowed: they return LK_STATUS_LOST.
  *
  * Times are nanoseconds. Strings with a length need not end in NUL and are not kept after the
  * call. Initialize a struct that starts with `size` with the macro that follows it.
@@ -69,12 +69,12 @@ extern "C" {
 #define LK_FOREVER     UINT64_MAX /* Wait without limit */
 
 enum {
-    LK_NAME_MAX = 255, /* Bytes of a lock's name; at least 1 */
-    LK_LABEL_MAX = 64, /* Bytes of a session's label */
-    LK_PORT = 5625,    /* The default port of a node */
-    LK_PAGE_MAX = 64,  /* Locks in one page of lk_list_page() */
-    LK_PEERS_MAX = 7,  /* Other nodes in what one says of itself */
-    LK_BUCKETS = 656,  /* Of a histogram, see lk_bucket_begin() */
+    LK_NAME_MAX = 255,     /* Bytes of a lock's name; at least 1 */
+    LK_LABEL_MAX = 64,     /* Bytes of a session's label */
+    LK_PORT = 5625,        /* The default port of a node */
+    LK_PAGE_MAX = 64,      /* Locks in one page of lk_list_page() */
+    LK_PEERS_MAX = 7,      /* Other nodes in what one says of itself */
+    LK_BUCKET_COUNT = 656, /* Of a histogram, see lk_bucket_begin() */
 };
 
 /* ---- Results of requests ---- */
@@ -85,21 +85,28 @@ enum {
  * never change, new ones are appended.
  */
 enum lk_status {
-    LK_OK = 0,        /* Done, and durable on a majority. */
-    LK_TIMEOUT = 1,   /* Others still held it when the wait ended; nothing is queued. */
-    LK_UNKNOWN = 2,   /* No answer in time; it may or may not have happened. */
-    LK_LOST = 3,      /* The session has ended, and with it all its locks. */
-    LK_BUSY = 4,      /* Client or cluster is overloaded; retry later and less often. */
-    LK_INVALID = 5,   /* The arguments are invalid; do not retry. */
-    LK_CANCELLED = 6, /* lk_cancel() ended it: it is not granted and never will be. */
-    LK_DEADLOCK = 7,  /* It would wait for its own owner: release, then start again. */
-    LK_STALE = 8,     /* This token does not hold the lock, or no longer. */
-    LK_LIMIT = 9,     /* A limit of the cluster is reached: its operator must act. */
-    LK_OLD = 10,      /* Never from this library, which numbers its own requests. */
-    LK_DENIED = 11,   /* The cluster does not accept this session. */
-    LK_WRONG_CLUSTER = 12, /* The nodes belong to another cluster than before. */
-    LK_VERSION = 13,       /* The nodes use another protocol version. */
+    LK_STATUS_OK = 0, /* Done, and durable on a majority. */
+    LK_STATUS_TIMEOUT =
+            1, /* Others still held it when the wait ended; nothing is queued. */
+    LK_STATUS_UNKNOWN = 2, /* No answer in time; it may or may not have happened. */
+    LK_STATUS_LOST = 3,    /* The session has ended, and with it all its locks. */
+    LK_STATUS_BUSY = 4, /* Client or cluster is overloaded; retry later and less often. */
+    LK_STATUS_INVALID = 5, /* The arguments are invalid; do not retry. */
+    LK_STATUS_CANCELLED =
+            6, /* lk_cancel() ended it: it is not granted and never will be. */
+    LK_STATUS_DEADLOCK =
+            7, /* It would wait for its own owner: release, then start again. */
+    LK_STATUS_NOT_FOUND =
+            8, /* No hold (any more) with this token, or no acquire with this tag. */
+    LK_STATUS_LIMIT = 9,   /* A limit of the cluster is reached: its operator must act. */
+    LK_STATUS_OLD = 10,    /* Never from this library, which numbers its own requests. */
+    LK_STATUS_DENIED = 11, /* The cluster does not accept this session. */
+    LK_STATUS_WRONG_CLUSTER = 12, /* The nodes belong to another cluster than before. */
+    LK_STATUS_VERSION = 13,       /* The nodes use another protocol version. */
 };
+
+/* Short for the status that every program tests for. */
+#define LK_OK LK_STATUS_OK
 
 /* A short sentence about a status, never NULL. Any thread. */
 LK_API const char *lk_status_text(enum lk_status status);
@@ -178,15 +185,15 @@ struct lk_event {
 };
 
 enum lk_log_level {
-    LK_LOG_ERROR = 0,
-    LK_LOG_WARNING = 1,
-    LK_LOG_INFO = 2,
-    LK_LOG_DEBUG = 3
+    LK_LOG_LEVEL_ERROR = 0,
+    LK_LOG_LEVEL_WARNING = 1,
+    LK_LOG_LEVEL_INFO = 2,
+    LK_LOG_LEVEL_DEBUG = 3
 };
 
 enum lk_flag {
-    LK_EXTERNAL_LOOP = 1, /* No thread: see "The same calls for an event loop". */
-    LK_NO_SESSION = 2,    /* Open no session and do not wait: for queries and status. */
+    LK_FLAG_EXTERNAL_LOOP = 1, /* No thread: see "The same calls for an event loop". */
+    LK_FLAG_NO_SESSION = 2, /* Open no session and do not wait: for queries and status. */
 };
 
 struct lk_options {
@@ -197,12 +204,13 @@ struct lk_options {
      * One reachable node is enough; the client learns the others.
      */
     const char *nodes;
-    uint32_t flags;           /* enum lk_flag */
-    uint32_t sessions_max;    /* At once through this client, including the first */
-    uint32_t requests_max;    /* Without an answer or a grant, at once; more are LK_BUSY */
-    uint32_t holds_max;       /* Held at once, all sessions together; more are LK_BUSY */
-    uint64_t ttl_ns;          /* After this much silence the locks may go to others */
-    uint64_t grace_ns;        /* SUSPENDED becomes LOST after this; 0: at once */
+    uint32_t flags;        /* enum lk_flag */
+    uint32_t sessions_max; /* At once through this client, including the first */
+    uint32_t
+            requests_max; /* Without an answer or a grant, at once; more are LK_STATUS_BUSY */
+    uint32_t holds_max;   /* Held at once, all sessions together; more are LK_STATUS_BUSY */
+    uint64_t ttl_ns;      /* After this much silence the locks may go to others */
+    uint64_t grace_ns;    /* SUSPENDED becomes LOST after this; 0: at once */
     uint64_t min_usable_ns;   /* A new grant has at least this much left; 0: ttl / 4 */
     uint64_t answer_wait_ns;  /* Limit of calls without their own, like lk_open */
     uint64_t connect_wait_ns; /* For one node, before the next is tried */
@@ -211,8 +219,8 @@ struct lk_options {
     /*
      * Called when a session is suspended, held again, lost, or loses one hold; per session in
      * that order. On the keeper thread, or within lk_process(); one at a time. It may
-     * call lk_check, lk_deadline, lk_session_id, the _text functions, and with LK_EXTERNAL_LOOP
-     * every _async call. Blocking calls return LK_INVALID. Return soon: keepalives may wait.
+     * call lk_check, lk_deadline, lk_session_id, the _text functions, and with LK_FLAG_EXTERNAL_LOOP
+     * every _async call. Blocking calls return LK_STATUS_INVALID. Return soon: keepalives may wait.
      */
     void (*on_event)(void *user, const struct lk_event *event);
     /*
@@ -228,18 +236,18 @@ struct lk_options {
 #define LK_OPTIONS_INIT {                                                       \
     sizeof(struct lk_options), NULL, 0, 1024, 4096, 65536, 10 * LK_SECOND,      \
     45 * LK_SECOND, 0, 5 * LK_SECOND, LK_SECOND / 2, NULL, NULL, NULL, NULL,    \
-    NULL, LK_LOG_INFO }
+    NULL, LK_LOG_LEVEL_INFO }
 /* clang-format on */
 
 /*
  * Open a client, and with it a session. Returns when the session is open, or after
- * `answer_wait_ns` with LK_UNKNOWN if no leader was found; on every status but LK_OK,
+ * `answer_wait_ns` with LK_STATUS_UNKNOWN if no leader was found; on every status but LK_OK,
  * `*client` is NULL. Names in the list of nodes are resolved in another thread.
  *
- * With LK_EXTERNAL_LOOP it returns at once; requests of the first session wait until it is
- * open. With LK_NO_SESSION it returns at once, too.
+ * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until it is
+ * open. With LK_FLAG_NO_SESSION it returns at once, too.
  *
- * LK_INVALID: lk_last_error() says which option. LK_LIMIT: no room for another session.
+ * LK_STATUS_INVALID: lk_last_error() says which option. LK_STATUS_LIMIT: no room for another session.
  *
  * LOCKD_TEST_LOSE=SECONDS in the environment makes each session of the program lose its
  * locks that long after it was opened, as lk_test_lose() does.
@@ -250,13 +258,13 @@ LK_API LK_MUST_USE enum lk_status lk_open(
 /*
  * Close all sessions, so that others get their locks at once, and free the client. Waits for
  * the cluster to confirm, at most a second; unconfirmed sessions then expire. Threads that
- * wait in calls return LK_LOST before this does; outstanding callbacks of asynchronous calls
- * are made in it, with LK_LOST. No handle is valid afterwards. NULL is allowed. Not from a
+ * wait in calls return LK_STATUS_LOST before this does; outstanding callbacks of asynchronous calls
+ * are made in it, with LK_STATUS_LOST. No handle is valid afterwards. NULL is allowed. Not from a
  * callback.
  */
 LK_API void lk_close(struct lk_client *client);
 
-/* The session that came with the client; NULL with LK_NO_SESSION. */
+/* The session that came with the client; NULL with LK_FLAG_NO_SESSION. */
 LK_API struct lk_session *lk_client_session(struct lk_client *client);
 
 struct lk_session_options {
@@ -276,7 +284,7 @@ LK_API LK_MUST_USE enum lk_status lk_session_open(struct lk_client *client,
 
 /*
  * Close a session: its locks are given up before the request is sent, then the cluster grants
- * them to others. The handle is invalid afterwards, whatever this returns. LK_UNKNOWN: no
+ * them to others. The handle is invalid afterwards, whatever this returns. LK_STATUS_UNKNOWN: no
  * answer within `answer_wait_ns`; the client continues to close it.
  */
 LK_API enum lk_status lk_session_close(struct lk_session *session);
@@ -294,14 +302,14 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last acknowledged keepalive was sent, not from when the answer came, so it errs on the safe
  * side.
  *
- * LK_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to cancel: if
+ * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to cancel: if
  * the request was granted, the lock is released as soon as the cluster can be reached, at the
  * latest when the session ends. Another call is a new request after that one. On every status
  * but LK_OK, `*grant` is zeroed.
  *
  * Blocks the calling thread; any number of threads may share a session. They exclude each
  * other: the owner within the session is the thread. A thread that acquires a lock that it
- * holds gets LK_DEADLOCK. `name` has 1 to LK_NAME_MAX bytes.
+ * holds gets LK_STATUS_DEADLOCK. `name` has 1 to LK_NAME_MAX bytes.
  */
 LK_API LK_MUST_USE enum lk_status lk_acquire(struct lk_session *session, const char *name,
         size_t name_len, uint64_t wait_ns, struct lk_grant *grant);
@@ -314,7 +322,7 @@ struct lk_acquire_options {
     uint64_t wait_ns; /* As for lk_acquire() */
     /*
      * The holder within the session: any number below 2^63. If an owner acquires what it
-     * holds, it enters again if `reentrant`, else it gets LK_DEADLOCK. 0: one per request.
+     * holds, it enters again if `reentrant`, else it gets LK_STATUS_DEADLOCK. 0: one per request.
      */
     uint64_t owner;
     bool reentrant; /* Enter again what the owner holds; release once per entry. */
@@ -333,9 +341,9 @@ LK_API LK_MUST_USE enum lk_status lk_acquire_with(struct lk_session *session,
 
 /*
  * End the acquires of this session that have `tag` (not 0) and have not returned: they return
- * LK_CANCELLED when the cluster has confirmed it, LK_UNKNOWN after a second without an answer,
- * or their own result if that comes first. LK_STALE: there is none. Does not block; from any
- * thread, with LK_EXTERNAL_LOOP from the thread of the loop.
+ * LK_STATUS_CANCELLED when the cluster has confirmed it, LK_STATUS_UNKNOWN after a second without an answer,
+ * or their own result if that comes first. LK_STATUS_NOT_FOUND: there is none. Does not block; from any
+ * thread, with LK_FLAG_EXTERNAL_LOOP from the thread of the loop.
  */
 LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
 
@@ -343,7 +351,7 @@ LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
  * Release one entry of the hold with this `token`. If it was the last entry, lk_check()
  * returns LK_STATE_LOST from the call on, before the request is sent.
  *
- * LK_STALE: the token no longer holds the lock. LK_UNKNOWN: no answer within `answer_wait_ns`;
+ * LK_STATUS_NOT_FOUND: the token no longer holds the lock. LK_STATUS_UNKNOWN: no answer within `answer_wait_ns`;
  * the library continues to release it.
  */
 LK_API enum lk_status lk_release(
@@ -438,9 +446,9 @@ LK_API uint32_t lk_node_count(const struct lk_client *client);
 LK_API const char *lk_node_address(const struct lk_client *client, uint32_t number);
 
 enum lk_role {
-    LK_FOLLOWER = 0,
-    LK_CANDIDATE = 1,
-    LK_LEADER = 2
+    LK_ROLE_FOLLOWER = 0,
+    LK_ROLE_CANDIDATE = 1,
+    LK_ROLE_LEADER = 2
 };
 
 /* The condition of a node, as it judges itself. */
@@ -481,7 +489,7 @@ struct lk_node_status {
     enum lk_condition condition;
     /* LK_CONDITION_NOT_BOOTSTRAPPED: bit set of the ids that it has no connection with */
     uint64_t missing;
-    uint64_t cluster; /* Id of the cluster; 0: not founded yet */
+    uint64_t cluster; /* Id of the cluster; 0: not bootstrapped yet */
     uint64_t term;
     uint64_t commit;  /* Entries of the log: committed, ... */
     uint64_t applied; /* ... applied, ... */
@@ -496,20 +504,20 @@ struct lk_node_status {
     uint32_t waits;
     uint32_t connections;
     uint64_t requests;     /* Since start, as all that follow */
-    uint64_t refused_busy; /* Of these, refused with LK_BUSY */
+    uint64_t refused_busy; /* Of these, refused with LK_STATUS_BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times it became leader */
     uint32_t peer_count;
     struct lk_peer peers[LK_PEERS_MAX];
     char version[64];
     /* Of a leader: entry built to durable on a majority, ns; and commands in an entry. */
-    uint64_t commit_latency[LK_BUCKETS];
-    uint64_t entry_commands[LK_BUCKETS];
+    uint64_t commit_latency[LK_BUCKET_COUNT];
+    uint64_t entry_commands[LK_BUCKET_COUNT];
 };
 
 /*
  * Query node `number` of the list, on a separate connection, for its status; works without a
- * majority and in every mode. Blocks for up to `wait_ns`. LK_UNKNOWN: no answer,
+ * majority and in every mode. Blocks for up to `wait_ns`. LK_STATUS_UNKNOWN: no answer,
  * lk_last_error() says why. Any thread.
  */
 LK_API LK_MUST_USE enum lk_status lk_query_status(const struct lk_client *client,
@@ -517,18 +525,19 @@ LK_API LK_MUST_USE enum lk_status lk_query_status(const struct lk_client *client
 
 /*
  * What a node measures of its work. A batch of requests becomes one log entry. For a leader,
- * LK_QUEUE, LK_REPLICATE and LK_ANSWER follow one another; LK_WRITE runs beside LK_REPLICATE,
- * and LK_APPLY is part of LK_ANSWER. Followers have LK_WRITE, LK_APPLY and LK_TURN.
+ * LK_STAGE_QUEUE, LK_STAGE_REPLICATE and LK_STAGE_ANSWER follow one another; LK_STAGE_WRITE runs beside LK_STAGE_REPLICATE,
+ * and LK_STAGE_APPLY is part of LK_STAGE_ANSWER. Followers have LK_STAGE_WRITE, LK_STAGE_APPLY and LK_STAGE_TURN.
  */
 enum lk_stage {
-    LK_QUEUE = 0,     /* First request of an entry received, to entry handed on; ns */
-    LK_WRITE = 1,     /* Handed to the disk, to durable there; ns */
-    LK_REPLICATE = 2, /* Handed to the disk and the others, to durable on a majority; ns */
-    LK_APPLY = 3,     /* Applying what is committed, and writing the answers; ns */
-    LK_ANSWER = 4,    /* Committed, to the kernel having the entry's last answer; ns */
-    LK_TURN = 5,      /* One turn of the loop, without waiting; ns */
-    LK_ENTRY_COMMANDS = 6, /* Requests in an entry */
-    LK_ENTRY_BYTES = 7,
+    LK_STAGE_QUEUE = 0, /* First request of an entry received, to entry handed on; ns */
+    LK_STAGE_WRITE = 1, /* Handed to the disk, to durable there; ns */
+    LK_STAGE_REPLICATE =
+            2, /* Handed to the disk and the others, to durable on a majority; ns */
+    LK_STAGE_APPLY = 3,  /* Applying what is committed, and writing the answers; ns */
+    LK_STAGE_ANSWER = 4, /* Committed, to the kernel having the entry's last answer; ns */
+    LK_STAGE_TURN = 5,   /* One turn of the loop, without waiting; ns */
+    LK_STAGE_ENTRY_COMMANDS = 6, /* Requests in an entry */
+    LK_STAGE_ENTRY_BYTES = 7,
 };
 
 /* What a node counts, since its start. */
@@ -543,25 +552,25 @@ enum lk_sum {
 };
 
 enum {
-    LK_STAGES = 8,
-    LK_SUMS = 7
+    LK_STAGE_COUNT = 8,
+    LK_SUM_COUNT = 7
 };
 
 struct lk_histogram {
     uint64_t greatest; /* Exact; 0 when nothing was counted */
-    uint64_t buckets[LK_BUCKETS];
+    uint64_t buckets[LK_BUCKET_COUNT];
 };
 
 /* Where a node's time went since its start; subtract two readings for the time between. */
 struct lk_node_stages {
     uint64_t uptime_ns;
-    struct lk_histogram stages[LK_STAGES]; /* By enum lk_stage */
-    uint64_t sums[LK_SUMS];                /* By enum lk_sum */
+    struct lk_histogram stages[LK_STAGE_COUNT]; /* By enum lk_stage */
+    uint64_t sums[LK_SUM_COUNT];                /* By enum lk_sum */
 };
 
 /*
  * Query node `number` of the list for where its time goes, as lk_query_status() does. A node whose
- * version does not support this closes the connection: LK_UNKNOWN.
+ * version does not support this closes the connection: LK_STATUS_UNKNOWN.
  */
 LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_stages *stages);
@@ -569,7 +578,7 @@ LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
 LK_API uint64_t lk_bucket_begin(uint32_t bucket);
 
-/* ---- The same calls for an event loop (LK_EXTERNAL_LOOP) ---- */
+/* ---- The same calls for an event loop (LK_FLAG_EXTERNAL_LOOP) ---- */
 
 /*
  * The descriptor to poll for reading: also readable when a timer is due, or requests were
@@ -580,7 +589,7 @@ LK_API int lk_fd(const struct lk_client *client);
 /*
  * Do all work that is due: receive, send keepalives, make callbacks, and then send together
  * all requests queued since the last call, including those of the callbacks. Never blocks, may
- * be called at any time, but not from a callback. LK_INVALID without LK_EXTERNAL_LOOP; LK_LOST
+ * be called at any time, but not from a callback. LK_STATUS_INVALID without LK_FLAG_EXTERNAL_LOOP; LK_STATUS_LOST
  * after fork.
  */
 LK_API enum lk_status lk_process(struct lk_client *client);
@@ -601,11 +610,11 @@ struct lk_done {
 
 /*
  * Each queues what the blocking call of its name does, and returns at once. LK_OK: `done` will
- * be called. LK_BUSY: `requests_max` requests are without an answer. LK_LOST, LK_INVALID:
+ * be called. LK_STATUS_BUSY: `requests_max` requests are without an answer. LK_STATUS_LOST, LK_STATUS_INVALID:
  * nothing was queued, `done` will not be called.
  *
  * A session may be used as soon as lk_session_open_async() has returned it: its requests wait
- * until it is open. If opening fails, `done` gets the status, and the handle returns LK_LOST
+ * until it is open. If opening fails, `done` gets the status, and the handle returns LK_STATUS_LOST
  * until it is closed. After lk_session_close_async() a handle is invalid; `done` gets it only
  * for comparison. `lock` and `list` must stay valid until `done` is called.
  */

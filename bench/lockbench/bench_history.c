@@ -54,24 +54,24 @@ const char *history_claim(enum history_op op, enum lk_status status)
     switch (status) {
     case LK_OK:
         return "ok";
-    case LK_TIMEOUT:
+    case LK_STATUS_TIMEOUT:
         return op == HISTORY_TRY ? "held" : "timeout";
-    case LK_CANCELLED:
-    case LK_DEADLOCK:
+    case LK_STATUS_CANCELLED:
+    case LK_STATUS_DEADLOCK:
         return is_acquire(op) ? "timeout" : "info";
-    case LK_STALE:
+    case LK_STATUS_NOT_FOUND:
         return op == HISTORY_RELEASE ? "not_owner" : "info";
-    case LK_LOST:
+    case LK_STATUS_LOST:
         return op == HISTORY_OPEN || op == HISTORY_QUERY ? "info" : "expired";
-    case LK_BUSY:
-    case LK_INVALID:
-    case LK_LIMIT:
-    case LK_OLD:
-    case LK_DENIED:
-    case LK_WRONG_CLUSTER:
-    case LK_VERSION:
+    case LK_STATUS_BUSY:
+    case LK_STATUS_INVALID:
+    case LK_STATUS_LIMIT:
+    case LK_STATUS_OLD:
+    case LK_STATUS_DENIED:
+    case LK_STATUS_WRONG_CLUSTER:
+    case LK_STATUS_VERSION:
         return "fail";
-    case LK_UNKNOWN:
+    case LK_STATUS_UNKNOWN:
         break;
     }
     return "info";

@@ -14,12 +14,12 @@ static const struct stage_row {
     const char *name;
     const char *key;
 } stage_rows[] = {
-        {LK_QUEUE, "leader: queue of an entry", "queue_ns"},
-        {LK_WRITE, "all nodes: write", "write_ns"},
-        {LK_REPLICATE, "leader: replicate", "replicate_ns"},
-        {LK_APPLY, "all nodes: apply", "apply_ns"},
-        {LK_ANSWER, "leader: answer", "answer_ns"},
-        {LK_TURN, "all nodes: turn", "turn_ns"},
+        {LK_STAGE_QUEUE, "leader: queue of an entry", "queue_ns"},
+        {LK_STAGE_WRITE, "all nodes: write", "write_ns"},
+        {LK_STAGE_REPLICATE, "leader: replicate", "replicate_ns"},
+        {LK_STAGE_APPLY, "all nodes: apply", "apply_ns"},
+        {LK_STAGE_ANSWER, "leader: answer", "answer_ns"},
+        {LK_STAGE_TURN, "all nodes: turn", "turn_ns"},
 };
 
 /* What an entry costs, all nodes together. */

@@ -60,8 +60,9 @@ static struct errand next_errand(struct worker *worker, char name[], size_t *len
 static void judge(struct blocking *run, enum lk_status status, bool may_time_out,
         const char *name, uint64_t token)
 {
-    bool good = status == LK_OK || status == LK_UNKNOWN ||
-                (status == LK_BUSY && token == 0) || (status == LK_TIMEOUT && may_time_out);
+    bool good = status == LK_OK || status == LK_STATUS_UNKNOWN ||
+                (status == LK_STATUS_BUSY && token == 0) ||
+                (status == LK_STATUS_TIMEOUT && may_time_out);
     if (!good)
         tally_wrong(run->tally, lk_status_text(status), name, token);
 }
@@ -126,13 +127,13 @@ static bool go_round(struct worker *worker)
     struct errand errand = next_errand(worker, name, &length);
     struct lk_grant grant;
     enum lk_status status = acquire(worker, &errand, name, length, &grant);
-    if (status == LK_BUSY)
+    if (status == LK_STATUS_BUSY)
         sleep_for(rest_ns);
     if (status != LK_OK)
-        return status != LK_LOST;
+        return status != LK_STATUS_LOST;
     if (settings->hold_ns > 0)
         sleep_for(settings->hold_ns);
-    return release(worker, &errand, name, length, grant.token) != LK_LOST;
+    return release(worker, &errand, name, length, grant.token) != LK_STATUS_LOST;
 }
 
 static void *work(void *argument)

@@ -6,14 +6,15 @@
 #include "base/units.h"
 #include "tool/fail.h"
 
-static_assert((int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "nodes count in these buckets");
+static_assert(
+        (int)LK_BUCKET_COUNT == (int)HISTOGRAM_BUCKETS, "nodes count in these buckets");
 
 struct lk_client *leader_open(const char *cluster)
 {
     struct lk_client *client = NULL;
     struct lk_options options = LK_OPTIONS_INIT;
     options.nodes = cluster;
-    options.flags = LK_NO_SESSION;
+    options.flags = LK_FLAG_NO_SESSION;
     if (lk_open(&options, &client) != LK_OK)
         complain("%s", lk_last_error());
     return client;
@@ -31,9 +32,9 @@ static bool read_stages(
 {
     struct lk_node_stages *stages = need(malloc(sizeof(*stages)));
     bool reached = lk_query_stages(client, number, NS_PER_S, stages) == LK_OK;
-    for (uint32_t i = 0; i < LK_STAGES && reached; i++)
+    for (uint32_t i = 0; i < LK_STAGE_COUNT && reached; i++)
         take_buckets(&node->stages[i], stages->stages[i].buckets);
-    for (uint32_t i = 0; i < LK_SUMS && reached; i++)
+    for (uint32_t i = 0; i < LK_SUM_COUNT && reached; i++)
         node->sums[i] = stages->sums[i];
     free(stages);
     return reached;
@@ -82,11 +83,11 @@ static uint64_t grown(uint64_t before, uint64_t after)
 static void add_stages(struct leader_node *span, const struct leader_node *before,
         struct leader_node *after)
 {
-    for (uint32_t i = 0; i < LK_STAGES; i++) {
+    for (uint32_t i = 0; i < LK_STAGE_COUNT; i++) {
         histogram_subtract(&after->stages[i], &before->stages[i]);
         histogram_merge(&span->stages[i], &after->stages[i]);
     }
-    for (uint32_t i = 0; i < LK_SUMS; i++)
+    for (uint32_t i = 0; i < LK_SUM_COUNT; i++)
         span->sums[i] += grown(before->sums[i], after->sums[i]);
 }
 
@@ -96,7 +97,7 @@ void leader_between(const struct leader_reading *before, struct leader_reading *
     *span = (struct leader_node){.reached = false};
     histogram_init(&span->commit);
     histogram_init(&span->commands);
-    for (uint32_t i = 0; i < LK_STAGES; i++)
+    for (uint32_t i = 0; i < LK_STAGE_COUNT; i++)
         histogram_init(&span->stages[i]);
     for (uint32_t i = 0; i < before->count && i < after->count; i++) {
         struct leader_node *node = &after->nodes[i];

@@ -25,8 +25,8 @@ struct leader_node {
     bool reached;
     struct histogram commit;   /* Entry built to durable on a majority, ns */
     struct histogram commands; /* In an entry */
-    struct histogram stages[LK_STAGES];
-    uint64_t sums[LK_SUMS];
+    struct histogram stages[LK_STAGE_COUNT];
+    uint64_t sums[LK_SUM_COUNT];
 };
 
 /* One reading of all nodes. */

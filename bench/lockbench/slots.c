@@ -8,9 +8,9 @@
 #include "tool/fail.h"
 
 enum {
-    SESSIONS = 8,           /* Of one link at once: one lives, others are being closed */
-    RENEWALS_RECORDED = 16, /* In a ttl at most */
-    SURE_MS = 200           /* The library begins to cancel a try later than that */
+    SESSIONS = 8,             /* Of one link at once: one lives, others are being closed */
+    KEEPALIVES_RECORDED = 16, /* In a ttl at most */
+    SURE_MS = 200             /* The library begins to cancel a try later than that */
 };
 
 /* How long a slot rests that was refused for load, or has no session. */
@@ -112,7 +112,7 @@ static bool may_time_out(const struct slot *slot)
 static bool is_refusal(const struct slot *slot, enum lk_status status)
 {
     bool survive = slot->link->bench->settings->survive;
-    return status == LK_BUSY || (status == LK_LIMIT && survive);
+    return status == LK_STATUS_BUSY || (status == LK_STATUS_LIMIT && survive);
 }
 
 /* Results that no request of a correct cluster may have, whatever happens to its nodes. */
@@ -120,13 +120,13 @@ static void judge(struct slot *slot, enum lk_status status)
 {
     const struct settings *settings = slot->link->bench->settings;
     bool refused = is_refusal(slot, status) && slot->token == 0;
-    if (status == LK_OK || status == LK_UNKNOWN || refused)
+    if (status == LK_OK || status == LK_STATUS_UNKNOWN || refused)
         return;
-    if (status == LK_TIMEOUT && slot->token == 0 && may_time_out(slot))
+    if (status == LK_STATUS_TIMEOUT && slot->token == 0 && may_time_out(slot))
         return;
-    if (status == LK_LOST)
+    if (status == LK_STATUS_LOST)
         slot->link->lost = true;
-    if (status != LK_LOST || !settings->survive)
+    if (status != LK_STATUS_LOST || !settings->survive)
         wrong(slot, lk_status_text(status));
 }
 
@@ -162,7 +162,7 @@ static void on_refused(struct slot *slot, enum lk_status status, bool releasing)
         note_acquired(slot, status, now);
     judge(slot, status);
     end_errand(slot);
-    bool survives = status == LK_LOST && bench->settings->survive;
+    bool survives = status == LK_STATUS_LOST && bench->settings->survive;
     if (survives || (!releasing && is_refusal(slot, status)))
         rest(slot, now);
     else
@@ -204,7 +204,7 @@ static enum history_op what_it_was(
         const struct slot *slot, enum lk_status status, uint64_t now)
 {
     bool late = now - slot->call_ns >= SURE_MS * NS_PER_MS;
-    bool sure = slot->errand.try_only && !(status == LK_TIMEOUT && late);
+    bool sure = slot->errand.try_only && !(status == LK_STATUS_TIMEOUT && late);
     return sure ? HISTORY_TRY : HISTORY_ACQUIRE;
 }
 
@@ -238,7 +238,7 @@ static void released(struct slot *slot, enum lk_status status)
 /* While closing, the library answers for the cluster: nothing is known. */
 static enum lk_status status_of(const struct slot *slot, const struct lk_result *result)
 {
-    return slot->link->bench->closing ? LK_UNKNOWN : result->status;
+    return slot->link->bench->closing ? LK_STATUS_UNKNOWN : result->status;
 }
 
 static void on_acquired(void *user, const struct lk_result *result)
@@ -336,7 +336,7 @@ bool link_open(struct link *link, struct bench *bench)
     uint64_t share = settings->inflight / settings->connections + 1;
     uint64_t idle = settings->sessions / settings->connections + 1;
     options.nodes = settings->cluster;
-    options.flags = LK_EXTERNAL_LOOP;
+    options.flags = LK_FLAG_EXTERNAL_LOOP;
     options.sessions_max = (uint32_t)((settings->survive ? SESSIONS : 1) + idle);
     options.requests_max = (uint32_t)(share * 2 + 64 + idle);
     options.holds_max = (uint32_t)(share * 2 + 64);
@@ -345,7 +345,7 @@ bool link_open(struct link *link, struct bench *bench)
     options.label = "lockbench";
     options.on_log = remember_notice;
     options.user = bench;
-    options.log_level = LK_LOG_INFO;
+    options.log_level = LK_LOG_LEVEL_INFO;
     link->bench = bench;
     link->proc = bench->next_proc++;
     link->call_ns = monotonic_ns();
@@ -386,7 +386,7 @@ static void record_link(const struct link *link, enum history_op op, enum lk_sta
 }
 
 /*
- * The library renews by itself. That the session's deadline moved shows that a renewal came
+ * The library renews by itself. That the session's deadline moved shows that a keepalive came
  * through whose call was, in the terms of the history, a ttl before the deadline: later in
  * truth, so nothing is claimed that was not promised.
  */
@@ -401,7 +401,7 @@ static void look_at_deadline(struct link *link)
         return;
     uint64_t now = monotonic_ns();
     deadline = on_monotonic(deadline, now, boottime_ns());
-    if (deadline < link->deadline_ns + ttl / RENEWALS_RECORDED)
+    if (deadline < link->deadline_ns + ttl / KEEPALIVES_RECORDED)
         return;
     link->deadline_ns = deadline;
     struct history_line line = {.proc = bench->next_proc++,
@@ -422,7 +422,7 @@ static void record_end(struct link *link)
         return;
     struct history_line line = {.proc = bench->next_proc++,
             .op = HISTORY_KEEPALIVE,
-            .status = LK_LOST,
+            .status = LK_STATUS_LOST,
             .session = link->id,
             .call_ns = link->call_ns,
             .ret_ns = monotonic_ns()};
@@ -447,7 +447,7 @@ static void open_again(struct link *link)
     link->retry_ns = now + 10 * rest_ns;
     record_end(link);
     struct lk_done nobody = {NULL, NULL};
-    if (link->session && lk_session_close_async(link->session, nobody) == LK_BUSY)
+    if (link->session && lk_session_close_async(link->session, nobody) == LK_STATUS_BUSY)
         return;
     link->session = NULL;
     link->proc = bench->next_proc++;
@@ -493,7 +493,7 @@ static void on_closed(void *user, const struct lk_result *result)
 {
     struct link *link = user;
     link->closed = true;
-    record_link(link, HISTORY_CLOSE, result->status == LK_OK ? LK_OK : LK_UNKNOWN);
+    record_link(link, HISTORY_CLOSE, result->status == LK_OK ? LK_OK : LK_STATUS_UNKNOWN);
 }
 
 void link_close(struct link *link)

@@ -98,7 +98,7 @@ void tally_answered(
         return;
     if (status == LK_OK)
         histogram_add(&tally->granted, now_ns - call_ns);
-    else if (status == LK_BUSY)
+    else if (status == LK_STATUS_BUSY)
         histogram_add(&tally->refused, now_ns - call_ns);
 }
 

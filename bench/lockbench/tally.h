@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 enum {
-    TALLY_STATUSES = LK_VERSION + 1,
+    TALLY_STATUSES = LK_STATUS_VERSION + 1,
     TALLY_SLICE_NS = 10000000 /* Of the timeline */
 };
 

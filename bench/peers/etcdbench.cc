@@ -151,7 +151,7 @@ struct Link {
     std::unique_ptr<api::Lease::Stub> lease;
     int64_t lease_id = 0;
     Stream<api::WatchRequest, api::WatchResponse> news;
-    Stream<api::LeaseKeepAliveRequest, api::LeaseKeepAliveResponse> renewals;
+    Stream<api::LeaseKeepAliveRequest, api::LeaseKeepAliveResponse> keepalives;
     std::unordered_map<std::string, Waiters> waiters; /* By lock */
     std::unordered_map<std::string, int64_t> created; /* By key: when it was */
 };
@@ -185,7 +185,7 @@ private:
     grpc::CompletionQueue queue_;
     std::vector<Link> links_;
     std::vector<Slot> slots_;
-    Clock::time_point next_renewal_;
+    Clock::time_point next_keepalive_;
     size_t watching_ = 0;
 };
 
@@ -270,7 +270,8 @@ void Etcd::answered(Slot &slot)
     if (slot.step == Step::acquire)
         on_created(slot);
     else
-        peer_released(load_, slot.number, slot.response.succeeded() ? LK_OK : LK_LOST);
+        peer_released(
+                load_, slot.number, slot.response.succeeded() ? LK_OK : LK_STATUS_LOST);
 }
 
 void Slot::completed(bool)
@@ -309,7 +310,7 @@ void Etcd::turn()
 {
     void *tag = nullptr;
     bool fine = false;
-    if (Clock::now() >= next_renewal_)
+    if (Clock::now() >= next_keepalive_)
         renew();
     auto until = Clock::now() + turn_time;
     while (queue_.AsyncNext(&tag, &fine, until) == grpc::CompletionQueue::GOT_EVENT) {
@@ -325,9 +326,9 @@ void Etcd::renew()
     for (Link &link : links_) {
         api::LeaseKeepAliveRequest request;
         request.set_id(link.lease_id);
-        link.renewals.write(request);
+        link.keepalives.write(request);
     }
-    next_renewal_ = Clock::now() + std::chrono::nanoseconds(load_->settings.ttl_ns / 3);
+    next_keepalive_ = Clock::now() + std::chrono::nanoseconds(load_->settings.ttl_ns / 3);
 }
 
 void Etcd::watch_waiters(Link &link)
@@ -366,7 +367,7 @@ void Etcd::open_link(Link &link, int number)
     if (!status.ok())
         peer_fail("no lease: %s", status.error_message().c_str());
     link.lease_id = response.id();
-    link.renewals.open(
+    link.keepalives.open(
             [&](grpc::ClientContext *stream, void *tag) {
                 return link.lease->AsyncLeaseKeepAlive(stream, &queue_, tag);
             },

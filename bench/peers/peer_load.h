@@ -52,7 +52,7 @@ struct peer_load {
 
 /*
  * The slot's acquire came out. LK_OK: it holds the lock, with a token that grows from grant to
- * grant of a lock; 0 if the system has none. LK_UNKNOWN: it may hold it, and not durably; it
+ * grant of a lock; 0 if the system has none. LK_STATUS_UNKNOWN: it may hold it, and not durably; it
  * counts as that, and is given back.
  */
 void peer_acquired(

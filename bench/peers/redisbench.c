@@ -150,9 +150,9 @@ static void send_next(struct peer_load *load, struct redis_link *link)
 
 static void conclude(struct peer_load *load, const struct ask *ask, bool durable)
 {
-    enum lk_status status = durable ? LK_OK : LK_UNKNOWN;
+    enum lk_status status = durable ? LK_OK : LK_STATUS_UNKNOWN;
     if (ask->kind == ASK_RELEASE)
-        peer_released(load, ask->slot, ask->done ? status : LK_LOST);
+        peer_released(load, ask->slot, ask->done ? status : LK_STATUS_LOST);
     else if (ask->done)
         peer_acquired(load, ask->slot, status, 0);
     else if (ask->kind != ASK_QUEUED)

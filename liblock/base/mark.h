@@ -1,5 +1,5 @@
 /*
- * Marks: `MARK(vote_refused_stale);` on a rare branch gives it a name and a counter.
+ * Marks: `MARK(vote_refused_old_term);` on a rare branch gives it a name and a counter.
  *
  * The same record is the coverage mark that a test requires (tests/tidy fails for a mark
  * that no test names), the operator's counter and the simulator's report of branches that no

@@ -61,8 +61,9 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
     prng_init(&core->prng, seed);
     nodes_init(&core->nodes, settings);
     struct list *lists[] = {&core->opens, &core->opens_sent, &core->opens_resting,
-            &core->reads, &core->reads_sent, &core->dirty, &core->renewals, &core->resting,
-            &core->completed, &core->eventful, &core->holds.ended, &core->timers.in_order};
+            &core->reads, &core->reads_sent, &core->dirty, &core->keepalives,
+            &core->resting, &core->completed, &core->eventful, &core->holds.ended,
+            &core->timers.in_order};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
     core->rest_until_ns = UINT64_MAX;

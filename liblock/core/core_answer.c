@@ -82,11 +82,11 @@ static void on_keepalive_answer(struct core *core, struct core_session *session,
         on_session_lost(core, session, LOST_UNKNOWN);
         break;
     case STATUS_NOT_LEADER:
-        session_want_renewal(core, session);
+        session_want_keepalive(core, session);
         link_on_not_leader(core);
         break;
     default:
-        MARK(client_renewal_refused);
+        MARK(client_keepalive_refused);
         busy_rest_session(core, session);
         break;
     }

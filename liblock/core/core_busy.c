@@ -40,7 +40,7 @@ static void end_rest(struct core *core)
         list_remove(node);
         session->resend = !list_is_empty(&session->sent);
         session_touch(core, session);
-        session_want_renewal(core, session);
+        session_want_keepalive(core, session);
     }
 }
 

@@ -109,7 +109,7 @@ struct core {
     struct list reads;
     struct list reads_sent;
     struct list dirty;
-    struct list renewals;
+    struct list keepalives;
     struct list resting;
     uint64_t rest_until_ns; /* UINT64_MAX: nothing rests */
     uint64_t hush_until_ns; /* The leader has too much to do: new acquires are refused */
@@ -147,12 +147,12 @@ bool session_can_acquire(const struct core_session *session);
 
 /* What it has to send, and what it says with it. */
 void session_touch(struct core *core, struct core_session *session);
-void session_want_renewal(struct core *core, struct core_session *session);
+void session_want_keepalive(struct core *core, struct core_session *session);
 uint64_t session_answered(const struct core_session *session);
 uint64_t session_confirmed(const struct core_session *session);
 
 /* When something is due. */
-uint64_t session_renewal_due(const struct core_session *session);
+uint64_t session_keepalive_due(const struct core_session *session);
 uint64_t session_next_due(const struct core *core, const struct core_session *session);
 void session_reschedule(struct core *core, struct core_session *session);
 

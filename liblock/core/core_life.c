@@ -120,7 +120,7 @@ void session_end(struct core *core, struct core_session *session, enum core_reas
         session->opening = opened->handle; /* Given up with the session, if nothing comes */
     }
     session->resend = false;
-    unlink_if(&session->renewal_link);
+    unlink_if(&session->keepalive_link);
     session->close_wanted = close && (!opening || open_sent);
     if (session->close_wanted && session->id != 0)
         ask_to_close(core, session);
@@ -160,8 +160,8 @@ void session_on_time(struct core *core, struct core_session *session)
         session_end(core, session, CORE_REASON_SILENT, true);
         return;
     }
-    if (core->now.boot_ns >= session_renewal_due(session))
-        session_want_renewal(core, session);
+    if (core->now.boot_ns >= session_keepalive_due(session))
+        session_want_keepalive(core, session);
     session_reschedule(core, session);
 }
 
@@ -214,5 +214,5 @@ void session_link_ready(struct core *core, struct core_session *session)
                          !list_is_empty(&session->queued) ||
                          !list_is_empty(&session->granted);
     if (has_something || session->state == BELIEF_SUSPENDED)
-        session_want_renewal(core, session);
+        session_want_keepalive(core, session);
 }

@@ -98,10 +98,10 @@ enum phase {
 };
 
 struct core_session {
-    struct list_node dirty_link;   /* In core->dirty: has something to send */
-    struct list_node renewal_link; /* In core->renewals: wants a keepalive */
-    struct list_node event_link;   /* In core->eventful */
-    struct list_node rest_link;    /* In core->resting: something was refused with BUSY */
+    struct list_node dirty_link;     /* In core->dirty: has something to send */
+    struct list_node keepalive_link; /* In core->keepalives: wants a keepalive */
+    struct list_node event_link;     /* In core->eventful */
+    struct list_node rest_link;      /* In core->resting: something was refused with BUSY */
     struct heap_node timer;
     struct list urgent;   /* Waiting for a number: release, cancel, close */
     struct list acquires; /* Waiting for a number, and for the session to be HELD */

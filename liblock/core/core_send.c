@@ -54,7 +54,7 @@ void send_hello(struct core *core)
 
 /* ---- Keepalives ---- */
 
-static bool put_renewal(struct core *core, struct core_session *session)
+static bool put_keepalive(struct core *core, struct core_session *session)
 {
     if (!open_section(core, session))
         return false;
@@ -62,15 +62,15 @@ static bool put_renewal(struct core *core, struct core_session *session)
     output_put_request(&core->output, &request);
     owed_add(&core->owed, core->now.boot_ns);
     session->renewed_ns = core->now.boot_ns;
-    list_remove(&session->renewal_link);
+    list_remove(&session->keepalive_link);
     session_reschedule(core, session);
     return true;
 }
 
 /* All of a step count as one sending, with one stamp. */
-static bool put_renewals(struct core *core)
+static bool put_keepalives(struct core *core)
 {
-    if (list_is_empty(&core->renewals))
+    if (list_is_empty(&core->keepalives))
         return true;
     if (!owed_has_room(&core->owed))
         return false;
@@ -78,8 +78,8 @@ static bool put_renewals(struct core *core)
     core->sendings[core->batch % SENDINGS_MAX] =
             (struct sending){.batch = core->batch, .sent = core->now};
     struct list_node *node;
-    while ((node = list_first(&core->renewals)) != NULL) {
-        if (!put_renewal(core, LIST_OWNER(node, struct core_session, renewal_link)))
+    while ((node = list_first(&core->keepalives)) != NULL) {
+        if (!put_keepalive(core, LIST_OWNER(node, struct core_session, keepalive_link)))
             return false;
     }
     return true;
@@ -282,7 +282,7 @@ void send_all(struct core *core)
     core->owed.limit = all / 2;
     put_requests(core);
     core->owed.limit = all - all / 4;
-    bool renewed = core->link.state != LINK_READY || put_renewals(core);
+    bool renewed = core->link.state != LINK_READY || put_keepalives(core);
     core->owed.limit = all;
     if (renewed)
         put_requests(core);

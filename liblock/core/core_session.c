@@ -86,17 +86,17 @@ void session_touch(struct core *core, struct core_session *session)
         list_push_back(&core->dirty, &session->dirty_link);
 }
 
-void session_want_renewal(struct core *core, struct core_session *session)
+void session_want_keepalive(struct core *core, struct core_session *session)
 {
-    if (session->phase == PHASE_OPEN && !list_is_linked(&session->renewal_link))
-        list_push_back(&core->renewals, &session->renewal_link);
+    if (session->phase == PHASE_OPEN && !list_is_linked(&session->keepalive_link))
+        list_push_back(&core->keepalives, &session->keepalive_link);
 }
 
 /*
  * When the next keepalive is due, set back to a grid, so that those of many sessions are due
  * together and leave in one frame.
  */
-uint64_t session_renewal_due(const struct core_session *session)
+uint64_t session_keepalive_due(const struct core_session *session)
 {
     uint64_t interval = session->ttl_ns / 3;
     uint64_t grid = interval > NS_PER_S / 2 ? 50 * NS_PER_MS : 10 * NS_PER_MS;
@@ -112,8 +112,8 @@ uint64_t session_next_due(const struct core *core, const struct core_session *se
     if (session->phase == PHASE_OPENING)
         return UINT64_MAX;
     uint64_t due = UINT64_MAX;
-    if (!list_is_linked(&session->renewal_link))
-        due = session_renewal_due(session);
+    if (!list_is_linked(&session->keepalive_link))
+        due = session_keepalive_due(session);
     uint64_t turn = session->state == BELIEF_HELD
                             ? core->now.boot_ns + session_left_ns(core, session)
                             : session->suspended_ns + core->settings.grace_ns;
@@ -142,7 +142,7 @@ void session_suspend(
     uint64_t ended_ns = session->until.boot_ns;
     session->suspended_ns = ended_ns < core->now.boot_ns ? ended_ns : core->now.boot_ns;
     session_event(core, session, reason);
-    session_want_renewal(core, session);
+    session_want_keepalive(core, session);
 }
 
 /* The macro takes no const: what is read through these stays as it is. */

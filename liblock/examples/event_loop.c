@@ -64,7 +64,7 @@ int main(void)
 {
     struct lk_client *client;
     struct lk_options options = LK_OPTIONS_INIT;
-    options.flags = LK_EXTERNAL_LOOP;
+    options.flags = LK_FLAG_EXTERNAL_LOOP;
     if (lk_open(&options, &client) != LK_OK) {
         fprintf(stderr, "event_loop: %s\n", lk_last_error());
         return 1;

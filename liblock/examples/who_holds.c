@@ -42,7 +42,7 @@ int main(void)
 {
     struct lk_client *client;
     struct lk_options options = LK_OPTIONS_INIT;
-    options.flags = LK_NO_SESSION;
+    options.flags = LK_FLAG_NO_SESSION;
     if (lk_open(&options, &client) != LK_OK) {
         fprintf(stderr, "who_holds: %s\n", lk_last_error());
         return 1;

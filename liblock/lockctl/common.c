@@ -10,7 +10,7 @@
 static void tell(void *user, enum lk_log_level level, const char *line)
 {
     struct common *common = user;
-    if (level <= LK_LOG_INFO)
+    if (level <= LK_LOG_LEVEL_INFO)
         (void)snprintf(common->notice, sizeof(common->notice), "%s", line);
     if (common->verbose)
         complain("%s", line);
@@ -22,7 +22,7 @@ void common_fill(struct common *common, struct lk_options *options)
     options->answer_wait_ns = common->connect_ns;
     options->on_log = tell;
     options->user = common;
-    options->log_level = common->verbose ? LK_LOG_DEBUG : LK_LOG_INFO;
+    options->log_level = common->verbose ? LK_LOG_LEVEL_DEBUG : LK_LOG_LEVEL_INFO;
 }
 
 bool begin_command(
@@ -53,23 +53,23 @@ int status_exit(enum lk_status status)
     switch (status) {
     case LK_OK:
         return EXIT_DONE;
-    case LK_TIMEOUT:
-    case LK_CANCELLED:
-    case LK_DEADLOCK:
+    case LK_STATUS_TIMEOUT:
+    case LK_STATUS_CANCELLED:
+    case LK_STATUS_DEADLOCK:
         return EXIT_NOT_ACQUIRED;
-    case LK_UNKNOWN:
-    case LK_LOST:
-    case LK_BUSY:
+    case LK_STATUS_UNKNOWN:
+    case LK_STATUS_LOST:
+    case LK_STATUS_BUSY:
         return EXIT_NO_CLUSTER;
-    case LK_INVALID:
+    case LK_STATUS_INVALID:
         return EXIT_WRONG_USAGE;
-    case LK_STALE:
+    case LK_STATUS_NOT_FOUND:
         return EXIT_NO;
-    case LK_LIMIT:
-    case LK_OLD:
-    case LK_DENIED:
-    case LK_WRONG_CLUSTER:
-    case LK_VERSION:
+    case LK_STATUS_LIMIT:
+    case LK_STATUS_OLD:
+    case LK_STATUS_DENIED:
+    case LK_STATUS_WRONG_CLUSTER:
+    case LK_STATUS_VERSION:
         break;
     }
     return EXIT_REFUSED;
@@ -78,7 +78,7 @@ int status_exit(enum lk_status status)
 int open_failed(const struct common *common, enum lk_status status)
 {
     const char *list = common->cluster ? common->cluster : getenv("LOCKD_CLUSTER");
-    if (status != LK_INVALID)
+    if (status != LK_STATUS_INVALID)
         complain("%s", lk_last_error());
     else if (!list)
         complain("no nodes are given: use --cluster or LOCKD_CLUSTER=host:port,host:port");

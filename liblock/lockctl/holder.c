@@ -34,7 +34,7 @@ static bool open_client(
 {
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(common, &options);
-    options.flags = LK_EXTERNAL_LOOP;
+    options.flags = LK_FLAG_EXTERNAL_LOOP;
     options.sessions_max = 1;
     options.requests_max = 16;
     options.holds_max = 16;
@@ -79,7 +79,7 @@ static int await_answer(struct holder *holder, const struct common *common)
     while (!holder->answered) {
         bool open = lk_session_id(holder->session) != 0;
         if (!open && boottime_ns() >= limit) {
-            holder->status = LK_UNKNOWN;
+            holder->status = LK_STATUS_UNKNOWN;
             (void)snprintf(holder->why, sizeof(holder->why), "no leader found in time: %s",
                     common->notice);
             break;
@@ -103,7 +103,7 @@ int holder_acquire(
     if (!open_client(holder, common, wish) || !ask(holder, wish))
         return status_exit(holder->status);
     int code = await_answer(holder, common);
-    if (code == EXIT_NOT_ACQUIRED && holder->status == LK_TIMEOUT)
+    if (code == EXIT_NOT_ACQUIRED && holder->status == LK_STATUS_TIMEOUT)
         complain("another session holds \"%s\"", wish->name);
     else if (code != EXIT_DONE && code < EXIT_SIGNAL)
         complain("\"%s\" was not acquired: %s", wish->name, holder->why);

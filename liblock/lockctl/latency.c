@@ -11,21 +11,21 @@
 static const struct stage_name {
     const char *name;
     const char *key;
-} stage_names[LK_STAGES] = {
-        [LK_QUEUE] = {"queue", "queue_ns"},
-        [LK_WRITE] = {"write", "write_ns"},
-        [LK_REPLICATE] = {"replicate", "replicate_ns"},
-        [LK_APPLY] = {"apply", "apply_ns"},
-        [LK_ANSWER] = {"answer", "answer_ns"},
-        [LK_TURN] = {"turn", "turn_ns"},
-        [LK_ENTRY_COMMANDS] = {"commands", "commands_per_entry"},
-        [LK_ENTRY_BYTES] = {"bytes", "bytes_per_entry"},
+} stage_names[LK_STAGE_COUNT] = {
+        [LK_STAGE_QUEUE] = {"queue", "queue_ns"},
+        [LK_STAGE_WRITE] = {"write", "write_ns"},
+        [LK_STAGE_REPLICATE] = {"replicate", "replicate_ns"},
+        [LK_STAGE_APPLY] = {"apply", "apply_ns"},
+        [LK_STAGE_ANSWER] = {"answer", "answer_ns"},
+        [LK_STAGE_TURN] = {"turn", "turn_ns"},
+        [LK_STAGE_ENTRY_COMMANDS] = {"commands", "commands_per_entry"},
+        [LK_STAGE_ENTRY_BYTES] = {"bytes", "bytes_per_entry"},
 };
 
 static const struct sum_name {
     const char *name;
     const char *key;
-} sum_names[LK_SUMS] = {
+} sum_names[LK_SUM_COUNT] = {
         [LK_SUM_APPLIED] = {"entries", "entries"},
         [LK_SUM_SYSTEM_CALLS] = {"system calls", "system_calls"},
         [LK_SUM_RECEIVED] = {"bytes received", "bytes_received"},
@@ -45,7 +45,7 @@ enum {
 static void take(struct histogram *histogram, const struct lk_histogram *taken)
 {
     histogram_init(histogram);
-    for (uint32_t i = 0; i < LK_BUCKETS; i++)
+    for (uint32_t i = 0; i < LK_BUCKET_COUNT; i++)
         histogram_add_bucket(histogram, i, taken->buckets[i]);
     if (histogram->count > 0 && taken->greatest < histogram->greatest)
         histogram->greatest = taken->greatest;
@@ -60,14 +60,14 @@ void latency_between(struct latency *latency, const struct lk_node_stages *befor
         before = &none;
     *latency = (struct latency){
             .span_ns = after->uptime_ns - before->uptime_ns, .restarted = restarted};
-    for (uint32_t i = 0; i < LK_STAGES; i++) {
+    for (uint32_t i = 0; i < LK_STAGE_COUNT; i++) {
         struct histogram old;
         take(&latency->stages[i], &after->stages[i]);
         take(&old, &before->stages[i]);
         if (old.count > 0)
             histogram_subtract(&latency->stages[i], &old);
     }
-    for (uint32_t i = 0; i < LK_SUMS; i++)
+    for (uint32_t i = 0; i < LK_SUM_COUNT; i++)
         latency->sums[i] = after->sums[i] - before->sums[i];
 }
 
@@ -75,7 +75,7 @@ void latency_between(struct latency *latency, const struct lk_node_stages *befor
 
 static bool is_time(uint32_t stage)
 {
-    return stage <= LK_TURN;
+    return stage <= LK_STAGE_TURN;
 }
 
 /* How many values each power of two has: more values, darker letter. */
@@ -126,7 +126,7 @@ static void print_per_entry(const struct latency *latency, FILE *out)
 {
     uint64_t entries = latency->sums[LK_SUM_APPLIED];
     (void)fprintf(out, "%" PRIu64 " entries applied", entries);
-    for (uint32_t i = LK_SUM_SYSTEM_CALLS; i < LK_SUMS && entries > 0; i++) {
+    for (uint32_t i = LK_SUM_SYSTEM_CALLS; i < LK_SUM_COUNT && entries > 0; i++) {
         uint64_t tenths = (latency->sums[i] * 10 + entries / 2) / entries;
         (void)fprintf(out, "%s%" PRIu64 ".%" PRIu64 " %s",
                 i == LK_SUM_SYSTEM_CALLS ? "; for each: " : ", ", tenths / 10, tenths % 10,
@@ -148,7 +148,7 @@ void latency_print(const struct latency *latency, FILE *out)
     for (size_t i = 0; i < RANKS; i++)
         table_cell(&table, "%s", ranks[i].name);
     table_cell(&table, "1us       1ms       1s");
-    for (uint32_t i = 0; i < LK_STAGES; i++) {
+    for (uint32_t i = 0; i < LK_STAGE_COUNT; i++) {
         if (latency->stages[i].count > 0)
             add_stage(&table, latency, i);
     }
@@ -164,7 +164,7 @@ void latency_write(const struct latency *latency, struct json *json)
     json_begin_object(json, "latency");
     json_u64(json, "span_ns", latency->span_ns);
     json_bool(json, "restarted", latency->restarted);
-    for (uint32_t i = 0; i < LK_STAGES; i++) {
+    for (uint32_t i = 0; i < LK_STAGE_COUNT; i++) {
         const struct histogram *histogram = &latency->stages[i];
         json_begin_object(json, stage_names[i].key);
         json_u64(json, "count", histogram->count);
@@ -173,7 +173,7 @@ void latency_write(const struct latency *latency, struct json *json)
             json_u64(json, ranks[rank].key, histogram_at(histogram, ranks[rank].rank));
         json_end(json);
     }
-    for (uint32_t i = 0; i < LK_SUMS; i++)
+    for (uint32_t i = 0; i < LK_SUM_COUNT; i++)
         json_u64(json, sum_names[i].key, latency->sums[i]);
     json_end(json);
 }

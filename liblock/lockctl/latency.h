@@ -16,8 +16,8 @@ extern "C" {
 struct latency {
     uint64_t span_ns;
     bool restarted; /* Between the readings: it shows what was since then. */
-    struct histogram stages[LK_STAGES];
-    uint64_t sums[LK_SUMS];
+    struct histogram stages[LK_STAGE_COUNT];
+    uint64_t sums[LK_SUM_COUNT];
 };
 
 /* `before` is NULL: everything since the node's start. */

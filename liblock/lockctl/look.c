@@ -69,7 +69,7 @@ static int open_client(struct look *look)
 {
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(&look->common, &options);
-    options.flags = LK_NO_SESSION;
+    options.flags = LK_FLAG_NO_SESSION;
     enum lk_status status = lk_open(&options, &look->client);
     return status == LK_OK ? EXIT_DONE : open_failed(&look->common, status);
 }

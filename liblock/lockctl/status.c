@@ -96,7 +96,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct lk_node_status *node = &readings[i].node;
         bool reached = readings[i].status == LK_OK;
-        led = led || (reached && node->role == LK_LEADER &&
+        led = led || (reached && node->role == LK_ROLE_LEADER &&
                              node->condition != LK_CONDITION_NO_MAJORITY);
         well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
                !diverges(readings, count, i);
@@ -357,7 +357,7 @@ static int show_status(struct wish *wish)
     struct lk_client *client = NULL;
     struct lk_options options = LK_OPTIONS_INIT;
     common_fill(common, &options);
-    options.flags = LK_NO_SESSION;
+    options.flags = LK_FLAG_NO_SESSION;
     enum lk_status status = lk_open(&options, &client);
     if (status != LK_OK)
         return open_failed(common, status);

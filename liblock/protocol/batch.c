@@ -10,14 +10,14 @@ void wire_batch_head(struct wire *wire, struct batch_head *head)
     wire_u64(wire, &head->dt_ns);
     wire_u64(wire, &head->wall_ns);
     wire_u32(wire, &head->command_bytes);
-    wire_u32(wire, &head->renewal_count);
+    wire_u32(wire, &head->keepalive_count);
 }
 
-void wire_renewal(struct wire *wire, struct renewal *renewal)
+void wire_keepalive(struct wire *wire, struct keepalive *keepalive)
 {
-    wire_u64(wire, &renewal->session);
-    wire_u64(wire, &renewal->confirmed);
-    wire_require(wire, renewal->session != 0);
+    wire_u64(wire, &keepalive->session);
+    wire_u64(wire, &keepalive->confirmed);
+    wire_require(wire, keepalive->session != 0);
 }
 
 void wire_command(struct wire *wire, struct command *command)
@@ -35,21 +35,22 @@ bool batch_reader_init(struct batch_reader *reader, const void *body, size_t bod
     *reader = (struct batch_reader){0};
     struct wire head = wire_reader(body, body_bytes);
     wire_batch_head(&head, &reader->head);
-    uint64_t renewal_bytes = (uint64_t)reader->head.renewal_count * RENEWAL_BYTES;
-    if (head.failed || wire_left(&head) != reader->head.command_bytes + renewal_bytes)
+    uint64_t keepalive_bytes = (uint64_t)reader->head.keepalive_count * KEEPALIVE_BYTES;
+    if (head.failed || wire_left(&head) != reader->head.command_bytes + keepalive_bytes)
         return false;
     const unsigned char *commands = (const unsigned char *)body + BATCH_HEAD_BYTES;
     reader->commands = wire_reader(commands, reader->head.command_bytes);
-    reader->renewals = wire_reader(commands + reader->head.command_bytes, renewal_bytes);
+    reader->keepalives =
+            wire_reader(commands + reader->head.command_bytes, keepalive_bytes);
     return true;
 }
 
-bool batch_next_renewal(struct batch_reader *reader, struct renewal *renewal)
+bool batch_next_keepalive(struct batch_reader *reader, struct keepalive *keepalive)
 {
-    if (wire_left(&reader->renewals) == 0)
+    if (wire_left(&reader->keepalives) == 0)
         return false;
-    wire_renewal(&reader->renewals, renewal);
-    return !reader->renewals.failed;
+    wire_keepalive(&reader->keepalives, keepalive);
+    return !reader->keepalives.failed;
 }
 
 static bool begin_section(struct batch_reader *reader)
@@ -77,5 +78,5 @@ bool batch_next_command(struct batch_reader *reader, struct command **command)
 bool batch_complete(const struct batch_reader *reader)
 {
     return reader->section_left == 0 && wire_complete(&reader->commands) &&
-           wire_complete(&reader->renewals);
+           wire_complete(&reader->keepalives);
 }

@@ -1,10 +1,10 @@
 /*
  * The body of ENTRY_BATCH and ENTRY_TERM_START:
  *
- *     head      dt u64, wall u64, command_bytes u32, renewal_count u32
+ *     head      dt u64, wall u64, command_bytes u32, keepalive_count u32
  *     sections  of commands, command_bytes long (request.h, without secrets; the request of
  *               an OPEN is followed by the 16 bytes of its secret)
- *     renewals  renewal_count times: session u64, confirmed u64
+ *     keepalives  keepalive_count times: session u64, confirmed u64
  *
  * Keepalives come last because they are known last: commands are written as they arrive.
  * They take effect first (a keepalive in the same entry prevents expiry).
@@ -25,18 +25,18 @@ extern "C" {
 
 enum {
     BATCH_HEAD_BYTES = 24,
-    RENEWAL_BYTES = 16
+    KEEPALIVE_BYTES = 16
 };
 
 struct batch_head {
     uint64_t dt_ns;   /* Served time since the leader's entry before */
     uint64_t wall_ns; /* For people; no decision reads it */
     uint32_t command_bytes;
-    uint32_t renewal_count;
+    uint32_t keepalive_count;
 };
 
 /* A keepalive, or the part of a command that renews. */
-struct renewal {
+struct keepalive {
     uint64_t session;
     uint64_t confirmed;
 };
@@ -48,11 +48,11 @@ struct command {
 };
 
 void wire_batch_head(struct wire *wire, struct batch_head *head);
-void wire_renewal(struct wire *wire, struct renewal *renewal);
+void wire_keepalive(struct wire *wire, struct keepalive *keepalive);
 
 /*
  * One request of a section as a batch has it: an OPEN with its secret, and never a KEEPALIVE,
- * which is a renewal. The section is the context: only an OPEN stands in one of session 0.
+ * which is a keepalive. The section is the context: only an OPEN stands in one of session 0.
  */
 void wire_command(struct wire *wire, struct command *command);
 
@@ -60,14 +60,14 @@ void wire_command(struct wire *wire, struct command *command);
 struct batch_reader {
     struct batch_head head;
     struct wire commands;
-    struct wire renewals;
+    struct wire keepalives;
     struct command command; /* Of the section that is being walked */
     uint16_t section_left;
 };
 
 /* False when the body is not a batch: counts and lengths do not fit. */
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes);
-bool batch_next_renewal(struct batch_reader *reader, struct renewal *renewal);
+bool batch_next_keepalive(struct batch_reader *reader, struct keepalive *keepalive);
 /* Spans in the command point into the body. */
 bool batch_next_command(struct batch_reader *reader, struct command **command);
 

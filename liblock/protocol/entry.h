@@ -34,7 +34,7 @@ enum {
 };
 
 enum entry_kind {
-    ENTRY_FOUND = 1,      /* Index 1: members and cluster settings (settings.h). */
+    ENTRY_BOOTSTRAP = 1,  /* Index 1: members and cluster settings (settings.h). */
     ENTRY_TERM_START = 2, /* The no-op that begins a term; a batch with nothing in it. */
     ENTRY_BATCH = 3,      /* Served time, keepalives, commands (batch.h). */
 };

@@ -34,7 +34,7 @@ struct hello {
 struct welcome {
     uint8_t node;
     uint8_t leader;   /* 0: none known */
-    uint64_t cluster; /* 0: not founded yet */
+    uint64_t cluster; /* 0: not bootstrapped yet */
     uint64_t term;
     struct span leader_address; /* Empty when unknown or when it is this node. */
 };

@@ -46,7 +46,7 @@ static void walk_vote(struct wire *wire, struct peer_message *message)
 {
     wire_bool(wire, &message->pre);
     wire_bool(wire, &message->transfer);
-    wire_bool(wire, &message->founding);
+    wire_bool(wire, &message->bootstrap);
     walk_place(wire, &message->last);
 }
 

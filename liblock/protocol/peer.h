@@ -31,7 +31,7 @@ enum peer_kind {
 /* Why a node refuses a vote or an append. */
 enum peer_state {
     PEER_STATE_ORDINARY = 0,
-    /* Knows nothing: neither votes nor takes entries of a founded cluster. */
+    /* Knows nothing: neither votes nor takes entries of a bootstrapped cluster. */
     PEER_STATE_BLANK = 1,
     PEER_STATE_DAMAGED = 2, /* Does not trust its own log. */
 };
@@ -45,7 +45,7 @@ struct peer_message {
     /* VOTE */
     bool pre; /* PreVote: nothing is stored for it, the term is the one it would start. */
     bool transfer; /* The leader asked for this election: its being alive is no objection. */
-    bool founding;        /* The candidate's log is empty: it needs the votes of all. */
+    bool bootstrap;       /* The candidate's log is empty: it needs the votes of all. */
     struct entry_id last; /* VOTE: the candidate's last entry. */
 
     /* VOTE_ANSWER: also `pre` */

@@ -1,5 +1,5 @@
 /*
- * Cluster settings: defaults, ranges, and the body of the founding entry.
+ * Cluster settings: defaults, ranges, and the body of the bootstrap entry.
  */
 #include "protocol/settings.h"
 
@@ -79,9 +79,9 @@ static void walk_members(struct wire *wire, struct members *members)
     }
 }
 
-void wire_founding(struct wire *wire, struct founding *founding)
+void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
-    walk_settings(wire, &founding->settings);
-    walk_members(wire, &founding->members);
-    wire_u64(wire, &founding->wall_ns);
+    walk_settings(wire, &bootstrap->settings);
+    walk_members(wire, &bootstrap->members);
+    wire_u64(wire, &bootstrap->wall_ns);
 }

@@ -1,6 +1,6 @@
 /*
  * Cluster settings: what `locks` needs to know beyond the entries. They are decided once,
- * when the cluster is founded, stand in the first entry with the members, and are the same
+ * when the cluster is bootstrapped, stand in the first entry with the members, and are the same
  * on all nodes permanently: applying reads no local setting.
  */
 #ifndef PROTOCOL_SETTINGS_H
@@ -43,14 +43,14 @@ struct members {
     uint8_t ids[MEMBERS_MAX]; /* Ascending, 1 to NODE_ID_MAX */
 };
 
-/* The body of ENTRY_FOUND. */
-struct founding {
+/* The body of ENTRY_BOOTSTRAP. */
+struct bootstrap {
     struct cluster_settings settings;
     struct members members;
     uint64_t wall_ns; /* When, for people */
 };
 
-void wire_founding(struct wire *wire, struct founding *founding);
+void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);
 
 /* The defaults of a new cluster. */
 struct cluster_settings settings_default(void);

@@ -18,7 +18,7 @@ enum status {
     STATUS_INVALID = 5,   /* Can never work. */
     STATUS_CANCELLED = 6, /* Ended on request. */
     STATUS_DEADLOCK = 7,  /* Ended to break a cycle, or excluded by one's own hold. */
-    STATUS_STALE = 8,     /* That token does not hold the lock, or no longer. */
+    STATUS_NOT_FOUND = 8, /* That token does not hold the lock, or no longer. */
     STATUS_LIMIT = 9,     /* A capacity of the cluster is met (detail: enum limit). */
     STATUS_OLD = 10,      /* A number whose answer the session has confirmed. */
     STATUS_DENIED = 11,   /* The secret is another. */

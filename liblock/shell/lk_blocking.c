@@ -7,18 +7,18 @@
 static enum lk_status enter(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST,
+        return fail(LK_STATUS_LOST,
                 "this handle belongs to the parent process; open a client after fork()");
     if (in_callback())
-        return fail(LK_INVALID, "a callback must not make calls that wait");
+        return fail(LK_STATUS_INVALID, "a callback must not make calls that wait");
     if (has_loop(client))
-        return fail(LK_INVALID,
-                "a client with LK_EXTERNAL_LOOP has no calls that wait; use the _async call");
+        return fail(LK_STATUS_INVALID,
+                "a client with LK_FLAG_EXTERNAL_LOOP has no calls that wait; use the _async call");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
     pthread_mutex_unlock(&client->mutex);
-    return fail(LK_LOST, "the client is being closed");
+    return fail(LK_STATUS_LOST, "the client is being closed");
 }
 
 /* Call, unlock, and say what became of it. */
@@ -160,13 +160,13 @@ enum lk_status lk_release_all(
 static enum lk_status enter_shortly(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST,
+        return fail(LK_STATUS_LOST,
                 "this handle belongs to the parent process; open a client after fork()");
     pthread_mutex_lock(&client->mutex);
     if (!client->closing)
         return LK_OK;
     pthread_mutex_unlock(&client->mutex);
-    return fail(LK_LOST, "the client is being closed");
+    return fail(LK_STATUS_LOST, "the client is being closed");
 }
 
 /* What was changed in the core is to leave. */
@@ -180,13 +180,14 @@ enum lk_status lk_cancel(struct lk_session *session, uint64_t tag)
 {
     struct lk_client *client = session->client;
     if (tag == 0)
-        return fail(LK_INVALID, "the tag must not be 0");
+        return fail(LK_STATUS_INVALID, "the tag must not be 0");
     enum lk_status status = enter_shortly(client);
     if (status != LK_OK)
         return status;
     uint32_t count = core_cancel_tag(client->core, session->handle, tag, clocks_read());
     leave_shortly(client);
-    return count > 0 ? LK_OK : fail(LK_STALE, "no acquire with that tag is under way");
+    return count > 0 ? LK_OK
+                     : fail(LK_STATUS_NOT_FOUND, "no acquire with that tag is under way");
 }
 
 enum lk_status lk_test_lose(struct lk_session *session)
@@ -209,7 +210,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
     *room = malloc(CORE_READ_BYTES_MAX);
     if (*room == NULL) {
         pthread_mutex_unlock(&client->mutex);
-        return fail(LK_BUSY, "out of memory");
+        return fail(LK_STATUS_BUSY, "out of memory");
     }
     call->room = *room;
     call->room_bytes = CORE_READ_BYTES_MAX;
@@ -218,7 +219,7 @@ static enum lk_status read_into(struct lk_client *client, struct core_call *call
 
 static enum lk_status nonsense(void)
 {
-    return fail(LK_VERSION, "a node sent an answer this library cannot parse");
+    return fail(LK_STATUS_VERSION, "a node sent an answer this library cannot parse");
 }
 
 enum lk_status lk_query(struct lk_client *client, const char *name, size_t name_len,
@@ -278,6 +279,6 @@ void lk_guard_release(struct lk_guard *guard)
     if (guard->status != LK_OK)
         return;
     lk_release(guard->session, guard->name, guard->name_len, guard->grant.token);
-    guard->status = LK_LOST;
+    guard->status = LK_STATUS_LOST;
     guard->grant = (struct lk_grant){0};
 }

@@ -103,13 +103,13 @@ enum lk_status make_open_call(const struct lk_client *client,
     struct lk_session_options taken = LK_SESSION_OPTIONS_INIT;
     if (options != NULL) {
         if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID,
+            return fail(LK_STATUS_INVALID,
                     "session options: unknown struct size %zu (built against another version?)",
                     options->size);
         memcpy(&taken, options, options->size);
     }
     if (taken.label != NULL && strlen(taken.label) > LK_LABEL_MAX)
-        return fail(LK_INVALID, "session options: label must have at most %d bytes",
+        return fail(LK_STATUS_INVALID, "session options: label must have at most %d bytes",
                 LK_LABEL_MAX);
     *call = (struct core_call){.kind = CORE_OPEN,
             .ttl_ns = taken.ttl_ns != 0 ? taken.ttl_ns : client->options.ttl_ns,
@@ -117,7 +117,7 @@ enum lk_status make_open_call(const struct lk_client *client,
     if (taken.label != NULL)
         call->name = span_of(taken.label, strlen(taken.label));
     if (getrandom(call->secret, SECRET_BYTES, 0) != SECRET_BYTES)
-        return fail(LK_BUSY, "no random bytes for the secret of a session: %s",
+        return fail(LK_STATUS_BUSY, "no random bytes for the secret of a session: %s",
                 strerror(errno));
     return LK_OK;
 }
@@ -138,18 +138,19 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
     struct lk_acquire_options taken = LK_ACQUIRE_OPTIONS_INIT;
     if (options != NULL) {
         if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_INVALID,
+            return fail(LK_STATUS_INVALID,
                     "acquire options: unknown struct size %zu (built against another version?)",
                     options->size);
         memcpy(&taken, options, options->size);
     }
     if (name.count < 1 || name.count > LK_NAME_MAX)
-        return fail(LK_INVALID, "the name of the lock has %u bytes; it must have 1 to %d",
-                name.count, LK_NAME_MAX);
+        return fail(LK_STATUS_INVALID,
+                "the name of the lock has %u bytes; it must have 1 to %d", name.count,
+                LK_NAME_MAX);
     if (taken.owner == LK_OWNER_DEFAULT)
         taken.owner = has_loop(session->client) ? 0 : thread_owner();
     else if (taken.owner >> 63 != 0)
-        return fail(LK_INVALID, "acquire options: owner must be below 2^63");
+        return fail(LK_STATUS_INVALID, "acquire options: owner must be below 2^63");
     *call = (struct core_call){.kind = CORE_ACQUIRE,
             .session = session->handle,
             .name = name,
@@ -163,12 +164,12 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
 enum lk_status make_list_call(const struct lk_list *list, struct core_call *call)
 {
     if (list->size != sizeof(*list))
-        return fail(LK_INVALID, "list: initialize it with LK_LIST_INIT");
+        return fail(LK_STATUS_INVALID, "list: initialize it with LK_LIST_INIT");
     if (list->room < 1 || list->room > LK_PAGE_MAX || list->locks == NULL)
-        return fail(
-                LK_INVALID, "list: room %u must be from 1 to %d", list->room, LK_PAGE_MAX);
+        return fail(LK_STATUS_INVALID, "list: room %u must be from 1 to %d", list->room,
+                LK_PAGE_MAX);
     if (list->prefix_len > LK_NAME_MAX)
-        return fail(LK_INVALID, "list: the prefix is longer than a name may be");
+        return fail(LK_STATUS_INVALID, "list: the prefix is longer than a name may be");
     *call = (struct core_call){.kind = CORE_LIST,
             .name = span_of(list->prefix, list->prefix == NULL ? 0 : list->prefix_len),
             .cursor = list->cursor,

@@ -38,21 +38,23 @@ static bool take_options(struct lk_options *options, const struct lk_options *gi
 
 static enum lk_status check_options(const struct lk_options *options)
 {
-    if ((options->flags & ~(uint32_t)(LK_EXTERNAL_LOOP | LK_NO_SESSION)) != 0)
-        return fail(LK_INVALID, "options: flags %#x has unknown bits", options->flags);
+    if ((options->flags & ~(uint32_t)(LK_FLAG_EXTERNAL_LOOP | LK_FLAG_NO_SESSION)) != 0)
+        return fail(
+                LK_STATUS_INVALID, "options: flags %#x has unknown bits", options->flags);
     if (options->sessions_max < 1 || options->sessions_max > 4000000)
-        return fail(LK_INVALID, "options: sessions_max %u must be from 1 to 4000000",
+        return fail(LK_STATUS_INVALID, "options: sessions_max %u must be from 1 to 4000000",
                 options->sessions_max);
     if (options->requests_max < 1 || options->requests_max > 2000000)
-        return fail(LK_INVALID, "options: requests_max %u must be from 1 to 2000000",
+        return fail(LK_STATUS_INVALID, "options: requests_max %u must be from 1 to 2000000",
                 options->requests_max);
     if (options->holds_max < 1 || options->holds_max > 16000000)
-        return fail(LK_INVALID, "options: holds_max %u must be from 1 to 16000000",
+        return fail(LK_STATUS_INVALID, "options: holds_max %u must be from 1 to 16000000",
                 options->holds_max);
     if (options->ttl_ns < LK_SECOND / 10 || options->ttl_ns > 86400 * LK_SECOND)
-        return fail(LK_INVALID, "options: ttl_ns must be from 100 ms to 24 h");
+        return fail(LK_STATUS_INVALID, "options: ttl_ns must be from 100 ms to 24 h");
     if (options->label != NULL && strlen(options->label) > LK_LABEL_MAX)
-        return fail(LK_INVALID, "options: label must have at most %d bytes", LK_LABEL_MAX);
+        return fail(LK_STATUS_INVALID, "options: label must have at most %d bytes",
+                LK_LABEL_MAX);
     return LK_OK;
 }
 
@@ -65,11 +67,11 @@ static enum lk_status take_nodes(struct lk_client *client)
         from = "LOCKD_CLUSTER";
     }
     if (nodes == NULL || nodes[0] == '\0')
-        return fail(
-                LK_INVALID, "no nodes given; set them in the options or in LOCKD_CLUSTER");
+        return fail(LK_STATUS_INVALID,
+                "no nodes given; set them in the options or in LOCKD_CLUSTER");
     struct span bad;
     if (!nodes_parse(nodes, &client->settings, &bad))
-        return fail(LK_INVALID,
+        return fail(LK_STATUS_INVALID,
                 "%s: \"%.*s\" is not [ID=]HOST[:PORT], or there are more than %d nodes",
                 from, (int)bad.count, (const char *)bad.bytes, CORE_NODES_MAX);
     client->options.nodes = NULL; /* The caller's; it may be gone later. */
@@ -85,8 +87,8 @@ static enum lk_status take_rehearsal(struct lk_client *client)
     errno = 0;
     unsigned long long seconds = strtoull(text, &end, 10);
     if (*end != '\0' || errno != 0 || seconds > 1000000)
-        return fail(
-                LK_INVALID, "LOCKD_TEST_LOSE: \"%s\" must be a number of seconds", text);
+        return fail(LK_STATUS_INVALID,
+                "LOCKD_TEST_LOSE: \"%s\" must be a number of seconds", text);
     client->lose_after_ns = seconds == 0 ? 1 : seconds * LK_SECOND;
     return LK_OK;
 }
@@ -203,7 +205,8 @@ static enum lk_status set_up(struct lk_client *client)
         return status;
     bool made = map_alive(client) && make_core(client) && make_descriptors(client) &&
                 client->shell->start(client);
-    return made ? LK_OK : fail(LK_BUSY, "cannot create a client: %s", strerror(errno));
+    return made ? LK_OK
+                : fail(LK_STATUS_BUSY, "cannot create a client: %s", strerror(errno));
 }
 
 /* ---- Open ---- */
@@ -211,14 +214,15 @@ static enum lk_status set_up(struct lk_client *client)
 /* Nobody reached, and the reason is the same wherever one asks. */
 static enum lk_status refine(struct lk_client *client, enum lk_status status)
 {
-    for (uint32_t i = 0; status == LK_UNKNOWN && i < core_node_count(client->core); i++) {
+    for (uint32_t i = 0; status == LK_STATUS_UNKNOWN && i < core_node_count(client->core);
+            i++) {
         struct core_notice trouble;
         if (!core_node_trouble(client->core, i, &trouble))
             continue;
         if (trouble.kind == CORE_NOTICE_WRONG_CLUSTER)
-            return LK_WRONG_CLUSTER;
+            return LK_STATUS_WRONG_CLUSTER;
         if (trouble.kind == CORE_NOTICE_REFUSED && trouble.number == REFUSED_VERSION)
-            return LK_VERSION;
+            return LK_STATUS_VERSION;
     }
     return status;
 }
@@ -251,15 +255,15 @@ enum lk_status lk_open(const struct lk_options *options, struct lk_client **clie
     struct lk_options taken;
     *client = NULL;
     if (options == NULL || !take_options(&taken, options))
-        return fail(LK_INVALID, "options: initialize them with LK_OPTIONS_INIT");
+        return fail(LK_STATUS_INVALID, "options: initialize them with LK_OPTIONS_INIT");
     enum lk_status status = check_options(&taken);
     if (status != LK_OK)
         return status;
     struct lk_client *made = make_client(&taken);
     if (made == NULL)
-        return fail(LK_BUSY, "cannot create a client: %s", strerror(errno));
+        return fail(LK_STATUS_BUSY, "cannot create a client: %s", strerror(errno));
     status = set_up(made);
-    if (status == LK_OK && (taken.flags & LK_NO_SESSION) == 0)
+    if (status == LK_OK && (taken.flags & LK_FLAG_NO_SESSION) == 0)
         status = open_first(made);
     made->options.label = NULL;
     if (status == LK_OK) {
@@ -320,7 +324,7 @@ void lk_close(struct lk_client *client)
         return;
     }
     if (in_callback() || client->processing) {
-        fail(LK_INVALID, "a callback must not call lk_close()");
+        fail(LK_STATUS_INVALID, "a callback must not call lk_close()");
         return;
     }
     uint64_t limit_ns = clocks_read().boot_ns + LK_SECOND;

@@ -10,19 +10,19 @@
 #include "protocol/node_status.h"
 
 static_assert(LK_OK == (int)STATUS_OK, "wire and library agree on the numbers");
-static_assert(LK_TIMEOUT == (int)STATUS_TIMEOUT, "");
-static_assert(LK_UNKNOWN == (int)STATUS_UNKNOWN, "");
-static_assert(LK_LOST == (int)STATUS_LOST, "");
-static_assert(LK_BUSY == (int)STATUS_BUSY, "");
-static_assert(LK_INVALID == (int)STATUS_INVALID, "");
-static_assert(LK_CANCELLED == (int)STATUS_CANCELLED, "");
-static_assert(LK_DEADLOCK == (int)STATUS_DEADLOCK, "");
-static_assert(LK_STALE == (int)STATUS_STALE, "");
-static_assert(LK_LIMIT == (int)STATUS_LIMIT, "");
-static_assert(LK_OLD == (int)STATUS_OLD, "");
-static_assert(LK_DENIED == (int)STATUS_DENIED, "");
-static_assert(LK_WRONG_CLUSTER == (int)STATUS_WRONG_CLUSTER, "");
-static_assert(LK_VERSION == (int)STATUS_VERSION, "");
+static_assert(LK_STATUS_TIMEOUT == (int)STATUS_TIMEOUT, "");
+static_assert(LK_STATUS_UNKNOWN == (int)STATUS_UNKNOWN, "");
+static_assert(LK_STATUS_LOST == (int)STATUS_LOST, "");
+static_assert(LK_STATUS_BUSY == (int)STATUS_BUSY, "");
+static_assert(LK_STATUS_INVALID == (int)STATUS_INVALID, "");
+static_assert(LK_STATUS_CANCELLED == (int)STATUS_CANCELLED, "");
+static_assert(LK_STATUS_DEADLOCK == (int)STATUS_DEADLOCK, "");
+static_assert(LK_STATUS_NOT_FOUND == (int)STATUS_NOT_FOUND, "");
+static_assert(LK_STATUS_LIMIT == (int)STATUS_LIMIT, "");
+static_assert(LK_STATUS_OLD == (int)STATUS_OLD, "");
+static_assert(LK_STATUS_DENIED == (int)STATUS_DENIED, "");
+static_assert(LK_STATUS_WRONG_CLUSTER == (int)STATUS_WRONG_CLUSTER, "");
+static_assert(LK_STATUS_VERSION == (int)STATUS_VERSION, "");
 static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
 static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
 static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
@@ -33,7 +33,7 @@ static_assert(LK_CONDITION_NO_LEADER == (int)CONDITION_NO_LEADER, "");
 static_assert(LK_CONDITION_NO_MAJORITY == (int)CONDITION_NO_MAJORITY, "");
 static_assert(LK_CONDITION_NO_SPACE == (int)CONDITION_NO_SPACE, "");
 static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
-static_assert(LK_LEADER == (int)ROLE_LEADER, "");
+static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
 static_assert((int)LK_PAGE_MAX == (int)LIST_LOCKS_MAX, "");
@@ -90,20 +90,20 @@ const char *lk_status_text(enum lk_status status)
 {
     static const char *const texts[] = {
             [LK_OK] = "done",
-            [LK_TIMEOUT] = "others held the lock until the wait ended",
-            [LK_UNKNOWN] =
+            [LK_STATUS_TIMEOUT] = "others held the lock until the wait ended",
+            [LK_STATUS_UNKNOWN] =
                     "no answer in time; the request may or may not have been carried out",
-            [LK_LOST] = "the session has ended",
-            [LK_BUSY] = "the cluster is overloaded; try again later",
-            [LK_INVALID] = "invalid arguments",
-            [LK_CANCELLED] = "cancelled",
-            [LK_DEADLOCK] = "the request would wait for its own owner",
-            [LK_STALE] = "this token does not hold the lock",
-            [LK_LIMIT] = "a limit of the cluster is reached",
-            [LK_OLD] = "the request is older than one that was answered",
-            [LK_DENIED] = "the cluster does not accept this session",
-            [LK_WRONG_CLUSTER] = "the nodes belong to another cluster",
-            [LK_VERSION] = "the nodes use another protocol version",
+            [LK_STATUS_LOST] = "the session has ended",
+            [LK_STATUS_BUSY] = "the cluster is overloaded; try again later",
+            [LK_STATUS_INVALID] = "invalid arguments",
+            [LK_STATUS_CANCELLED] = "cancelled",
+            [LK_STATUS_DEADLOCK] = "the request would wait for its own owner",
+            [LK_STATUS_NOT_FOUND] = "this token does not hold the lock",
+            [LK_STATUS_LIMIT] = "a limit of the cluster is reached",
+            [LK_STATUS_OLD] = "the request is older than one that was answered",
+            [LK_STATUS_DENIED] = "the cluster does not accept this session",
+            [LK_STATUS_WRONG_CLUSTER] = "the nodes belong to another cluster",
+            [LK_STATUS_VERSION] = "the nodes use another protocol version",
     };
     return PICK(texts, status);
 }
@@ -135,9 +135,9 @@ const char *lk_reason_text(enum lk_reason reason)
 
 const char *lk_role_text(enum lk_role role)
 {
-    static const char *const texts[] = {[LK_FOLLOWER] = "follower",
-            [LK_CANDIDATE] = "candidate",
-            [LK_LEADER] = "leader"};
+    static const char *const texts[] = {[LK_ROLE_FOLLOWER] = "follower",
+            [LK_ROLE_CANDIDATE] = "candidate",
+            [LK_ROLE_LEADER] = "leader"};
     return PICK(texts, role);
 }
 
@@ -271,20 +271,20 @@ static enum lk_log_level level_of(enum core_notice_kind kind)
     switch (kind) {
     case CORE_NOTICE_CONNECTING:
     case CORE_NOTICE_REDIRECT:
-        return LK_LOG_DEBUG;
+        return LK_LOG_LEVEL_DEBUG;
     case CORE_NOTICE_LEADER:
     case CORE_NOTICE_NO_LEADER:
     case CORE_NOTICE_CONNECT_FAILED:
     case CORE_NOTICE_CLOSED:
-        return LK_LOG_INFO;
+        return LK_LOG_LEVEL_INFO;
     case CORE_NOTICE_SILENT:
-        return LK_LOG_WARNING;
+        return LK_LOG_LEVEL_WARNING;
     case CORE_NOTICE_REFUSED:
     case CORE_NOTICE_NONSENSE:
     case CORE_NOTICE_WRONG_CLUSTER:
-        return LK_LOG_ERROR;
+        return LK_LOG_LEVEL_ERROR;
     }
-    return LK_LOG_DEBUG;
+    return LK_LOG_LEVEL_DEBUG;
 }
 
 void client_log(struct lk_client *client, const struct core_notice *notice)

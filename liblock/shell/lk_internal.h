@@ -160,7 +160,7 @@ static inline bool client_is_ours(const struct lk_client *client)
 
 static inline bool has_loop(const struct lk_client *client)
 {
-    return (client->options.flags & LK_EXTERNAL_LOOP) != 0;
+    return (client->options.flags & LK_FLAG_EXTERNAL_LOOP) != 0;
 }
 
 /* ---- lk_call.c ---- */
@@ -200,7 +200,7 @@ extern const struct shell keeper_shell;
 
 void keeper_stop(struct lk_client *client); /* Without the mutex */
 void keeper_drop_events(struct lk_client *client);
-/* Those that wait in calls are told LK_LOST, and have left when this returns. */
+/* Those that wait in calls are told LK_STATUS_LOST, and have left when this returns. */
 void keeper_dismiss_waiters(struct lk_client *client);
 /* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
 enum status keeper_call(struct lk_client *client, struct core_call *call,

@@ -62,7 +62,8 @@ static enum lk_status take_views(
     else if (completion->kind == CORE_LIST)
         read = views_list(completion, pending->room, pending->list);
     return read ? LK_OK
-                : fail(LK_VERSION, "a node sent an answer this library cannot parse");
+                : fail(LK_STATUS_VERSION,
+                          "a node sent an answer this library cannot parse");
 }
 
 static void complete(struct lk_client *client, const struct core_completion *completion)
@@ -127,10 +128,10 @@ void loop_close(struct lk_client *client)
     struct list_node *node;
     while ((node = list_first(&client->loop.owed)) != NULL) {
         struct pending *pending = LIST_OWNER(node, struct pending, link);
-        struct lk_result result = {.status = LK_LOST, .session = pending->session};
+        struct lk_result result = {.status = LK_STATUS_LOST, .session = pending->session};
         struct lk_done done = pending->done;
         give_pending(client, pending);
-        fail(LK_LOST, "the client is being closed");
+        fail(LK_STATUS_LOST, "the client is being closed");
         if (done.call != NULL)
             done.call(done.user, &result);
     }
@@ -171,11 +172,11 @@ static void drain_wake(struct lk_client *client)
 enum lk_status lk_process(struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST,
+        return fail(LK_STATUS_LOST,
                 "this handle belongs to the parent process; open a client after fork()");
     if (!has_loop(client) || client->processing)
-        return fail(LK_INVALID,
-                "lk_process() needs LK_EXTERNAL_LOOP and must not be called from a callback");
+        return fail(LK_STATUS_INVALID,
+                "lk_process() needs LK_FLAG_EXTERNAL_LOOP and must not be called from a callback");
     client->processing = true;
     drain_wake(client);
     client->loop.asked = false; /* The first step sends what was asked until now. */
@@ -197,18 +198,19 @@ enum lk_status lk_process(struct lk_client *client)
 static enum lk_status may_ask(const struct lk_client *client)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST,
+        return fail(LK_STATUS_LOST,
                 "this handle belongs to the parent process; open a client after fork()");
     if (!has_loop(client))
-        return fail(LK_INVALID, "asynchronous calls need a client with LK_EXTERNAL_LOOP");
-    return client->closing ? fail(LK_LOST, "the client is being closed") : LK_OK;
+        return fail(LK_STATUS_INVALID,
+                "asynchronous calls need a client with LK_FLAG_EXTERNAL_LOOP");
+    return client->closing ? fail(LK_STATUS_LOST, "the client is being closed") : LK_OK;
 }
 
 static enum lk_status ask(
         struct lk_client *client, struct core_call *call, struct pending *pending)
 {
     if (pending == NULL)
-        return fail(LK_BUSY, "too many requests without an answer (requests_max)");
+        return fail(LK_STATUS_BUSY, "too many requests without an answer (requests_max)");
     call->user = pending;
     struct clocks now = call->kind == CORE_OPEN || call->kind == CORE_CLOSE
                                 ? clocks_read()

@@ -1,5 +1,5 @@
 /*
- * What a node says of itself: one question on a connection of its own, so that it works
+ * The status of a node: one query on a connection of its own, so that it works
  * without a leader, without a session, and beside whatever else the client does.
  */
 #include <errno.h>
@@ -15,12 +15,13 @@
 #include "protocol/node_status.h"
 #include "protocol/stage.h"
 
+static_assert((int)LK_BUCKET_COUNT == (int)HISTOGRAM_BUCKETS,
+        "wire and library agree on the buckets");
 static_assert(
-        (int)LK_BUCKETS == (int)HISTOGRAM_BUCKETS, "wire and library agree on the buckets");
-static_assert((int)LK_STAGES == (int)STAGE_COUNT, "wire and library agree on the stages");
-static_assert((int)LK_SUMS == (int)SUM_COUNT, "wire and library agree on the sums");
+        (int)LK_STAGE_COUNT == (int)STAGE_COUNT, "wire and library agree on the stages");
+static_assert((int)LK_SUM_COUNT == (int)SUM_COUNT, "wire and library agree on the sums");
 
-struct question {
+struct node_query {
     struct connection connection;
     int wake_fd;
     uint64_t limit_ns;
@@ -30,20 +31,20 @@ struct question {
     struct frame_reader reader;
 };
 
-static enum lk_status give_up(const struct question *question, const char *why)
+static enum lk_status give_up(const struct node_query *query, const char *why)
 {
-    return fail(LK_UNKNOWN, "%s: %s", question->address, why);
+    return fail(LK_STATUS_UNKNOWN, "%s: %s", query->address, why);
 }
 
 /* Wait for the descriptor; false when the time is over. */
-static bool wait_for(const struct question *question, int fd, short events)
+static bool wait_for(const struct node_query *query, int fd, short events)
 {
     struct pollfd ready = {.fd = fd, .events = events};
     for (;;) {
         uint64_t now_ns = clocks_read().boot_ns;
-        if (now_ns >= question->limit_ns)
+        if (now_ns >= query->limit_ns)
             return false;
-        uint64_t ms = (question->limit_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+        uint64_t ms = (query->limit_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
         int count = poll(&ready, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
         if (count > 0)
             return true;
@@ -52,16 +53,16 @@ static bool wait_for(const struct question *question, int fd, short events)
     }
 }
 
-static enum lk_status reach(struct question *question)
+static enum lk_status reach(struct node_query *query)
 {
-    struct connection *connection = &question->connection;
+    struct connection *connection = &query->connection;
     enum connect_result result =
-            connection_begin(connection, question->address, question->wake_fd);
+            connection_begin(connection, query->address, query->wake_fd);
     while (result == CONNECT_PENDING) {
         bool resolving = connection->resolving != NULL;
-        int fd = resolving ? question->wake_fd : connection->fd;
-        if (!wait_for(question, fd, resolving ? POLLIN : POLLOUT))
-            return give_up(question, "no answer in time");
+        int fd = resolving ? query->wake_fd : connection->fd;
+        if (!wait_for(query, fd, resolving ? POLLIN : POLLOUT))
+            return give_up(query, "no answer in time");
         result = connection_continue(connection);
     }
     if (result == CONNECT_DONE)
@@ -69,11 +70,11 @@ static enum lk_status reach(struct question *question)
     char text[160];
     struct core_notice notice = {.kind = CORE_NOTICE_CONNECT_FAILED,
             .number = (uint64_t)(int64_t)connection->error};
-    return give_up(question, notice_text(&notice, text, sizeof(text)));
+    return give_up(query, notice_text(&notice, text, sizeof(text)));
 }
 
-/* Hello and question in one piece: a welcome is not needed to ask. */
-static enum lk_status send_question(struct question *question)
+/* Hello and query in one piece: a query needs no welcome. */
+static enum lk_status send_query(struct node_query *query)
 {
     unsigned char bytes[256];
     struct hello hello = {.role = HELLO_CLIENT};
@@ -82,58 +83,59 @@ static enum lk_status send_question(struct question *question)
     wire_hello(&wire, &hello);
     frame_seal(bytes, FRAME_HELLO, (uint32_t)wire.at);
     size_t at = FRAME_HEAD_BYTES + wire.at;
-    frame_seal(bytes + at, question->kind, 0);
+    frame_seal(bytes + at, query->kind, 0);
     at += FRAME_HEAD_BYTES;
-    struct connection *connection = &question->connection;
+    struct connection *connection = &query->connection;
     ssize_t sent = connection_send(connection, bytes, at);
     if (sent == (ssize_t)at)
         return LK_OK;
-    return give_up(question, strerror(sent < 0 ? connection->error : EAGAIN));
+    return give_up(query, strerror(sent < 0 ? connection->error : EAGAIN));
 }
 
 /* Whether there is a frame that decides: LK_OK with the answer, or why there is none. */
-static bool take_frame(struct question *question, struct frame *frame, enum lk_status *said)
+static bool take_frame(struct node_query *query, struct frame *frame, enum lk_status *said)
 {
     *said = LK_OK;
-    while (frame_reader_next(&question->reader, frame)) {
+    while (frame_reader_next(&query->reader, frame)) {
         if (frame->kind == FRAME_REFUSED)
-            *said = give_up(question, "refused the connection");
-        bool answer = (int)frame->kind == (int)question->kind + 1;
+            *said = give_up(query, "refused the connection");
+        bool answer = (int)frame->kind == (int)query->kind + 1;
         if (frame->kind == FRAME_REFUSED || answer)
             return true;
     }
-    if (question->reader.fault == FRAME_FAULT_VERSION)
-        *said = fail(LK_VERSION, "%s: uses another protocol version", question->address);
-    else if (question->reader.fault != FRAME_FAULT_NONE)
-        *said = give_up(question, "sent an answer that cannot be parsed");
+    if (query->reader.fault == FRAME_FAULT_VERSION)
+        *said = fail(
+                LK_STATUS_VERSION, "%s: uses another protocol version", query->address);
+    else if (query->reader.fault != FRAME_FAULT_NONE)
+        *said = give_up(query, "sent an answer that cannot be parsed");
     return *said != LK_OK;
 }
 
 /* Receive once; LK_OK also if nothing came. */
-static enum lk_status receive_some(struct question *question)
+static enum lk_status receive_some(struct node_query *query)
 {
-    if (!wait_for(question, question->connection.fd, POLLIN))
-        return give_up(question, "no answer in time");
+    if (!wait_for(query, query->connection.fd, POLLIN))
+        return give_up(query, "no answer in time");
     size_t room;
-    unsigned char *space = frame_reader_space(&question->reader, &room);
-    struct connection *connection = &question->connection;
+    unsigned char *space = frame_reader_space(&query->reader, &room);
+    struct connection *connection = &query->connection;
     ssize_t count = connection_receive(connection, space, room);
     if (count < 0 && connection->error == 0)
-        return give_up(question, "closed the connection");
+        return give_up(query, "closed the connection");
     if (count < 0)
-        return give_up(question, strerror(connection->error));
+        return give_up(query, strerror(connection->error));
     if (count > 0)
-        frame_reader_feed(&question->reader, space, (size_t)count);
+        frame_reader_feed(&query->reader, space, (size_t)count);
     return LK_OK;
 }
 
 /* Until the frame with the answer is there. */
-static enum lk_status receive_answer(struct question *question, struct frame *frame)
+static enum lk_status receive_answer(struct node_query *query, struct frame *frame)
 {
     enum lk_status said;
-    frame_reader_init(&question->reader, question->buffer, sizeof(question->buffer));
-    while (!take_frame(question, frame, &said)) {
-        said = receive_some(question);
+    frame_reader_init(&query->reader, query->buffer, sizeof(query->buffer));
+    while (!take_frame(query, frame, &said)) {
+        said = receive_some(query);
         if (said != LK_OK)
             return said;
     }
@@ -147,7 +149,7 @@ static void read_buckets(struct wire *wire, uint64_t *buckets)
     for (uint16_t i = 0; i < count && !wire->failed; i++) {
         struct node_status_bucket bucket = {0};
         wire_bucket(wire, &bucket);
-        wire_require(wire, bucket.bucket < LK_BUCKETS);
+        wire_require(wire, bucket.bucket < LK_BUCKET_COUNT);
         if (!wire->failed)
             buckets[bucket.bucket] = bucket.count;
     }
@@ -212,7 +214,7 @@ static void read_stage(struct wire *wire, struct lk_node_stages *stages)
     struct stage_row row = {0};
     wire_stage_row(wire, &row);
     struct lk_histogram *histogram =
-            row.stage < LK_STAGES ? &stages->stages[row.stage] : &unknown;
+            row.stage < LK_STAGE_COUNT ? &stages->stages[row.stage] : &unknown;
     histogram->greatest = row.greatest;
     read_buckets(wire, histogram->buckets);
 }
@@ -229,57 +231,57 @@ static bool read_stages(const struct frame *frame, void *answer)
     for (uint8_t i = 0; i < head.sums && !wire.failed; i++) {
         struct stage_value value = {0};
         wire_stage_value(&wire, &value);
-        if (value.sum < LK_SUMS)
+        if (value.sum < LK_SUM_COUNT)
             stages->sums[value.sum] = value.value;
     }
     return wire_complete(&wire);
 }
 
 /* What to ask, and how to take the answer. */
-struct asking {
+struct query_kind {
     enum frame_kind kind;
     bool (*read)(const struct frame *frame, void *answer);
     void *answer;
 };
 
-static enum lk_status ask(struct question *question, const struct asking *asking)
+static enum lk_status perform(struct node_query *query, const struct query_kind *kind)
 {
     struct frame frame;
-    question->kind = asking->kind;
-    enum lk_status said = reach(question);
+    query->kind = kind->kind;
+    enum lk_status said = reach(query);
     if (said == LK_OK)
-        said = send_question(question);
+        said = send_query(query);
     if (said == LK_OK)
-        said = receive_answer(question, &frame);
-    if (said == LK_OK && !asking->read(&frame, asking->answer))
-        said = give_up(question, "sent an answer that cannot be parsed");
+        said = receive_answer(query, &frame);
+    if (said == LK_OK && !kind->read(&frame, kind->answer))
+        said = give_up(query, "sent an answer that cannot be parsed");
     return said;
 }
 
-static enum lk_status ask_number(const struct lk_client *client, uint32_t number,
-        uint64_t wait_ns, const struct asking *asking)
+static enum lk_status query_node(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, const struct query_kind *kind)
 {
     if (!client_is_ours(client))
-        return fail(LK_LOST,
+        return fail(LK_STATUS_LOST,
                 "this handle belongs to the parent process; open a client after fork()");
     const char *address = lk_node_address(client, number);
     if (address == NULL)
-        return fail(LK_INVALID, "the list of nodes has no node %u", number);
-    struct question *question = calloc(1, sizeof(*question));
+        return fail(LK_STATUS_INVALID, "the list of nodes has no node %u", number);
+    struct node_query *query = calloc(1, sizeof(*query));
     int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (question == NULL || wake_fd < 0) {
-        free(question);
-        return fail(LK_BUSY, "cannot query %s: %s", address, strerror(errno));
+    if (query == NULL || wake_fd < 0) {
+        free(query);
+        return fail(LK_STATUS_BUSY, "cannot query %s: %s", address, strerror(errno));
     }
     uint64_t now_ns = clocks_read().boot_ns;
-    question->address = address;
-    question->wake_fd = wake_fd;
-    question->connection.fd = -1;
-    question->limit_ns = u64_sum(now_ns, wait_ns);
-    enum lk_status said = ask(question, asking);
-    connection_close(&question->connection);
+    query->address = address;
+    query->wake_fd = wake_fd;
+    query->connection.fd = -1;
+    query->limit_ns = u64_sum(now_ns, wait_ns);
+    enum lk_status said = perform(query, kind);
+    connection_close(&query->connection);
     close(wake_fd);
-    free(question);
+    free(query);
     return said;
 }
 
@@ -287,19 +289,19 @@ enum lk_status lk_query_status(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_status *status)
 {
     *status = (struct lk_node_status){0};
-    struct asking asking = {FRAME_STATUS, read_status, status};
-    return ask_number(client, number, wait_ns, &asking);
+    struct query_kind kind = {FRAME_STATUS, read_status, status};
+    return query_node(client, number, wait_ns, &kind);
 }
 
 enum lk_status lk_query_stages(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_stages *stages)
 {
     *stages = (struct lk_node_stages){0};
-    struct asking asking = {FRAME_STAGES, read_stages, stages};
-    return ask_number(client, number, wait_ns, &asking);
+    struct query_kind kind = {FRAME_STAGES, read_stages, stages};
+    return query_node(client, number, wait_ns, &kind);
 }
 
 uint64_t lk_bucket_begin(uint32_t bucket)
 {
-    return bucket < LK_BUCKETS ? histogram_bucket_begin(bucket) : UINT64_MAX;
+    return bucket < LK_BUCKET_COUNT ? histogram_bucket_begin(bucket) : UINT64_MAX;
 }

@@ -129,12 +129,12 @@ void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint
     }
 }
 
-void locks_renew(struct locks *locks, const struct renewal *renewal)
+void locks_renew(struct locks *locks, const struct keepalive *keepalive)
 {
-    struct session *session = sessions_find(locks, renewal->session);
+    struct session *session = sessions_find(locks, keepalive->session);
     if (session == NULL || session->end_order != 0)
         return;
-    struct section heard = {.confirmed = renewal->confirmed};
+    struct section heard = {.confirmed = keepalive->confirmed};
     sessions_renew(locks, session, &heard);
 }
 

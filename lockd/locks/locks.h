@@ -61,7 +61,7 @@ struct locks_outcome {
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns);
 
 /* The session lives on: D = T + ttl; changes up to `confirmed` are forgotten. No such session: nothing. */
-void locks_renew(struct locks *locks, const struct renewal *renewal);
+void locks_renew(struct locks *locks, const struct keepalive *keepalive);
 
 /* Do what is due: expiries, waits' ends, the grants these make possible. */
 void locks_due(struct locks *locks);

@@ -8,7 +8,7 @@
  *         that told it is not confirmed           one count is released        CANCELLED
  *     was refused or failed, answer not confirmed nothing                      CANCELLED
  *     has not come yet                            does nothing when it comes   CANCELLED
- *     has an outcome that is confirmed            nothing                      STALE
+ *     has an outcome that is confirmed            nothing                      NOT_FOUND
  *     is no acquire, or out of the window         nothing                      INVALID
  *
  * CANCELLED so means: the target holds nothing and never will. Its remembered answer, if it
@@ -93,5 +93,5 @@ void request_cancel(struct locks *locks, struct session *session,
     if (!past && known == NULL)
         cancel_unseen(locks, session, target);
     else if (!take_back(locks, session, target, answer))
-        answer->status = STATUS_STALE;
+        answer->status = STATUS_NOT_FOUND;
 }

@@ -1,6 +1,6 @@
 /*
  * RELEASE: exactly the hold that the token names (G12). A token of another lock, of another
- * session or of the past is STALE and nothing happens.
+ * session or of the past is NOT_FOUND and nothing happens.
  */
 #include "locks/claim.h"
 #include "locks/requests.h"
@@ -16,7 +16,7 @@ void request_release(struct locks *locks, struct session *session,
     struct hold *hold = claim_hold_by_token(locks, request->target);
     if (hold == NULL || hold->session != session ||
             !nametable_names(locks, hold->lock, request->name)) {
-        answer->status = STATUS_STALE;
+        answer->status = STATUS_NOT_FOUND;
         return;
     }
     bool all = (request->flags & RELEASE_ALL) != 0;

@@ -51,7 +51,7 @@ static void admit_keepalive(const struct admit *admit, struct conn *conn,
         const struct command *command, struct route *route)
 {
     struct ledger *ledger = admit->ledger;
-    struct keepalive *keepalive = NULL;
+    struct pending_keepalive *keepalive = NULL;
     if (route && route->keepalive != 0)
         keepalive = ledger_unsealed(ledger, route->keepalive - 1);
     if (!keepalive) {
@@ -64,7 +64,7 @@ static void admit_keepalive(const struct admit *admit, struct conn *conn,
         refuse_busy(admit, conn, command);
         return;
     }
-    *keepalive = (struct keepalive){
+    *keepalive = (struct pending_keepalive){
             .session = command->section.session,
             .confirmed = command->section.confirmed,
             .stamp = command->request.number,

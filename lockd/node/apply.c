@@ -10,19 +10,19 @@ enum {
     BYTES_PER_TURN = 4 * 1024 * 1024
 };
 
-static void apply_founding(
+static void apply_bootstrap(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
-    struct founding founding = {0};
+    struct bootstrap bootstrap = {0};
     struct wire wire = wire_reader(body, head->body_bytes);
-    wire_founding(&wire, &founding);
+    wire_bootstrap(&wire, &bootstrap);
     assert(wire_complete(&wire));
-    if (!locks_fits(applier->locks, &founding.settings)) {
+    if (!locks_fits(applier->locks, &bootstrap.settings)) {
         notices_tell(applier->notices, NOTICE_PLAN_TOO_SMALL, 0, 0);
         applier->failed = true;
         return;
     }
-    locks_init(applier->locks, &founding.settings);
+    locks_init(applier->locks, &bootstrap.settings);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
     locks_end(applier->locks);
 }
@@ -30,19 +30,20 @@ static void apply_founding(
 /* Everyone whose keepalive or command is in the entry is alive, before anything expires. */
 static void renew_all(struct applier *applier, struct batch_reader *batch)
 {
-    struct renewal renewal;
-    while (batch_next_renewal(batch, &renewal))
-        locks_renew(applier->locks, &renewal);
+    struct keepalive keepalive;
+    while (batch_next_keepalive(batch, &keepalive))
+        locks_renew(applier->locks, &keepalive);
     bool nothing_due = locks_deadline(applier->locks) > locks_time(applier->locks);
     if (nothing_due && !locks_has_work(applier->locks))
-        return; /* Then a command's own renewal is soon enough. */
+        return; /* Then a command renews soon enough by itself. */
     MARK(apply_renews_before_expiry);
     /* The commands are walked again, to apply them. */
     struct batch_reader ahead = *batch;
     struct command *command;
     while (batch_next_command(&ahead, &command)) {
-        renewal = (struct renewal){command->section.session, command->section.confirmed};
-        locks_renew(applier->locks, &renewal);
+        keepalive =
+                (struct keepalive){command->section.session, command->section.confirmed};
+        locks_renew(applier->locks, &keepalive);
     }
 }
 
@@ -62,7 +63,8 @@ static void answer_command(struct applier *applier, const struct locks_outcome *
             outcome->anchor ? locks_time(applier->locks) : 0);
 }
 
-static void answer_keepalive(struct applier *applier, const struct keepalive *keepalive)
+static void answer_keepalive(
+        struct applier *applier, const struct pending_keepalive *keepalive)
 {
     struct conn *conn = conn_if_alive(applier->conns, keepalive->conn, keepalive->serial);
     if (!conn)
@@ -95,7 +97,7 @@ static void finish_own(struct applier *applier, const struct under_way *own)
 {
     struct ledger *ledger = applier->ledger;
     uint64_t now_ns = applier->times->now_ns;
-    const struct keepalive *keepalive;
+    const struct pending_keepalive *keepalive;
     while ((keepalive = ledger_settle_keepalive(ledger, own)) != NULL)
         answer_keepalive(applier, keepalive);
     stages_finish(applier->stages, &own->entry, last_answered(applier, own), now_ns);
@@ -145,9 +147,9 @@ static void apply_entry(
 {
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
-    if (head->kind == ENTRY_FOUND) {
+    if (head->kind == ENTRY_BOOTSTRAP) {
         const struct under_way *own = ledger_own(applier->ledger, head->id);
-        apply_founding(applier, head, body);
+        apply_bootstrap(applier, head, body);
         if (own)
             ledger_finish(applier->ledger, own);
     } else {

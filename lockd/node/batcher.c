@@ -14,7 +14,7 @@ enum {
 static size_t command_room(const struct batcher *batcher)
 {
     const struct node_limits *limits = &batcher->settings->limits;
-    return limits->entry_body_max - (size_t)limits->renewals_max * RENEWAL_BYTES;
+    return limits->entry_body_max - (size_t)limits->keepalives_max * KEEPALIVE_BYTES;
 }
 
 static bool open_batch(struct batcher *batcher)
@@ -113,14 +113,14 @@ static void seal_entry(struct batcher *batcher, const struct entry_head *wanted,
     event->entry.bytes = (uint32_t)entry_bytes(&head);
 }
 
-static uint32_t take_renewals(struct batcher *batcher, struct wire *wire)
+static uint32_t take_keepalives(struct batcher *batcher, struct wire *wire)
 {
-    uint32_t most = batcher->settings->limits.renewals_max;
+    uint32_t most = batcher->settings->limits.keepalives_max;
     uint32_t count = 0;
-    const struct keepalive *keepalive;
-    while (count < most && (keepalive = ledger_seal_keepalive(batcher->ledger)) != NULL) {
-        struct renewal renewal = {keepalive->session, keepalive->confirmed};
-        wire_renewal(wire, &renewal);
+    const struct pending_keepalive *pending;
+    while (count < most && (pending = ledger_seal_keepalive(batcher->ledger)) != NULL) {
+        struct keepalive keepalive = {pending->session, pending->confirmed};
+        wire_keepalive(wire, &keepalive);
         count++;
     }
     return count;
@@ -137,7 +137,7 @@ static void seal_batch(
     struct wire wire = wire_writer(batch->body, batcher->settings->limits.entry_body_max);
     wire.at = batch->wire.at;
     if (kind == ENTRY_BATCH)
-        head.renewal_count = take_renewals(batcher, &wire);
+        head.keepalive_count = take_keepalives(batcher, &wire);
     size_t body_bytes = wire.at;
     if (kind == ENTRY_BATCH && !ledger_has_unsealed(batcher->ledger))
         head.dt_ns = served_take_ns(batcher->served);
@@ -151,23 +151,23 @@ static void seal_batch(
 }
 
 /* The first entry of all: who is in the cluster, and its settings. */
-static void seal_founding(struct batcher *batcher, struct raft_event *event)
+static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
 {
     assert(raft_last(batcher->raft).index == 0);
     wal_set_cluster(batcher->wal, prng_next(batcher->prng) | 1);
-    struct founding founding = {
+    struct bootstrap bootstrap = {
             .settings = batcher->settings->cluster,
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
     };
     uint32_t body_max = batcher->settings->limits.entry_body_max;
     struct wire wire = wire_writer(batcher->batch.body, body_max);
-    wire_founding(&wire, &founding);
+    wire_bootstrap(&wire, &bootstrap);
     assert(!wire.failed);
-    struct entry_head entry = {.kind = ENTRY_FOUND, .body_bytes = (uint32_t)wire.at};
+    struct entry_head entry = {.kind = ENTRY_BOOTSTRAP, .body_bytes = (uint32_t)wire.at};
     struct under_way described = {0};
     seal_entry(batcher, &entry, &described, event);
-    notices_tell(batcher->notices, NOTICE_FOUNDED, 0, wal_cluster(batcher->wal));
+    notices_tell(batcher->notices, NOTICE_BOOTSTRAPPED, 0, wal_cluster(batcher->wal));
 }
 
 /* The entry that begins the term: until it is committed nothing else is admitted. */
@@ -178,7 +178,7 @@ static bool seal_term_start(struct batcher *batcher, struct raft_event *event)
     assert(batcher->batch.command_count == 0);
     batcher->term_start_due = false;
     if (raft_last(batcher->raft).index == 0)
-        seal_founding(batcher, event);
+        seal_bootstrap(batcher, event);
     else
         seal_batch(batcher, ENTRY_TERM_START, event);
     return true;

@@ -51,7 +51,7 @@ static void add_received(struct journal *journal, const struct raft_effects *eff
         const struct entry_head *head = &received->heads[at];
         if (wal_cluster(journal->wal) == 0) {
             wal_set_cluster(journal->wal, head->cluster);
-            notices_tell(journal->notices, NOTICE_FOUNDED, 0, head->cluster);
+            notices_tell(journal->notices, NOTICE_BOOTSTRAPPED, 0, head->cluster);
         }
         wal_add_entry(journal->wal, received->bytes[at], head);
         journal->stages->sums[SUM_LOGGED] += entry_bytes(head);

@@ -14,7 +14,7 @@ void ledger_carve(
     ledger->owed = arena_take(
             arena, "node.owed", settings->limits.owed_max, sizeof(struct owed), 64);
     ledger->keepalives = arena_take(arena, "node.keepalives", keepalives_max(settings),
-            sizeof(struct keepalive), 64);
+            sizeof(struct pending_keepalive), 64);
 }
 
 void ledger_init(struct ledger *ledger, const struct node_settings *settings)
@@ -26,14 +26,14 @@ void ledger_init(struct ledger *ledger, const struct node_settings *settings)
     assert(ledger->keepalives_known < ledger->keepalive_ring.capacity);
 }
 
-struct keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position)
+struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position)
 {
     if (position < ledger->keepalives_sealed)
         return NULL;
     return &ledger->keepalives[ring_at(&ledger->keepalive_ring, position)];
 }
 
-struct keepalive *ledger_new_keepalive(struct ledger *ledger, bool known)
+struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known)
 {
     struct ring *ring = &ledger->keepalive_ring;
     if (!known && ring_room(ring) <= ledger->keepalives_known)
@@ -46,7 +46,7 @@ bool ledger_has_unsealed(const struct ledger *ledger)
     return ledger->keepalives_sealed < ledger->keepalive_ring.end;
 }
 
-const struct keepalive *ledger_seal_keepalive(struct ledger *ledger)
+const struct pending_keepalive *ledger_seal_keepalive(struct ledger *ledger)
 {
     if (!ledger_has_unsealed(ledger))
         return NULL;
@@ -116,7 +116,7 @@ const struct under_way *ledger_own(const struct ledger *ledger, struct entry_id 
     return entry_id_equal(oldest->id, id) ? oldest : NULL;
 }
 
-const struct keepalive *ledger_settle_keepalive(
+const struct pending_keepalive *ledger_settle_keepalive(
         struct ledger *ledger, const struct under_way *own)
 {
     if (ledger->keepalive_ring.begin >= own->keepalive_end)

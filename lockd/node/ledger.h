@@ -41,7 +41,7 @@ struct owed {
 };
 
 /* A keepalive: not in any entry, or in one under way. One a session; the newest stamp counts. */
-struct keepalive {
+struct pending_keepalive {
     uint64_t session;
     uint64_t confirmed;
     uint64_t stamp;
@@ -53,7 +53,7 @@ struct keepalive {
 struct under_way {
     struct entry_id id;
     uint64_t owed_end;      /* Its answers are the owed ones before this, ... */
-    uint64_t keepalive_end; /* ... its renewals the keepalives before this. */
+    uint64_t keepalive_end; /* ... its keepalives are those before this. */
     uint64_t dt_ns;
     struct finished_entry entry; /* What it will have been */
 };
@@ -62,7 +62,7 @@ struct ledger {
     struct ring owed_ring;
     struct owed *owed;
     struct ring keepalive_ring;
-    struct keepalive *keepalives;
+    struct pending_keepalive *keepalives;
     uint64_t keepalives_sealed; /* Position up to which they are in entries */
     uint64_t keepalives_known;  /* Room that is for sessions of the applied state only */
     struct ring under_way_ring;
@@ -84,19 +84,19 @@ static inline void ledger_owe(struct ledger *ledger, const struct owed *owed)
 }
 
 /* The keepalive at that position, if it is not in an entry yet; else NULL. */
-struct keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
+struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
 
 /*
  * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions that
  * are not `known` only as many are taken as leave room for all that are.
  */
-struct keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
+struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
 bool ledger_has_unsealed(const struct ledger *ledger);
 
 /* ---- Seal ---- */
 
 /* The next keepalive goes into the entry that is being made. NULL: all are in entries. */
-const struct keepalive *ledger_seal_keepalive(struct ledger *ledger);
+const struct pending_keepalive *ledger_seal_keepalive(struct ledger *ledger);
 
 /* The entry is sealed: all that is owed is in it or in those before it. */
 void ledger_seal(struct ledger *ledger, const struct under_way *entry);
@@ -125,7 +125,7 @@ static inline const struct owed *ledger_settle(struct ledger *ledger)
 }
 
 /* The next keepalive of it, or NULL. */
-const struct keepalive *ledger_settle_keepalive(
+const struct pending_keepalive *ledger_settle_keepalive(
         struct ledger *ledger, const struct under_way *own);
 
 /* The last answer of it, settled a moment ago; nothing was pushed since. */

@@ -59,7 +59,7 @@ struct node_limits {
     uint32_t peer_frame_bytes;   /* ... and from a peer: an append */
     uint32_t owed_max;       /* Answers owed for commands not yet applied; power of two */
     uint32_t reads_max;      /* Reads waiting for their index */
-    uint32_t renewals_max;   /* Keepalives in one entry */
+    uint32_t keepalives_max; /* Keepalives in one entry */
     uint32_t entry_body_max; /* Of a batch */
     /* Entries sealed and not committed, before the next may be sealed */
     uint32_t entries_under_way;
@@ -78,7 +78,7 @@ struct node_settings {
     uint8_t member_count;
     struct raft_settings raft; /* self and members are filled in from the above */
     struct wal_settings wal;
-    /* What this node founds a cluster with, and its memory plan */
+    /* What this node bootstraps a cluster with, and its memory plan */
     struct cluster_settings cluster;
     struct node_limits limits;
     uint64_t tick_ns;          /* 100 ms */
@@ -143,7 +143,7 @@ struct node_read {
 
 enum node_notice_kind {
     NOTICE_RAFT,         /* `number` is the enum raft_notice, `peer` whom it is about */
-    NOTICE_FOUNDED,      /* number: the cluster id */
+    NOTICE_BOOTSTRAPPED, /* number: the cluster id */
     NOTICE_PEER_UP,      /* peer */
     NOTICE_PEER_DOWN,    /* peer */
     NOTICE_REFUSED_PEER, /* peer; number: enum refusal. Said to us, or by us. */
@@ -202,8 +202,8 @@ void node_recover(struct node *node);
 
 enum node_boot {
     NODE_BOOT_OK,
-    NODE_BOOT_FOREIGN_NODE,    /* The directory belongs to another node id. */
-    NODE_BOOT_FOREIGN_MEMBERS, /* It was founded with other members than --cluster says. */
+    NODE_BOOT_FOREIGN_NODE, /* The directory belongs to another node id. */
+    NODE_BOOT_FOREIGN_MEMBERS, /* It was bootstrapped with other members than --cluster says. */
     NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */

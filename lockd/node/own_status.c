@@ -44,7 +44,7 @@ static bool is_behind(const struct node *node)
  */
 static enum condition condition_of(const struct node *node)
 {
-    if (raft_met_founded(node->raft))
+    if (raft_met_bootstrapped(node->raft))
         return CONDITION_BLANK;
     if (raft_is_leader(node->raft) && !has_majority(node))
         return CONDITION_NO_MAJORITY;

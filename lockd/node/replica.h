@@ -91,8 +91,8 @@ struct turn_state {
 /* What this node finds in its log when it starts. */
 struct restart {
     struct recovery *recovery;
-    bool founded; /* The log holds the entry that founded the cluster: */
-    struct founding founding;
+    bool bootstrapped; /* The log holds the entry that bootstrapped the cluster: */
+    struct bootstrap bootstrap;
 };
 
 /* Room for one step of raft, and for the effects of a turn. */

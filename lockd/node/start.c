@@ -42,7 +42,7 @@ void node_settings_default(struct node_settings *settings)
                             .peer_frame_bytes = 1280 * KIB,
                             .owed_max = 65536,
                             .reads_max = 1024,
-                            .renewals_max = 16384,
+                            .keepalives_max = 16384,
                             .entry_body_max = ENTRY_BODY_MAX,
                             .entries_under_way = 2,
                             .entries_far_max = 96,
@@ -60,7 +60,7 @@ static void check_limits(const struct node_settings *settings)
     const struct node_limits *limits = &settings->limits;
     assert(limits->entry_body_max <= settings->wal.entry_body_max);
     assert(settings->wal.entry_body_max <= ENTRY_BODY_MAX);
-    assert(limits->renewals_max * RENEWAL_BYTES <= limits->entry_body_max / 2);
+    assert(limits->keepalives_max * KEEPALIVE_BYTES <= limits->entry_body_max / 2);
     assert(settings->raft.append_bytes_max >= ENTRY_HEAD_BYTES + limits->entry_body_max);
     uint32_t append_bytes = FRAME_HEAD_BYTES + PEER_APPEND_HEAD_BYTES;
     append_bytes += settings->raft.append_bytes_max;
@@ -277,11 +277,11 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
             .bytes = (uint32_t)entry_bytes(&item->head),
     };
     raft_restore(node->raft, &entry);
-    if (item->head.kind != ENTRY_FOUND)
+    if (item->head.kind != ENTRY_BOOTSTRAP)
         return;
     struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
-    wire_founding(&wire, &node->restart.founding);
-    node->restart.founded = wire_complete(&wire);
+    wire_bootstrap(&wire, &node->restart.bootstrap);
+    node->restart.bootstrapped = wire_complete(&wire);
 }
 
 void node_recover(struct node *node)
@@ -319,11 +319,11 @@ static enum node_boot judge(
         return NODE_BOOT_FOREIGN_SEGMENT;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
-    if (!node->restart.founded)
+    if (!node->restart.bootstrapped)
         return NODE_BOOT_OK;
-    if (!same_members(&node->restart.founding.members, &node->settings.raft.members))
+    if (!same_members(&node->restart.bootstrap.members, &node->settings.raft.members))
         return NODE_BOOT_FOREIGN_MEMBERS;
-    if (!locks_fits(node->locks, &node->restart.founding.settings))
+    if (!locks_fits(node->locks, &node->restart.bootstrap.settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
 }

@@ -142,7 +142,7 @@ void notice_describe(
     case NOTICE_RAFT:
         describe_raft(notice, missing, text);
         break;
-    case NOTICE_FOUNDED:
+    case NOTICE_BOOTSTRAPPED:
         describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster was created",
                 number);
         break;

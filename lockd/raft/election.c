@@ -20,7 +20,7 @@ enum {
 
 bool raft_may_stand(const struct raft *raft)
 {
-    return !(raft->blank && raft->met_founded) &&
+    return !(raft->blank && raft->met_bootstrapped) &&
            raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }
 
@@ -122,12 +122,12 @@ static bool grant_vote(
 void raft_on_vote(
         struct raft *raft, struct raft_peer *peer, const struct peer_message *vote)
 {
-    if (vote->term == 0 || vote->founding != (vote->last.index == 0))
+    if (vote->term == 0 || vote->bootstrap != (vote->last.index == 0))
         return;
     struct peer_message answer = {.kind = PEER_VOTE_ANSWER, .pre = vote->pre};
-    if (raft->blank && !vote->founding)
-        raft_meet_founded(raft);
-    if (raft->blank && raft->met_founded)
+    if (raft->blank && !vote->bootstrap)
+        raft_meet_bootstrapped(raft);
+    if (raft->blank && raft->met_bootstrapped)
         answer.state = PEER_STATE_BLANK;
     else if (vote->pre)
         answer.granted = grant_prevote(raft, peer, vote);
@@ -203,7 +203,7 @@ static void ask_for_votes(struct raft *raft)
             .term = raft->term + (pre ? 1 : 0),
             .pre = pre,
             .transfer = raft->handed,
-            .founding = !raft_is_bootstrapped(raft),
+            .bootstrap = !raft_is_bootstrapped(raft),
             .last = raft_log_last(&raft->log),
     };
     for (uint8_t i = 0; i < raft->peer_count; i++) {

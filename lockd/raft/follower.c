@@ -127,7 +127,7 @@ void raft_on_append(
             .stamp_ns = raft->now_ns,
     };
     if (raft->blank) {
-        raft_meet_founded(raft);
+        raft_meet_bootstrapped(raft);
         answer.term = append->term;
         answer.state = PEER_STATE_BLANK;
     } else if (append->term >= raft->term) {

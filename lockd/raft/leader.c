@@ -21,7 +21,7 @@ static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_i
     uint64_t meets = raft_trail_within(&raft->log.trail, hint).index;
     bool stale = hint.index < peer->match || meets + 1 >= peer->next;
     if (stale) {
-        MARK(refusal_stale);
+        MARK(refusal_of_old_append);
         return;
     }
     raft_probe(raft, peer);

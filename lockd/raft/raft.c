@@ -64,10 +64,10 @@ static void on_open(struct raft *raft, struct raft_peer *peer)
         return;
     peer->open = true;
     raft_probe(raft, peer);
-    /* A founding vote is asked for only of the process that granted the pre-vote: one that
+    /* A bootstrap vote is asked for only of the process that granted the pre-vote: one that
        was started since may have had its directory emptied. */
-    bool founding = raft->role == RAFT_CANDIDATE && !raft_is_bootstrapped(raft);
-    peer->due_ns = founding ? UINT64_MAX : 0;
+    bool bootstrap = raft->role == RAFT_CANDIDATE && !raft_is_bootstrapped(raft);
+    peer->due_ns = bootstrap ? UINT64_MAX : 0;
 }
 
 static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)

@@ -12,7 +12,7 @@
  * What must be true at any time is asserted by raft_check() and raft_check_step()
  * (raft_check.h), which tests call after every step.
  *
- * Founding. A node is *blank* when its directory held neither vote nor entry. While the
+ * Bootstrap. A node is *blank* when its directory held neither vote nor entry. While the
  * log is empty, a candidate needs the (pre-)votes of all members; a blank node grants them
  * only to a candidate whose log is empty too. So when the first leader exists, every
  * member has a vote on disk, and a blank node that meets an entry knows that it has
@@ -129,8 +129,8 @@ enum raft_notice {
     RAFT_NOTICE_FOLLOWER,     /* It stopped leading or standing. */
     RAFT_NOTICE_NO_MAJORITY,  /* It stopped leading because no majority was heard. */
     RAFT_NOTICE_NEW_LEADER,   /* It heard of another leader. */
-    RAFT_NOTICE_BLANK,        /* It met a founded cluster with an emptied directory. */
-    RAFT_NOTICE_MISSING,      /* Founding waits for members: raft_missing() */
+    RAFT_NOTICE_BLANK,        /* It met a bootstrapped cluster with an emptied directory. */
+    RAFT_NOTICE_MISSING,      /* Bootstrap waits for members: raft_missing() */
     RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
     RAFT_NOTICE_PEER_DAMAGED, /* `notice_peer` says its log is damaged. */
     RAFT_NOTICE_TRUNCATED,    /* Entries that were never committed are cut off its log. */
@@ -151,7 +151,7 @@ struct raft_effects {
     uint32_t read_count;
     struct raft_read_ready reads[RAFT_READS_READY_MAX];
 
-    /* Became leader: propose ENTRY_TERM_START (or ENTRY_FOUND if the log is empty) now. */
+    /* Became leader: propose ENTRY_TERM_START (or ENTRY_BOOTSTRAP if the log is empty) now. */
     bool start_term;
     enum raft_notice notice;
     uint8_t notice_peer;
@@ -245,13 +245,13 @@ struct entry_id raft_before_log(const struct raft *raft);
 /* Leader: the instant at which a majority (itself included) was last heard. */
 uint64_t raft_majority_heard_ns(const struct raft *raft);
 
-/* Met a founded cluster, or has nothing yet. */
+/* Met a bootstrapped cluster, or has nothing yet. */
 bool raft_is_blank(const struct raft *raft);
 
-/* Blank, and met a founded cluster: its directory was emptied. It takes no part. */
-bool raft_met_founded(const struct raft *raft);
+/* Blank, and met a bootstrapped cluster: its directory was emptied. It takes no part. */
+bool raft_met_bootstrapped(const struct raft *raft);
 
-/* Founding: bit set of the ids that there is no connection with. */
+/* Bootstrap: bit set of the ids that there is no connection with. */
 uint64_t raft_missing(const struct raft *raft);
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id);

@@ -63,7 +63,7 @@ static void check_blank(const struct raft *raft)
         assert(raft->vote == 0 && !raft_is_bootstrapped(raft) && raft->write_last == 0);
         assert(raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE);
     }
-    if (raft->met_founded)
+    if (raft->met_bootstrapped)
         assert(raft->blank && raft->role == RAFT_FOLLOWER);
 }
 

@@ -113,8 +113,8 @@ struct raft {
     uint64_t term;
     uint8_t vote;
 
-    bool blank;       /* Nothing on disk: neither vote nor entry */
-    bool met_founded; /* Blank, and has seen that it should not be */
+    bool blank;            /* Nothing on disk: neither vote nor entry */
+    bool met_bootstrapped; /* Blank, and has seen that it should not be */
     uint64_t missing_told_ns;
 
     enum raft_role role;
@@ -268,7 +268,7 @@ void raft_adopt_term(struct raft *raft, uint64_t term);
 void raft_become_follower(struct raft *raft);
 
 /* A blank node has seen a cluster that it must have forgotten. */
-void raft_meet_founded(struct raft *raft);
+void raft_meet_bootstrapped(struct raft *raft);
 
 void raft_become_precandidate(struct raft *raft);
 void raft_become_candidate(struct raft *raft);

@@ -88,9 +88,9 @@ bool raft_is_blank(const struct raft *raft)
     return raft->blank;
 }
 
-bool raft_met_founded(const struct raft *raft)
+bool raft_met_bootstrapped(const struct raft *raft)
 {
-    return raft->met_founded;
+    return raft->met_bootstrapped;
 }
 
 uint64_t raft_missing(const struct raft *raft)

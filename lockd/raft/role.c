@@ -51,13 +51,13 @@ void raft_become_follower(struct raft *raft)
     raft_reset_election_timer(raft);
 }
 
-void raft_meet_founded(struct raft *raft)
+void raft_meet_bootstrapped(struct raft *raft)
 {
     assert(raft->blank);
-    if (raft->met_founded)
+    if (raft->met_bootstrapped)
         return;
-    MARK(blank_met_founded);
-    raft->met_founded = true;
+    MARK(blank_met_bootstrapped);
+    raft->met_bootstrapped = true;
     raft_become_follower(raft);
     raft_note(raft, RAFT_NOTICE_BLANK, 0);
 }

@@ -29,7 +29,7 @@
  *          8      4  zero
  *         12     36  run, segment number, position, durable, sum before: as in a record
  *         48      8  bytes of the segment's file
- *         56      8  cluster id; 0: not founded yet
+ *         56      8  cluster id; 0: not bootstrapped yet
  *         64      8  term
  *         72     24  last entry before: term, index, sum; its term is 0 if it is not known
  *         96         zeros

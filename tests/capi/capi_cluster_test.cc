@@ -32,7 +32,7 @@ process::Cluster *CapiCluster::cluster;
 
 void with_loop(lk_options &options)
 {
-    options.flags = LK_EXTERNAL_LOOP;
+    options.flags = LK_FLAG_EXTERNAL_LOOP;
 }
 
 TEST_F(CapiCluster, G2_TokensGrowOverAllNames)
@@ -47,7 +47,7 @@ TEST_F(CapiCluster, G2_TokensGrowOverAllNames)
         last = grant.token;
         EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_HELD);
         EXPECT_EQ(client.release(name, grant.token), LK_OK);
-        EXPECT_EQ(client.release(name, grant.token), LK_STALE);
+        EXPECT_EQ(client.release(name, grant.token), LK_STATUS_NOT_FOUND);
     }
 }
 
@@ -79,8 +79,8 @@ TEST_F(CapiCluster, G7_WaitersAreServedInOrderAndTimeoutsAreSaid)
     test_client waiter(cluster->nodes());
     lk_grant held = holder.must_acquire("wait");
     lk_grant grant = {};
-    EXPECT_EQ(waiter.acquire("wait", 0, &grant), LK_TIMEOUT);
-    EXPECT_EQ(waiter.acquire("wait", 300 * LK_MILLISECOND, &grant), LK_TIMEOUT);
+    EXPECT_EQ(waiter.acquire("wait", 0, &grant), LK_STATUS_TIMEOUT);
+    EXPECT_EQ(waiter.acquire("wait", 300 * LK_MILLISECOND, &grant), LK_STATUS_TIMEOUT);
     EXPECT_EQ(grant.token, 0u);
     std::thread thread([&] {
         usleep(100000);
@@ -103,7 +103,7 @@ TEST_F(CapiCluster, G11_CancelLeavesNothingBehind)
     options.tag = 3;
     lk_grant grant = {};
     EXPECT_EQ(lk_acquire_with(waiter.session, "cancelled", 9, &options, &grant),
-            LK_CANCELLED);
+            LK_STATUS_CANCELLED);
     thread.join();
     lk_lock lock = {};
     ASSERT_EQ(lk_query(waiter.handle, "cancelled", 9, &lock, nullptr), LK_OK);
@@ -121,12 +121,14 @@ TEST_F(CapiCluster, G12_EntriesAndOwners)
     lk_grant first = {};
     lk_grant again = {};
     ASSERT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &first), LK_OK);
-    EXPECT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &again), LK_DEADLOCK);
+    EXPECT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &again),
+            LK_STATUS_DEADLOCK);
     options.reentrant = true;
     ASSERT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &again), LK_OK);
     EXPECT_EQ(first.token, again.token);
     options.owner = 6;
-    EXPECT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &again), LK_TIMEOUT);
+    EXPECT_EQ(lk_acquire_with(client.session, "entered", 7, &options, &again),
+            LK_STATUS_TIMEOUT);
     lk_lock lock = {};
     ASSERT_EQ(lk_query(client.handle, "entered", 7, &lock, nullptr), LK_OK);
     EXPECT_EQ(lock.count, 2u);
@@ -147,7 +149,7 @@ TEST_F(CapiCluster, G3_ASessionThatRenewsIsKeptAndOneThatIsLostGivesWay)
     test_client other(cluster->nodes(), quick);
     lk_grant held = client.must_acquire("renewed");
     lk_grant grant = {};
-    EXPECT_EQ(other.acquire("renewed", 3 * LK_SECOND, &grant), LK_TIMEOUT);
+    EXPECT_EQ(other.acquire("renewed", 3 * LK_SECOND, &grant), LK_STATUS_TIMEOUT);
     EXPECT_EQ(lk_check(client.session, &held), LK_STATE_HELD);
     lk_lock lock = {};
     ASSERT_EQ(lk_query(other.handle, "renewed", 7, &lock, nullptr), LK_OK);
@@ -155,7 +157,7 @@ TEST_F(CapiCluster, G3_ASessionThatRenewsIsKeptAndOneThatIsLostGivesWay)
     EXPECT_EQ(lk_test_lose(client.session), LK_OK);
     other.must_acquire("renewed", 5 * LK_SECOND);
     EXPECT_EQ(lk_check(client.session, &held), LK_STATE_LOST);
-    EXPECT_EQ(client.release("renewed", held.token), LK_LOST);
+    EXPECT_EQ(client.release("renewed", held.token), LK_STATUS_LOST);
 }
 
 TEST_F(CapiCluster, PagesBringEveryNameOnce)
@@ -200,15 +202,15 @@ TEST_F(CapiCluster, EveryNodeSpeaksForItself)
         EXPECT_NE(status.cluster, 0u);
         EXPECT_GE(status.sessions, 1u);
         EXPECT_NE(status.version[0], '\0');
-        leaders += status.role == LK_LEADER;
+        leaders += status.role == LK_ROLE_LEADER;
         uint64_t commits = 0;
         for (uint64_t count : status.commit_latency)
             commits += count;
-        EXPECT_EQ(commits > 0, status.role == LK_LEADER);
+        EXPECT_EQ(commits > 0, status.role == LK_ROLE_LEADER);
     }
     EXPECT_EQ(leaders, 1);
     lk_node_status status = {};
-    EXPECT_EQ(lk_query_status(client.handle, 3, LK_SECOND, &status), LK_INVALID);
+    EXPECT_EQ(lk_query_status(client.handle, 3, LK_SECOND, &status), LK_STATUS_INVALID);
 }
 
 uint64_t values_in(const lk_histogram &histogram)
@@ -230,24 +232,25 @@ TEST_F(CapiCluster, EveryNodeSaysWhereItsTimeGoes)
         ASSERT_EQ(lk_query_status(client.handle, i, 5 * LK_SECOND, &status), LK_OK);
         ASSERT_EQ(lk_query_stages(client.handle, i, 5 * LK_SECOND, &stages), LK_OK)
                 << lk_last_error();
-        bool leads = status.role == LK_LEADER;
-        for (lk_stage stage : {LK_QUEUE, LK_REPLICATE, LK_ANSWER, LK_ENTRY_COMMANDS})
+        bool leads = status.role == LK_ROLE_LEADER;
+        for (lk_stage stage : {LK_STAGE_QUEUE, LK_STAGE_REPLICATE, LK_STAGE_ANSWER,
+                     LK_STAGE_ENTRY_COMMANDS})
             EXPECT_EQ(values_in(stages.stages[stage]) > 0, leads) << stage;
-        EXPECT_GT(values_in(stages.stages[LK_WRITE]), 0u);
-        EXPECT_GT(values_in(stages.stages[LK_TURN]), 0u);
+        EXPECT_GT(values_in(stages.stages[LK_STAGE_WRITE]), 0u);
+        EXPECT_GT(values_in(stages.stages[LK_STAGE_TURN]), 0u);
         EXPECT_GE(stages.sums[LK_SUM_WRITTEN], stages.sums[LK_SUM_LOGGED]);
         EXPECT_GT(stages.sums[LK_SUM_SYSTEM_CALLS], 0u);
     }
     lk_node_stages stages = {};
-    EXPECT_EQ(lk_query_stages(client.handle, 3, LK_SECOND, &stages), LK_INVALID);
+    EXPECT_EQ(lk_query_stages(client.handle, 3, LK_SECOND, &stages), LK_STATUS_INVALID);
 }
 
 TEST_F(CapiCluster, ANodeThatIsNotThereCannotSpeak)
 {
     test_client client(
-            "127.0.0.1:1", [](lk_options &options) { options.flags = LK_NO_SESSION; });
+            "127.0.0.1:1", [](lk_options &options) { options.flags = LK_FLAG_NO_SESSION; });
     lk_node_status status = {};
-    EXPECT_EQ(lk_query_status(client.handle, 0, LK_SECOND, &status), LK_UNKNOWN);
+    EXPECT_EQ(lk_query_status(client.handle, 0, LK_SECOND, &status), LK_STATUS_UNKNOWN);
     EXPECT_STREQ(lk_last_error(), "127.0.0.1:1: Connection refused");
 }
 
@@ -299,7 +302,7 @@ TEST_F(CapiCluster, ThousandsUnderWayFromOneLoop)
 TEST_F(CapiCluster, AThousandSessionsLiveOnOneConnection)
 {
     test_client client(cluster->nodes(), [](lk_options &options) {
-        options.flags = LK_EXTERNAL_LOOP;
+        options.flags = LK_FLAG_EXTERNAL_LOOP;
         options.ttl_ns = 2 * LK_SECOND;
         options.sessions_max = 1001;
         options.answer_wait_ns = 30 * LK_SECOND;
@@ -354,7 +357,7 @@ TEST(CapiFailover, WithoutAMajorityCallsAreUnknownAndLeasesSuspended)
     cluster.kill(leader);
     cluster.kill(leader % 3 + 1);
     lk_grant grant = {};
-    EXPECT_EQ(client.acquire("more", 100 * LK_MILLISECOND, &grant), LK_UNKNOWN);
+    EXPECT_EQ(client.acquire("more", 100 * LK_MILLISECOND, &grant), LK_STATUS_UNKNOWN);
     EXPECT_TRUE(eventually(
             [&] { return lk_check(client.session, &held) == LK_STATE_SUSPENDED; }));
     lk_lock lock = {};

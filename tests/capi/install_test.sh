@@ -20,7 +20,7 @@ int main(void)
     struct lk_options options = LK_OPTIONS_INIT;
     struct lk_client *client;
     options.nodes = "127.0.0.1:0";
-    if (lk_open(&options, &client) != LK_INVALID)
+    if (lk_open(&options, &client) != LK_STATUS_INVALID)
         return 1;
     return puts(lk_version()) < 0;
 }

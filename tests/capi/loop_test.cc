@@ -12,7 +12,7 @@ namespace {
 
 void with_loop(lk_options &options)
 {
-    options.flags = LK_EXTERNAL_LOOP;
+    options.flags = LK_FLAG_EXTERNAL_LOOP;
 }
 
 struct outcome {
@@ -97,13 +97,13 @@ TEST(CapiLoop, RequestsMaxIsBusy)
 {
     stand_in cluster;
     test_client client(cluster.address(), [](lk_options &options) {
-        options.flags = LK_EXTERNAL_LOOP;
+        options.flags = LK_FLAG_EXTERNAL_LOOP;
         options.requests_max = 8; /* The session's own opening is one. */
     });
     lk_done nobody = {nullptr, nullptr};
     for (int i = 0; i < 7; i++)
         EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, nobody), LK_OK);
-    EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, nobody), LK_BUSY);
+    EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, nobody), LK_STATUS_BUSY);
 }
 
 TEST(CapiLoop, CallbacksMayAskAgain)
@@ -116,7 +116,7 @@ TEST(CapiLoop, CallbacksMayAskAgain)
         static void acquired(void *user, const struct lk_result *result)
         {
             auto *self = static_cast<circle *>(user);
-            if (result->status == LK_LOST)
+            if (result->status == LK_STATUS_LOST)
                 return; /* The client is being closed. */
             ASSERT_EQ(result->status, LK_OK);
             EXPECT_EQ(lk_release_async(
@@ -126,7 +126,7 @@ TEST(CapiLoop, CallbacksMayAskAgain)
         static void released(void *user, const struct lk_result *result)
         {
             auto *self = static_cast<circle *>(user);
-            if (result->status == LK_LOST)
+            if (result->status == LK_STATUS_LOST)
                 return; /* The client is being closed. */
             ASSERT_EQ(result->status, LK_OK);
             self->rounds++;
@@ -225,7 +225,7 @@ TEST(CapiLoop, CancelByTag)
     client.run_until([&] { return cluster.requests > 2; });
     EXPECT_EQ(lk_cancel(client.session, 5), LK_OK);
     ASSERT_TRUE(client.run_until([&] { return waited.done; }));
-    EXPECT_EQ(waited.result.status, LK_CANCELLED);
+    EXPECT_EQ(waited.result.status, LK_STATUS_CANCELLED);
     EXPECT_EQ(waited.result.tag, 5u);
 }
 
@@ -242,7 +242,7 @@ TEST(CapiLoop, CloseTellsEverybody)
         EXPECT_FALSE(waited.done);
     }
     EXPECT_TRUE(waited.done);
-    EXPECT_EQ(waited.result.status, LK_LOST);
+    EXPECT_EQ(waited.result.status, LK_STATUS_LOST);
 }
 
 TEST(CapiLoop, InAForkedChildEveryHandleIsDead)
@@ -257,10 +257,12 @@ TEST(CapiLoop, InAForkedChildEveryHandleIsDead)
     if (child == 0) {
         lk_done nobody = {nullptr, nullptr};
         uint64_t token = acquired.result.grant.token;
-        bool dead = lk_process(client.handle) == LK_LOST &&
-                    lk_check(client.session, &acquired.result.grant) == LK_STATE_LOST &&
-                    lk_acquire_async(client.session, "g", 1, nullptr, nobody) == LK_LOST &&
-                    lk_release_async(client.session, "f", 1, token, nobody) == LK_LOST;
+        bool dead =
+                lk_process(client.handle) == LK_STATUS_LOST &&
+                lk_check(client.session, &acquired.result.grant) == LK_STATE_LOST &&
+                lk_acquire_async(client.session, "g", 1, nullptr, nobody) ==
+                        LK_STATUS_LOST &&
+                lk_release_async(client.session, "f", 1, token, nobody) == LK_STATUS_LOST;
         lk_close(client.handle);
         _exit(dead ? 0 : 1);
     }
@@ -282,11 +284,11 @@ TEST(CapiLoop, WhatDoesNotFitTheModeIsInvalid)
     test_client loop(cluster.address(), with_loop);
     test_client threads(cluster.address());
     lk_grant grant = {};
-    EXPECT_EQ(loop.acquire("a", 0, &grant), LK_INVALID);
-    EXPECT_EQ(lk_process(threads.handle), LK_INVALID);
+    EXPECT_EQ(loop.acquire("a", 0, &grant), LK_STATUS_INVALID);
+    EXPECT_EQ(lk_process(threads.handle), LK_STATUS_INVALID);
     EXPECT_EQ(lk_fd(threads.handle), -1);
     EXPECT_EQ(lk_acquire_async(threads.session, "a", 1, nullptr, {nullptr, nullptr}),
-            LK_INVALID);
+            LK_STATUS_INVALID);
 }
 
 } // namespace

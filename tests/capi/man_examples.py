@@ -4,7 +4,7 @@
     man_examples.py MAN_FOLDER OUTPUT.c
 
 A page's last .EX block is the body of a function with `client` and `session`; a block before
-it is what the body needs outside. Pages for event loops get a client with LK_EXTERNAL_LOOP.
+it is what the body needs outside. Pages for event loops get a client with LK_FLAG_EXTERNAL_LOOP.
 """
 
 import pathlib
@@ -71,7 +71,7 @@ def main():
         functions += (f"static void {name}({parameters})\n{{\n    (void){used};\n"
                       f"    (void){also};\n{body}}}\n\n")
         loop = path.stem.endswith("_async") or path.stem in LOOP_PAGES
-        flags = "LK_EXTERNAL_LOOP" if loop else "0"
+        flags = "LK_FLAG_EXTERNAL_LOOP" if loop else "0"
         runs += f'    failed += run("{path.stem}", {flags}, {name});\n'
     pathlib.Path(sys.argv[2]).write_text(HEAD + functions + MAIN.replace("RUNS\n", runs))
 

@@ -26,7 +26,7 @@ TEST(CapiThreads, OpensAcquiresReleases)
     lk_grant second = client.must_acquire("build");
     EXPECT_GT(second.token, first.token);
     EXPECT_EQ(lk_check(client.session, nullptr), LK_STATE_HELD);
-    EXPECT_EQ(client.release("build", first.token), LK_STALE);
+    EXPECT_EQ(client.release("build", first.token), LK_STATUS_NOT_FOUND);
     EXPECT_EQ(lk_check(client.session, &second), LK_STATE_HELD);
 }
 
@@ -58,11 +58,11 @@ TEST(CapiThreads, ThreadsOfASessionExcludeEachOther)
     test_client client(cluster.address());
     lk_grant mine = client.must_acquire("x");
     lk_grant grant = {};
-    EXPECT_EQ(client.acquire("x", LK_SECOND, &grant), LK_DEADLOCK);
+    EXPECT_EQ(client.acquire("x", LK_SECOND, &grant), LK_STATUS_DEADLOCK);
     enum lk_status other = LK_OK;
     std::thread thread([&] { other = client.acquire("x", 0, &grant); });
     thread.join();
-    EXPECT_EQ(other, LK_TIMEOUT);
+    EXPECT_EQ(other, LK_STATUS_TIMEOUT);
     EXPECT_EQ(grant.token, 0u);
     EXPECT_EQ(client.release("x", mine.token), LK_OK);
 }
@@ -137,8 +137,8 @@ TEST(CapiThreads, G11_TimeoutIsSaidByTheLog)
     test_client waiter(cluster.address());
     holder.must_acquire("t");
     lk_grant grant = {};
-    EXPECT_EQ(waiter.acquire("t", 200 * LK_MILLISECOND, &grant), LK_TIMEOUT);
-    EXPECT_EQ(waiter.acquire("t", 0, &grant), LK_TIMEOUT);
+    EXPECT_EQ(waiter.acquire("t", 200 * LK_MILLISECOND, &grant), LK_STATUS_TIMEOUT);
+    EXPECT_EQ(waiter.acquire("t", 0, &grant), LK_STATUS_TIMEOUT);
     EXPECT_EQ(cluster.cancels, 0);
 }
 
@@ -148,14 +148,15 @@ TEST(CapiThreads, G11_CancelFromAnotherThread)
     test_client holder(cluster.address());
     test_client waiter(cluster.address());
     lk_grant grant = holder.must_acquire("c");
-    EXPECT_EQ(lk_cancel(waiter.session, 7), LK_STALE);
+    EXPECT_EQ(lk_cancel(waiter.session, 7), LK_STATUS_NOT_FOUND);
     std::thread thread([&] {
         EXPECT_TRUE(eventually([&] { return lk_cancel(waiter.session, 7) == LK_OK; }));
     });
     lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
     options.tag = 7;
     lk_grant none = {};
-    EXPECT_EQ(lk_acquire_with(waiter.session, "c", 1, &options, &none), LK_CANCELLED);
+    EXPECT_EQ(
+            lk_acquire_with(waiter.session, "c", 1, &options, &none), LK_STATUS_CANCELLED);
     thread.join();
     EXPECT_EQ(holder.release("c", grant.token), LK_OK);
     /* Nothing is left behind: the lock is free. */
@@ -182,7 +183,7 @@ TEST(CapiThreads, CloseWhileOthersWait)
         threads.emplace_back([&] {
             lk_grant grant = {};
             waiting++;
-            EXPECT_EQ(lk_acquire(session, "k", 1, LK_FOREVER, &grant), LK_LOST);
+            EXPECT_EQ(lk_acquire(session, "k", 1, LK_FOREVER, &grant), LK_STATUS_LOST);
         });
     }
     EXPECT_TRUE(eventually([&] { return waiting == 3; }));
@@ -202,7 +203,7 @@ TEST(CapiThreads, CloseASessionWhileOthersWaitInIt)
     ASSERT_EQ(lk_session_open(client.handle, nullptr, &session), LK_OK);
     std::thread thread([&] {
         lk_grant grant = {};
-        EXPECT_EQ(lk_acquire(session, "k", 1, LK_FOREVER, &grant), LK_LOST);
+        EXPECT_EQ(lk_acquire(session, "k", 1, LK_FOREVER, &grant), LK_STATUS_LOST);
     });
     usleep(50000);
     EXPECT_EQ(lk_session_close(session), LK_OK);
@@ -220,7 +221,7 @@ TEST(CapiThreads, SessionsOfOneClientExcludeEachOther)
     EXPECT_NE(lk_session_id(second), lk_session_id(client.session));
     lk_grant mine = client.must_acquire("s");
     lk_grant grant = {};
-    EXPECT_EQ(lk_acquire(second, "s", 1, 0, &grant), LK_TIMEOUT);
+    EXPECT_EQ(lk_acquire(second, "s", 1, 0, &grant), LK_STATUS_TIMEOUT);
     EXPECT_EQ(lk_session_close(second), LK_OK);
     EXPECT_EQ(lk_check(client.session, &mine), LK_STATE_HELD);
 }
@@ -272,11 +273,11 @@ TEST(CapiThreads, GuardReleasesAtTheEndOfItsScope)
         LK_GUARD(guard, client.session, "scoped", 6, LK_SECOND);
         ASSERT_EQ(guard.status, LK_OK);
         lk_grant grant = {};
-        EXPECT_EQ(other.acquire("scoped", 0, &grant), LK_TIMEOUT);
+        EXPECT_EQ(other.acquire("scoped", 0, &grant), LK_STATUS_TIMEOUT);
     }
     other.must_acquire("scoped", 0);
     struct lk_guard failed = lk_guard_acquire(client.session, "scoped", 6, 0);
-    EXPECT_EQ(failed.status, LK_TIMEOUT);
+    EXPECT_EQ(failed.status, LK_STATUS_TIMEOUT);
     lk_guard_release(&failed);
 }
 
@@ -304,7 +305,7 @@ TEST(CapiThreads, SignalsDisturbNothing)
     });
     lk_grant grant = client.must_acquire("sig", 10 * LK_SECOND);
     for (int i = 0; i < 50; i++)
-        EXPECT_EQ(client.release("other", grant.token), LK_STALE);
+        EXPECT_EQ(client.release("other", grant.token), LK_STATUS_NOT_FOUND);
     stop = true;
     pest.join();
     sigaction(SIGUSR1, &before, nullptr);
@@ -319,13 +320,14 @@ TEST(CapiThreads, InAForkedChildEveryHandleIsDead)
     ASSERT_GE(child, 0);
     if (child == 0) {
         lk_grant none = {};
-        bool dead = lk_check(client.session, &grant) == LK_STATE_LOST &&
-                    lk_check(client.session, nullptr) == LK_STATE_LOST &&
-                    lk_acquire(client.session, "y", 1, 0, &none) == LK_LOST &&
-                    lk_release(client.session, "forked", 6, grant.token) == LK_LOST &&
-                    lk_cancel(client.session, 1) == LK_LOST &&
-                    lk_deadline(client.session, &grant) == 0 &&
-                    lk_session_id(client.session) == 0;
+        bool dead =
+                lk_check(client.session, &grant) == LK_STATE_LOST &&
+                lk_check(client.session, nullptr) == LK_STATE_LOST &&
+                lk_acquire(client.session, "y", 1, 0, &none) == LK_STATUS_LOST &&
+                lk_release(client.session, "forked", 6, grant.token) == LK_STATUS_LOST &&
+                lk_cancel(client.session, 1) == LK_STATUS_LOST &&
+                lk_deadline(client.session, &grant) == 0 &&
+                lk_session_id(client.session) == 0;
         lk_close(client.handle);
         _exit(dead ? 0 : 1);
     }

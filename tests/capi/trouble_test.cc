@@ -13,7 +13,7 @@ TEST(CapiTrouble, WrongArgumentsSayWhich)
 {
     auto refused = [](const char *nodes, const test_client::adjust &change = nullptr) {
         test_client client(nodes, change);
-        EXPECT_EQ(client.status, LK_INVALID);
+        EXPECT_EQ(client.status, LK_STATUS_INVALID);
         EXPECT_EQ(client.handle, nullptr);
         return client.why;
     };
@@ -39,8 +39,8 @@ TEST(CapiTrouble, NamesOfNoOrTooManyBytes)
     stand_in cluster;
     test_client client(cluster.address());
     lk_grant grant = {};
-    EXPECT_EQ(client.acquire("", 0, &grant), LK_INVALID);
-    EXPECT_EQ(client.acquire(std::string(256, 'x'), 0, &grant), LK_INVALID);
+    EXPECT_EQ(client.acquire("", 0, &grant), LK_STATUS_INVALID);
+    EXPECT_EQ(client.acquire(std::string(256, 'x'), 0, &grant), LK_STATUS_INVALID);
     client.must_acquire(std::string(255, 'x'));
     client.must_acquire(std::string("a\0b", 3));
 }
@@ -49,7 +49,7 @@ TEST(CapiTrouble, NobodyThereIsUnknownAndSaysWhy)
 {
     test_client client("127.0.0.1:1,127.0.0.1:2",
             [](lk_options &options) { options.answer_wait_ns = 200 * LK_MILLISECOND; });
-    EXPECT_EQ(client.status, LK_UNKNOWN);
+    EXPECT_EQ(client.status, LK_STATUS_UNKNOWN);
     EXPECT_NE(client.why.find("127.0.0.1:1: Connection refused"), std::string::npos)
             << client.why;
 }
@@ -71,7 +71,7 @@ TEST(CapiTrouble, NamesAreResolved)
     client.must_acquire("a");
     test_client nowhere("no-such-host.invalid",
             [](lk_options &options) { options.answer_wait_ns = LK_SECOND; });
-    EXPECT_EQ(nowhere.status, LK_UNKNOWN);
+    EXPECT_EQ(nowhere.status, LK_STATUS_UNKNOWN);
     EXPECT_NE(nowhere.why.find("no-such-host.invalid:5625"), std::string::npos)
             << nowhere.why;
 }
@@ -82,7 +82,7 @@ TEST(CapiTrouble, AnotherVersionIsSaid)
     cluster.other_version = true;
     test_client client(cluster.address(),
             [](lk_options &options) { options.answer_wait_ns = 300 * LK_MILLISECOND; });
-    EXPECT_EQ(client.status, LK_VERSION);
+    EXPECT_EQ(client.status, LK_STATUS_VERSION);
     EXPECT_NE(client.why.find("version"), std::string::npos) << client.why;
 }
 
@@ -114,7 +114,7 @@ TEST(CapiTrouble, G11_UnknownASecondAfterTheLimit)
     cluster.mute = true;
     auto begin = std::chrono::steady_clock::now();
     lk_grant grant = {};
-    EXPECT_EQ(client.acquire("u", 100 * LK_MILLISECOND, &grant), LK_UNKNOWN);
+    EXPECT_EQ(client.acquire("u", 100 * LK_MILLISECOND, &grant), LK_STATUS_UNKNOWN);
     auto took = std::chrono::steady_clock::now() - begin;
     EXPECT_LT(took, std::chrono::milliseconds(1500));
     EXPECT_GE(took, std::chrono::milliseconds(1000));
@@ -132,7 +132,7 @@ TEST(CapiTrouble, BusyIsToldForAcquires)
     lk_grant held = client.must_acquire("b");
     cluster.busy = true;
     lk_grant grant = {};
-    EXPECT_EQ(client.acquire("c", LK_SECOND, &grant), LK_BUSY);
+    EXPECT_EQ(client.acquire("c", LK_SECOND, &grant), LK_STATUS_BUSY);
     EXPECT_EQ(client.release("b", held.token), LK_OK);
 }
 
@@ -150,7 +150,7 @@ TEST(CapiTrouble, SilenceSuspendsAndThenLoses)
     EXPECT_EQ(client.events()[0].reason, LK_REASON_SILENT);
     EXPECT_EQ(client.events()[1].state, LK_STATE_LOST);
     EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
-    EXPECT_EQ(client.acquire("t", 0, &grant), LK_LOST);
+    EXPECT_EQ(client.acquire("t", 0, &grant), LK_STATUS_LOST);
 }
 
 TEST(CapiTrouble, SuspendedBecomesHeldAgainWithTheSameToken)
@@ -182,7 +182,7 @@ TEST(CapiTrouble, ExpiredInTheClusterIsLost)
             eventually([&] { return lk_check(client.session, &grant) == LK_STATE_LOST; }));
     EXPECT_TRUE(eventually([&] { return client.events().back().state == LK_STATE_LOST; }));
     EXPECT_EQ(client.events().back().reason, LK_REASON_UNKNOWN);
-    EXPECT_EQ(client.release("s", grant.token), LK_LOST);
+    EXPECT_EQ(client.release("s", grant.token), LK_STATUS_LOST);
 }
 
 TEST(CapiTrouble, OneHoldMayBeEndedByTheCluster)
@@ -225,7 +225,7 @@ TEST(CapiTrouble, LosingCanBeRehearsedFromOutside)
     setenv("LOCKD_TEST_LOSE", "soon", 1);
     test_client wrong(cluster.address());
     unsetenv("LOCKD_TEST_LOSE");
-    EXPECT_EQ(wrong.status, LK_INVALID);
+    EXPECT_EQ(wrong.status, LK_STATUS_INVALID);
 }
 
 TEST(CapiTrouble, BlockingCallsFromACallbackAreRefused)
@@ -248,7 +248,7 @@ TEST(CapiTrouble, BlockingCallsFromACallbackAreRefused)
     lk_client *client = nullptr;
     ASSERT_EQ(lk_open(&options, &client), LK_OK);
     lk_test_lose(lk_client_session(client));
-    EXPECT_TRUE(eventually([&] { return seen.status == LK_INVALID; }));
+    EXPECT_TRUE(eventually([&] { return seen.status == LK_STATUS_INVALID; }));
     lk_close(client);
 }
 
@@ -275,8 +275,8 @@ TEST(CapiTrouble, LogLinesNameTheNode)
 TEST(CapiTrouble, WithoutASession)
 {
     stand_in cluster;
-    test_client client(
-            cluster.address(), [](lk_options &options) { options.flags = LK_NO_SESSION; });
+    test_client client(cluster.address(),
+            [](lk_options &options) { options.flags = LK_FLAG_NO_SESSION; });
     ASSERT_EQ(client.status, LK_OK);
     EXPECT_EQ(client.session, nullptr);
     lk_lock lock = {};
@@ -304,7 +304,7 @@ TEST(CapiTrouble, TextsAreNeverMissing)
     EXPECT_EQ(lk_bucket_begin(0), 0u);
     EXPECT_EQ(lk_bucket_begin(31), 31u);
     EXPECT_GT(lk_bucket_begin(200), lk_bucket_begin(199));
-    EXPECT_EQ(lk_bucket_begin(LK_BUCKETS), UINT64_MAX);
+    EXPECT_EQ(lk_bucket_begin(LK_BUCKET_COUNT), UINT64_MAX);
 }
 
 } // namespace

@@ -206,8 +206,8 @@ private:
     void add_answer(class answers &said)
     {
         static constexpr uint8_t statuses[] = {STATUS_OK, STATUS_QUEUED, STATUS_TIMEOUT,
-                STATUS_LOST, STATUS_BUSY, STATUS_NOT_LEADER, STATUS_CANCELLED, STATUS_STALE,
-                STATUS_OLD, STATUS_DENIED, STATUS_LIMIT, STATUS_INVALID};
+                STATUS_LOST, STATUS_BUSY, STATUS_NOT_LEADER, STATUS_CANCELLED,
+                STATUS_NOT_FOUND, STATUS_OLD, STATUS_DENIED, STATUS_LIMIT, STATUS_INVALID};
         uint8_t kind = 1 + in.byte() % REQUEST_RELEASE;
         uint64_t number = in.number();
         uint8_t status = statuses[in.byte() % std::size(statuses)];

@@ -140,8 +140,8 @@ bytes make_batch(dice &dice)
             static_cast<uint32_t>(dice.below(4))};
     bytes body = encode(wire_batch_head, head);
     add(body, commands);
-    for (uint32_t i = 0; i < head.renewal_count; i++)
-        add(body, encode(wire_renewal, renewal_case::make(dice)));
+    for (uint32_t i = 0; i < head.keepalive_count; i++)
+        add(body, encode(wire_keepalive, keepalive_case::make(dice)));
     return body;
 }
 
@@ -149,9 +149,9 @@ bytes make_entry(dice &dice, uint64_t index)
 {
     bool found = dice.coin();
     bytes body =
-            found ? encode(wire_founding, founding_case::make(dice)) : make_batch(dice);
+            found ? encode(wire_bootstrap, bootstrap_case::make(dice)) : make_batch(dice);
     entry_head head{{3, index}, 3, 77, dice.number(), 0, static_cast<uint32_t>(body.size()),
-            found ? ENTRY_FOUND : ENTRY_BATCH};
+            found ? ENTRY_BOOTSTRAP : ENTRY_BATCH};
     bytes entry(ENTRY_HEAD_BYTES);
     add(entry, body);
     entry_seal(entry.data(), &head);
@@ -164,8 +164,8 @@ bytes make_entries(dice &dice)
     bytes input{how};
     if (how == 0)
         add(input, make_entry(dice, 7));
-    else if (how == ENTRY_FOUND)
-        add(input, encode(wire_founding, founding_case::make(dice)));
+    else if (how == ENTRY_BOOTSTRAP)
+        add(input, encode(wire_bootstrap, bootstrap_case::make(dice)));
     else
         add(input, make_batch(dice));
     return input;

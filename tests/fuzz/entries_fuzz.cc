@@ -1,5 +1,5 @@
 /*
- * Entries, and the bodies of batches and of the founding entry. The first byte says whether
+ * Entries, and the bodies of batches and of the bootstrap entry. The first byte says whether
  * the rest is a whole entry, or a body, which is then sealed so that its sum is right.
  */
 #include "mirror.h"
@@ -21,10 +21,10 @@ void walk_batch(const unsigned char *body, size_t size)
     batch_reader reader;
     if (!batch_reader_init(&reader, body, size))
         return;
-    size_t renewals = 0;
-    renewal renewal{};
-    while (batch_next_renewal(&reader, &renewal))
-        renewals++;
+    size_t keepalives = 0;
+    keepalive keepalive{};
+    while (batch_next_keepalive(&reader, &keepalive))
+        keepalives++;
     size_t commands = 0;
     command *command = nullptr;
     while (batch_next_command(&reader, &command)) {
@@ -33,7 +33,8 @@ void walk_batch(const unsigned char *body, size_t size)
     }
     fuzz::require(commands <= reader.head.command_bytes, "a command has bytes");
     if (batch_complete(&reader))
-        fuzz::require(renewals == reader.head.renewal_count, "all renewals were walked");
+        fuzz::require(
+                keepalives == reader.head.keepalive_count, "all keepalives were walked");
 }
 
 void walk_entry(const unsigned char *bytes, size_t size)
@@ -43,10 +44,10 @@ void walk_entry(const unsigned char *bytes, size_t size)
         return;
     fuzz::require(entry_bytes(&head) <= size, "the entry is there");
     const unsigned char *body = bytes + ENTRY_HEAD_BYTES;
-    if (head.kind == ENTRY_FOUND) {
+    if (head.kind == ENTRY_BOOTSTRAP) {
         fuzz::mirror mirror(body, head.body_bytes);
-        founding founding{};
-        mirror.walk(wire_founding, founding);
+        bootstrap bootstrap{};
+        mirror.walk(wire_bootstrap, bootstrap);
     } else {
         walk_batch(body, head.body_bytes);
     }

@@ -118,7 +118,7 @@ TEST(PaperLiveness, DeafLeaderDoesNotBlockTheOthers)
 }
 
 /* Through a bridge the old leader reaches one of those who have lost it. */
-TEST(PaperLiveness, BridgedStaleLeaderDoesNotBlockTheOthers)
+TEST(PaperLiveness, BridgedOldLeaderDoesNotBlockTheOthers)
 {
     for (uint64_t seed = 1; seed <= 50; seed++) {
         raft_cluster cluster(5, seed);

@@ -68,7 +68,7 @@ public:
             trouble();
             cluster.run_for(below(i % 10 == 0 ? 400 : 20) * NS_PER_MS);
         }
-        if (is_founded() && can_serve()) {
+        if (is_bootstrapped() && can_serve()) {
             leave_majority();
             cluster.require(
                     serves_within(5 * ELECTION_MAX_NS), "no leader in five timeouts");
@@ -176,7 +176,7 @@ private:
             cluster.disconnect(b, a, below(2) == 0);
     }
 
-    /* Not while founding, and never all: then they found a new cluster, as they must. */
+    /* Not while bootstrap, and never all: then they found a new cluster, as they must. */
     void empty(uint8_t id)
     {
         bool all_have_entries = true;
@@ -276,7 +276,7 @@ private:
         return cluster.wiped.size() < (cluster.count() + 1U) / 2;
     }
 
-    bool is_founded()
+    bool is_bootstrapped()
     {
         return !cluster.committed.empty();
     }

@@ -186,7 +186,8 @@ TEST(Kill, G3_WithoutAMajorityNothingIsGrantedOrLost)
     cluster.kill(2);
     lk_session *session = lk_client_session(alice.get());
     lk_grant none{};
-    EXPECT_EQ(lk_acquire(session, "other", 5, 100 * LK_MILLISECOND, &none), LK_UNKNOWN);
+    EXPECT_EQ(lk_acquire(session, "other", 5, 100 * LK_MILLISECOND, &none),
+            LK_STATUS_UNKNOWN);
     ASSERT_TRUE(process::wait_until(
             [&] { return lk_check(session, &held) == LK_STATE_SUSPENDED; }));
     cluster.start(1);

@@ -309,7 +309,7 @@ TEST_F(LockctlCluster, RehearsedLossHasItsCode)
     EXPECT_TRUE(is_free("a") && is_free("b"));
 }
 
-TEST_F(LockctlCluster, RenewalsKeepACommandRunningPastItsFirstLease)
+TEST_F(LockctlCluster, KeepalivesKeepACommandRunningPastItsFirstLease)
 {
     Command command =
             shell("a", "sleep 2.5; exit 5", {"--ttl", "1s", "--kill-after", "400ms"});

@@ -89,7 +89,7 @@ Taken take(const process::Cluster &cluster)
 }
 
 /*
- * Not before the lease can have ended, counted from the last renewal, which was at most a third
+ * Not before the lease can have ended, counted from the last keepalive, which was at most a third
  * of the ttl before; and within the bound of a takeover, with a second for a machine that has more to do.
  */
 void expect_in_time(uint64_t gone_ns, const Taken &taken)

@@ -25,7 +25,7 @@ using server::words;
 
 namespace {
 
-/* A directory that was lived in: founded by node 1 of a cluster of one, then stopped. */
+/* A directory that was lived in: bootstrapped by node 1 of a cluster of one, then stopped. */
 struct Founded : testing::Test {
     Founded()
     {

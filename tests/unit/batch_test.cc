@@ -10,7 +10,7 @@ using namespace messages;
 struct batch {
     bytes body;
     std::vector<command> commands; /* With their sections */
-    std::vector<renewal> renewals;
+    std::vector<keepalive> keepalives;
 };
 
 void append(bytes &to, const bytes &what)
@@ -41,18 +41,18 @@ void add_section(dice &dice, batch &batch, bytes &body)
     }
 }
 
-batch make_batch(dice &dice, uint64_t sections, uint32_t renewals)
+batch make_batch(dice &dice, uint64_t sections, uint32_t keepalives)
 {
     batch batch;
     bytes commands;
     for (uint64_t i = 0; i < sections; i++)
         add_section(dice, batch, commands);
-    batch_head head{5, 6, static_cast<uint32_t>(commands.size()), renewals};
+    batch_head head{5, 6, static_cast<uint32_t>(commands.size()), keepalives};
     append(batch.body, encode(wire_batch_head, head));
     batch.body.insert(batch.body.end(), commands.begin(), commands.end());
-    for (uint32_t i = 0; i < renewals; i++) {
-        batch.renewals.push_back(renewal_case::make(dice));
-        append(batch.body, encode(wire_renewal, batch.renewals.back()));
+    for (uint32_t i = 0; i < keepalives; i++) {
+        batch.keepalives.push_back(keepalive_case::make(dice));
+        append(batch.body, encode(wire_keepalive, batch.keepalives.back()));
     }
     return batch;
 }
@@ -67,10 +67,10 @@ TEST(Batch, IsWalkedAsItWasWritten)
         ASSERT_TRUE(batch_reader_init(&reader, batch.body.data(), batch.body.size()));
         EXPECT_EQ(reader.head.dt_ns, 5U);
         EXPECT_EQ(reader.head.wall_ns, 6U);
-        for (const renewal &expected : batch.renewals) {
-            renewal heard;
-            ASSERT_TRUE(batch_next_renewal(&reader, &heard));
-            ASSERT_EQ(renewal_case::fields(heard), renewal_case::fields(expected));
+        for (const keepalive &expected : batch.keepalives) {
+            keepalive heard;
+            ASSERT_TRUE(batch_next_keepalive(&reader, &heard));
+            ASSERT_EQ(keepalive_case::fields(heard), keepalive_case::fields(expected));
         }
         for (const command &expected : batch.commands) {
             command *heard = nullptr;
@@ -78,9 +78,9 @@ TEST(Batch, IsWalkedAsItWasWritten)
             ASSERT_EQ(request_fields(heard->request), request_fields(expected.request));
             ASSERT_EQ(section_fields(heard->section), section_fields(expected.section));
         }
-        renewal none;
+        keepalive none;
         command *nothing = nullptr;
-        EXPECT_FALSE(batch_next_renewal(&reader, &none));
+        EXPECT_FALSE(batch_next_keepalive(&reader, &none));
         EXPECT_FALSE(batch_next_command(&reader, &nothing));
         EXPECT_TRUE(batch_complete(&reader));
     }
@@ -103,8 +103,8 @@ bool walk(const bytes &body)
     struct batch_reader reader;
     if (!batch_reader_init(&reader, body.data(), body.size()))
         return false;
-    renewal renewal;
-    while (batch_next_renewal(&reader, &renewal))
+    keepalive keepalive;
+    while (batch_next_keepalive(&reader, &keepalive))
         ;
     command *command = nullptr;
     while (batch_next_command(&reader, &command))
@@ -138,7 +138,7 @@ TEST(Batch, SectionMustHaveItsCommands)
     EXPECT_FALSE(walk(body));
 }
 
-/* An OPEN stands without a session, everything else in one, a keepalive among the renewals. */
+/* An OPEN stands without a session, everything else in one, a keepalive among those of the entry. */
 TEST(Batch, CommandFitsItsSection)
 {
     class dice dice(4);

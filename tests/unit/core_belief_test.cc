@@ -102,7 +102,7 @@ TEST(CoreBelief, KeepaliveRefusedAsBusyGoesAgainSoon)
             REQUEST_KEEPALIVE, keepalive.request.number, STATUS_BUSY));
     world.pass(100 * NS_PER_MS);
     EXPECT_EQ(world.count_requests(REQUEST_KEEPALIVE), 1u);
-    EXPECT_GT(mark_count("client_renewal_refused"), 0u);
+    EXPECT_GT(mark_count("client_keepalive_refused"), 0u);
 }
 
 TEST(CoreBelief, HearBeforeYouExtend)

@@ -197,7 +197,7 @@ TEST(CoreWait, G11_AnAnswerBehindACancelKeepsItsNumberOpen)
 
 /* ---- min_usable ---- */
 
-TEST(CoreWait, AGrantWithTooLittleLeftWaitsForTheNextRenewal)
+TEST(CoreWait, AGrantWithTooLittleLeftWaitsForTheNextKeepalive)
 {
     open_world world(with_patience);
     world.acquire(world.session, "a", 60 * NS_PER_S);

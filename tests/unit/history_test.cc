@@ -34,11 +34,11 @@ TEST(History, DeadlineIsNeverPastWhatTheHistoryCanExplain)
 
 TEST(History, UnknownHasNoReturnAndEndsTheProc)
 {
-    EXPECT_EQ(line_of({3, HISTORY_RELEASE, LK_UNKNOWN, "b", 9, 100, 150, 7, 0, 0}),
+    EXPECT_EQ(line_of({3, HISTORY_RELEASE, LK_STATUS_UNKNOWN, "b", 9, 100, 150, 7, 0, 0}),
             "{\"proc\":3,\"op\":\"release\",\"session\":9,\"call\":100,\"ret\":null,"
             "\"res\":\"info\",\"lock\":\"b\",\"token\":7}\n");
-    EXPECT_TRUE(history_ends_proc(HISTORY_RELEASE, LK_UNKNOWN));
-    EXPECT_FALSE(history_ends_proc(HISTORY_RELEASE, LK_STALE));
+    EXPECT_TRUE(history_ends_proc(HISTORY_RELEASE, LK_STATUS_UNKNOWN));
+    EXPECT_FALSE(history_ends_proc(HISTORY_RELEASE, LK_STATUS_NOT_FOUND));
 }
 
 TEST(History, SessionOperationsHaveNoLock)
@@ -52,7 +52,7 @@ TEST(History, SessionOperationsHaveNoLock)
             "\"ok\"}\n");
 }
 
-/* A renewal was seen, so the lease lasts a ttl from its call, and the deadline is that. */
+/* A keepalive was seen, so the lease lasts a ttl from its call, and the deadline is that. */
 TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
 {
     EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100, 0}),
@@ -69,24 +69,24 @@ TEST(History, LookSaysTheHolder)
     EXPECT_EQ(line_of({5, HISTORY_QUERY, LK_OK, "b", 0, 100, 150, 0, 0, 0}),
             "{\"proc\":5,\"op\":\"query\",\"call\":100,\"ret\":150,\"res\":\"ok\","
             "\"lock\":\"b\",\"holder\":null}\n");
-    EXPECT_STREQ(history_claim(HISTORY_QUERY, LK_LOST), "info");
+    EXPECT_STREQ(history_claim(HISTORY_QUERY, LK_STATUS_LOST), "info");
 }
 
 /* What each outcome claims; nothing may claim more than it is known to mean. */
 TEST(History, ClaimsOfTheStatuses)
 {
-    EXPECT_STREQ(history_claim(HISTORY_TRY, LK_TIMEOUT), "held");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_TIMEOUT), "timeout");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_CANCELLED), "timeout");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_DEADLOCK), "timeout");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_LOST), "expired");
-    EXPECT_STREQ(history_claim(HISTORY_KEEPALIVE, LK_LOST), "expired");
-    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_CANCELLED), "info");
-    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STALE), "not_owner");
-    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_LOST), "expired");
-    EXPECT_STREQ(history_claim(HISTORY_OPEN, LK_LOST), "info");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_BUSY), "fail");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_UNKNOWN), "info");
+    EXPECT_STREQ(history_claim(HISTORY_TRY, LK_STATUS_TIMEOUT), "held");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_TIMEOUT), "timeout");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_CANCELLED), "timeout");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_DEADLOCK), "timeout");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_LOST), "expired");
+    EXPECT_STREQ(history_claim(HISTORY_KEEPALIVE, LK_STATUS_LOST), "expired");
+    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_CANCELLED), "info");
+    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_NOT_FOUND), "not_owner");
+    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_LOST), "expired");
+    EXPECT_STREQ(history_claim(HISTORY_OPEN, LK_STATUS_LOST), "info");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_BUSY), "fail");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_UNKNOWN), "info");
 }
 
 TEST(History, NoFileNothingWritten)

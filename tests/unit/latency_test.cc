@@ -66,16 +66,19 @@ std::string shown(const latency &latency, bool as_json)
 TEST(Latency, IsTheDifferenceOfTwoReadings)
 {
     Reading before(NS_PER_S);
-    before.add(LK_WRITE, 5 * NS_PER_MS, 3).add(LK_QUEUE, 7).sum(LK_SUM_APPLIED, 100);
+    before.add(LK_STAGE_WRITE, 5 * NS_PER_MS, 3)
+            .add(LK_STAGE_QUEUE, 7)
+            .sum(LK_SUM_APPLIED, 100);
     Reading after(3 * NS_PER_S);
-    after.add(LK_WRITE, 5 * NS_PER_MS, 3).add(LK_WRITE, 100 * NS_PER_US, 2);
-    after.add(LK_QUEUE, 7).sum(LK_SUM_APPLIED, 130);
+    after.add(LK_STAGE_WRITE, 5 * NS_PER_MS, 3).add(LK_STAGE_WRITE, 100 * NS_PER_US, 2);
+    after.add(LK_STAGE_QUEUE, 7).sum(LK_SUM_APPLIED, 130);
     auto span = between(&before, after);
     EXPECT_EQ(span->span_ns, 2 * NS_PER_S);
     EXPECT_FALSE(span->restarted);
-    EXPECT_EQ(span->stages[LK_WRITE].count, 2U);
-    EXPECT_NEAR(static_cast<double>(span->stages[LK_WRITE].greatest), 100e3, 100e3 / 16);
-    EXPECT_EQ(span->stages[LK_QUEUE].count, 0U);
+    EXPECT_EQ(span->stages[LK_STAGE_WRITE].count, 2U);
+    EXPECT_NEAR(
+            static_cast<double>(span->stages[LK_STAGE_WRITE].greatest), 100e3, 100e3 / 16);
+    EXPECT_EQ(span->stages[LK_STAGE_QUEUE].count, 0U);
     EXPECT_EQ(span->sums[LK_SUM_APPLIED], 30U);
 }
 
@@ -83,22 +86,22 @@ TEST(Latency, IsTheDifferenceOfTwoReadings)
 TEST(Latency, TheGreatestSinceTheStartIsExact)
 {
     Reading only(NS_PER_S);
-    only.add(LK_TURN, 1234567);
+    only.add(LK_STAGE_TURN, 1234567);
     auto all = between(nullptr, only);
-    EXPECT_EQ(histogram_at(&all->stages[LK_TURN], HISTOGRAM_ALL), 1234567U);
+    EXPECT_EQ(histogram_at(&all->stages[LK_STAGE_TURN], HISTOGRAM_ALL), 1234567U);
 }
 
 /* A node that was restarted has counted from 0: nothing is subtracted. */
 TEST(Latency, ARestartedNodeShowsWhatWasSinceThen)
 {
     Reading before(10 * NS_PER_S);
-    before.add(LK_TURN, 50, 1000).sum(LK_SUM_SENT, 5000);
+    before.add(LK_STAGE_TURN, 50, 1000).sum(LK_SUM_SENT, 5000);
     Reading after(NS_PER_S);
-    after.add(LK_TURN, 50, 10).sum(LK_SUM_SENT, 40);
+    after.add(LK_STAGE_TURN, 50, 10).sum(LK_SUM_SENT, 40);
     auto span = between(&before, after);
     EXPECT_TRUE(span->restarted);
     EXPECT_EQ(span->span_ns, NS_PER_S);
-    EXPECT_EQ(span->stages[LK_TURN].count, 10U);
+    EXPECT_EQ(span->stages[LK_STAGE_TURN].count, 10U);
     EXPECT_EQ(span->sums[LK_SUM_SENT], 40U);
     EXPECT_NE(shown(*span, false).find("restarted"), std::string::npos);
 }
@@ -106,8 +109,8 @@ TEST(Latency, ARestartedNodeShowsWhatWasSinceThen)
 TEST(Latency, AsATable)
 {
     Reading only(2 * NS_PER_S);
-    only.add(LK_WRITE, 1500 * NS_PER_US, 90).add(LK_WRITE, 16);
-    only.add(LK_ENTRY_COMMANDS, 12, 8);
+    only.add(LK_STAGE_WRITE, 1500 * NS_PER_US, 90).add(LK_STAGE_WRITE, 16);
+    only.add(LK_STAGE_ENTRY_COMMANDS, 12, 8);
     only.sum(LK_SUM_APPLIED, 8).sum(LK_SUM_SYSTEM_CALLS, 20).sum(LK_SUM_WRITTEN, 32768);
     std::string said = shown(*between(nullptr, only), false);
     EXPECT_EQ(said.find("within 2.00s\nstage"), 0U) << said;
@@ -125,7 +128,7 @@ TEST(Latency, AsATable)
 TEST(Latency, AsJson)
 {
     Reading only(2 * NS_PER_S);
-    only.add(LK_ENTRY_COMMANDS, 12, 8).sum(LK_SUM_APPLIED, 8);
+    only.add(LK_STAGE_ENTRY_COMMANDS, 12, 8).sum(LK_SUM_APPLIED, 8);
     std::string said = shown(*between(nullptr, only), true);
     EXPECT_NE(said.find("\"span_ns\":2000000000,\"restarted\":false,"), std::string::npos);
     EXPECT_NE(said.find("\"commands_per_entry\":{\"count\":8,\"mean\":12,\"p50\":12,"),

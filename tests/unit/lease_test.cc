@@ -25,7 +25,7 @@ TEST(Lease, TermThenKillThenDeadline)
     EXPECT_EQ(lease_decide(&lease, deadline, deadline), LEASE_KILL);
 }
 
-TEST(Lease, RenewalMovesIt)
+TEST(Lease, KeepaliveMovesIt)
 {
     struct lease lease = {2 * NS_PER_S, 0};
     EXPECT_EQ(lease_decide(&lease, deadline, deadline), LEASE_KILL);
@@ -56,8 +56,8 @@ TEST(Lease, NoKillTimeMeansKillAtOnce)
     EXPECT_EQ(lease_decide(&lease, deadline, kill_time), LEASE_KILL);
 }
 
-/* In good times, with a renewal every third of the ttl, nobody is told to end. */
-TEST(Lease, LongestKillTimeLeavesRoomForRenewals)
+/* In good times, with a keepalive every third of the ttl, nobody is told to end. */
+TEST(Lease, LongestKillTimeLeavesRoomForKeepalives)
 {
     for (uint64_t ttl : {NS_PER_S, 10 * NS_PER_S, 3600 * NS_PER_S}) {
         struct lease lease = {lease_kill_after_max(ttl), 0};

@@ -83,7 +83,7 @@ TEST(LocksBound, OneSessionWithTenThousandHolds)
     }
     bob.acquire("5000", WAIT_FOREVER);
     ASSERT_EQ(locks_tally(world.locks).holds, 10000u);
-    world.pass(1000, {bob.renewal()});
+    world.pass(1000, {bob.keepalive()});
     EXPECT_EQ(locks_tally(world.locks).holds, 10000u - settings.work_max);
     uint32_t entries = run_out(world, settings.work_max);
     /* All holds, the last batch's answers, the session, bob's grant. */

@@ -35,7 +35,7 @@ TEST(LocksChanges, KeptUntilConfirmed)
     EXPECT_EQ(it.world.changes(it.bob.id, 2).at(0).change, 3u);
     EXPECT_TRUE(it.world.changes(it.bob.id, 3).empty());
     it.bob.confirmed = 2;
-    it.world.pass(1, {it.bob.renewal()});
+    it.world.pass(1, {it.bob.keepalive()});
     EXPECT_EQ(locks_tally(it.world.locks).changes, 1u);
     EXPECT_EQ(it.world.changes(it.bob.id, 2).size(), 1u);
     it.bob.confirmed = UINT64_MAX; /* More than there are: all. */
@@ -119,7 +119,7 @@ TEST(LocksChanges, OneSessionCannotTakeAllRoomFromAnother)
     EXPECT_EQ(list[0].kind, CHANGE_HOLDS);
     EXPECT_EQ(it.world.changes(it.bob.id).size(), 2u);
     it.bob.confirmed = 2;
-    it.world.pass(0, {it.bob.renewal()});
+    it.world.pass(0, {it.bob.keepalive()});
     it.alice.acquire("d");
     carol.acquire("d", 500);
     it.alice.release("d", 7);

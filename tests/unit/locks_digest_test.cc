@@ -26,7 +26,7 @@ TEST(LocksDigest, EverythingThatMattersIsInIt)
             [](auto &world, auto &, auto &) { world.pass(0); },
             [](auto &world, auto &, auto &) { world.pass(1); },
             [](auto &world, auto &, auto &) { world.term_start(); },
-            [](auto &world, auto &alice, auto &) { world.pass(1, {alice.renewal()}); },
+            [](auto &world, auto &alice, auto &) { world.pass(1, {alice.keepalive()}); },
             [](auto &world, auto &, auto &) { world.entry(0, {open_of(50, "", 0)}); },
             [](auto &world, auto &, auto &) { world.entry(0, {open_of(51, "", 0)}); },
             [](auto &world, auto &, auto &) { world.entry(0, {open_of(50, "x", 0)}); },
@@ -110,7 +110,7 @@ TEST(LocksDigest, TimeOfTheGrantIsInIt)
             world.pass(1);
         alice.acquire("a");
         if (!late)
-            world.pass(1, {alice.renewal()});
+            world.pass(1, {alice.keepalive()});
         digests[late] = locks_digest(world.locks);
     }
     EXPECT_NE(digests[0], digests[1]);

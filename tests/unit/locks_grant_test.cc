@@ -198,15 +198,15 @@ TEST(LocksGrant, G12_ReleaseIsPrecise)
     locks_client alice(world, 100), bob(world, 100);
     alice.acquire("a");
     alice.acquire("b");
-    EXPECT_EQ(alice.release("a", 2).status, STATUS_STALE);
-    EXPECT_EQ(alice.release("c", 1).status, STATUS_STALE);
-    EXPECT_EQ(alice.release("a", 0).status, STATUS_STALE);
-    EXPECT_EQ(bob.release("a", 1).status, STATUS_STALE);
+    EXPECT_EQ(alice.release("a", 2).status, STATUS_NOT_FOUND);
+    EXPECT_EQ(alice.release("c", 1).status, STATUS_NOT_FOUND);
+    EXPECT_EQ(alice.release("a", 0).status, STATUS_NOT_FOUND);
+    EXPECT_EQ(bob.release("a", 1).status, STATUS_NOT_FOUND);
     EXPECT_EQ(world.view("a").session, alice.id);
     EXPECT_EQ(alice.release("a", 1).status, STATUS_OK);
-    EXPECT_EQ(alice.release("a", 1).status, STATUS_STALE);
+    EXPECT_EQ(alice.release("a", 1).status, STATUS_NOT_FOUND);
     bob.acquire("a");
-    EXPECT_EQ(alice.release("a", 1).status, STATUS_STALE);
+    EXPECT_EQ(alice.release("a", 1).status, STATUS_NOT_FOUND);
     EXPECT_EQ(world.view("a").session, bob.id);
 }
 

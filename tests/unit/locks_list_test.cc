@@ -105,7 +105,7 @@ TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
     locks_client alice(world, 100, "alice"), bob(world, 100, "bob");
     alice.acquire("a", 0, 9);
     bob.acquire("a", 50);
-    world.pass(30, {bob.renewal()});
+    world.pass(30, {bob.keepalive()});
     struct lock_view view;
     unsigned char scratch[NAME_BYTES_MAX + LABEL_BYTES_MAX];
     uint64_t cursor = 0;

@@ -59,16 +59,16 @@ public:
         std::vector<asked> commands;
         for (uint64_t i = kind == ENTRY_BATCH ? below(5) : 0; i > 0; i--)
             commands.push_back(any_command());
-        std::vector<struct renewal> renewals;
+        std::vector<struct keepalive> keepalives;
         for (const random_client &client : clients)
             if (chance(3))
-                renewals.push_back({client.id, confirmed_by(client.id)});
+                keepalives.push_back({client.id, confirmed_by(client.id)});
 
-        auto outcomes = world.entry(dt, commands, renewals, kind);
-        twin.entry(dt, commands, renewals, kind);
-        history.push_back({kind, dt, commands, renewals, locks_digest(world.locks)});
+        auto outcomes = world.entry(dt, commands, keepalives, kind);
+        twin.entry(dt, commands, keepalives, kind);
+        history.push_back({kind, dt, commands, keepalives, locks_digest(world.locks)});
         ASSERT_EQ(locks_digest(twin.locks), locks_digest(world.locks));
-        apply_to_model(kind, dt, commands, renewals, outcomes);
+        apply_to_model(kind, dt, commands, keepalives, outcomes);
         compare();
     }
 
@@ -77,7 +77,7 @@ public:
     {
         locks_init(twin.locks, &model.settings);
         for (const past_entry &past : history) {
-            twin.entry(past.dt, past.commands, past.renewals, past.kind);
+            twin.entry(past.dt, past.commands, past.keepalives, past.kind);
             ASSERT_EQ(locks_digest(twin.locks), past.digest);
         }
     }
@@ -92,7 +92,7 @@ private:
         enum entry_kind kind;
         uint64_t dt;
         std::vector<asked> commands;
-        std::vector<struct renewal> renewals;
+        std::vector<struct keepalive> keepalives;
         uint64_t digest;
     };
 
@@ -204,12 +204,13 @@ private:
     }
 
     void apply_to_model(enum entry_kind kind, uint64_t dt,
-            const std::vector<asked> &commands, const std::vector<struct renewal> &renewals,
+            const std::vector<asked> &commands,
+            const std::vector<struct keepalive> &keepalives,
             const std::vector<struct locks_outcome> &outcomes)
     {
         model.begin(kind, dt);
-        for (const struct renewal &renewal : renewals)
-            model.renew(renewal.session, renewal.confirmed);
+        for (const struct keepalive &keepalive : keepalives)
+            model.renew(keepalive.session, keepalive.confirmed);
         for (const asked &each : commands)
             model.renew(each.session, each.confirmed);
         model.due();
@@ -375,10 +376,10 @@ const char *const to_meet[] = {
         "kind 4 status 32 detail 0 anchor", /* QUEUED */
         "kind 4 status 32 detail 0",        /* QUEUED from memory */
         "kind 5 status 6 detail 0 anchor",  /* CANCEL: CANCELLED */
-        "kind 5 status 8 detail 0 anchor",  /* STALE */
+        "kind 5 status 8 detail 0 anchor",  /* NOT_FOUND */
         "kind 5 status 5 detail 0 anchor",  /* INVALID */
         "kind 6 status 0 detail 0 anchor",  /* RELEASE: OK */
-        "kind 6 status 8 detail 0 anchor",  /* STALE */
+        "kind 6 status 8 detail 0 anchor",  /* NOT_FOUND */
 };
 
 TEST(LocksModel, RandomEntriesAgreeWithPlainRulesAndOnEveryReplica)

@@ -193,7 +193,7 @@ TEST(LocksOnce, G11_CancelTakesBackAGrantWhoseAnswerIsNotConfirmed)
 
     alice.acquire("a");
     alice.answered = alice.number;
-    EXPECT_EQ(alice.cancel(alice.number).status, STATUS_STALE);
+    EXPECT_EQ(alice.cancel(alice.number).status, STATUS_NOT_FOUND);
     EXPECT_EQ(world.view("a").session, alice.id);
 }
 
@@ -211,7 +211,7 @@ TEST(LocksOnce, G11_CancelTakesBackOneCountAndOnce)
     alice.acquire("a", 0, 7, ACQUIRE_REENTRANT);
     EXPECT_EQ(alice.cancel(1).count, 1u);
     alice.answered = alice.number;
-    EXPECT_EQ(alice.cancel(1).status, STATUS_STALE);
+    EXPECT_EQ(alice.cancel(1).status, STATUS_NOT_FOUND);
     EXPECT_EQ(world.view("a").count, 1u);
 }
 
@@ -231,7 +231,8 @@ TEST(LocksOnce, G11_CancelTakesBackAGrantFromTheQueueUntilItsChangeIsConfirmed)
                 bob.confirmed = 1;
             bob.acquire("a", 0, 7, ACQUIRE_REENTRANT);
             struct answer answer = bob.cancel(1);
-            EXPECT_EQ(answer.status, change_confirmed ? STATUS_STALE : STATUS_CANCELLED);
+            EXPECT_EQ(
+                    answer.status, change_confirmed ? STATUS_NOT_FOUND : STATUS_CANCELLED);
             EXPECT_EQ(world.view("a").count, change_confirmed ? 2u : 1u);
             /* And not twice. */
             bob.cancel(1);
@@ -278,7 +279,7 @@ TEST(LocksOnce, G11_CancelBeforeTheRequest)
     EXPECT_EQ(world.apply(release).answer.status, STATUS_CANCELLED);
     EXPECT_EQ(mark_count("locks_cancel_before_request"), marked + 2);
     alice.answered = 1;
-    EXPECT_EQ(alice.cancel(1).status, STATUS_STALE);
+    EXPECT_EQ(alice.cancel(1).status, STATUS_NOT_FOUND);
     EXPECT_EQ(world.apply(acquire).answer.status, STATUS_OLD);
 }
 
@@ -294,7 +295,7 @@ TEST(LocksOnce, G11_CancelOfWhatFailed)
     world.pass(5);
     EXPECT_EQ(bob.cancel(wait.number).status, STATUS_CANCELLED);
     bob.answered = bob.number;
-    EXPECT_EQ(bob.cancel(wait.number).status, STATUS_STALE);
+    EXPECT_EQ(bob.cancel(wait.number).status, STATUS_NOT_FOUND);
 }
 
 TEST(LocksOnce, G11_CancelOfWhatWasReleasedDoesNotTouchTheNextHold)

@@ -70,7 +70,7 @@ TEST(LocksSession, G5_ExpiryHandsOverInTheEntryThatReachesTheDeadline)
     locks_client alice(world, 100), bob(world, 100);
     alice.acquire("a");
     bob.acquire("a", WAIT_FOREVER);
-    world.pass(99, {bob.renewal()});
+    world.pass(99, {bob.keepalive()});
     EXPECT_EQ(world.view("a").session, alice.id);
     world.pass(1);
     EXPECT_FALSE(world.lives(alice.id));
@@ -79,11 +79,11 @@ TEST(LocksSession, G5_ExpiryHandsOverInTheEntryThatReachesTheDeadline)
     EXPECT_EQ(world.changes(bob.id).size(), 1u);
 }
 
-TEST(LocksSession, G3_RenewalInTheSameEntryBeatsExpiry)
+TEST(LocksSession, G3_KeepaliveInTheSameEntryBeatsExpiry)
 {
     locks_world world;
     locks_client alice(world, 100), bob(world, 100);
-    world.pass(100, {alice.renewal()});
+    world.pass(100, {alice.keepalive()});
     EXPECT_TRUE(world.lives(alice.id));
     EXPECT_FALSE(world.lives(bob.id));
     EXPECT_EQ(locks_deadline(world.locks), 200u);
@@ -106,7 +106,7 @@ TEST(LocksSession, G10_WhoIsGoneStaysGoneAndIdsAreNotUsedAgain)
     EXPECT_EQ(outcome.answer.detail, LOST_UNKNOWN);
     EXPECT_EQ(outcome.deadline, 0u);
     EXPECT_FALSE(outcome.anchor);
-    world.pass(0, {alice.renewal()});
+    world.pass(0, {alice.keepalive()});
     EXPECT_FALSE(world.lives(alice.id));
     locks_client again(world, 100);
     EXPECT_GT(again.id, alice.id);
@@ -157,7 +157,7 @@ TEST(LocksSession, EndInStepsIsDeadFromTheFirst)
     }
     int entries = 0;
     for (; locks_has_work(world.locks); entries++)
-        world.pass(0, {alice.renewal()});
+        world.pass(0, {alice.keepalive()});
     EXPECT_EQ(entries, 3); /* Four answers and the session itself. */
     EXPECT_EQ(locks_tally(world.locks).sessions, 1u);
 
@@ -177,7 +177,7 @@ TEST(LocksSession, DueSessionLivesUntilItsRemovalBegins)
     locks_world world(settings);
     locks_client alice(world, 100), bob(world, 100), carol(world, 100);
     bob.acquire("b");
-    world.pass(100, {bob.renewal()});
+    world.pass(100, {bob.keepalive()});
     EXPECT_FALSE(world.lives(alice.id));
     EXPECT_TRUE(world.lives(carol.id));
     EXPECT_TRUE(locks_has_work(world.locks));
@@ -222,7 +222,7 @@ TEST(LocksSession, LiftedSessionRenewsToItsOwnDeadline)
     world.term_start();
     world.pass(10);
     EXPECT_EQ(locks_deadline(world.locks), 60u);
-    world.pass(5, {alice.renewal()});
+    world.pass(5, {alice.keepalive()});
     EXPECT_EQ(locks_deadline(world.locks), 65u);
 }
 
@@ -235,7 +235,7 @@ TEST(LocksSession, DueInOrderOfDeadlineThenKindThenId)
     bob.acquire("a", 100);   /* As due as alice: too late for him. */
     carol.acquire("a", 101); /* Due later, but in the same entry: she is told so too. */
     bob.acquire("a", 500);
-    world.pass(101, {bob.renewal(), carol.renewal()});
+    world.pass(101, {bob.keepalive(), carol.keepalive()});
     auto of_bob = world.changes(bob.id), of_carol = world.changes(carol.id);
     ASSERT_EQ(of_bob.size(), 2u);
     EXPECT_EQ(of_bob[0].status, STATUS_TIMEOUT);

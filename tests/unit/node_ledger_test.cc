@@ -35,7 +35,7 @@ protected:
 
     void renew(uint64_t session)
     {
-        keepalive *fresh = ledger_new_keepalive(&ledger_, true);
+        pending_keepalive *fresh = ledger_new_keepalive(&ledger_, true);
         *fresh = {.session = session,
                 .confirmed = 0,
                 .stamp = session,
@@ -103,7 +103,7 @@ TEST_F(NodeLedger, KeepaliveIsOfTheEntryThatItWasSealedInto)
     renew(8);
 
     const under_way *own = ledger_own(&ledger_, first);
-    const keepalive *settled = ledger_settle_keepalive(&ledger_, own);
+    const pending_keepalive *settled = ledger_settle_keepalive(&ledger_, own);
     ASSERT_NE(settled, nullptr);
     EXPECT_EQ(settled->session, 7u);
     EXPECT_EQ(ledger_settle_keepalive(&ledger_, own), nullptr) << "8 is in no entry";

@@ -49,7 +49,7 @@ protected:
     void ask_for_vote(uint64_t term)
     {
         peer_message vote = message_of(PEER_VOTE, term);
-        vote.founding = true;
+        vote.bootstrap = true;
         world.say(LEADER, vote);
     }
 
@@ -92,29 +92,30 @@ protected:
         entry_seal(made.content.data(), &made.head);
     }
 
-    void make_founding()
+    void make_bootstrap()
     {
-        founding founding{};
-        founding.settings = world.settings().cluster;
-        founding.members = {3, {1, 2, 3}};
+        bootstrap bootstrap{};
+        bootstrap.settings = world.settings().cluster;
+        bootstrap.members = {3, {1, 2, 3}};
         bytes body(4096);
         wire wire = wire_writer(body.data(), body.size());
-        wire_founding(&wire, &founding);
+        wire_bootstrap(&wire, &bootstrap);
         body.resize(wire.at);
-        make(1, 1, ENTRY_FOUND, body);
+        make(1, 1, ENTRY_BOOTSTRAP, body);
     }
 
-    /* A batch of renewals of sessions that nobody knows, `dt_ns` after the one before. */
-    void make_batch(uint64_t index, uint64_t term, uint64_t dt_ns, uint32_t renewals = 0)
+    /* A batch of keepalives of sessions that nobody knows, `dt_ns` after the one before. */
+    void make_batch(uint64_t index, uint64_t term, uint64_t dt_ns, uint32_t keepalives = 0)
     {
         batch_head head{};
         head.dt_ns = dt_ns;
-        head.renewal_count = renewals;
-        bytes body(BATCH_HEAD_BYTES + size_t{renewals} * RENEWAL_BYTES);
+        head.keepalive_count = keepalives;
+        bytes body(BATCH_HEAD_BYTES + size_t{keepalives} * KEEPALIVE_BYTES);
         wire wire = wire_writer(body.data(), body.size());
         wire_batch_head(&wire, &head);
-        for (renewal renewal{1, 0}; renewal.session <= renewals; renewal.session++)
-            wire_renewal(&wire, &renewal);
+        for (keepalive keepalive{1, 0}; keepalive.session <= keepalives;
+                keepalive.session++)
+            wire_keepalive(&wire, &keepalive);
         EXPECT_FALSE(wire.failed);
         make(index, term, ENTRY_BATCH, body);
     }
@@ -195,7 +196,7 @@ TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
 {
     ask_for_vote(1);
     world.turn();
-    make_founding();
+    make_bootstrap();
     append(1, 1, 0);
     for (uint64_t index = 2; index <= 6; index++) {
         make_batch(index, 1, 1, 65534);
@@ -218,7 +219,7 @@ TEST_F(NodeLog, PassesOverWhatWasCutOff)
 {
     ask_for_vote(1);
     world.turn();
-    make_founding();
+    make_bootstrap();
     for (uint64_t index = 2; index <= 5; index++)
         make_batch(index, 1, index <= 3 ? 10 : 1000);
     append(1, 1, 2);

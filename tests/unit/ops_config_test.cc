@@ -273,14 +273,14 @@ static void expect_same(const node_settings &a, const node_settings &b)
     EXPECT_EQ(a.wal.segments_max, b.wal.segments_max);
     static_assert(std::has_unique_object_representations_v<node_limits>);
     EXPECT_EQ(memcmp(&a.limits, &b.limits, sizeof(node_limits)), 0);
-    founding left = {a.cluster, {1, {1}}, 0};
-    founding right = {b.cluster, {1, {1}}, 0};
+    bootstrap left = {a.cluster, {1, {1}}, 0};
+    bootstrap right = {b.cluster, {1, {1}}, 0};
     std::vector<unsigned char> bytes[2] = {std::vector<unsigned char>(1024), {}};
     bytes[1] = bytes[0];
     struct wire wires[2] = {
             wire_writer(bytes[0].data(), 1024), wire_writer(bytes[1].data(), 1024)};
-    wire_founding(&wires[0], &left);
-    wire_founding(&wires[1], &right);
+    wire_bootstrap(&wires[0], &left);
+    wire_bootstrap(&wires[1], &right);
     EXPECT_FALSE(wires[0].failed);
     EXPECT_EQ(bytes[0], bytes[1]) << "cluster settings";
 }

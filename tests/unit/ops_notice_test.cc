@@ -37,7 +37,7 @@ std::vector<notice_text> all_notices()
     std::vector<notice_text> all;
     for (int i = RAFT_NOTICE_LEADER; i <= RAFT_NOTICE_TRUNCATED; i++)
         all.push_back(describe(NOTICE_RAFT, static_cast<uint64_t>(i), 0x0a));
-    for (int kind = NOTICE_FOUNDED; kind <= NOTICE_CLOCK_SUSPECT; kind++)
+    for (int kind = NOTICE_BOOTSTRAPPED; kind <= NOTICE_CLOCK_SUSPECT; kind++)
         all.push_back(describe(static_cast<node_notice_kind>(kind), 1));
     return all;
 }
@@ -128,7 +128,7 @@ TEST(Notice, Texts)
             describe(NOTICE_RAFT, RAFT_NOTICE_LEADER).details, "term=7: this node leads");
     EXPECT_TRUE(
             has(describe(NOTICE_RAFT, RAFT_NOTICE_MISSING, 0x0a).details, "missing=1,3:"));
-    EXPECT_STREQ(describe(NOTICE_FOUNDED, 0xabc).details,
+    EXPECT_STREQ(describe(NOTICE_BOOTSTRAPPED, 0xabc).details,
             "cluster=0000000000000abc: the cluster was created");
     EXPECT_TRUE(has(describe(NOTICE_REFUSED_PEER, REFUSED_MEMBERS).details, "--cluster"));
     EXPECT_TRUE(has(describe(NOTICE_BAD_FRAME, FRAME_FAULT_SUM).details, "checksum"));

@@ -65,7 +65,7 @@ TEST(Pool, TakesWhatWasGivenLast)
     EXPECT_NE(again, first);
 }
 
-TEST(Pool, IsEmptyAfterInitAndOldHandlesAreStale)
+TEST(Pool, IsEmptyAfterInitAndOldHandlesAreInvalid)
 {
     carved room(4096);
     struct pool pool;
@@ -78,7 +78,7 @@ TEST(Pool, IsEmptyAfterInitAndOldHandlesAreStale)
     EXPECT_FALSE(pool_has(&pool, old));
 }
 
-TEST(PoolDeathTest, AStaleHandleIsAnAssertion)
+TEST(PoolDeathTest, AnOldHandleIsAnAssertion)
 {
     carved room(4096);
     struct pool pool;

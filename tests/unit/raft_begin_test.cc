@@ -239,7 +239,7 @@ TEST(RaftBegin, ALogWithoutEntriesIsNoNewCluster)
     node.event(RAFT_CAMPAIGN);
     std::vector<struct raft_message> asked = node.sent(PEER_VOTE);
     ASSERT_EQ(asked.size(), 2U);
-    EXPECT_FALSE(asked[0].body.founding);
+    EXPECT_FALSE(asked[0].body.bootstrap);
     EXPECT_TRUE(entry_id_equal(asked[0].body.last, {3, 20}));
     /* A majority suffices, not all. */
     node.answer_vote(2, 4, true, true);

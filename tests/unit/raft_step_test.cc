@@ -197,10 +197,10 @@ TEST(RaftStep, ProbesOneByOne)
     node.refuse(2, {1, 2});
     EXPECT_EQ(node.only(PEER_APPEND, 2).body.previous.index, 2U);
     EXPECT_EQ(node.only(PEER_APPEND, 2).body.end, 7U);
-    uint64_t before = mark_count("refusal_stale");
+    uint64_t before = mark_count("refusal_of_old_append");
     node.refuse(2, {1, 2});
     EXPECT_EQ(node.sent(PEER_APPEND, 2).size(), 0U) << "the heartbeat's refusal, same news";
-    EXPECT_EQ(mark_count("refusal_stale"), before + 1);
+    EXPECT_EQ(mark_count("refusal_of_old_append"), before + 1);
     node.propose();
     node.accept(2, 6);
     EXPECT_EQ(node.only(PEER_APPEND, 2).body.begin, 7U);
@@ -237,7 +237,7 @@ TEST(RaftStep, LostAppendIsSentAgain)
 }
 
 /* A refusal that was overtaken by an acknowledgement takes nothing back. */
-TEST(RaftStep, StaleRefusalsAndAcksTakeNothingBack)
+TEST(RaftStep, OldRefusalsAndAcksTakeNothingBack)
 {
     raft_alone node(1, 3);
     leading(node);

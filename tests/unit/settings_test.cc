@@ -41,28 +41,28 @@ TEST(Settings, OutOfRangeIsInvalid)
             [](cluster_settings &s) { s.sessions_max = UINT32_MAX; },
     };
     class dice dice(1);
-    founding good = founding_case::make(dice);
+    bootstrap good = bootstrap_case::make(dice);
     size_t number = 0;
     for (spoil apply : spoils) {
-        founding bad = good;
+        bootstrap bad = good;
         apply(bad.settings);
         EXPECT_FALSE(settings_valid(&bad.settings)) << number;
-        EXPECT_TRUE(encode(wire_founding, bad).empty()) << number;
+        EXPECT_TRUE(encode(wire_bootstrap, bad).empty()) << number;
         number++;
     }
 }
 
-TEST(Settings, FoundersAreAscending)
+TEST(Settings, MembersOfABootstrapAreAscending)
 {
     class dice dice(2);
-    founding good = founding_case::make(dice);
+    bootstrap good = bootstrap_case::make(dice);
     good.members = {3, {1, 2, 3}};
-    EXPECT_FALSE(encode(wire_founding, good).empty());
+    EXPECT_FALSE(encode(wire_bootstrap, good).empty());
     for (members bad :
             {members{0, {}}, members{8, {1, 2, 3, 4, 5, 6, 7}}, members{2, {1, 1}},
                     members{2, {2, 1}}, members{1, {0}}, members{1, {64}}}) {
         good.members = bad;
-        EXPECT_TRUE(encode(wire_founding, good).empty());
+        EXPECT_TRUE(encode(wire_bootstrap, good).empty());
     }
 }
 

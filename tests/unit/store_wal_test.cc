@@ -337,7 +337,7 @@ TEST(StoreWal, LongTruncationCanBeToldTheSum)
 }
 
 /* Writing the very same record again must not bring back what once followed it. */
-TEST(StoreWal, StaleFollowersStayForgotten)
+TEST(StoreWal, OldFollowersStayForgotten)
 {
     machine machine;
     machine.append(1, body_of(1, 1));
@@ -405,7 +405,7 @@ TEST(StoreWal, DamagedLogIsNotWrittenTo)
     EXPECT_DEATH(wal_add_vote(machine.wal, 9, 1), "closed");
 }
 
-TEST(StoreWal, FoundingThatWasNotWrittenLeavesNoCluster)
+TEST(StoreWal, BootstrapThatWasNotWrittenLeavesNoCluster)
 {
     machine machine;
     machine.vote(1, 2);
@@ -423,8 +423,8 @@ TEST(StoreWal, FoundingThatWasNotWrittenLeavesNoCluster)
     wal_set_cluster(machine.wal, CLUSTER + 1);
 }
 
-/* A cluster that was never founded for good does not make the next one foreign. */
-TEST(StoreWal, HeaderOfALostFoundingIsNotForeign)
+/* A cluster that was never bootstrapped for good does not make the next one foreign. */
+TEST(StoreWal, HeaderOfALostBootstrapIsNotForeign)
 {
     machine machine;
     machine.vote(1, 2);

@@ -39,11 +39,11 @@ TEST_F(Tally, ThroughputCountsWhatEndedWithinTheSpan)
 
 TEST_F(Tally, OnlySuccessIsMeasured)
 {
-    tally_acquired(&tally, LK_UNKNOWN, 1100, 1900);
-    tally_acquired(&tally, LK_TIMEOUT, 1100, 1900);
+    tally_acquired(&tally, LK_STATUS_UNKNOWN, 1100, 1900);
+    tally_acquired(&tally, LK_STATUS_TIMEOUT, 1100, 1900);
     EXPECT_EQ(tally.acquires.latency.count, 0U);
     EXPECT_EQ(tally.acquires.in_span, 0U);
-    EXPECT_EQ(tally.acquires.by_status[LK_UNKNOWN], 1U);
+    EXPECT_EQ(tally.acquires.by_status[LK_STATUS_UNKNOWN], 1U);
     EXPECT_FALSE(tally_is_good(&tally));
 }
 
@@ -55,8 +55,8 @@ TEST_F(Tally, LatenessIsApartFromWhatTheClusterTook)
     EXPECT_EQ(tally.lateness.count, 1U);
     EXPECT_EQ(tally.lateness.greatest, 300U);
     tally_answered(&tally, LK_OK, 1400, 1450);
-    tally_answered(&tally, LK_BUSY, 1400, 1407);
-    tally_answered(&tally, LK_UNKNOWN, 1400, 1900);
+    tally_answered(&tally, LK_STATUS_BUSY, 1400, 1407);
+    tally_answered(&tally, LK_STATUS_UNKNOWN, 1400, 1900);
     tally_answered(&tally, LK_OK, 2000, 2500);
     EXPECT_EQ(tally.granted.count, 1U);
     EXPECT_EQ(tally.granted.greatest, 50U);

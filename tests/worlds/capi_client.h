@@ -83,7 +83,7 @@ public:
         return all;
     }
 
-    /* Run the loop until it says so; for clients with LK_EXTERNAL_LOOP. */
+    /* Run the loop until it says so; for clients with LK_FLAG_EXTERNAL_LOOP. */
     bool run_until(const std::function<bool()> &done, int seconds = 10)
     {
         for (int i = 0; i < seconds * 100 && !done(); i++) {

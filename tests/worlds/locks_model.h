@@ -295,7 +295,7 @@ private:
         auto it = locks.find(name);
         if (it == locks.end() || !it->second.holder || it->second.holder->session != id ||
                 it->second.holder->token != request.target) {
-            answer.status = STATUS_STALE;
+            answer.status = STATUS_NOT_FOUND;
             return;
         }
         uint32_t count = (request.flags & RELEASE_ALL) ? it->second.holder->count : 1;
@@ -349,7 +349,7 @@ private:
             return;
         }
         if (!take_back(id, target, is_known ? &known->second : nullptr, answer)) {
-            answer.status = STATUS_STALE;
+            answer.status = STATUS_NOT_FOUND;
         } else if (is_known) {
             known->second = {};
             known->second.kind = REQUEST_ACQUIRE;

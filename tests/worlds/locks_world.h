@@ -90,17 +90,17 @@ public:
     {
     }
 
-    /* One whole entry: renewals of the listed sessions and of the commands', then all else. */
+    /* One whole entry: keepalives of the listed sessions and of the commands', then all else. */
     std::vector<struct locks_outcome> entry(uint64_t dt, const std::vector<asked> &commands,
-            const std::vector<struct renewal> &renewals = {},
+            const std::vector<struct keepalive> &keepalives = {},
             enum entry_kind kind = ENTRY_BATCH)
     {
         locks_begin(locks, locks_index(locks) + 1, kind, dt);
-        for (const struct renewal &renewal : renewals)
-            locks_renew(locks, &renewal);
+        for (const struct keepalive &keepalive : keepalives)
+            locks_renew(locks, &keepalive);
         for (const asked &each : commands) {
-            struct renewal renewal = {each.session, each.confirmed};
-            locks_renew(locks, &renewal);
+            struct keepalive keepalive = {each.session, each.confirmed};
+            locks_renew(locks, &keepalive);
         }
         locks_due(locks);
         std::vector<struct locks_outcome> outcomes;
@@ -122,9 +122,9 @@ public:
         return entry(0, {asked}).at(0);
     }
 
-    void pass(uint64_t dt, const std::vector<struct renewal> &renewals = {})
+    void pass(uint64_t dt, const std::vector<struct keepalive> &keepalives = {})
     {
-        entry(dt, {}, renewals);
+        entry(dt, {}, keepalives);
     }
 
     void term_start()
@@ -244,7 +244,7 @@ public:
         return world.apply(close_of()).answer;
     }
 
-    struct renewal renewal() const
+    struct keepalive keepalive() const
     {
         return {id, confirmed};
     }

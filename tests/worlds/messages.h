@@ -182,8 +182,8 @@ struct request_case {
 inline uint8_t make_status(dice &dice)
 {
     static const uint8_t all[] = {STATUS_OK, STATUS_TIMEOUT, STATUS_LOST, STATUS_BUSY,
-            STATUS_INVALID, STATUS_CANCELLED, STATUS_DEADLOCK, STATUS_STALE, STATUS_LIMIT,
-            STATUS_OLD, STATUS_DENIED, STATUS_WRONG_CLUSTER, STATUS_VERSION,
+            STATUS_INVALID, STATUS_CANCELLED, STATUS_DEADLOCK, STATUS_NOT_FOUND,
+            STATUS_LIMIT, STATUS_OLD, STATUS_DENIED, STATUS_WRONG_CLUSTER, STATUS_VERSION,
             STATUS_NOT_LEADER};
     return all[dice.below(std::size(all))];
 }
@@ -472,7 +472,7 @@ struct peer_case {
         if (m.kind == PEER_VOTE) {
             m.pre = dice.coin();
             m.transfer = dice.coin();
-            m.founding = dice.coin();
+            m.bootstrap = dice.coin();
             m.last = make_place(dice);
         } else if (m.kind == PEER_VOTE_ANSWER) {
             m.pre = dice.coin();
@@ -508,7 +508,7 @@ struct peer_case {
     }
     static auto fields(const peer_message &m)
     {
-        return std::make_tuple(m.kind, m.from, m.to, m.term, m.pre, m.transfer, m.founding,
+        return std::make_tuple(m.kind, m.from, m.to, m.term, m.pre, m.transfer, m.bootstrap,
                 m.last.term, m.last.index, m.granted, m.state, m.previous.term,
                 m.previous.index, m.commit, m.round, m.served_ns, m.echo_ns, m.begin, m.end,
                 m.accepted, m.match, m.hint.term, m.hint.index, m.stamp_ns, m.clock_suspect,
@@ -525,18 +525,18 @@ struct batch_head_case {
     }
     static auto fields(const batch_head &m)
     {
-        return std::make_tuple(m.dt_ns, m.wall_ns, m.command_bytes, m.renewal_count);
+        return std::make_tuple(m.dt_ns, m.wall_ns, m.command_bytes, m.keepalive_count);
     }
 };
 
-struct renewal_case {
-    using message = renewal;
-    static constexpr auto walk = wire_renewal;
-    static renewal make(dice &dice)
+struct keepalive_case {
+    using message = keepalive;
+    static constexpr auto walk = wire_keepalive;
+    static keepalive make(dice &dice)
     {
         return {dice.positive(), dice.number()};
     }
-    static auto fields(const renewal &m)
+    static auto fields(const keepalive &m)
     {
         return std::make_tuple(m.session, m.confirmed);
     }
@@ -560,12 +560,12 @@ struct open_command_case {
     }
 };
 
-struct founding_case {
-    using message = founding;
-    static constexpr auto walk = wire_founding;
-    static founding make(dice &dice)
+struct bootstrap_case {
+    using message = bootstrap;
+    static constexpr auto walk = wire_bootstrap;
+    static bootstrap make(dice &dice)
     {
-        founding m{};
+        bootstrap m{};
         m.settings = settings_default();
         cluster_settings &s = m.settings;
         s.max_ttl_ns = dice.between(NS_PER_S, 24 * 3600 * NS_PER_S);
@@ -581,7 +581,7 @@ struct founding_case {
         m.wall_ns = dice.number();
         return m;
     }
-    static auto fields(const founding &m)
+    static auto fields(const bootstrap &m)
     {
         const cluster_settings &s = m.settings;
         return std::make_tuple(s.max_ttl_ns, s.min_ttl_ns, s.term_grace_ns, s.work_max,
@@ -595,6 +595,6 @@ using every_message = ::testing::Types<hello_case, welcome_case, refused_case, l
         section_case, section_logged_case, request_case, answer_section_case, answer_case,
         change_case, read_case, read_answer_case, lock_view_case, node_status_case,
         bucket_case, bucket_count_case, stages_head_case, stage_row_case, stage_value_case,
-        peer_case, batch_head_case, renewal_case, open_command_case, founding_case>;
+        peer_case, batch_head_case, keepalive_case, open_command_case, bootstrap_case>;
 
 } // namespace messages

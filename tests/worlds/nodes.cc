@@ -85,7 +85,7 @@ int Cluster::leader() const
     lk_options options = LK_OPTIONS_INIT;
     std::string list = nodes();
     options.nodes = list.c_str();
-    options.flags = LK_NO_SESSION;
+    options.flags = LK_FLAG_NO_SESSION;
     lk_client *client = nullptr;
     if (lk_open(&options, &client) != LK_OK)
         return 0;
@@ -96,7 +96,7 @@ int Cluster::leader() const
         if (lk_query_status(client, number, 200 * LK_MILLISECOND, status.get()) != LK_OK)
             continue;
         bool serves =
-                status->role == LK_LEADER && status->condition == LK_CONDITION_HEALTHY;
+                status->role == LK_ROLE_LEADER && status->condition == LK_CONDITION_HEALTHY;
         if (serves && status->applied == status->commit && status->term > term) {
             term = status->term;
             found = status->node;

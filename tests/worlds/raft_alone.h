@@ -165,7 +165,7 @@ public:
         message.last = last;
         message.pre = pre;
         message.transfer = transfer;
-        message.founding = last.index == 0;
+        message.bootstrap = last.index == 0;
         return receive(message);
     }
 

@@ -577,7 +577,7 @@ private:
             if (!is_up(id) || nodes[id].lives != life || !raft_is_leader(raft(id)) ||
                     raft_term(raft(id)) != term)
                 return;
-            append(id, nodes[id].log.empty() ? ENTRY_FOUND : ENTRY_TERM_START, 80);
+            append(id, nodes[id].log.empty() ? ENTRY_BOOTSTRAP : ENTRY_TERM_START, 80);
         };
         later(slow_term_start ? below(20000) : 0, action);
     }

@@ -337,7 +337,7 @@ struct answer stand_in::release(uint64_t session, const struct request &request)
     std::string name = text_of(request.name);
     table_lock &lock = locks[name];
     if (lock.session != session || lock.token != request.target) {
-        answer.status = STATUS_STALE;
+        answer.status = STATUS_NOT_FOUND;
         return answer;
     }
     lock.count = (request.flags & RELEASE_ALL) != 0 ? 0 : lock.count - 1;

@@ -159,7 +159,7 @@ void Life::heal_majority()
         say(id, "is healed");
         make_well(id);
     }
-    if (oracle_.committed() > 0) /* Founding takes all. */
+    if (oracle_.committed() > 0) /* Bootstrap takes all. */
         must_grant(201, "y");
 }
 

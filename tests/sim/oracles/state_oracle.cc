@@ -80,7 +80,7 @@ std::optional<std::string> StateOracle::look(const struct locks *locks, uint64_t
     leases_ = leases;
     /* What expired since the look before may have done so before the term began. */
     uint64_t term_before = std::exchange(term_, term);
-    if (term_before != 0 && term != term_before) /* The first begins with the founding. */
+    if (term_before != 0 && term != term_before) /* The first begins with the bootstrap. */
         lifted_ = std::max(lifted_, time_before + locks->settings.term_grace_ns);
     return breach;
 }

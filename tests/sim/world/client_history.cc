@@ -212,7 +212,7 @@ Result Scribe::result_of(const Operation &op, const Asked &asked,
         return expired_ && op.kind != Kind::open ? Result::expired : Result::info;
     if (op.kind == Kind::acquire)
         return acquire_result(asked, done.status, ns);
-    bool stale = op.kind == Kind::release && done.status == STATUS_STALE;
+    bool stale = op.kind == Kind::release && done.status == STATUS_NOT_FOUND;
     return stale ? Result::not_owner : Result::info;
 }
 
@@ -276,13 +276,13 @@ void Scribe::believes_until(uint64_t until, uint64_t now)
     int64_t call = static_cast<int64_t>(until) - lease;
     if (call < 0 || call > static_cast<int64_t>(now))
         return;
-    if (!renewal_) {
+    if (!keepalive_) {
         Operation op = operation(Kind::keepalive, now);
         op.result = Result::ok;
         op.call = std::numeric_limits<int64_t>::min();
-        renewal_ = history_.add(op);
+        keepalive_ = history_.add(op);
     }
-    Operation &op = history_.at(*renewal_);
+    Operation &op = history_.at(*keepalive_);
     if (call <= op.call)
         return;
     op.call = call;

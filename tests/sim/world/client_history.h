@@ -19,7 +19,7 @@
  *   queries     Only those that were answered, by whom a client of this history is named. A
  *               session that is over gives up what it held in steps: that it still holds
  *               something then is left out.
- *   renewals    Of all that a session had one is recorded, the last: called a lease before its
+ *   keepalives    Of all that a session had one is recorded, the last: called a lease before its
  *               client believed to have it until. A session dies once, so no other counts.
  *
  * Partial releases, and queries that came to nothing, bind nobody and are left out. Where
@@ -113,7 +113,7 @@ private:
     std::map<int32_t, Lock> locks_;
     std::map<uint64_t, uint32_t> entries_; /* By token: how often it is entered */
     std::map<uint64_t, Ticket> grants_;    /* By token */
-    std::optional<Ticket> renewal_;
+    std::optional<Ticket> keepalive_;
 };
 
 } // namespace sim

@@ -26,7 +26,7 @@ void shrink(node_settings &settings)
     settings.raft.recent_max = 16;
     settings.raft.trail_max = 1024;
     settings.limits.entry_body_max = 16 * KIB;
-    settings.limits.renewals_max = 64;
+    settings.limits.keepalives_max = 64;
     settings.limits.connections_max = 64;
     settings.limits.owed_max = 256;
     settings.limits.reads_max = 16;

@@ -19,7 +19,7 @@ std::string text(enum status status)
         return "cancelled";
     case STATUS_DEADLOCK:
         return "deadlock";
-    case STATUS_STALE:
+    case STATUS_NOT_FOUND:
         return "stale";
     case STATUS_LIMIT:
         return "limit";
@@ -46,7 +46,7 @@ static std::optional<std::string> raft_text(const node_notice &notice)
     case RAFT_NOTICE_BLANK:
         return "blank: takes no part";
     case RAFT_NOTICE_MISSING:
-        return "founding waits for members";
+        return "bootstrap waits for members";
     case RAFT_NOTICE_TRUNCATED:
         return "cuts off entries that were never committed";
     case RAFT_NOTICE_PEER_BLANK:

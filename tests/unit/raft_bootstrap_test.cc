@@ -1,5 +1,5 @@
 /*
- * Founding: the first leader needs everybody, and an emptied directory is never mistaken
+ * Bootstrap: the first leader needs everybody, and an emptied directory is never mistaken
  * for a new one (see the essay in raft.h). The fault defended against: a second cluster
  * made beside the first, and a forgotten vote given again.
  */
@@ -12,13 +12,13 @@ namespace {
 
 constexpr uint64_t MS = NS_PER_MS;
 
-TEST(RaftFounding, NeedsThePreVotesAndVotesOfAll)
+TEST(RaftBootstrap, NeedsThePreVotesAndVotesOfAll)
 {
     raft_alone node(1, 3);
     node.boot(0, 0, true);
     EXPECT_TRUE(raft_is_blank(node.raft));
     node.event(RAFT_CAMPAIGN);
-    EXPECT_TRUE(node.only(PEER_VOTE, 2).body.founding);
+    EXPECT_TRUE(node.only(PEER_VOTE, 2).body.bootstrap);
     node.answer_vote(2, 1, true, true);
     EXPECT_EQ(raft_role(node.raft), RAFT_PRECANDIDATE) << "two of three do not suffice";
     EXPECT_EQ(node.effects.write, 0U);
@@ -33,7 +33,7 @@ TEST(RaftFounding, NeedsThePreVotesAndVotesOfAll)
     EXPECT_TRUE(node.effects.start_term);
 }
 
-TEST(RaftFounding, SaysWhoIsMissing)
+TEST(RaftBootstrap, SaysWhoIsMissing)
 {
     raft_alone node(1, 3);
     raft_boot(node.raft, node.now_ns, true);
@@ -48,12 +48,12 @@ TEST(RaftFounding, SaysWhoIsMissing)
     EXPECT_EQ(raft_missing(node.raft), UINT64_C(1) << 3);
     node.closed(2, true);
     EXPECT_EQ(raft_missing(node.raft), UINT64_C(1) << 2 | UINT64_C(1) << 3);
-    raft_alone founded(1, 3);
-    founded.log({1}).boot(1);
-    EXPECT_EQ(raft_missing(founded.raft), 0U);
+    raft_alone bootstrapped(1, 3);
+    bootstrapped.log({1}).boot(1);
+    EXPECT_EQ(raft_missing(bootstrapped.raft), 0U);
 }
 
-TEST(RaftFounding, SingleNodeFoundsItselfAtOnce)
+TEST(RaftBootstrap, SingleNodeBootstrapsAtOnce)
 {
     raft_cluster cluster(1, 1);
     cluster.start_all();
@@ -71,7 +71,7 @@ TEST(RaftFounding, SingleNodeFoundsItselfAtOnce)
 }
 
 /* A blank node votes for blank candidates only, ... */
-TEST(RaftFounding, BlankNodeVotesForFoundersOnly)
+TEST(RaftBootstrap, BlankNodeVotesForBootstrapOnly)
 {
     raft_alone node(1, 3);
     node.boot(0, 0, true);
@@ -81,7 +81,7 @@ TEST(RaftFounding, BlankNodeVotesForFoundersOnly)
     EXPECT_FALSE(raft_is_blank(node.raft));
 
     for (bool pre : {true, false}) {
-        uint64_t before = mark_count("blank_met_founded");
+        uint64_t before = mark_count("blank_met_bootstrapped");
         raft_alone emptied(1, 3);
         emptied.boot(0, 0, true);
         struct raft_effects &effects = emptied.ask_vote(2, 4, {1, 1}, pre);
@@ -95,13 +95,13 @@ TEST(RaftFounding, BlankNodeVotesForFoundersOnly)
                 << "not for founders, either, now that it knows";
         EXPECT_EQ(emptied.effects.notice, RAFT_NOTICE_NONE) << "said once";
         EXPECT_TRUE(raft_is_blank(emptied.raft));
-        EXPECT_TRUE(raft_met_founded(emptied.raft));
-        EXPECT_EQ(mark_count("blank_met_founded"), before + 1);
+        EXPECT_TRUE(raft_met_bootstrapped(emptied.raft));
+        EXPECT_EQ(mark_count("blank_met_bootstrapped"), before + 1);
     }
 }
 
 /* ... takes no entries, does not stand, and writes nothing. */
-TEST(RaftFounding, BlankNodeThatMetAClusterKeepsOut)
+TEST(RaftBootstrap, BlankNodeThatMetAClusterKeepsOut)
 {
     uint64_t before = mark_count("may_not_stand");
     raft_alone node(1, 3);
@@ -128,7 +128,7 @@ TEST(RaftFounding, BlankNodeThatMetAClusterKeepsOut)
 
 /* It learns terms, to found with the others, but keeps none: else it were not blank after a
    restart, and would vote in a cluster that it has forgotten. */
-TEST(RaftFounding, BlankNodeWritesNoTerm)
+TEST(RaftBootstrap, BlankNodeWritesNoTerm)
 {
     raft_alone node(1, 3);
     node.boot(0, 0, true);
@@ -141,8 +141,8 @@ TEST(RaftFounding, BlankNodeWritesNoTerm)
     EXPECT_EQ(node.only(PEER_VOTE, 3).body.term, 9U);
 }
 
-/* Who voted while founding is not blank, and takes the first entry. */
-TEST(RaftFounding, VoterWithoutEntriesTakesThem)
+/* Who voted while bootstrap is not blank, and takes the first entry. */
+TEST(RaftBootstrap, VoterWithoutEntriesTakesThem)
 {
     raft_alone node(1, 3);
     node.boot(1, 2);
@@ -160,7 +160,7 @@ TEST(RaftFounding, VoterWithoutEntriesTakesThem)
 }
 
 /* Without entries the votes of all are needed, even of nodes that are not blank. */
-TEST(RaftFounding, NotBlankButWithoutEntriesNeedsAll)
+TEST(RaftBootstrap, NotBlankButWithoutEntriesNeedsAll)
 {
     raft_alone node(1, 5);
     node.boot(3, 2);
@@ -178,7 +178,7 @@ TEST(RaftFounding, NotBlankButWithoutEntriesNeedsAll)
 }
 
 /* A flag that does not go with the log that it speaks of is nonsense. */
-TEST(RaftFounding, FlagMustFitTheLog)
+TEST(RaftBootstrap, FlagMustFitTheLog)
 {
     raft_alone node(1, 3);
     node.boot(0, 0, true);
@@ -187,30 +187,30 @@ TEST(RaftFounding, FlagMustFitTheLog)
     vote.from = 2;
     vote.term = 1;
     vote.last = {1, 1};
-    vote.founding = true;
+    vote.bootstrap = true;
     EXPECT_EQ(node.receive(vote).message_count, 0U);
     vote.last = {0, 0};
-    vote.founding = false;
+    vote.bootstrap = false;
     EXPECT_EQ(node.receive(vote).message_count, 0U);
-    vote.founding = true;
+    vote.bootstrap = true;
     vote.term = 0;
     EXPECT_EQ(node.receive(vote).message_count, 0U);
     EXPECT_TRUE(raft_is_blank(node.raft));
 }
 
-TEST(RaftFounding, BlankNodesFoundOneCluster)
+TEST(RaftBootstrap, BlankNodesBootstrapOneCluster)
 {
     for (uint64_t seed = 1; seed <= 200; seed++) {
         raft_cluster cluster(static_cast<uint8_t>(1 + seed % 7), seed);
         cluster.start_all();
         ASSERT_TRUE(cluster.run_until_leader(5 * 500 * MS)) << "seed " << seed;
         ASSERT_TRUE(cluster.run_until([&] { return cluster.agree(); }, NS_PER_S));
-        EXPECT_EQ(cluster.at(1).disk.log[0].kind, ENTRY_FOUND);
+        EXPECT_EQ(cluster.at(1).disk.log[0].kind, ENTRY_BOOTSTRAP);
     }
 }
 
-/* Killed at any moment of founding, over and over: still one first entry. */
-TEST(RaftFounding, SurvivesCrashesAtAnyMoment)
+/* Killed at any moment of bootstrap, over and over: still one first entry. */
+TEST(RaftBootstrap, SurvivesCrashesAtAnyMoment)
 {
     for (uint64_t seed = 1; seed <= 300; seed++) {
         raft_cluster cluster(static_cast<uint8_t>(2 + seed % 3), seed);
@@ -233,7 +233,7 @@ TEST(RaftFounding, SurvivesCrashesAtAnyMoment)
 }
 
 /* Some of the members cannot found without the rest, however long they wait. */
-TEST(RaftFounding, WaitsForEverybody)
+TEST(RaftBootstrap, WaitsForEverybody)
 {
     raft_cluster cluster(5, 9);
     for (uint8_t id = 1; id <= 4; id++)
@@ -251,7 +251,7 @@ TEST(RaftFounding, WaitsForEverybody)
 /*
  * Two of three lose their directories: the third alone has the log, and nobody a new one.
  */
-TEST(RaftFounding, EmptiedMajorityFoundsNothing)
+TEST(RaftBootstrap, EmptiedMajorityBootstrapsNothing)
 {
     raft_cluster cluster(3, 10);
     cluster.start_all();
@@ -274,7 +274,7 @@ TEST(RaftFounding, EmptiedMajorityFoundsNothing)
 }
 
 /* One of three loses its directory: the others go on, and say so. */
-TEST(RaftFounding, EmptiedNodeIsLeftOut)
+TEST(RaftBootstrap, EmptiedNodeIsLeftOut)
 {
     raft_cluster cluster(3, 12);
     cluster.start_all();
