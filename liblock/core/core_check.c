@@ -90,5 +90,5 @@ void core_check(const struct core *core)
     timers_check(&core->timers);
     assert(core->output.begin <= core->output.end);
     assert(core->output.end <= core->output.capacity);
-    assert(!core->output.frame_open);
+    assert(!core->output.frame.open);
 }

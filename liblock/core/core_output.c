@@ -9,29 +9,26 @@ enum {
 
 void output_close_section(struct output *output)
 {
-    if (output->section_session == 0)
+    if (!output->section_head.open)
         return;
-    struct wire wire = wire_writer(output->bytes + output->section_at, SECTION_BYTES);
+    struct wire wire = late_head_write(&output->section_head, output->bytes);
     wire_section(&wire, &output->section);
-    assert(!wire.failed && wire.at == SECTION_BYTES);
+    late_head_done(&wire);
     output->section_session = 0;
 }
 
 void output_close_frame(struct output *output)
 {
-    if (!output->frame_open)
+    if (!output->frame.open)
         return;
     output_close_section(output);
-    size_t body_at = output->frame_at + FRAME_HEAD_BYTES;
-    frame_seal(output->bytes + output->frame_at, output->kind,
-            (uint32_t)(output->end - body_at));
-    output->frame_open = false;
+    late_head_seal_frame(&output->frame, output->bytes, output->end, output->kind);
 }
 
 bool output_open_frame(struct output *output, enum frame_kind kind, size_t bytes)
 {
-    if (output->frame_open && output->kind == kind) {
-        size_t body = output->end - output->frame_at - FRAME_HEAD_BYTES;
+    if (output->frame.open && output->kind == kind) {
+        size_t body = late_head_behind(&output->frame, output->end);
         bool fits = body + bytes <= FRAME_CLIENT_BODY_MAX &&
                     output->end + bytes <= output->capacity;
         if (fits)
@@ -43,10 +40,8 @@ bool output_open_frame(struct output *output, enum frame_kind kind, size_t bytes
         output->full = true;
         return false;
     }
-    output->frame_open = true;
     output->kind = kind;
-    output->frame_at = output->end;
-    output->end += FRAME_HEAD_BYTES;
+    output->end = late_head_leave(&output->frame, output->end, FRAME_HEAD_BYTES);
     return true;
 }
 
@@ -57,12 +52,11 @@ bool output_open_requests(struct output *output)
 
 struct section *output_begin_section(struct output *output, uint32_t session)
 {
-    assert(session != 0 && output->frame_open && output->kind == FRAME_REQUESTS);
+    assert(session != 0 && output->frame.open && output->kind == FRAME_REQUESTS);
     output_close_section(output);
     output->section = (struct section){0};
     output->section_session = session;
-    output->section_at = output->end;
-    output->end += SECTION_BYTES;
+    output->end = late_head_leave(&output->section_head, output->end, SECTION_BYTES);
     return &output->section;
 }
 
@@ -79,6 +73,7 @@ void output_compact(struct output *output)
 {
     if (output->begin == 0)
         return;
+    assert(!output->frame.open);
     size_t bytes = output->end - output->begin;
     memmove(output->bytes, output->bytes + output->begin, bytes);
     output->begin = 0;
@@ -89,5 +84,7 @@ void output_drop(struct output *output)
 {
     output->begin = 0;
     output->end = 0;
-    output->frame_open = false;
+    output->frame.open = false;
+    output->section_head.open = false;
+    output->section_session = 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "protocol/frame.h"
+#include "protocol/late_head.h"
 #include "protocol/request.h"
 
 #ifdef __cplusplus
@@ -23,11 +24,10 @@ struct output {
     size_t begin;
     size_t end;
     bool full; /* Something found no room in this step */
-    bool frame_open;
+    struct late_head frame;
     enum frame_kind kind;
-    size_t frame_at;
+    struct late_head section_head;
     uint32_t section_session; /* 0: no section open */
-    size_t section_at;
     struct section section;
 };
 
