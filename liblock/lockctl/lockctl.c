@@ -65,6 +65,17 @@ static int help(char **arguments)
     return command ? command->call(asked) : show_help(stdout);
 }
 
+static int no_such(const char *word)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < SUBCOMMAND_COUNT && used < sizeof(names); i++)
+        used += (size_t)snprintf(
+                names + used, sizeof(names) - used, "%s, ", subcommands[i].name);
+    complain("\"%s\": no such command; commands are %sversion and help", word, names);
+    return EXIT_WRONG_USAGE;
+}
+
 static int dispatch(char **arguments)
 {
     const char *word = arguments[0];
@@ -79,12 +90,8 @@ static int dispatch(char **arguments)
         return EXIT_DONE;
     }
     const struct subcommand *command = find(word);
-    if (!command) {
-        complain(
-                "\"%s\": no such command; commands are run, acquire, release, status, list, query, version and help",
-                word);
-        return EXIT_WRONG_USAGE;
-    }
+    if (!command)
+        return no_such(word);
     complain_as(command->complains_as);
     return command->call(arguments + 1);
 }

@@ -164,8 +164,7 @@ static void print_condition(
     }
     if (diverged)
         (void)printf(
-                "node %u at %s differs from another node that applied the same entries: "
-                "stop using the cluster, keep all data directories, and report it\n",
+                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
                 node->node, address);
 }
 
@@ -394,8 +393,7 @@ int status_command(char **arguments)
             ROWS_OF(rows),
             {NULL},
             false,
-            "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not "
-            "reached,\n"
+            "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not reached,\n"
             "64 wrong usage, 69 no leader that hears a majority was reached",
     };
     struct operands operands;
