@@ -15,11 +15,12 @@
  *     }
  *     lk_close(client);
  *
- * A *client* is the connection to the cluster; it finds the leader and follows it. A *session*
- * is the identity that holds locks: it lives as long as the cluster gets a keepalive at least
- * every `ttl`; the client sends them. Opening a client opens one session; up to `sessions_max`
- * may share it. A *grant* is proof of one lock: its `token` grows with every grant in the
- * cluster, so a resource that refuses smaller tokens than it has seen is safe from any delay.
+ * A *client* is the connection to the cluster; it finds the leader and follows it. A
+ * *session* is the identity that holds locks: it lives as long as the cluster gets a
+ * keepalive at least every `ttl`; the client sends them. Opening a client opens one
+ * session; up to `sessions_max` may share it. A *grant* is proof of one lock: its `token`
+ * grows with every grant in the cluster, so a resource that refuses smaller tokens than it
+ * has seen is safe from any delay.
  *
  * The cluster decides who holds a lock. Whether a grant is still valid is decided here, by
  * lk_check(), only from clocks of this machine, and so that errors go towards "no".
@@ -28,17 +29,17 @@
  *
  *  - With threads (the default). Calls block and may be made from any number of threads at
  *    once. A keeper thread sends keepalives and makes callbacks.
- *  - With LK_FLAG_EXTERNAL_LOOP: no thread. Calls whose names end in _async queue requests, and
- *    lk_process() sends them; call it whenever the descriptor lk_fd() is readable. Use one
- *    thread at a time; lk_check() and lk_deadline() work in any thread.
+ *  - With LK_FLAG_EXTERNAL_LOOP: no thread. Calls whose names end in _async queue
+ *    requests, and lk_process() sends them; call it whenever the descriptor lk_fd() is
+ *    readable. Use one thread at a time; lk_check() and lk_deadline() work in any thread.
  *
  * Signals do not interrupt calls, and SIGPIPE is never raised. Fork: in the child no handle
- * is valid; calls return LK_STATUS_LOST and do not affect the parent; lk_close() there only closes
- * the child's copies of descriptors. Exec: descriptors do not survive it. Closing a session
- * or client while other threads wait in it is allowed: they return LK_STATUS_LOST.
+ * is valid; calls return LK_STATUS_LOST and do not affect the parent; lk_close() there only
+ * closes the child's copies of descriptors. Exec: descriptors do not survive it. Closing a
+ * session or client while other threads wait in it is allowed: they return LK_STATUS_LOST.
  *
- * Times are nanoseconds. Strings with a length need not end in NUL and are not kept after the
- * call. Initialize a struct that starts with `size` with the macro that follows it.
+ * Times are nanoseconds. Strings with a length need not end in NUL and are not kept after
+ * the call. Initialize a struct that starts with `size` with the macro that follows it.
  */
 #ifndef LIBLOCK_H
 #define LIBLOCK_H
@@ -81,23 +82,23 @@ enum {
 
 /*
  * The result of a request. A status exists only where a caller can do something different
- * about it; details are in lk_last_error() and the log. The numbers are part of the ABI: they
- * never change, new ones are appended.
+ * about it; details are in lk_last_error() and the log. The numbers are part of the ABI:
+ * they never change, new ones are appended.
  */
 enum lk_status {
     LK_STATUS_OK = 0, /* Done, and durable on a majority. */
-    LK_STATUS_TIMEOUT =
-            1, /* Others still held it when the wait ended; nothing is queued. */
+    /* Others still held it when the wait ended; nothing is queued. */
+    LK_STATUS_TIMEOUT = 1,
     LK_STATUS_UNKNOWN = 2, /* No answer in time; it may or may not have happened. */
     LK_STATUS_LOST = 3,    /* The session has ended, and with it all its locks. */
     LK_STATUS_BUSY = 4, /* Client or cluster is overloaded; retry later and less often. */
     LK_STATUS_INVALID = 5, /* The arguments are invalid; do not retry. */
-    LK_STATUS_CANCELLED =
-            6, /* lk_cancel() ended it: it is not granted and never will be. */
-    LK_STATUS_DEADLOCK =
-            7, /* It would wait for its own owner: release, then start again. */
-    LK_STATUS_NOT_FOUND =
-            8, /* No hold (any more) with this token, or no acquire with this tag. */
+    /* lk_cancel() ended it: it is not granted and never will be. */
+    LK_STATUS_CANCELLED = 6,
+    /* It would wait for its own owner: release, then start again. */
+    LK_STATUS_DEADLOCK = 7,
+    /* No hold (any more) with this token, or no acquire with this tag. */
+    LK_STATUS_NOT_FOUND = 8,
     LK_STATUS_LIMIT = 9,   /* A limit of the cluster is reached: its operator must act. */
     LK_STATUS_OLD = 10,    /* Never from this library, which numbers its own requests. */
     LK_STATUS_DENIED = 11, /* The cluster does not accept this session. */
@@ -157,12 +158,13 @@ struct lk_grant {
 
 /*
  * May the holder of `grant` still act? LK_STATE_HELD: when this call read the clock, no
- * conflicting grant existed. LK_STATE_SUSPENDED: not certain, may become LK_STATE_HELD again.
- * LK_STATE_LOST: released, ended or lost. With a NULL grant: the same for the whole session.
+ * conflicting grant existed. LK_STATE_SUSPENDED: not certain, may become LK_STATE_HELD
+ * again. LK_STATE_LOST: released, ended or lost. With a NULL grant: the same for the whole
+ * session.
  *
- * Answers from memory and costs no more than reading the clock. Any thread, at the same time
- * as any call except lk_close(); also from callbacks and signal handlers. The grant of a
- * closed session is LK_STATE_LOST until the client is closed.
+ * Answers from memory and costs no more than reading the clock. Any thread, at the same
+ * time as any call except lk_close(); also from callbacks and signal handlers. The grant of
+ * a closed session is LK_STATE_LOST until the client is closed.
  */
 LK_API enum lk_state lk_check(
         const struct lk_session *session, const struct lk_grant *grant);
@@ -199,28 +201,29 @@ enum lk_flag {
 struct lk_options {
     size_t size;
     /*
-     * The nodes: "host", "host:port", "[v6]:port", separated by commas, each with or without
-     * "ID=" before it, like lockd's --cluster. NULL: the environment variable LOCKD_CLUSTER.
-     * One reachable node is enough; the client learns the others.
+     * The nodes: "host", "host:port", "[v6]:port", separated by commas, each with or
+     * without "ID=" before it, like lockd's --cluster. NULL: the environment variable
+     * LOCKD_CLUSTER. One reachable node is enough; the client learns the others.
      */
     const char *nodes;
     uint32_t flags;        /* enum lk_flag */
     uint32_t sessions_max; /* At once through this client, including the first */
-    uint32_t
-            requests_max; /* Without an answer or a grant, at once; more are LK_STATUS_BUSY */
-    uint32_t holds_max;   /* Held at once, all sessions together; more are LK_STATUS_BUSY */
-    uint64_t ttl_ns;      /* After this much silence the locks may go to others */
-    uint64_t grace_ns;    /* SUSPENDED becomes LOST after this; 0: at once */
+    /* Without an answer or a grant, at once; more are LK_STATUS_BUSY */
+    uint32_t requests_max;
+    uint32_t holds_max; /* Held at once, all sessions together; more are LK_STATUS_BUSY */
+    uint64_t ttl_ns;    /* After this much silence the locks may go to others */
+    uint64_t grace_ns;  /* SUSPENDED becomes LOST after this; 0: at once */
     uint64_t min_usable_ns;   /* A new grant has at least this much left; 0: ttl / 4 */
     uint64_t answer_wait_ns;  /* Limit of calls without their own, like lk_open */
     uint64_t connect_wait_ns; /* For one node, before the next is tried */
     const char *label;        /* Shown with the locks of the first session; NULL: none */
     void *session_user;       /* For the events of the first session */
     /*
-     * Called when a session is suspended, held again, lost, or loses one hold; per session in
-     * that order. On the keeper thread, or within lk_process(); one at a time. It may
-     * call lk_check, lk_deadline, lk_session_id, the _text functions, and with LK_FLAG_EXTERNAL_LOOP
-     * every _async call. Blocking calls return LK_STATUS_INVALID. Return soon: keepalives may wait.
+     * Called when a session is suspended, held again, lost, or loses one hold; per session
+     * in that order. On the keeper thread, or within lk_process(); one at a time. It may
+     * call lk_check, lk_deadline, lk_session_id, the _text functions, and with
+     * LK_FLAG_EXTERNAL_LOOP every _async call. Blocking calls return LK_STATUS_INVALID.
+     * Return soon: keepalives may wait.
      */
     void (*on_event)(void *user, const struct lk_event *event);
     /*
@@ -241,13 +244,14 @@ struct lk_options {
 
 /*
  * Open a client, and with it a session. Returns when the session is open, or after
- * `answer_wait_ns` with LK_STATUS_UNKNOWN if no leader was found; on every status but LK_OK,
- * `*client` is NULL. Names in the list of nodes are resolved in another thread.
+ * `answer_wait_ns` with LK_STATUS_UNKNOWN if no leader was found; on every status but
+ * LK_OK, `*client` is NULL. Names in the list of nodes are resolved in another thread.
  *
- * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until it is
- * open. With LK_FLAG_NO_SESSION it returns at once, too.
+ * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until
+ * it is open. With LK_FLAG_NO_SESSION it returns at once, too.
  *
- * LK_STATUS_INVALID: lk_last_error() says which option. LK_STATUS_LIMIT: no room for another session.
+ * LK_STATUS_INVALID: lk_last_error() says which option. LK_STATUS_LIMIT: no room for
+ * another session.
  *
  * LOCKD_TEST_LOSE=SECONDS in the environment makes each session of the program lose its
  * locks that long after it was opened, as lk_test_lose() does.
@@ -256,11 +260,11 @@ LK_API LK_MUST_USE enum lk_status lk_open(
         const struct lk_options *options, struct lk_client **client);
 
 /*
- * Close all sessions, so that others get their locks at once, and free the client. Waits for
- * the cluster to confirm, at most a second; unconfirmed sessions then expire. Threads that
- * wait in calls return LK_STATUS_LOST before this does; outstanding callbacks of asynchronous calls
- * are made in it, with LK_STATUS_LOST. No handle is valid afterwards. NULL is allowed. Not from a
- * callback.
+ * Close all sessions, so that others get their locks at once, and free the client. Waits
+ * for the cluster to confirm, at most a second; unconfirmed sessions then expire. Threads
+ * that wait in calls return LK_STATUS_LOST before this does; outstanding callbacks of
+ * asynchronous calls are made in it, with LK_STATUS_LOST. No handle is valid afterwards.
+ * NULL is allowed. Not from a callback.
  */
 LK_API void lk_close(struct lk_client *client);
 
@@ -283,9 +287,9 @@ LK_API LK_MUST_USE enum lk_status lk_session_open(struct lk_client *client,
         const struct lk_session_options *options, struct lk_session **session);
 
 /*
- * Close a session: its locks are given up before the request is sent, then the cluster grants
- * them to others. The handle is invalid afterwards, whatever this returns. LK_STATUS_UNKNOWN: no
- * answer within `answer_wait_ns`; the client continues to close it.
+ * Close a session: its locks are given up before the request is sent, then the cluster
+ * grants them to others. The handle is invalid afterwards, whatever this returns.
+ * LK_STATUS_UNKNOWN: no answer within `answer_wait_ns`; the client continues to close it.
  */
 LK_API enum lk_status lk_session_close(struct lk_session *session);
 
@@ -295,17 +299,17 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
 /* ---- Locks ---- */
 
 /*
- * Acquire the lock `name`, waiting up to `wait_ns` for it; 0 does not wait, LK_FOREVER waits
- * without limit.
+ * Acquire the lock `name`, waiting up to `wait_ns` for it; 0 does not wait, LK_FOREVER
+ * waits without limit.
  *
  * On LK_OK, `*grant` holds the proof. Its deadline is the session's: counted from when the
- * last acknowledged keepalive was sent, not from when the answer came, so it errs on the safe
- * side.
+ * last acknowledged keepalive was sent, not from when the answer came, so it errs on the
+ * safe side.
  *
- * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to cancel: if
- * the request was granted, the lock is released as soon as the cluster can be reached, at the
- * latest when the session ends. Another call is a new request after that one. On every status
- * but LK_OK, `*grant` is zeroed.
+ * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to
+ * cancel: if the request was granted, the lock is released as soon as the cluster can be
+ * reached, at the latest when the session ends. Another call is a new request after that
+ * one. On every status but LK_OK, `*grant` is zeroed.
  *
  * Blocks the calling thread; any number of threads may share a session. They exclude each
  * other: the owner within the session is the thread. A thread that acquires a lock that it
@@ -322,7 +326,8 @@ struct lk_acquire_options {
     uint64_t wait_ns; /* As for lk_acquire() */
     /*
      * The holder within the session: any number below 2^63. If an owner acquires what it
-     * holds, it enters again if `reentrant`, else it gets LK_STATUS_DEADLOCK. 0: one per request.
+     * holds, it enters again if `reentrant`, else it gets LK_STATUS_DEADLOCK. 0: one per
+     * request.
      */
     uint64_t owner;
     bool reentrant; /* Enter again what the owner holds; release once per entry. */
@@ -340,10 +345,11 @@ LK_API LK_MUST_USE enum lk_status lk_acquire_with(struct lk_session *session,
         struct lk_grant *grant);
 
 /*
- * End the acquires of this session that have `tag` (not 0) and have not returned: they return
- * LK_STATUS_CANCELLED when the cluster has confirmed it, LK_STATUS_UNKNOWN after a second without an answer,
- * or their own result if that comes first. LK_STATUS_NOT_FOUND: there is none. Does not block; from any
- * thread, with LK_FLAG_EXTERNAL_LOOP from the thread of the loop.
+ * End the acquires of this session that have `tag` (not 0) and have not returned: they
+ * return LK_STATUS_CANCELLED when the cluster has confirmed it, LK_STATUS_UNKNOWN after a
+ * second without an answer, or their own result if that comes first. LK_STATUS_NOT_FOUND:
+ * there is none. Does not block; from any thread, with LK_FLAG_EXTERNAL_LOOP from the
+ * thread of the loop.
  */
 LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
 
@@ -351,8 +357,8 @@ LK_API enum lk_status lk_cancel(struct lk_session *session, uint64_t tag);
  * Release one entry of the hold with this `token`. If it was the last entry, lk_check()
  * returns LK_STATE_LOST from the call on, before the request is sent.
  *
- * LK_STATUS_NOT_FOUND: the token no longer holds the lock. LK_STATUS_UNKNOWN: no answer within `answer_wait_ns`;
- * the library continues to release it.
+ * LK_STATUS_NOT_FOUND: the token no longer holds the lock. LK_STATUS_UNKNOWN: no answer
+ * within `answer_wait_ns`; the library continues to release it.
  */
 LK_API enum lk_status lk_release(
         struct lk_session *session, const char *name, size_t name_len, uint64_t token);
@@ -467,8 +473,8 @@ enum lk_condition {
 LK_API const char *lk_role_text(enum lk_role role);
 
 /*
- * A condition for scripts ("no-leader"), for people ("knows no leader"; the node is the subject),
- * and what the operator does about it ("" when healthy). Never NULL. Any thread.
+ * A condition for scripts ("no-leader"), for people ("knows no leader"; the node is the
+ * subject), and what the operator does about it ("" when healthy). Never NULL. Any thread.
  */
 LK_API const char *lk_condition_name(enum lk_condition condition);
 LK_API const char *lk_condition_text(enum lk_condition condition);
@@ -516,23 +522,24 @@ struct lk_node_status {
 };
 
 /*
- * Query node `number` of the list, on a separate connection, for its status; works without a
- * majority and in every mode. Blocks for up to `wait_ns`. LK_STATUS_UNKNOWN: no answer,
+ * Query node `number` of the list, on a separate connection, for its status; works without
+ * a majority and in every mode. Blocks for up to `wait_ns`. LK_STATUS_UNKNOWN: no answer,
  * lk_last_error() says why. Any thread.
  */
 LK_API LK_MUST_USE enum lk_status lk_query_status(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_status *status);
 
 /*
- * What a node measures of its work. A batch of requests becomes one log entry. For a leader,
- * LK_STAGE_QUEUE, LK_STAGE_REPLICATE and LK_STAGE_ANSWER follow one another; LK_STAGE_WRITE runs beside LK_STAGE_REPLICATE,
- * and LK_STAGE_APPLY is part of LK_STAGE_ANSWER. Followers have LK_STAGE_WRITE, LK_STAGE_APPLY and LK_STAGE_TURN.
+ * What a node measures of its work. A batch of requests becomes one log entry. For a
+ * leader, LK_STAGE_QUEUE, LK_STAGE_REPLICATE and LK_STAGE_ANSWER follow one another;
+ * LK_STAGE_WRITE runs beside LK_STAGE_REPLICATE, and LK_STAGE_APPLY is part of
+ * LK_STAGE_ANSWER. Followers have LK_STAGE_WRITE, LK_STAGE_APPLY and LK_STAGE_TURN.
  */
 enum lk_stage {
     LK_STAGE_QUEUE = 0, /* First request of an entry received, to entry handed on; ns */
     LK_STAGE_WRITE = 1, /* Handed to the disk, to durable there; ns */
-    LK_STAGE_REPLICATE =
-            2, /* Handed to the disk and the others, to durable on a majority; ns */
+    /* Handed to the disk and the others, to durable on a majority; ns */
+    LK_STAGE_REPLICATE = 2,
     LK_STAGE_APPLY = 3,  /* Applying what is committed, and writing the answers; ns */
     LK_STAGE_ANSWER = 4, /* Committed, to the kernel having the entry's last answer; ns */
     LK_STAGE_TURN = 5,   /* One turn of the loop, without waiting; ns */
@@ -569,8 +576,8 @@ struct lk_node_stages {
 };
 
 /*
- * Query node `number` of the list for where its time goes, as lk_query_status() does. A node whose
- * version does not support this closes the connection: LK_STATUS_UNKNOWN.
+ * Query node `number` of the list for where its time goes, as lk_query_status() does. A
+ * node whose version does not support this closes the connection: LK_STATUS_UNKNOWN.
  */
 LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_stages *stages);
@@ -588,9 +595,9 @@ LK_API int lk_fd(const struct lk_client *client);
 
 /*
  * Do all work that is due: receive, send keepalives, make callbacks, and then send together
- * all requests queued since the last call, including those of the callbacks. Never blocks, may
- * be called at any time, but not from a callback. LK_STATUS_INVALID without LK_FLAG_EXTERNAL_LOOP; LK_STATUS_LOST
- * after fork.
+ * all requests queued since the last call, including those of the callbacks. Never blocks,
+ * may be called at any time, but not from a callback. LK_STATUS_INVALID without
+ * LK_FLAG_EXTERNAL_LOOP; LK_STATUS_LOST after fork.
  */
 LK_API enum lk_status lk_process(struct lk_client *client);
 
@@ -609,14 +616,15 @@ struct lk_done {
 };
 
 /*
- * Each queues what the blocking call of its name does, and returns at once. LK_OK: `done` will
- * be called. LK_STATUS_BUSY: `requests_max` requests are without an answer. LK_STATUS_LOST, LK_STATUS_INVALID:
- * nothing was queued, `done` will not be called.
+ * Each queues what the blocking call of its name does, and returns at once. LK_OK: `done`
+ * will be called. LK_STATUS_BUSY: `requests_max` requests are without an answer.
+ * LK_STATUS_LOST, LK_STATUS_INVALID: nothing was queued, `done` will not be called.
  *
- * A session may be used as soon as lk_session_open_async() has returned it: its requests wait
- * until it is open. If opening fails, `done` gets the status, and the handle returns LK_STATUS_LOST
- * until it is closed. After lk_session_close_async() a handle is invalid; `done` gets it only
- * for comparison. `lock` and `list` must stay valid until `done` is called.
+ * A session may be used as soon as lk_session_open_async() has returned it: its requests
+ * wait until it is open. If opening fails, `done` gets the status, and the handle returns
+ * LK_STATUS_LOST until it is closed. After lk_session_close_async() a handle is invalid;
+ * `done` gets it only for comparison. `lock` and `list` must stay valid until `done` is
+ * called.
  */
 LK_API LK_MUST_USE enum lk_status lk_session_open_async(struct lk_client *client,
         const struct lk_session_options *options, struct lk_session **session,

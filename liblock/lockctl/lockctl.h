@@ -51,7 +51,7 @@ struct common {
     {"cluster", OPTION_TEXT, &(common)->cluster, 0, 0, "LIST",                          \
             "nodes, host:port,host:port (default: $LOCKD_CLUSTER)"},                    \
     {"connect", OPTION_DURATION, &(common)->connect_ns, LK_MILLISECOND,                 \
-            3600 * LK_SECOND, "DUR", "give up when no cluster answers in this time (5s)"}, \
+            3600 * LK_SECOND, "DUR", "give up when no cluster answers in this time (5s; status: 2s)"}, \
     {"verbose", OPTION_FLAG, &(common)->verbose, 0, 0, NULL,                            \
             "log connection events to stderr"}
 #define JSON_ROW(common)                                                                \

@@ -173,7 +173,7 @@ void apply_committed(struct applier *applier)
         if (!entry)
             reader_want(applier->reader, READER_APPLY, applier->applied + 1);
         else if (later)
-            MARK(apply_goes_on_next_turn);
+            MARK(apply_continues_next_turn);
         if (!entry || later) {
             ledger_committed(applier->ledger, commit, applier->stages->begun_ns);
             return;

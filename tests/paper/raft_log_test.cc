@@ -270,7 +270,7 @@ TEST(PaperLog, RefusalsSkipTerms)
 /*
  * [Raft 3.5] Figure 3.6: whatever earlier terms left behind, the logs become the leader's.
  */
-TEST(PaperLog, EveryFollowerOfFigure36IsMended)
+TEST(PaperLog, EveryFollowerOfFigure36IsRepaired)
 {
     for (uint64_t seed = 1; seed <= 100; seed++) {
         raft_cluster cluster(7, seed);

@@ -26,8 +26,8 @@ using server::words;
 namespace {
 
 /* A directory that was lived in: bootstrapped by node 1 of a cluster of one, then stopped. */
-struct Founded : testing::Test {
-    Founded()
+struct Bootstrapped : testing::Test {
+    Bootstrapped()
     {
         single.start();
         EXPECT_TRUE(single.leads());
@@ -155,14 +155,14 @@ TEST(Refusal, TwoProcessesOnOneDirectory)
     EXPECT_TRUE(single.leads()) << "the first is undisturbed";
 }
 
-TEST_F(Founded, ADirectoryOfAnotherNode)
+TEST_F(Bootstrapped, ADirectoryOfAnotherNode)
 {
     expect_refused({"--id", "2", "--cluster", "2=" + address(single.port), "--data",
                            single.data, "--segment-size", "4MiB"},
             "log-refused", "belongs to another node");
 }
 
-TEST_F(Founded, ADirectoryOfAnotherCluster)
+TEST_F(Bootstrapped, ADirectoryOfAnotherCluster)
 {
     expect_refused({"--id", "1", "--cluster",
                            "1=" + address(single.port) + ",2=127.0.0.1:1,3=127.0.0.1:2",
@@ -170,7 +170,7 @@ TEST_F(Founded, ADirectoryOfAnotherCluster)
             "log-refused", "other members");
 }
 
-TEST_F(Founded, APlanSmallerThanTheClusters)
+TEST_F(Bootstrapped, APlanSmallerThanTheClusters)
 {
     words flags = single.flags();
     flags.insert(flags.end(), {"--sessions", "10"});
@@ -178,7 +178,7 @@ TEST_F(Founded, APlanSmallerThanTheClusters)
 }
 
 /* An intact header of a later version: not damage, and not ours to touch. */
-TEST_F(Founded, ANewerFormat)
+TEST_F(Bootstrapped, ANewerFormat)
 {
     std::string block = before["segment-000000000001"].substr(0, WAL_BLOCK_BYTES);
     auto *bytes = reinterpret_cast<unsigned char *>(block.data());
@@ -195,7 +195,7 @@ TEST_F(Founded, ANewerFormat)
 }
 
 /* Rot in front of what is known to be durable is never cut off silently. */
-TEST_F(Founded, ALogDamagedBeforeItsDurableEnd)
+TEST_F(Bootstrapped, ALogDamagedBeforeItsDurableEnd)
 {
     /* More records behind the first, which know it to be durable. */
     for (int i = 0; i < 2; i++) {

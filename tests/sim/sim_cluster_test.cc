@@ -177,7 +177,7 @@ TEST(Sim, AFollowerFarBehindCatchesUpFromDisk)
  * The disk is read up to an entry whose write is under way; later that entry is wanted from
  * disk. (What is not there yet was once taken for the end of the segment.)
  */
-TEST(Sim, AReadThatMeetsAWriteUnderWayGoesOnLater)
+TEST(Sim, AReadThatMeetsAWriteUnderWayContinuesLater)
 {
     Options options;
     options.net_ns = 20 * NS_PER_MS;

@@ -204,10 +204,10 @@ TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
         world.turn();
     }
     ASSERT_EQ(applied(), 0U);
-    uint64_t before = mark_count("apply_goes_on_next_turn");
+    uint64_t before = mark_count("apply_continues_next_turn");
     append(7, 1, 6);
     world.end_turn();
-    EXPECT_EQ(mark_count("apply_goes_on_next_turn"), before + 1);
+    EXPECT_EQ(mark_count("apply_continues_next_turn"), before + 1);
     EXPECT_EQ(applied(), 6U - 1) << "four, of a mebibyte each";
     EXPECT_LE(world.effects.deadline_ns, world.now_ns) << "the rest would wait";
     world.end_turn();
