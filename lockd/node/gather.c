@@ -4,7 +4,7 @@
 #include "base/numbers.h"
 
 enum {
-    TOLD_REMEMBERED = 256 /* This many are counted; what was before counts half. */
+    TOLD_REMEMBERED = 256 /* This many are counted; what came before counts half. */
 };
 
 static uint64_t entry_ns(const struct gather *gather)

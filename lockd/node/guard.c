@@ -1,4 +1,4 @@
-/* Brackets of ten seconds, and what a majority says of them: see guard.h. */
+/* Brackets of ten seconds, and what a majority says about them: see guard.h. */
 #include "node/guard.h"
 
 #include "base/mark.h"
