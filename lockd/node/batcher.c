@@ -190,7 +190,10 @@ static uint64_t time_to_be(const struct batcher *batcher)
     return locks_time(batcher->locks) + ledger_dt_ns(batcher->ledger);
 }
 
-/* A tick is due: keepalives, a deadline that is reached, work left over, or a second gone by. */
+/*
+ * A tick is due: keepalives, a deadline that is reached, work left over, or a second gone
+ * by.
+ */
 static bool wants_tick(const struct batcher *batcher)
 {
     uint64_t age_ns = batcher->times->now_ns - batcher->appended_ns;

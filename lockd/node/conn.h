@@ -71,7 +71,10 @@ struct conn {
     struct output output;
     struct open_answers answers;
     struct list behind; /* reply.c: routes of sessions whose changes wait for room */
-    /* stages.c: since then the last answer of an entry is on its way; 0: none is watched, ... */
+    /*
+     * stages.c: since then the last answer of an entry is on its way; 0: none is watched,
+     * ...
+     */
     uint64_t watch_ns;
     uint8_t watch;       /* ... in this buffer. */
     uint64_t awaited_in; /* gather.c: the round in which it is awaited */

@@ -78,7 +78,9 @@ static void close_bracket(struct guard *guard)
         MARK(clock_of_leader_suspect);
 }
 
-/* A leader that a majority of the voters suspects hands over, and lets others stand first. */
+/*
+ * A leader that a majority of the voters suspects hands over, and lets others stand first.
+ */
 static bool heed_suspicion(struct guard *guard, struct raft_event *event)
 {
     const struct roster *roster = guard->roster;

@@ -2,7 +2,8 @@
  * The clock guard: is the leader's clock too fast?
  *
  * All promises about time rest on one assumption, that hardware clocks run at nearly the
- * same rate. A leader whose clock runs ahead would end leases early, so its followers watch:
+ * same rate. A leader whose clock runs ahead would end leases early, so its followers
+ * watch:
  *
  *     follower      x: ack sent                                 y: received
  *     leader                   heartbeat repeats it, U1   ...  heartbeat, U2

@@ -92,8 +92,8 @@ static inline void ledger_owe(struct ledger *ledger, const struct owed *owed)
 struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
 
 /*
- * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions that
- * are not `known` only as many are taken as leave room for all that are.
+ * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions
+ * that are not `known` only as many are taken as leave room for all that are.
  */
 struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
 bool ledger_has_unsealed(const struct ledger *ledger);

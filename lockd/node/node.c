@@ -53,8 +53,8 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
 }
 
 /*
- * A message for which the log has no room is dropped: to raft it is a message lost. Room for
- * what is proposed was there when it was written.
+ * A message for which the log has no room is dropped: to raft it is a message lost. Room
+ * for what is proposed was there when it was written.
  */
 static void step_raft_with(
         struct node *node, struct raft_event *event, const struct entry_bytes *bytes)

@@ -134,7 +134,9 @@ struct node_send {
     size_t count;
 };
 
-/* Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time. */
+/*
+ * Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time.
+ */
 struct node_read {
     uint64_t id;
     struct wal_place place;
@@ -193,7 +195,9 @@ struct node;
  */
 struct node *node_carve(struct arena *arena, const struct node_settings *settings);
 
-/* Start-up, before the first step: init, then what recovery found in log order, then boot. */
+/*
+ * Start-up, before the first step: init, then what recovery found in log order, then boot.
+ */
 void node_init(struct node *node, const struct node_settings *settings, uint64_t seed);
 struct recovery *node_recovery(struct node *node); /* To feed; see recovery.h */
 
@@ -220,7 +224,9 @@ void node_step(
 /* The effects' arrays lie in the arena; fill the pointers once. */
 void node_effects_init(struct node *node, struct node_effects *effects);
 
-/* Where the next bytes of a peer's connection may be received straight into; see frame.h. */
+/*
+ * Where the next bytes of a peer's connection may be received straight into; see frame.h.
+ */
 unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room);
 bool node_conn_is_peer(const struct node *node, uint32_t conn);
 

@@ -15,9 +15,9 @@ void outbox_init(struct outbox *outbox)
 }
 
 /*
- * Raft sends only what it has in mind, and before each of its steps it forgets what has left
- * the log's buffer; or it sends what was just read for it. Appends are never held for a write,
- * so nothing comes between.
+ * Raft sends only what it has in mind, and before each of its steps it forgets what has
+ * left the log's buffer; or it sends what was just read for it. Appends are never held for
+ * a write, so nothing comes between.
  */
 static const unsigned char *find_entry(const struct outbox *outbox,
         const struct chunk *chunk, uint64_t index, struct entry_head *head)

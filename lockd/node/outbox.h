@@ -56,8 +56,8 @@ void outbox_init(struct outbox *outbox);
 void outbox_check(const struct outbox *outbox, uint64_t written);
 
 /*
- * Send or hold the messages of a step; raft's writes up to `written` are durable. `chunk`: of a
- * step with RAFT_FETCHED, else NULL.
+ * Send or hold the messages of a step; raft's writes up to `written` are durable. `chunk`:
+ * of a step with RAFT_FETCHED, else NULL.
  */
 void outbox_send(struct outbox *outbox, const struct raft_effects *effects,
         uint64_t written, const struct chunk *chunk);

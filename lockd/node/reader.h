@@ -89,8 +89,8 @@ void reader_next(struct reader *reader, uint32_t able, struct node_effects *effe
 struct reading reader_take(struct reader *reader, const struct node_event *event);
 
 /*
- * The user's next entry, as the log is now; its head is in reading->walk. NULL: what was read
- * holds no more of them, read on.
+ * The user's next entry, as the log is now; its head is in reading->walk. NULL: what was
+ * read holds no more of them, read on.
  */
 const unsigned char *reader_entry(struct reader *reader, struct reading *reading);
 
