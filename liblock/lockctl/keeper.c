@@ -55,7 +55,7 @@ bool keeper_line_parse(const char *line, char name[], uint64_t *token)
     return count > 0;
 }
 
-/* Only ours: otherwise other users could make us signal any process. */
+/* Only our own files: otherwise other users could make us signal any process. */
 static bool open_folder(char path[], bool make)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
