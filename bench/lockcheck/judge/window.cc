@@ -96,7 +96,7 @@ private:
         return {found.begin(), found.end()};
     }
 
-    /* Of these numbers, so many before and behind this time. */
+    /* Of these numbers, this many before and after this time. */
     void take(const Numbers &from, int64_t when, std::pair<size_t, size_t> counts,
             Numbers &out) const
     {
@@ -108,7 +108,10 @@ private:
                 at + static_cast<ptrdiff_t>(behind));
     }
 
-    /* The grants with the next smaller tokens: they came before, whenever they were asked for. */
+    /*
+     * The grants with the next smaller tokens: they came before, whenever they were asked
+     * for.
+     */
     void take_smaller(const Operation &op, size_t count, Numbers &out) const
     {
         const Numbers &by_token = excuses_.grants_by_token(op.lock);
@@ -119,8 +122,8 @@ private:
     }
 
     /*
-     * What the violation names; what came before on its locks; and of the sessions of all of these
-     * what came before and after: a session that is alive later was alive.
+     * What the violation names, and what came before on its locks. For the sessions of all
+     * of these, also what came before and after: a session that is alive later was alive.
      */
     Numbers around(const Violation &violation, size_t count) const
     {
@@ -153,7 +156,9 @@ private:
         return all;
     }
 
-    /* What needs everybody who may have been in its way, and is named only if it is stuck. */
+    /*
+     * What needs everybody who may have been in its way, and is named only if it is stuck.
+     */
     void leave_out_crowds(const Violation &violation, Numbers &wanted) const
     {
         std::erase_if(wanted, [&](uint32_t number) {
@@ -164,7 +169,7 @@ private:
         });
     }
 
-    /* A closed part that is wrong; empty: none that can be paid for. */
+    /* A closed part that is wrong; empty: none within the effort. */
     Numbers grow(const Violation &violation)
     {
         for (bool crowds : {false, true}) {
@@ -185,7 +190,10 @@ private:
         return {};
     }
 
-    /* One round over all of it, backwards, in pieces of this size. True: something could go. */
+    /*
+     * One round over all of it, backwards, in pieces of this size. True: something could
+     * go.
+     */
     bool thin(const ClosedPart &part, std::vector<bool> &kept, size_t piece)
     {
         bool thinner = false;

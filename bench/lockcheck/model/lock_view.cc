@@ -40,7 +40,10 @@ bool is_behind(const World &world, const Configuration &config, const Operation 
         return (world.plan.lock->model == Model::rwlock ? op.shared && !shared : true) &&
                !has_room(world, config, permits, shared);
     };
-    /* Of those that ask for the same one is looked at: who was never answered waits for ever. */
+    /*
+     * Of those that want the same, one is looked at: one that was never answered waits
+     * forever.
+     */
     const auto &waiting = world.waiting;
     for (auto it = waiting.begin(); it != waiting.end(); it = waiting.upper_bound(*it)) {
         if (keeps_out(it->first, it->second))

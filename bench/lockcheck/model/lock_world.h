@@ -1,6 +1,6 @@
 /*
- * What is the same for all configurations: the time, what is open, which ghosts there are.
- * The walk changes it; everything else reads it.
+ * What is the same for all configurations: the time, the open operations, the ghosts. The
+ * walk changes it; everything else reads it.
  */
 #ifndef LINEAR_LOCK_WORLD_H
 #define LINEAR_LOCK_WORLD_H

@@ -114,7 +114,7 @@ private:
             overflow_ = !try_every_way(world_, config, number, out);
     }
 
-    /* Somebody goes who may explain what still waits for an explanation. */
+    /* A hold or ghost goes that may explain what still waits for an explanation. */
     void use_in_time(std::optional<uint64_t> session)
     {
         std::vector<Configuration> more;

@@ -1,6 +1,6 @@
 /*
- * Is there an order? The linearizability of one lock's operations against its model
- * [Wing, Gong 1993; Lowe 2017], as a walk through time.
+ * Is there an order? This checks the linearizability of one lock's operations against its
+ * model [Wing, Gong 1993; Lowe 2017], as a walk through time.
  *
  * Calls and returns are visited in order. A *configuration* is one way in which it can have
  * gone so far: who holds, and which open operations have taken effect. Nothing takes

@@ -1,8 +1,8 @@
 /*
- * Without tokens: what is worth a try, when everything possible is.
+ * Without tokens: what is worth a try when everything possible is tried.
  *
- * Nothing needs to begin before it returns, unless something open waits to see its session, or
- * anybody, hold; or it may be over before it returns, and not for nothing: by a release.
+ * Nothing needs to begin before it returns, unless something open waits to see its session,
+ * or anybody, hold; or it may be over before it returns, and not for nothing: by a release.
  */
 #ifndef LINEAR_WORTH_H
 #define LINEAR_WORTH_H
