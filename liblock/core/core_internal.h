@@ -145,7 +145,7 @@ void session_event(
         struct core *core, struct core_session *session, enum core_reason reason);
 bool session_can_acquire(const struct core_session *session);
 
-/* What it has to send, and what it says with it. */
+/* What it has to send, and the section's head that goes with it. */
 void session_touch(struct core *core, struct core_session *session);
 void session_want_keepalive(struct core *core, struct core_session *session);
 uint64_t session_answered(const struct core_session *session);

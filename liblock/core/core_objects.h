@@ -4,8 +4,8 @@
  * A request is in one place at a time, and `link` chains it there:
  *
  *     submit ─> waiting ──> sent ──────────> done
- *               (no number   (numbered, no    (completed, or nobody
- *                yet)         answer)          is to be told)
+ *               (no number   (numbered, no    (completed, or it has
+ *                yet)         answer)          no completion)
  *                              │  QUEUED           ^
  *                              v                   │
  *                            queued ──> granted ───┘
@@ -57,7 +57,7 @@ struct core_request {
     bool indexed;  /* In core->numbers */
     bool promised; /* A hold is kept free for it */
     bool expired;  /* Its limit has passed, or it was cancelled: it must hold nothing */
-    bool stray;    /* A CANCEL whose acquire has come to its end without it */
+    bool stray;    /* A CANCEL whose acquire has ended without it */
     /*
      * Sent on an earlier connection too: even if it is refused now, it may have been done.
      */

@@ -1,5 +1,5 @@
 /*
- * Admission: what clients ask for goes into the open batch, or is refused here.
+ * Admission: clients' requests go into the open batch, or are refused here.
  *
  * Only a leader that has committed in its term admits requests; every other node says who
  * leads. What is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect.

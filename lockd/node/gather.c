@@ -27,7 +27,7 @@ static bool is_awaited(const struct gather *gather, const struct conn *conn)
     return conn->awaited_in == gather->round;
 }
 
-/* Nobody came for this long, so nobody is expected. */
+/* No connection came back for this long, so none is expected. */
 static bool is_over(const struct gather *gather, uint64_t now_ns)
 {
     return now_ns >= gather->over_ns;

@@ -79,7 +79,8 @@ static void close_bracket(struct guard *guard)
 }
 
 /*
- * A leader that a majority of the voters suspects hands over, and lets others stand first.
+ * A leader that a majority of the voters suspects hands over, and lets others campaign
+ * first.
  */
 static bool heed_suspicion(struct guard *guard, struct raft_event *event)
 {

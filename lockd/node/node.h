@@ -86,7 +86,7 @@ struct node_settings {
     const char *version;       /* Of the program, for reports */
 };
 
-/* Defaults for everything but self, members and version. */
+/* Defaults for everything except self, members and version. */
 void node_settings_default(struct node_settings *settings);
 
 /* Readings made together by io. */

@@ -81,7 +81,7 @@ struct raft_peer {
 enum raft_read_state {
     RAFT_READ_GONE = 0,     /* Answered; the place is free once those before it are. */
     RAFT_READ_WAITS_COMMIT, /* Leader: its own term has no commit yet. */
-    RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that nobody else leads. */
+    RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that no other node leads. */
     RAFT_READ_ASKED,        /* Follower: the query was sent to the leader. */
     RAFT_READ_GRANTED,      /* To be reported */
     RAFT_READ_FAILED,       /* To be reported */

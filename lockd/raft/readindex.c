@@ -5,7 +5,7 @@
  * round that began later: then no other node can have led and committed before the read
  * came. One round is under way at a time; reads that come meanwhile share the next. Until
  * an entry of its own term is committed, a leader does not know which entries are
- * committed, so reads wait for that. A follower asks its leader.
+ * committed, so reads wait for that. A follower queries its leader.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"

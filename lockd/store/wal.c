@@ -253,7 +253,7 @@ static void roll_over(struct wal *wal)
     log_take_header(log, &header);
 }
 
-/* Take the room that was found. */
+/* Take the room that find_room() found. */
 static void take_room(struct wal *wal, const struct wal_slot *slot)
 {
     wal->head = slot->cursor;

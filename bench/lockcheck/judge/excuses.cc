@@ -22,7 +22,7 @@ bool is_tokenless(const Lock &lock)
     return lock.model == Model::mutex;
 }
 
-/* Asks are looked through in blocks, most of which are over long before. */
+/* Asks are searched in blocks, because most blocks are over long before. */
 constexpr size_t block = 64;
 
 template <class Map, class Key>
@@ -185,7 +185,10 @@ bool Excuses::given_by(Key token, uint64_t session, Numbers &out) const
     return out.size() > before;
 }
 
-/* What may have made the session hold the lock at this time, by an answer nobody heard. */
+/*
+ * What may have made the session hold the lock at this time, with an answer that never
+ * arrived.
+ */
 void Excuses::unheard(Key session, const Operation &by, Numbers &out) const
 {
     for (uint32_t number : look_up(by_pair_, session)) {
@@ -197,7 +200,7 @@ void Excuses::unheard(Key session, const Operation &by, Numbers &out) const
 }
 
 /*
- * The same, without tokens: what was surely over when a release was accepted is not meant.
+ * The same, without tokens, and without what was surely over when a release was accepted.
  */
 void Excuses::asked_by(Key session, const Operation &by, Numbers &out) const
 {

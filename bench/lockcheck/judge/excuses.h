@@ -77,9 +77,9 @@ private:
     std::unordered_map<int32_t, std::vector<Heir>> heirs_; /* By token */
     std::unordered_map<int32_t, Numbers> by_token_order_;
     std::unordered_map<int32_t, Numbers> asks_;
-    std::vector<int64_t> over_; /* Of asks: from then on they hold nothing */
+    std::vector<int64_t> over_; /* For asks: from this time on they hold nothing */
     std::unordered_map<int32_t, std::vector<int64_t>>
-            ends_; /* Of blocks of asks, the last */
+            ends_; /* For blocks of asks, the last of these */
     mutable uint64_t looked_at_ = 0;
 };
 

@@ -22,7 +22,7 @@ struct Violation {
 
 struct Rules {
     int64_t drift_ppm = 0; /* How far the nemesis lets clocks run apart */
-    bool both = false;     /* Ask the second engine too (reference.h) */
+    bool both = false;     /* Use the second engine too (reference.h) */
 };
 
 constexpr size_t shown_of_each_rule = 10;

@@ -59,7 +59,7 @@ private:
         return found;
     }
 
-    /* What the judge says about a part, as far as it is the rule in question. */
+    /* What the judge says about a part, only for the rule in question. */
     std::vector<Violation> ask(const Numbers &numbers, History &part)
     {
         part = part_of(history_, pointers_to(numbers));
@@ -109,8 +109,8 @@ private:
     }
 
     /*
-     * The grants with the next smaller tokens: they came before, whenever they were asked
-     * for.
+     * The grants with the next smaller tokens: they came before, whenever they were
+     * requested.
      */
     void take_smaller(const Operation &op, size_t count, Numbers &out) const
     {
@@ -226,7 +226,7 @@ private:
         }
     }
 
-    /* Those in the window that the judge names when it sees nothing else. */
+    /* The operations that the judge names when it sees only the window. */
     void name_guilty(Window &window)
     {
         Numbers numbers;
@@ -258,7 +258,7 @@ size_t rank(const std::string &rule)
     return rule == "linearizability" ? 1 : 0;
 }
 
-/* Whether another window has the same operations; then this rule is told there. */
+/* Whether another window has the same operations; then this rule is named there. */
 bool told_before(std::vector<Window> &windows, const Window &window)
 {
     for (Window &old : windows) {

@@ -33,7 +33,7 @@ struct Hold {
     bool ghost = false;    /* It may end at any time */
     bool late = false;     /* It can never begin */
     int64_t until = never; /* Its session is over from then on: it cannot begin */
-    int64_t alone = never; /* May end by itself from here on, but for its session's end */
+    int64_t alone = never; /* May end by itself from here on, without its session's end */
     int64_t ends = never;  /* The same, the session's end included */
     int64_t renewed = INT64_MIN; /* The last accepted renewal was called */
 };
@@ -70,7 +70,9 @@ struct Ghost {
     bool shared = false;
     int64_t call = 0;
     int64_t until = never; /* Its session is over */
-    /* Until then somebody may ask for this session by name; of a release: may it hold. */
+    /*
+     * Until then an operation may name this session; for a release: it may hold until then.
+     */
     int64_t named = INT64_MIN;
 };
 

@@ -14,7 +14,10 @@ namespace linear {
 
 bool is_enough(const World &world, const Configuration &a, const Configuration &b);
 
-/* Without tokens and with many ghosts: those that nobody can ask for are not told apart. */
+/*
+ * Without tokens and with many ghosts: ghosts that no operation can name are not told
+ * apart.
+ */
 void forget_moot(const World &world, Configuration &config);
 
 } // namespace linear

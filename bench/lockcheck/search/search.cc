@@ -96,7 +96,7 @@ private:
         }
     }
 
-    /* Of all ghosts that ended, none holds any more. */
+    /* Of all ghosts that ended, none holds any longer. */
     void forget(uint32_t number)
     {
         for (Configuration &config : now_) {
@@ -200,7 +200,9 @@ private:
         now_ = std::move(kept);
     }
 
-    /* What all agree on need not be carried: ghosts that took effect are gone. */
+    /*
+     * What all configurations agree on need not be kept: ghosts that took effect are gone.
+     */
     void forget_used()
     {
         for (uint32_t name : now_[0].used)

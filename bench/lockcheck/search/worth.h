@@ -11,10 +11,10 @@
 
 namespace linear {
 
-/* Does something open ask for this session by name? */
+/* Does an open operation name this session? */
 bool is_wanted(const World &world, const Configuration &config, uint64_t session);
 
-/* The sessions that something open asks for by name, each once. */
+/* The sessions that open operations name, each once. */
 std::vector<uint64_t> wanted_sessions(const World &world, const Configuration &config);
 
 /* An open grant may have come and gone at the cost of something: which, must be tried. */
