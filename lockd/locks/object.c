@@ -28,7 +28,10 @@ static uint64_t weigh_session(const struct session *session)
     return fold(weight, session->end_reason);
 }
 
-/* A lock weighs nothing itself: its holds and waits do, and no lock is without any. */
+/*
+ * Its holds and waits say who holds and waits, and no lock is without any. Only its place
+ * among the ready locks is left to weigh.
+ */
 static uint64_t weigh_lock(const struct lock *lock)
 {
     if (lock->ready_order == 0)

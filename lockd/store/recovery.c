@@ -268,7 +268,7 @@ static enum step step(struct recovery *recovery, struct recovery_item *item)
     return STEP_ON;
 }
 
-/* A segment that was announced and not fed cannot be trusted. */
+/* Bytes that were announced and not fed cannot be trusted. */
 static void end_segment(struct recovery *recovery)
 {
     if (recovery->at == recovery->bytes)

@@ -7,7 +7,7 @@
  * release without an answer) is a fact of the history, not of the order. A *ghost* is an
  * acquire without an answer: it may have held for a while, once, at any time from its call
  * on, and what it won may have been given back at any time. So is an acquire that came to
- * nothing, until its return. A ghost whose token somebody presented or saw did take place:
+ * nothing, until its return. A ghost whose token a process presented or saw did take place:
  * it becomes a hold.
  *
  * Without tokens some order is known as well: of two holds that both last beyond the return
