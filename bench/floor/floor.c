@@ -1,12 +1,12 @@
 /*
- * floor: the most that this machine can do for a lock service of three nodes.
+ * floor measures the most that this machine can do for a lock service of three nodes.
  *
- * lockd's figures mean little alone: a slow disk makes every service slow. This program does
- * only what no such service can avoid: the same messages between the same processes, the same
- * bytes durable on a majority before an answer. It omits all that makes a service: terms,
- * elections, a log that somebody reads, checksums, sessions, locks, clocks, lookups of names.
- * What lockd takes beyond the floor, measured in the same minutes at the same load, is the cost
- * of its promises.
+ * lockd's figures alone mean little: a slow disk makes every service slow. This program
+ * does only what no such service can avoid: the same messages between the same processes,
+ * and the same bytes durable on a majority before an answer. It leaves out everything that
+ * makes a service: terms, elections, a log that is read, checksums, sessions, locks,
+ * clocks, lookups of names. What lockd needs beyond the floor, measured in the same minutes
+ * at the same load, is the cost of its promises.
  *
  *        load                     leader                     followers (two)
  *         |---- requests, a frame --->|                          |
@@ -17,7 +17,7 @@
  *         |                           |<------- ack -------------|
  *         |<--- answers, a frame -----|  two of three are durable
  *
- * Why there is nothing faster to compare with, part by part, with the reasons in each file:
+ * Why nothing can be faster, part by part; each file gives the reasons:
  *
  *   floor_ring      one io_uring and one thread per process; one system call per turn
  *   floor_stream    one send per connection and turn; frames are never built, only measured
@@ -27,7 +27,7 @@
  *   floor_load      the clients
  *   floor_sizes     the sizes of all messages: those of lockd
  *   floor_run       four processes, watched from outside
- *   floor_raw       a durable write alone, a round trip alone: the sum cannot be less
+ *   floor_raw       a durable write alone, a round trip alone: a commit cannot take less
  *
  * README.md has what was measured, and what was left out because it did not help.
  */

@@ -13,7 +13,7 @@ struct follower {
     int leader;
     unsigned char *slots;
     uint64_t batch; /* Which is being received */
-    uint32_t held;  /* So many bytes of it, or more, are there. */
+    uint32_t held;  /* This many bytes of it, or more, have arrived. */
     unsigned char acks[FLOOR_SLOTS][FLOOR_ACK_BYTES];
 };
 
@@ -35,7 +35,7 @@ static void receive_more(struct follower *follower)
             receiving(follower) + follower->held, room - follower->held);
 }
 
-/* An acknowledgement says which batch is durable, where lockd's has the index. */
+/* An acknowledgement says which batch is durable; lockd's has the index in that place. */
 static struct floor_message fill_ack(struct follower *follower)
 {
     unsigned char *ack = follower->acks[follower->batch % FLOOR_SLOTS];
@@ -55,7 +55,7 @@ static void make_durable(struct follower *follower, uint32_t wire_bytes)
     floor_write_then_send(&follower->ring, &record, &ack);
 }
 
-/* Of the batch under way all is there: its length in `*bytes`. */
+/* The batch under way has arrived completely: its length in `*bytes`. */
 static bool is_whole(const struct follower *follower, uint32_t *bytes)
 {
     if (follower->held < FRAME_HEAD_BYTES)
@@ -65,8 +65,8 @@ static bool is_whole(const struct follower *follower, uint32_t *bytes)
 }
 
 /*
- * With several batches under way a receive may bring the begin of the next one: that is moved
- * to its own slot. With one under way there is nothing to move.
+ * With several batches under way a receive may bring the start of the next one: that is
+ * moved to its own slot. With one under way there is nothing to move.
  */
 static void take_batches(struct follower *follower)
 {

@@ -1,9 +1,9 @@
 /*
- * A follower: receive a batch, make it durable, acknowledge it.
+ * A follower receives a batch, makes it durable and acknowledges it.
  *
- * Wire and disk have the same bytes (floor_sizes.h), so a batch is received to where it will be
- * written from, in registered memory, at the right alignment: this process never touches it,
- * but for zeros behind its end.
+ * Wire and disk have the same bytes (floor_sizes.h). So a batch is received into the place
+ * from which it will be written, in registered memory, at the right alignment. This process
+ * never touches it, except for zeros after its end.
  *
  *         slot begins                  a block begins
  *     ----+----------------------------+---------------------------------+------
@@ -12,13 +12,14 @@
  *                         '--- received ---------------------------------'
  *                                      '--- written to disk --------------------'
  *
- * The write and the acknowledgement behind it are one chain of submissions: the kernel sends
- * the 70 bytes as soon as the write is durable. So a commit costs a follower one system call,
- * made when the batch has come; it submits the chain and the next receive, and sleeps.
+ * The write and the acknowledgement after it are one chain of submissions: the kernel sends
+ * the 70 bytes as soon as the write is durable. So a commit costs a follower one system
+ * call, made when the batch has come; it submits the chain and the next receive, and
+ * sleeps.
  *
- * When is a slot free again, if nobody here hears of the write's end? The leader has as many
- * slots, and begins no batch before the one that had its slot is acknowledged by all. So
- * what arrives proves that there is room for it.
+ * This process does not learn when a write has ended. When is a slot free again? The leader
+ * has as many slots, and begins no batch before all have acknowledged the one that had its
+ * slot. So a batch that arrives proves that there is room for it.
  */
 #ifndef BENCH_FLOOR_FOLLOWER_H
 #define BENCH_FLOOR_FOLLOWER_H

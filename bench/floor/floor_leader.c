@@ -17,12 +17,12 @@ static_assert(FLOOR_BLOCK_BYTES + FLOOR_SECTIONS_AT +
                       FLOOR_SLOT_BYTES - FLOOR_BLOCK_BYTES,
         "a batch has room for all that clients can ask for at once");
 
-/* Streams: first the followers, then the clients as they come. */
+/* Streams: first the followers, then the clients in the order in which they come. */
 enum {
     CLIENTS = FLOOR_FOLLOWERS
 };
 
-/* Whom a commit answers, and how often. */
+/* Which streams a commit answers, and how often. */
 struct due {
     uint32_t stream;
     uint32_t items;
@@ -32,7 +32,7 @@ struct batch {
     unsigned char *record;
     uint32_t bytes; /* So far, of the record */
     uint32_t requests;
-    uint32_t votes; /* Nodes on which it is durable; of a slot without a batch: all */
+    uint32_t votes; /* Nodes on which it is durable; for a slot without a batch: all */
     uint32_t due_count;
     struct due dues[FLOOR_INFLIGHT_MAX];
 };
@@ -42,7 +42,7 @@ struct leader {
     struct floor_counters *counters;
     struct floor_ring ring;
     struct floor_log log;
-    struct batch *batches; /* One a slot */
+    struct batch *batches; /* One per slot */
     uint64_t open;         /* The batch that fills; those before it are sealed. */
     uint64_t committed;    /* Those before this are committed. */
     uint64_t waiting_ns;   /* Since when the open batch could be sealed; 0: not yet */
@@ -105,7 +105,7 @@ static bool may_seal(const struct leader *leader)
            batch_at(leader, leader->open + 1)->votes == FLOOR_NODES;
 }
 
-/* 0: seal it now. Else for how long to wait for more. */
+/* 0: seal it now. Else how long to wait for more. */
 static uint64_t linger_left(struct leader *leader)
 {
     uint64_t linger_ns = leader->settings->linger_us * NS_PER_US;
@@ -133,7 +133,7 @@ static void send_batches(struct leader *leader, uint32_t follower)
     leader->next_to_send[follower]++;
 }
 
-/* What a follower has to know: how long it is. Number and place make blocks differ. */
+/* A follower has to know how long it is. Number and place make blocks differ. */
 static void fill_heads(const struct batch *batch, uint64_t number, uint64_t place)
 {
     unsigned char *wire = batch->record - FLOOR_WIRE_BEFORE_BYTES;
@@ -288,8 +288,8 @@ static bool is_done(const struct leader *leader)
 }
 
 /*
- * When all that can be asked for is in the one batch under way, nothing but votes can come, and
- * a single one of them is not worth waking up for. This too a service can only guess.
+ * When the one batch under way has all possible requests, only votes can come, and a single
+ * vote is not worth waking up for. This too a service can only guess.
  */
 static unsigned events_awaited(const struct leader *leader)
 {

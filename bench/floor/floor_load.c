@@ -50,7 +50,7 @@ static void list_free(struct load *load, uint32_t index)
     load->free[load->free_count++] = index;
 }
 
-/* What was answered begins again, until the span is over. */
+/* A request that was answered begins again, until the span is over. */
 static void take_answers(struct load *load, const struct floor_event *event)
 {
     struct floor_stream *stream = &load->streams[event->index];

@@ -1,10 +1,11 @@
 /*
  * The clients, all in one process: a closed loop of `inflight` requests over `connections`.
  *
- * A request that was answered begins again at once, in the same turn: all that a connection's
- * answers set free leaves in one frame with one send, as liblock does it. Time is read once a
- * turn; a request's latency is from the turn in which it was sent to the turn in which its
- * answer was taken. Answers come in the order of the requests on their connection.
+ * A request that was answered begins again at once, in the same turn. All requests that a
+ * connection's answers set free leave in one frame with one send, as in liblock. Time is
+ * read once per turn; a request's latency is from the turn in which it was sent to the turn
+ * in which its answer was taken. Answers come in the order of the requests on their
+ * connection.
  */
 #ifndef BENCH_FLOOR_LOAD_H
 #define BENCH_FLOOR_LOAD_H

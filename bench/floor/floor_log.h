@@ -1,10 +1,11 @@
 /*
- * A node's log on disk: a file without a name that is as long as it will ever be and filled
- * with zeros, so that a durable write changes bytes and nothing else: no length, no extent, no
- * journal. Records begin on fresh blocks of 4 KiB, one behind another; when the file is full
- * they start over at its beginning (lockd would continue in its next, zero-filled segment).
+ * A node's log on disk: a file without a name. It has its final length from the start and
+ * is filled with zeros, so that a durable write changes only bytes: no length, no extent,
+ * no journal. Records begin on new blocks of 4 KiB, one after another. When the file is
+ * full they start again at its beginning (lockd would continue in its next, zero-filled
+ * segment).
  *
- * Being without a name, the files are gone with the processes that have them open.
+ * The files have no name, so they are gone when the processes that have them open end.
  */
 #ifndef BENCH_FLOOR_LOG_H
 #define BENCH_FLOOR_LOG_H
@@ -32,16 +33,18 @@ void floor_log_open(struct floor_log *log, const char *dir, uint64_t bytes);
 /* Where a record of whole blocks goes. */
 uint64_t floor_log_place(struct floor_log *log, uint32_t record_bytes);
 
-/* Block by block; false: it was complained about. Counts blocks that were written. */
+/*
+ * Compares block by block; false: the error was printed. Counts blocks that were written.
+ */
 bool floor_logs_equal(const struct floor_log *logs, uint32_t count, uint64_t *blocks);
 
 /* The slots: where batches are built by the leader, and received by followers. */
 unsigned char *floor_slots_map(void);
 
-/* Where the record of a slot stands: on a block of its own, with room before it. */
+/* Where the record of a slot is: on a block of its own, with room before it. */
 unsigned char *floor_slot_record(unsigned char *slots, uint64_t batch);
 
-/* Fill up with zeros to whole blocks; how many bytes these are. */
+/* Fill up with zeros to whole blocks; returns their bytes. */
 uint32_t floor_pad(unsigned char *record, uint32_t bytes);
 
 #ifdef __cplusplus

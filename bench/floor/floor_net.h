@@ -16,9 +16,9 @@ struct floor_listener {
 };
 
 /*
- * Open a listener. Small messages leave at once (TCP_NODELAY), and congestion control is reno
- * where the kernel has it, because a default of BBR would pace large batches even on loopback.
- * What is accepted inherits both.
+ * Open a listener. Small messages leave at once (TCP_NODELAY), and congestion control is
+ * reno where the kernel has it, because a default of BBR would pace large batches even on
+ * loopback. Accepted sockets inherit both.
  */
 struct floor_listener floor_listen(void);
 

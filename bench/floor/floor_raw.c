@@ -21,7 +21,7 @@ struct worker {
     struct histogram *latency; /* Shared memory */
 };
 
-/* A new process that does that work; its id. */
+/* Start a new process that does that work; returns its id. */
 static int start(void (*work)(const struct worker *), const struct worker *worker)
 {
     pid_t parent = getpid();
@@ -36,7 +36,7 @@ static int start(void (*work)(const struct worker *), const struct worker *worke
     _exit(0);
 }
 
-/* Submit what is prepared, and take the one event that it leads to; its result. */
+/* Submit what is prepared, and take the one event that follows; returns its result. */
 static int32_t await_event(struct floor_ring *ring, enum floor_op op)
 {
     struct floor_event event;

@@ -13,7 +13,7 @@ enum {
     BUFFER_COUNT = 2048, /* A power of two */
     BUFFER_BYTES = 4096,
     BUFFER_GROUP = 0,
-    OP_SHIFT = 32, /* A completion is told by its user_data: the op, below it the index. */
+    OP_SHIFT = 32, /* A completion's user_data: the op, below it the index. */
 };
 
 static uint64_t tag(enum floor_op op, uint32_t index)
@@ -130,7 +130,9 @@ void floor_send(
     ring->counters->sent_bytes += message->count;
 }
 
-/* RWF_DSYNC: durable when it completes, be it by a flush or, where disks can, by the write. */
+/*
+ * RWF_DSYNC: durable when it completes, be it by a flush or, where disks can, by the write.
+ */
 static void prepare_write(struct io_uring_sqe *sqe, const struct floor_record *record)
 {
     io_uring_prep_write_fixed(

@@ -1,23 +1,24 @@
 /*
- * The ring of one process: everything that its loop asks of the kernel is a submission here,
- * so one turn of the loop is one system call, however much is in it.
+ * The ring of one process. Everything that its loop wants from the kernel is a submission
+ * here, so one turn of the loop is one system call, however much is in it.
  *
  *     turn   submit all that was prepared, sleep until something happened    1 system call
  *     next   the completions, one by one                                     none
  *
- * Set-up. SINGLE_ISSUER and DEFER_TASKRUN: one thread uses the ring, and completions are worked
- * off inside of its own call, never by interrupting it. COOP_TASKRUN: no interrupt to make it
- * look. SUBMIT_ALL: one bad submission does not hold up those behind it. The ring's descriptor
- * is registered, which saves a look-up in each call.
+ * Set-up. SINGLE_ISSUER and DEFER_TASKRUN: one thread uses the ring, and completions are
+ * handled inside its own call, never by interrupting it. COOP_TASKRUN: no interrupt to make
+ * it look. SUBMIT_ALL: one bad submission does not hold up the next ones. The ring's
+ * descriptor is registered, which saves a look-up in each call.
  *
- * Receiving is multishot: armed once for a connection's life. The kernel takes a buffer for it
- * out of the provided ring when bytes are there, so idle connections need none.
+ * Receiving is multishot: armed once for a connection's life. The kernel takes a buffer out
+ * of the provided ring when bytes arrive, so idle connections need none.
  *
  * Sending copies to the socket while it is submitted, and its completion lies in the ring
  * before the call would sleep. Waiting for one completion would then return at once, with
- * nothing new, and cost a second call a turn. So a turn waits for what is asked for and, besides,
- * all sends under way. A send that could not be done at once (the socket is full) ends when the other
- * side has read, which it always does: the wait is longer then, but ends.
+ * nothing new, and cost a second call per turn. So a turn waits for the number that the
+ * caller wants and for all sends under way. If a send cannot be done at once (the socket is
+ * full), it ends when the other side has read. The other side always reads, so the wait is
+ * longer, but it ends.
  */
 #ifndef BENCH_FLOOR_RING_H
 #define BENCH_FLOOR_RING_H
@@ -90,8 +91,8 @@ void floor_write(
         struct floor_ring *ring, const struct floor_record *record, uint32_t index);
 
 /*
- * The same, and when it is done a send: by the kernel, without this process in between. Only
- * a failure would make an event, and it ends the process.
+ * The same, and when it is done a send: by the kernel, without this process in between.
+ * Only a failure would make an event, and it ends the process.
  */
 void floor_write_then_send(struct floor_ring *ring, const struct floor_record *record,
         const struct floor_message *message);

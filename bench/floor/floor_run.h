@@ -1,12 +1,12 @@
 /*
- * Starts the four processes, watches them from outside, and says what they did in the measured
- * span.
+ * Starts the four processes, watches them from outside, and reports what they did in the
+ * measured span.
  *
- * The observer wakes twice, at the begin and the end of the span, and reads counters that lie
- * in shared memory, each process's processor time, and /proc/stat. From the last two it knows how
- * much of the machine somebody else used: programs of others, and the kernel's own workers
- * (these alone take 0.1 to 0.5 of a processor in a durable run). A run with much more than
- * that was disturbed and says nothing.
+ * The observer wakes twice, at the start and the end of the span. It reads the counters in
+ * shared memory, each process's processor time, and /proc/stat. The last two tell how much
+ * of the machine was used by others: other programs, and the kernel's own workers (these
+ * alone take 0.1 to 0.5 of a processor in a durable run). A run with much more than that
+ * was disturbed and shows nothing.
  */
 #ifndef BENCH_FLOOR_RUN_H
 #define BENCH_FLOOR_RUN_H
@@ -35,7 +35,7 @@ struct floor_result {
     uint64_t blocks; /* Written, if they were compared */
 };
 
-/* False: it was complained about. */
+/* False: the error was printed. */
 bool floor_run(const struct floor_settings *settings, struct floor_result *result);
 
 /* Wait for that many processes of ours; all are ended when one fails. */

@@ -1,6 +1,6 @@
 /*
- * What the four processes share: settings, counters and the latencies, in memory mapped before
- * they are forked. Each counter has one writer; the observer only reads.
+ * What the four processes share: settings, counters and the latencies, in memory mapped
+ * before they are forked. Each counter has one writer; the observer only reads.
  */
 #ifndef BENCH_FLOOR_SHARED_H
 #define BENCH_FLOOR_SHARED_H
@@ -20,7 +20,7 @@ enum {
     FLOOR_MAJORITY = 2,
     FLOOR_PROCESSES = FLOOR_NODES + 1, /* Leader, followers, load */
     FLOOR_LOAD = FLOOR_NODES,          /* Its number among them; the leader's is 0 */
-    /* The most that all clients together may have asked for fits into one batch. */
+    /* The most requests that all clients together may have open fit into one batch. */
     FLOOR_INFLIGHT_MAX = 8192,
     FLOOR_CONNECTIONS_MAX = 4096,
     FLOOR_BATCHES_MAX = 4,

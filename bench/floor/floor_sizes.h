@@ -1,8 +1,10 @@
 /*
- * How many bytes lockd moves for a request, an answer and an entry: what the floor moves, too.
+ * How many bytes lockd moves for a request, an answer and an entry. The floor moves the
+ * same.
  *
- * lockd's own layout functions say these numbers; a unit test measures them with the protocol's
- * measuring cursor and compares, so that a change of the protocol cannot leave the floor behind.
+ * The numbers come from lockd's own layout functions. A unit test measures these with the
+ * protocol's measuring cursor and compares, so that the floor follows every change of the
+ * protocol.
  *
  *     client -> leader     frame head, section, requests of one connection
  *     leader -> client     frame head, section, answers of one connection
@@ -43,14 +45,14 @@ enum {
 
     FLOOR_BLOCK_BYTES = 4096,
     FLOOR_RECORD_HEAD_BYTES = 64,
-    /* What stands before an entry: on the wire, and on disk. */
+    /* What comes before an entry: on the wire, and on disk. */
     FLOOR_APPEND_HEAD_BYTES = FRAME_HEAD_BYTES + PEER_APPEND_HEAD_BYTES,
     FLOOR_ENTRY_AT = FLOOR_RECORD_HEAD_BYTES,
     FLOOR_SECTIONS_AT = FLOOR_ENTRY_AT + ENTRY_HEAD_BYTES + BATCH_HEAD_BYTES,
     /*
-     * lockd sends an append head and the entry, and writes a record head and the entry. Here
-     * the record head is the last part of the append head, so that the same bytes serve both:
-     * this is what goes before them on the wire.
+     * lockd sends an append head and the entry, and writes a record head and the entry.
+     * Here the record head is the last part of the append head, so that the same bytes
+     * serve both: this is what goes before them on the wire.
      */
     FLOOR_WIRE_BEFORE_BYTES = FLOOR_APPEND_HEAD_BYTES - FLOOR_RECORD_HEAD_BYTES,
 };

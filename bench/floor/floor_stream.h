@@ -1,14 +1,14 @@
 /*
- * One connection, seen from either end: cutting what arrives into frames, and one send under
- * way at a time, with all in it that there is to say.
+ * One connection, seen from either end. It cuts what arrives into frames, and has one send
+ * under way at a time, with everything that is to be sent.
  *
- * A frame begins with the length of its body, as lockd's do (protocol/frame.h). What arrived
- * whole is handed out where it lies; only a frame that is cut in two is put together in
- * memory of the stream.
+ * A frame begins with the length of its body, as lockd's do (protocol/frame.h). A frame
+ * that arrived whole is handed out where it lies. Only a frame that arrived in parts is put
+ * together, in the stream's memory.
  *
- * What is sent says the same each time but for how much of it there is. So a stream's frame to
- * send is filled in once, as long as it can become, and a send only writes the length and the
- * count into its head: nothing is copied but by the kernel.
+ * What is sent is the same each time; only its length differs. So a stream's frame to send
+ * is filled in once, with its greatest length, and a send only writes the length and the
+ * count into its head. Only the kernel copies bytes.
  */
 #ifndef BENCH_FLOOR_STREAM_H
 #define BENCH_FLOOR_STREAM_H
@@ -57,13 +57,15 @@ void floor_stream_flush(
 /* That send is done, in full. */
 void floor_stream_sent(struct floor_stream *stream, const struct floor_event *event);
 
-/* Bytes that are to be cut into frames, as they arrived. */
+/* Bytes to cut into frames, as they arrived. */
 struct floor_arrived {
     const unsigned char *bytes;
     uint32_t count;
 };
 
-/* The next whole frame, valid until the call after; NULL when the rest is kept for later. */
+/*
+ * The next whole frame, valid until the call after; NULL when the rest is kept for later.
+ */
 const unsigned char *floor_stream_cut(
         struct floor_stream *stream, struct floor_arrived *arrived);
 

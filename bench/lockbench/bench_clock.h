@@ -15,8 +15,8 @@ uint64_t monotonic_ns(void);
 uint64_t boottime_ns(void);
 
 /*
- * The instant of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before the other
- * showed `boottime_now`: rather too early than too late.
+ * The time of CLOCK_BOOTTIME on CLOCK_MONOTONIC, which showed `now` just before the other
+ * showed `boottime_now`. The result may be too early, never too late.
  */
 uint64_t on_monotonic(uint64_t instant_ns, uint64_t now, uint64_t boottime_now);
 

@@ -46,8 +46,9 @@ static bool is_acquire(enum history_op op)
 }
 
 /*
- * `timeout`, and `expired` of an acquire, claim that it holds nothing from its return on. Before
- * that it may have been granted unheard for a while and taken back, as others may have seen.
+ * `timeout`, and `expired` of an acquire, claim that it holds nothing from its return on.
+ * Before that it may have been granted for a while without an answer, and taken back;
+ * others may have seen that.
  */
 const char *history_claim(enum history_op op, enum lk_status status)
 {

@@ -114,7 +114,10 @@ static double nines_at(uint32_t number)
     return 1.01 * exp2(number / 12.0);
 }
 
-/* Up to p99.99, or less if operations are few: one in a thousand of ten means nothing. */
+/*
+ * Up to p99.99, or less if there are few operations: with ten of them, one in a thousand
+ * means nothing.
+ */
 static void add_latency(struct plot *plot, uint64_t inflight, const struct tally *tally)
 {
     const struct histogram *acquires = &tally->acquires.latency;

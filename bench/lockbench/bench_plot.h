@@ -1,7 +1,7 @@
 /*
- * Pictures of a run: lockbench writes its figures as plain columns into a folder, with a script
- * of gnuplot for each, and runs gnuplot to draw SVG. To change a picture, edit the script and run
- * it again in the folder.
+ * Pictures of a run: lockbench writes its figures as plain columns into a folder, with a
+ * gnuplot script for each, and runs gnuplot to draw SVG. To change a picture, edit the
+ * script and run it again in the folder.
  *
  *     latency.dat    1/(1-p), acquire and release in ms; one block per number in flight
  *     sweep.dat      in flight, per second, p50, p99 and p99.9 in ms of both together

@@ -114,7 +114,10 @@ static void add_times_of(
     add_times(table, histogram);
 }
 
-/* What of the acquires' latency is the load's own lateness, and what the cluster's. */
+/*
+ * Which part of the acquires' latency is the load's own lateness, and which part the
+ * cluster's.
+ */
 static void add_open_loop(struct table *table, const struct report_input *input)
 {
     if (input->settings->rate == 0)

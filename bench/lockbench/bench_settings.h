@@ -44,7 +44,7 @@ struct settings {
     uint64_t connect_ns;
     uint64_t wait_ns;   /* Limit of acquires */
     uint64_t answer_ns; /* Limit of releases and of opening a session again */
-    uint64_t look;      /* Percent of errands that only query the lock */
+    uint64_t look;      /* Percent of rounds that only query the lock */
     uint64_t seed;
     bool blocking; /* One thread per slot, with blocking calls */
     bool survive;  /* Lost sessions are not errors, and are replaced. */

@@ -1,6 +1,6 @@
 /*
- * What is counted is one for all threads, behind a mutex: a call that waits for a commit costs
- * a hundred times more, and the longest time without a grant can be seen in no other way.
+ * All threads share the counts, under a mutex: a call that waits for a commit costs a
+ * hundred times more, and only shared counts show the longest time without a grant.
  */
 #include "blocking.h"
 
@@ -16,10 +16,10 @@
 #include "tool/fail.h"
 
 enum {
-    STACK_BYTES = 256 * 1024 /* A thousand threads are not to need eight GiB. */
+    STACK_BYTES = 256 * 1024 /* A thousand threads must not need eight GiB. */
 };
 
-/* How long a slot rests that was refused for load. */
+/* How long a slot rests after it was refused for load. */
 static const uint64_t rest_ns = 10 * NS_PER_MS;
 
 struct blocking {
@@ -56,7 +56,7 @@ static struct errand next_errand(struct worker *worker, char name[], size_t *len
     return errand;
 }
 
-/* What no call to a good cluster may come to. With the mutex held. */
+/* A result that no call to a correct cluster may have. With the mutex held. */
 static void judge(struct blocking *run, enum lk_status status, bool may_time_out,
         const char *name, uint64_t token)
 {
@@ -180,7 +180,7 @@ static bool start_worker(struct blocking *run, uint32_t number)
     return error == 0;
 }
 
-/* Those that run end their round and come back. */
+/* The threads that run end their round and come back. */
 static void stop_workers(struct blocking *run, uint32_t count)
 {
     __atomic_store_n(&run->stops, true, __ATOMIC_RELAXED);

@@ -1,6 +1,6 @@
 /*
- * The load as most programs make it: liblock's blocking calls, one thread per slot; threads
- * share clients. Closed loop only.
+ * The load as most programs make it: liblock's blocking calls, with one thread per slot.
+ * Threads share clients. Closed loop only.
  */
 #ifndef BENCH_BLOCKING_H
 #define BENCH_BLOCKING_H

@@ -204,7 +204,7 @@ static enum engine_end connect_all(struct engine *engine)
     return ENGINE_NO_CLUSTER;
 }
 
-/* The sessions that only live, before the load. */
+/* Open the idle sessions, before the load. */
 static bool open_idle(struct engine *engine)
 {
     struct bench *bench = &engine->bench;

@@ -1,12 +1,12 @@
 /*
  * Drives the load: clients of liblock without threads, all polled by one loop, and slots in
- * flight that go round
+ * flight that go through these states in turn
  *
  *     idle -> acquiring -> holding -> releasing -> idle
  *
- * Closed loop: an idle slot starts again at once. Open loop: acquires are due at fixed times;
- * an idle slot takes the next one that is due, and latency counts from when it was due, so a
- * stall of cluster or client shows in every request that it delayed.
+ * Closed loop: an idle slot starts again at once. Open loop: acquires are due at fixed
+ * times; an idle slot takes the next one that is due, and latency counts from when it was
+ * due, so a stall of cluster or client shows in every request that it delayed.
  */
 #ifndef BENCH_ENGINE_H
 #define BENCH_ENGINE_H

@@ -74,7 +74,7 @@ void leader_await(struct leader_reading *reading)
         reading->count = 0;
 }
 
-/* A node that was restarted in between counts from its start on. */
+/* A node that was restarted in between counts from its start. */
 static uint64_t grown(uint64_t before, uint64_t after)
 {
     return after >= before ? after - before : after;

@@ -1,7 +1,8 @@
 /*
- * The nodes' own view of the same span: commit latency, commands per entry, stages and costs,
- * as the difference of two readings of the nodes' histograms. All nodes are read, so a change of
- * leader within the span leaves no gap. A thread does the reading: the load does not wait.
+ * The nodes' own view of the same span: commit latency, commands per entry, stages and
+ * costs, as the difference of two readings of the nodes' histograms. All nodes are read, so
+ * a change of leader within the span leaves no gap. A thread reads them, so the load does
+ * not wait.
  */
 #ifndef BENCH_LEADER_VIEW_H
 #define BENCH_LEADER_VIEW_H

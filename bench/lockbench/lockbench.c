@@ -1,5 +1,5 @@
 /*
- * lockbench: how many locks a second, and how soon. The parts:
+ * lockbench measures how many locks a cluster grants per second, and how soon. The parts:
  *
  *     bench_settings   what to do          engine, slots   the load, through liblock's loop
  *     blocking         the load, through its blocking calls
@@ -94,7 +94,7 @@ static int measure_once(struct lockbench *bench)
                                                                        : EXIT_WRONG_RESULT;
 }
 
-/* A run for each number in flight; the first that goes wrong is the last. */
+/* One run for each number in flight; the first that goes wrong is the last. */
 static int measure(struct lockbench *bench, char **arguments)
 {
     const struct settings *settings = &bench->settings;

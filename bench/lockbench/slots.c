@@ -8,12 +8,13 @@
 #include "tool/fail.h"
 
 enum {
-    SESSIONS = 8,             /* Of one link at once: one lives, others are being closed */
+    /* Of one link at once: one is open, others are being closed */
+    SESSIONS = 8,
     KEEPALIVES_RECORDED = 16, /* In a ttl at most */
     SURE_MS = 200             /* The library begins to cancel a try later than that */
 };
 
-/* How long a slot rests that was refused for load, or has no session. */
+/* How long a slot rests after it was refused for load, or while it has no session. */
 static const uint64_t rest_ns = 10 * NS_PER_MS;
 
 static void push(struct slot_queue *queue, struct slot *slot, uint64_t until_ns)
@@ -131,9 +132,9 @@ static void judge(struct slot *slot, enum lk_status status)
 }
 
 /*
- * When an answer came. Those that came together count as heard with the first of them: what
- * handling that takes is part of what the next request of each takes. A history
- * has each at its own time.
+ * When an answer came. Answers that came together count as received with the first of them:
+ * the time to handle them is part of the next request of each. A history has each at its
+ * own time.
  */
 static uint64_t heard_ns(struct bench *bench)
 {
@@ -197,8 +198,9 @@ static void on_nothing_held(struct slot *slot, enum lk_status status, uint64_t n
 }
 
 /*
- * A try that took long may have been granted and, as nobody here heard of it in time, taken
- * back: then it does not show that somebody else held the lock, and was like a short wait.
+ * A try that took long may have been granted and, because the grant did not arrive here in
+ * time, taken back. Then it does not show that another session held the lock; it was like a
+ * short wait.
  */
 static enum history_op what_it_was(
         const struct slot *slot, enum lk_status status, uint64_t now)
@@ -386,9 +388,9 @@ static void record_link(const struct link *link, enum history_op op, enum lk_sta
 }
 
 /*
- * The library renews by itself. That the session's deadline moved shows that a keepalive came
- * through whose call was, in the terms of the history, a ttl before the deadline: later in
- * truth, so nothing is claimed that was not promised.
+ * The library renews by itself. When the session's deadline moves, a keepalive came
+ * through. In the history its call is a ttl before the deadline. In truth it was later, so
+ * the history claims no more than was promised.
  */
 static void look_at_deadline(struct link *link)
 {
@@ -414,7 +416,7 @@ static void look_at_deadline(struct link *link)
     history_write(bench->history, &line);
 }
 
-/* The session has ended: recorded once, whatever its slots heard. */
+/* The session has ended: recorded once, whatever answers its slots got. */
 static void record_end(struct link *link)
 {
     struct bench *bench = link->bench;
@@ -437,7 +439,7 @@ static void on_opened(void *user, const struct lk_result *result)
         link->lost = true;
 }
 
-/* Its session has ended, and no slot works in it any longer: open a new one. */
+/* Its session has ended, and no slot uses it any longer: open a new one. */
 static void open_again(struct link *link)
 {
     struct bench *bench = link->bench;

@@ -1,6 +1,6 @@
 /*
- * Links (a client with its session) and slots in flight: what a slot requests, and what it does
- * with the answers. The engine decides when to start.
+ * Links (a client with its session) and slots in flight: what a slot requests, and what it
+ * does with the answers. The engine decides when to start.
  */
 #ifndef BENCH_SLOTS_H
 #define BENCH_SLOTS_H
@@ -77,7 +77,7 @@ struct bench {
     uint64_t sessions_refused;
     bool endless;     /* Closed loop under way: an idle slot starts again at once. */
     bool closing;     /* Answers are ignored. */
-    char notice[160]; /* The last one of the library: why no node is reached */
+    char notice[160]; /* The library's last notice: why no node is reached */
 };
 
 /* Open the link's client and its session. False: the error was printed. */
@@ -93,8 +93,8 @@ void link_process(struct link *link);
 void link_close(struct link *link);
 
 /*
- * Start an errand that was due at `from_ns`; the slot is not idle. The caller has already read
- * the clock: in a history the call starts at `now`.
+ * Start a round that was due at `from_ns`; the slot is not idle. The caller has already
+ * read the clock: in a history the call starts at `now`.
  */
 void slot_begin(struct slot *slot, uint64_t from_ns, uint64_t now);
 

@@ -1,8 +1,9 @@
 /*
- * What is counted of a run: latencies, outcomes, gaps, and what was wrong. Pure.
+ * Counts the latencies, outcomes, gaps and errors of a run. Pure.
  *
- * Latency covers what started within the measured span, whenever it ended: a stall at the end is
- * not cut off. Throughput counts what ended within the span.
+ * Latency covers operations that started within the measured span, whenever they ended: so
+ * a stall at the end is not cut off. Throughput counts operations that ended within the
+ * span.
  */
 #ifndef BENCH_TALLY_H
 #define BENCH_TALLY_H
@@ -75,7 +76,7 @@ void tally_left_out(struct tally *tally, uint64_t from_ns);
 /* Something that must never happen. */
 void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64_t token);
 
-/* The run has ended: the gap up to the end of the span counts, too. */
+/* The run has ended: the gap up to the end of the span counts too. */
 void tally_end(struct tally *tally);
 
 /* True when nothing was wrong and something was done. */

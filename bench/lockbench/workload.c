@@ -33,7 +33,7 @@ static struct errand next_acquire(struct workload *workload, uint32_t slot)
     if (workload->load == LOAD_UNCONTENDED)
         return own;
     if (workload->load == LOAD_CONTENDED) {
-        /* By turns, so that each lock has as many waiters as the others. */
+        /* In turn, so that each lock has as many waiters as the others. */
         struct errand shared = {
                 workload->slot_count + slot % workload->shared_count, false, false};
         return shared;
@@ -54,7 +54,7 @@ struct errand workload_next(struct workload *workload, uint32_t slot)
     return errand;
 }
 
-/* At the cost of a few divisions: a name is made for each request of a load. */
+/* It costs only a few divisions, because a load makes a name for each request. */
 static size_t put_number(char *text, uint32_t number)
 {
     char digits[10];

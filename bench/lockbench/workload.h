@@ -1,5 +1,5 @@
 /*
- * What the slots do next, and whether a result can be correct. Pure.
+ * Decides what the slots do next, and whether a result can be correct. Pure.
  *
  * Locks are numbered: first each slot's own, then the shared ones.
  */
@@ -21,7 +21,7 @@ enum {
     WORKLOAD_NAME_BYTES = 256
 };
 
-/* One errand of a slot: acquire that lock, hold it, release it. */
+/* One round of a slot: acquire that lock, hold it, release it. */
 struct errand {
     uint32_t lock;
     bool try_only; /* Else wait without limit */
@@ -62,8 +62,8 @@ struct errand workload_next(struct workload *workload, uint32_t slot);
 size_t workload_name(const struct workload *workload, uint32_t lock, char name[]);
 
 /*
- * A grant arrived at `now`, with that token, valid until `until`. Grants of one lock arrive in
- * the order in which they were made, because each ends with a release by us.
+ * A grant arrived at `now`, with that token, valid until `until`. Grants of one lock arrive
+ * in the order in which they were made, because each ends with a release by us.
  */
 enum grant_verdict workload_granted(struct workload *workload, uint32_t lock,
         uint64_t token, uint64_t now, uint64_t until);

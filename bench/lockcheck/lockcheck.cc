@@ -1,10 +1,11 @@
 /*
- * lockcheck FILE...: is this history possible for locks that keep their promises?
+ * lockcheck FILE... checks whether a history is possible for locks that keep their
+ * promises.
  *
- * Exit status: 0 valid, 1 violation, 2 bad input, 3 undecided, 4 too little evidence, 5 the two
- * engines differ (lockd/doc/history.md). What is read, judged and cut is in the library; here
- * are options, files and what to say about them. All that is printed goes through `say`, so that
- * a reader who has seen enough (`| head`) changes nothing about the verdict.
+ * Exit status: 0 valid, 1 violation, 2 bad input, 3 undecided, 4 too little evidence, 5 the
+ * two engines differ (lockd/doc/history.md). The library reads, checks and cuts; here are
+ * options, files and what to print. Everything printed goes through `say`, so that a reader
+ * who stops early (`| head`) does not change the verdict.
  */
 #include <algorithm>
 #include <cerrno>

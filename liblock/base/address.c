@@ -41,7 +41,7 @@ static bool take_host(const char *text, size_t count, struct address *address)
     return true;
 }
 
-/* Whether it has colons as only an IPv6 address has them. */
+/* Whether it has more than one colon, as only an IPv6 address has. */
 static bool looks_like_ipv6(const char *text, size_t count)
 {
     size_t first = find_char(text, count, ':');

@@ -1,6 +1,6 @@
 /*
  * An address as people write it: `host:port`, `host` alone (the port then is the default),
- * `[IPv6]:port` or `[IPv6]`. Pure: nothing is resolved here, a host may be any name.
+ * `[IPv6]:port` or `[IPv6]`. Pure: nothing is resolved here, and a host may be any name.
  */
 #ifndef LOCKD_BASE_ADDRESS_H
 #define LOCKD_BASE_ADDRESS_H
@@ -25,9 +25,9 @@ struct address {
 };
 
 /*
- * Read the `count` characters of `text`. False, with `*why` a few words on the error,
- * for an empty or overlong host, a port that is not 1 to 65535, and brackets that do not
- * close; an IPv6 address needs brackets, as its colons could be a port's.
+ * Read the `count` characters of `text`. False, with `*why` a few words on the error, for
+ * an empty or overlong host, a port that is not 1 to 65535, and brackets that do not close;
+ * an IPv6 address needs brackets, because its colons could be a port's.
  */
 bool address_parse(
         const char *text, size_t count, struct address *address, const char **why);

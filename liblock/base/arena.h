@@ -1,12 +1,12 @@
 /*
- * The arena: all memory of a node, handed out once at start and never again.
+ * The arena: all memory of a node, handed out once at the start and never again.
  *
  * The owner maps the memory (zero-filled; untouched pages cost nothing), carves every pool,
  * ring and table from it under a label, then seals it. An arena without memory measures: it
- * hands out NULL and counts, so the same carving code tells how much to map, and gives the rows
- * that `lockd --plan` prints.
+ * hands out NULL and counts, so the same carving code tells how much to map, and gives the
+ * rows that `lockd --plan` prints.
  *
- * Nothing is given back. Running out is a mistake in the sums, hence an assertion.
+ * Nothing is given back. Running out is a mistake in the sums, so it is an assertion.
  */
 #ifndef LOCKD_BASE_ARENA_H
 #define LOCKD_BASE_ARENA_H
@@ -50,7 +50,7 @@ void arena_init(struct arena *arena, void *memory, size_t bytes);
 void *arena_take(struct arena *arena, const char *name, size_t count, size_t item_bytes,
         size_t align);
 
-/* Nothing more can be taken from here on. */
+/* Nothing more can be taken from now on. */
 void arena_seal(struct arena *arena);
 
 /* Bytes handed out so far, padding included: what to map after having measured. */

@@ -1,6 +1,6 @@
 /*
- * Assertions are the standard assert(), always on. A mistake of ours is found there; what
- * comes from peers, clients and disks is never asserted but decoded.
+ * Assertions are the standard assert(), always on. They find our own mistakes. What comes
+ * from peers, clients and disks is decoded and never asserted.
  */
 #ifndef LOCKD_BASE_CHECK_H
 #define LOCKD_BASE_CHECK_H

@@ -1,7 +1,7 @@
 /*
- * The one pure file that is compiled without base/pure.h in front: xxhash.h mentions malloc,
- * in functions that are not used here. Used header-only, nothing of it but mem* functions
- * remains in the object when optimized, which tests/tidy checks.
+ * The only pure file that is compiled without base/pure.h: xxhash.h mentions malloc, in
+ * functions that are not used here. It is used header-only, so only mem* functions remain
+ * in the optimized object; tests/tidy checks this.
  */
 #include "base/hash.h"
 
@@ -21,7 +21,10 @@ uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed)
 
 void hash_begin(struct hash_state *state, uint64_t seed)
 {
-    /* The state is ours by contract; xxHash reads and writes only through its own type. */
+    /*
+     * The caller's state is ours to use; xxHash reads and writes it only through its own
+     * type.
+     */
     XXH3_state_t *inner = (XXH3_state_t *)(void *)state;
     XXH3_INITSTATE(inner);
     XXH_errorcode code = XXH3_64bits_reset_withSeed(inner, seed);

@@ -15,7 +15,7 @@ extern "C" {
 /* The hash of `size` bytes; `bytes` may be NULL if there are none. */
 uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed);
 
-/* Room for the state of a hash taken in pieces; nothing in it is for the caller. */
+/* Room for the state of a hash taken in pieces; the caller must not look inside. */
 #define HASH_STATE_WORDS 72
 #if defined(__cplusplus)
 struct alignas(64) hash_state {
@@ -29,7 +29,7 @@ struct hash_state {
 
 /*
  * The same hash over bytes that lie in several pieces: begin, add each in order, end. The
- * state refers to nothing outside itself. Dearer than hash_bytes() for short input.
+ * state refers to nothing outside itself. It costs more than hash_bytes() for short input.
  */
 void hash_begin(struct hash_state *state, uint64_t seed);
 void hash_add(struct hash_state *state, const void *bytes, size_t size);

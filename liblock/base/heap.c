@@ -43,7 +43,7 @@ static void sift_down(struct heap *heap, struct heap_node *node, uint32_t slot)
     place(heap, node, slot);
 }
 
-/* Put `node`, which may be greater or less than what stood at `slot`, where it belongs. */
+/* Put `node`, which may be greater or less than what was at `slot`, where it belongs. */
 static void settle(struct heap *heap, struct heap_node *node, uint32_t slot)
 {
     if (slot > 1 && is_before(node, heap->slots[slot / 2]))
@@ -73,7 +73,7 @@ void heap_add(struct heap *heap, struct heap_node *node)
     sift_up(heap, node, heap->count);
 }
 
-/* That the node is in this heap. */
+/* Assert that the node is in this heap. */
 static void assert_inside(const struct heap *heap, const struct heap_node *node)
 {
     assert(heap_has(node));

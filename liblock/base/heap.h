@@ -1,10 +1,11 @@
 /*
- * Binary min-heap of intrusive nodes, for deadlines. Ordered by (key, tie_high, tie_low), so
- * that the order is the caller's also where keys are equal; two equal triples must not
- * meet if that order is to be the same on all replicas.
+ * Binary min-heap of intrusive nodes, for deadlines. It is ordered by (key, tie_high,
+ * tie_low), so that the caller decides the order of equal keys too. If the order must be
+ * the same on all replicas, no two triples may be equal.
  *
- * A node knows its place: removing and moving take logarithmic time without a search. A node
- * is outside when its slot is 0, as in fresh memory, and must not move while it is inside.
+ * A node knows its place: removing and moving take logarithmic time without a search. A
+ * node is outside when its slot is 0, as in fresh memory, and must not move while it is
+ * inside.
  */
 #ifndef LOCKD_BASE_HEAP_H
 #define LOCKD_BASE_HEAP_H
@@ -23,7 +24,7 @@ struct heap_node {
     uint64_t key;
     uint64_t tie_high;
     uint64_t tie_low;
-    uint32_t slot; /* Place in the heap, from 1; 0: not inside. The heap's to write. */
+    uint32_t slot; /* Place in the heap, from 1; 0: not inside. Only the heap writes it. */
 };
 
 struct heap {

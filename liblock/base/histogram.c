@@ -66,7 +66,7 @@ void histogram_subtract(struct histogram *histogram, const struct histogram *bef
         histogram_add_bucket(
                 &rest, i, now > before->buckets[i] ? now - before->buckets[i] : 0);
     }
-    /* The borders that were known exactly still bound what is left. */
+    /* Least and greatest from before still bound what is left. */
     if (rest.count > 0 && rest.least < histogram->least)
         rest.least = histogram->least;
     if (rest.count > 0 && rest.greatest > histogram->greatest)
@@ -74,7 +74,9 @@ void histogram_subtract(struct histogram *histogram, const struct histogram *bef
     *histogram = rest;
 }
 
-/* `a` times `b` over `c`, for a <= c; exact up to where halving both loses the lowest bits. */
+/*
+ * `a` times `b` over `c`, for a <= c; exact up to where halving both loses the lowest bits.
+ */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 {
     uint64_t product;

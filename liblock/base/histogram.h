@@ -1,18 +1,18 @@
 /*
- * Log-linear histogram of integers: how often which values came, in fixed memory.
+ * Log-linear histogram of integers: how often each value came, in fixed memory.
  *
- * Each power of two is cut into 16 equal buckets, and values below 32 have a bucket each. So
- * a value read back is off by less than a sixteenth of itself, whether it is 3 commands or
- * 3 seconds in ns. Values from 2^44 on (4.9 hours in ns) count in the last bucket.
+ * Each power of two is cut into 16 equal buckets, and values below 32 have a bucket each.
+ * So a value read back is off by less than a sixteenth of itself, whether it is 3 commands
+ * or 3 seconds in ns. Values from 2^44 on (4.9 hours in ns) count in the last bucket.
  *
  *     value    0 .. 31      bucket = value, exact
  *     value    2^e + r      bucket = 16 * (e - 4) + 16 + r / 2^(e - 4), e from 5 to 43
  *
- * Buckets can be added up (merge), taken apart (the difference of two readings of one
- * histogram is the histogram of the time between) and sent: what is sent are the numbers of
- * buckets and how many, so their borders are part of the protocol.
+ * Histograms can be added (merge), subtracted (the difference of two readings of one
+ * histogram is the histogram of the time between) and sent. The numbers of buckets and
+ * their counts are sent, so the borders of buckets are part of the protocol.
  *
- * Least and greatest are exact as long as values are added one by one; what came out of
+ * Least and greatest are exact while values are added one by one. A histogram made from
  * buckets knows them only to the border of the bucket.
  */
 #ifndef LOCKD_BASE_HISTOGRAM_H
@@ -51,7 +51,7 @@ static inline uint32_t histogram_bucket(uint64_t value)
     return (shift << HISTOGRAM_CUT_BITS) + (uint32_t)(value >> shift);
 }
 
-/* Inline, as a node does this some times in every turn. */
+/* Inline, because a node does this several times in every turn. */
 static inline void histogram_add(struct histogram *histogram, uint64_t value)
 {
     histogram->buckets[histogram_bucket(value)]++;
@@ -69,8 +69,8 @@ void histogram_add_bucket(struct histogram *histogram, uint32_t bucket, uint64_t
 void histogram_merge(struct histogram *histogram, const struct histogram *more);
 
 /*
- * Take out all that is in `before`, an earlier reading of the same histogram. Where it is not
- * (the program was restarted between), what cannot be taken out is not: buckets stop at 0.
+ * Take out all that is in `before`, an earlier reading of the same histogram. If `before`
+ * has more (the program was restarted between), buckets stop at 0.
  */
 void histogram_subtract(struct histogram *histogram, const struct histogram *before);
 
@@ -80,7 +80,10 @@ void histogram_subtract(struct histogram *histogram, const struct histogram *bef
  */
 uint64_t histogram_at(const struct histogram *histogram, uint32_t rank);
 
-/* The mean, from the middles of the buckets: exact when all values are below 32. 0 when empty. */
+/*
+ * The mean, from the middles of the buckets: exact when all values are below 32. 0 when
+ * empty.
+ */
 uint64_t histogram_mean(const struct histogram *histogram);
 
 /* The mean times 1000, for means of small numbers. */

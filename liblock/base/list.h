@@ -1,10 +1,10 @@
 /*
  * Intrusive doubly linked list, whose nodes know whether they are linked.
  *
- * The head is a node that stands before the first and after the last. A node is unlinked
- * when it is all zero, as fresh memory is, and again after list_remove(); linking a linked
- * node and removing an unlinked one are assertions. Nothing is owned: a node must not move
- * while it is linked, and neither must a head.
+ * The head is a node before the first and after the last. A node is unlinked when it is all
+ * zero, as fresh memory is, and again after list_remove(); linking a linked node and
+ * removing an unlinked one are assertions. Nothing is owned: a node must not move while it
+ * is linked, and neither must a head.
  */
 #ifndef LOCKD_BASE_LIST_H
 #define LOCKD_BASE_LIST_H

@@ -17,8 +17,8 @@ static uint64_t mixed(uint64_t key)
 }
 
 /*
- * Where the search for a key begins. Groups of keys are spread; within a group they lie side
- * by side, so that counters, which are most keys, share cache lines.
+ * Where the search for a key begins. Groups of keys are spread; within a group keys are
+ * neighbours, so that counters share cache lines, and most keys are counters.
  */
 static uint32_t home_of(const struct map *map, uint64_t key)
 {
@@ -104,7 +104,7 @@ void map_remove(struct map *map, uint64_t key, uint32_t value)
 
     /*
      * Shift back what the gap would hide. A pair may move into the gap unless its home lies
-     * behind the gap, that is, unless it stands nearer to its home than to the gap.
+     * after the gap, that is, unless it is nearer to its home than to the gap.
      */
     uint32_t mask = map->slot_count - 1;
     uint32_t gap = cursor.slot;

@@ -6,9 +6,10 @@
  *     for (bool ok = map_find(map, key, &at); ok; ok = map_find_next(map, &at))
  *         if (is_wanted(at.value)) ...
  *
- * Open addressing with linear probing, at most half full; removing shifts what follows back,
- * so there are no tombstones and a map does not age. Keys are mixed here and may be poor.
- * The order in which values of one key are found is history's and must not be relied upon.
+ * Open addressing with linear probing, at most half full. Removing shifts the following
+ * pairs back, so there are no tombstones and a map does not get slower with age. Keys are
+ * mixed here, so they need not be random. The order in which values of one key are found
+ * depends on the history; do not rely on it.
  */
 #ifndef LOCKD_BASE_MAP_H
 #define LOCKD_BASE_MAP_H
@@ -37,7 +38,7 @@ struct map {
     uint32_t count;
 };
 
-/* Where a search stands; `value` is what it found. Any change of the map ends it. */
+/* How far a search is; `value` is what it found. Any change of the map ends it. */
 struct map_cursor {
     uint64_t key;
     uint32_t slot;

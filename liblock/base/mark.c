@@ -20,7 +20,7 @@ const struct mark *mark_end(void)
     return __stop_lockd_marks;
 }
 
-/* Written out, as strcmp is not among what pure objects may refer to. */
+/* Written out, because pure objects may not refer to strcmp. */
 static bool is_same(const char *a, const char *b)
 {
     size_t at = 0;

@@ -1,10 +1,11 @@
 /*
  * Marks: `MARK(vote_refused_old_term);` on a rare branch gives it a name and a counter.
  *
- * The same record is the coverage mark that a test requires (tests/tidy fails for a mark
- * that no test names), the operator's counter and the simulator's report of branches that no
- * seed has reached. Counting is always on. The records stand in a linker section of their
- * own and are the only mutable statics of pure modules; nothing there may read them.
+ * The same record has three uses: the coverage mark that a test requires (tests/tidy fails
+ * for a mark that no test names), the operator's counter, and the simulator's report of
+ * branches that no seed has reached. Counting is always on. The records are in their own
+ * linker section. They are the only mutable statics of pure modules, and no pure module may
+ * read them.
  *
  * A name is an identifier, and may mark several places: then their counts add up. Within
  * a static inline function in a header a mark is one record per file that includes it.

@@ -1,4 +1,4 @@
-/* Small sums that would otherwise be written anew wherever they are needed. */
+/* Small sums that many files need. */
 #ifndef LOCKD_BASE_NUMBERS_H
 #define LOCKD_BASE_NUMBERS_H
 

@@ -25,7 +25,7 @@ void pool_carve(struct pool *pool, struct arena *arena, const char *name, uint32
 
 void pool_init(struct pool *pool)
 {
-    /* Generations stay as they are, so that handles from before are found stale. */
+    /* Generations stay as they are, so that old handles are recognized as stale. */
     pool->count = 0;
     pool->used_count = 0;
     pool->free_head = 0;

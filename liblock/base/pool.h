@@ -1,7 +1,7 @@
 /*
- * Items of one size, named by 32-bit handles: 24 bits of index, 8 bits of generation. A
- * handle whose item was given back is found out by its generation, so a stale handle is an
- * assertion and not a mystery. 0 is never a handle and may stand for "none".
+ * Items of one size, named by 32-bit handles: 24 bits of index, 8 bits of generation. The
+ * generation shows that a handle's item was given back, so a stale handle is an assertion
+ * and not a mystery. 0 is never a handle and may stand for "none".
  *
  * Items freed last are used first, and items never used are not touched: a generous pool
  * costs nothing until it is needed. Handles follow the history of one process; they must
@@ -45,13 +45,15 @@ void pool_init(struct pool *pool);
 /* Take an item, zeroed: its handle, or 0 if all are taken. */
 uint32_t pool_take(struct pool *pool);
 
-/* Give the item back. Its handle is stale from here on. */
+/* Give the item back. Its handle is stale from now on. */
 void pool_give(struct pool *pool, uint32_t handle);
 
 /* The handle of an item that is taken. */
 uint32_t pool_handle_of(const struct pool *pool, const void *item);
 
-/* Walk over the items taken, by index: the handle after `handle`, 0 at the end; 0 begins. */
+/*
+ * Walk over the items taken, by index: the handle after `handle`, 0 at the end; 0 begins.
+ */
 uint32_t pool_next(const struct pool *pool, uint32_t handle);
 
 static inline uint32_t pool_count(const struct pool *pool)
@@ -64,7 +66,7 @@ static inline uint32_t pool_capacity(const struct pool *pool)
     return pool->capacity;
 }
 
-/* The index in a handle: below the capacity, for arrays that stand beside the pool. */
+/* The index in a handle: below the capacity, for arrays beside the pool. */
 static inline uint32_t pool_index(uint32_t handle)
 {
     return handle & UINT32_C(0xffffff);

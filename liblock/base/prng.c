@@ -35,7 +35,7 @@ uint64_t prng_next(struct prng *prng)
 uint64_t prng_below(struct prng *prng, uint64_t n)
 {
     assert(n > 0);
-    /* The first 2^64 mod n numbers would make the low answers likelier: pass them over. */
+    /* The first 2^64 mod n numbers would make low answers more likely: skip them. */
     uint64_t surplus = (UINT64_MAX - n + 1) % n;
     uint64_t word = prng_next(prng);
     while (word < surplus)

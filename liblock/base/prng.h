@@ -1,7 +1,7 @@
 /*
  * A seeded generator of pseudo-random integers: xoshiro256** [Blackman, Vigna 2018], seeded
- * by splitmix64. The same seed gives the same numbers on every machine and for all time;
- * simulator seeds depend on it. Not for secrets.
+ * by splitmix64. The same seed always gives the same numbers, on every machine; simulator
+ * seeds depend on it. Not for secrets.
  */
 #ifndef LOCKD_BASE_PRNG_H
 #define LOCKD_BASE_PRNG_H

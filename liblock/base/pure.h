@@ -1,11 +1,11 @@
 /*
- * Forced in front of every file of the pure modules by the build (`-include`): the only
- * standard headers they have, and then a ban on what would tie them to the system. Any
- * other system header fails to compile by itself, as it mentions a banned name.
+ * The build includes this before every file of the pure modules (`-include`). It has the
+ * only standard headers that they may use, and then bans what would tie them to the system.
+ * Any other system header fails to compile, because it mentions a banned name.
  *
- * Banned are names that a program uses for nothing else. Ordinary words (read, time, send)
- * stay free for fields and parameters: without their headers they cannot be called, and
- * tests/tidy looks at the undefined symbols of the objects besides.
+ * Only names that have no other use are banned. Ordinary words (read, time, send) stay free
+ * for fields and parameters: without their headers they cannot be called, and tests/tidy
+ * also checks the undefined symbols of the objects.
  */
 #ifndef LOCKD_BASE_PURE_H
 #define LOCKD_BASE_PURE_H

@@ -1,4 +1,4 @@
-/* How people write quantities: digits, and the name of a unit behind. */
+/* How people write quantities: digits, and then the name of a unit. */
 #ifndef LOCKD_BASE_QUANTITY_H
 #define LOCKD_BASE_QUANTITY_H
 
@@ -29,8 +29,8 @@ enum {
 extern const struct unit time_units[TIME_UNITS];
 
 /*
- * The digits at the start of a text: what stands behind them, or NULL if there are none or the
- * number needs more than 64 bits.
+ * Reads the digits at the start of a text. Returns what follows them, or NULL if there are
+ * none or the number needs more than 64 bits.
  */
 const char *digits_read(const char *text, uint64_t *number);
 

@@ -77,7 +77,7 @@ static inline uint32_t ring_push(struct ring *ring)
     return ring_at(ring, ring->end - 1);
 }
 
-/* Let the oldest go: its slot, whose content is intact until the next push. */
+/* Remove the oldest: its slot, whose content is intact until the next push. */
 static inline uint32_t ring_pop(struct ring *ring)
 {
     uint32_t slot = ring_at(ring, ring->begin);
@@ -85,14 +85,14 @@ static inline uint32_t ring_pop(struct ring *ring)
     return slot;
 }
 
-/* Let go of all before position `begin`. */
+/* Remove all before position `begin`. */
 static inline void ring_pop_before(struct ring *ring, uint64_t begin)
 {
     assert(ring->begin <= begin && begin <= ring->end);
     ring->begin = begin;
 }
 
-/* Take back all from position `end` on. */
+/* Remove all from position `end` on. */
 static inline void ring_cut(struct ring *ring, uint64_t end)
 {
     assert(ring->begin <= end && end <= ring->end);

@@ -1,15 +1,15 @@
 /*
  * What may be believed, in memory that any thread reads while the core writes.
  *
- * A session's record says until when it lives for certain, on two clocks: the bound is
- * reached when either of them reaches it. BOOTTIME counts a suspend of the machine, RAW is
- * free of slewing; whichever ran more is right for a holder. A hold's record says which token
- * lives in it. A reader reads the clocks first and the records afterwards: if the records
- * then say yes, they would have said so at the instant of the clocks.
+ * A session's record says until when the session certainly lives, on two clocks: the bound
+ * is reached when either of them reaches it. BOOTTIME counts a suspend of the machine, RAW
+ * is free of slewing; a holder must go by the one that ran more. A hold's record says which
+ * token it has. A reader reads the clocks first and the records afterwards: if the records
+ * then say yes, they would have said yes at the time of the clock reading.
  *
  * The two deadlines of a session must be seen together, so its record is a sequence lock:
- * the count is odd while it is written. Stores release and loads acquire, one by one, so that
- * no fence is needed. There is one writer at a time.
+ * the count is odd while it is written. Stores release and loads acquire, one by one, so
+ * that no fence is needed. There is one writer at a time.
  */
 #ifndef CORE_BELIEF_H
 #define CORE_BELIEF_H
@@ -34,7 +34,7 @@ struct clocks {
     uint64_t raw_ns;  /* CLOCK_MONOTONIC_RAW */
 };
 
-/* Nothing in it may be read or written but by the functions below. */
+/* Only the functions below may read or write it. */
 struct session_belief {
     uint32_t sequence;
     uint32_t state; /* enum belief_state */
@@ -49,7 +49,7 @@ struct hold_belief {
 /* What a record says. */
 struct belief {
     enum belief_state state;
-    struct clocks until; /* Believe nothing from here on */
+    struct clocks until; /* Believe nothing from this time on */
 };
 
 static inline void belief_write(struct session_belief *record, const struct belief *belief)
@@ -63,8 +63,8 @@ static inline void belief_write(struct session_belief *record, const struct beli
 }
 
 /*
- * A signal handler may have interrupted the writer itself, which then never finishes: after a
- * while the answer is that nothing is certain.
+ * A signal handler may have interrupted the writer itself, and then the write never
+ * finishes: after a while the answer is that nothing is certain.
  */
 enum {
     BELIEF_TRIES = 100000

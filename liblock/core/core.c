@@ -9,7 +9,8 @@ void core_settings_default(struct core_settings *settings)
             .sessions_max = 1024,
             .requests_max = 4096,
             .holds_max = 65536,
-            .owed_max = 3500, /* Of 64 bytes: a node keeps 256 KiB for each client. */
+            /* An answer has 64 bytes: a node keeps 256 KiB for each client. */
+            .owed_max = 3500,
             .output_bytes = 4 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX),
             .grace_ns = 45 * NS_PER_S,
             .connect_wait_ns = NS_PER_S / 2,
@@ -23,7 +24,10 @@ void core_settings_default(struct core_settings *settings)
 static void carve_requests(
         struct core *core, struct arena *arena, const struct core_settings *settings)
 {
-    /* Each acquire may want a CANCEL; each session a CLOSE asked for, and one of its own. */
+    /*
+     * Each acquire may need a CANCEL; each session the program's CLOSE, and one of the
+     * library's own.
+     */
     uint32_t count = 2 * settings->requests_max + 2 * settings->sessions_max;
     pool_carve(&core->requests, arena, "requests", count, sizeof(struct core_request));
     map_carve(&core->numbers, arena, "request numbers", count);
@@ -73,7 +77,7 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
     frame_reader_init(&core->reader, core->input, FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX);
 }
 
-/* Everything that is due, before the event is looked at: belief ends by the clock first. */
+/* Do everything that is due before the event: belief ends by the clock first. */
 static void on_time(struct core *core)
 {
     struct heap_node *node;

@@ -1,10 +1,11 @@
 /*
- * All that a client decides: whom to speak to, what to send and again, what to believe.
+ * All that a client decides: which node to use, what to send and send again, what to
+ * believe.
  *
- * core is pure, as lockd's node is: it is told what happened and what the clocks read, and
- * says what to do. A shell (liblock's two, or the simulator) drives it so:
+ * core is pure, as lockd's node is: it receives what happened and what the clocks read, and
+ * says what to do. A shell (one of liblock's two, or the simulator) drives it like this:
  *
- *     core_submit(...), core_cancel(...)       what the program asks, any number of times
+ *     core_submit(...), core_cancel(...)       what the program wants, any number of times
  *     core_step(core, &event, &effects)        then at least one step; an event or CORE_TIME
  *     close, connect, send as `effects` say
  *     core_next_event(...)                     until false: what became of sessions and holds
@@ -14,12 +15,13 @@
  * Nothing is sent before the step, so all that was submitted in between leaves together.
  *
  * One connection at a time, to the leader or on the way to it. Requests have numbers in
- * their session and are sent again with the same number on a new connection until answered,
- * which the cluster answers exactly once [G6]. Belief in a session is extended only by
- * answers that were applied, counted from the step that encoded the request [G3, G4].
+ * their session. On a new connection they are sent again with the same number until they
+ * are answered, and the cluster does each of them exactly once [G6]. Only answers that were
+ * applied extend the belief in a session, counted from the step that encoded the request
+ * [G3, G4].
  *
- * Sessions, requests and holds are named by handles, never 0. Memory is carved once; what
- * does not fit is refused with STATUS_BUSY when it is submitted, and never later.
+ * Sessions, requests and holds have handles, which are never 0. Memory is carved once. A
+ * call that does not fit is refused with STATUS_BUSY when it is submitted, and never later.
  */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
@@ -57,14 +59,15 @@ struct core_settings {
     uint32_t sessions_max;
     uint32_t requests_max;
     uint32_t holds_max;
-    uint32_t owed_max; /* Answers a node owes at once: it cuts off who reads too slowly */
+    /* Answers a node owes at once: it closes the connection of a slow reader */
+    uint32_t owed_max;
     uint32_t output_bytes;    /* Not yet sent; more waits */
     uint64_t grace_ns;        /* SUSPENDED to LOST */
     uint64_t min_usable_ns;   /* 0: a quarter of the session's ttl */
-    uint64_t connect_wait_ns; /* For a connection, and again for the node's first word */
+    uint64_t connect_wait_ns; /* For a connection, and again for the node's first frame */
     /*
-     * A node that owes an answer and says nothing this long is left for another; twice as
-     * long each time, up to the greatest.
+     * If a node owes an answer and sends nothing for this long, the client goes to another
+     * node; twice as long each time, up to the greatest.
      */
     uint64_t silence_min_ns;
     uint64_t silence_max_ns;
@@ -108,8 +111,9 @@ struct core_call {
     uint16_t limit;
     uint64_t limit_ns; /* All but ACQUIRE: BOOTTIME at which to say STATUS_UNKNOWN */
     /*
-     * QUERY and LIST: the answer's lock_views are put here as they came; the caller's memory
-     * until the completion. CORE_READ_BYTES_MAX is always enough; LIST with less: INVALID.
+     * QUERY and LIST: the answer's lock_views are put here as they came; the caller's
+     * memory until the completion. CORE_READ_BYTES_MAX is always enough; LIST with less:
+     * INVALID.
      */
     unsigned char *room;
     size_t room_bytes;
@@ -123,11 +127,12 @@ struct core *core_carve(struct arena *arena, const struct core_settings *setting
 void core_init(struct core *core, const struct core_settings *settings, uint64_t seed);
 
 /*
- * Ask. STATUS_OK: taken, `*request` names it until its completion was fetched; OPEN's
- * session is core_opened(). Else nothing was taken: STATUS_BUSY (no room; or an acquire, and
- * the leader refused one some milliseconds ago for its load), STATUS_LOST (the
- * session is over), STATUS_INVALID. Belief that a call gives up ends here, before anything is
- * sent. `request` may be NULL.
+ * Submit a call. STATUS_OK: it is accepted, and `*request` names it until its completion
+ * was fetched; OPEN's session is core_opened(). On every other status nothing was accepted:
+ * STATUS_BUSY (no room; or it is an acquire, and the leader refused one for load some
+ * milliseconds ago), STATUS_LOST (the session is over), STATUS_INVALID. If the call gives
+ * up a hold or a session, belief in it ends here, before anything is sent. `request` may be
+ * NULL.
  */
 enum status core_submit(struct core *core, const struct core_call *call, struct clocks now,
         uint32_t *request);
@@ -136,22 +141,22 @@ enum status core_submit(struct core *core, const struct core_call *call, struct 
 uint32_t core_opened(const struct core *core);
 
 /*
- * End an acquire, as if its wait were over now; it completes with STATUS_CANCELLED, or with
- * what it came to first. False if it has completed (or is no acquire).
+ * End an acquire, as if its wait were over now. It completes with STATUS_CANCELLED, or with
+ * the outcome that it had before. False if it has completed (or is no acquire).
  */
 bool core_cancel(struct core *core, uint32_t request, struct clocks now);
 
-/* All acquires of the session that carry the tag: how many. */
+/* Cancel all acquires of the session that carry the tag. Returns how many. */
 uint32_t core_cancel_tag(
         struct core *core, uint32_t session, uint64_t tag, struct clocks now);
 
-/* Lose the session on purpose: SUSPENDED, then LOST, and it is closed. */
+/* Lose the session on purpose: it becomes SUSPENDED, then LOST, and is closed. */
 void core_lose(struct core *core, uint32_t session, struct clocks now);
 
 /* ---- Steps ---- */
 
 enum core_event_kind {
-    CORE_TIME, /* Only the clocks went on */
+    CORE_TIME, /* Only time passed */
     /* What `connect` asked for; random: fresh, for secrets that are sent again. */
     CORE_CONNECTED,
     CORE_CONNECT_FAILED, /* number: errno, or 0 */
@@ -174,7 +179,7 @@ struct core_effects {
     bool close;   /* End the connection, or the attempt at one; no CORE_CLOSED follows */
     bool connect; /* To `node`; one of CONNECTED and CONNECT_FAILED follows */
     const struct core_node *node;
-    uint32_t node_number;      /* In the list; learned ones come behind it */
+    uint32_t node_number;      /* In the list; learned ones come after it */
     const unsigned char *send; /* All that is not yet sent; the whole of it, each time */
     size_t send_bytes;
     bool full; /* More is to be sent than fits: step again when some of it has left */
@@ -185,8 +190,8 @@ void core_step(
         struct core *core, const struct core_event *event, struct core_effects *effects);
 
 /*
- * The first `count` bytes of what the last step gave to send have left. Unless that was `full`
- * no step is needed for it: nothing else follows from it.
+ * The first `count` bytes of what the last step gave to send have left. A step is needed
+ * only if the effects were `full`: nothing else follows from it.
  */
 void core_sent(struct core *core, size_t count);
 
@@ -220,7 +225,10 @@ enum core_reason {
     CORE_REASON_REHEARSED = 6,
 };
 
-/* A session's state changed, or one of its holds ended without being asked to. */
+/*
+ * A session's state changed, or one of its holds ended and the program had not asked for
+ * it.
+ */
 struct core_session_event {
     uint32_t session;
     void *session_user;
@@ -240,7 +248,7 @@ enum core_notice_kind {
     CORE_NOTICE_REDIRECT,       /* node says that node id `number` leads */
     CORE_NOTICE_REFUSED,        /* node; number: enum refusal */
     CORE_NOTICE_NONSENSE,       /* node; number: enum frame_fault, or 0: a body */
-    CORE_NOTICE_SILENT,         /* node owes an answer and is left for another */
+    CORE_NOTICE_SILENT,         /* node owes an answer; the client goes to another */
     CORE_NOTICE_WRONG_CLUSTER,  /* node belongs to cluster `number` */
 };
 
@@ -254,25 +262,25 @@ bool core_next_notice(struct core *core, struct core_notice *notice);
 
 /* ---- Looking; any time between steps ---- */
 
-/* The last thing that went wrong with a node since it was last in order; false: nothing. */
+/* The last thing that went wrong with a node since it last worked; false: nothing. */
 bool core_node_trouble(
         const struct core *core, uint32_t number, struct core_notice *trouble);
 const struct core_node *core_node_at(const struct core *core, uint32_t number);
 uint32_t core_node_count(const struct core *core);
 
-/* The node that is spoken to as leader; false: none now. */
+/* The node that the client uses as leader; false: none now. */
 bool core_leader(const struct core *core, uint32_t *number);
 
-/* Sessions not yet gone, those included whose closing the cluster has not heard. */
+/* Sessions not yet gone, also those whose CLOSE has not reached the cluster yet. */
 uint32_t core_session_count(const struct core *core);
 uint64_t core_session_id(
-        const struct core *core, uint32_t session); /* 0: not open (any more) */
+        const struct core *core, uint32_t session); /* 0: not open (or no longer) */
 bool core_has_session(const struct core *core, uint32_t session);
 
 /*
- * Records that any thread may read (belief.h): they stay where they are as long as the core
- * lives. A hold's record is found by the number from its completion, which any thread may
- * check against the capacity.
+ * Records that any thread may read (belief.h): they stay in place as long as the core
+ * exists. The number from a hold's completion finds its record; any thread may check that
+ * number against the capacity.
  */
 const struct session_belief *core_session_belief(const struct core *core, uint32_t session);
 const struct hold_belief *core_hold_beliefs(const struct core *core, uint32_t *count);

@@ -17,13 +17,13 @@ static uint64_t elapsed_ns(struct clocks sent, struct clocks now)
     return u64_max(boot_ns, raw_ns);
 }
 
-/* The part of a span of cluster time that may be relied upon: (1 - 2ρ) of it, rounded down. */
+/* The part of a span of cluster time that is safe to use: (1 - 2ρ) of it, rounded down. */
 static uint64_t reliable_ns(uint64_t span_ns)
 {
     return span_ns - (span_ns + RATE_PARTS - 1) / RATE_PARTS;
 }
 
-/* Which of two places cluster time later: largest s - T·(1 - 2ρ). */
+/* Which of two anchors places cluster time later: largest s - T·(1 - 2ρ). */
 static bool is_better(const struct anchor *a, const struct anchor *b, struct clocks now)
 {
     uint64_t a_ns = elapsed_ns(a->sent, now);
@@ -38,15 +38,16 @@ void anchor_take(
 {
     if (anchor->applied == applied && anchor->sent.boot_ns == sent.boot_ns &&
             anchor->sent.raw_ns == sent.raw_ns)
-        return; /* As most answers of a frame. */
+        return; /* Most answers of a frame are like this. */
     struct anchor found = {.set = true, .sent = sent, .applied = applied};
     if (!anchor->set || is_better(&found, anchor, now))
         *anchor = found;
 }
 
 /*
- * s + (D - T)·(1 - 2ρ) - guard, on both clocks; s at the least. D is at most a ttl past cluster
- * time, so a node that says more of it is broken, and is believed for a ttl from now.
+ * s + (D - T)·(1 - 2ρ) - guard, on both clocks; s at the least. D is at most a ttl past
+ * cluster time. A node that sends a greater D is broken, and is believed only for a ttl
+ * from now.
  */
 struct clocks anchor_window(
         const struct anchor *anchor, uint64_t deadline, uint64_t ttl_ns, struct clocks now)

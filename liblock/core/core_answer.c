@@ -1,6 +1,6 @@
 /*
- * What an answer says of the request it is for. Answers may come twice, late, or for what is
- * long forgotten: what is not waited for is passed over.
+ * What an answer says about its request. Answers may come twice, late, or for requests that
+ * are long forgotten: an answer that nothing waits for is ignored.
  */
 #include "core/core_internal.h"
 
@@ -18,14 +18,14 @@ static enum core_reason reason_of(uint8_t lost)
     }
 }
 
-/* The cluster has it no more. */
+/* The cluster no longer has it. */
 static void on_session_lost(struct core *core, struct core_session *session, uint8_t lost)
 {
     if (session->phase != PHASE_ENDED) {
         session_end(core, session, reason_of(lost), false);
         return;
     }
-    if (lost == LOST_CLOSED) /* And by nobody else */
+    if (lost == LOST_CLOSED) /* Only this client could have closed it */
         session->doubted = false;
     session->close_wanted = false;
     session_settle(core, session);
@@ -92,7 +92,7 @@ static void on_keepalive_answer(struct core *core, struct core_session *session,
     }
 }
 
-/* A definite word on a CANCEL: the acquire it is about is over. */
+/* A definite answer to a CANCEL: its acquire is over. */
 static void on_cancel_done(struct core *core, struct core_request *cancel)
 {
     struct core_request *acquire = request_at(core, cancel->partner);
@@ -104,9 +104,9 @@ static void on_cancel_done(struct core *core, struct core_request *cancel)
 }
 
 /*
- * Refused before it was logged. What gives something up must go out: the same number again,
- * a little later. An acquire is told BUSY, unless an earlier sending of it may have been
- * taken: then that is undone first.
+ * Refused before it was logged. A request that gives something up must get through: it is
+ * sent again with the same number, a little later. An acquire completes with BUSY. But if
+ * an earlier sending of it may have been accepted, that is undone first.
  */
 static void on_busy(
         struct core *core, struct core_session *session, struct core_request *request)
@@ -133,14 +133,15 @@ static void on_acquire_answer(struct core *core, struct core_session *session,
 {
     if (answer->status == STATUS_OK) {
         if (request->partner != 0) {
-            /* The CANCEL takes it back: until then its number is not given up. */
+            /* The CANCEL takes it back: until then its number is kept. */
             MARK(client_grant_behind_cancel);
             return;
         }
         grant_take(core, session, request, answer->token);
     } else if (answer->status == STATUS_QUEUED) {
         request_queue(core, session, request, false);
-        request->list_mark = session->list_mark; /* A list begun before cannot name it. */
+        /* A list that began before cannot name it. */
+        request->list_mark = session->list_mark;
         if (request->expired && request->partner == 0)
             grant_withdraw(core, request);
     } else {
@@ -165,7 +166,11 @@ static void on_definite_answer(struct core *core, struct core_session *session,
     case REQUEST_CLOSE:
         on_session_lost(core, session, LOST_CLOSED);
         break;
-    default: /* A release; one of ours for a grant that came too late says what that became. */
+    /*
+     * A release; one of the library's own, for a grant that came too late, gives that
+     * acquire its end.
+     */
+    default:
         request_finish(core, request,
                 request->kind == CORE_ACQUIRE ? request->final
                                               : (enum status)answer->status);
@@ -206,7 +211,7 @@ static void on_numbered_answer(struct core *core, struct core_session *session,
 void answer_take(struct core *core, const struct answer_section *head,
         struct core_session *session, const struct answer *answer)
 {
-    link_answered(core); /* Whoever waits for it: this node owes it no more. */
+    link_answered(core); /* Whatever waits for it: this node no longer owes it. */
     if (answer->kind == REQUEST_OPEN)
         on_open_answer(core, head, answer);
     else if (session == NULL)

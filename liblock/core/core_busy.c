@@ -1,15 +1,17 @@
 /*
- * What follows from BUSY: what must go out rests for a moment and goes again, and acquires are
- * refused here while the leader has too much to do.
+ * What follows from BUSY: requests that must get through rest for a moment and are sent
+ * again, and acquires are refused here while the leader has too much to do.
  */
 #include "core/core_internal.h"
 
 #include "base/mark.h"
 #include "base/numbers.h"
 
-/* After BUSY, before what must go out goes again. */
+/* After BUSY, before a request that must get through is sent again. */
 #define REST_NS     (50 * NS_PER_MS)
-/* After BUSY for an acquire, others are refused here for twice as long as it took to come. */
+/*
+ * After BUSY for an acquire, others are refused here for twice as long as it took to come.
+ */
 #define HUSH_MIN_NS (5 * NS_PER_MS)
 #define HUSH_MAX_NS (100 * NS_PER_MS)
 
@@ -53,12 +55,12 @@ void busy_on_time(struct core *core)
 /* ---- Hush ---- */
 
 /*
- * A refusal costs the leader as much as a command does, so while it refuses it is not asked:
- * acquires are told BUSY here, at no cost. That lasts twice as long as the refusal took to
- * come, for the next will take as long to tell that it should end; so a third of the time at
- * most is spent on asking in vain, and a leader that is quick to refuse is soon asked again. It
- * has work for meanwhile, so it does not run dry; jitter keeps its clients from coming back
- * at once. Releases and cancels make room, and are sent as always.
+ * A refusal costs the leader as much as a command. So while the leader refuses, acquires
+ * are not sent to it: they get BUSY here, at no cost. That lasts twice as long as the
+ * refusal took to come, because the next one will take as long to come. So at most a third
+ * of the time is spent on useless requests, and a leader that refuses quickly soon gets
+ * acquires again. Meanwhile it has work, so it does not run dry. Jitter keeps its clients
+ * from coming back all together. Releases and cancels make room, and are sent as always.
  */
 bool busy_hushed(const struct core *core)
 {
@@ -68,7 +70,7 @@ bool busy_hushed(const struct core *core)
 void busy_hush(struct core *core, uint64_t sent_ns)
 {
     if (sent_ns < core->hush_until_ns)
-        return; /* It left before the last hush: it says nothing new. */
+        return; /* It was sent before the last hush: the refusal says nothing new. */
     uint64_t ns = 2 * (core->now.boot_ns - sent_ns);
     ns = u64_min(u64_max(ns, HUSH_MIN_NS), HUSH_MAX_NS);
     core->hush_until_ns = core->now.boot_ns + ns - prng_below(&core->prng, ns / 4);

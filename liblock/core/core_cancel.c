@@ -1,4 +1,6 @@
-/* What the program takes back: an acquire before its wait is over; a session, on purpose. */
+/*
+ * The program takes back an acquire before its wait is over, or loses a session on purpose.
+ */
 #include "core/core_internal.h"
 
 static bool is_pending_acquire(const struct core_request *request)

@@ -1,8 +1,9 @@
 /*
- * What became of waits and holds, as the cluster pushes it.
+ * What became of waits and holds: the cluster pushes it.
  *
- * Changes carry numbers and are taken in order, each once. Those that are not kept any more
- * come as a list of all that the session has: what a whole list does not name is gone.
+ * Changes have numbers and are handled in order, each once. If the cluster no longer keeps
+ * some of them, it sends a list of all that the session has. A hold or wait that a whole
+ * list does not name is gone.
  */
 #include "core/core_internal.h"
 
@@ -17,7 +18,9 @@ static void on_granted(
     if (request == NULL || request->wire_kind != REQUEST_ACQUIRE)
         return;
     if (request->partner != 0) {
-        /* To be taken back by its number: so the grant stays unconfirmed until then. */
+        /*
+         * It is to be taken back by its number, so the grant stays unconfirmed until then.
+         */
         MARK(client_grant_behind_cancel);
         request->granted_change = change->change;
         request_queue(core, session, request, true);
@@ -36,7 +39,7 @@ static void on_failed(
     request_finish(core, request, over ? request->final : (enum status)change->status);
 }
 
-/* A grant that was not yet given to anybody, or a hold that the program knows. */
+/* A grant that the program does not have yet, or a hold that it knows. */
 static void end_hold(struct core *core, struct core_session *session, uint64_t token)
 {
     struct core_hold *hold = hold_by_token(&core->holds, token);
@@ -85,7 +88,7 @@ void change_take_listed(struct core *core, struct core_session *session, uint64_
         request->list_mark = session->list_mark;
 }
 
-/* What a whole list does not name is gone. */
+/* A hold or wait that a whole list does not name is gone. */
 void changes_sweep(struct core *core, struct core_session *session)
 {
     MARK(client_list_swept);

@@ -1,4 +1,4 @@
-/* What must hold between steps, said as assertions over the whole state. For tests. */
+/* Asserts what must be true between steps, over the whole state. For tests. */
 #include "core/core_internal.h"
 
 struct counts {

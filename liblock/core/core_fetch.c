@@ -1,4 +1,4 @@
-/* What the shell fetches after a step, and what it may look at any time. */
+/* What the shell fetches after a step, and what it may read at any time. */
 #include "core/core_internal.h"
 
 /* ---- What came out ---- */

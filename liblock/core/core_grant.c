@@ -1,9 +1,9 @@
 /*
- * Grants, and their taking back.
+ * Grants, and how they are taken back.
  *
- * What an acquire has won is given to the program when its session's window is long enough.
- * An acquire whose limit has passed is to hold nothing: it is cancelled by its number, or what
- * it won is released by its token. It stays here until the cluster has answered that or the
+ * The program gets the grant of an acquire when its session's window is long enough. An
+ * acquire whose limit has passed must hold nothing: it is cancelled by its number, or its
+ * grant is released by its token. It stays here until the cluster has answered that or the
  * session is over, whatever the program was told [G11].
  */
 #include "core/core_internal.h"
@@ -17,7 +17,7 @@ void grant_give(struct core *core, struct core_request *request)
     request_finish(core, request, STATUS_OK);
 }
 
-/* What it won goes back by token; the answer to that then is its end. */
+/* Its grant is released by token; the answer to that is the acquire's end. */
 static void turn_into_release(struct core *core, struct core_request *request)
 {
     MARK(client_returns_grant);
@@ -41,7 +41,7 @@ void grant_take(struct core *core, struct core_session *session,
     struct core_hold *hold = hold_by_token(&core->holds, token);
     if (hold != NULL && hold->session != session->handle) {
         MARK(client_token_of_another);
-        return; /* No token is given twice: this is no word of a cluster. */
+        return; /* No token is given twice: this does not come from a working cluster. */
     }
     if (token <= request->released) {
         MARK(client_entry_released_under_way);
@@ -71,7 +71,7 @@ void grants_lose(struct core *core, struct core_session *session, uint64_t token
     }
 }
 
-/* Ask the cluster to take back whatever this acquire did, or will do. */
+/* Send a CANCEL: the cluster takes back whatever this acquire did or will do. */
 static void send_cancel(struct core *core, struct core_request *request)
 {
     if (request->partner != 0)

@@ -45,7 +45,7 @@ void hold_enter(struct holds *holds, struct core_hold *hold)
     publish(holds, hold, hold->token);
 }
 
-/* From here on nobody believes in it. */
+/* From here on nothing believes in it. */
 static void disbelieve(struct holds *holds, struct core_hold *hold)
 {
     publish(holds, hold, 0);

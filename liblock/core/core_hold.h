@@ -1,4 +1,7 @@
-/* Holds: what the sessions of this client were granted, and what any thread may believe of it. */
+/*
+ * Holds: what was granted to this client's sessions, and what any thread may believe about
+ * it.
+ */
 #ifndef CORE_CORE_HOLD_H
 #define CORE_CORE_HOLD_H
 
@@ -15,7 +18,7 @@ struct holds {
     struct map tokens;
     struct hold_belief *beliefs;
     uint32_t promised; /* Kept free for acquires under way */
-    struct list ended; /* Without being asked to: events to be fetched */
+    struct list ended; /* Not released by the program: events to be fetched */
 };
 
 void holds_carve(struct holds *holds, struct arena *arena, uint32_t count);
@@ -31,18 +34,18 @@ struct core_hold *hold_by_token(const struct holds *holds, uint64_t token);
 struct core_hold *hold_make(
         struct holds *holds, struct core_session *session, uint64_t token);
 
-/* An entry that waited is the program's: from here on it is believed. */
+/* The program gets an entry that waited: from here on it is believed. */
 void hold_enter(struct holds *holds, struct core_hold *hold);
 
-/* By one who had entered it. */
+/* By the owner, who had entered it. */
 void hold_left(struct holds *holds, struct core_hold *hold);
 
 void hold_drop(struct holds *holds, struct core_hold *hold);
 
-/* Not by its owner: an event. */
+/* Not ended by its owner: an event. */
 void hold_ended(struct holds *holds, struct core_hold *hold);
 
-/* Keep one free for an acquire; it was given one, or needs none any more. */
+/* Keep one free for an acquire; the acquire got it, or no longer needs it. */
 void holds_promise(struct holds *holds, struct core_request *request);
 void holds_break_promise(struct holds *holds, struct core_request *request);
 

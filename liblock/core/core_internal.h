@@ -4,14 +4,14 @@
  *     core.c                                     memory, and the step
  *     core_receive.c                             frames in
  *     core_answer.c                              what an answer says
- *     core_link.c core_change.c                  which node is spoken to; waits and holds pushed
- *     core_submit.c core_limit.c core_cancel.c   what is asked; its limit; its taking back
+ *     core_link.c core_change.c                  which node is used; waits and holds pushed
+ *     core_submit.c core_limit.c core_cancel.c   a request: submitted, limited, taken back
  *     core_life.c                                a session: opened, extended, suspended, ended
- *     core_grant.c core_busy.c core_send.c       grants and their taking back; BUSY; frames out
+ *     core_grant.c core_busy.c core_send.c       grants, taking them back; BUSY; frames out
  *     core_request.c                             numbers, places, completions
  *     core_session.c                             belief, and what is to be sent
  *
- * and below them those that know nothing of the whole, each with a header of its own:
+ * and below them the files that know nothing of the whole, each with its own header:
  *
  *     core_anchor.h  when cluster time was what   core_output.h  frames being written
  *     core_nodes.h   the nodes, notices of them   core_owed.h    answers owed
@@ -48,7 +48,7 @@ extern "C" {
 #endif
 
 enum {
-    SENDINGS_MAX = 256, /* Keepalive sendings whose instants are remembered */
+    SENDINGS_MAX = 256, /* Keepalive sendings whose times are remembered */
 };
 
 /* After the limit: say UNKNOWN. */
@@ -70,7 +70,7 @@ enum link_state {
 
 struct link {
     enum link_state state;
-    uint32_t node;        /* Spoken to, or the next to be */
+    uint32_t node;        /* In use, or the next one to try */
     uint8_t node_id;      /* As it said */
     uint64_t serial;      /* Of connections, from 1 */
     uint64_t deadline_ns; /* READY: none */
@@ -145,7 +145,7 @@ void session_event(
         struct core *core, struct core_session *session, enum core_reason reason);
 bool session_can_acquire(const struct core_session *session);
 
-/* What it has to send, and what it says with it. */
+/* What it has to send, and the section's head that goes with it. */
 void session_touch(struct core *core, struct core_session *session);
 void session_want_keepalive(struct core *core, struct core_session *session);
 uint64_t session_answered(const struct core_session *session);
@@ -165,7 +165,7 @@ struct core_request *request_take(struct core *core);
 struct core_request *request_make_own(
         struct core *core, struct core_session *session, uint8_t wire_kind);
 void request_move(struct core_request *request, struct list *list, enum place place);
-/* Behind the others, or in front of them. */
+/* After the others, or before them. */
 void request_queue(struct core *core, struct core_session *session,
         struct core_request *request, bool front);
 void request_forget_number(struct core *core, struct core_request *request);
@@ -178,11 +178,11 @@ void request_fetched(struct core *core, struct core_request *request);
 /* The cluster granted it. */
 void grant_take(struct core *core, struct core_session *session,
         struct core_request *request, uint64_t token);
-/* The window is long enough: it is the program's. */
+/* The window is long enough: the program gets it. */
 void grant_give(struct core *core, struct core_request *request);
 /* What the token's hold had waiting to be given. */
 void grants_lose(struct core *core, struct core_session *session, uint64_t token);
-/* This acquire is to hold nothing. */
+/* This acquire must hold nothing. */
 void grant_withdraw(struct core *core, struct core_request *request);
 
 /* ---- core_busy.c ---- */
@@ -191,23 +191,28 @@ void busy_rest(struct core *core);
 void busy_rest_session(struct core *core, struct core_session *session);
 void busy_on_time(struct core *core);
 bool busy_hushed(const struct core *core);
-/* One sent then came back BUSY. */
+/* A request sent at that time came back BUSY. */
 void busy_hush(struct core *core, uint64_t sent_ns);
-/* Refuse what would be sent next, while it lasts. */
+/* While the hush lasts, refuse what would be sent next. */
 void busy_shed(struct core *core);
 
 /* ---- core_life.c ---- */
 
 void session_opened(struct core *core, struct core_session *session, uint64_t id);
 void session_on_time(struct core *core, struct core_session *session);
-/* D became known or moved, or the anchor did: work out the window, give what it allows. */
+/*
+ * D became known or moved, or the anchor did: compute the window, and give what it allows.
+ */
 void session_extend(struct core *core, struct core_session *session);
-/* It is over for the program. `close`: perhaps not for the cluster, which is to be told. */
+/*
+ * It is over for the program. `close`: perhaps not for the cluster, so it has to be closed
+ * there.
+ */
 void session_end(struct core *core, struct core_session *session, enum core_reason reason,
         bool close);
-/* Give the slot back if nobody needs it any more. */
+/* Give the slot back if nothing needs it any longer. */
 void session_settle(struct core *core, struct core_session *session);
-/* The program has no business with it any more. */
+/* The program no longer uses it. */
 void session_dismiss(struct core_session *session);
 void session_forget_opening(struct core *core, struct core_request *opening);
 void session_lose_on_purpose(struct core *core, struct core_session *session);
@@ -229,7 +234,7 @@ void link_on_failed(struct core *core, enum core_notice_kind why, uint64_t numbe
 void link_on_welcome(struct core *core, const struct welcome *welcome);
 void link_on_refused(struct core *core, const struct refused *refused);
 void link_on_leader(struct core *core, const struct leader *leader);
-void link_on_not_leader(struct core *core); /* A request was refused so */
+void link_on_not_leader(struct core *core); /* A request was refused as NOT_LEADER */
 void link_on_time(struct core *core);
 void link_heard(struct core *core);
 void link_answered(struct core *core);

@@ -1,8 +1,8 @@
 /*
- * The life of a session: it is opened, its window is extended by answers that were applied
- * (core_anchor.h), it is suspended when that window ends, and lost at the latest when `grace`
- * has passed since. Its end takes everything with it: holds, requests, and its place in the
- * cluster, which is told if it may still have one.
+ * The life of a session: it is opened, and answers that were applied extend its window
+ * (core_anchor.h). It is suspended when that window ends, and lost when `grace` has passed
+ * since, or before. Its end takes everything with it: holds, requests, and the session in
+ * the cluster, which is closed there if it may still exist.
  */
 #include "core/core_internal.h"
 
@@ -15,7 +15,7 @@ static void finish_all(struct core *core, struct list *list, enum status status)
         request_finish(core, LIST_OWNER(node, struct core_request, link), status);
 }
 
-/* Nothing that was asked of it will be done, or its end does it. */
+/* None of its open requests will be done, or its end does it. */
 static void finish_requests(struct core *core, struct core_session *session)
 {
     struct core_request *opening = request_at(core, session->opening);
@@ -35,7 +35,7 @@ static void unlink_if(struct list_node *node)
         list_remove(node);
 }
 
-/* The cluster has it no more, or is left to find out by itself. */
+/* The cluster no longer has it, or will find out by itself. */
 void session_settle(struct core *core, struct core_session *session)
 {
     if (session->phase != PHASE_ENDED || session->close_wanted)
@@ -63,7 +63,7 @@ void session_dismiss(struct core_session *session)
     unlink_if(&session->event_link);
 }
 
-/* Nobody knows the answer to its OPEN any more: what it opened expires by itself. */
+/* The answer to its OPEN is lost: what it opened expires by itself. */
 void session_forget_opening(struct core *core, struct core_request *opening)
 {
     struct core_session *session = session_at(core, opening->session);
@@ -113,7 +113,7 @@ void session_end(struct core *core, struct core_session *session, enum core_reas
     struct core_request *opened = request_at(core, session->opening);
     bool open_sent = opening && opened != NULL && opened->place == PLACE_SENT;
     if (open_sent)
-        session->opening = 0; /* Its answer is awaited: what it opened is to be closed. */
+        session->opening = 0; /* Wait for its answer: what it opened must be closed. */
     finish_requests(core, session);
     if (open_sent) {
         request_tell(core, opened, STATUS_LOST);
@@ -204,7 +204,10 @@ void session_extend(struct core *core, struct core_session *session)
     session_reschedule(core, session);
 }
 
-/* A new connection to the leader: what is unanswered goes again, who holds is heard of. */
+/*
+ * A new connection to the leader: send again what is unanswered; the leader tells what is
+ * held.
+ */
 void session_link_ready(struct core *core, struct core_session *session)
 {
     session->resend = !list_is_empty(&session->sent);

@@ -1,9 +1,9 @@
 /*
  * What becomes of a request at its limit.
  *
- * An acquire has three moments after it was asked: its limit; a little later, when the
- * cluster has not said that the wait is over, it is cancelled; a second after the limit the
- * program is told UNKNOWN.
+ * An acquire has three times after its submission. The first is its limit. A little later
+ * it is cancelled, if the cluster has not said that the wait is over. A second after the
+ * limit the program gets UNKNOWN.
  */
 #include "core/core_internal.h"
 

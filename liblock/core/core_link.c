@@ -1,14 +1,14 @@
 /*
- * Which node is spoken to.
+ * Which node the client uses.
  *
- * The nodes are tried in turn until one says who leads; the leader's connection is kept until
- * it closes, is silent though it owes an answer, or somebody else leads. The first round of
- * tries goes without a pause, as somebody else usually lives; then pauses double, with
- * jitter, so that a cluster that comes back is not trampled.
+ * The nodes are tried in turn until one says who leads. The leader's connection is kept
+ * until it closes, is silent though it owes an answer, or another node leads. The first
+ * round of tries has no pauses, because another node usually works. Then pauses double,
+ * with jitter, so that a cluster that comes back is not overloaded.
  *
- * A node that knows no leader is not left at once: in an election it is the first to hear
- * who won, and says so. So after the death of a leader a client finds the next one as soon
- * as there is one.
+ * A client stays for a while with a node that knows no leader: in an election that node is
+ * the first to know who won, and tells it. So after the death of a leader a client finds
+ * the next one as soon as there is one.
  */
 #include "core/core_internal.h"
 
@@ -36,7 +36,7 @@ static void start(struct core *core)
     notice(core, CORE_NOTICE_CONNECTING, 0);
 }
 
-/* What has no number is asked anew; numbered requests stay where they are. */
+/* Requests without a number are sent anew; numbered requests stay where they are. */
 static void take_back(struct core *core)
 {
     struct list_node *node;
@@ -53,11 +53,11 @@ static void take_back(struct core *core)
     }
 }
 
-/* Forget the connection: nothing of it counts any more. */
+/* Forget the connection: nothing of it counts any longer. */
 static void drop(struct core *core)
 {
     if (core->connect_wanted)
-        core->connect_wanted = false; /* Nobody has begun it. */
+        core->connect_wanted = false; /* It was not begun. */
     else if (core->link.state != LINK_IDLE)
         core->close_wanted = true;
     core->link.state = LINK_IDLE;
@@ -151,7 +151,7 @@ static void follow(struct core *core, uint8_t id, struct span address)
     core->link.deadline_ns = core->now.boot_ns;
 }
 
-/* What a node says of the leader: itself, another, or nobody. */
+/* What a node says about the leader: it is itself, another, or unknown. */
 static void on_word(struct core *core, uint8_t leader, struct span address, bool fresh)
 {
     struct link *link = &core->link;
@@ -159,7 +159,9 @@ static void on_word(struct core *core, uint8_t leader, struct span address, bool
         if (fresh) {
             become_ready(core);
         } else if (link->state == LINK_FOLLOWING) {
-            /* Numbers go once per connection, so a leader that comes back gets a new one. */
+            /*
+             * Numbers go once per connection, so a leader that comes back gets a new one.
+             */
             MARK(client_leader_again);
             drop(core);
             link->deadline_ns = core->now.boot_ns;

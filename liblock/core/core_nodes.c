@@ -38,7 +38,7 @@ void nodes_trouble(struct nodes *nodes, struct core_notice trouble, uint64_t now
     nodes_notice(nodes, trouble);
 }
 
-/* Its address as we know it did not work when it was tried last. */
+/* Its known address did not work when it was last tried. */
 static bool is_unreachable(const struct known_node *node)
 {
     enum core_notice_kind why = node->trouble.kind;
@@ -48,8 +48,9 @@ static bool is_unreachable(const struct known_node *node)
 }
 
 /*
- * One listed with that id, because its address is how this program reaches it, whatever the
- * nodes call it; or one with that address, or one more at the end.
+ * A node that is listed with that id, because this program reaches it by the listed
+ * address, whatever address the nodes use. Or else a node with that address, or a new one
+ * at the end.
  */
 uint32_t nodes_find(struct nodes *nodes, uint8_t id, struct span address)
 {

@@ -1,4 +1,7 @@
-/* The nodes as this client knows them: those listed, those learned, and what is wrong with each. */
+/*
+ * The nodes as this client knows them: listed ones, learned ones, and what is wrong with
+ * each.
+ */
 #ifndef CORE_CORE_NODES_H
 #define CORE_CORE_NODES_H
 
@@ -36,10 +39,15 @@ bool nodes_next_notice(struct nodes *nodes, struct core_notice *notice);
 /* Something went wrong with the notice's node: a notice, and remembered until it leads. */
 void nodes_trouble(struct nodes *nodes, struct core_notice trouble, uint64_t now_ns);
 
-/* The number of the node that leads, as another one says: known already, or learned now. */
+/*
+ * The number of the node that leads, as another node says: known already, or learned now.
+ */
 uint32_t nodes_find(struct nodes *nodes, uint8_t id, struct span address);
 
-/* Nobody was there a moment ago: who sends us there has not noticed yet. */
+/*
+ * This node was not reachable a moment ago: the node that sends us there has not noticed
+ * yet.
+ */
 bool nodes_refused_lately(const struct nodes *nodes, uint32_t number, uint64_t now_ns);
 
 #ifdef __cplusplus

@@ -4,14 +4,15 @@
  * A request is in one place at a time, and `link` chains it there:
  *
  *     submit ─> waiting ──> sent ──────────> done
- *               (no number   (numbered, no    (completed, or nobody
- *                yet)         answer)          is to be told)
+ *               (no number   (numbered, no    (completed, or it has
+ *                yet)         answer)          no completion)
  *                              │  QUEUED           ^
  *                              v                   │
  *                            queued ──> granted ───┘
  *                                       (its window is too short yet)
  *
- * What was told UNKNOWN stays where it is until the cluster has said what became of it.
+ * A request that completed with UNKNOWN stays where it is until the cluster has said what
+ * became of it.
  */
 #ifndef CORE_CORE_OBJECTS_H
 #define CORE_CORE_OBJECTS_H
@@ -51,13 +52,15 @@ struct core_request {
     enum core_call_kind kind; /* What was asked */
     uint8_t wire_kind;        /* What it is on the wire now: enum request_kind */
     enum place place;
-    bool own;      /* The library's: nobody is told */
+    bool own;      /* The library's own: it has no completion */
     bool told;     /* A completion was queued, or fetched */
     bool indexed;  /* In core->numbers */
     bool promised; /* A hold is kept free for it */
-    bool expired;  /* Its limit has passed, or it was cancelled: it is to hold nothing */
-    bool stray;    /* A CANCEL whose acquire has come to its end without it */
-    /* Sent on an earlier connection too: what is refused now may have been done. */
+    bool expired;  /* Its limit has passed, or it was cancelled: it must hold nothing */
+    bool stray;    /* A CANCEL whose acquire has ended without it */
+    /*
+     * Sent on an earlier connection too: even if it is refused now, it may have been done.
+     */
     bool doubtful;
     bool all;
     bool reentrant;
@@ -113,9 +116,9 @@ struct core_session {
     enum phase phase;
     enum belief_state state;
     bool announced;    /* Was HELD once: from now on changes are events */
-    bool dismissed;    /* The program closed it: the handle is nobody's */
-    bool close_wanted; /* Lives in the cluster, perhaps: to be closed there */
-    bool doubted;      /* Not believed in when it ended here: it may have been over */
+    bool dismissed;    /* The program closed it: the handle is no longer valid */
+    bool close_wanted; /* Perhaps exists in the cluster: to be closed there */
+    bool doubted;      /* Not believed when it ended here: it may have been over */
     bool resend;       /* Some of `sent` are to be sent on this connection */
     bool listing;      /* Part of a list came on this connection, and there is more */
     uint32_t opening;  /* The OPEN that has no completion yet */

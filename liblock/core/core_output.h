@@ -1,7 +1,7 @@
 /*
- * Bytes to send, and the frame that is being written at their end: of one kind, with sections
- * of one session each if it carries requests. Heads are written last, when it is known what
- * they are about.
+ * Bytes to send, and at their end the frame that is being written. A frame has one kind; if
+ * it carries requests, it has sections of one session each. Heads are written last, when
+ * their counts are known.
  */
 #ifndef CORE_CORE_OUTPUT_H
 #define CORE_CORE_OUTPUT_H
@@ -49,10 +49,10 @@ struct section *output_begin_section(struct output *output, uint32_t session);
 void output_close_section(struct output *output);
 void output_put_request(struct output *output, struct request *request);
 
-/* Bring what is unsent to the start of the buffer, for room behind it. */
+/* Move what is unsent to the start of the buffer, for room after it. */
 void output_compact(struct output *output);
 
-/* Nobody is to get any of it. */
+/* None of it will be sent. */
 void output_drop(struct output *output);
 
 #ifdef __cplusplus

@@ -1,4 +1,6 @@
-/* The answers that the node spoken to owes, and since when nothing came though some are owed. */
+/*
+ * The answers that the node in use owes, and since when nothing came though some are owed.
+ */
 #ifndef CORE_CORE_OWED_H
 #define CORE_CORE_OWED_H
 
@@ -21,7 +23,7 @@ static inline bool owed_has_room(const struct owed *owed)
     return owed->count < owed->limit;
 }
 
-/* Something was sent that is answered once. */
+/* Something was sent that gets one answer. */
 static inline void owed_add(struct owed *owed, uint64_t now_ns)
 {
     if (owed->count == 0)
@@ -29,7 +31,7 @@ static inline void owed_add(struct owed *owed, uint64_t now_ns)
     owed->count++;
 }
 
-/* One was answered. A node may answer more than it owes: what it says may be anything. */
+/* One was answered. A broken node may send more answers than it owes. */
 static inline void owed_answered(struct owed *owed)
 {
     if (owed->count > 0)

@@ -1,9 +1,8 @@
 /*
- * Frames in. A frame is walked twice: first to see that it can be read to its end, then to
- * do what it says; so one that is nonsense changes nothing.
+ * Frames in. A frame is read twice: first to see that it can be decoded to its end, then to
+ * do what it says. So a nonsense frame changes nothing.
  *
- * A deadline is believed only when every change up to its section's number is in: "hear
- * before you extend".
+ * A deadline is believed only when every change up to its section's number has arrived.
  */
 #include "core/core_internal.h"
 
@@ -12,8 +11,8 @@
 /* ---- Sections ---- */
 
 /*
- * The session of a section, if it is one of ours and lives; an answer may have opened it or
- * ended it. `handle` is what it was found by before.
+ * The session of a section, if it is one of ours and not ended; an answer may have opened
+ * it or ended it. `handle` found it before.
  */
 static struct core_session *living(
         const struct core *core, const struct answer_section *head, uint32_t *handle)
@@ -185,7 +184,8 @@ void receive_bytes(struct core *core, const void *bytes, size_t count)
     while (frame_reader_next(&core->reader, &frame)) {
         bool readable = on_frame(core, &frame);
         if (core->link.state == LINK_IDLE || core->link.serial != serial)
-            return; /* That connection was left: what else came on it is dropped. */
+            /* That connection was given up: everything else that came on it is dropped. */
+            return;
         if (!readable) {
             MARK(client_nonsense);
             link_on_failed(core, CORE_NOTICE_NONSENSE, 0);

@@ -1,7 +1,8 @@
 /*
  * Requests: their numbers, their places, their completions.
  *
- * What was told stays here until the cluster has answered it, or the session is over.
+ * A request that the program got an outcome for stays here until the cluster has answered
+ * it, or the session is over.
  */
 #include "core/core_internal.h"
 
@@ -17,8 +18,8 @@ static uint64_t number_key(const struct core_session *session, uint64_t number)
 }
 
 /*
- * Answers come in the order of numbers, nearly always: then it is the first of those sent.
- * Only those that wait in the cluster stay for long, and are looked up.
+ * Answers nearly always come in the order of numbers: then it is the first of those sent.
+ * Only requests that wait in the cluster stay for long, and those are looked up.
  */
 struct core_request *request_by_number(
         const struct core *core, const struct core_session *session, uint64_t number)
@@ -45,7 +46,8 @@ struct core_request *request_by_number(
 struct core_request *request_take(struct core *core)
 {
     uint32_t handle = pool_take(&core->requests);
-    assert(handle != 0); /* The pool has room for all that may be asked, and for our own. */
+    /* The pool has room for all that the program may submit, and for our own. */
+    assert(handle != 0);
     struct core_request *request = request_at(core, handle);
     request->handle = handle;
     request->limit_ns = UINT64_MAX;
@@ -62,7 +64,7 @@ struct core_request *request_make_own(
     return request;
 }
 
-/* It is answered for good: nothing will refer to its number again. */
+/* This answer is final: nothing will refer to its number again. */
 void request_forget_number(struct core *core, struct core_request *request)
 {
     if (!request->indexed)
@@ -112,8 +114,8 @@ void request_tell(struct core *core, struct core_request *request, enum status s
 }
 
 /*
- * Acquire and CANCEL know each other no more. A CANCEL that has left is then counted, so that
- * there is always room for one for every acquire.
+ * Acquire and CANCEL no longer know each other. A CANCEL that has left is then counted, so
+ * that there is always room for one for every acquire.
  */
 static void part(struct core *core, struct core_request *request)
 {

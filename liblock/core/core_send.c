@@ -1,16 +1,17 @@
 /*
- * Frames out. What is to be sent stands in lists; here it is laid out behind one another, as
- * many requests to a frame as fit, until the lists are empty or the buffer is full. What did
- * not fit keeps its place and goes when bytes have left.
+ * Frames out. Lists have what is to be sent. It is written one request after another, as
+ * many to a frame as fit, until the lists are empty or the buffer is full. What did not fit
+ * keeps its place and is sent when bytes have left.
  *
- * Order: opens, then session by session what was not answered on an earlier connection (in
- * the order of numbers, with the same numbers), what gives up something, and acquires; reads;
- * keepalives.
+ * The order is: opens; then for each session the requests that were not answered on an
+ * earlier connection (in the order of numbers, with the same numbers), the requests that
+ * give something up, and acquires; then reads; then keepalives.
  *
- * A node cuts off a client that reads its answers too slowly, and the answers to a hundred
- * thousand keepalives are more than it keeps. So no more than owed_max are owed at once:
- * requests may fill half of it while keepalives wait, keepalives three quarters, and requests
- * all of it when no keepalive waits; so neither starves the other.
+ * A node closes the connection of a client that reads its answers too slowly, and the
+ * answers to a hundred thousand keepalives are more than it keeps. So at most owed_max
+ * answers are owed at once: requests may fill half of it while keepalives wait, keepalives
+ * three quarters, and requests all of it when no keepalive waits; so neither starves the
+ * other.
  */
 #include "core/core_internal.h"
 
@@ -88,9 +89,9 @@ static bool put_keepalives(struct core *core)
 /* ---- Opens ---- */
 
 /*
- * An OPEN that is sent again may find its first one done: then there are two sessions, and
- * the one whose answer is lost expires. Each sending has a secret of its own, so that nothing
- * said to one can be taken for the other.
+ * When an OPEN is sent again, the first one may have been done: then there are two
+ * sessions, and the one whose answer is lost expires. Each sending has its own secret, so
+ * that requests for one session cannot be taken for the other's.
  */
 static bool put_open(struct core *core, struct core_request *request)
 {
@@ -170,7 +171,7 @@ static bool put_again(struct core *core, struct core_session *session)
     return true;
 }
 
-/* What was asked to wait and has waited here, waits that much less there. */
+/* The time that a request has waited here is taken off its wait in the cluster. */
 static void set_wait(const struct core *core, struct core_request *request)
 {
     if (request->limit_ns == UINT64_MAX)
@@ -179,7 +180,10 @@ static void set_wait(const struct core *core, struct core_request *request)
         request->wait_ns = u64_rest(request->limit_ns, core->now.boot_ns);
 }
 
-/* Number and send what waits in a list, as far as window and buffer allow. */
+/*
+ * Give numbers to the requests that wait in a list, and send them, as far as window and
+ * buffer allow.
+ */
 static bool put_new(struct core *core, struct core_session *session, struct list *list)
 {
     struct list_node *node;

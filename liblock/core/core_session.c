@@ -1,9 +1,9 @@
 /*
- * A session: what is believed of it, when it is due, and what it has to send.
+ * A session: what is believed about it, when it is due, and what it has to send.
  *
- * HELD becomes SUSPENDED when the window ends, HELD again when an answer moves it past now,
- * LOST when `grace` passed or the cluster says so (core_life.c). Whatever ends belief is
- * written to the records that lk_check() reads before anything else is done.
+ * HELD becomes SUSPENDED when the window ends, HELD again when an answer moves its end past
+ * now, and LOST when `grace` has passed or the cluster says so (core_life.c). When belief
+ * ends, the records that lk_check() reads are written before anything else is done.
  */
 #include "core/core_internal.h"
 
@@ -60,7 +60,7 @@ struct core_session *session_make(struct core *core, const struct core_call *cal
     return session;
 }
 
-/* Changes of a session that was never held are not the program's to hear. */
+/* The program is not told changes of a session that was never held. */
 void session_event(struct core *core, struct core_session *session, enum core_reason reason)
 {
     if (!session->announced || session->dismissed)
@@ -93,8 +93,8 @@ void session_want_keepalive(struct core *core, struct core_session *session)
 }
 
 /*
- * When the next keepalive is due, set back to a grid, so that those of many sessions are due
- * together and leave in one frame.
+ * When the next keepalive is due. It is moved back to a grid, so that the keepalives of
+ * many sessions are due together and leave in one frame.
  */
 uint64_t session_keepalive_due(const struct core_session *session)
 {
@@ -131,7 +131,7 @@ void session_reschedule(struct core *core, struct core_session *session)
         heap_add(&core->session_timers, &session->timer);
     } else if (due < session->timer.key) {
         heap_move(&core->session_timers, &session->timer, due);
-    } /* Else it comes up too early, and is put right then. */
+    } /* Else it comes up too early, and is corrected then. */
 }
 
 void session_suspend(
@@ -145,7 +145,7 @@ void session_suspend(
     session_want_keepalive(core, session);
 }
 
-/* The macro takes no const: what is read through these stays as it is. */
+/* The macro takes no const; nothing is changed through these. */
 static uint64_t number_of(const struct list_node *node)
 {
     const char *at = (const char *)node - offsetof(struct core_request, link);
@@ -167,8 +167,8 @@ uint64_t session_answered(const struct core_session *session)
 }
 
 /*
- * A grant that a cancel under way may undo is not confirmed: once confirmed, it could not be
- * taken back by its number.
+ * A grant that a cancel under way may undo is not confirmed: once confirmed, it could not
+ * be taken back by its number.
  */
 uint64_t session_confirmed(const struct core_session *session)
 {

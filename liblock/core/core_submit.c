@@ -1,9 +1,12 @@
-/* What the program asks: all that can be refused is refused first, then it is begun. */
+/*
+ * Takes the program's calls: first everything that can be refused is refused, then the call
+ * is begun.
+ */
 #include "core/core_internal.h"
 
 #include "base/numbers.h"
 
-/* The cluster's own word on a limit may come this late. */
+/* The cluster's own answer at a limit may come this late. */
 #define CANCEL_SLACK_NS (300 * NS_PER_MS)
 
 static bool name_fits(const struct core_call *call)
@@ -117,9 +120,9 @@ static void start_acquire(struct core *core, struct core_request *request)
 }
 
 /*
- * Acquires of this lock that are under way may have entered the hold that ends now, and be
- * answered with its token later. That entry is released with the others: only a hold with a
- * newer token is theirs.
+ * Acquires of this lock that are under way may have entered the hold that ends now. Their
+ * answers then come later with its token. That entry is released with the others: only a
+ * hold with a newer token belongs to them.
  */
 static void release_under_way(
         struct core_session *session, const struct core_request *release)

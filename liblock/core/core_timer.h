@@ -1,9 +1,10 @@
 /*
  * When requests have waited long enough.
  *
- * A program gives most of its requests the same time for an answer, so what is set last rings
- * last: those stand in a list in their order. Acquires wait as long as each is asked to, and
- * are in a heap, with what else would be out of order.
+ * A program gives most of its requests the same time for an answer, so the limit that is
+ * set last ends last: these requests are in a list, in that order. Each acquire waits for a
+ * time of its own, so acquires are in a heap, with everything else that would be out of
+ * order.
  */
 #ifndef CORE_CORE_TIMER_H
 #define CORE_CORE_TIMER_H
@@ -26,7 +27,7 @@ void timers_set(struct timers *timers, struct core_request *request, uint64_t at
 /* The request whose limit is next; NULL: there is none. */
 struct core_request *timers_first(const struct timers *timers);
 
-/* When that is; UINT64_MAX: never. Inline, as each step asks twice. */
+/* When that is; UINT64_MAX: never. Inline, because each step calls it twice. */
 static inline uint64_t timers_deadline(const struct timers *timers)
 {
     struct list_node *node = list_first(&timers->in_order);

@@ -43,7 +43,7 @@ static void print_grant(const struct keep *keep)
     (void)fflush(stdout);
 }
 
-/* In the background: let the waiting parent exit, and let go of its terminal. */
+/* In the background: let the waiting parent exit, and leave its terminal. */
 static void detach(struct keep *keep)
 {
     if (keep->report < 0)

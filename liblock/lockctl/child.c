@@ -17,7 +17,7 @@ __attribute__((noreturn)) static void become(
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* If it died before prctl, nobody will tell us. */
+    /* If the parent died before prctl, no signal will come. */
     if (getppid() != parent)
         _exit(EXIT_SYSTEM);
     sigprocmask(SIG_SETMASK, mask, NULL);
@@ -101,7 +101,9 @@ static enum child_change on_stopped(struct child *child, int signal)
         child_signal(child, SIGCONT);
         return CHILD_SAME;
     }
-    /* Without a terminal nobody would wake us; and SIGSTOP was meant only for the child. */
+    /*
+     * Without a terminal nothing would wake us; and SIGSTOP was meant only for the child.
+     */
     if (child->terminal < 0 || (!wants_terminal && signal != SIGTSTP))
         return CHILD_SAME;
     return CHILD_STOPPED;

@@ -2,12 +2,12 @@
  * The command under `lockctl run`: a process group of its own, so that all of it can be
  * signalled and ended, with SIGKILL for its first process if lockctl dies.
  *
- * The terminal. A group of its own is a background group to the terminal, and one that
- * reads from it is stopped. That stop is the sign: the child is then made the foreground
- * group, if lockctl is that, and continues. Until then ^C and ^Z reach lockctl, which passes
- * them on, and other parts of a pipeline stay in the foreground. When the child is stopped
- * by ^Z, lockctl stops itself, so that the shell sees it; when it continues, it first checks
- * that the lock is still held.
+ * The terminal. For the terminal, the child's group is a background group, and a background
+ * group that reads from the terminal is stopped. This stop is the signal for lockctl: if it
+ * is the foreground group itself, it makes the child's group that, and the child continues.
+ * Until then ^C and ^Z reach lockctl, which passes them on, and other parts of a pipeline
+ * stay in the foreground. When ^Z stops the child, lockctl stops itself too, so that the
+ * shell sees it. When lockctl continues, it first checks that the lock is still held.
  */
 #ifndef LOCKCTL_CHILD_H
 #define LOCKCTL_CHILD_H
@@ -43,7 +43,7 @@ int child_start(struct child *child, char **command, const sigset_t *mask);
 /* Check its state; call this after SIGCHLD. */
 enum child_change child_look(struct child *child);
 
-/* To all of the group. */
+/* Send a signal to the whole group. */
 void child_signal(const struct child *child, int signal);
 
 /* Give it the terminal again if it had it, and let it continue. */

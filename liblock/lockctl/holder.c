@@ -62,7 +62,7 @@ static bool ask(struct holder *holder, const struct holder_wish *wish)
     return false;
 }
 
-/* A signal while nothing is held: those that end programs end this one. */
+/* A signal while nothing is held: signals that end programs end this one. */
 static int signal_exit(int signal)
 {
     if (signal == SIGTSTP)
@@ -72,7 +72,7 @@ static int signal_exit(int signal)
     return ends ? EXIT_SIGNAL + signal : EXIT_DONE;
 }
 
-/* Until there is an answer, a signal, or no cluster was found in time. */
+/* Wait until there is an answer or a signal, or until no cluster was found in time. */
 static int await_answer(struct holder *holder, const struct common *common)
 {
     uint64_t limit = boottime_ns() + common->connect_ns;

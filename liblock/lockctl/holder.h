@@ -1,6 +1,6 @@
 /*
- * One lock taken and kept through one client, on the loop of the command itself: what `run`
- * and `acquire` share.
+ * Acquires one lock and keeps it through one client, on the loop of the command itself.
+ * `run` and `acquire` share this.
  */
 #ifndef LOCKCTL_HOLDER_H
 #define LOCKCTL_HOLDER_H

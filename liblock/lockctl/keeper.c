@@ -55,7 +55,7 @@ bool keeper_line_parse(const char *line, char name[], uint64_t *token)
     return count > 0;
 }
 
-/* Only ours: otherwise other users could make us signal any process. */
+/* Only our own files: otherwise other users could make us signal any process. */
 static bool open_folder(char path[], bool make)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -107,7 +107,7 @@ void keeper_withdraw(struct keeper *keeper)
     keeper->file = -1;
 }
 
-/* True when a living keeper of that lock holds the file. A stale file is removed. */
+/* True when a living keeper of that lock holds the file. A left-over file is removed. */
 static bool is_kept(int folder, const char *file_name, const char *name, uint64_t token)
 {
     int file = openat(folder, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -1,12 +1,12 @@
 /*
- * Finding the `lockctl acquire` that keeps a lock, from another `lockctl` on this machine.
+ * Finds the `lockctl acquire` that keeps a lock, from another `lockctl` on this machine.
  *
- * A session lives in one process, so only `acquire` itself can release what it acquired. Each
- * has a file in a directory of its user, named by its process id:
+ * A session belongs to one process, so only `acquire` itself can release what it acquired.
+ * Each has a file in a directory of its user. The file's name is its process id:
  *
  *     $XDG_RUNTIME_DIR/lockctl/4711, or /tmp/lockctl-UID/4711:   "TOKEN HEXNAME\n"
  *
- * and holds flock(2) on it as long as it lives. A file that can be locked belongs to a dead
+ * and holds flock(2) on it while it runs. A file that can be locked belongs to a dead
  * process, and its process id means nothing. `release` finds the file and sends SIGTERM.
  */
 #ifndef LOCKCTL_KEEPER_H

@@ -121,7 +121,7 @@ static void add_stage(struct table *table, const struct latency *latency, uint32
     table_cell(table, "%s", bar);
 }
 
-/* Tenths, rounded, without floats: `sum` can be large, but not as large as to overflow. */
+/* Tenths, rounded, without floats: `sum` can be large, but not large enough to overflow. */
 static void print_per_entry(const struct latency *latency, FILE *out)
 {
     uint64_t entries = latency->sums[LK_SUM_APPLIED];

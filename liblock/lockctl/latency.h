@@ -1,5 +1,6 @@
 /*
- * lockctl status --latency: where each node's time went, since its start or within an interval.
+ * lockctl status --latency: where each node's time went, since its start or within an
+ * interval.
  */
 #ifndef LOCKCTL_LATENCY_H
 #define LOCKCTL_LATENCY_H
@@ -15,7 +16,7 @@ extern "C" {
 /* Of one node: the difference of two readings, or all since its start. */
 struct latency {
     uint64_t span_ns;
-    bool restarted; /* Between the readings: it shows what was since then. */
+    bool restarted; /* Restarted between the readings: this is since the restart. */
     struct histogram stages[LK_STAGE_COUNT];
     uint64_t sums[LK_SUM_COUNT];
 };

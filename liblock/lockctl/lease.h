@@ -1,14 +1,15 @@
 /*
- * When a child under a lease must be told to end, and when it must be gone.
+ * Decides when a child under a lease must be told to end, and when it must be gone.
  *
  *     ... lease is renewed ...        TERM                     KILL     deadline
  *     --------------------------------|------- kill_after ------|- margin -|
  *
- * Counted backwards from the current deadline: each keepalive moves all of it. Once TERM was
- * sent, the child ends, renewed or not: KILL follows after kill_after at the latest.
+ * All times are counted backwards from the current deadline, so each keepalive moves all of
+ * them. Once TERM was sent, the child ends even if the lease is renewed: KILL follows after
+ * kill_after at the latest.
  *
- * The margin is for the kernel to carry out the KILL. Times are CLOCK_BOOTTIME, so that a
- * suspended machine wakes up to the right decision. Pure.
+ * The margin gives the kernel time to carry out the KILL. Times are CLOCK_BOOTTIME, so that
+ * a machine decides correctly when it wakes from suspend. Pure.
  */
 #ifndef LOCKCTL_LEASE_H
 #define LOCKCTL_LEASE_H

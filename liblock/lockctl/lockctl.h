@@ -1,5 +1,6 @@
 /*
- * lockctl: what its subcommands share. Each is one function from arguments to an exit code.
+ * What the subcommands of lockctl share. Each is one function from arguments to an exit
+ * code.
  */
 #ifndef LOCKCTL_LOCKCTL_H
 #define LOCKCTL_LOCKCTL_H
@@ -15,8 +16,8 @@ extern "C" {
 #endif
 
 /*
- * Exit codes. From sysexits.h, as flock(1) does, because commands under `lockctl run` mostly
- * use codes below 64. 128 + N: ended by signal N.
+ * Exit codes. They are those of sysexits.h, as in flock(1), because commands under `lockctl
+ * run` mostly use codes below 64. 128 + N: ended by signal N.
  */
 enum exit_code {
     EXIT_DONE = 0,
@@ -38,7 +39,7 @@ struct common {
     uint64_t connect_ns; /* How long to look for a node that answers */
     bool json;
     bool verbose;
-    char notice[160]; /* The last one of the library: why no node is reached */
+    char notice[160]; /* The library's last notice: why no node is reached */
 };
 
 #define COMMON_INIT                             \

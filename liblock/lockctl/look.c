@@ -1,6 +1,4 @@
-/*
- * lockctl query and lockctl list: who holds what.
- */
+/* lockctl query and lockctl list: which session holds which lock. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -19,7 +19,7 @@ struct run {
     struct child child;
     struct lease lease;
     bool lost;    /* The child was ended because the lease was lost. */
-    bool to_wake; /* It was stopped and shall continue. */
+    bool to_wake; /* It was stopped and has to continue. */
 };
 
 static void set_environment(
@@ -66,7 +66,7 @@ static bool keep_lease(struct run *run)
     return false;
 }
 
-/* Stop as the child did, until SIGCONT. No lease is renewed meanwhile. */
+/* Stop as the child did, until SIGCONT. Meanwhile no lease is renewed. */
 static void stop_too(struct run *run)
 {
     child_take_terminal(&run->child);
@@ -93,7 +93,10 @@ static uint64_t next_wake(const struct run *run)
     return wake > now ? wake : now + 20 * LK_MILLISECOND;
 }
 
-/* What the command left in its group when it was ended; a moment for the kernel to do it. */
+/*
+ * Kill what the command left in its group when it was ended; give the kernel a moment for
+ * it.
+ */
 static void clear_group(const struct run *run)
 {
     for (int i = 0; i < 100 && !child_group_is_gone(&run->child); i++) {

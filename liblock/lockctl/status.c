@@ -1,7 +1,8 @@
 /*
- * lockctl status: what each node says of itself. Every node is queried alone and all at the
- * same time, so it works without a majority and a dead node costs no more than --connect.
- * With --latency also where its time went: since its start, or between two readings.
+ * lockctl status: what each node says about itself. Each node has its own query, and all
+ * queries run at the same time. So it works without a majority, and a dead node costs no
+ * more than --connect. --latency also shows where a node's time went: since its start, or
+ * between two readings.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -132,7 +133,7 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
-/* The bit set of ids behind the sentence that speaks of them. */
+/* The bit set of ids, after the sentence about them. */
 static void print_missing(uint64_t missing)
 {
     const char *between = " (";
@@ -146,7 +147,7 @@ static void print_missing(uint64_t missing)
         (void)putchar(')');
 }
 
-/* One sentence for each node that is not healthy: which node, what is the matter, what to do. */
+/* One sentence for each node that is not healthy: which node, what is wrong, what to do. */
 static void print_condition(
         const struct reading *reading, const char *address, bool diverged)
 {
@@ -331,7 +332,7 @@ static void pause_for(uint64_t ns)
         ;
 }
 
-/* One reading, or two with a span between; with --watch for as long as somebody reads it. */
+/* One reading, or two with a span between; with --watch until lockctl is stopped. */
 static int query_and_show(const struct wish *wish, const struct lk_client *client,
         struct reading *readings, uint32_t count)
 {

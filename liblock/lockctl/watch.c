@@ -32,7 +32,7 @@ bool watch_open(struct watch *watch)
         complain("cannot watch signals and time: %s", strerror(errno));
         return false;
     }
-    /* Otherwise taking the terminal back from a child would stop us. */
+    /* Without this, taking the terminal back from a child would stop us. */
     sigaddset(&set, SIGTTOU);
     sigprocmask(SIG_BLOCK, &set, &watch->mask_before);
     return true;

@@ -1,6 +1,6 @@
 /*
- * Layouts of what the leader answers. They hold the node to its words: a grant has a token,
- * nothing else has one.
+ * Layouts of what the leader answers. They check the node's answers: a grant has a token,
+ * and nothing else has one.
  */
 #include "protocol/answer.h"
 

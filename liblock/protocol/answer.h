@@ -3,11 +3,13 @@
  * a head, `answer_count` answers and `change_count` changes of one session.
  *
  * A head with `applied` not 0 is an anchor: every sending answered in it was applied in one
- * entry, whose cluster time that is. Answers from memory, refusals and pushes stand in
- * heads with `applied` 0; such a head may still tell a deadline.
+ * entry, and `applied` is that entry's cluster time. Answers from memory, refusals and
+ * pushes are in sections whose head has `applied` 0; such a head may still carry a
+ * deadline.
  *
  * A list that is too long for one section comes in several, one after another on the same
- * connection; only when the last has come is it known what is not in it. It may be empty.
+ * connection. What the list does not contain is known only after the last one. A list may
+ * be empty.
  */
 #ifndef PROTOCOL_ANSWER_H
 #define PROTOCOL_ANSWER_H

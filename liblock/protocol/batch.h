@@ -6,8 +6,8 @@
  *               an OPEN is followed by the 16 bytes of its secret)
  *     keepalives  keepalive_count times: session u64, confirmed u64
  *
- * Keepalives come last because they are known last: commands are written as they arrive.
- * They take effect first (a keepalive in the same entry prevents expiry).
+ * Keepalives come last because commands are written as they arrive, and keepalives only at
+ * the end. They take effect first (a keepalive in the same entry prevents expiry).
  */
 #ifndef PROTOCOL_BATCH_H
 #define PROTOCOL_BATCH_H
@@ -51,8 +51,9 @@ void wire_batch_head(struct wire *wire, struct batch_head *head);
 void wire_keepalive(struct wire *wire, struct keepalive *keepalive);
 
 /*
- * One request of a section as a batch has it: an OPEN with its secret, and never a KEEPALIVE,
- * which is a keepalive. The section is the context: only an OPEN stands in one of session 0.
+ * One request of a section as a batch has it. An OPEN has its secret; a KEEPALIVE never
+ * comes here, because the batch has its own part for keepalives. The section is the
+ * context: only an OPEN may be in a section of session 0.
  */
 void wire_command(struct wire *wire, struct command *command);
 
@@ -72,8 +73,8 @@ bool batch_next_keepalive(struct batch_reader *reader, struct keepalive *keepali
 bool batch_next_command(struct batch_reader *reader, struct command **command);
 
 /*
- * After both have returned false: all was read, and all of it was valid. An entry whose
- * sum is right and that is not complete was made by a broken node.
+ * After both have returned false: whether all was read and all of it was valid. An entry
+ * with a correct sum that is not complete was made by a broken node.
  */
 bool batch_complete(const struct batch_reader *reader);
 

@@ -1,6 +1,6 @@
 /*
- * The condition of a node: one number on the wire, and the words for it that every program shows.
- * A node judges its own condition (lockd/node/own_status.c); nobody else does.
+ * The condition of a node: one number on the wire, and the words for it that every program
+ * shows. Only the node itself decides its condition (lockd/node/own_status.c).
  */
 #ifndef PROTOCOL_CONDITION_H
 #define PROTOCOL_CONDITION_H
@@ -18,7 +18,7 @@ enum condition {
     /* 2 is reserved. It meant a damaged log, but a node with one does not start. */
     CONDITION_NOT_BOOTSTRAPPED = 3,
     CONDITION_NO_LEADER = 4,
-    /* It leads, but others may already elect somebody else. */
+    /* It leads, but others may already elect another leader. */
     CONDITION_NO_MAJORITY = 5,
     /* The next segment of its log could not be reserved. */
     CONDITION_NO_SPACE = 6,
@@ -29,11 +29,11 @@ enum condition {
 /* What people and scripts read of a condition. No member is NULL. */
 struct condition_words {
     const char *name;     /* For scripts: one word, which never changes */
-    const char *sentence; /* What is the matter. The subject, "node 3", stands before it. */
-    const char *cure; /* What the operator does about it; "" if there is nothing to do */
+    const char *sentence; /* What is wrong. The subject, "node 3", comes before it. */
+    const char *cure;     /* What the operator should do; "" if there is nothing to do */
 };
 
-/* Of any number: an unknown one has words of its own. They live as long as the program. */
+/* For any number: an unknown one has words too. The texts are static. */
 const struct condition_words *condition_describe(uint32_t condition);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /*
- * Entries' heads. The sum covers body and head, and with the sum before it in the head, the
- * whole log; so a head at another index, of another cluster or after another entry fails.
+ * Entries' heads. The sum covers body and head. The head contains the sum of the entry
+ * before, so the sum covers the whole log. So a head at another index, of another cluster
+ * or after another entry fails.
  */
 #include "protocol/entry.h"
 

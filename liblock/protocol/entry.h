@@ -39,7 +39,7 @@ enum entry_kind {
     ENTRY_BATCH = 3,      /* Served time, keepalives, commands (batch.h). */
 };
 
-/* Which entry: nothing else names one. {0, 0} is the place before the first. */
+/* Identifies an entry; nothing else does. {0, 0} is the place before the first. */
 struct entry_id {
     uint64_t term;
     uint64_t index;
@@ -55,16 +55,21 @@ struct entry_head {
     enum entry_kind kind;
 };
 
-/* Later in the sense of elections: larger term, or same term and larger index. [Raft 3.6.1] */
+/*
+ * Later in the sense of elections: larger term, or same term and larger index. [Raft 3.6.1]
+ */
 bool entry_id_less(struct entry_id a, struct entry_id b);
 bool entry_id_equal(struct entry_id a, struct entry_id b);
 
-/* Complete `head->sum` and write the head in front of the body at `bytes + ENTRY_HEAD_BYTES`. */
+/*
+ * Complete `head->sum` and write the head before the body, which is at `bytes +
+ * ENTRY_HEAD_BYTES`.
+ */
 void entry_seal(unsigned char *bytes, struct entry_head *head);
 
 /*
- * Read a head and check it against its body. False when fewer bytes are there than the head
- * says, or when version, kind, length or sum is wrong: then it is no entry.
+ * Read a head and check it against its body. False when there are fewer bytes than the head
+ * says, or when version, kind, length or sum is wrong: then it is not an entry.
  */
 bool entry_decode(const unsigned char *bytes, size_t count, struct entry_head *head);
 

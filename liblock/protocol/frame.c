@@ -1,10 +1,10 @@
 /*
- * Frames are cut here. The reader's buffer holds [consumed, held): the bytes of a frame that
- * has not arrived whole, or, when bytes are received straight into it, some whole frames and
- * then such a part. Behind these stands the input, in the stream's order.
+ * Cuts a stream into frames. The reader's buffer holds [consumed, held): the bytes of a
+ * frame that has not arrived whole. When bytes are received straight into the buffer, some
+ * whole frames come before such a part. The input follows these bytes in the stream.
  *
- * No byte is moved twice: into the buffer goes only what its first frame lacks, and
- * a part is pushed to the buffer's begin only once, after the frames before it were taken.
+ * No byte is moved twice: only what its first frame lacks goes into the buffer, and a part
+ * is moved to the buffer's start only once, after the frames before it were taken.
  */
 #include "protocol/frame.h"
 
@@ -68,7 +68,7 @@ void frame_reader_init(struct frame_reader *reader, void *buffer, size_t buffer_
     *reader = (struct frame_reader){.buffer = buffer, .buffer_bytes = buffer_bytes};
 }
 
-/* Bring the part of a frame that the buffer holds to the buffer's begin. */
+/* Move the part of a frame that the buffer holds to the buffer's start. */
 static void compact(struct frame_reader *reader)
 {
     if (reader->consumed == 0)
@@ -116,7 +116,9 @@ static bool fail(struct frame_reader *reader, enum frame_fault fault)
     return false;
 }
 
-/* Move input into the buffer until `wanted` bytes of its frame are there; false: too few. */
+/*
+ * Move input into the buffer until `wanted` bytes of its frame are there; false: too few.
+ */
 static bool fill(struct frame_reader *reader, size_t wanted)
 {
     size_t part = reader->held - reader->consumed;
@@ -171,7 +173,7 @@ bool frame_reader_next(struct frame_reader *reader, struct frame *frame)
     in_place = in_place && reader->input_bytes >= whole;
     if (!in_place && !fill(reader, whole))
         return false;
-    /* Asked again: filling may have moved the part, or taken it out of the input. */
+    /* Compute it again: filling may have moved the part, or taken it out of the input. */
     bytes = in_place ? reader->input : reader->buffer + reader->consumed;
     const unsigned char *body = bytes + FRAME_HEAD_BYTES;
     if (sum_body(body, head.kind, head.body_bytes, seed) != head.sum)

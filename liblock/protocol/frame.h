@@ -11,8 +11,8 @@
  * The covered part is the whole body, except in FRAME_PEER_APPEND: there it is the first
  * PEER_APPEND_HEAD_BYTES, because each entry after them has its own sum.
  *
- * The reader below cuts a stream into frames. It copies only what is cut in two by the
- * borders of receives: a frame that arrived whole is handed out where it lies.
+ * The reader below cuts a stream into frames. It copies only frames that arrive in parts: a
+ * frame that arrived whole is handed out where it lies.
  */
 #ifndef PROTOCOL_FRAME_H
 #define PROTOCOL_FRAME_H
@@ -36,7 +36,7 @@ enum frame_kind {
     FRAME_HELLO = 1,    /* hello.h: the first frame of the connecting side */
     FRAME_WELCOME = 2,  /* hello.h: the first frame back */
     FRAME_REFUSED = 3,  /* hello.h: the last frame before a connection is closed */
-    FRAME_LEADER = 4,   /* hello.h: pushed to clients when the leader is another */
+    FRAME_LEADER = 4,   /* hello.h: pushed to clients when the leader changes */
     FRAME_REQUESTS = 5, /* request.h */
     FRAME_ANSWERS = 6,  /* answer.h */
     FRAME_READ = 7,     /* read.h: query of a lock, or a page of the list */
@@ -60,12 +60,12 @@ struct frame {
     uint32_t body_bytes;
 };
 
-/* Why a stream cannot be read on. All of them end the connection. */
+/* Why the rest of a stream cannot be read. All of these end the connection. */
 enum frame_fault {
     FRAME_FAULT_NONE,
     FRAME_FAULT_VERSION, /* The other side speaks another version. */
     FRAME_FAULT_KIND,    /* No such kind. */
-    FRAME_FAULT_LENGTH,  /* Longer than this side takes. */
+    FRAME_FAULT_LENGTH,  /* Longer than this side accepts. */
     FRAME_FAULT_SUM,     /* Damaged on the way. */
 };
 
@@ -75,7 +75,7 @@ struct frame_reader {
     size_t held;                /* Bytes in the buffer. */
     const unsigned char *input; /* What frame_reader_feed was given, not yet read. */
     size_t input_bytes;
-    size_t consumed; /* Bytes at the buffer's begin that belong to handed-out frames. */
+    size_t consumed; /* Bytes at the buffer's start that belong to handed-out frames. */
     enum frame_fault fault;
 };
 
@@ -95,14 +95,14 @@ unsigned char *frame_reader_space(struct frame_reader *reader, size_t *room);
 void frame_reader_feed(struct frame_reader *reader, const void *bytes, size_t count);
 
 /*
- * Take the next frame. False when there is none yet, or permanently once `fault` is set. The
- * frame lives until the next call of a function of this reader.
+ * Take the next frame. False when there is none yet, or permanently once `fault` is set.
+ * The frame is valid until the next call of a function of this reader.
  */
 bool frame_reader_next(struct frame_reader *reader, struct frame *frame);
 
 /*
- * Write the head in front of a body that already stands at `head + FRAME_HEAD_BYTES`.
- * The sum is computed here.
+ * Write the head before a body that is already at `head + FRAME_HEAD_BYTES`. The sum is
+ * computed here.
  */
 void frame_seal(unsigned char *head, enum frame_kind kind, uint32_t body_bytes);
 

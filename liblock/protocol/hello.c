@@ -25,7 +25,10 @@ void wire_hello(struct wire *wire, struct hello *hello)
     }
 }
 
-/* No leader, no address. A leader without an address is the node that speaks. */
+/*
+ * Without a leader there is no address. A leader without an address is the node that sends
+ * this.
+ */
 static void require_leader(struct wire *wire, uint8_t leader, struct span address)
 {
     wire_require(wire, leader <= NODE_ID_MAX);

@@ -1,6 +1,4 @@
-/*
- * Who speaks to whom: the frames that open a connection, and the ones that end or turn it.
- */
+/* The frames that open a connection, and those that end or redirect it. */
 #ifndef PROTOCOL_HELLO_H
 #define PROTOCOL_HELLO_H
 
@@ -25,8 +23,8 @@ enum hello_role {
 struct hello {
     uint8_t role;     /* enum hello_role */
     uint8_t node;     /* HELLO_PEER: its node id, else 0 */
-    uint8_t to;       /* HELLO_PEER: the node id it means to reach, else 0 */
-    uint64_t cluster; /* Its cluster id; 0: not known (yet) */
+    uint8_t to;       /* HELLO_PEER: the node id it wants to reach, else 0 */
+    uint64_t cluster; /* Its cluster id; 0: not known, or not yet */
     uint64_t members; /* HELLO_PEER: hash of its member list, to find unequal ones */
 };
 
@@ -42,7 +40,7 @@ struct welcome {
 enum refusal {
     REFUSED_VERSION = 1, /* The first frame was of another protocol version. */
     REFUSED_CLUSTER = 2, /* Another cluster id. */
-    REFUSED_MEMBERS = 3, /* A peer with another member list, or that means another node. */
+    REFUSED_MEMBERS = 3, /* A peer with another member list, or that wants another node. */
     REFUSED_FULL = 4,    /* No room for one more connection. */
     REFUSED_NONSENSE = 5,
 };
@@ -52,7 +50,7 @@ struct refused {
     uint64_t cluster;
 };
 
-/* Pushed, and sent with the first STATUS_NOT_LEADER: whom to ask instead. */
+/* Pushed, and sent with the first STATUS_NOT_LEADER: the node to use instead. */
 struct leader {
     uint8_t leader; /* 0: none known */
     uint64_t term;

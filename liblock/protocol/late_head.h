@@ -2,14 +2,12 @@
  * A head that is written last.
  *
  * A frame and a section begin with a head that says what follows: how long it is, how many
- * answers or requests. That is known only when the last of them is written. So room is left
- * for the head, what follows is written behind it, and then the head:
+ * answers or requests it has. That is known only when the last of them is written. So room
+ * is left for the head, what follows is written after that room, and the head comes last:
  *
- *     size_t end = late_head_leave(&head, output_end, SECTION_BYTES);
- *     ... write behind `end`, count ...
- *     struct wire wire = late_head_write(&head, output);
- *     wire_section(&wire, &section);
- *     late_head_done(&wire);
+ *     size_t end = late_head_leave(&head, output_end, SECTION_BYTES); ... write from `end`
+ *     on, count ... struct wire wire = late_head_write(&head, output); wire_section(&wire,
+ *     &section); late_head_done(&wire);
  *
  * Offsets are kept and not pointers: the buffer may be moved meanwhile, with `at` adjusted.
  *
@@ -32,7 +30,7 @@ extern "C" {
 
 struct late_head {
     bool open;    /* Room is left, and the head is not written yet. */
-    size_t at;    /* Where it will stand in the buffer */
+    size_t at;    /* Where it will be in the buffer */
     size_t bytes; /* How long it will be */
 };
 
@@ -46,7 +44,7 @@ static inline size_t late_head_leave(struct late_head *head, size_t at, size_t b
     return at + bytes;
 }
 
-/* The head is to be written now, with this cursor over exactly its room. */
+/* Write the head now, with this cursor over exactly its room. */
 static inline struct wire late_head_write(struct late_head *head, unsigned char *buffer)
 {
     assert(head->open);
@@ -60,7 +58,7 @@ static inline void late_head_done(const struct wire *wire)
     assert(!wire->failed && wire->at == wire->end);
 }
 
-/* How much stands behind the head, in a buffer that is filled up to `end`. */
+/* How much follows the head, in a buffer that is filled up to `end`. */
 static inline size_t late_head_behind(const struct late_head *head, size_t end)
 {
     assert(head->open && end >= head->at + head->bytes);

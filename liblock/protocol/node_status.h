@@ -1,7 +1,8 @@
 /*
- * The status of a node: what it says of itself, without asking anybody. FRAME_STATUS has an
- * empty body. FRAME_STATUS_ANSWER is a node_status, its peers, and the non-zero buckets of two
- * histograms (base/histogram.h): the leader's commit latency in ns, and commands per entry.
+ * The status of a node: what it says about itself, without a message to any other node.
+ * FRAME_STATUS has an empty body. FRAME_STATUS_ANSWER is a node_status, its peers, and the
+ * non-zero buckets of two histograms (base/histogram.h): the leader's commit latency in ns,
+ * and commands per entry.
  */
 #ifndef PROTOCOL_NODE_STATUS_H
 #define PROTOCOL_NODE_STATUS_H
@@ -55,7 +56,7 @@ struct node_status {
     uint32_t holds;
     uint32_t waits;
     uint32_t connections;
-    uint64_t requests;     /* Taken in since start */
+    uint64_t requests;     /* Accepted since start */
     uint64_t refused_busy; /* Of these, refused with BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times this node became leader */
@@ -72,7 +73,7 @@ struct node_status_bucket {
 
 void wire_node_status(struct wire *wire, struct node_status *status);
 
-/* A row of buckets behind the status: the count first. */
+/* A row of buckets after the status: the count first. */
 void wire_bucket_count(struct wire *wire, uint16_t *count);
 void wire_bucket(struct wire *wire, struct node_status_bucket *bucket);
 

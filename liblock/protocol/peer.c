@@ -1,6 +1,4 @@
-/*
- * Layouts of Raft's messages. All begin alike: kind, from, to, term.
- */
+/* Layouts of Raft's messages. All begin with the same fields: kind, from, to, term. */
 #include "protocol/peer.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /*
- * Messages between nodes: Raft's, by the names of the dissertation. One struct serves all
+ * Messages between nodes: Raft's, with the names of the dissertation. One struct serves all
  * kinds; a kind's layout function says which fields it carries. Fields it does not carry
  * are zero.
  */
@@ -24,7 +24,7 @@ enum peer_kind {
     PEER_APPEND = 3,
     PEER_APPEND_ANSWER = 4,
     PEER_TIMEOUT_NOW = 5, /* Campaign at once: leadership transfer [Raft 3.10] */
-    PEER_READ = 6,        /* A follower asks what index to read at [Raft 6.4] */
+    PEER_READ = 6,        /* A follower queries the index to read at [Raft 6.4] */
     PEER_READ_ANSWER = 7,
 };
 
@@ -44,8 +44,10 @@ struct peer_message {
 
     /* VOTE */
     bool pre; /* PreVote: nothing is stored for it, the term is the one it would start. */
-    bool transfer; /* The leader asked for this election: its being alive is no objection. */
-    bool bootstrap;       /* The candidate's log is empty: it needs the votes of all. */
+    /* The leader asked for this election: that it is alive is no reason to refuse. */
+    bool transfer;
+    /* The candidate's log is empty: it needs the votes of all members. */
+    bool bootstrap;
     struct entry_id last; /* VOTE: the candidate's last entry. */
 
     /* VOTE_ANSWER: also `pre` */
@@ -58,7 +60,7 @@ struct peer_message {
     /* Heartbeat round, for ReadIndex and CheckQuorum; the answer repeats the newest */
     uint64_t round;
     uint64_t served_ns; /* Time served in this term, U, for the clock guard */
-    uint64_t echo_ns;   /* The stamp of the newest answer heard from this peer */
+    uint64_t echo_ns;   /* The stamp of the newest answer received from this peer */
     uint64_t begin;     /* Entries [begin, end) follow; equal: a heartbeat */
     uint64_t end;
 
@@ -79,9 +81,9 @@ struct peer_message {
 enum frame_kind peer_frame_kind(enum peer_kind kind);
 
 /*
- * The layout of each kind; the kind comes first, and a reader sees to it that it is the
- * frame's (peer_frame_kind). An append's is PEER_APPEND_HEAD_BYTES long, padded with zeros;
- * the entries' bytes follow it in the same frame.
+ * The layout of each kind. The kind comes first, and a reader checks that it is the frame's
+ * (peer_frame_kind). An append's is PEER_APPEND_HEAD_BYTES long, padded with zeros; the
+ * entries' bytes follow it in the same frame.
  */
 void wire_peer_message(struct wire *wire, struct peer_message *message);
 

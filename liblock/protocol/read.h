@@ -1,6 +1,6 @@
 /*
  * Reads: queries that change nothing. Any node answers. By default it first learns from the
- * leader what is committed (ReadIndex); a `stale` read it answers at once.
+ * leader what is committed (ReadIndex). It answers a `stale` read at once.
  */
 #ifndef PROTOCOL_READ_H
 #define PROTOCOL_READ_H
@@ -30,7 +30,7 @@ struct read {
     uint16_t limit;     /* READ_LIST: 1 to LIST_LOCKS_MAX */
     uint64_t cursor;    /* READ_LIST: 0 to begin, else `cursor` of the page before */
     struct span name;   /* READ_LOCK: the lock */
-    struct span prefix; /* READ_LIST: only names that begin so; may be empty */
+    struct span prefix; /* READ_LIST: only names with this prefix; may be empty */
 };
 
 /* A lock that is held or waited for. */
@@ -54,9 +54,9 @@ struct read_answer {
     uint64_t index; /* The state read: after this entry, ... */
     uint64_t time;  /* ... at this cluster time */
     /*
-     * READ_LIST: where the next page begins, 0 after the last. Pages go in the order of the
-     * names' hashes, which is the same on all nodes; a page may be short or empty though
-     * more follow, because the work for one page is bounded.
+     * READ_LIST: where the next page begins, 0 after the last. Pages are in the order of
+     * the names' hashes, which is the same on all nodes. A page may be short or empty
+     * though more follow, because the work for one page is bounded.
      */
     uint64_t cursor;
     uint16_t count;

@@ -1,6 +1,4 @@
-/*
- * Layouts of what clients ask for. What needs no state to be refused is refused here.
- */
+/* Layouts of clients' requests. What can be refused without any state is refused here. */
 #include "protocol/request.h"
 
 /* What follows the names of the session. */
@@ -10,7 +8,10 @@ WIRE_WALK walk_section(struct wire *wire, struct section *section)
     wire_u64(wire, &section->confirmed);
     wire_u16(wire, &section->count);
     wire_require(wire, section->count > 0);
-    /* Session 0 is that of an OPEN, which stands alone and has nothing to confirm. */
+    /*
+     * Session 0 is that of an OPEN, which is alone in its section and has nothing to
+     * confirm.
+     */
     if (section->session == 0) {
         wire_require(wire, section->count == 1);
         wire_require(wire, section->answered == 0 && section->confirmed == 0);

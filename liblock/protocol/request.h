@@ -1,6 +1,6 @@
 /*
- * What clients ask for. A FRAME_REQUESTS body is a row of sections until its end; a section
- * is a head that names a session and `count` requests of it:
+ * Clients' requests. A FRAME_REQUESTS body is a row of sections until its end; a section is
+ * a head that names a session and `count` requests of it:
  *
  *     section  session u64, secret 16 bytes, answered u64, confirmed u64, count u16
  *     request  kind u8, then the fields of its kind
@@ -63,14 +63,17 @@ struct request {
 };
 
 struct section {
-    uint64_t session; /* 0 with OPEN, which stands alone in its section */
+    uint64_t session; /* 0 with OPEN, which is alone in its section */
     unsigned char secret[SECRET_BYTES];
     uint64_t answered;  /* Answers to all numbers up to this one have arrived. */
     uint64_t confirmed; /* So have all changes up to this one. */
     uint16_t count;
 };
 
-/* Layouts. A reader refuses unknown kinds and flags, empty names, and sections without a request. */
+/*
+ * Layouts. A reader refuses unknown kinds and flags, empty names, and sections without a
+ * request.
+ */
 void wire_section(struct wire *wire, struct section *section);        /* With the secret. */
 void wire_section_logged(struct wire *wire, struct section *section); /* Without. */
 void wire_request(struct wire *wire, struct request *request);

@@ -1,7 +1,7 @@
 /*
  * Cluster settings: what `locks` needs to know beyond the entries. They are decided once,
- * when the cluster is bootstrapped, stand in the first entry with the members, and are the same
- * on all nodes permanently: applying reads no local setting.
+ * when the cluster is bootstrapped. The first entry has them, with the members. They are
+ * permanently the same on all nodes: applying reads no local setting.
  */
 #ifndef PROTOCOL_SETTINGS_H
 #define PROTOCOL_SETTINGS_H
@@ -22,7 +22,7 @@ enum {
 };
 
 struct cluster_settings {
-    uint64_t max_ttl_ns;    /* The longest ttl a session may ask for; 1 s to 24 h */
+    uint64_t max_ttl_ns;    /* The longest ttl of a session; 1 s to 24 h */
     uint64_t min_ttl_ns;    /* The shortest */
     uint64_t term_grace_ns; /* How far a new term lifts the deadlines of sessions */
     uint32_t work_max;      /* Items of due work per entry */

@@ -1,6 +1,4 @@
-/*
- * Layout of the report of where a node's time goes.
- */
+/* Layout of the stages of a node. */
 #include "protocol/stage.h"
 
 void wire_stages_head(struct wire *wire, struct stages_head *head)

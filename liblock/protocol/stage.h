@@ -1,10 +1,10 @@
 /*
  * Where a node's time goes: FRAME_STAGES has an empty body, FRAME_STAGES_ANSWER is how many
  * rows and how many sums follow, the rows, and the sums. A row is its head and the non-zero
- * buckets of a histogram (base/histogram.h), as in a report.
+ * buckets of a histogram (base/histogram.h), as in a status.
  *
- * Rows and sums bear numbers, and a reader passes over those that it does not know: so a newer
- * node may tell more. A node that does not know the frame closes the connection, as it does
+ * Rows and sums have numbers, and a reader skips those that it does not know. So a newer
+ * node may send more. A node that does not know the frame closes the connection, as it does
  * with every kind that it does not know.
  *
  *     first command in   handed on          committed           answered
@@ -26,7 +26,7 @@ enum stage {
     STAGE_QUEUE = 0,     /* Leader: an entry's first command, received to handed on, ns */
     STAGE_WRITE = 1,     /* Handed to the disk to durable there, ns */
     STAGE_REPLICATE = 2, /* Leader: handed to disk and peers to durable on a majority, ns */
-    STAGE_APPLY = 3,     /* A turn that applied entries: from its clock reading on, ns */
+    STAGE_APPLY = 3,     /* A turn that applied entries: from its clock reading, ns */
     STAGE_ANSWER = 4,    /* Leader: committed to an entry's last answer sent, ns */
     STAGE_TURN = 5,      /* A turn of the loop, without its sleep, ns */
     STAGE_COMMANDS = 6,  /* Leader: commands in an entry that has some */

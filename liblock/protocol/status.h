@@ -1,6 +1,6 @@
 /*
- * What becomes of a request, in one byte. The numbers below STATUS_WIRE are those of
- * enum lk_status in liblock.h, permanently.
+ * The outcome of a request, in one byte. The numbers below STATUS_WIRE are those of enum
+ * lk_status in liblock.h, permanently.
  */
 #ifndef PROTOCOL_STATUS_H
 #define PROTOCOL_STATUS_H
@@ -21,11 +21,11 @@ enum status {
     STATUS_NOT_FOUND = 8, /* That token does not hold the lock, or no longer. */
     STATUS_LIMIT = 9,     /* A capacity of the cluster is met (detail: enum limit). */
     STATUS_OLD = 10,      /* A number whose answer the session has confirmed. */
-    STATUS_DENIED = 11,   /* The secret is another. */
+    STATUS_DENIED = 11,   /* The secret is wrong. */
     STATUS_WRONG_CLUSTER = 12,
     STATUS_VERSION = 13,
     STATUS_WIRE = 32,       /* From here on: between library and node only. */
-    STATUS_QUEUED = 32,     /* The wait stands; its outcome comes as a change. */
+    STATUS_QUEUED = 32,     /* The wait is queued; its outcome comes as a change. */
     STATUS_NOT_LEADER = 33, /* Nothing was done; FRAME_LEADER names the leader. */
 };
 

@@ -4,10 +4,11 @@
  * Every message has one function that walks its fields with a cursor, and that function
  * serves all three directions, so that encoding and decoding cannot disagree and the size
  * is computed by the same code. A cursor remembers its first failure; after it, nothing
- * moves and values read are zero. So a message is walked to its end and checked once.
+ * moves and values read are zero. So a layout function walks to the end of a message, and
+ * the caller checks once.
  *
  * Invariant: at <= end. Numbers are little-endian and need no alignment. A cursor that has
- * failed has nothing left, so that bounds are all that a field need look at.
+ * failed has nothing left, so a field needs to check only bounds.
  */
 #ifndef PROTOCOL_WIRE_H
 #define PROTOCOL_WIRE_H
@@ -61,7 +62,10 @@ static inline struct wire wire_measure(void)
     return wire;
 }
 
-/* Compilers would call the fields of a long layout, and look at the direction in each. */
+/*
+ * Without this, compilers would call the fields of a long layout, and test the direction in
+ * each.
+ */
 #define WIRE_INLINE static inline __attribute__((always_inline))
 
 /* True when nothing failed and, for a reader, nothing is left over. */
@@ -91,8 +95,8 @@ WIRE_INLINE void wire_require(struct wire *wire, bool holds)
 }
 
 /*
- * Pass `count` bytes; false if they are not there. All fields go through here, which alone
- * moves the cursor and alone knows bounds.
+ * Pass `count` bytes; false if there are fewer. All fields go through here: only this
+ * function moves the cursor and knows bounds.
  */
 WIRE_INLINE bool wire_pass(struct wire *wire, size_t count)
 {
@@ -104,7 +108,7 @@ WIRE_INLINE bool wire_pass(struct wire *wire, size_t count)
     return true;
 }
 
-/* Where the bytes stand that were passed just now, unless it only measures. */
+/* Where the bytes are that were just passed, unless the cursor only measures. */
 WIRE_INLINE unsigned char *wire_passed(const struct wire *wire, size_t count)
 {
     return wire->bytes + (wire->at - count);
@@ -220,7 +224,7 @@ WIRE_INLINE void wire_fixed(struct wire *wire, void *bytes, size_t count)
 
 /*
  * A length of two bytes and that many bytes; more than `most` fails. When read, the span
- * points into the cursor's buffer and lives as long as that.
+ * points into the cursor's buffer and is valid as long as that.
  */
 WIRE_INLINE void wire_span(struct wire *wire, struct span *span, uint32_t most)
 {
@@ -240,9 +244,9 @@ WIRE_INLINE void wire_span(struct wire *wire, struct span *span, uint32_t most)
 }
 
 /*
- * For the layouts that every command passes, several times on each node. Such a one is written
- * once, as a walk, and made twice: for reading, and for the rest. It walks with a copy of the
- * cursor, which then lives in registers.
+ * For the layouts that every command passes, several times on each node. Such a layout is
+ * written once, as a walk, and compiled twice: for reading, and for the rest. It walks with
+ * a copy of the cursor, which then stays in registers.
  */
 #define WIRE_WALK WIRE_INLINE void
 

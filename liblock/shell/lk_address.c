@@ -1,6 +1,6 @@
 /*
- * The list of nodes: addresses as in base/address.h, each with or without "ID=" in
- * front, separated by commas; blanks around them are passed over.
+ * The list of nodes: addresses as in base/address.h, each with or without "ID=" before it,
+ * separated by commas; blanks around them are skipped.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* The id in front of "=", or 0 if that is none. */
+/* The id before "=", or 0 if it is not an id. */
 static uint8_t read_id(const char *text, size_t count)
 {
     unsigned id = 0;

@@ -1,4 +1,4 @@
-/* The calls that wait: each submits one request and is answered on its own thread. */
+/* The calls that wait: each submits one request and gets the answer on its own thread. */
 #include <stdlib.h>
 
 #include "lk_internal.h"
@@ -21,7 +21,7 @@ static enum lk_status enter(struct lk_client *client)
     return fail(LK_STATUS_LOST, "the client is being closed");
 }
 
-/* Call, unlock, and say what became of it. */
+/* Call, unlock, and return the outcome. */
 static enum lk_status finish(struct lk_client *client, struct core_call *call,
         struct core_completion *completion)
 {
@@ -169,7 +169,7 @@ static enum lk_status enter_shortly(struct lk_client *client)
     return fail(LK_STATUS_LOST, "the client is being closed");
 }
 
-/* What was changed in the core is to leave. */
+/* What was changed in the core must be sent. */
 static void leave_shortly(struct lk_client *client)
 {
     client->shell->asked(client);

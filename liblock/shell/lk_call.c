@@ -1,6 +1,6 @@
 /*
- * What a call of either shell is made of: the clocks, the sessions by their handles, and the
- * caller's arguments, checked and laid out for the core.
+ * What the calls of both shells need: the clocks, the sessions by their handles, and the
+ * caller's arguments, checked and prepared for the core.
  */
 #include <errno.h>
 #include <string.h>
@@ -28,15 +28,15 @@ struct clocks clocks_read(void)
 
 static void read_clocks(struct lk_client *client, uint64_t tick_ns)
 {
-    client->tick_ns = tick_ns; /* Read before the clocks: they are not older than it. */
+    client->tick_ns = tick_ns; /* Read before the clocks, so they are not older. */
     client->now = clocks_read();
 }
 
 /*
- * Reading a clock is a good part of what a request costs. So what a callback asks goes by the
- * clocks of the step that called back: a sending that counts as earlier than it was is
- * believed for less long [G3]. But limits must not be early when callbacks take their time.
- * The coarse clock costs next to nothing, and advances once every few milliseconds.
+ * Reading a clock is a large part of the cost of a request. So a request from a callback
+ * uses the clocks of the step that called back: if a sending counts as earlier than it was,
+ * it is believed for a shorter time [G3]. But limits must not be early when callbacks are
+ * slow. The coarse clock costs almost nothing, and advances once every few milliseconds.
  */
 struct clocks clocks_for_request(struct lk_client *client)
 {
@@ -122,7 +122,10 @@ enum lk_status make_open_call(const struct lk_client *client,
     return LK_OK;
 }
 
-/* Ids of threads are in the upper half, so that a program's own are never meant by chance. */
+/*
+ * Ids of threads are in the upper half, so that they never equal a program's own ids by
+ * chance.
+ */
 static uint64_t thread_owner(void)
 {
     static uint64_t last = UINT64_C(1) << 63;

@@ -1,9 +1,7 @@
-/*
- * Belief, read by any thread without a lock: clocks first, records afterwards (belief.h).
- */
+/* Any thread reads belief without a lock: clocks first, records afterwards (belief.h). */
 #include "lk_internal.h"
 
-/* Until when, on both clocks, and what holds; LOST for a hold that is not there. */
+/* Until when, on both clocks, and the state; LOST for a hold that does not exist. */
 static struct belief read_belief(
         const struct lk_session *session, const struct lk_grant *grant)
 {
@@ -25,7 +23,7 @@ enum lk_state lk_check(const struct lk_session *session, const struct lk_grant *
     struct clocks now = clocks_read();
     struct belief belief = read_belief(session, grant);
     if (belief.state == BELIEF_HELD && belief_left_ns(&belief, now) == 0)
-        return LK_STATE_SUSPENDED; /* Its end was not yet noticed. */
+        return LK_STATE_SUSPENDED; /* The end was not noticed yet. */
     return (enum lk_state)belief.state;
 }
 

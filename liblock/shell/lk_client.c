@@ -1,4 +1,4 @@
-/* Open and close a client. */
+/* Opens and closes a client. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -211,7 +211,7 @@ static enum lk_status set_up(struct lk_client *client)
 
 /* ---- Open ---- */
 
-/* Nobody reached, and the reason is the same wherever one asks. */
+/* No node was reached, and the reason is the same for all. */
 static enum lk_status refine(struct lk_client *client, enum lk_status status)
 {
     for (uint32_t i = 0; status == LK_STATUS_UNKNOWN && i < core_node_count(client->core);
@@ -299,7 +299,7 @@ static void close_sessions(struct lk_client *client, uint64_t limit_ns)
     }
 }
 
-/* Until the cluster has heard that all sessions are closed, or the limit. */
+/* Until the cluster has closed all sessions, or until the limit. */
 static void wait_for_closes(struct lk_client *client, uint64_t limit_ns)
 {
     while (core_session_count(client->core) > 0) {
@@ -320,7 +320,8 @@ void lk_close(struct lk_client *client)
     if (client == NULL)
         return;
     if (!client_is_ours(client)) {
-        close_descriptors(client); /* The child's copies; all else is the parent's. */
+        /* The child's copies; everything else is the parent's. */
+        close_descriptors(client);
         return;
     }
     if (in_callback() || client->processing) {

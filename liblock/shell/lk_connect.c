@@ -1,4 +1,4 @@
-/* The socket to a node: resolve its name, try its addresses in turn, never block. */
+/* The socket to a node: resolves its name, tries its addresses in turn, never blocks. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -8,7 +8,10 @@
 
 #include "lk_connect.h"
 
-/* Not left to close(): a child after fork may have a copy, which would keep it watched. */
+/*
+ * close() alone is not enough: a child after fork may have a copy, and then it would stay
+ * watched.
+ */
 static void unwatch(struct connection *connection)
 {
     if (connection->watched)
@@ -104,7 +107,7 @@ enum connect_result connection_begin(
     return connection->resolving != NULL ? CONNECT_PENDING : CONNECT_FAILED;
 }
 
-/* EAI_ codes are negative and so do not meet those of errno. */
+/* EAI_ codes are negative, so they differ from those of errno. */
 static enum connect_result take_resolved(struct connection *connection)
 {
     if (!__atomic_load_n(&connection->resolving->done, __ATOMIC_ACQUIRE))

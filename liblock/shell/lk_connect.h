@@ -1,6 +1,7 @@
 /*
- * A connection to a node: its name becomes addresses, which are tried in turn, and then bytes
- * go out and come in. It knows nothing of the client, and nothing in it blocks.
+ * A connection to a node. Its name is resolved to addresses, they are tried in turn, and
+ * then bytes go out and come in. This code knows nothing of the client, and nothing in it
+ * blocks.
  */
 #ifndef LIBLOCK_LK_CONNECT_H
 #define LIBLOCK_LK_CONNECT_H
@@ -39,8 +40,8 @@ struct addresses {
 };
 
 /*
- * A name that is being resolved by a thread of its own, which outlives whoever asked if need
- * be. `done` is set and `wake` written when `found` may be read.
+ * A name that is being resolved by its own thread, which may outlive the client. `done` is
+ * set and `wake` written when `found` may be read.
  */
 struct resolving {
     int users; /* These two by __atomic only */
@@ -50,7 +51,7 @@ struct resolving {
     struct addresses found;
 };
 
-/* True if it was done at once, because the host is a number: `found` is filled. */
+/* True if it is done at once, because the host is a number: `found` is filled. */
 bool resolve_number(const char *address, struct addresses *found);
 struct resolving *resolve_begin(const char *address, int wake_fd); /* NULL: errno */
 void resolve_drop(struct resolving *resolving);
@@ -82,14 +83,14 @@ enum connect_result connection_begin(
         struct connection *connection, const char *address, int wake_fd);
 /* The socket is writable, or a name may be resolved. */
 enum connect_result connection_continue(struct connection *connection);
-/* Have the epoll watch the socket for what it is needed for, or leave it alone. */
+/* Have the epoll watch the socket for what is needed now, or not at all. */
 void connection_watch(struct connection *connection, bool watch);
 
 /* ---- lk_connection.c ---- */
 
 /*
- * Send and receive, never blocking: how many bytes went; 0: none now; -1: the connection is over,
- * and `error` is why: an errno, or 0 if the other end closed it.
+ * Send and receive, never blocking: how many bytes went; 0: none now; -1: the connection is
+ * over, and `error` is why: an errno, or 0 if the other end closed it.
  */
 ssize_t connection_send(struct connection *connection, const void *bytes, size_t count);
 ssize_t connection_receive(struct connection *connection, void *room, size_t bytes);

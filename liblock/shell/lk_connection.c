@@ -1,13 +1,13 @@
 /*
- * The bytes of a connection, on their way out and in. Nothing else in liblock sends or receives
- * on its socket: if bytes are to be transformed on the way, here is where.
+ * The bytes of a connection, out and in. Nothing else in liblock sends or receives on its
+ * socket: code that transforms bytes on the way belongs here.
  */
 #include <errno.h>
 #include <sys/types.h>
 
 #include "lk_connect.h"
 
-/* What a call on the socket came to: a count, 0 for nothing now, -1 with the error. */
+/* The outcome of a call on the socket: a count, 0 for nothing now, -1 with the error. */
 static ssize_t take_result(struct connection *connection, ssize_t count)
 {
     if (count >= 0)

@@ -1,6 +1,6 @@
 /*
- * Between core and system: what happened becomes events, and what core wants is done; what came
- * out is handed to the shell. All of it with the mutex held, and nothing in it blocks.
+ * Between core and system: makes events of what happened, does what core wants, and hands
+ * the results to the shell. The mutex is held all the time, and nothing here blocks.
  */
 #include <poll.h>
 #include <string.h>
@@ -29,7 +29,8 @@ static struct core_event on_connected(void)
 {
     struct core_event event = {.kind = CORE_CONNECTED};
     if (getrandom(event.random, sizeof(event.random), 0) != (ssize_t)sizeof(event.random))
-        memset(event.random, 0, sizeof(event.random)); /* Secrets then are as before. */
+        /* Then the secrets stay as before. */
+        memset(event.random, 0, sizeof(event.random));
     return event;
 }
 
@@ -41,7 +42,7 @@ static struct core_event on_result(struct lk_client *client, enum connect_result
             .kind = CORE_CONNECT_FAILED, .number = client->connection.error};
 }
 
-/* Send what there is; true if that makes an event. */
+/* Send what there is to send; true if that makes an event. */
 static bool send_some(struct lk_client *client, const struct core_effects *effects,
         struct core_event *event)
 {
@@ -95,7 +96,7 @@ static void bring_deadline_forward(struct lk_client *client)
     }
 }
 
-/* One event and what follows from it, all by the same clocks. */
+/* One event and what follows from it, all with the same clocks. */
 static void drive_by_clocks(struct lk_client *client, struct core_event event)
 {
     struct core_effects effects;
@@ -119,7 +120,7 @@ static void drive(struct lk_client *client, struct core_event event)
     drive_by_clocks(client, event);
 }
 
-/* LOCKD_TEST_LOSE: those whose time has come. */
+/* LOCKD_TEST_LOSE: lose the sessions whose time has come. */
 static void lose_on_time(struct lk_client *client)
 {
     if (client->lose_after_ns == 0)

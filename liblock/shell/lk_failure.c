@@ -47,7 +47,7 @@ static void put_list(char *text, size_t bytes, const char *format, va_list argum
 static void put_list(char *text, size_t bytes, const char *format, va_list arguments)
 {
     int length = vsnprintf(text, bytes, format, arguments);
-    assert(length >= 0); /* What is longer is cut. */
+    assert(length >= 0); /* A longer text is cut. */
 }
 
 void put_text(char *text, size_t bytes, const char *format, ...)

@@ -1,20 +1,20 @@
 /*
- * What liblock's shells share: a client as the system sees it, around the core that decides.
- * A file calls only files on lower floors:
+ * What liblock's shells share: a client as the system sees it, around the core that
+ * decides. A file calls only files on lower floors:
  *
  *     lk_client.c                     open and close
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
  *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
  *     lk_connect.c                    a socket; this and what it needs know no client
- *     lk_resolve.c                    names, off everybody's path
+ *     lk_resolve.c                    names, in a thread of their own
  *     lk_address.c    lk_check.c      the list of nodes as text; belief, from any thread
  *     lk_call.c                       clocks, sessions, arguments
  *     lk_connection.c lk_views.c      bytes out and in; answers of queries and lists
  *     lk_failure.c                    lk_last_error(), texts
  *
- * One mutex guards everything but belief. What may wait for the network never does so with
- * the mutex held: sockets do not block, and whoever waits for one has let go of it.
+ * One mutex guards everything but belief. No code waits for the network with the mutex
+ * held: sockets do not block, and a thread that waits for one has released the mutex.
  */
 #ifndef LIBLOCK_LK_INTERNAL_H
 #define LIBLOCK_LK_INTERNAL_H
@@ -75,7 +75,7 @@ struct keeper {
     uint64_t until_ns;
     int nudge_fd;            /* eventfd: wakes the receiver */
     struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
-    bool receiver_polls;     /* And does not know yet what it would be nudged for */
+    bool receiver_polls;     /* It polls, and does not know yet about changes since */
     uint64_t receiver_until_ns;
     struct list waiters;
     struct told_event *first_event; /* For the keeper to tell */
@@ -86,7 +86,7 @@ struct keeper {
 
 /* ---- What lk_loop.c has of a client ---- */
 
-/* An asynchronous call, or a close that nobody waits for. */
+/* An asynchronous call, or a close that no thread waits for. */
 struct pending {
     struct pending *next_free;
     struct list_node link;
@@ -111,16 +111,19 @@ struct loop {
 /* ---- The client ---- */
 
 /*
- * Who drives the core: the keeper with its threads, or the program's loop. Set once, when the
- * client is made; lk_drive.c hands out through it what came out of a step.
+ * What drives the core: the keeper with its threads, or the program's loop. It is set once,
+ * when the client is made; lk_drive.c gives it the results of a step.
  */
 struct shell {
     bool (*start)(struct lk_client *client);
     void (*complete)(struct lk_client *client, const struct core_completion *completion);
     void (*event)(struct lk_client *client, const struct core_session_event *event);
-    /* The connection is another, or wants something else: whoever waits for it looks again. */
+    /*
+     * The connection is another one, or needs something else: the thread that waits for it
+     * looks again.
+     */
     void (*changed)(struct lk_client *client);
-    /* Something was submitted, or taken back, that is to leave. */
+    /* Something was submitted or taken back, and must be sent. */
     void (*asked)(struct lk_client *client);
 };
 
@@ -189,9 +192,11 @@ enum lk_status make_list_call(const struct lk_list *list, struct core_call *call
 /* ---- lk_drive.c; all with the mutex held ---- */
 
 void drive_time(struct lk_client *client);
-/* The same for what callbacks asked, by the clocks that made them. */
+/* The same for requests from callbacks, with the clocks of their step. */
 void drive_asked(struct lk_client *client);
-/* Take what the socket has, finish connecting, send what is left; false: there was no step. */
+/*
+ * Take what the socket has, finish connecting, send what is left; false: there was no step.
+ */
 bool drive_socket(struct lk_client *client);
 
 /* ---- lk_keeper.c ---- */
@@ -200,7 +205,7 @@ extern const struct shell keeper_shell;
 
 void keeper_stop(struct lk_client *client); /* Without the mutex */
 void keeper_drop_events(struct lk_client *client);
-/* Those that wait in calls are told LK_STATUS_LOST, and have left when this returns. */
+/* Threads that wait in calls get LK_STATUS_LOST, and have left when this returns. */
 void keeper_dismiss_waiters(struct lk_client *client);
 /* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
 enum status keeper_call(struct lk_client *client, struct core_call *call,

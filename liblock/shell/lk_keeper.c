@@ -1,19 +1,21 @@
 /*
  * Threads around one core.
  *
- * Somebody waits for the socket: the *receiver*. With no call under way that is the keeper,
- * asleep in epoll until the next keepalive is due. A call takes the role over from it,
- * without waking it: it takes the socket out of the keeper's epoll and polls the socket
- * itself, so a call that is alone is answered on its own thread, and each wake-up of another
- * thread, which costs more than all else in a call, is saved. Calls that come meanwhile wait
- * on conditions of their own; the receiver wakes those whose answers it received, and when it
- * leaves, one of the others to be the next receiver, or it gives the socket back.
+ * One thread waits for the socket: the *receiver*. With no call under way that is the
+ * keeper, asleep in epoll until the next keepalive is due. A call takes the role over
+ * without waking the keeper: it takes the socket out of the keeper's epoll and polls the
+ * socket itself. So a single call gets its answer on its own thread, and saves waking
+ * another thread, which costs more than everything else in a call. Calls that come
+ * meanwhile wait on their own conditions. The receiver wakes those whose answers it
+ * received. When it leaves, it wakes one of the others to be the next receiver, or it gives
+ * the socket back.
  *
- * Deadlines: the receiver sleeps until the core's deadline as it was when it began to sleep;
- * calls behind it sleep until they are woken. Whoever's step made it earlier tells the
- * receiver, and a receiver that leaves wakes the keeper if it would sleep too long.
+ * Deadlines: the receiver sleeps until the core's deadline as it was when it began to
+ * sleep; the other calls sleep until they are woken. A thread whose step made the deadline
+ * earlier tells the receiver. A receiver that leaves wakes the keeper if the keeper would
+ * sleep too long.
  *
- * Events are told by the keeper alone, one after the other, without the mutex.
+ * Only the keeper delivers events, one after the other, without the mutex.
  */
 #include <errno.h>
 #include <poll.h>
@@ -261,8 +263,8 @@ static void receive(struct lk_client *client)
 }
 
 /*
- * Wait until the receiver has the answer. It looks after the deadline too, and is told if that
- * is earlier now than it knows.
+ * Wait until the receiver has the answer. The receiver watches the deadline too, and is
+ * told if that is now earlier than it knows.
  */
 static void wait_for_receiver(struct lk_client *client, struct waiter *waiter)
 {

@@ -1,10 +1,10 @@
 /*
  * The same calls for a program with a loop of its own: no thread, no mutex, one descriptor.
  *
- * A call only submits; the next lk_process() sends all that was submitted in as few pieces as
- * it fits. The descriptor is an epoll over the socket, a timer and an eventfd; the eventfd is
- * written at the first call after an lk_process(), so that a program that only polls comes
- * back to it. The timer is set again only when it would come too late.
+ * A call only submits; the next lk_process() sends all that was submitted in as few pieces
+ * as possible. The descriptor is an epoll over the socket, a timer and an eventfd. The
+ * eventfd is written at the first call after an lk_process(), so that a program that only
+ * polls calls it again. The timer is set again only when it would come too late.
  */
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -122,7 +122,7 @@ const struct shell loop_shell = {
         .asked = note_asked,
 };
 
-/* What nobody answered any more. */
+/* What was not answered before the close. */
 void loop_close(struct lk_client *client)
 {
     struct list_node *node;
@@ -144,7 +144,7 @@ int lk_fd(const struct lk_client *client)
     return has_loop(client) ? client->poll_fd : -1;
 }
 
-/* It is readable once it has rung, so one that does so after this step will be seen. */
+/* The timer is readable once it has expired, so an expiry after this step will be seen. */
 static void set_timer(struct lk_client *client)
 {
     bool rings_in_time = client->loop.timer_ns > client->now.boot_ns &&
@@ -179,7 +179,7 @@ enum lk_status lk_process(struct lk_client *client)
                 "lk_process() needs LK_FLAG_EXTERNAL_LOOP and must not be called from a callback");
     client->processing = true;
     drain_wake(client);
-    client->loop.asked = false; /* The first step sends what was asked until now. */
+    client->loop.asked = false; /* The first step sends what was submitted until now. */
     bool stepped = drive_socket(client);
     if (!stepped || client->lose_after_ns != 0)
         drive_time(client);

@@ -1,6 +1,6 @@
 /*
- * The status of a node: one query on a connection of its own, so that it works
- * without a leader, without a session, and beside whatever else the client does.
+ * The status of a node: one query on its own connection. So it works without a leader,
+ * without a session, and beside everything else that the client does.
  */
 #include <errno.h>
 #include <poll.h>
@@ -207,7 +207,7 @@ static bool read_status(const struct frame *frame, void *answer)
     return wire_complete(&wire);
 }
 
-/* A row of a number that is not known here is read and forgotten. */
+/* A row with an unknown number is read and dropped. */
 static void read_stage(struct wire *wire, struct lk_node_stages *stages)
 {
     struct lk_histogram unknown;
@@ -237,7 +237,7 @@ static bool read_stages(const struct frame *frame, void *answer)
     return wire_complete(&wire);
 }
 
-/* What to ask, and how to take the answer. */
+/* What to query, and how to read the answer. */
 struct query_kind {
     enum frame_kind kind;
     bool (*read)(const struct frame *frame, void *answer);

@@ -1,7 +1,7 @@
 /*
- * Names become addresses in a thread of their own, because getaddrinfo() may take as long as
- * it likes and cannot be stopped. The thread holds a part in what it works on, so that a
- * client may close while it still waits for a name server.
+ * A separate thread resolves names to addresses, because getaddrinfo() may take any time
+ * and cannot be stopped. The thread shares ownership of its data, so that a client may
+ * close while the thread still waits for a name server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* A detached thread that no signal is delivered to. */
+/* A detached thread that gets no signals. */
 static int start_thread(struct resolving *resolving)
 {
     sigset_t all;

@@ -1,4 +1,4 @@
-/* What queries and lists brought, as structs. */
+/* The answers of queries and lists, as structs. */
 #include <string.h>
 
 #include "lk_internal.h"

@@ -179,7 +179,9 @@ static bool replay_segment(struct disk *disk, struct node *node, uint64_t number
     if (read) {
         recovery_begin_segment(node_recovery(node), number, (uint64_t)status.st_size);
         read = feed_segment(disk, node, fd, status.st_size);
-        /* What a killed process wrote may be in a cache only, and is now believed. */
+        /*
+         * What a killed process wrote may be in a cache only, and is trusted from now on.
+         */
         read = read && fdatasync(fd) == 0;
     }
     int error = errno;
@@ -354,7 +356,7 @@ void disk_read(struct disk *disk, const struct uring_done *done)
                 (unsigned long long)disk->read.place.offset, strerror(-done->result));
     if (done->result > 0)
         disk->read_bytes += (size_t)done->result;
-    /* Short without being at the file's end: a multiple of the block, continue behind it. */
+    /* Short but not at the file's end: a multiple of the block, continue after it. */
     if (done->result != 0 && disk->read_bytes < disk->read.count &&
             disk->read_bytes % WAL_BLOCK_BYTES == 0) {
         begin_read(disk);

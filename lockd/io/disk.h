@@ -1,17 +1,19 @@
 /*
- * The data directory: segment files of the log, written, read and made ahead of need.
+ * The data directory: segment files of the log are written, read, and made before they are
+ * needed.
  *
  *     segment-000000000001       a segment of the log (store/wal.h says what is in it)
  *     segment-000000000002.new   one being made; removed at the next start if left behind
  *
  * The directory itself is locked (flock), so that two processes never share it.
  *
- * Writing. One O_DIRECT write with RWF_DSYNC from the registered log buffer: no worker thread
- * of the kernel is needed and, as segments are filled with zeros beforehand, no metadata
- * changes. As a setting, and where O_DIRECT is refused, a write and an fdatasync linked
- * behind it. Durable is what came back with its full length, and the sync after it without
- * an error; nothing is inferred from the link. Anything else is the end of the process: after
- * a failed fsync nobody knows what is on the disk, and trying again would only hide it.
+ * Writing. One O_DIRECT write with RWF_DSYNC from the registered log buffer: no worker
+ * thread of the kernel is needed and, as segments are filled with zeros beforehand, no
+ * metadata changes. With sync_after, and where O_DIRECT is refused, it is a write and an
+ * fdatasync linked after it. A write is durable when it came back with its full length and
+ * the sync after it had no error; nothing is inferred from the link. Anything else ends the
+ * process: after a failed fsync it is unknown what is on the disk, and a retry would only
+ * hide that.
  */
 #ifndef IO_DISK_H
 #define IO_DISK_H
@@ -75,8 +77,8 @@ struct disk_maker {
     uint64_t number;
     uint64_t filled;
     uint64_t chunk_ns; /* When the last chunk was begun */
-    uint64_t wanted;   /* Asked for by the node, once, until made or failed; 0: none */
-    bool failed;       /* To be told with the next turn */
+    uint64_t wanted;   /* The segment that the node wants, until made or failed; 0: none */
+    bool failed;       /* The node learns it in the next turn */
     char name[DISK_NAME_BYTES];
     char name_new[DISK_NAME_BYTES];
     unsigned char *zeros;
@@ -105,8 +107,8 @@ struct disk {
 };
 
 /*
- * Find, or create, the directory and lock it. False with a sentence in `reason` if it cannot
- * be used; nothing in it was changed then.
+ * Find, or create, the directory and lock it. False with a sentence in `reason` if it
+ * cannot be used; nothing in it was changed then.
  */
 bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason);
 void disk_close(struct disk *disk);
@@ -127,13 +129,13 @@ void disk_written(struct disk *disk, const struct uring_done *done);
 void disk_synced(struct disk *disk, const struct uring_done *done);
 void disk_read(struct disk *disk, const struct uring_done *done);
 
-/* What waited for the next turn. Before its end. */
+/* Does what waited for the next turn. Call before its end. */
 void disk_time(struct disk *disk);
 
 /* After the turn's end: begin what the node wants written, read and made. */
 void disk_perform(struct disk *disk, const struct node_effects *effects);
 
-/* When disk_perform has something to do by itself; UINT64_MAX: nothing. */
+/* When disk_perform has something to do without an event; UINT64_MAX: nothing. */
 uint64_t disk_deadline(const struct disk *disk);
 
 #ifdef __cplusplus

@@ -15,16 +15,19 @@ extern "C" {
 
 void segment_name(char *name, uint64_t number); /* DISK_NAME_BYTES */
 
-/* The number in a segment's file name; 0: it is no such name. */
+/* The number in a segment's file name; 0: it is not such a name. */
 uint64_t segment_number(const char *name);
 
-/* Open for reading and writing, with O_DIRECT as long as it is taken; -1 with errno. */
+/* Open for reading and writing, with O_DIRECT while it is accepted; -1 with errno. */
 int disk_open_file(struct disk *disk, const char *name, int flags);
 
 /* The file of a segment that is open already: it is closed when its place is needed. */
 void disk_adopt(struct disk *disk, uint64_t number, int fd);
 
-/* The open file of a segment, with one more user. It exists, or the log is not what it was. */
+/*
+ * The open file of a segment, with one more user. It exists, or the log was changed from
+ * outside.
+ */
 struct disk_file *disk_use_file(struct disk *disk, uint64_t number);
 
 #ifdef __cplusplus

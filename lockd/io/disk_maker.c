@@ -20,7 +20,10 @@ static void begin(struct disk *disk, struct io_uring_sqe *sqe)
     io_uring_sqe_set_data64(sqe, uring_tag(OP_MAKE_SEGMENT, 0));
 }
 
-/* Remove what is half made. Not told at once: no step may overwrite effects being performed. */
+/*
+ * Remove what is half made. The node learns it later: no step may overwrite effects being
+ * performed.
+ */
 static void give_up(struct disk *disk, const char *what, int error)
 {
     struct disk_maker *maker = &disk->maker;
@@ -182,7 +185,10 @@ void maker_done(struct disk *disk, const struct uring_done *done)
         take_result(disk, done->result);
         return;
     }
-    /* Renamed already, but its folder not synced: the name may or may not outlive a crash. */
+    /*
+     * Renamed already, but its folder is not synced: the name may or may not survive a
+     * crash.
+     */
     if (maker->state == MAKER_SYNCING_FOLDER)
         tell_fatal(disk->tell, "folder-sync-failed",
                 "path=%s error=\"%s\": the data directory cannot be synced; replace the disk, then start lockd on a good copy of the directory",

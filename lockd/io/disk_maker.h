@@ -1,10 +1,10 @@
 /*
- * Segments made ahead of need, for disk.c: nothing else but tests includes this.
+ * Makes segments before they are needed, for disk.c: only tests include this besides.
  *
- * A segment is reserved, filled with zeros in small chunks that stand back behind the log's
- * own writes, synced, renamed to its name, and its folder synced. Only then the node hears
- * of it. When the disk is full the half-made file is removed and the node told; it asks again
- * a second later.
+ * A segment is reserved, filled with zeros in small chunks that give way to the log's own
+ * writes, synced, renamed to its name, and its folder is synced. Only then the node is
+ * told. When the disk is full the half-made file is removed and the node is told; it tries
+ * again a second later.
  */
 #ifndef IO_DISK_MAKER_H
 #define IO_DISK_MAKER_H

@@ -113,8 +113,8 @@ static void explain(const struct address *address, int error, char *reason)
 }
 
 /*
- * The ring of a process that was killed holds its listening socket for some milliseconds
- * after the process is gone; an immediate restart should not fail because of that.
+ * The ring of a killed process holds its listening socket for some milliseconds after the
+ * process is gone. An immediate restart should not fail because of that.
  */
 int listen_bind(const struct address *address, char *reason)
 {

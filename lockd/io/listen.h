@@ -15,16 +15,16 @@ extern "C" {
 enum {
     LISTEN_REASON_BYTES = 512,
     /*
-     * A connection with bytes unacknowledged for this long is closed: a new one gets through
-     * sooner than the retransmissions of TCP, which doubles its pauses.
+     * A connection with bytes unacknowledged for this long is closed: a new one gets
+     * through sooner than the retransmissions of TCP, because TCP doubles its pauses.
      */
     LISTEN_USER_TIMEOUT_MS = 3000,
 };
 
 /*
  * Bind a socket to the address, which may be a name: the first of its addresses that can be
- * bound; retries for a second while it is in use. Nobody can connect before listen_begin().
- * -1 with a sentence in `reason`.
+ * bound; retries for a second while it is in use. No client can connect before
+ * listen_begin(). -1 with a sentence in `reason`.
  */
 int listen_bind(const struct address *address, char *reason);
 bool listen_begin(int socket, const struct address *address, char *reason);

@@ -416,7 +416,7 @@ static int serve(struct loop *loop)
             break;
         sleep_until_due(loop);
     }
-    /* The kernel frees the ring only after the process is gone: release the port now. */
+    /* The kernel frees the ring only after the process is gone, so release the port now. */
     (void)shutdown(loop->listener, SHUT_RDWR);
     tell_line(loop->tell, TELL_INFO, "stopped", "node=%u", loop->node_settings->self);
     return EXIT_SUCCESS;
@@ -424,7 +424,9 @@ static int serve(struct loop *loop)
 
 int loop_run(const struct loop_settings *settings, const struct node_settings *node)
 {
-    /* Used until the process ends, also by the thread of names: so not on the stack. */
+    /*
+     * Used until the process ends, also by the thread of names, so it is not on the stack.
+     */
     static struct loop loop;
     loop = (struct loop){.settings = settings, .node_settings = node};
     loop.tell = &settings->tell;

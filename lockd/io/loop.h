@@ -3,8 +3,8 @@
  *
  *     take completions, step each; step the turn's end; perform its effects; submit, wait
  *
- * All effects of a turn share one submission. In the same system call the thread sleeps until
- * a completion or the next deadline.
+ * All effects of a turn share one submission. In the same system call the thread sleeps
+ * until a completion or the next deadline.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -36,10 +36,16 @@ struct loop_settings {
 bool loop_fit_connections(
         const struct tell *tell, uint8_t member_count, uint32_t *connections);
 
-/* Take all memory of io and node from the arena; if it only measures, this is the plan. */
+/*
+ * Take all memory of io and node from the arena. With an arena that only measures, this is
+ * the plan.
+ */
 struct node *loop_measure(struct arena *arena, const struct node_settings *node);
 
-/* Run until stopped. Returns the exit status: 0 clean shutdown, 1 after an error was logged. */
+/*
+ * Run until stopped. Returns the exit status: 0 clean shutdown, 1 after an error was
+ * logged.
+ */
 int loop_run(const struct loop_settings *settings, const struct node_settings *node);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /*
- * Names of peers are resolved in a separate thread, as resolving blocks for seconds if a name
- * server is down. The loop asks and is woken through a descriptor. Numeric addresses do not
- * need this.
+ * Names of peers are resolved in a separate thread, because resolving blocks for seconds if
+ * a name server is down. The loop leaves a query and is woken through a descriptor. Numeric
+ * addresses do not need this.
  */
 #ifndef IO_NAMES_H
 #define IO_NAMES_H
@@ -31,8 +31,8 @@ struct name_answer {
 struct names {
     pthread_mutex_t mutex; /* Guards the sets, hosts and answers. */
     pthread_cond_t asked;
-    uint32_t wanted; /* Bit set of slots asked for */
-    uint32_t ready;  /* Bit set of slots answered and not taken */
+    uint32_t wanted; /* Bit set of slots to resolve */
+    uint32_t ready;  /* Bit set of slots with an answer that is not taken yet */
     struct address hosts[NAMES_MAX];
     struct name_answer answers[NAMES_MAX];
     int wake; /* An eventfd, readable when something is ready */
@@ -42,7 +42,7 @@ struct names {
 /* `names` must not move or go away: the thread runs until the process ends. */
 bool names_open(struct names *names);
 
-/* Ask for the addresses of `host`; the answer comes in the same slot, below NAMES_MAX. */
+/* Query the addresses of `host`; the answer comes in the same slot, below NAMES_MAX. */
 void names_ask(struct names *names, uint32_t slot, const struct address *host);
 
 /* Take the answer of a slot; false if there is none yet. */

@@ -41,7 +41,7 @@ static void end_conn(struct net *net, struct conn *conn, bool by_other)
 
 /* ---- Receiving ---- */
 
-/* All is sent: give the other side a moment to read it. */
+/* Everything is sent: give the other side a moment to read it. */
 static void linger(struct net *net, struct conn *conn)
 {
     slot_unlink(conn);
@@ -184,7 +184,7 @@ static void perform_send(struct net *net, const struct node_send *send)
 {
     struct conn *conn = slot_at(net, send->conn);
     if (conn->state != CONN_OPEN)
-        return; /* The node is told in the next turn. */
+        return; /* The node gets it in the next turn. */
     bytes_send(net, conn, send->bytes, send->count);
 }
 

@@ -2,21 +2,22 @@
  * Connections: slots that node knows by number, accepted connections as well as our own.
  *
  * Receiving. A connection starts with single receives into provided buffers, until a whole
- * hello has arrived. Then its kind is known: a client continues with a multishot receive into
- * provided buffers, a peer with plain receives straight into the node's input (its appends are
- * large, and this avoids a copy). Our own connections are those of peers from the start. A
- * receive is armed again only after the turn, when the node has made room.
+ * hello has arrived. Then its kind is known. A client continues with a multishot receive
+ * into provided buffers, a peer with plain receives straight into the node's input (its
+ * appends are large, and this avoids a copy). Connections that we make are peers' from the
+ * start. A receive is armed again only after the turn, when the node has made room.
  *
  * Sending. One send at a time per connection, of all that the node has for it.
  *
- * Closing. A slot passes through these states. The node is told that it is closed (and it is
- * used again) only when the kernel has no operation of it under way:
+ * Closing. A slot passes through these states. The node is told that it is closed (and it
+ * is used again) only when the kernel has no operation of it under way:
  *
  *     CONNECTING -> OPEN -> CLOSING -> LINGERING -> ENDING -> FREE
  *
- * CLOSING: the node wants it closed; what is under way is sent. LINGERING: our side is shut;
- * we wait a moment for the end of file of the other side, as closing a socket with unread bytes
- * resets the connection and would destroy a refusal on its way. ENDING: both sides are shut.
+ * CLOSING: the node wants it closed; what is under way is sent. LINGERING: our side is
+ * shut; we wait a moment for the end of file of the other side, as closing a socket with
+ * unread bytes resets the connection and would destroy a refusal on its way. ENDING: both
+ * sides are shut.
  */
 #ifndef IO_NET_H
 #define IO_NET_H
@@ -45,7 +46,7 @@ struct conn {
     struct list_node link; /* In free, or in unarmed while OPEN, or in lingering. */
     enum conn_state state;
     int fd;
-    uint8_t peer; /* Our own connections: the peer it leads to; 0: accepted */
+    uint8_t peer; /* The peer that we connected to; 0: accepted */
     bool by_other;
     bool receiving;
     bool sending;
@@ -57,7 +58,7 @@ struct conn {
     uint64_t linger_until_ns;
 };
 
-/* Another member, to which we connect. */
+/* Another member that we connect to. */
 struct net_peer {
     uint8_t id;
     bool numeric;  /* Its address needs no resolving. */
@@ -89,7 +90,8 @@ struct net {
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
     uint32_t hello_bytes;
-    uint32_t failed; /* Bit set of peers whose attempt failed at once; told next turn */
+    /* Bit set of peers whose attempt failed at once; the node learns it next turn */
+    uint32_t failed;
     uint32_t peer_count;
     struct net_peer peers[MEMBERS_MAX];
     char congestion[16];
@@ -112,7 +114,9 @@ void net_sent(struct net *net, const struct uring_done *done);
 void net_connected(struct net *net, const struct uring_done *done);
 void net_resolved(struct net *net);
 
-/* What waited for this turn: end lingering, accept again. Call before the turn ends. */
+/*
+ * Does what waited for this turn: ends lingering, accepts again. Call before the turn ends.
+ */
 void net_time(struct net *net);
 
 /* After the turn: send, close and connect what the node wants, and arm receives. */

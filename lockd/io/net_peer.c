@@ -44,7 +44,7 @@ static uint32_t find_peer(const struct net *net, uint8_t id)
     return slot;
 }
 
-/* Told later: while effects are performed, no step may overwrite them. */
+/* The node is told later: while effects are performed, no step may overwrite them. */
 static void fail(struct net *net, struct net_peer *peer)
 {
     peer->failing = !peer->numeric;

@@ -1,6 +1,6 @@
 /*
- * How io reports to people: it hands over a line. Where lines go and how they look is decided
- * in `ops`; main connects the two.
+ * How io reports to people: it hands over a line. `ops` decides where lines go and how they
+ * look; main connects the two.
  */
 #ifndef IO_TELL_H
 #define IO_TELL_H
@@ -22,7 +22,9 @@ enum tell_level {
 
 struct tell {
     void *context;
-    /* `event` is a word or a few joined by '-'; `details` key=value pairs, or a sentence. */
+    /*
+     * `event` is a word or a few joined by '-'; `details` key=value pairs, or a sentence.
+     */
     void (*line)(
             void *context, enum tell_level level, const char *event, const char *details);
     /* A notice of the node; the callee makes the text. */

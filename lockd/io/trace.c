@@ -27,8 +27,8 @@ void trace_add(struct trace *trace, const struct node_event *event)
 }
 
 /*
- * Rendering by hand: snprintf may lock or allocate, which a handler must not. A cursor that
- * is full drops the rest; lines are far shorter than TRACE_LINE_BYTES.
+ * Renders by hand: snprintf may lock or allocate, and a handler must not. A cursor that is
+ * full drops the rest; lines are far shorter than TRACE_LINE_BYTES.
  */
 struct text {
     char *at;

@@ -1,5 +1,5 @@
 /*
- * The last few thousand events of the node, for the day when an assertion fails: they are
+ * The last few thousand events of the node, for when an assertion fails. Then they are
  * written as text to a file in the data directory (and the newest to stderr), one line per
  * event, oldest first:
  *
@@ -40,7 +40,7 @@ void trace_write(const struct trace *trace, int descriptor, uint32_t most);
 
 /*
  * From here on SIGABRT writes the trace to `events-<pid>.txt` in `directory` before the
- * process dies. One per process, as a signal handler has no argument.
+ * process dies. One per process, because a signal handler has no argument.
  */
 void trace_on_abort(const struct trace *trace, int directory);
 

@@ -156,7 +156,10 @@ static int probe_receive(struct uring *uring)
         io_uring_buf_ring_advance(buffers, 1);
         failed = receive_once(uring, pair);
     }
-    /* Closing the other end ends the receive; its last completion is taken, then all freed. */
+    /*
+     * Closing the other end ends the receive; take its last completion, then free
+     * everything.
+     */
     (void)close(pair[1]);
     struct uring_done done;
     (void)uring_wait(uring, NS_PER_S / 10);
@@ -182,9 +185,9 @@ static int open_sized(struct uring *uring, uint32_t entries, uint32_t completion
 }
 
 /*
- * The kernel counts a ring as locked memory of the user, over all processes (except those of
- * root). If little is left, a smaller ring works too: what does not fit is kept by the kernel,
- * or submitted sooner.
+ * The kernel counts a ring as locked memory of the user, over all processes (except those
+ * of root). If little is left, a smaller ring works too: the kernel keeps what does not
+ * fit, or it is submitted sooner.
  */
 bool uring_open(struct uring *uring, uint32_t completions, char *reason)
 {

@@ -1,9 +1,10 @@
 /*
- * The io_uring of a node: set-up, probing, and the tags by which completions are told apart.
+ * The io_uring of a node: set-up, probing, and the tags that tell completions apart.
  *
- * Everything runs through one ring, from one thread. What a kernel lacks or forbids is found
- * here, before anything else happens. A missing requirement becomes one sentence (what, which
- * kernel has it, what to do); a missing option is logged once, and lockd works without it.
+ * Everything runs through one ring, from one thread. What a kernel lacks or forbids is
+ * found here, before anything else happens. A missing requirement gives one sentence (what
+ * is missing, which kernel has it, what to do); a missing option is logged once, and lockd
+ * works without it.
  */
 #ifndef IO_URING_H
 #define IO_URING_H
@@ -29,7 +30,7 @@ enum {
 };
 
 enum uring_op {
-    OP_IGNORED, /* Nobody waits for it. */
+    OP_IGNORED, /* Nothing waits for it. */
     OP_ACCEPT,
     OP_RECEIVE,
     OP_SEND,
@@ -68,7 +69,7 @@ struct uring {
     struct io_uring ring;
     struct io_uring_buf_ring *buffer_ring; /* Page-aligned */
     unsigned char *buffers;
-    bool deferred;        /* DEFER_TASKRUN was taken. */
+    bool deferred;        /* The kernel accepted DEFER_TASKRUN. */
     bool ring_registered; /* The ring's descriptor is registered. */
     bool small;           /* It has fewer entries than wanted. */
     uint64_t enter_count; /* Calls of io_uring_enter, since it was opened */
@@ -81,7 +82,9 @@ struct uring {
 bool uring_open(struct uring *uring, uint32_t completions, char *reason);
 void uring_close(struct uring *uring);
 
-/* The sentence for a failed set-up; `disabled` is kernel.io_uring_disabled, -1 if unknown. */
+/*
+ * The sentence for a failed set-up; `disabled` is kernel.io_uring_disabled, -1 if unknown.
+ */
 void uring_refusal(int error, int disabled, const char *release, char *reason);
 
 /* Memory for received bytes, and its registration with the ring: false with `reason`. */
@@ -102,7 +105,10 @@ void uring_reserve(struct uring *uring, unsigned count);
 /* The next submission; never NULL: if there is no room, prepared ones are submitted. */
 struct io_uring_sqe *uring_next(struct uring *uring);
 
-/* Submit all, and wait for one completion or `timeout_ns`. Negative errno except on timeout. */
+/*
+ * Submit all, and wait for one completion or `timeout_ns`. Negative errno except on
+ * timeout.
+ */
 int uring_wait(struct uring *uring, uint64_t timeout_ns);
 
 /* Take up to `most` completions out of the ring. */

@@ -1,12 +1,12 @@
 /*
- * Hash chains through items of a pool, for lookups that must cost few bytes per item: four in
- * the item and four in a bucket. The item has a uint32_t that holds the next handle, at an
- * offset given when carved. Keys are not stored: the caller compares what he finds.
+ * Hash chains through items of a pool, for lookups that must cost few bytes per item: four
+ * in the item and four in a bucket. The item has a uint32_t that holds the next handle, at
+ * an offset given when carved. Keys are not stored: the caller compares what it finds.
  *
  *     for (uint32_t at = buckets_first(buckets, key); at != 0; at = item->next)
  *         if (is_wanted(item = pool_at(pool, at))) ...
  *
- * Of a key only the low bits are looked at: counters are good keys as they are.
+ * Only the low bits of a key are used: plain counters are good keys.
  */
 #ifndef LOCKS_BUCKETS_H
 #define LOCKS_BUCKETS_H

@@ -1,6 +1,7 @@
 /*
- * Holds and waits: made, found, ended. The functions here keep every list, count and index
- * in step; who may hold what is decided by their callers and, for waits, by claim_settle().
+ * Makes, finds and ends holds and waits. The functions here keep every list, count and
+ * index consistent. Their callers decide who may hold what; for waits claim_settle()
+ * decides.
  */
 #ifndef LOCKS_CLAIM_H
 #define LOCKS_CLAIM_H
@@ -21,12 +22,14 @@ struct claim {
     enum lock_mode mode;
 };
 
-/* A new lock, for which there is room; it must be held or waited for before the step ends. */
+/*
+ * A new lock, for which there is room; it must be held or waited for before the step ends.
+ */
 struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash);
 
 /*
- * True when all that hold the lock admit the mode. There is at most one holder now; for modes
- * that share, a count by mode in the lock takes the place of the walk over holders.
+ * True when all that hold the lock admit the mode. There is at most one holder now. Modes
+ * that share would need a count by mode in the lock in place of the walk over holders.
  */
 bool claim_admits(const struct lock *lock, enum lock_mode mode);
 
@@ -43,7 +46,10 @@ struct wait *claim_wait_by_number(
 /* Grant: a hold with the next token. */
 struct hold *claim_hold(struct locks *locks, const struct claim *claim);
 
-/* Add `count` entries or, by `claim_leave`, remove them; at 0 the hold ends. Returns the rest. */
+/*
+ * Add `count` entries or, by `claim_leave`, remove them; at 0 the hold ends. Returns the
+ * rest.
+ */
 uint32_t claim_enter(struct locks *locks, struct hold *hold);
 uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count);
 
@@ -53,12 +59,12 @@ void claim_told(struct locks *locks, struct hold *hold, uint64_t change);
 /* A wait at the end of the queue. */
 struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t deadline);
 
-/* The wait ends without a hold. The lock is to be settled. */
+/* The wait ends without a hold. The caller must settle the lock. */
 void claim_unwait(struct locks *locks, struct wait *wait);
 
 /*
- * After anything of a lock ended: it goes if nobody holds it or waits for it, and stands
- * among the ready exactly if its first wait could be granted.
+ * Call after a hold or wait of a lock ended. The lock is removed if it has no hold and no
+ * wait. It is in the list `ready` exactly if its first wait could be granted.
  */
 void claim_settle(struct locks *locks, struct lock *lock);
 

@@ -16,7 +16,7 @@ static bool take_item(struct locks *locks)
     return true;
 }
 
-/* Go on with the ends of sessions. */
+/* Continue with the ends of sessions. */
 static void work_on_ending(struct locks *locks)
 {
     while (!list_is_empty(&locks->ending)) {
@@ -61,7 +61,7 @@ void due_fail_wait(struct locks *locks, struct wait *wait, enum status status)
     claim_settle(locks, lock);
 }
 
-/* The first of the heap has come due. */
+/* The first of the heap is due. */
 static void do_due(struct locks *locks, struct heap_node *node)
 {
     if (node->tie_high == DUE_WAIT) {
@@ -75,7 +75,7 @@ static void do_due(struct locks *locks, struct heap_node *node)
         locks->work_left--;
         return;
     }
-    /* The beginning of an end is free: its first step follows at once. */
+    /* The beginning of an end costs no item: its first step follows at once. */
     sessions_end(locks, session, LOST_EXPIRED);
     work_on_ending(locks);
 }

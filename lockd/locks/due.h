@@ -1,12 +1,12 @@
 /*
- * Due work, counted in items of which an entry does at most work_max: a session filed again,
- * a step of a session's end, a wait that timed out, a grant from a queue.
+ * Due work, counted in items. An entry does at most work_max of them: a session filed
+ * again, a step of a session's end, a wait that timed out, a grant from a queue.
  *
- * In order: ends that have begun, in the order in which they did; then what is due, in the
- * order of (deadline, kind, id); then the grants that this made possible, in the order in
- * which the locks came free. An entry first finishes what was due by the time of the entry
- * before, grants included, and then turns to what has come due since. So nothing overtakes,
- * and no lock goes to a session whose end has begun or is overdue.
+ * The order is: ends that have begun, in the order in which they began; then what is due,
+ * in the order of (deadline, kind, id); then the grants that this made possible, in the
+ * order in which the locks became free. An entry first finishes what was due by the time of
+ * the entry before, grants included, and then does what has become due since. So nothing
+ * overtakes, and no lock goes to a session whose end has begun or is overdue.
  */
 #ifndef LOCKS_DUE_H
 #define LOCKS_DUE_H

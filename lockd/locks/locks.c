@@ -1,6 +1,7 @@
 /*
- * The state as a whole: carved, made empty, and led through an entry. Commands pass here in
- * the order in which they can be refused; what remains goes to its kind's function.
+ * The state as a whole: it is carved, made empty, and taken through an entry. A command
+ * passes the checks here in their order; if none refuses it, the function of its kind does
+ * it.
  */
 #include "locks/locks.h"
 
@@ -164,8 +165,8 @@ static void apply_open(
 }
 
 /*
- * A number is looked at before its request is: behind what the client has heard, too far
- * ahead of it, answered already, or no room to remember the answer. True: it is new.
+ * The number is checked before the request: is its answer confirmed, is it too far ahead,
+ * is it answered already, or is there no room to remember its answer? True: it is new.
  */
 static bool admit_number(const struct locks *locks, const struct session *session,
         const struct request *request, struct answer *answer)
@@ -221,7 +222,7 @@ static void dispatch(struct locks *locks, struct session *session,
     remembered_add(locks, session, answer);
 }
 
-/* The session is alive, and stays so but for a CLOSE. */
+/* The session is alive, and only a CLOSE ends it. */
 static void apply_numbered(struct locks *locks, struct session *session,
         const struct command *command, struct locks_outcome *outcome)
 {

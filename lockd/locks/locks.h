@@ -2,10 +2,10 @@
  * The replicated state: sessions, locks, leases, tokens, cluster time.
  *
  * A deterministic machine: equal settings and equal entries give equal states, equal
- * outcomes and equal digests on every node. What is promised stands in
- * doc/guarantees.md; G1 to G12 in comments are its promises.
+ * outcomes and equal digests on every node. doc/guarantees.md has the promises; G1 to G12
+ * in comments name them.
  *
- * One entry is applied so:
+ * One entry is applied like this:
  *
  *     locks_begin(...)                T += dt; a TERM_START lifts deadlines
  *     locks_renew(...)                for each keepalive, and for each command's session
@@ -13,13 +13,14 @@
  *     locks_apply(...)                each command in order
  *     locks_end(...)
  *
- * A lock is an object of three parts: its state, its holders, its queue. Every change of any
- * object or session goes through one function of object.c, which keeps the digest, and is
- * where snapshots and watches will hang.
+ * A lock is an object of three parts: its state, its holders, its queue. Every change of
+ * any object or session goes through one function of object.c. It keeps the digest, and it
+ * is the place for snapshots and watches later.
  *
- * Memory is in pools of fixed capacity that the settings give; meeting one is the outcome
- * STATUS_LIMIT, equal on all nodes. Names and labels lie in chains of small blocks. Handles
- * never leave the process: things are named by ids and names.
+ * Memory is in pools of fixed capacity, which the settings give. A command that finds a
+ * pool full has the outcome STATUS_LIMIT, equal on all nodes. Names and labels lie in
+ * chains of small blocks. Handles never leave the process: outputs name things by ids and
+ * names.
  */
 #ifndef LOCKS_LOCKS_H
 #define LOCKS_LOCKS_H
@@ -43,7 +44,9 @@ struct locks;
 
 struct locks *locks_carve(struct arena *arena, const struct cluster_settings *plan);
 
-/* An empty state: T is 0, ids and tokens begin with 1. `settings` fit into the plan carved. */
+/*
+ * An empty state: T is 0, ids and tokens begin with 1. `settings` fit into the plan carved.
+ */
 void locks_init(struct locks *locks, const struct cluster_settings *settings);
 
 /* True when a state of `settings` fits into what was carved. */
@@ -60,15 +63,19 @@ struct locks_outcome {
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns);
 
-/* The session lives on: D = T + ttl; changes up to `confirmed` are forgotten. No such session: nothing. */
+/*
+ * Renew the session: D = T + ttl; changes up to `confirmed` are forgotten. No such session:
+ * nothing.
+ */
 void locks_renew(struct locks *locks, const struct keepalive *keepalive);
 
 /* Do what is due: expiries, waits' ends, the grants these make possible. */
 void locks_due(struct locks *locks);
 
 /*
- * One command; spans in the outcome are none. It renews its session like locks_renew(), unless
- * that is over. The grants it causes are made in the same call, while items are left.
+ * One command; the outcome points to no memory. It renews its session like locks_renew(),
+ * unless the session is over. The grants that it causes are made in the same call, while
+ * items are left.
  */
 void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
@@ -90,8 +97,8 @@ bool locks_has_work(const struct locks *locks);
 /* A session as the node sees it. */
 struct session_view {
     uint64_t id;
-    uint32_t
-            slot; /* Dense, stable while the session lives; then used again. Local to the node. */
+    /* Dense, stable while the session lives; then used again. Local to the node. */
+    uint32_t slot;
     unsigned char secret[SECRET_BYTES];
     uint64_t ttl_ns;
     uint64_t deadline; /* D */
@@ -102,27 +109,27 @@ struct session_view {
 bool locks_session(const struct locks *locks, uint64_t id, struct session_view *view);
 
 /*
- * Sessions whose change number moved since this was last asked, each once; false: no more.
- * The list is local and bounded by the number of sessions; it is emptied by asking.
+ * Sessions whose change number moved since this was last called, each once; false: no more.
+ * The list is local and bounded by the number of sessions; the calls empty it.
  */
 bool locks_next_changed(struct locks *locks, uint64_t *session);
 
 /*
- * Where a reader of changes stands. The state may change between two parts of a list: what
- * was named last is remembered by what grows, not by how many came before it.
+ * How far a reader of changes has come. The state may change between two parts of a list,
+ * so the last item named is remembered by a number that grows, not by a count of items.
  */
 struct changes_from {
     uint64_t after; /* Changes after this one are wanted. */
     uint64_t order; /* Of a list: the last wait named, and ... */
-    uint64_t token; /* ... the last hold named; both 0 at its begin, moved on by the call */
+    uint64_t token; /* ... the last hold named; both 0 at the start, moved on by the call */
     bool listed;    /* Filled in */
 };
 
 /*
  * The changes of a session, oldest first, up to `most`; returns how many. `listed` is true
- * when some that are wanted are not kept any more: what comes then is the list of all holds
- * and waits. Waits come first: one that becomes a hold between two parts is named again, as
- * a hold with the newest token, and so in neither place forgotten.
+ * when some of the wanted changes are no longer kept: then the list of all holds and waits
+ * comes instead. Waits come first. A wait that becomes a hold between two parts is named
+ * again, as a hold with the newest token, so it is never missed.
  */
 uint32_t locks_changes(const struct locks *locks, uint64_t session,
         struct changes_from *from, struct change *changes, uint32_t most);
@@ -135,7 +142,7 @@ enum {
     VIEW_SCRATCH_BYTES = NAME_BYTES_MAX + LABEL_BYTES_MAX
 };
 
-/* A lock that nobody holds or waits for has a view, too: free. */
+/* A lock that does not exist has a view too: free. */
 void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
         unsigned char *scratch);
 
@@ -146,7 +153,10 @@ struct view_page {
     uint32_t most;
 };
 
-/* Fill a page with locks in use from `*cursor` on; moves the cursor, 0 when done. Returns how many. */
+/*
+ * Fill a page with locks in use from `*cursor` on; moves the cursor, 0 when done. Returns
+ * how many.
+ */
 uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cursor,
         const struct view_page *page);
 
@@ -163,7 +173,10 @@ struct locks_counts locks_tally(const struct locks *locks);
 /* Equal on every node at every index: of all objects, sessions, T, F and the counters. */
 uint64_t locks_digest(const struct locks *locks);
 
-/* Asserts the invariants of the whole state, and that the digest kept equals a full walk. For tests. */
+/*
+ * Asserts the invariants of the whole state, and that the digest kept equals a full walk.
+ * For tests.
+ */
 void locks_check(const struct locks *locks);
 
 #ifdef __cplusplus

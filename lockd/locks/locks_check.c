@@ -1,7 +1,7 @@
 /*
- * The invariants of the whole state, by a full walk: exclusion (G1), tokens (G2), the order of
- * queues (G7), that every part stands in all the places it should and nowhere else, that the
- * pools hold nothing besides, and that the digest kept is the digest walked.
+ * Checks the invariants of the whole state by a full walk: exclusion (G1), tokens (G2), the
+ * order of queues (G7), that every part is in all the places where it must be and nowhere
+ * else, that the pools hold nothing else, and that the kept digest equals the computed one.
  */
 #include <assert.h>
 
@@ -20,7 +20,8 @@ struct walk {
     uint32_t ending;
     uint32_t locks_found;
     uint32_t ready;
-    uint32_t holds; /* By sessions; by locks they are checked against the locks' counts. */
+    /* Counted by session; by lock they are checked against the locks' counts. */
+    uint32_t holds;
     uint32_t waits;
     uint32_t lock_holds;
     uint32_t lock_waits;
@@ -284,7 +285,7 @@ static void check_work(const struct walk *walk)
     assert(count == locks->ready_count);
 }
 
-/* The pools have what was found and nothing else, and no limit is passed. */
+/* The pools have what was found and nothing else, and no limit is exceeded. */
 static void check_pools(const struct walk *walk)
 {
     const struct locks *locks = walk->locks;

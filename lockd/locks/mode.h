@@ -1,5 +1,5 @@
 /*
- * Modes of a hold and which of them exclude each other. Everything asks mode_excludes();
+ * Modes of a hold, and which of them exclude each other. All code calls mode_excludes();
  * there is one mode now, the strongest. A further mode is a further bit in the table.
  */
 #ifndef LOCKS_MODE_H

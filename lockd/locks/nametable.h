@@ -30,7 +30,7 @@ void nametable_init(struct nametable *table);
 
 uint64_t nametable_hash(struct span name);
 
-/* The lock of that name; NULL: nobody holds it or waits for it. */
+/* The lock of that name; NULL: it has no hold and no wait. */
 struct lock *nametable_find(const struct locks *locks, struct span name);
 
 /* The same, for callers that also need the hash of the name. */

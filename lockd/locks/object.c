@@ -5,8 +5,9 @@
 #include "base/hash.h"
 
 /*
- * One more word of a part. For a given weight no two words give the same, so that a change of
- * one word is always seen. A hash of bytes would be dearer: parts are weighed at every change.
+ * One more word of a part. For a given weight no two words give the same result, so a
+ * change of one word always shows. A hash of bytes would cost more: parts are weighed at
+ * every change.
  */
 static uint64_t fold(uint64_t weight, uint64_t word)
 {
@@ -27,7 +28,10 @@ static uint64_t weigh_session(const struct session *session)
     return fold(weight, session->end_reason);
 }
 
-/* Holds and waits say who holds and waits: there is no lock without any. */
+/*
+ * Its holds and waits say who holds and waits, and no lock is without any. Only its place
+ * among the ready locks is left to weigh.
+ */
 static uint64_t weigh_lock(const struct lock *lock)
 {
     if (lock->ready_order == 0)
@@ -112,7 +116,7 @@ uint64_t object_weight(enum part part, const void *item)
 
 void object_change(struct locks *locks, enum edge edge, enum part part, const void *item)
 {
-    /* A sum, so that the order in which parts came and went leaves no trace. */
+    /* A sum, so that the order in which parts came and went does not matter. */
     uint64_t weight = object_weight(part, item);
     locks->digest += edge == BEFORE ? 0 - weight : weight;
 }

@@ -1,9 +1,9 @@
 /*
- * The one function through which every change of a part goes: just before it, and just after.
- * A new part is reported after its change, a removed one before.
+ * Every change of a part calls this one function, just before the change and just after. A
+ * new part is reported after its change, a removed one before.
  *
- * It keeps the digest. It is also the place where a snapshot taken while serving writes a
- * part before its first change, and where watches see what became of it.
+ * It keeps the digest. It is also the place where a snapshot that is taken while serving
+ * would write a part before its first change, and where watches would see the change.
  */
 #ifndef LOCKS_OBJECT_H
 #define LOCKS_OBJECT_H
@@ -30,10 +30,12 @@ enum edge {
 
 void object_change(struct locks *locks, enum edge edge, enum part part, const void *item);
 
-/* What a part adds to the digest: of its content and of the ids of what it belongs to. */
+/*
+ * What a part adds to the digest, from its content and from the ids of what it belongs to.
+ */
 uint64_t object_weight(enum part part, const void *item);
 
-/* What never changes of a session, in one word: id, ttl, secret and label. */
+/* The fields of a session that never change, in one word: id, ttl, secret and label. */
 uint64_t object_identity(const struct session *session, struct span label);
 
 #ifdef __cplusplus

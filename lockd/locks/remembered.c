@@ -62,7 +62,7 @@ void remembered_drop(struct locks *locks, struct remembered *answer)
     pool_give(&locks->answers, handle);
 }
 
-/* Those at the front of the list, while they are to be forgotten: how many they were. */
+/* Forget answers at the front of the list that are confirmed; returns how many. */
 static uint64_t forget_front(
         struct locks *locks, const struct session *session, uint64_t answered)
 {
@@ -79,8 +79,9 @@ static uint64_t forget_front(
 }
 
 /*
- * Mostly answers were given in the order of numbers, and these are the first of all. If not,
- * look at each number, or at each answer, whichever is fewer: both are at most the window.
+ * Most answers were given in the order of numbers, and then these are the first ones. If
+ * not, look at each number or at each answer, whichever is fewer: both are at most the
+ * window.
  */
 void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
 {

@@ -1,6 +1,7 @@
 /*
- * Remembered answers: a request that comes again gets the answer it had (G6). One is kept
- * from the request's application until the session says that it has the answer, or ends.
+ * Remembered answers: a request that comes again gets the answer it had (G6). An answer is
+ * kept from the time when its request is applied until the session says that it has the
+ * answer, or ends.
  */
 #ifndef LOCKS_REMEMBERED_H
 #define LOCKS_REMEMBERED_H
@@ -21,7 +22,7 @@ bool remembered_room(const struct locks *locks, uint32_t count);
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer);
 
-/* The request was taken back: from here on its answer is CANCELLED. */
+/* The request was taken back: from now on its answer is CANCELLED. */
 void remembered_cancel(struct locks *locks, struct remembered *answer);
 
 /* Forget one; `remembered_forget` all up to a number. */

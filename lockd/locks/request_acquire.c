@@ -1,11 +1,11 @@
 /*
- * ACQUIRE: enter again, grant, try or queue.
+ * ACQUIRE: enters again, grants, tries or queues.
  *
- * Whether an owner enters its own hold is decided when the request comes in, and never for a
- * wait: two waits of one owner are two waits. Nobody overtakes a queue, whoever holds.
+ * Whether an owner enters its own hold is decided when the request comes in, and never for
+ * a wait: two waits of one owner are two waits. No request overtakes a queue.
  *
- * A lock that stands among the ready will need a hold: so many holds are kept in reserve,
- * and a grant from a queue never fails for want of one.
+ * Each lock in the list `ready` will need a hold. That many holds are kept in reserve, so a
+ * grant from a queue never fails because none is free.
  */
 #include <assert.h>
 
@@ -13,7 +13,7 @@
 #include "locks/claim.h"
 #include "locks/requests.h"
 
-/* Which capacity is in the way of a new hold; 0: none. */
+/* The capacity that prevents a new hold; 0: none. */
 static enum limit find_hold_limit(const struct locks *locks, uint32_t name_bytes)
 {
     const struct cluster_settings *settings = &locks->settings;

@@ -1,5 +1,5 @@
 /*
- * CANCEL: take back what request `target` did, until its outcome is confirmed (G11).
+ * CANCEL: takes back what request `target` did, until its outcome is confirmed (G11).
  *
  *     target                                      what happens                 answer
  *     waits                                       the wait is removed          CANCELLED
@@ -9,9 +9,9 @@
  *     was refused or failed, answer not confirmed nothing                      CANCELLED
  *     has not come yet                            does nothing when it comes   CANCELLED
  *     has an outcome that is confirmed            nothing                      NOT_FOUND
- *     is no acquire, or out of the window         nothing                      INVALID
+ *     is not an acquire, or out of the window     nothing                      INVALID
  *
- * CANCELLED so means: the target holds nothing and never will. Its remembered answer, if it
+ * So CANCELLED means: the target holds nothing and never will. Its remembered answer, if it
  * is kept, becomes CANCELLED too, and no second CANCEL takes back twice.
  */
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * RELEASE: exactly the hold that the token names (G12). A token of another lock, of another
- * session or of the past is NOT_FOUND and nothing happens.
+ * RELEASE: ends exactly the hold that the token names (G12). For a token of another lock,
+ * of another session or of the past the answer is NOT_FOUND, and nothing happens.
  */
 #include "locks/claim.h"
 #include "locks/requests.h"

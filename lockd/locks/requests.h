@@ -1,8 +1,9 @@
 /*
- * What each kind of numbered request does. The session is alive, the number new; status,
- * detail, token and count of the answer are filled in, and then remembered.
+ * What each kind of numbered request does. The session is alive and the number is new. The
+ * function fills in status, detail, token and count of the answer, which is then
+ * remembered.
  *
- * Each first looks at everything that may refuse it, and then does what cannot fail.
+ * Each first checks everything that may refuse the request, and then does what cannot fail.
  */
 #ifndef LOCKS_REQUESTS_H
 #define LOCKS_REQUESTS_H

@@ -1,6 +1,7 @@
 /*
- * Sessions: opened, found, renewed, filed under their deadlines, ended. The end is a walk of
- * many steps, one item of due work each, so that it is bounded whatever a session has.
+ * Opens, finds, renews and ends sessions, and files them under their deadlines. An end
+ * takes many steps, one item of due work each, so that each step is bounded whatever a
+ * session has.
  */
 #ifndef LOCKS_SESSIONS_H
 #define LOCKS_SESSIONS_H
@@ -11,7 +12,7 @@
 extern "C" {
 #endif
 
-/* A session that is there, ending or not; NULL: none. */
+/* A session that exists, ending or not; NULL: none. */
 struct session *sessions_find(const struct locks *locks, uint64_t id);
 
 /* A session for which there is room. */
@@ -25,7 +26,7 @@ void sessions_renew(
 /* E: when it expires without another keepalive. */
 uint64_t sessions_due_at(const struct locks *locks, const struct session *session);
 
-/* Its filed deadline has come: file it again, if E lies later. False: it is over. */
+/* Its filed deadline has come: file it again if E is later. False: it is over. */
 bool sessions_file(struct locks *locks, struct session *session);
 
 /* Its removal begins: from here on it is dead. */

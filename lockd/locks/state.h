@@ -7,13 +7,13 @@
  *        |  \---- changes (told, until confirmed)
  *
  * A lock has a state (free for its first wait or not: `ready`), holders and a queue. A lock
- * nobody holds or waits for does not exist. A wait that is granted becomes a hold. Each part
- * lies in a pool of its own; pointers between parts never leave the process, and nothing that
- * an output depends on is found by walking a pool.
+ * without a hold and without a wait does not exist. A wait that is granted becomes a hold.
+ * Each part lies in a pool of its own; pointers between parts never leave the process, and
+ * nothing that an output depends on is found by walking a pool.
  *
- * Due work that an entry could not finish stands in two lists, in order: sessions whose
- * removal has begun (`ending`) and locks whose first wait could be granted (`ready`). While
- * work is left in an entry both are empty.
+ * Due work that an entry could not finish is in two lists, in order: sessions whose removal
+ * has begun (`ending`) and locks whose first wait could be granted (`ready`). While work is
+ * left in an entry both are empty.
  *
  * Only object.c and the files that call object_change() around it write to parts.
  */
@@ -129,7 +129,7 @@ struct told {
     struct change change;
 };
 
-/* What a held lock and an idle session cost: pool slots, buckets and heap places included. */
+/* What a held lock and an idle session cost, with pool slots, buckets and heap places. */
 enum {
     PLACE_BYTES = 4, /* A pool's slot, or a bucket */
     LOCK_BYTES = sizeof(struct lock) + PLACE_BYTES + PLACE_BYTES,
@@ -179,8 +179,9 @@ struct locks {
 };
 
 /*
- * The key of things that are found by (session, number). Sessions are spread; the numbers of
- * one are neighbours, as they are in use: 16 of their buckets share a cache line.
+ * The key of things that are found by (session, number). Sessions are spread. The numbers
+ * of one session are neighbours, because they are used together: 16 of their buckets share
+ * a cache line.
  */
 static inline uint64_t number_key(const struct session *session, uint64_t number)
 {

@@ -1,10 +1,10 @@
 /*
- * Changes: what a session must hear of its holds and waits besides the answers to its own
- * requests. They have numbers, +1 each, and are kept until the client confirms them. Where
- * there is no more room the session's oldest goes; the client then gets a list of all that
- * it has instead, so nothing is lost but the story.
+ * Changes: what a session must learn about its holds and waits besides the answers to its
+ * own requests. They have numbers, +1 each, and are kept until the client confirms them.
+ * When there is no more room, the session's oldest change is dropped. The client then gets
+ * a list of all that it has instead, so only the history is lost.
  *
- * Kept are exactly the changes with numbers in (max(confirmed, dropped), change].
+ * The changes with numbers in (max(confirmed, dropped), change] are kept, and no others.
  */
 #ifndef LOCKS_TOLD_H
 #define LOCKS_TOLD_H
@@ -18,7 +18,10 @@ extern "C" {
 /* The session's next change; its number is filled in. */
 void told_add(struct locks *locks, struct session *session, struct change change);
 
-/* Forget the changes up to `confirmed`. The session is being changed: between its edges. */
+/*
+ * Forget the changes up to `confirmed`. Call it within a change of the session, between its
+ * two reports.
+ */
 void told_confirm(struct locks *locks, struct session *session, uint64_t confirmed);
 
 /* Drop the oldest. */

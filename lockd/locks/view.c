@@ -1,6 +1,6 @@
 /*
- * What is told to those who only look: the node and, through it, readers. Lists of locks go
- * in the order of (hash, name); those of a session's holds and waits in the order in which
+ * What the node, and through it readers, may see of the state. Lists of locks are in the
+ * order of (hash, name); lists of a session's holds and waits are in the order in which
  * they came.
  */
 #include <assert.h>
@@ -168,9 +168,9 @@ struct filling {
 };
 
 /*
- * Add what is wanted of a bucket. False: the page is full, and its cursor stands where the
- * next one begins. Locks of equal hash stay together, as the cursor cannot part them; only
- * more of them than fit into a whole page are cut off.
+ * Add the wanted locks of a bucket. False: the page is full, and its cursor is where the
+ * next one begins. Locks of equal hash stay together, because the cursor cannot separate
+ * them. If more of them exist than fit into a whole page, the rest is cut off.
  */
 static bool add_bucket(struct filling *filling, uint32_t bucket)
 {

@@ -1,4 +1,4 @@
-/* Requests into the open batch, or refused: see admit.h. */
+/* Takes requests into the open batch, or refuses them: see admit.h. */
 #include "node/admit.h"
 
 #include "base/mark.h"
@@ -8,7 +8,7 @@ static bool serves(const struct admit *admit)
     return raft_leads_committed(admit->raft) && raft_takes_proposals(admit->raft);
 }
 
-/* In time that does not depend on where they differ. */
+/* The time that it takes does not depend on where the two differ. */
 static bool same_secret(const unsigned char *a, const unsigned char *b)
 {
     unsigned char difference = 0;

@@ -1,9 +1,10 @@
 /*
- * Admission: what clients ask for goes into the open batch, or is refused here.
+ * Admission: clients' requests go into the open batch, or are refused here.
  *
- * Only a leader that has committed in its term admits; everybody else says who leads. What
- * is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect. A keepalive is
- * never refused for load: one per session waits in a ring that has room for every session.
+ * Only a leader that has committed in its term admits requests; every other node says who
+ * leads. What is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect.
+ * A keepalive is never refused for load: one per session waits in a ring that has room for
+ * every session.
  */
 #ifndef NODE_ADMIT_H
 #define NODE_ADMIT_H

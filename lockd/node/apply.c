@@ -1,4 +1,4 @@
-/* Committed entries are applied, and their answers given: see apply.h. */
+/* Applies committed entries and gives their answers: see apply.h. */
 #include "node/apply.h"
 
 #include "base/mark.h"
@@ -124,7 +124,8 @@ static void apply_batch(
         if (own)
             answer_command(applier, &outcome);
     }
-    assert(batch_complete(&batch)); /* Or a broken node made it: others may apply it all. */
+    /* Otherwise a broken node made it, and others may apply all of it. */
+    assert(batch_complete(&batch));
     locks_end(applier->locks);
     if (own)
         finish_own(applier, own);

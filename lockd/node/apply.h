@@ -1,10 +1,10 @@
 /*
- * Committed entries into the lock state, in order, on every node; their bytes lie in memory or
- * are read from disk.
+ * Applies committed entries to the lock state, in order, on every node. Their bytes lie in
+ * memory or are read from disk.
  *
- * The node that appended an entry, in the term that it has, owes the answers to its
- * commands; they stand in the ledger in the order of the commands. Everybody else applies and
- * says nothing.
+ * The node that appended an entry in the current term owes the answers to its commands. The
+ * ledger has them in the order of the commands. Every other node applies and sends no
+ * answers.
  */
 #ifndef NODE_APPLY_H
 #define NODE_APPLY_H
@@ -39,13 +39,15 @@ struct applier {
     struct notices *notices;
     const struct times *times;
     uint64_t applied; /* The last index */
-    bool failed;      /* It cannot go on: the last notice says why. */
+    bool failed;      /* It cannot continue: the last notice says why. */
 };
 
-/* All pointers are filled in by the caller; there is nothing else to begin with. */
+/* The caller fills in all pointers; nothing else needs a first value. */
 void apply_check(const struct applier *applier);
 
-/* Turn end: what is committed and lies in memory, at most so much that a turn stays short */
+/*
+ * Turn end: what is committed and lies in memory, but only so much that a turn stays short
+ */
 void apply_committed(struct applier *applier);
 
 /* What is committed and was read from disk */

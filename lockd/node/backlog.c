@@ -1,4 +1,4 @@
-/* A limit that follows the time that entries take: see backlog.h. */
+/* The limit follows the time that entries take: see backlog.h. */
 #include "node/backlog.h"
 
 #include "base/mark.h"

@@ -1,4 +1,4 @@
-/* The batch is filled, and sealed into an entry: see batcher.h. */
+/* Fills the batch and seals it into an entry: see batcher.h. */
 #include "node/batcher.h"
 
 #include "base/mark.h"
@@ -184,13 +184,16 @@ static bool seal_term_start(struct batcher *batcher, struct raft_event *event)
     return true;
 }
 
-/* Cluster time as it will be when all that is under way is applied. */
+/* Cluster time once every entry that is under way is applied */
 static uint64_t time_to_be(const struct batcher *batcher)
 {
     return locks_time(batcher->locks) + ledger_dt_ns(batcher->ledger);
 }
 
-/* A tick is due: keepalives, a deadline that is reached, work left over, or a second gone by. */
+/*
+ * A tick is due: keepalives, a deadline that is reached, work left over, or a second gone
+ * by.
+ */
 static bool wants_tick(const struct batcher *batcher)
 {
     uint64_t age_ns = batcher->times->now_ns - batcher->appended_ns;
@@ -207,9 +210,10 @@ static bool wants_tick(const struct batcher *batcher)
 }
 
 /*
- * Two entries under way pay if they are alike. A smaller one costs as many writes, messages and
- * answers for fewer commands, and those who wait for them come back in as small a group: it
- * waits for a commit or the spacing, and grows.
+ * Two entries under way pay off if they are of similar size. A smaller one costs the same
+ * writes, messages and answers for fewer commands, and the clients that wait for it come
+ * back in an equally small group. So a smaller one waits for a commit or the spacing, and
+ * grows.
  */
 static bool is_smaller_than_newest(const struct batcher *batcher)
 {
@@ -218,9 +222,10 @@ static bool is_smaller_than_newest(const struct batcher *batcher)
 }
 
 /*
- * From when on the entries under way allow another. Near, two alike overlap fully, and
- * commits make room for the next. Where a commit takes long, the others of two would be
- * waiting for a round trip before theirs begins: there more are sealed, at a distance.
+ * The time from which the entries under way allow another one. When the peers are near, two
+ * of similar size overlap fully, and commits make room for the next. Where a commit takes
+ * long, the second of two would wait for a round trip before it begins: there more are
+ * sealed, with the spacing between them.
  */
 static uint64_t allowed_ns(const struct batcher *batcher)
 {
@@ -244,7 +249,10 @@ static uint64_t sealable_ns(const struct batcher *batcher)
     return u64_max(allowed, gather_until_ns(batcher->gather, batch->opened_ns, now_ns));
 }
 
-/* An entry could be sealed now. If not, an event will say when: no time need pass for it. */
+/*
+ * Whether an entry could be sealed now. If not, an event will change that, and no timer is
+ * needed.
+ */
 static bool may_seal(const struct batcher *batcher)
 {
     if (!raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))

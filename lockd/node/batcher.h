@@ -1,15 +1,16 @@
 /*
  * The batch: one log entry for all that is pending.
  *
- * Commands are written into the open batch as they are admitted, in the log's buffer, from
- * where the entry will go to disk and to the peers. At the end of a turn it is sealed if
- * there is a reason and not too many entries are under way; so while one is being made
- * durable the next fills, and the busier the cluster, the fuller its entries. Clients that are
- * about to come back are waited for: gather.h. Over a distance entries follow one another at a
- * spacing, so that no command waits for another's round trip.
+ * Admitted commands are written into the open batch. It lies in the log's buffer, and the
+ * entry goes from there to the disk and to the peers. At the end of a turn the batch is
+ * sealed if there is a reason and not too many entries are under way. So the next batch
+ * fills while one is being made durable, and a busier cluster has fuller entries. The batch
+ * waits for clients that are about to come back: gather.h. Over a distance entries follow
+ * one another at a spacing, so that no command waits for another's round trip.
  *
- * An entry with dt > 0 carries every keepalive that was taken in before its reading. Where
- * they do not fit, dt is 0 and the sum goes to the entry with the last of them. (G3)
+ * An entry with dt > 0 carries every keepalive that arrived before its clock reading. If
+ * they do not fit, dt is 0 and the sum goes to the entry that carries the last of them.
+ * (G3)
  */
 #ifndef NODE_BATCHER_H
 #define NODE_BATCHER_H
@@ -36,7 +37,7 @@ extern "C" {
 struct open_batch {
     bool open;
     unsigned char *body;
-    struct wire wire; /* Commands, behind the batch's head */
+    struct wire wire; /* Commands, after the batch's head */
     struct late_head head;
     struct section section; /* The last section, whose count is not final */
     uint32_t command_count;
@@ -60,22 +61,25 @@ struct batcher {
     bool term_start_due;
 };
 
-/* All pointers are filled in by the caller; there is nothing else to begin with. */
+/* The caller fills in all pointers; nothing else needs a first value. */
 void batcher_check(const struct batcher *batcher);
 
-/* False: there is no room, neither here nor in a next one, and the client is to come later. */
+/*
+ * False: there is no room, neither in this batch nor in the next; the client has to retry
+ * later.
+ */
 bool batcher_add(struct batcher *batcher, const struct command *command);
 
-/* Leadership was won: an entry begins the term, before anything else. */
+/* This node became leader: an entry begins the term, before anything else. */
 void batcher_begin_term(struct batcher *batcher);
 
-/* Turn end. True: an entry is sealed; raft is to append it, by the event. */
+/* Turn end. True: an entry is sealed; the event makes raft append it. */
 bool batcher_seal(struct batcher *batcher, struct raft_event *event);
 
-/* Leadership is gone: forget what was not appended. */
+/* This node is no longer leader: forget what was not appended. */
 void batcher_drop(struct batcher *batcher);
 
-/* When a turn is needed though nothing arrives: time is read at least once per tick. */
+/* When a turn is needed even if nothing arrives: time is read at least once per tick. */
 uint64_t batcher_deadline(const struct batcher *batcher);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Slots, the open frame of answers, other frames, and what leaves: see conn.h. */
+/* Slots, the open frame of answers, other frames, and sending: see conn.h. */
 #include "node/conn.h"
 
 #include "base/mark.h"
@@ -179,7 +179,7 @@ void conn_end(
     list_busy(conns, conn);
 }
 
-/* ---- The end of a connection, and its becoming a peer's ---- */
+/* ---- The end of a connection, and its change into a peer's ---- */
 
 void conn_close(struct conns *conns, struct conn *conn)
 {
@@ -200,7 +200,9 @@ void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what)
     conn_close(conns, conn);
 }
 
-/* Neither peers nor clients may be left with a hole in what they hear: rather nothing more. */
+/*
+ * Peers and clients must not receive a stream with a hole: sending nothing more is better.
+ */
 void conn_cut_off(struct conns *conns, struct conn *conn)
 {
     if (conn->closing)

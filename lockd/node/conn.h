@@ -2,16 +2,17 @@
  * Connection slots and their output.
  *
  * Bytes for a connection are written once, into the buffer from which they are sent. There
- * are two: while one is on its way the other fills, and a turn sends at most one. A client
- * that does not read its answers fills both and is cut off; it loses nothing that the log
- * has, for its library asks again elsewhere.
+ * are two buffers: while one is on its way the other fills, and a turn sends at most one. A
+ * client that does not read its answers fills both and is cut off. It loses nothing that
+ * the log has, because its library sends its requests again elsewhere.
  *
  * All answers that a turn has for a connection go into one frame at the end of its output,
- * the open frame of answers. Whoever writes another frame closes it first.
+ * the open frame of answers. Code that writes another frame closes it first.
  *
  * A peer has buffers of its own, for appends, which its connection borrows.
  *
- * Who wants to know that a connection closed or that its output has left is told by node.c.
+ * node.c tells the parts that need to know that a connection closed or that its output
+ * left.
  */
 #ifndef NODE_CONN_H
 #define NODE_CONN_H
@@ -58,11 +59,11 @@ struct open_answers {
 
 struct conn {
     enum conn_role role;
-    bool dialed;  /* An own connection, to `peer` */
-    bool greeted; /* Hello taken, or welcome heard */
+    bool dialed;  /* This node made the connection, to `peer` */
+    bool greeted; /* Hello accepted, or welcome received */
     bool closing; /* Takes no more input; closed with the turn's effects */
     bool close_told;
-    bool listed; /* Stands in `busy`: has output to send */
+    bool listed; /* Is in `busy`: has output to send */
     bool told_leader;
     uint8_t peer;
     uint32_t serial; /* Counts the lives of the slot */
@@ -70,7 +71,10 @@ struct conn {
     struct output output;
     struct open_answers answers;
     struct list behind; /* reply.c: routes of sessions whose changes wait for room */
-    /* stages.c: since then the last answer of an entry is on its way; 0: none is watched, ... */
+    /*
+     * stages.c: since then the last answer of an entry is on its way; 0: none is watched,
+     * ...
+     */
     uint64_t watch_ns;
     uint8_t watch;       /* ... in this buffer. */
     uint64_t awaited_in; /* gather.c: the round in which it is awaited */
@@ -95,15 +99,15 @@ void conns_check(const struct conns *conns);
 
 struct conn *conn_at(struct conns *conns, uint32_t slot);
 
-/* The connection that had this slot in that life, if it still stands; else NULL. */
+/* The connection that had this slot in that life, if it is still open; else NULL. */
 struct conn *conn_if_alive(struct conns *conns, uint32_t slot, uint32_t serial);
 uint32_t conn_slot(const struct conns *conns, const struct conn *conn);
 
 void conn_open(struct conns *conns, uint32_t slot, uint8_t dialed_peer);
 
 /*
- * It is no more: the slot is free again. `last` gets what it was. Whoever has it in a list or
- * a count (reply, gather) has let go of it before.
+ * The connection is gone and the slot is free again. `last` gets a copy of what it was. The
+ * parts that had it in a list or a count (reply, gather) have removed it before.
  */
 void conn_closed(struct conns *conns, uint32_t slot, struct conn *last);
 
@@ -113,19 +117,19 @@ void conn_close(struct conns *conns, struct conn *conn);
 /* ... because it sent nonsense: a frame's fault, or 100 + the kind of the frame. */
 void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what);
 
-/* ... because it has no room: a hole in what it hears must not be. */
+/* ... because it has no room: it must not receive a stream with a hole. */
 void conn_cut_off(struct conns *conns, struct conn *conn);
 
 /*
  * The connection speaks for `peer`: from now on it uses the peer's buffers. False while an
- * older connection of that peer still has them: both are given up, and the peer, which would
- * not have made a new one otherwise, comes again.
+ * older connection of that peer still has them. Then both are closed. The peer made a new
+ * connection because the old one was dead for it, so it connects again.
  */
 bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer);
 
 /*
  * A frame of at most `body_max` bytes: write its body through the writer, then end it. The
- * writer has no room if the connection is too far behind; conn_end then cuts it off.
+ * writer has no room if too much output is unsent; conn_end then closes the connection.
  */
 struct wire conn_begin(struct conn *conn, size_t body_max);
 void conn_end(
@@ -138,9 +142,10 @@ static inline size_t conn_room(const struct conn *conn)
 }
 
 /*
- * The open frame of answers. conn_answers makes room for `bytes` in it; false: the client is
- * too far behind, and cut off. conn_section begins a section there, which conn_section_end
- * ends. What stands in it is written through conn_rest and added with conn_add.
+ * The open frame of answers. conn_answers makes room for `bytes` in it; false: the client
+ * reads too slowly, and its connection is closed. conn_section begins a section there,
+ * which conn_section_end ends. Its content is written through conn_rest and added with
+ * conn_add.
  */
 bool conn_answers(struct conns *conns, struct conn *conn, size_t bytes);
 void conn_section(struct conn *conn, const struct answer_section *head);

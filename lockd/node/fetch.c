@@ -1,4 +1,4 @@
-/* Entries from disk for peers: see fetch.h. */
+/* Reads entries from disk for peers: see fetch.h. */
 #include "node/fetch.h"
 
 /* The peer as a user of the reader. */
@@ -62,7 +62,7 @@ bool fetch_collect(const struct fetch *fetch, struct reading *reading, struct ch
         return false; /* Something else is wanted meanwhile. */
     collect(fetch, reading, chunk);
     if (chunk->count == 0)
-        return false; /* It stands further on: read again. */
+        return false; /* It lies further on: read again. */
     assert(chunk->begin == user->begin);
     assert(user->cursor.index == chunk->begin + chunk->count);
     reader_done(reader, reading->user);

@@ -1,6 +1,4 @@
-/*
- * Entries from disk for peers that are far behind: as many as fit into one append.
- */
+/* Reads entries from disk for peers that lag far behind: as many as fit into one append. */
 #ifndef NODE_FETCH_H
 #define NODE_FETCH_H
 
@@ -28,7 +26,7 @@ void fetch_want(const struct fetch *fetch, const struct raft_fetch *wanted);
 /* Which peers can use what is read for them now, as a set for reader_next() */
 uint32_t fetch_able(const struct fetch *fetch);
 
-/* A peer's entries were read: raft is told of those in `chunk`. False: there are none. */
+/* A peer's entries were read: raft gets those in `chunk`. False: there are none. */
 bool fetch_collect(const struct fetch *fetch, struct reading *reading, struct chunk *chunk,
         struct raft_event *event);
 

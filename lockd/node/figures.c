@@ -1,4 +1,4 @@
-/* Histograms as nodes send them. */
+/* Histograms as nodes send them: see figures.h. */
 #include "node/figures.h"
 
 #include "protocol/node_status.h"

@@ -1,6 +1,4 @@
-/*
- * Histograms as nodes send them: the buckets that are not empty, one behind another.
- */
+/* Histograms as nodes send them: the buckets that are not empty, one after another. */
 #ifndef NODE_FIGURES_H
 #define NODE_FIGURES_H
 

@@ -4,7 +4,7 @@
 #include "base/numbers.h"
 
 enum {
-    TOLD_REMEMBERED = 256 /* This many are counted; what was before counts half. */
+    TOLD_REMEMBERED = 256 /* This many are counted; what came before counts half. */
 };
 
 static uint64_t entry_ns(const struct gather *gather)
@@ -27,7 +27,7 @@ static bool is_awaited(const struct gather *gather, const struct conn *conn)
     return conn->awaited_in == gather->round;
 }
 
-/* Nobody came for this long, so nobody is expected. */
+/* No connection came back for this long, so none is expected. */
 static bool is_over(const struct gather *gather, uint64_t now_ns)
 {
     return now_ns >= gather->over_ns;

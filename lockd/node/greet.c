@@ -35,7 +35,7 @@ static uint8_t leader_for_clients(const struct greet *greet)
     return leader;
 }
 
-/* An own connection whose other end has not said a word yet. */
+/* A connection that this node made and whose other end has not said anything yet. */
 static struct conn *unwelcomed(const struct greet *greet, const struct peer *peer)
 {
     if (peer->conn == NO_CONN)
@@ -45,8 +45,9 @@ static struct conn *unwelcomed(const struct greet *greet, const struct peer *pee
 }
 
 /*
- * Turn end: connect to peers that this node dials and has not reached. One that took the
- * connection and died before it said welcome left no trace, for nothing more is sent to it.
+ * Turn end: connect to peers that this node dials and has not reached. A peer that accepted
+ * the connection and died before it said welcome leaves no trace, because nothing more is
+ * sent to it.
  */
 void greet_dial(struct greet *greet, struct node_effects *effects)
 {

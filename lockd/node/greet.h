@@ -3,7 +3,7 @@
  *
  * Of two nodes the one with the smaller id dials: one connection serves both directions.
  * The dialer says hello and sends nothing more until it is welcomed; then raft may send.
- * Clients are told who leads with the welcome and whenever it changes.
+ * Clients learn who leads with the welcome and whenever it changes.
  */
 #ifndef NODE_GREET_H
 #define NODE_GREET_H
@@ -29,12 +29,12 @@ struct greet {
     struct conns *conns;
     struct notices *notices;
     const struct times *times;
-    bool stopping;       /* The node leaves: it dials nobody any more. */
-    uint8_t leader_told; /* To clients */
+    bool stopping;       /* The node leaves: it makes no more connections. */
+    uint8_t leader_told; /* The last leader that clients were told */
     uint64_t leader_term_told;
 };
 
-/* All pointers are filled in by the caller; there is nothing else to begin with. */
+/* The caller fills in all pointers; nothing else needs a first value. */
 void greet_check(const struct greet *greet);
 
 /* Turn end: connect to peers that this node dials and has not reached. */
@@ -46,13 +46,16 @@ void greet_connected(struct greet *greet, uint32_t slot, uint8_t id);
 void greet_connect_failed(struct greet *greet, uint8_t id);
 
 /*
- * The frames before anybody is greeted, and refusals. True: a peer is up; raft is to hear of
- * it, by the event.
+ * Handles the frames before the greeting is done, and refusals. True: a peer is up; the
+ * event tells raft.
  */
 bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *frame,
         struct raft_event *event);
 
-/* A greeted peer's connection is gone: raft is to hear of it. False: nobody was there. */
+/*
+ * A greeted peer's connection is gone: the event tells raft. False: there was no greeted
+ * peer.
+ */
 bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
         struct raft_event *event);
 void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why);

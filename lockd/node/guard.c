@@ -1,4 +1,4 @@
-/* Brackets of ten seconds, and what a majority says of them: see guard.h. */
+/* Brackets of ten seconds, and what a majority says about them: see guard.h. */
 #include "node/guard.h"
 
 #include "base/mark.h"
@@ -78,7 +78,10 @@ static void close_bracket(struct guard *guard)
         MARK(clock_of_leader_suspect);
 }
 
-/* A leader that a majority of the voters suspects hands over, and lets others stand first. */
+/*
+ * A leader that a majority of the voters suspects hands over, and lets others campaign
+ * first.
+ */
 static bool heed_suspicion(struct guard *guard, struct raft_event *event)
 {
     const struct roster *roster = guard->roster;

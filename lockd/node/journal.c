@@ -1,4 +1,4 @@
-/* Raft's writes, into the log: see journal.h. */
+/* Puts raft's writes into the log: see journal.h. */
 #include "node/journal.h"
 
 void received_carve(struct received *received, struct arena *arena)

@@ -1,8 +1,9 @@
 /*
- * What raft wants written, into the log at once and in order.
+ * Puts what raft wants written into the log, at once and in order.
  *
- * Each of raft's writes has a number and ends at a position of the log; when the log is
- * durable up to there, the write is. Raft is told the last number that is.
+ * Each of raft's writes has a number and ends at a position of the log. The write is
+ * durable when the log is durable up to there. Raft gets the number of the last durable
+ * write.
  */
 #ifndef NODE_JOURNAL_H
 #define NODE_JOURNAL_H
@@ -56,7 +57,7 @@ struct journal {
 
 void journal_carve(struct journal *journal, struct arena *arena);
 
-/* The pointers are filled in by the caller. */
+/* The caller fills in the pointers. */
 void journal_init(struct journal *journal);
 void journal_check(const struct journal *journal);
 

@@ -1,4 +1,4 @@
-/* What a leader owes is pushed, sealed into entries, settled or dropped: see ledger.h. */
+/* Pushes what a leader owes, seals it into entries, settles or drops it: see ledger.h. */
 #include "node/ledger.h"
 
 #include "base/numbers.h"
@@ -143,7 +143,7 @@ void ledger_finish(struct ledger *ledger, const struct under_way *own)
 
 void ledger_drop(struct ledger *ledger, struct conns *conns)
 {
-    /* Their clients would wait forever: they hear from the next leader instead. */
+    /* Their clients would wait forever; now they get their answers from the next leader. */
     for (uint64_t at = ledger->owed_ring.begin; at < ledger->owed_ring.end; at++) {
         const struct owed *owed = &ledger->owed[ring_at(&ledger->owed_ring, at)];
         struct conn *conn = conn_if_alive(conns, owed->conn, owed->serial);

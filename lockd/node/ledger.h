@@ -1,16 +1,18 @@
 /*
  * The ledger: what this leader owes.
  *
- * Three rings. An answer is owed for each command in the open batch and in entries under way,
- * in the order of the commands. A keepalive is owed an answer, too: one per session, in the
- * ring before it is in an entry and while that is under way. An entry under way says how far
- * both rings are its own. So an entry that is applied settles them from the front:
+ * Three rings. The first has the answers that are owed for each command in the open batch
+ * and in entries under way, in the order of the commands. The second has the keepalives,
+ * which are owed an answer too: one per session, before it is in an entry and while that
+ * entry is under way. The third has the entries under way: each says up to where both other
+ * rings belong to it. So an entry that is applied settles them from the front:
  *
  *     owed         [ entry 1      | entry 2 | open batch ]     owed_end of each entry
  *     keepalives   [ entry 1 | entry 2      | unsealed   ]     keepalive_end of each entry
  *     under way    [ entry 1, entry 2 ]
  *
- * A node that leads no more drops everything: its clients hear from the next leader.
+ * A node that is no longer leader drops everything: its clients get their answers from the
+ * next leader.
  */
 #ifndef NODE_LEDGER_H
 #define NODE_LEDGER_H
@@ -40,7 +42,10 @@ struct owed {
     uint32_t serial;
 };
 
-/* A keepalive: not in any entry, or in one under way. One a session; the newest stamp counts. */
+/*
+ * A keepalive: not in any entry, or in one under way. One per session; the newest stamp
+ * counts.
+ */
 struct pending_keepalive {
     uint64_t session;
     uint64_t confirmed;
@@ -87,8 +92,8 @@ static inline void ledger_owe(struct ledger *ledger, const struct owed *owed)
 struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
 
 /*
- * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions that
- * are not `known` only as many are taken as leave room for all that are.
+ * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions
+ * that are not `known` only as many are taken as leave room for all that are.
  */
 struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
 bool ledger_has_unsealed(const struct ledger *ledger);
@@ -135,9 +140,9 @@ const struct owed *ledger_last_settled(
 /* All of it is settled. */
 void ledger_finish(struct ledger *ledger, const struct under_way *own);
 
-/* ---- Drop: leadership is gone ---- */
+/* ---- Drop: no longer leader ---- */
 
-/* Nothing is owed any more; whoever waits for an answer is closed. */
+/* Nothing is owed any longer; connections that wait for an answer are closed. */
 void ledger_drop(struct ledger *ledger, struct conns *conns);
 
 #ifdef __cplusplus

@@ -1,11 +1,11 @@
 /*
  * The step: one event in; at the end of the turn, what io is to do.
  *
- * Within a turn events only change state and fill buffers. Its end brings the clocks and
- * completes the effects, always in the order that stands in end_turn().
+ * Within a turn events only change state and fill buffers. The end of the turn brings the
+ * clocks and completes the effects, always in the order of end_turn().
  *
- * Nobody else steps raft. Parts that want something of it say so with an event, and it is
- * stepped here, at the places of the turn that say step_raft(). So a step never begins within
+ * Only this file steps raft. A part that wants something from raft returns an event, and
+ * raft is stepped here, where the turn calls step_raft(). So a step never begins within
  * another, and its effects are carried out once, in one place.
  */
 #include "base/mark.h"
@@ -21,7 +21,7 @@ struct entry_bytes {
     const struct chunk *chunk;       /* With RAFT_FETCHED: what was read */
 };
 
-/* Leadership is gone: forget what was not appended, and what is owed. */
+/* This node is no longer leader: forget what was not appended, and what is owed. */
 static void stop_leading(struct node *node)
 {
     batcher_drop(&node->batcher);
@@ -30,7 +30,7 @@ static void stop_leading(struct node *node)
     ledger_drop(&node->ledger, &node->conns);
 }
 
-/* What a step wants is done in the order that raft.h asks for. */
+/* The effects of a step are carried out in the order that raft.h demands. */
 static void carry_out(struct node *node, const struct raft_effects *effects,
         const struct entry_bytes *bytes)
 {
@@ -53,8 +53,8 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
 }
 
 /*
- * A message for which the log has no room is dropped: to raft it is a message lost. Room for
- * what is proposed was there when it was written.
+ * A message for which the log has no room is dropped: to raft it is a message lost. Room
+ * for what is proposed was there when it was written.
  */
 static void step_raft_with(
         struct node *node, struct raft_event *event, const struct entry_bytes *bytes)
@@ -142,7 +142,9 @@ static void on_received(struct node *node, const struct node_event *event)
     greet_refuse(&node->greet, conn, REFUSED_VERSION);
 }
 
-/* Who counts bytes, times answers or has more to say hears that a connection drained. */
+/*
+ * A connection drained: tell the parts that count bytes, time answers or have more to send.
+ */
 static void on_sent(struct node *node, const struct node_event *event)
 {
     struct conn *conn = conn_at(&node->conns, event->conn);
@@ -152,7 +154,10 @@ static void on_sent(struct node *node, const struct node_event *event)
     reply_rest(&node->replies, conn);
 }
 
-/* Who has the connection in a list or a count lets go of it first; raft hears of a peer's. */
+/*
+ * The parts that have the connection in a list or a count remove it first; raft learns
+ * about a peer's.
+ */
 static void on_closed(struct node *node, const struct node_event *event)
 {
     struct conn *conn = conn_at(&node->conns, event->conn);
@@ -211,7 +216,7 @@ static void on_segment_ready(struct node *node, uint64_t number)
     node->segments.asked = false;
 }
 
-/* Leave: a leader hands over first, so that nobody waits for an election. */
+/* Leave: a leader hands over first, so that no client waits for an election. */
 static void on_stop(struct node *node)
 {
     struct leaving *leaving = &node->leaving;
@@ -298,7 +303,10 @@ static bool owes_output(const struct conns *conns)
     return false;
 }
 
-/* Stopped when nobody is owed anything: not leading any more, or nobody took over in time. */
+/*
+ * Stopped when nothing is owed: this node no longer leads, or no other node took over in
+ * time.
+ */
 static bool has_stopped(struct node *node)
 {
     struct leaving *leaving = &node->leaving;
@@ -342,7 +350,7 @@ static uint64_t next_deadline(const struct node *node)
     return u64_min(deadline_ns, greet_deadline(&node->greet));
 }
 
-/* The time goes to raft, and to whoever judges by it. */
+/* The time goes to raft, and to the parts that decide by it. */
 static void take_time(struct node *node, const struct node_clocks *clocks)
 {
     node->times.now_ns = clocks->monotonic_ns;
@@ -355,7 +363,7 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
         step_raft(node, &event);
 }
 
-/* What the turn gathered is asked, or proposed. */
+/* The reads and commands of the turn go to raft. */
 static void ask_reads(struct node *node)
 {
     struct raft_event event;

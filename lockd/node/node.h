@@ -1,20 +1,20 @@
 /*
- * One replica: joins raft, locks and store, and speaks with clients and peers.
+ * One replica. It joins raft, locks and store, and talks to clients and peers.
  *
- * node is pure. `io` (or the simulator, which stands where io stands) tells it what happened
- * and does what it says. The events of a loop turn are stepped one by one; the last is
- * NODE_TURN_END, which brings the clock reading that ends `dt`, seals the batch and completes
- * the effects. So one turn is: reap completions, step each, step the end, submit, wait.
+ * node is pure. `io` (or the simulator in its place) tells it what happened and does what
+ * it says. The events of a loop turn are stepped one by one; the last is NODE_TURN_END,
+ * which brings the clock reading that ends `dt`, seals the batch and completes the effects.
+ * So one turn is: reap completions, step each, step the end, submit, wait.
  *
  *     io                          node
  *      |  NODE_RECEIVED, ...       |   frames are cut, requests admitted into the open batch
  *      |  NODE_TURN_END            |   served time read, batch sealed, entries applied,
  *      |  <- effects               |   answers encoded into the connections' buffers
  *
- * Connections are slots that io numbers from 0 to connections_max - 1, for accepted and for
- * own connections alike. A slot is used again only after its NODE_CLOSED was stepped. Each has
- * an output buffer in node, which io sends from and reports with NODE_SENT; bytes in it stay
- * where they are until then.
+ * Connections are slots that io numbers from 0 to connections_max - 1, for accepted
+ * connections and for those that the node makes. A slot is used again only after its
+ * NODE_CLOSED was stepped. Each has an output buffer in node, which io sends from and
+ * reports with NODE_SENT; bytes in it stay where they are until then.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -86,7 +86,7 @@ struct node_settings {
     const char *version;       /* Of the program, for reports */
 };
 
-/* Defaults for everything but self, members and version. */
+/* Defaults for everything except self, members and version. */
 void node_settings_default(struct node_settings *settings);
 
 /* Readings made together by io. */
@@ -98,8 +98,8 @@ struct node_clocks {
 };
 
 enum node_event_kind {
-    NODE_ACCEPTED,       /* conn: somebody connected */
-    NODE_CONNECTED,      /* conn: an own connection to `peer` stands */
+    NODE_ACCEPTED,       /* conn: a client or peer connected */
+    NODE_CONNECTED,      /* conn: the connection to `peer` is made */
     NODE_CONNECT_FAILED, /* peer */
     NODE_RECEIVED,       /* conn, bytes, count */
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
@@ -108,7 +108,7 @@ enum node_event_kind {
     /* id, bytes, count: what was read; shorter only at the end of the segment */
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
-    NODE_SEGMENT_FAILED, /* id: no space for it; asked again later */
+    NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
     NODE_STOP,           /* Hand over if leading, finish answers, then `stopped` */
     NODE_TURN_END,       /* clocks: read after everything else of the turn was stepped */
 };
@@ -134,7 +134,9 @@ struct node_send {
     size_t count;
 };
 
-/* Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time. */
+/*
+ * Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time.
+ */
 struct node_read {
     uint64_t id;
     struct wal_place place;
@@ -182,7 +184,7 @@ struct node_effects {
     struct node_notice notices[NODE_NOTICES_MAX];
     uint64_t deadline_ns; /* CLOCK_MONOTONIC: step a turn at the latest then */
     bool stopped;         /* After NODE_STOP: nothing is left to do, exit 0 */
-    bool failed;          /* It cannot go on; the last notice says why. Exit 1. */
+    bool failed;          /* It cannot continue; the last notice says why. Exit 1. */
 };
 
 struct node;
@@ -193,7 +195,9 @@ struct node;
  */
 struct node *node_carve(struct arena *arena, const struct node_settings *settings);
 
-/* Start-up, before the first step: init, then what recovery found in log order, then boot. */
+/*
+ * Start-up, before the first step: init, then what recovery found in log order, then boot.
+ */
 void node_init(struct node *node, const struct node_settings *settings, uint64_t seed);
 struct recovery *node_recovery(struct node *node); /* To feed; see recovery.h */
 
@@ -220,14 +224,18 @@ void node_step(
 /* The effects' arrays lie in the arena; fill the pointers once. */
 void node_effects_init(struct node *node, struct node_effects *effects);
 
-/* Where the next bytes of a peer's connection may be received straight into; see frame.h. */
+/*
+ * Where the next bytes of a peer's connection may be received straight into; see frame.h.
+ */
 unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room);
 bool node_conn_is_peer(const struct node *node, uint32_t conn);
 
 /* Buffers for io to register: the log's. */
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
 
-/* What only io can measure. It lies in node to be told with the rest; node only reads it. */
+/*
+ * What only io can measure. It lies in node to be sent with the rest; node only reads it.
+ */
 struct loop_figures {
     uint64_t system_calls;  /* Of io_uring_enter, so far */
     struct histogram turns; /* From a turn's start until its effects are handed on, ns */

@@ -1,4 +1,4 @@
-/* What the node tells: see notices.h. */
+/* Notices for the log: see notices.h. */
 #include "node/notices.h"
 
 void notices_tell(

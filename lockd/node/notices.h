@@ -1,6 +1,4 @@
-/*
- * What the node tells: notices for the log, and counts for the status.
- */
+/* What the node reports: notices for the log, and counts for the status. */
 #ifndef NODE_NOTICES_H
 #define NODE_NOTICES_H
 
@@ -25,7 +23,7 @@ struct notices {
     struct counters counters;
 };
 
-/* More than NODE_NOTICES_MAX in a turn are not told. */
+/* More than NODE_NOTICES_MAX in a turn are left out. */
 void notices_tell(
         struct notices *notices, enum node_notice_kind kind, uint8_t peer, uint64_t number);
 void notices_check(const struct notices *notices);

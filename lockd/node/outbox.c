@@ -1,4 +1,4 @@
-/* Messages to other nodes, sent or held: see outbox.h. */
+/* Sends or holds messages to other nodes: see outbox.h. */
 #include "node/outbox.h"
 
 #include "base/mark.h"
@@ -15,9 +15,9 @@ void outbox_init(struct outbox *outbox)
 }
 
 /*
- * Raft sends only what it has in mind, and before each of its steps it forgets what has left
- * the log's buffer; or it sends what was just read for it. Appends are never held for a write,
- * so nothing comes between.
+ * Raft sends only what it has in mind, and before each of its steps it forgets what has
+ * left the log's buffer; or it sends what was just read for it. Appends are never held for
+ * a write, so nothing comes between.
  */
 static const unsigned char *find_entry(const struct outbox *outbox,
         const struct chunk *chunk, uint64_t index, struct entry_head *head)
@@ -139,7 +139,7 @@ void outbox_check(const struct outbox *outbox, uint64_t written)
         const struct held_message *held = &outbox->held[ring_at(ring, at)];
         assert(held->message.kind != PEER_APPEND);
         assert(held->message.from == outbox->roster->self);
-        /* The oldest waits for its write; the others wait behind it. */
+        /* The oldest waits for its write; the others wait for the oldest. */
         if (at == ring->begin)
             assert(held->after_write > written);
     }

@@ -2,9 +2,9 @@
  * Messages to other nodes.
  *
  * A message that names a write of raft is held until that write is durable. A held message
- * that finds no room is dropped: to raft it is a message lost, which the next heartbeat makes
- * good. The entries of an append are copied from the log's buffer, or from the chunk that was
- * just read from disk for it, behind the message's head.
+ * that finds no room is dropped: to raft it is a lost message, and the next heartbeat
+ * replaces it. The entries of an append are copied after the message's head, from the log's
+ * buffer or from the chunk that was just read from disk for it.
  */
 #ifndef NODE_OUTBOX_H
 #define NODE_OUTBOX_H
@@ -27,7 +27,7 @@ enum {
     HELD_MAX = 256 /* Messages that wait for a write; power of two */
 };
 
-/* Entries that were just read from disk, one behind another. */
+/* Entries that were just read from disk, one after another. */
 struct chunk {
     uint64_t begin; /* Index of the first */
     uint32_t count;
@@ -51,13 +51,13 @@ struct outbox {
 
 void outbox_carve(struct outbox *outbox, struct arena *arena);
 
-/* The pointers are filled in by the caller. */
+/* The caller fills in the pointers. */
 void outbox_init(struct outbox *outbox);
 void outbox_check(const struct outbox *outbox, uint64_t written);
 
 /*
- * Send or hold the messages of a step; raft's writes up to `written` are durable. `chunk`: of a
- * step with RAFT_FETCHED, else NULL.
+ * Send or hold the messages of a step; raft's writes up to `written` are durable. `chunk`:
+ * of a step with RAFT_FETCHED, else NULL.
  */
 void outbox_send(struct outbox *outbox, const struct raft_effects *effects,
         uint64_t written, const struct chunk *chunk);

@@ -1,4 +1,6 @@
-/* The status of this node: what it says of itself, without asking anybody. */
+/*
+ * The status of this node: what it says about itself, without a message to any other node.
+ */
 #include "base/units.h"
 #include "node/figures.h"
 #include "node/replica.h"
@@ -23,8 +25,8 @@ static enum node_role role_of(const struct node *node)
 }
 
 /*
- * Within the time after which the others may elect somebody else. The leader gives up only after
- * the longest election timeout; until then this is what tells why nothing is committed.
+ * Within the time after which the others may elect another leader. The leader gives up only
+ * after the longest election timeout; until then this tells why nothing is committed.
  */
 static bool has_majority(const struct node *node)
 {
@@ -32,15 +34,18 @@ static bool has_majority(const struct node *node)
     return node->times.now_ns - heard_ns <= node->settings.raft.election_min_ns;
 }
 
-/* Against what the leader has committed, not against the part of it that came here already. */
+/*
+ * Compared with what the leader has committed, not with the part of it that is already
+ * here.
+ */
 static bool is_behind(const struct node *node)
 {
     return node->applier.applied + BEHIND_ENTRIES < raft_commit_heard(node->raft);
 }
 
 /*
- * The first that is true. What this node lacks itself goes before what it misses of others: an
- * election can fail for want of space, but not the other way round.
+ * The first that is true. What this node lacks itself comes before what it lacks from
+ * others: an election can fail because there is no space, but never the other way round.
  */
 static enum condition condition_of(const struct node *node)
 {

@@ -1,4 +1,4 @@
-/* Messages of other nodes, decoded: see peers.h. */
+/* Decodes messages of other nodes: see peers.h. */
 #include "node/peers.h"
 
 #include "base/mark.h"
@@ -16,7 +16,7 @@ static bool chains(const struct received *received, uint32_t at, uint64_t cluste
            head->id.index == before->id.index + 1 && head->cluster == before->cluster;
 }
 
-/* Cut the entries apart. False: not what the message says. */
+/* Cut the entries apart. False: they are not what the message says. */
 static bool decode_entries(
         struct received *received, const struct frame *frame, uint64_t cluster)
 {

@@ -1,8 +1,8 @@
 /*
- * Messages of other nodes, from bytes to events of raft.
+ * Turns messages of other nodes into events of raft.
  *
- * A receiver checks each entry's sum and chain before raft hears of it: what is not an entry
- * of this cluster never enters the log.
+ * A receiver checks each entry's sum and chain before raft gets it: what is not an entry of
+ * this cluster never enters the log.
  */
 #ifndef NODE_PEERS_H
 #define NODE_PEERS_H
@@ -28,8 +28,8 @@ struct peers {
 };
 
 /*
- * What the frame says, for raft. The event points into `received`, and that into the frame.
- * False: it is nonsense, and the connection is closed.
+ * What the frame says, as an event for raft. The event points into `received`, and that
+ * into the frame. False: it is nonsense, and the connection is closed.
  */
 bool peers_decode(const struct peers *peers, struct conn *conn, const struct frame *frame,
         struct received *received, struct raft_event *event);

@@ -102,7 +102,10 @@ const unsigned char *reader_entry(struct reader *reader, struct reading *reading
     for (;;) {
         enum wal_walk_result result = wal_walk_next(walk);
         if (result == WAL_WALK_END) {
-            /* No read goes past the records of a segment: the write of this is under way. */
+            /*
+             * No read goes past the records of a segment: the write of this record is under
+             * way.
+             */
             MARK(read_before_the_write);
             return NULL;
         }

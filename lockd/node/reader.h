@@ -1,11 +1,11 @@
 /*
- * Who may read the log from disk: entries that are no longer in memory, to apply them after a
- * restart, and for peers that are far behind.
+ * Decides who may read the log from disk. Entries that are no longer in memory are needed
+ * to apply them after a restart, and for peers that lag far behind.
  *
  * One read is under way at a time; applying comes first, peers take turns. Each user has a
- * cursor that remembers where its next entry stands, so a long catch-up reads the log once, in
- * order, from whatever index it began. Records that were cut off are met too: they are known
- * by their term.
+ * cursor that remembers where its next entry lies, so a long catch-up reads the log once,
+ * in order, from whatever index it began. A read also meets records that were cut off:
+ * their term tells.
  */
 #ifndef NODE_READER_H
 #define NODE_READER_H
@@ -54,10 +54,10 @@ struct reader {
     bool busy;        /* A read is under way ... */
     uint8_t busy_for;
     uint64_t id;  /* ... with this number. */
-    uint8_t turn; /* Of the peers, who is looked at first */
+    uint8_t turn; /* Which peer is looked at first */
 };
 
-/* The pointers are filled in by the caller. */
+/* The caller fills in the pointers. */
 void reader_init(struct reader *reader, uint8_t peer_count);
 void reader_check(const struct reader *reader);
 
@@ -72,15 +72,16 @@ static inline bool reader_wants(const struct reader *reader, uint8_t user)
     return (reader->wanting & UINT32_C(1) << user) != 0;
 }
 
-/* A read could be asked for: somebody wants one, and none is under way. */
+/* Whether a read could be started: a user wants one, and none is under way. */
 static inline bool reader_is_due(const struct reader *reader)
 {
     return reader->wanting != 0 && !reader->busy;
 }
 
 /*
- * Turn end, if it is due: ask io for the next read, if any. Of the peers only those in the bit set `able`
- * (bit of the user's number) can use one now; others are not waited for.
+ * Turn end, if it is due: ask io for the next read, if any. Of the peers only those in the
+ * bit set `able` (bit of the user's number) can use one now; the read does not wait for
+ * others.
  */
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects);
 
@@ -88,8 +89,8 @@ void reader_next(struct reader *reader, uint32_t able, struct node_effects *effe
 struct reading reader_take(struct reader *reader, const struct node_event *event);
 
 /*
- * The user's next entry, as the log is now; its head is in reading->walk. NULL: what was read
- * holds no more of them, read on.
+ * The user's next entry, as the log is now; its head is in reading->walk. NULL: what was
+ * read holds no more of them, read on.
  */
 const unsigned char *reader_entry(struct reader *reader, struct reading *reading);
 

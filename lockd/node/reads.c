@@ -1,4 +1,4 @@
-/* Queries and lists, answered or held back: see reads.h. */
+/* Answers queries and lists, or holds them back: see reads.h. */
 #include "node/reads.h"
 
 #include "base/mark.h"
@@ -20,7 +20,7 @@ void reads_init(struct reads *reads, const struct node_limits *limits)
     reads->max = limits->reads_max;
 }
 
-/* How many locks the connection has room for, of those that the read asks for. */
+/* How many of the locks that the read wants the connection has room for. */
 static uint16_t views_that_fit(const struct conn *conn, const struct read *read)
 {
     size_t wanted = read->kind == READ_LOCK ? 1 : read->limit;
@@ -121,7 +121,7 @@ static struct waiting_read *wait(
     return waiting;
 }
 
-/* At the leader's index, which the end of the turn asks for. */
+/* At the leader's index. The end of the turn queries it. */
 static void read_fresh(
         struct reads *reads, const struct conn *conn, const struct read *read)
 {

@@ -1,9 +1,9 @@
 /*
  * Queries and lists, on any node.
  *
- * A stale read is answered from the state at hand. Any other waits until raft says what
- * index is surely behind everything committed before it, and until that index is applied;
- * all reads of a turn share one question. (G8)
+ * A stale read is answered from the state at hand. Any other read waits until raft gives an
+ * index that surely covers everything committed before the read, and until that index is
+ * applied. All reads of a turn share one query. (G8)
  *
  * A page is cut at what its connection can take now; where not even one lock fits, the read
  * is held back until something was sent. So a client that lists more than its output holds
@@ -44,18 +44,18 @@ struct reads {
     uint32_t max;
     uint32_t count; /* Of those taken */
     uint64_t context;
-    bool ask_due; /* Reads of this turn wait for their context to be asked. */
+    bool ask_due; /* The context of this turn's reads is not yet sent to raft. */
 };
 
 void reads_carve(
         struct reads *reads, struct arena *arena, const struct node_limits *limits);
 
-/* The pointers are filled in by the caller. */
+/* The caller fills in the pointers. */
 void reads_init(struct reads *reads, const struct node_limits *limits);
 void reads_check(const struct reads *reads);
 void reads_frame(struct reads *reads, struct conn *conn, const struct frame *frame);
 
-/* Turn end. True: raft is to be asked for an index, by the event, for all of the turn. */
+/* Turn end. True: the event queries raft for an index, for all reads of the turn. */
 bool reads_ask(struct reads *reads, struct raft_event *event);
 
 /* Raft says what index a context waits for. */

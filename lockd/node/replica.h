@@ -9,11 +9,11 @@
  *     reads          queries and lists
  *     greet          hello, welcome, refusal, who leads
  *     peers          messages of other nodes, as events of raft
- *     fetch          entries from disk, for peers that are far behind
- *     guard          is the leader's clock too fast?
+ *     fetch          entries from disk, for peers that lag far behind
+ *     guard          whether the leader's clock is too fast
  *
  *     batcher        the open batch, and when it is sealed
- *     apply          committed entries into the lock state
+ *     apply          applies committed entries to the lock state
  *     reply          answers and changes, into the clients' output
  *     journal        raft's writes, into the log
  *     outbox         raft's messages, to other nodes
@@ -26,13 +26,13 @@
  *     stages         how long entries take, stage by stage
  *     conn           connection slots and their output
  *     roster         the other members
- *     notices        what is told
+ *     notices        what the node reports, for the log and the status
  *     times          the clocks as io read them
  *     figures        histograms, as nodes send them
  *
  * A file receives the part that it works on. Parts hold pointers to parts below them, which
- * start.c fills in; whoever stands lower is never told of who stands above. Only the three
- * files at the top see `struct node`.
+ * start.c fills in; a lower part never knows a higher one. Only the three files at the top
+ * see `struct node`.
  */
 #ifndef NODE_REPLICA_H
 #define NODE_REPLICA_H
@@ -68,10 +68,10 @@
 extern "C" {
 #endif
 
-/* Segments that io is asked for. */
+/* Segments that io is asked to make. */
 struct segments {
     bool asked;
-    uint64_t retry_ns; /* There was no space: not again before; 0: there is. */
+    uint64_t retry_ns; /* There was no space: do not retry before; 0: there is. */
 };
 
 /* Leaving: hand over, finish answers, stop. */
@@ -81,7 +81,7 @@ struct leaving {
     uint64_t begun_ns;
 };
 
-/* Where the step stands. */
+/* How far the step is. */
 struct turn_state {
     bool booted;
     bool open;            /* Events were stepped whose turn has not ended. */

@@ -1,4 +1,4 @@
-/* Answers and changes, into the clients' output: see reply.h. */
+/* Writes answers and changes into the clients' output: see reply.h. */
 #include "node/reply.h"
 
 #include "base/mark.h"
@@ -118,7 +118,7 @@ static bool put_changes(struct replies *replies, struct conn *conn,
     return true;
 }
 
-/* Changes take half of the output at most: answers must find room beside them. */
+/* Changes take at most half of the output: answers must find room beside them. */
 static bool has_room(const struct conn *conn)
 {
     const struct output *output = &conn->output;
@@ -126,7 +126,7 @@ static bool has_room(const struct conn *conn)
     return output->filled == 0 || output->filled + bytes <= output->capacity / 2;
 }
 
-/* One section more has been told: what is next? */
+/* One more section was sent: what is next? */
 static void move_on(
         struct route *route, const struct session_view *view, const struct told *told)
 {
@@ -141,7 +141,7 @@ static void move_on(
     route->list_change = 0;
 }
 
-/* One section of what the session is to be told. False: that is all, for now. */
+/* One section of the session's changes. False: that is all, for now. */
 static bool tell_some(
         struct replies *replies, struct conn *conn, const struct session_view *view)
 {
@@ -161,7 +161,7 @@ static bool tell_some(
     told.more = told.count == CHANGES_AT_ONCE;
     if (told.listed && route->list_change == 0)
         route->list_change = view->change;
-    /* An empty list is told too: then nothing is left. */
+    /* An empty list is sent too: then nothing is left. */
     bool silent = told.count == 0 && !told.listed;
     if (!silent && !put_changes(replies, conn, view, &told))
         return false;
@@ -170,8 +170,9 @@ static bool tell_some(
 }
 
 /*
- * A list that finds no room continues when something was sent. Meanwhile the state moves: what happens behind the change
- * for which the list stands is told after it, and nothing of that session in between.
+ * A list that finds no room continues when something was sent. Meanwhile the state moves.
+ * What happens after the change that the list describes is sent after the list, and nothing
+ * of that session in between.
  */
 void reply_changes(struct replies *replies, uint64_t session)
 {
@@ -182,14 +183,15 @@ void reply_changes(struct replies *replies, uint64_t session)
     struct conn *conn = NULL;
     if (route->session == session)
         conn = conn_if_alive(replies->conns, route->conn, route->serial);
-    /* Without a connection: it asks when it comes back. */
+    /* Without a connection: it sends a request when it comes back. */
     while (conn && tell_some(replies, conn, &view))
         ;
 }
 
 /*
- * The sessions that wait for room, in turn, until there is none again: who finds too little
- * moves to the end. So this costs what is told, however many sessions there are.
+ * Serve the sessions that wait for room, in turn, until there is none again. A session that
+ * finds too little room moves to the end. So the cost depends on what is sent, however many
+ * sessions there are.
  */
 void reply_rest(struct replies *replies, struct conn *conn)
 {
@@ -234,7 +236,7 @@ void reply_route(
 
 void replies_check(const struct replies *replies)
 {
-    /* Whoever waits for room waits behind the connection that its client is heard on. */
+    /* A session that waits for room is in the list of its client's connection. */
     struct conns *conns = replies->conns;
     for (uint32_t slot = 0; slot < conns->max; slot++) {
         const struct conn *conn = &conns->slots[slot];

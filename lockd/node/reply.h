@@ -1,12 +1,13 @@
 /*
- * Answers and changes, into the clients' output.
+ * Writes answers and changes into the clients' output.
  *
- * All that a turn has for a connection goes into one frame, and answers of one session from
- * one entry into one section of it. Changes are told once on a connection: TCP keeps order,
- * and a new connection begins again behind what the client confirmed. What is too much for
- * the output continues when the client has taken some.
+ * All that a turn has for a connection goes into one frame, and the answers of one session
+ * from one entry go into one section of it. Changes are sent once on a connection: TCP
+ * keeps the order, and a new connection begins again after what the client confirmed. What
+ * is too much for the output is sent when the client has read some of it.
  *
- * A session's route says where its client was last heard. It is local to the node.
+ * A session's route names the connection on which its client sent last. It is local to the
+ * node.
  */
 #ifndef NODE_REPLY_H
 #define NODE_REPLY_H
@@ -29,8 +30,8 @@ extern "C" {
 struct route {
     uint64_t session;
     struct changes_from from; /* Changes up to `after` were sent on that connection. */
-    uint64_t list_change; /* For which change the list stands that is being sent, or 0 */
-    uint64_t keepalive;   /* admit.c: position + 1 in the ledger, of its newest */
+    uint64_t list_change;     /* The change that the list being sent describes, or 0 */
+    uint64_t keepalive;       /* admit.c: position + 1 in the ledger, of its newest */
     uint32_t conn;
     uint32_t serial;
     struct list_node behind; /* In its connection's list, while changes wait for room */
@@ -49,7 +50,7 @@ struct replies {
 void replies_carve(
         struct replies *replies, struct arena *arena, const struct node_settings *settings);
 
-/* The pointers are filled in by the caller. */
+/* The caller fills in the pointers. */
 void replies_init(struct replies *replies, const struct node_settings *settings);
 void replies_check(const struct replies *replies);
 
@@ -63,18 +64,18 @@ void reply_answer(struct replies *replies, struct conn *conn,
 void reply_refuse(struct replies *replies, struct conn *conn, uint64_t session,
         struct answer *answer);
 
-/* Tell the session's client what changed since it was last told. */
+/* Tell the session's client what changed since the last time. */
 void reply_changes(struct replies *replies, uint64_t session);
 
 /* Something was sent: what found no room continues. */
 void reply_rest(struct replies *replies, struct conn *conn);
 
-/* The connection is gone: nobody waits for its room. */
+/* The connection is gone: no session waits for its room. */
 void reply_forget(struct conn *conn);
 
 /*
- * The client speaks through this connection now: what it has not confirmed is told again. On
- * the connection that it has had, what was applied while another node led was not told.
+ * The client uses this connection now: what it has not confirmed is sent again. This is
+ * needed on the same connection too: what was applied while another node led was not sent.
  */
 void reply_route(
         struct replies *replies, const struct session_view *view, const struct conn *conn);

@@ -25,7 +25,7 @@ struct peer {
     /* Buffers for appends, which its connection borrows */
     unsigned char *input;
     unsigned char *outputs[2];
-    uint64_t heard_stamp_ns; /* The newest stamp heard from it */
+    uint64_t heard_stamp_ns; /* The newest stamp received from it */
     bool clock_suspect;      /* It says that this leader's clock is too fast. */
 };
 
@@ -33,7 +33,8 @@ struct roster {
     uint8_t self;
     uint8_t count;
     struct peer peers[MEMBERS_MAX];
-    uint64_t members_hash; /* Of all member ids: who differs in it is of another cluster. */
+    /* Of all member ids: a node with another one is of another cluster. */
+    uint64_t members_hash;
 };
 
 void roster_carve(

@@ -1,4 +1,4 @@
-/* Slices of time that both clocks show and a majority was heard in: see served.h. */
+/* Slices of time that both clocks show while a majority answered: see served.h. */
 #include "node/served.h"
 
 #include "base/numbers.h"

@@ -1,11 +1,11 @@
 /*
  * Served time: how far cluster time may move.
  *
- * The leader adds up slices between successive readings of its clocks, one reading per turn,
- * made after the turn has taken in all that arrived. A slice is the smaller of what two
- * clocks say, cut at two ticks, and counts only while a majority was heard within the
- * longest election timeout. So no stall of this process, jump of a clock or lost majority
- * makes cluster time run ahead of real time, and with it no lease ends early. (G3, G4)
+ * The leader adds up slices between successive readings of its clocks. It makes one reading
+ * per turn, after the turn has handled all that arrived. A slice is the smaller of what two
+ * clocks say, cut at two ticks. It counts only while a majority answered within the longest
+ * election timeout. So no stall of this process, jump of a clock or lost majority makes
+ * cluster time run ahead of real time, and so no lease ends early. (G3, G4)
  */
 #ifndef NODE_SERVED_H
 #define NODE_SERVED_H

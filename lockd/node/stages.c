@@ -1,4 +1,4 @@
-/* Stages are noted in histograms, and told: see stages.h. */
+/* Notes stages in histograms and sends them: see stages.h. */
 #include "node/stages.h"
 
 #include "node/figures.h"
@@ -13,8 +13,9 @@ void stages_init(struct stages *stages)
 }
 
 /*
- * From one reading of the clock to a later one. A reading that is not known is 0, and makes
- * nothing. Of these histograms only what is told is kept up: buckets and the greatest.
+ * From one reading of the clock to a later one. An unknown reading is 0, and then nothing
+ * is noted. Of these histograms only what is sent is kept up to date: the buckets and the
+ * greatest value.
  */
 static inline void note(struct histogram *row, uint64_t from_ns, uint64_t to_ns)
 {

@@ -2,9 +2,9 @@
  * How long entries take, stage by stage; `lockctl status --latency` shows it.
  *
  * node reads no clock, so a stage begins and ends where io read one: at the start of a turn
- * (what came in came then), before its end is stepped, and when its effects were handed on,
- * which the first event of the next turn tells. What is done in between belongs to the stage
- * that waits for it: time spent on applying never counts as time of the disk.
+ * (when its input came), before the end of the turn is stepped, and when its effects were
+ * handed on (the first event of the next turn tells that time). Work in between belongs to
+ * the stage that waits for it: time spent on applying never counts as time of the disk.
  *
  *     turn n       start | requests come, first command of the batch       queue begins
  *                     end | batch sealed
@@ -70,7 +70,7 @@ struct finished_entry {
     struct entry_stages stages;
 };
 
-/* An entry is applied. `last`: the connection of its last answer, if it still stands. */
+/* An entry is applied. `last`: the connection of its last answer, if it is still open. */
 void stages_finish(struct stages *stages, const struct finished_entry *entry,
         struct conn *last, uint64_t now_ns);
 

@@ -1,9 +1,9 @@
 /*
  * A node's memory, its first state, and what it takes over from its log.
  *
- * Everything is carved from one arena, so that a measuring arena gives the memory plan of
- * `lockd --plan` from the same lines. The buffers of connections are by far the largest and
- * cost nothing until they are used.
+ * Everything is carved from one arena, so that with a measuring arena the same lines give
+ * the memory plan of `lockd --plan`. The buffers of connections are by far the largest
+ * part. They cost nothing until they are used.
  */
 #include "base/units.h"
 #include "node/replica.h"
@@ -73,7 +73,7 @@ static void check_limits(const struct node_settings *settings)
         window_bytes = settings->raft.window_bytes;
     assert(limits->peer_output_bytes >= window_bytes + heads);
     assert(settings->wal.buffer_bytes >= 2 * (uint64_t)settings->raft.append_bytes_max);
-    /* An append that a follower could never take would be sent for ever. */
+    /* An append that a follower could never take would be sent forever. */
     uint64_t blocks = (uint64_t)(settings->raft.append_entries_max + 4) * WAL_BLOCK_BYTES;
     uint64_t longest = settings->wal.entry_body_max + 2 * WAL_BLOCK_BYTES;
     assert(settings->raft.append_entries_max > 0);
@@ -148,7 +148,7 @@ static void join_bottom(struct node *node)
     reader_init(&node->reader, node->roster.count);
 }
 
-/* Parts that say what they want of raft. */
+/* Parts that say what they want from raft. */
 static void join_wishes(struct node *node)
 {
     uint64_t longest_ns = node->settings.raft.election_max_ns;

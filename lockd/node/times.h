@@ -1,6 +1,6 @@
 /*
- * The clocks as io read them: node reads none itself. `now_ns` is the start of the turn for
- * everything that arrived in it, and its end for what the end of the turn does.
+ * The clocks as io read them: node reads none itself. `now_ns` is the start of the turn
+ * while events are stepped, and the end of the turn for what the end of the turn does.
  */
 #ifndef NODE_TIMES_H
 #define NODE_TIMES_H

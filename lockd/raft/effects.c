@@ -1,11 +1,11 @@
 /*
  * What a step puts out: messages, one write, reads, one notice.
  *
- * Every message waits for the last save of term and vote: a node that fell back to an older
- * term by a crash must not have told anybody of the newer one. So requests for votes leave
- * when the candidate's own vote is durable, and that vote counts only from then on. Were
- * they sent earlier, a candidate that crashed could stand again in the same term, with a
- * shorter log, and count votes that were given to the longer one.
+ * Every message waits for the last save of term and vote: a node that a crash takes back to
+ * an older term must not have told any other node about the newer one. So requests for
+ * votes leave when the candidate's own vote is durable, and that vote counts only from then
+ * on. If they were sent earlier, a candidate that crashed could campaign again in the same
+ * term with a shorter log, and count votes that were given to the longer one.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -39,7 +39,7 @@ void raft_send(struct raft *raft, const struct raft_peer *peer,
     sent->body.to = peer->id;
 }
 
-/* Of what happens in one step, the notice that says more. */
+/* Of two notices in one step, keep the one that says more. */
 static bool outdoes(enum raft_notice notice, enum raft_notice told)
 {
     return told == RAFT_NOTICE_NONE ||
@@ -119,7 +119,10 @@ void raft_written(struct raft *raft, uint64_t number)
     }
 }
 
-/* With too many to tell apart, the newest two become one, durable when both are. */
+/*
+ * When there are too many writes to tell apart, the newest two become one, which is durable
+ * when both are.
+ */
 static void remember_write(struct raft *raft)
 {
     struct ring *ring = &raft->pending_ring;

@@ -1,14 +1,15 @@
 /*
  * Elections. [Raft 3.4, 3.6.1, 4.2.3, 9.6]
  *
- * Whoever misses its leader first asks whether it would be elected (PreVote, which stores
- * nothing), so a node that merely was cut off cannot raise the term. A (pre-)vote is
- * refused while its own leader is alive: its connection stands *and* it was heard within
- * the shortest election timeout. A leader that does not hear a majority steps down within
- * the longest, so heartbeats that still reach somebody cannot hold up the others for
- * longer. Refusals tell the newer term, so that nobody is stuck in an old one.
+ * A node that misses its leader first asks whether it would be elected (PreVote, which
+ * stores nothing). So a node that was only cut off cannot raise the term. A node refuses a
+ * (pre-)vote while its own leader is alive: the connection is open *and* the leader sent
+ * something within the shortest election timeout. A leader that gets no answers from a
+ * majority steps down within the longest timeout. So heartbeats that still reach some nodes
+ * cannot hold up the others for longer. Refusals carry the newer term, so that no node is
+ * stuck in an old one.
  *
- * While the log is empty, a candidate needs the votes of all: see raft.h.
+ * While the log is empty, a candidate needs the votes of all members: see raft.h.
  */
 #include "base/mark.h"
 #include "base/units.h"
@@ -27,7 +28,10 @@ bool raft_may_stand(const struct raft *raft)
 static void tell_missing(struct raft *raft)
 {
     if (raft->missing_told_ns == 0) {
-        /* Members that start together are not missing: the first time is a second later. */
+        /*
+         * Members that start together are not missing, so the first check is a second
+         * later.
+         */
         raft->missing_told_ns = raft->now_ns - (MISSING_AGAIN_S - 1) * NS_PER_S;
     }
     bool again = raft->now_ns - raft->missing_told_ns >= MISSING_AGAIN_S * NS_PER_S;
@@ -50,7 +54,7 @@ void raft_stand(struct raft *raft)
     tell_missing(raft);
 }
 
-/* Does this node have a leader, as far as it can tell, that `candidate` is not itself? */
+/* Does this node have a leader, as far as it knows, other than `candidate`? */
 static bool leader_lives(const struct raft *raft, uint8_t candidate)
 {
     if (raft->role == RAFT_LEADER)
@@ -69,7 +73,7 @@ static bool log_suffices(const struct raft *raft, struct entry_id last)
     return !entry_id_less(last, raft_log_last(&raft->log));
 }
 
-/* In a hurry, too, and not the better candidate: let `peer` go first. */
+/* This node is in a hurry too, and is not the better candidate: let `peer` go first. */
 static void give_way(
         struct raft *raft, const struct raft_peer *peer, const struct peer_message *vote)
 {
@@ -105,7 +109,7 @@ static bool grant_vote(
         raft_adopt_term(raft, vote->term);
     bool is_free = raft->vote == 0 || raft->vote == peer->id;
     if (!is_free || !log_suffices(raft, vote->last)) {
-        /* Its term was in the way, and it cannot win itself. */
+        /* The peer's term was in the way, and the peer cannot win itself. */
         if (stood && raft->role == RAFT_FOLLOWER)
             raft_stand_soon(raft);
         return false;
@@ -133,7 +137,10 @@ void raft_on_vote(
         answer.granted = grant_prevote(raft, peer, vote);
     else
         answer.granted = grant_vote(raft, peer, vote);
-    /* Of a granted pre-vote, the term that it is for; else its own, for who is behind. */
+    /*
+     * For a granted pre-vote, the term that it is for; else this node's own, for a peer in
+     * an older one.
+     */
     answer.term = vote->pre && answer.granted ? vote->term : raft->term;
     raft_send(raft, peer, &answer, 0);
 }
@@ -167,7 +174,7 @@ void raft_on_vote_answer(
         peer->refused = true;
 }
 
-/* How many votes it takes, this node's included. */
+/* How many votes are needed, this node's included. */
 static uint32_t votes_needed(const struct raft *raft)
 {
     uint32_t members = raft->settings.members.count;
@@ -182,7 +189,7 @@ static uint32_t count_granted(const struct raft *raft)
     return count;
 }
 
-/* Can those who have not answered still make it a success? */
+/* Can the members that have not answered still make it a success? */
 static bool is_lost(const struct raft *raft)
 {
     uint32_t count = count_granted(raft);

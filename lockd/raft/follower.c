@@ -1,21 +1,22 @@
 /*
- * Taking entries from a leader. [Raft 3.5, 3.6]
+ * A follower takes entries from a leader. [Raft 3.5, 3.6]
  *
- * An append proves that the logs are equal up to its last entry, if the entry before them
- * is there. Only an entry of another term at the same index is a conflict and cuts the
- * log: an old or repeated append finds its entries there and changes nothing. What stands
- * before the beginning of the log is committed, and so is the same in every leader's log.
+ * If the entry before an append's entries is there, then the logs are equal up to the
+ * append's last entry. Only an entry of another term at the same index is a conflict and
+ * cuts the log: an old or repeated append finds its entries there and changes nothing.
+ * Entries before the beginning of the log are committed, and so they are the same in every
+ * leader's log.
  *
  * An acknowledgement says how far the log is *durable and proven* in this term. If the step
- * appended, it waits for that write; every append that appends nothing, heartbeats too, is
- * answered at once with what is durable now, so that a lost acknowledgement costs no more
- * than a heartbeat.
+ * appended, the acknowledgement waits for that write. An append that appends nothing, such
+ * as a heartbeat, is answered at once with what is durable now. So a lost acknowledgement
+ * costs no more than a heartbeat.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
 /*
- * Consecutive entries behind `previous`, of terms that do not go back nor beyond the
+ * Consecutive entries after `previous`, of terms that neither go back nor pass the
  * leader's.
  */
 static bool is_sound(const struct raft_event *event)
@@ -134,7 +135,7 @@ void raft_on_append(
         if (append->term > raft->term)
             raft_adopt_term(raft, append->term);
         if (raft->role == RAFT_LEADER)
-            return; /* Nobody else can lead this term: nonsense. */
+            return; /* No other node can lead this term: nonsense. */
         follow(raft, peer->id);
         if (append->commit > raft->commit_heard)
             raft->commit_heard = append->commit;

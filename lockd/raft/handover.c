@@ -1,9 +1,9 @@
 /*
- * Leadership given away on purpose. [Raft 3.10]
+ * A leader hands over on purpose. [Raft 3.10]
  *
  * The leader takes no more proposals, waits until the chosen member has its whole log, and
- * tells it to stand at once, without asking first. If nobody leads instead after an
- * election timeout, it continues as if nothing had been.
+ * tells it to campaign at once, without a pre-vote. If there is no new leader after an
+ * election timeout, it continues to lead as before.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -47,7 +47,10 @@ void raft_settle_transfer(struct raft *raft)
         raft->transfer = 0;
         return;
     }
-    /* The term's first entry is taken even now: without it nothing can be matched. */
+    /*
+     * The term's first entry is taken even during a handover: without it nothing can be
+     * matched.
+     */
     bool complete = raft_log_last(&raft->log).term == raft->term &&
                     peer->match == raft_log_last(&raft->log).index;
     if (raft->transfer_sent || !complete || !raft_can_send(raft, peer))

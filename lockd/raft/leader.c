@@ -1,16 +1,16 @@
 /*
- * What each peer has and is sent, and what is thereby committed. [Raft 3.5, 3.6.2]
+ * What each peer has, what it is sent, and what is committed by that. [Raft 3.5, 3.6.2]
  *
  * A peer is *probed* until it is known where its log and the leader's meet: one append at a
  * time, at `next`. After that appends follow one another without waiting, `window` of them
- * or as many as `window_bytes` allows, and `next` runs ahead of what is acknowledged. A
- * refusal, a new connection or a new term begins with probing again. A lost message shows
- * with the next heartbeat, as that names the entry before `next`.
+ * or as many as `window_bytes` allows, and `next` runs ahead of what is acknowledged. After
+ * a refusal, on a new connection and in a new term the leader probes again. A lost message
+ * shows with the next heartbeat, because that names the entry before `next`.
  *
- * Entries that are no longer in memory are asked for with a fetch, one at a time per peer;
- * meanwhile it gets heartbeats, and nobody else waits. Entries before the beginning of the
- * log cannot be sent at all: a peer that needs one gets heartbeats only, which name the
- * entry before the beginning. Sending it a snapshot belongs there.
+ * Entries that are no longer in memory are read with a fetch, one at a time per peer;
+ * meanwhile that peer gets heartbeats, and no other peer waits. Entries before the
+ * beginning of the log cannot be sent at all: a peer that needs one gets heartbeats only,
+ * which name the entry before the beginning. (The place to send a snapshot is there.)
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -45,7 +45,7 @@ static void on_accepted(struct raft_peer *peer, uint64_t match)
         peer->match = match;
     land(peer);
     if (peer->probing && peer->match + 1 >= peer->next) {
-        /* What was sent while probing counts as if it had been known to fit. */
+        /* What was sent while probing now counts as a normal append. */
         peer->probing = false;
         if (!ring_is_empty(&peer->flights))
             peer->next = peer->flight_ends[ring_at(&peer->flights, peer->flights.begin)];
@@ -83,7 +83,10 @@ void raft_on_append_answer(
         on_refused(raft, peer, answer->hint);
 }
 
-/* Of entries [begin, end): what was read from disk counts as if it were the longest append. */
+/*
+ * The bytes of entries [begin, end). What was read from disk counts as much as the longest
+ * append.
+ */
 static uint32_t bytes_of(const struct raft *raft, uint64_t begin, uint64_t end)
 {
     if (!raft_log_has_recent(&raft->log, begin))
@@ -138,7 +141,10 @@ static void send_append(
         peer->next = end;
 }
 
-/* Short appends may be many, over a distance they must be; long ones a few. */
+/*
+ * There may be many short appends (over a distance there must be), but only a few long
+ * ones.
+ */
 static bool may_fly(const struct raft *raft, const struct raft_peer *peer)
 {
     const struct raft_settings *settings = &raft->settings;
@@ -185,7 +191,10 @@ static uint64_t end_of_append(const struct raft *raft, uint64_t begin)
     return end;
 }
 
-/* Is what the peer needs next before the beginning of the log? Then nobody can send it. */
+/*
+ * Is what the peer needs next before the beginning of the log? Then this node cannot send
+ * it.
+ */
 static bool is_gone(const struct raft *raft, const struct raft_peer *peer)
 {
     if (!raft_log_is_before(&raft->log, peer->next))
@@ -200,7 +209,7 @@ static bool may_send_entries(const struct raft *raft, const struct raft_peer *pe
            may_fly(raft, peer) && !is_gone(raft, peer);
 }
 
-/* The index that a heartbeat stands at: it names the entry before, whose term is known. */
+/* The index of a heartbeat: it names the entry before, whose term is known. */
 static uint64_t heartbeat_at(const struct raft *raft, const struct raft_peer *peer)
 {
     uint64_t first = raft->log.trail.before.index + 1;
@@ -242,7 +251,7 @@ void raft_on_fetched(
     }
     peer->fetching = false;
     uint64_t before = event->begin - 1;
-    /* It may have been dropped since it was asked for. */
+    /* It may have been dropped since the fetch was made. */
     bool fits = !raft_log_is_before(&raft->log, event->begin) &&
                 event->previous.index == before &&
                 event->previous.term == raft_log_term(&raft->log, before) &&

@@ -1,7 +1,8 @@
 /*
- * What is known of a peer's log and of its state, whatever this node is itself.
+ * What this node knows of a peer's log and state, in any role.
  *
- * Who meets a peer that is blank or damaged forgets what that peer had: it has it no more.
+ * When a peer says that it is blank or damaged, this node forgets what that peer had: the
+ * peer no longer has it.
  */
 #include "raft/raft_state.h"
 
@@ -29,7 +30,7 @@ bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state)
     peer->state = said;
     peer->granted = false;
     peer->refused = true;
-    /* What it had, it has no more. */
+    /* The peer no longer has what it had. */
     peer->match = 0;
     peer->acked_ns = 0;
     peer->round_acked = 0;

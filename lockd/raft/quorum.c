@@ -6,7 +6,7 @@ uint64_t raft_reached(
 {
     uint64_t values[MEMBERS_MAX];
     uint32_t count = 0;
-    /* Sorted, the greatest first. */
+    /* Sorted, greatest first. */
     for (uint8_t i = 0; i <= raft->peer_count; i++) {
         uint64_t value = i < raft->peer_count ? of(&raft->peers[i]) : own;
         uint32_t at = count;

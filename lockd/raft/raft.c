@@ -64,8 +64,10 @@ static void on_open(struct raft *raft, struct raft_peer *peer)
         return;
     peer->open = true;
     raft_probe(raft, peer);
-    /* A bootstrap vote is asked for only of the process that granted the pre-vote: one that
-       was started since may have had its directory emptied. */
+    /*
+     * A bootstrap vote is requested only from the process that granted the pre-vote: the
+     * directory of a process that was started since may have been emptied.
+     */
     bool bootstrap = raft->role == RAFT_CANDIDATE && !raft_is_bootstrapped(raft);
     peer->due_ns = bootstrap ? UINT64_MAX : 0;
 }
@@ -98,7 +100,7 @@ static void on_peer_event(struct raft *raft, const struct raft_event *event)
         raft_on_fetched(raft, peer, event);
 }
 
-/* A leader that no majority answers any more: somebody else may lead. [Raft 6.2] */
+/* A leader that a majority no longer answers: another node may lead. [Raft 6.2] */
 static bool lost_majority(const struct raft *raft)
 {
     return raft->now_ns - raft_majority_heard_ns(raft) >= raft->settings.election_max_ns;
@@ -157,7 +159,7 @@ static void settle(struct raft *raft)
         raft_settle_transfer(raft);
         raft_settle_rounds(raft);
         raft_settle_peers(raft);
-        /* Alone, a round is confirmed as it begins. */
+        /* With a single member, a round is confirmed as it begins. */
         if (raft->peer_count == 0)
             raft_settle_rounds(raft);
     }
@@ -233,7 +235,10 @@ void raft_step(
 
 static uint64_t leader_deadline(const struct raft *raft)
 {
-    /* Alone, it still says from time to time that it is there: raft_majority_heard_ns(). */
+    /*
+     * A single member still notes from time to time that it is there:
+     * raft_majority_heard_ns().
+     */
     if (raft->peer_count == 0)
         return raft->now_ns + raft->settings.heartbeat_ns;
     uint64_t deadline_ns = raft_majority_heard_ns(raft) + raft->settings.election_max_ns;

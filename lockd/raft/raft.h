@@ -1,22 +1,22 @@
 /*
- * Consensus: who leads, what is appended, sent and committed. [Raft] is Ongaro's
+ * Consensus: which node leads, and what is appended, sent and committed. [Raft] is Ongaro's
  * dissertation, "Consensus: Bridging Theory and Practice".
  *
- * raft knows entries by id, kind and length, never by content: bytes lie with `store`, and
- * `node` joins the two. One event goes in, effects come out. A step cannot fail; what the
- * effects say must be done, and in this order: save, truncate, append (one numbered
- * write), then the messages, each as soon as the write that it names is durable. Whoever
- * cannot write now asks raft_may_write() first, and drops the event if it may: to raft it
- * is a message lost.
+ * raft knows entries by id, kind and length, never by content: `store` has the bytes, and
+ * `node` joins the two. One event goes in, effects come out. A step cannot fail. The caller
+ * must carry out the effects, in this order: save, truncate, append (one numbered write),
+ * then the messages, each as soon as the write that it names is durable. A caller that
+ * cannot write now calls raft_may_write() first, and drops the event if the step may write:
+ * to raft this is a lost message.
  *
  * What must be true at any time is asserted by raft_check() and raft_check_step()
  * (raft_check.h), which tests call after every step.
  *
  * Bootstrap. A node is *blank* when its directory held neither vote nor entry. While the
- * log is empty, a candidate needs the (pre-)votes of all members; a blank node grants them
- * only to a candidate whose log is empty too. So when the first leader exists, every
- * member has a vote on disk, and a blank node that meets an entry knows that it has
- * forgotten something: it neither votes, campaigns nor takes entries, and says
+ * log is empty, a candidate needs the (pre-)votes of all members; a blank node grants votes
+ * only to a candidate whose log is empty too. So when the first leader exists, every member
+ * has a vote on disk, and a blank node that meets an entry knows that it has forgotten
+ * something. It then neither votes nor campaigns nor takes entries, and says
  * PEER_STATE_BLANK.
  */
 #ifndef RAFT_RAFT_H
@@ -55,8 +55,9 @@ struct raft_settings {
     uint64_t heartbeat_ns;    /* 50 ms */
     uint64_t election_min_ns; /* Timeouts are drawn from [min, max): 250 ms, ... */
     uint64_t election_max_ns; /* ... 500 ms */
-    uint64_t close_delay_ns;  /* A closed leader's followers stand after [0, this): 5 ms */
-    uint32_t window;          /* Append messages in flight per peer */
+    /* A closed leader's followers campaign after [0, this): 5 ms */
+    uint64_t close_delay_ns;
+    uint32_t window; /* Append messages in flight per peer */
     /* ... and their bytes; 0: no limit. One append is always sent. */
     uint32_t window_bytes;
     uint32_t append_bytes_max;   /* Of entries in one append; a longer one goes alone */
@@ -73,14 +74,14 @@ struct raft_entry {
 };
 
 enum raft_event_kind {
-    RAFT_TIME,    /* now_ns moved on; also every other event brings the time */
+    RAFT_TIME,    /* Only time passed; every other event brings the time too */
     RAFT_RECEIVE, /* message; for an append with its entries */
     RAFT_PROPOSE, /* Leader only: append entry.kind of entry.bytes; see raft_next_id() */
     RAFT_WRITTEN, /* All writes up to number `write` are durable. */
     RAFT_FETCHED, /* Answers a fetch: [begin, end) can be sent to `peer` now; none: later */
-    RAFT_PEER_OPEN,   /* A connection to `peer` stands: it can be sent to. */
+    RAFT_PEER_OPEN,   /* A connection to `peer` is open: messages can be sent. */
     RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
-    RAFT_CAMPAIGN,    /* Stand for election now (operators, tests) */
+    RAFT_CAMPAIGN,    /* Campaign now (operators, tests) */
     RAFT_TRANSFER,    /* Leader: hand over to the furthest member, or to `peer` if not 0 */
     RAFT_READ,        /* Is it safe to read? `context` comes back in reads_ready. */
 };
@@ -119,16 +120,16 @@ struct raft_fetch {
 
 struct raft_read_ready {
     uint64_t context;
-    bool granted;   /* False: no leader was found, or leadership was lost: ask again. */
+    bool granted;   /* False: no leader is known, or leadership was lost: try again. */
     uint64_t index; /* Granted: read once this index is applied. */
 };
 
 enum raft_notice {
     RAFT_NOTICE_NONE,
     RAFT_NOTICE_LEADER,       /* This node leads the term. */
-    RAFT_NOTICE_FOLLOWER,     /* It stopped leading or standing. */
-    RAFT_NOTICE_NO_MAJORITY,  /* It stopped leading because no majority was heard. */
-    RAFT_NOTICE_NEW_LEADER,   /* It heard of another leader. */
+    RAFT_NOTICE_FOLLOWER,     /* It stopped leading or campaigning. */
+    RAFT_NOTICE_NO_MAJORITY,  /* It stopped leading because no majority answered. */
+    RAFT_NOTICE_NEW_LEADER,   /* There is another leader. */
     RAFT_NOTICE_BLANK,        /* It met a bootstrapped cluster with an emptied directory. */
     RAFT_NOTICE_MISSING,      /* Bootstrap waits for members: raft_missing() */
     RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
@@ -140,7 +141,7 @@ struct raft_effects {
     /* One write, in this order; number `write`, 0 if there is none. */
     uint64_t write;
     bool save;              /* raft_term() and raft_vote() */
-    uint64_t truncate_from; /* Cut this index and all behind it; 0: nothing */
+    uint64_t truncate_from; /* Cut this index and all after it; 0: nothing */
     uint32_t append_skip;   /* RAFT_RECEIVE: entries of the event already there ... */
     uint32_t append_count;  /* ... and how many then to append. RAFT_PROPOSE: 1 */
 
@@ -151,13 +152,15 @@ struct raft_effects {
     uint32_t read_count;
     struct raft_read_ready reads[RAFT_READS_READY_MAX];
 
-    /* Became leader: propose ENTRY_TERM_START (or ENTRY_BOOTSTRAP if the log is empty) now. */
+    /*
+     * Became leader: propose ENTRY_TERM_START (or ENTRY_BOOTSTRAP if the log is empty) now.
+     */
     bool start_term;
     enum raft_notice notice;
     uint8_t notice_peer;
 };
 
-/* The struct itself stands in raft_state.h; users look through the functions. */
+/* The struct itself is in raft_state.h; users read it through the functions. */
 struct raft;
 
 /* Memory from the arena; NULL while the arena is only measuring. */
@@ -166,12 +169,12 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
 /* `seed` is for election timeouts. */
 void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t seed);
 
-/* After init, before any entry is restored: the log begins behind `before`. */
+/* After init, before any entry is restored: the log begins after `before`. */
 void raft_restore_begin(struct raft *raft, struct entry_id before);
 
 /*
  * After init: the log's records in order, as recovery meets them. A vote record replaces
- * the one before it; a term older than what is known already changes nothing.
+ * the one before it; a term older than the known one changes nothing.
  */
 void raft_restore(struct raft *raft, const struct raft_entry *entry);
 void raft_restore_truncate(struct raft *raft, uint64_t from);
@@ -179,26 +182,27 @@ void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote);
 
 /*
  * Recovery is over; the first step may follow. All that was restored is durable. `blank`:
- * neither vote nor entry was found. A node that distrusts its log is not booted at all.
+ * neither vote nor entry was found. The caller does not boot a node that distrusts its log.
  */
 void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
 
 /*
- * Entries before `index` cannot be sent from memory any more: for them raft asks with a
- * fetch. Called before a step; never goes back.
+ * Entries before `index` can no longer be sent from memory: raft reads them with a fetch.
+ * Called before a step; never goes back.
  */
 void raft_forget(struct raft *raft, uint64_t index);
 
 /*
- * The log begins at `index` from now on: what stood before is committed, durable here, and
- * in a snapshot. Called between steps; a begin that is not further on changes nothing. A
- * peer that needs what is gone gets heartbeats and no entries.
+ * The log begins at `index` from now on: the entries before are committed, durable here,
+ * and in a snapshot. Called between steps; an `index` that is not after the present
+ * beginning changes nothing. A peer that needs the removed entries gets heartbeats and no
+ * entries.
  */
 void raft_drop_before(struct raft *raft, uint64_t index);
 
 /*
- * May this step write? Not with heartbeats and their answers, reads, and a leader's time: a
- * node whose log takes nothing for a while still leads or follows.
+ * May this step write? Heartbeats and their answers, reads, and a leader's time never do:
+ * so a node whose log takes nothing for a while still leads or follows.
  */
 bool raft_may_write(const struct raft *raft, const struct raft_event *event);
 
@@ -216,7 +220,7 @@ uint8_t raft_vote(const struct raft *raft);
 uint8_t raft_leader(const struct raft *raft); /* 0: none known */
 uint64_t raft_commit(const struct raft *raft);
 
-/* What the cluster has committed, as far as this node heard: may be past its own log. */
+/* What the cluster has committed, as far as this node knows: may be past its own log. */
 uint64_t raft_commit_heard(const struct raft *raft);
 
 struct entry_id raft_last(const struct raft *raft);
@@ -227,22 +231,25 @@ uint64_t raft_durable(const struct raft *raft);
 /* The id that the next RAFT_PROPOSE gets. */
 struct entry_id raft_next_id(const struct raft *raft);
 
-/* True while RAFT_PROPOSE is taken: leads, and is not handing over. */
+/* True while RAFT_PROPOSE is accepted: this node leads and is not handing over. */
 bool raft_takes_proposals(const struct raft *raft);
 
-/* Leader whose term has a committed entry: what is applied then is current. [Raft 6.4] */
+/*
+ * This node leads and its term has a committed entry: then the applied state is current.
+ * [Raft 6.4]
+ */
 bool raft_leads_committed(const struct raft *raft);
 
 /*
- * The term of the entry at `index`, also of raft_before_log(); 0 for one that is not in the
- * log, or not any more.
+ * The term of the entry at `index`, also of raft_before_log(); 0 if the entry is not in the
+ * log, or no longer.
  */
 uint64_t raft_term_at(const struct raft *raft, uint64_t index);
 
-/* The log begins behind this entry; {0, 0}: at index 1. */
+/* The log begins after this entry; {0, 0}: at index 1. */
 struct entry_id raft_before_log(const struct raft *raft);
 
-/* Leader: the instant at which a majority (itself included) was last heard. */
+/* Leader: the latest time by which a majority (itself included) has answered. */
 uint64_t raft_majority_heard_ns(const struct raft *raft);
 
 /* Met a bootstrapped cluster, or has nothing yet. */
@@ -251,7 +258,7 @@ bool raft_is_blank(const struct raft *raft);
 /* Blank, and met a bootstrapped cluster: its directory was emptied. It takes no part. */
 bool raft_met_bootstrapped(const struct raft *raft);
 
-/* Bootstrap: bit set of the ids that there is no connection with. */
+/* Bootstrap: bit set of the members to which there is no connection. */
 uint64_t raft_missing(const struct raft *raft);
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id);

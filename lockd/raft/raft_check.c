@@ -7,7 +7,7 @@ static void check_log(const struct raft *raft)
     raft_log_check(&raft->log);
     assert(raft_log_last(&raft->log).term <= raft->term);
     uint64_t last = raft_log_last(&raft->log).index;
-    /* What stands before the beginning is committed, and on disk. */
+    /* The entries before the beginning are committed and on disk. */
     assert(raft->log.trail.before.index <= raft->commit.index);
     assert(raft->log.trail.before.index <= raft->durable);
     assert(raft->commit.index <= last);
@@ -137,7 +137,7 @@ void raft_check(const struct raft *raft)
         check_peer(raft, &raft->peers[i]);
 }
 
-/* Within a term: the vote stays, a leader stays leader or stops for good. */
+/* Within a term the vote stays, and a leader stays leader or stops for good. */
 static void check_same_term(const struct raft *before, const struct raft *after)
 {
     if (before->vote != 0)
@@ -175,7 +175,7 @@ void raft_check_step(const struct raft *before, const struct raft *after)
         assert(after->saved_write == before->write_last + 1);
     if (!before->blank)
         assert(!after->blank);
-    /* A leader commits by counting only what is of its own term. [Raft 3.6.2] */
+    /* A leader commits only entries of its own term by counting. [Raft 3.6.2] */
     if (after->role == RAFT_LEADER && after->commit.index > before->commit.index)
         assert(after->commit.term == after->term);
 }

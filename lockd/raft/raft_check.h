@@ -1,6 +1,6 @@
 /*
- * What must be true of a raft at any time, and of any step. For tests and the simulator; a
- * breach is an assertion.
+ * What must be true of a raft at any time, and of any step. For tests and the simulator. A
+ * violation fails an assertion.
  */
 #ifndef RAFT_RAFT_CHECK_H
 #define RAFT_RAFT_CHECK_H

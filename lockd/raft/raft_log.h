@@ -1,11 +1,11 @@
 /*
  * What raft knows of the log: the terms of all its entries, and the lengths of the newest.
  *
- * The log begins behind the entry `trail.before`, and the beginning may move: what stood
- * before it is committed, is in a snapshot, and is in no log any more. Three questions can
- * be asked of any index, and have an answer before the beginning, too:
+ * The log begins after the entry `trail.before`, and the beginning may move. The entries
+ * before it are committed, in a snapshot, and no longer in the log. Three functions answer
+ * for any index, also before the beginning:
  *
- *     raft_log_term()       0: there is no such entry, or none any more
+ *     raft_log_term()       0: there is no such entry, or no longer
  *     raft_log_is_before()  it is committed, and nothing but a snapshot has it
  *     raft_log_has_recent() false: its length is not known, it must be read from disk, or is
  *                           before the beginning
@@ -34,12 +34,12 @@ void raft_log_carve(
 /* An empty log that begins at index 1. */
 void raft_log_init(struct raft_log *log, uint32_t recent_max);
 
-/* The log, which is empty, begins behind `before`. */
+/* The log, which is empty, begins after `before`. */
 void raft_log_begin_at(struct raft_log *log, struct entry_id before);
 
 /*
- * Entries before `index` are in the log no more: it begins there. Not past the end. False:
- * the log begins there or later already, and nothing is changed.
+ * Entries before `index` are no longer in the log: it begins there. Not past the end.
+ * False: the log begins there or later already, and nothing is changed.
  */
 bool raft_log_drop_before(struct raft_log *log, uint64_t index);
 
@@ -49,7 +49,7 @@ void raft_log_forget(struct raft_log *log, uint64_t index);
 /* The next entry, `bytes` long. */
 void raft_log_add(struct raft_log *log, struct entry_id id, uint32_t bytes);
 
-/* Cut off `from`, which is in the log, and all behind it. */
+/* Cut off `from`, which is in the log, and all after it. */
 void raft_log_cut(struct raft_log *log, uint64_t from);
 
 /* The last entry; the one before the beginning if the log is empty. */
@@ -64,7 +64,7 @@ static inline uint64_t raft_log_term(const struct raft_log *log, uint64_t index)
     return raft_trail_term(&log->trail, index);
 }
 
-/* Whether the log does not hold `index` because it begins behind it. */
+/* Whether the log does not hold `index` because it begins after it. */
 static inline bool raft_log_is_before(const struct raft_log *log, uint64_t index)
 {
     return index <= log->trail.before.index;

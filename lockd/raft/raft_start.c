@@ -1,4 +1,4 @@
-/* Memory, and the state at the start: what recovery found, entry by entry. */
+/* Memory, and the state at the start: takes in what recovery found, entry by entry. */
 #include <stdalign.h>
 
 #include "base/mark.h"
@@ -67,7 +67,7 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     prng_init(&raft->prng, seed);
     raft_log_init(&raft->log, settings->recent_max);
     ring_init(&raft->pending_ring, RAFT_PENDING_MAX);
-    /* A leader's late answer must not meet a question of another life of this node. */
+    /* A leader's late answer must not match a query of an earlier life of this node. */
     uint64_t first_read = prng_next(&raft->prng) / 2;
     ring_init_at(&raft->read_ring, power_of_two(settings->reads_max), first_read);
     for (uint8_t i = 0; i < settings->members.count; i++) {
@@ -127,8 +127,8 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
         assert(!raft_is_bootstrapped(raft) && raft->term == 0 && raft->vote == 0);
     if (raft_log_last(&raft->log).term > raft->term) {
         /*
-         * Votes are saved before entries of their term: this one was lost. Whom it was for
-         * is not known, so it is used up.
+         * Votes are saved before entries of their term, so this vote was lost. Its
+         * candidate is not known, so the vote counts as used.
          */
         MARK(restored_newer_entry);
         raft->term = raft_log_last(&raft->log).term;

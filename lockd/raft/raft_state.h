@@ -2,8 +2,8 @@
  * What a node knows as a member, for the files of this folder and for tests.
  *
  *     raft.c        the step: an event in, effects out
- *     handover.c    leadership given away on purpose
- *     election.c    votes: asked for, granted, counted
+ *     handover.c    a leader hands over on purpose
+ *     election.c    votes: requested, granted, counted
  *     follower.c    appends of a leader
  *     leader.c      what each peer has, what it is sent, what is committed
  *     raft_start.c  memory, and what recovery found
@@ -11,17 +11,16 @@
  *     readindex.c   when it is safe to read
  *     progress.c    what is known of a peer's log and state
  *     effects.c     messages, writes and notices of the step under way
- *     raft_view.c   what others may ask
+ *     raft_view.c   what others may read
  *     quorum.c      what a majority has reached
  *     raft_log.c    the log: where it begins, terms of all entries, lengths of the newest
  *     raft_trail.c  terms of the whole log
  *
- * A file calls only files that stand below it here.
+ * A file calls only files below it in this list.
  *
- * A step handles its event, then settles: whatever follows from the state as it now is
- * (votes that suffice, entries that are committed, messages that are due) is done in one
- * place and not by every handler. What finds no room in the effects stays due, and `more`
- * is set.
+ * A step handles its event, then settles: one place does everything that follows from the
+ * new state (enough votes, committed entries, messages that are due), so that no handler
+ * has to. What finds no room in the effects stays due, and `more` is set.
  */
 #ifndef RAFT_RAFT_STATE_H
 #define RAFT_RAFT_STATE_H
@@ -49,14 +48,16 @@ struct raft_pending {
 struct raft_peer {
     uint8_t id;
     bool open;             /* It can be sent to. */
-    enum peer_state state; /* What it said of itself last */
-    uint64_t heard_ns;     /* Anything; 0: never */
+    enum peer_state state; /* What it last said about itself */
+    uint64_t heard_ns;     /* When anything came from it; 0: never */
 
-    /* This node stands. */
+    /* This node campaigns. */
     bool granted;
     bool refused;
 
-    /* This node stands or leads: when it is sent to, even if there is nothing new. */
+    /*
+     * This node campaigns or leads: when to send to the peer even if there is nothing new.
+     */
     uint64_t due_ns;
 
     /* This node leads. */
@@ -64,8 +65,8 @@ struct raft_peer {
     uint64_t stamp_ns; /* ... and its stamp */
     uint64_t round_sent;
     uint64_t round_acked;
-    uint64_t match; /* All up to here is durable there and ours. */
-    uint64_t next;  /* To send next; beyond match + 1 it is a hope. */
+    uint64_t match; /* Up to here its log is durable and equal to ours. */
+    uint64_t next;  /* To send next; beyond match + 1 it is a guess. */
     /* Not known where the logs meet: one append at a time, at `next` */
     bool probing;
     struct ring flights;    /* Appends not acknowledged ... */
@@ -80,17 +81,17 @@ struct raft_peer {
 enum raft_read_state {
     RAFT_READ_GONE = 0,     /* Answered; the place is free once those before it are. */
     RAFT_READ_WAITS_COMMIT, /* Leader: its own term has no commit yet. */
-    RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that nobody else leads. */
-    RAFT_READ_ASKED,        /* Follower: the leader was asked. */
-    RAFT_READ_GRANTED,      /* To be told */
-    RAFT_READ_FAILED,       /* To be told */
+    RAFT_READ_WAITS_ROUND,  /* Leader: a majority must confirm that no other node leads. */
+    RAFT_READ_ASKED,        /* Follower: the query was sent to the leader. */
+    RAFT_READ_GRANTED,      /* To be reported */
+    RAFT_READ_FAILED,       /* To be reported */
 };
 
 struct raft_read {
     enum raft_read_state state;
-    uint8_t peer;     /* 0: asked by this node; else by that peer */
-    uint8_t leader;   /* ASKED: whom */
-    uint64_t context; /* Of whoever asked */
+    uint8_t peer;     /* 0: the read is this node's; else that peer's */
+    uint8_t leader;   /* ASKED: the leader that was asked */
+    uint64_t context; /* Of the node that asked */
     uint64_t index;
     uint64_t round;       /* WAITS_ROUND: the round that confirms it */
     uint64_t deadline_ns; /* ASKED */
@@ -121,14 +122,14 @@ struct raft {
     uint8_t leader; /* 0: none known */
     uint64_t leader_heard_ns;
     struct entry_id told_leader; /* {term, id}: the last one that a notice was about */
-    uint64_t election_ns;        /* Stands then */
-    bool hurried;                /* It stands sooner than that: gives way to others. */
-    bool handed;                 /* Candidate: the leader asked for it. */
+    uint64_t election_ns;        /* Campaigns then */
+    bool hurried;                /* It campaigns sooner than that: gives way to others. */
+    bool handed;                 /* Candidate: the leader handed over to this node. */
 
     /* The log. */
     struct raft_log log;
     struct entry_id commit;
-    /* Follower: the greatest that a leader told; may be past its own log */
+    /* Follower: the greatest that a leader sent; may be past its own log */
     uint64_t commit_heard;
     uint64_t proven;      /* Follower: equal to the log of this term's leader up to here */
     uint64_t round_heard; /* Follower: the leader's newest */
@@ -143,11 +144,13 @@ struct raft {
 
     /* Leader. */
     uint64_t round;   /* Started last */
-    uint8_t transfer; /* Whom it hands over to; 0: nobody */
+    uint8_t transfer; /* The member that it hands over to; 0: none */
     bool transfer_sent;
     uint64_t transfer_ns; /* Gives up then */
 
-    /* The position in the ring is what a leader is asked with, and is never used again. */
+    /*
+     * The position in the ring identifies the query to a leader, and is never used again.
+     */
     struct ring read_ring;
     struct raft_read *reads;
     uint32_t reads_done; /* GRANTED or FAILED */
@@ -155,7 +158,7 @@ struct raft {
     uint32_t notice_count;
     struct raft_told notices[RAFT_NOTICES_MAX];
 
-    uint8_t peer_count; /* Members but for this node */
+    uint8_t peer_count; /* Members without this node */
     struct raft_peer peers[MEMBERS_MAX];
 };
 
@@ -183,8 +186,8 @@ static inline bool raft_is_standing(const struct raft *raft)
 }
 
 /*
- * Has this log ever had an entry? Also when it begins later and has none now: the last entry
- * is then the one before the beginning.
+ * Has this log ever had an entry? True also when it begins later and has none now: then the
+ * last entry is the one before the beginning.
  */
 static inline bool raft_is_bootstrapped(const struct raft *raft)
 {
@@ -206,7 +209,7 @@ uint64_t raft_reached(const struct raft *raft, uint64_t own,
 /* Can `peer` be sent to in this step? What waits only for room is sent in the next. */
 bool raft_can_send(struct raft *raft, const struct raft_peer *peer);
 
-/* Send, if the connection stands: when `after_write` and the present vote are durable. */
+/* Send, if the connection is open: when `after_write` and the present vote are durable. */
 void raft_send(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message, uint64_t after_write);
 
@@ -220,17 +223,20 @@ void raft_append(struct raft *raft, const struct raft_entry *entry);
 void raft_truncate(struct raft *raft, uint64_t from);
 void raft_written(struct raft *raft, uint64_t number);
 
-/* Remember this step's write; tell what is left of notices. */
+/* Remember this step's write; give out the notices that are left. */
 void raft_close_effects(struct raft *raft);
 
 /*
  * progress.c
  */
 
-/* Where the logs meet is not known (any more): begin again behind what is durable there. */
+/*
+ * It is not known (or no longer) where the logs meet: begin again after what is durable
+ * there.
+ */
 void raft_probe(struct raft *raft, struct raft_peer *peer);
 
-/* Any answer: note what the peer says of itself. True if it is an ordinary member. */
+/* Any answer: note what the peer says about itself. True if it is an ordinary member. */
 bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state);
 
 /*
@@ -243,7 +249,7 @@ void raft_on_peer_read(
 void raft_on_read_answer(
         struct raft *raft, const struct raft_peer *peer, const struct peer_message *answer);
 
-/* Leadership, or the leader asked, is lost. */
+/* This node no longer leads, or the leader that was asked is lost. */
 void raft_fail_reads(struct raft *raft);
 void raft_expire_reads(struct raft *raft);
 uint64_t raft_read_deadline(const struct raft *raft);
@@ -256,18 +262,21 @@ void raft_tell_reads(struct raft *raft);
  * role.c
  */
 
-/* Stand a whole random timeout from now. */
+/* Campaign a whole random timeout from now. */
 void raft_reset_election_timer(struct raft *raft);
 
-/* Stand after a random moment, and let others who do the same go first. */
+/* Campaign after a short random time, and let others who do the same go first. */
 void raft_stand_soon(struct raft *raft);
 
-/* A newer term, whose leader is not known yet. Follows: nobody votes or leads on in it. */
+/*
+ * A newer term, whose leader is not known yet. This node follows: its votes and its lead do
+ * not carry over.
+ */
 void raft_adopt_term(struct raft *raft, uint64_t term);
 
 void raft_become_follower(struct raft *raft);
 
-/* A blank node has seen a cluster that it must have forgotten. */
+/* This blank node has met a cluster that it must have forgotten. */
 void raft_meet_bootstrapped(struct raft *raft);
 
 void raft_become_precandidate(struct raft *raft);
@@ -278,7 +287,7 @@ void raft_become_leader(struct raft *raft);
  * election.c
  */
 
-/* May this node stand at all? */
+/* May this node campaign at all? */
 bool raft_may_stand(const struct raft *raft);
 void raft_stand(struct raft *raft);
 void raft_on_vote(

@@ -1,13 +1,13 @@
 /*
  * The terms of all entries of the log, as runs: where each term begins.
  *
- * Leaders change seldom, so the whole log, however long, has few runs, and any entry's term
- * is found by binary search.
+ * Leaders change seldom, so even a long log has few runs. A binary search finds any entry's
+ * term.
  *
- * The log begins behind the entry `before`: {0, 0} for a log that has all its entries. The
+ * The log begins after the entry `before`: {0, 0} for a log that has all its entries. The
  * entry itself is not in the log, but its term is known, so that an append can follow it.
  *
- * Invariant: terms and first indexes both grow strictly; the first run begins behind
+ * Invariant: terms and first indexes both grow strictly; the first run begins after
  * `before`; without a run, `last` is `before`.
  */
 #ifndef RAFT_RAFT_TRAIL_H
@@ -39,12 +39,12 @@ struct raft_trail {
 void raft_trail_carve(struct raft_trail *trail, struct arena *arena, uint32_t count_max);
 void raft_trail_init(struct raft_trail *trail);
 
-/* The log, which has no entry, begins behind `before`. */
+/* The log, which has no entry, begins after `before`. */
 void raft_trail_begin_at(struct raft_trail *trail, struct entry_id before);
 
 /*
- * Let go of all entries before `index`, which is at most last + 1. False: the log begins
- * there or later already, and nothing is changed.
+ * Remove all entries before `index`, which is at most last + 1. False: the log begins there
+ * or later already, and nothing is changed.
  */
 bool raft_trail_drop_before(struct raft_trail *trail, uint64_t index);
 
@@ -54,19 +54,19 @@ bool raft_trail_has_room(const struct raft_trail *trail, uint64_t term);
 /* The next entry: its index is last + 1, its term not less than the last's. */
 void raft_trail_add(struct raft_trail *trail, struct entry_id id);
 
-/* Let go of `from`, which is in the log, and all behind it. */
+/* Remove `from`, which is in the log, and all after it. */
 void raft_trail_cut(struct raft_trail *trail, uint64_t from);
 
 /*
- * The term of the entry at `index`, which may be `before`; 0 if there is none, or none any
- * more.
+ * The term of the entry at `index`, which may be `before`; 0 if there is none, or no
+ * longer.
  */
 uint64_t raft_trail_term(const struct raft_trail *trail, uint64_t index);
 
 /*
  * The last entry, from `before` on, whose index and term are both at most those of `bound`;
- * {0, 0} if there is none: not in this log, or it stood before the beginning. Two logs cannot
- * agree behind the answer, if `bound` is where the other one stands.
+ * {0, 0} if there is none: it is not in this log, or it was before the beginning. If
+ * `bound` is the last entry of another log, the two logs cannot agree after the answer.
  */
 struct entry_id raft_trail_within(const struct raft_trail *trail, struct entry_id bound);
 

@@ -1,4 +1,4 @@
-/* What others may ask of a raft. Nothing here changes it. */
+/* What others may read of a raft. Nothing here changes it. */
 #include "raft/raft_state.h"
 
 bool raft_is_leader(const struct raft *raft)

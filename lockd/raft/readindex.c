@@ -1,11 +1,11 @@
 /*
  * When it is safe to read. [Raft 6.4]
  *
- * The leader notes its commit index, and answers once a majority has answered a heartbeat
- * round that began later: nobody else can have led and committed before the read came. One
- * round is under way at a time; what comes meanwhile shares the next. Until an entry of its
- * own term is committed a leader does not know what is, and reads wait for that. A follower
- * asks its leader.
+ * The leader notes its commit index. It answers once a majority has answered a heartbeat
+ * round that began later: then no other node can have led and committed before the read
+ * came. One round is under way at a time; reads that come meanwhile share the next. Until
+ * an entry of its own term is committed, a leader does not know which entries are
+ * committed, so reads wait for that. A follower queries its leader.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -29,7 +29,9 @@ static void finish(struct raft *raft, struct raft_read *read, enum raft_read_sta
     raft->reads_done++;
 }
 
-/* There is no place for it: say so now. A step asks for one read, so there is room. */
+/*
+ * There is no place for it: refuse it now. A step has one read at most, so there is room.
+ */
 static void refuse_own(struct raft *raft, uint64_t context)
 {
     raft->effects->reads[raft->effects->read_count] =
@@ -161,7 +163,10 @@ uint64_t raft_read_deadline(const struct raft *raft)
     const struct ring *ring = &raft->read_ring;
     if (ring_is_empty(ring))
         return UINT64_MAX;
-    /* The oldest is open, or there was no room to tell it, and the next step is due anyway. */
+    /*
+     * The oldest is open, or there was no room to report it, and the next step is due
+     * anyway.
+     */
     return raft->reads[ring_at(ring, ring->begin)].deadline_ns;
 }
 

@@ -1,13 +1,13 @@
 /*
- * Becoming what a node can be. Nothing else writes `role`.
+ * A node becomes leader, follower or candidate. Nothing else writes `role`.
  *
  *     follower <-> precandidate -> candidate -> leader
  *         ^______________________________|________|
  *
- * A node stands again soon (raft_stand_soon) when it is clear that nobody leads and only bad
- * luck or a stale term was in the way; otherwise after a whole random timeout. Those in a
- * hurry give way to each other, so that two who saw the same leader die do not split the
- * votes.
+ * A node campaigns again soon (raft_stand_soon) when it is clear that there is no leader
+ * and only bad luck or an old term was in the way. Otherwise it waits for a whole random
+ * timeout. Nodes in a hurry give way to each other, so that two that saw the same leader
+ * die do not split the votes.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -31,7 +31,7 @@ void raft_stand_soon(struct raft *raft)
     raft->hurried = true;
 }
 
-/* Nobody is known to lead: what the leader was asked cannot be answered any more. */
+/* No leader is known: the leader's answers can no longer come. */
 static void forget_leader(struct raft *raft)
 {
     raft_fail_reads(raft);
@@ -76,7 +76,7 @@ void raft_adopt_term(struct raft *raft, uint64_t term)
         raft_save(raft);
 }
 
-/* Each peer is to be asked, at once. */
+/* Each peer gets a vote request at once. */
 static void ask_all(struct raft *raft)
 {
     for (uint8_t i = 0; i < raft->peer_count; i++) {

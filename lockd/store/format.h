@@ -1,8 +1,8 @@
 /*
  * The bytes of the log on disk; lockd/doc/log-format.md tells the whole story.
  *
- * A record is a head of WAL_RECORD_HEAD_BYTES, for an entry followed by the entry's own bytes
- * (protocol/entry.h), and zeros up to the end of the block:
+ * A record is a head of WAL_RECORD_HEAD_BYTES, for an entry followed by the entry's own
+ * bytes (protocol/entry.h), and zeros up to the end of the block:
  *
  *     offset  bytes  field
  *          0      4  magic, "lrec"
@@ -10,7 +10,7 @@
  *          5      1  kind (enum record_kind)
  *          6      1  vote; 0 for other kinds
  *          7      1  zero
- *          8      4  bytes behind the head: of the entry, else 0
+ *          8      4  bytes after the head: of the entry, else 0
  *         12      4  run: how often this log was opened
  *         16      8  segment number
  *         24      8  position: bytes of the whole log before this record
@@ -36,7 +36,7 @@
  *       4088      8  sum: XXH3-64 of bytes 0 to 4087
  *
  * Later versions keep magic, version and the sum where they are, over the same bytes. So a
- * newer file is told from a damaged one.
+ * reader can tell a newer file from a damaged one.
  */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
@@ -58,7 +58,7 @@ enum record_kind {
     RECORD_TRUNCATE = 3,
 };
 
-/* What a record and a segment header have in common: where it stands and what it follows. */
+/* What a record and a segment header have in common: where each is and what it follows. */
 struct record_place {
     uint32_t run;
     uint64_t segment;
@@ -90,7 +90,7 @@ struct segment_header {
 
 enum format_finding {
     FORMAT_NOTHING, /* Not one of these, or damaged. */
-    FORMAT_RECORD,  /* An intact head; what stands behind it is not looked at. */
+    FORMAT_RECORD,  /* An intact head; what follows it is not checked. */
     FORMAT_HEADER,  /* An intact segment header. */
     FORMAT_NEWER,   /* Intact, but of a later version. */
 };
@@ -108,7 +108,7 @@ static inline uint64_t format_blocks(uint64_t bytes)
     return (bytes + WAL_BLOCK_BYTES - 1) / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
 }
 
-/* Bytes on disk of a record with that many bytes behind its head. */
+/* Bytes on disk of a record with that many bytes after its head. */
 static inline uint64_t format_record_bytes(uint64_t payload_bytes)
 {
     return format_blocks(WAL_RECORD_HEAD_BYTES + payload_bytes);

@@ -44,7 +44,9 @@ uint64_t log_left(const struct log *log)
     return current == NULL ? 0 : current->bytes - current->used;
 }
 
-/* Common to records and headers: it stands here, and is built on what stands before. */
+/*
+ * Common to records and headers: it is at this place, and it continues what is before it.
+ */
 static bool follows(const struct log *log, const struct record_place *place)
 {
     return place->position == places_end_position(&log->places) &&
@@ -52,7 +54,7 @@ static bool follows(const struct log *log, const struct record_place *place)
            place->run >= log->run;
 }
 
-/* Is segment `number` the first of a log that does not have its first entry any more? */
+/* Is segment `number` the first of a log that no longer has its first entry? */
 static bool is_later_first(const struct log *log, uint64_t number)
 {
     return number == log->places.begin.segment && number > 1;
@@ -138,7 +140,7 @@ static bool takes_entry(
            is_same_owner(log, log->node, head->cluster) && chain_fits(&log->chain, head);
 }
 
-/* A vote is for a later term, or the first of this one, or said again. */
+/* A vote is for a later term, or the first of this one, or a repeated one. */
 static bool takes_vote(const struct log *log, const struct record *record)
 {
     if (record->value != log->term)

@@ -1,13 +1,14 @@
 /*
- * What is known of a log behind its last record.
+ * What is known of a log after its last record.
  *
- * Recovery goes through it as it reads, wal as it writes, with the same functions: what a
- * record must say to follow here, and what it changes. So what wal writes, recovery takes.
+ * Recovery uses this as it reads and wal as it writes, with the same functions: they say
+ * what a record must contain to follow here, and what it changes. So recovery accepts what
+ * wal writes.
  *
  * The log begins where places.begin says, and the chain agrees. The header of the first
  * segment must name the entry before the beginning. If that is not segment 1, the header is
- * believed in all that only the records before it could tell: position, sum before, term and
- * vote.
+ * trusted for all that only the records before it could tell: position, sum before, term
+ * and vote.
  */
 #ifndef STORE_LOG_H
 #define STORE_LOG_H
@@ -32,7 +33,7 @@ struct log {
     uint64_t cluster;
     uint64_t term;
     uint8_t vote;
-    uint8_t node; /* That writes it; 0: not known yet */
+    uint8_t node; /* The node that writes it; 0: not known yet */
     uint32_t run;
 };
 
@@ -48,14 +49,19 @@ void log_copy(struct log *to, const struct log *from);
 /* Bytes that are left in the segment in which the log ends. */
 uint64_t log_left(const struct log *log);
 
-/* Whether the header begins the next segment of this log, and to begin it so. */
+/*
+ * Whether the header begins the next segment of this log; and the function that begins it.
+ */
 bool log_takes_header(const struct log *log, const struct segment_header *header);
 void log_take_header(struct log *log, const struct segment_header *header);
 
 /* See wal_drop_before(); what is before position `durable` is on disk. */
 bool log_drop_before(struct log *log, uint64_t index, uint64_t durable);
 
-/* Whether the record follows here, and to continue behind it. `head`: of its entry, if it is one. */
+/*
+ * Whether the record follows here; and the function that continues after it. `head`: of its
+ * entry, if it is one.
+ */
 bool log_takes_record(
         const struct log *log, const struct record *record, const struct entry_head *head);
 void log_take_record(

@@ -26,7 +26,7 @@ void places_init(struct places *places, const struct log_begin *begin)
     places->step = PLACES_STEP;
 }
 
-/* Where the segment of a number is kept. */
+/* The place in memory of the segment with that number. */
 static struct segment *slot_of(const struct places *places, uint64_t number)
 {
     return &places->segments[number % places->segments_max];
@@ -81,7 +81,7 @@ void places_begin_segment(
         struct places *places, uint64_t start, struct entry_id before, uint64_t sum)
 {
     assert(places->begun < places->existing);
-    /* Where the first of a log that begins later starts is known from its header only. */
+    /* In a log that begins later, only its header tells where the first segment starts. */
     bool is_later_first =
             places->begun < places->begin.segment && places->begin.segment > 1;
     if (!is_later_first)
@@ -108,7 +108,7 @@ uint64_t places_end_position(const struct places *places)
     return current == NULL ? 0 : current->start + current->used;
 }
 
-/* Where in the log a place is. */
+/* The position in the log of a place. */
 static uint64_t position_of(const struct places *places, struct wal_place place)
 {
     return places_segment(places, place.segment)->start + place.offset;
@@ -153,7 +153,10 @@ void places_cut(struct places *places, uint64_t from)
     while (places->entry_count > 0 &&
             places->entries[places->entry_count - 1].index >= from)
         places->entry_count--;
-    /* Those before the first that names an earlier entry were ended by an earlier cut. */
+    /*
+     * The segments before the first one that names an earlier entry were ended by an
+     * earlier cut.
+     */
     for (uint64_t number = places->begun; number > places->begin.segment; number--) {
         struct segment *segment = places_segment(places, number);
         if (segment->before.index < from)

@@ -1,19 +1,19 @@
 /*
- * Where in the files the log stands: its segments, and a sparse index of entries.
+ * Where in the files the log lies: its segments, and a sparse index of entries.
  *
- * The places of some entries are kept: of the first, and from then on of one about every
- * `step` bytes. When there is no more room, every other place goes and the step doubles, so
- * that a log of any length needs the same memory. Truncations drop what they cut off. So
- * places grow in index and in position, and an entry is always found behind the last place
- * whose index is not above its own.
+ * The places of some entries are kept: of the first one, and from there of one about every
+ * `step` bytes. When there is no more room, every other place is dropped and the step
+ * doubles, so that a log of any length needs the same memory. A truncation drops the places
+ * that it cuts off. So places grow in index and in position, and an entry always lies at or
+ * after the last place whose index is not above its own.
  *
- * Numbers of segments only grow, and what is kept of them lies in a ring: [begin.segment,
- * begun] have a header, [begun + 1, existing] are made and wait for their turn, and there are
- * at most `segments_max` of both. When the beginning of the log moves, the segments before
+ * Segment numbers only grow, and the segments are kept in a ring: [begin.segment, begun]
+ * have a header, [begun + 1, existing] exist and wait for their turn, and there are at most
+ * `segments_max` of both together. When the beginning of the log moves, the segments before
  * it are gone and their places in the ring free.
  *
- * A segment can become the first if the entry that its header names as the last before it is
- * still the one of that index. A truncation that goes back over it ends that for good.
+ * A segment can become the first if its header names an entry before it that is still in
+ * the log at that index. A truncation that removes that entry ends this permanently.
  */
 #ifndef STORE_PLACES_H
 #define STORE_PLACES_H
@@ -78,12 +78,12 @@ bool places_is_full(const struct places *places);
 /* The next segment exists now. False if that is one more than there may be. */
 bool places_add_segment(struct places *places, uint64_t bytes);
 
-/* The last of those that are not begun does not exist any more. */
+/* The last of those that are not begun no longer exists. */
 void places_drop_segment(struct places *places);
 
 /*
- * The log continues in the next segment, which exists, behind the entry `before`. `start` is
- * the position reached; the first segment of a log that begins later says where that is.
+ * The log continues in the next segment, which exists, after the entry `before`. `start` is
+ * the position reached; in a log that begins later, the first segment gives it.
  */
 void places_begin_segment(
         struct places *places, uint64_t start, struct entry_id before, uint64_t sum);
@@ -113,7 +113,7 @@ bool places_have_entry_before(const struct places *places, uint64_t position);
 
 /*
  * A place at or before the live record of `index`; the log's beginning if none is nearer;
- * {0, 0} if the entry stood before the beginning.
+ * {0, 0} if the entry was before the beginning.
  */
 struct wal_place places_locate(const struct places *places, uint64_t index);
 

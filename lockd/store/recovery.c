@@ -7,7 +7,7 @@
 #include "base/mark.h"
 #include "store/recovery_state.h"
 
-/* Whatever the settings say now, the log may hold an entry as long as any. */
+/* Whatever the settings are now, the log may hold an entry of the greatest length. */
 static size_t longest_bytes(void)
 {
     return (size_t)format_entry_bytes(ENTRY_BODY_MAX);
@@ -40,7 +40,7 @@ void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin)
     recovery->number = begin->segment - 1;
 }
 
-/* ---- The bytes, as if they lay side by side. ---- */
+/* ---- The bytes, as one contiguous stream. ---- */
 
 static size_t carried_left(const struct recovery *recovery)
 {
@@ -52,7 +52,7 @@ static size_t bytes_left(const struct recovery *recovery)
     return carried_left(recovery) + recovery->chunk_count - recovery->chunk_at;
 }
 
-/* Carry over at least `count` bytes, which are there. */
+/* Carry over at least `count` bytes, which are available. */
 static void carry(struct recovery *recovery, size_t count)
 {
     size_t left = carried_left(recovery);
@@ -84,7 +84,7 @@ static const unsigned char *peek(struct recovery *recovery, size_t count)
     return recovery->carried + recovery->carried_at;
 }
 
-/* Go on behind `count` bytes, which were peeked at. */
+/* Continue after `count` bytes, which were peeked at. */
 static void skip(struct recovery *recovery, size_t count)
 {
     recovery->at += count;
@@ -101,7 +101,7 @@ static void skip(struct recovery *recovery, size_t count)
 static void raise_alarm(
         struct recovery *recovery, enum recovery_verdict alarm, uint64_t offset)
 {
-    /* What cannot be read outweighs what is another's, and that what is broken. */
+    /* A newer version weighs more than a foreign segment, and that more than damage. */
     bool outweighs = recovery->alarm == RECOVERY_BLANK || alarm > recovery->alarm;
     if (!outweighs)
         return;
@@ -170,7 +170,7 @@ static bool is_zero(const unsigned char *block)
     return block[0] == 0 && memcmp(block, block + 1, WAL_BLOCK_BYTES - 1) == 0;
 }
 
-/* This block does not follow: look behind it for what speaks of it. */
+/* This block does not follow: look after it for records that vouch for it. */
 static void pass_block(struct recovery *recovery, const unsigned char *block)
 {
     recovery->ended = true;
@@ -179,7 +179,7 @@ static void pass_block(struct recovery *recovery, const unsigned char *block)
     skip(recovery, WAL_BLOCK_BYTES);
 }
 
-/* A header that follows takes the log on, wherever in the segment before it ended. */
+/* A header that follows continues the log, wherever the log ended in the segment before. */
 static void take_header(struct recovery *recovery, const struct segment_header *header)
 {
     log_take_header(&recovery->log, header);
@@ -212,7 +212,7 @@ enum step {
     STEP_WAIT, /* For more to be fed */
 };
 
-/* An intact head of a record stands here; what is behind it may not be intact. */
+/* An intact head of a record is here; what follows it may be damaged. */
 static enum step step_record(
         struct recovery *recovery, const struct record *record, struct recovery_item *item)
 {
@@ -235,7 +235,7 @@ static enum step step_record(
         }
     }
     if (recovery->ended || !log_takes_record(&recovery->log, record, &item->head)) {
-        /* Whole, but not of this log any more: what an entry holds is not looked into. */
+        /* Whole, but no longer of this log: the content of such an entry is not checked. */
         recovery->ended = true;
         recovery->left = true;
         skip(recovery, count);
@@ -268,7 +268,7 @@ static enum step step(struct recovery *recovery, struct recovery_item *item)
     return STEP_ON;
 }
 
-/* What was announced and did not come cannot be believed. */
+/* Bytes that were announced and not fed cannot be trusted. */
 static void end_segment(struct recovery *recovery)
 {
     if (recovery->at == recovery->bytes)
@@ -291,13 +291,18 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
     bool is_gap = number != recovery->number + 1;
     assert(number > recovery->number);
     if (!is_first && recovery->bytes == 0) {
-        /* The next is made when this one is begun, so this one had its full size. */
+        /*
+         * The next segment is made when this one is begun, so this one had its full size.
+         */
         MARK(recovery_empty_file);
         raise_alarm(recovery, RECOVERY_DAMAGED, 0);
     }
     recovery->number++;
     if (is_gap) {
-        /* A file is gone. Those behind it are read for what they say of who wrote them. */
+        /*
+         * A file is missing. The files after it are read to learn which node and cluster
+         * wrote them.
+         */
         MARK(recovery_gap);
         raise_alarm(recovery, RECOVERY_DAMAGED, 0);
     }
@@ -341,7 +346,7 @@ bool recovery_next(struct recovery *recovery, struct recovery_item *item)
     }
 }
 
-/* ---- What to believe. ---- */
+/* ---- What to trust. ---- */
 
 /* The first block that does not follow. */
 static struct wal_place first_doubtful(const struct recovery *recovery)
@@ -361,7 +366,7 @@ static enum recovery_verdict decide_verdict(const struct recovery *recovery)
     if (recovery->durable_seen > places_end_position(places))
         return RECOVERY_DAMAGED;
     if (places->begin.segment > 1 && places_current(places) == NULL)
-        return RECOVERY_DAMAGED; /* The segment that it begins with was durable. */
+        return RECOVERY_DAMAGED; /* The segment with which the log begins was durable. */
     if (!recovery->found_any && places->begin.segment == 1)
         return RECOVERY_BLANK;
     return recovery->left ? RECOVERY_CUT : RECOVERY_CLEAN;

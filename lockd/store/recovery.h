@@ -1,16 +1,17 @@
 /*
- * What to believe of a log after a restart: a pure decision from what was read.
+ * Which part of a log to trust after a restart: a pure decision from what was read.
  *
- * All segments are fed in the order of their numbers, block by block; the items found come
- * out in log order. The first block that is no record of this log (sum, chain, position,
- * segment number) ends the log; what lies behind decides what that means. If any record or
- * header behind it, intact by its own sum, says that its writer knew the log to be durable
- * past that place, something acknowledged is damaged: RECOVERY_DAMAGED, never cut. Otherwise
- * it is a torn tail that nobody was ever told of: RECOVERY_CUT. The exception: what was written
- * last has nothing behind it that could vouch for it, so its rot looks like a torn tail.
+ * All segments are fed in the order of their numbers, block by block. The items found come
+ * out in log order. The first block that is no record of this log (by sum, chain, position
+ * or segment number) ends the log; what lies after it decides what that means. If any later
+ * record or header, intact by its own sum, says that its writer knew the log to be durable
+ * past that place, then something acknowledged is damaged: RECOVERY_DAMAGED, never cut.
+ * Otherwise it is a torn tail that was never acknowledged: RECOVERY_CUT. The exception: the
+ * last write has nothing after it that could vouch for it, so damage to it looks like a
+ * torn tail.
  *
- * What was read may lie in a cache only. Before anything is done or said on the strength of
- * it, the files that were read must be made durable (fdatasync).
+ * What was read may be in a cache only. The files that were read must be made durable
+ * (fdatasync) before anything is done or sent that depends on them.
  */
 #ifndef STORE_RECOVERY_H
 #define STORE_RECOVERY_H
@@ -36,7 +37,7 @@ enum recovery_item_kind {
 struct recovery_item {
     enum recovery_item_kind kind;
     struct entry_head head;     /* RECOVERY_ENTRY */
-    const unsigned char *entry; /* RECOVERY_ENTRY: whole; lives until the next feed */
+    const unsigned char *entry; /* RECOVERY_ENTRY: whole; valid until the next feed */
     uint64_t term;              /* RECOVERY_VOTE */
     uint8_t vote;
     uint64_t from; /* RECOVERY_TRUNCATE */
@@ -44,8 +45,8 @@ struct recovery_item {
 
 enum recovery_verdict {
     RECOVERY_BLANK,   /* No segment, or not a single record was ever durable. */
-    RECOVERY_CLEAN,   /* Ends behind its last record. */
-    RECOVERY_CUT,     /* A torn tail is left behind and will be overwritten. */
+    RECOVERY_CLEAN,   /* Ends after its last record. */
+    RECOVERY_CUT,     /* There is a torn tail; it will be overwritten. */
     RECOVERY_DAMAGED, /* Acknowledged bytes are unreadable: `bad` says where. */
     RECOVERY_FOREIGN, /* A segment of another node or cluster than the first: `bad`. */
     RECOVERY_NEWER,   /* Written by a newer version: `bad`. */
@@ -68,21 +69,21 @@ struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *
 void recovery_init(struct recovery *recovery, const struct wal_settings *settings);
 
 /*
- * Before the first segment: the log does not begin with its first entry, but there. A
+ * Called before the first segment: the log begins there and not with its first entry. A
  * snapshot says so; the header of the segment must agree.
  */
 void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin);
 
 /*
- * The segments that exist, ascending; a gap is damage, also in front of the first. Those
- * before the beginning are passed over: a crash came before their removal. `bytes` is the
- * file's size; all whole blocks are to be fed, those that are not count as unreadable.
+ * The segments that exist, ascending; a gap is damage, also before the first. Segments
+ * before the beginning are skipped: a crash came before their removal. `bytes` is the
+ * file's size. Feed all whole blocks; those that are not fed count as unreadable.
  */
 void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t bytes);
 
 /*
- * The next bytes of that segment, a multiple of the block; then take all items. The bytes must
- * stay where they are until recovery_next() has said that there are no more.
+ * The next bytes of that segment, a multiple of the block; then take all items. The bytes
+ * must stay where they are until recovery_next() has said that there are no more.
  */
 void recovery_feed(struct recovery *recovery, const void *bytes, size_t count);
 bool recovery_next(struct recovery *recovery, struct recovery_item *item);

@@ -1,8 +1,8 @@
 /*
  * The inside of struct recovery, for the files of this folder.
  *
- * The bytes of a segment come in chunks of any number of blocks, and a record may begin in
- * one chunk and end in another: then what is there of it is carried over.
+ * The bytes of a segment come in chunks of any number of blocks. A record may begin in one
+ * chunk and end in another: then its first part is carried over.
  */
 #ifndef STORE_RECOVERY_STATE_H
 #define STORE_RECOVERY_STATE_H
@@ -31,9 +31,9 @@ struct recovery {
     size_t chunk_at;
     size_t chunk_count;
 
-    /* What follows no more. */
+    /* After the log's end. */
     bool ended; /* A block did not follow, and no segment has since. */
-    bool left;  /* ... and there was something behind the end. */
+    bool left;  /* ... and there was something after the end. */
 
     /* What was seen anywhere, whether it follows or not. */
     bool found_any; /* A record that follows */
@@ -42,14 +42,14 @@ struct recovery {
     uint8_t node; /* Of the first header; 0: none */
     uint64_t cluster;
 
-    /* What ends all hope; the first of each. */
+    /* What makes the log unusable; the first of each. */
     enum recovery_verdict alarm; /* NEWER, FOREIGN, DAMAGED; else BLANK */
     struct wal_place alarm_place;
 };
 
 /*
- * Copy what is known of the log, for wal to continue. True if it must not be written to, as
- * it is not whole.
+ * Copy what is known of the log, for wal to continue. True if the log must not be written
+ * to, because it is not whole.
  */
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log);
 

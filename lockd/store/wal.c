@@ -1,4 +1,4 @@
-/* What is added to the log. Writing out is wal_write.c, reading wal_read.c. */
+/* Adds to the log. wal_write.c writes it to disk, wal_read.c reads it. */
 
 #include <assert.h>
 #include <stdalign.h>
@@ -23,7 +23,10 @@ static uint64_t records_bytes(uint32_t entry_count, uint64_t entry_bytes)
     return (entries + 2) * WAL_BLOCK_BYTES;
 }
 
-/* What may be skipped at the buffer's end: all but a block of a header and a longest record. */
+/*
+ * What may be skipped at the buffer's end: all but a block of a header and a longest
+ * record.
+ */
 static uint64_t skipped_bytes(const struct wal_settings *settings, uint64_t records)
 {
     uint64_t longest = longest_bytes(settings);
@@ -76,7 +79,7 @@ struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings)
     return wal;
 }
 
-/* Segments behind the end are made again unless they are as large as is wanted now. */
+/* Segments after the end are made again if they are smaller than is wanted now. */
 static void drop_unfit_segments(struct wal *wal)
 {
     struct places *places = &wal->log.places;
@@ -152,7 +155,7 @@ bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_by
     return pending + count <= wal->settings.buffer_bytes && has_segment_room(wal, records);
 }
 
-/* Entries that lie where bytes up to `cursor_end` will be, are in the buffer no more. */
+/* Entries that lie where bytes up to `cursor_end` will be are no longer in the buffer. */
 static void evict(struct wal *wal, uint64_t cursor_end)
 {
     while (wal->window_begin < wal->window_end) {
@@ -163,7 +166,10 @@ static void evict(struct wal *wal, uint64_t cursor_end)
     }
 }
 
-/* Find room for a record of `count` bytes. Nothing is taken yet but what lay there. */
+/*
+ * Find room for a record of `count` bytes. It is not taken yet; only old entries there are
+ * dropped.
+ */
 static struct wal_slot find_room(struct wal *wal, uint64_t count)
 {
     assert(!wal->closed);
@@ -181,7 +187,7 @@ static struct wal_slot find_room(struct wal *wal, uint64_t count)
     return slot;
 }
 
-/* Whether bytes at the buffer's head, for `segment`, lie beside the last stretch. */
+/* Whether bytes at the buffer's head, for `segment`, directly follow the last stretch. */
 static bool continues_stretch(const struct wal *wal, uint64_t segment)
 {
     const struct ring *ring = &wal->unwritten_ring;
@@ -222,7 +228,7 @@ static struct record_place next_place(const struct wal *wal)
     };
 }
 
-/* Go on in the next segment: its header goes to the buffer, in front of its first record. */
+/* Continue in the next segment: its header goes to the buffer, before its first record. */
 static void roll_over(struct wal *wal)
 {
     struct log *log = &wal->log;
@@ -235,7 +241,7 @@ static void roll_over(struct wal *wal)
             .term = log->term,
             .last = chain_last(&log->chain),
     };
-    /* While the first entry may still be lost, the cluster may yet get another id. */
+    /* While the first entry may still be lost, the cluster may still get another id. */
     if (places_have_entry_before(&log->places, wal->durable))
         header.cluster = log->cluster;
     struct chain_link link;
@@ -247,7 +253,7 @@ static void roll_over(struct wal *wal)
     log_take_header(log, &header);
 }
 
-/* Take the room that was found. */
+/* Take the room that find_room() found. */
 static void take_room(struct wal *wal, const struct wal_slot *slot)
 {
     wal->head = slot->cursor;
@@ -255,7 +261,7 @@ static void take_room(struct wal *wal, const struct wal_slot *slot)
         roll_over(wal);
 }
 
-/* Add the record at the buffer's head, its payload being there. */
+/* Add the record at the buffer's head; its payload is already there. */
 static void add_record(
         struct wal *wal, struct record *record, const struct entry_head *head)
 {
@@ -292,7 +298,7 @@ void wal_add_truncate(struct wal *wal, uint64_t from)
         wal->window_begin = wal->window_end;
 }
 
-/* Add the record of an entry whose bytes stand behind where its head goes. */
+/* Add the record of an entry whose bytes are already after the place of its head. */
 static void add_entry_record(struct wal *wal, const struct entry_head *head)
 {
     struct record record = {

@@ -1,17 +1,18 @@
 /*
- * The write-ahead log: where bytes lie. (What recovery believes is recovery.h.)
+ * The write-ahead log: where bytes lie. (recovery.h says what recovery trusts.)
  *
- * Records of entries, votes and truncations stand one behind another in preallocated segment
- * files, each record on fresh blocks of WAL_BLOCK_BYTES; a segment begins with a header block.
- * `position` counts the bytes of the whole log, headers included, across segments.
+ * Records of entries, votes and truncations follow one another in preallocated segment
+ * files. Each record begins on a new block of WAL_BLOCK_BYTES; a segment begins with a
+ * header block. `position` counts the bytes of the whole log, headers included, across
+ * segments.
  *
- * This module builds records in one buffer, a ring of `buffer_bytes` from which they are
- * written to disk and sent to peers without another copy, says what to write next, keeps
- * account of what is durable, and knows where on disk an entry begins. It does no I/O:
- * `io` performs a struct wal_write and hands its id back when it is durable.
+ * This module builds records in one buffer, a ring of `buffer_bytes`. From there they are
+ * written to disk and sent to peers without another copy. The module says what to write
+ * next, knows what is durable, and knows where on disk an entry begins. It does no I/O:
+ * `io` performs a struct wal_write and gives its id back when it is durable.
  *
- * Invariants: durable <= written <= end; a write covers records that lie side by side both in
- * the buffer and in one segment; buffer space is reused only after it is durable.
+ * Invariants: durable <= written <= end; a write covers records that lie side by side both
+ * in the buffer and in one segment; buffer space is reused only after it is durable.
  */
 #ifndef STORE_WAL_H
 #define STORE_WAL_H
@@ -46,9 +47,10 @@ struct wal_settings {
 };
 
 /*
- * Where the log begins: behind the entry `before`, of that sum, and with that segment. It is
- * what the segment's header says of the place before it, and all that stood there is in no
- * file any more. A log that has all its entries begins behind {0, 0}, sum 0, with segment 1.
+ * Where the log begins: after the entry `before`, with that sum, and with that segment. The
+ * segment's header says the same about the place before it. The entries before it are no
+ * longer in any file. A log that has all its entries begins after {0, 0}, sum 0, with
+ * segment 1.
  */
 struct log_begin {
     struct entry_id before;
@@ -76,19 +78,19 @@ struct recovery;
 struct wal *wal_carve(struct arena *arena, const struct wal_settings *settings);
 
 /*
- * Buffer bytes that a step of that size may need. buffer_bytes and segment_bytes must both be
- * at least that for the largest step, or wal_has_room() could stay false forever.
+ * Buffer bytes that a step of that size may need. buffer_bytes and segment_bytes must both
+ * be at least that for the largest step, or wal_has_room() could stay false forever.
  */
 uint64_t wal_step_bytes(
         const struct wal_settings *settings, uint32_t entry_count, uint64_t entry_bytes);
 
 /*
- * Continue behind what recovery found (recovery.h). A first segment is wanted if none exists.
- * If recovery's verdict is none of RECOVERY_BLANK, _CLEAN and _CUT, then what was found can be
- * asked for, but there is never room and nothing is wanted.
+ * Continue after what recovery found (recovery.h). A first segment is wanted if none
+ * exists. If recovery's verdict is none of RECOVERY_BLANK, _CLEAN and _CUT, then what was
+ * found can be read, but there is never room and nothing is wanted.
  *
- * A segment that was made and not begun, but with a size of less than segment_bytes, is wanted
- * once more: its file is then to be replaced.
+ * A segment that was made and not begun, but is smaller than segment_bytes, is wanted
+ * again: its file then has to be replaced.
  */
 void wal_init(struct wal *wal, const struct wal_settings *settings,
         const struct recovery *recovery);
@@ -96,20 +98,22 @@ void wal_init(struct wal *wal, const struct wal_settings *settings,
 /* The buffer, for io to register. */
 const unsigned char *wal_buffer(const struct wal *wal, uint64_t *bytes);
 
-/* Learned with the first entry: from then on it stands in every segment header. 0: none yet. */
+/* Learned with the first entry; from then on it is in every segment header. 0: none yet. */
 void wal_set_cluster(struct wal *wal, uint64_t cluster);
 uint64_t wal_cluster(const struct wal *wal);
 
 /*
- * Appending. Before any of these ask wal_has_room() for the sum of what the step may append:
- * it is false while the buffer waits for the disk or the next segment is not there yet.
- * `entry_bytes` are those of whole entries, with their heads; a vote and a truncation besides
- * are always counted in.
+ * Appending. Before any of these, call wal_has_room() with the sum of what the step may
+ * append. It is false while the buffer waits for the disk or the next segment does not
+ * exist yet. `entry_bytes` are those of whole entries, with their heads; a vote and a
+ * truncation are always counted in addition.
  */
 bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
 void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
 
-/* Entry `from`, which is there, and all behind it are no more. See wal_last_is_known(). */
+/*
+ * Remove the entry `from`, which is in the log, and all after it. See wal_last_is_known().
+ */
 void wal_add_truncate(struct wal *wal, uint64_t from);
 
 /* A whole, checked entry of another node: copied into the buffer. */
@@ -117,9 +121,9 @@ void wal_add_entry(
         struct wal *wal, const unsigned char *entry, const struct entry_head *head);
 
 /*
- * An own entry is built where it will be written from. wal_open_entry returns where its body
- * of up to `body_max` bytes goes; nothing else may be added until it is sealed or dropped.
- * wal_seal_entry fills in previous_term, previous_sum, cluster and sum of `head`.
+ * A leader's own entry is built where it will be written from. wal_open_entry returns where
+ * its body of up to `body_max` bytes goes; nothing else may be added until it is sealed or
+ * dropped. wal_seal_entry fills in previous_term, previous_sum, cluster and sum of `head`.
  */
 unsigned char *wal_open_entry(struct wal *wal, uint32_t body_max);
 bool wal_entry_is_open(const struct wal *wal);
@@ -132,7 +136,7 @@ bool wal_next_write(struct wal *wal, struct wal_write *write);
 /* Write `id` is durable. Completions may come in any order. */
 void wal_written(struct wal *wal, uint64_t id);
 
-/* Position behind the last record */
+/* Position after the last record */
 uint64_t wal_end(const struct wal *wal);
 
 /* Position up to which everything is durable */
@@ -142,14 +146,14 @@ uint64_t wal_durable(const struct wal *wal);
 uint64_t wal_wanted_segment(const struct wal *wal);
 void wal_segment_ready(struct wal *wal, uint64_t number);
 
-/* All segments that there may be are begun: once the last is full, there is no room any more. */
+/* All segments that may exist are begun: once the last is full, there is no more room. */
 bool wal_is_full(const struct wal *wal);
 
 /*
- * Entries before `index`, which are committed and in a snapshot, are not needed any more: the
- * log begins with the latest segment that has none of the others before it, whose header is
- * durable. False: that is where it begins already. If true, the files of all segments before
- * wal_begin().segment may be removed, and there may be as many new ones.
+ * Entries before `index`, which are committed and in a snapshot, are no longer needed. The
+ * log then begins with the latest segment whose header is durable and that has no other
+ * entry before it. False: it begins there already. If true, the files of all segments
+ * before wal_begin().segment may be removed, and there may be as many new ones.
  */
 bool wal_drop_before(struct wal *wal, uint64_t index);
 struct log_begin wal_begin(const struct wal *wal);
@@ -159,10 +163,11 @@ struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);
 
 /*
- * False only after a truncation that went back over more than the last thousand entries: then
- * the last entry's term and sum are not kept any more (wal_last() says term 0, wal_last_sum()
- * must not be called). The next wal_add_entry() brings them; before wal_seal_entry() the entry
- * must be read from disk and its id and sum given to wal_learn_last().
+ * False only after a truncation that went back over more than the last thousand entries:
+ * then the last entry's term and sum are no longer kept (wal_last() says term 0,
+ * wal_last_sum() must not be called). The next wal_add_entry() brings them; before
+ * wal_seal_entry() the entry must be read from disk and its id and sum given to
+ * wal_learn_last().
  */
 bool wal_last_is_known(const struct wal *wal);
 void wal_learn_last(struct wal *wal, struct entry_id id, uint64_t sum);
@@ -175,16 +180,16 @@ const unsigned char *wal_find(
         const struct wal *wal, uint64_t index, struct entry_head *head);
 
 /*
- * An entry's sum, if it is the last or among the thousand before, or the one before the
- * begin; false if it must be read, or is before the beginning.
+ * An entry's sum, if it is the last or among the thousand before it, or the one before the
+ * log's beginning; false if it must be read, or is before that.
  */
 bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
 
 /*
  * Reading from disk: begin at a place at or before the record of `index` and walk records
- * with wal_walk_next; records of other indexes or of another term than the log now has at
- * that index were cut off and are passed over. {0, 0}: the entry is before the beginning of
- * the log, and cannot be read any more.
+ * with wal_walk_next; records of other indexes, or of another term than the log now has at
+ * that index (they were cut off), are skipped. {0, 0}: the entry is before the beginning of
+ * the log and can no longer be read.
  */
 struct wal_place wal_locate(const struct wal *wal, uint64_t index);
 
@@ -192,7 +197,7 @@ struct wal_place wal_locate(const struct wal *wal, uint64_t index);
 uint64_t wal_segment_end(const struct wal *wal, uint64_t number);
 
 enum wal_walk_result {
-    WAL_WALK_ENTRY, /* An entry stands in the chunk. */
+    WAL_WALK_ENTRY, /* An entry is in the chunk. */
     WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
     WAL_WALK_MORE,  /* Cut off by the end of the chunk: continue to read at `at`. */
     WAL_WALK_END,   /* No whole record: the segment has no more, or none that is durable. */

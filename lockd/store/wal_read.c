@@ -1,4 +1,4 @@
-/* Finding entries: in the buffer, or where on disk to begin to read. */
+/* Finds entries: in the buffer, or the place on disk where to begin to read. */
 
 #include <assert.h>
 #include <stddef.h>

@@ -2,10 +2,11 @@
  * The inside of struct wal, for the files of this folder.
  *
  * The buffer is a ring of bytes. A *cursor* counts them and never goes back; cursor modulo
- * buffer_bytes is the place in the buffer. A record never straddles the buffer's end: the
- * bytes before it are skipped. What is not yet handed out by wal_next_write is *unwritten*, in
- * stretches that are contiguous in the buffer and in one segment; what is handed out is in
- * *flight*. The *window* says where the newest entries lie in the buffer.
+ * buffer_bytes is the place in the buffer. A record never crosses the buffer's end: the
+ * bytes before the end are skipped. Bytes that wal_next_write has not handed out yet are
+ * *unwritten*, in stretches that are contiguous in the buffer and in one segment; bytes
+ * that it has handed out are in *flight*. The *window* says where the newest entries lie in
+ * the buffer.
  */
 #ifndef STORE_WAL_STATE_H
 #define STORE_WAL_STATE_H
@@ -39,7 +40,7 @@ struct window_entry {
     struct entry_head head;
 };
 
-/* Room in the buffer for a record, and for a header in front of it if a segment is full. */
+/* Room in the buffer for a record, and for a header before it if a segment is full. */
 struct wal_slot {
     uint64_t cursor;
     uint64_t count; /* Of both */
@@ -53,7 +54,7 @@ struct wal {
     uint64_t durable;
 
     unsigned char *buffer;
-    uint64_t head; /* Cursor behind the newest record */
+    uint64_t head; /* Cursor after the newest record */
     uint64_t tail; /* Cursor before which all is durable */
 
     struct unwritten *unwritten;

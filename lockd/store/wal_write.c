@@ -6,10 +6,13 @@
 #include "base/units.h"
 #include "store/wal_state.h"
 
-/* A write ends with the record that reaches this, so that the first need not wait for all. */
+/*
+ * A write ends with the record that reaches this size, so that the first need not wait for
+ * all.
+ */
 #define WRITE_BYTES MIB
 
-/* Bytes of what stands here in the buffer: a record, or a header with its first record. */
+/* Bytes of what is here in the buffer: a record, or a header with its first record. */
 static uint64_t unit_bytes(const unsigned char *bytes)
 {
     uint64_t header_bytes = 0;

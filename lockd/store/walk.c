@@ -1,4 +1,4 @@
-/* Walking the records of a chunk that was read from a segment. */
+/* Walks the records of a chunk that was read from a segment. */
 
 #include <assert.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@ void wal_walk_init(struct wal_walk *walk, const void *bytes, size_t count)
     *walk = (struct wal_walk){.bytes = bytes, .count = count};
 }
 
-/* An entry's record stands here, its head being intact. */
+/* An entry's record is here, and its head is intact. */
 static enum wal_walk_result walk_entry(struct wal_walk *walk, const struct record *record)
 {
     const unsigned char *entry = walk->bytes + walk->at + WAL_RECORD_HEAD_BYTES;

@@ -61,7 +61,7 @@ template <size_t N, class Read>
 std::bitset<N> walk(Scan &scan, const std::array<std::string_view, N> &names, Read read)
 {
     std::bitset<N> seen;
-    scan.need('{', "an object is wanted");
+    scan.need('{', "an object is expected");
     if (scan.take('}'))
         return seen;
     do {
@@ -70,11 +70,11 @@ std::bitset<N> walk(Scan &scan, const std::array<std::string_view, N> &names, Re
         if (field == N)
             scan.fail("field \"" + name + "\" is not known; allowed: " + list(names));
         if (seen[field])
-            scan.fail("field \"" + name + "\" stands twice");
+            scan.fail("field \"" + name + "\" is given twice");
         seen.set(field);
         read(field, names[field]);
     } while (scan.take(','));
-    scan.need('}', "a comma or a closing brace is wanted");
+    scan.need('}', "a comma or a closing brace is expected");
     return seen;
 }
 
@@ -184,7 +184,7 @@ public:
     }
 
 private:
-    /* "locks" may stand before "defaults". */
+    /* "locks" may come before "defaults". */
     void read_locks(Scan &scan)
     {
         scan.need('{', "\"locks\" is an object");
@@ -196,7 +196,7 @@ private:
             if (!numbers_.emplace(name, static_cast<int32_t>(declared_.size() - 1)).second)
                 scan.fail("lock \"" + name + "\" is declared twice");
         } while (scan.take(','));
-        scan.need('}', "a comma or a closing brace is wanted");
+        scan.need('}', "a comma or a closing brace is expected");
     }
 
     int32_t number_of(std::string_view name)

@@ -1,6 +1,6 @@
 /*
- * Histories in the format lockhist/1 (lockd/doc/history.md): one JSON object a line, what each
- * client operation claims to have done, and when.
+ * Histories in the format lockhist/1 (lockd/doc/history.md): one JSON object per line says
+ * what a client operation claims to have done, and when.
  */
 #ifndef LINEAR_HISTORY_H
 #define LINEAR_HISTORY_H
@@ -44,7 +44,7 @@ enum class Result : uint8_t {
 
 constexpr int64_t never = INT64_MAX;
 
-/* A value or none, in the place of the value: a history is a million of these. */
+/* A value or none, in the space of the value: a history has a million of these. */
 template <class T> class Maybe {
 public:
     constexpr Maybe() = default;
@@ -122,7 +122,7 @@ struct History {
     std::vector<Operation> operations;
 };
 
-/* The input is not of the form: which line, and what about it. */
+/* The input is malformed: which line, and what is wrong. */
 class Malformed : public std::runtime_error {
 public:
     Malformed(uint64_t line, const std::string &what)
@@ -131,7 +131,7 @@ public:
     }
 };
 
-/* Line by line: what is kept of a line is its operation, 112 bytes. */
+/* Reads line by line and keeps only the operation of a line, 112 bytes. */
 History read_history(std::istream &input);
 
 const char *text(Kind kind);

@@ -63,8 +63,10 @@ unsigned Scan::hex4()
     return code;
 }
 
-/* Behind the backslash. A pair of surrogates becomes two characters of three bytes: names
- * are only compared. */
+/*
+ * After the backslash. A pair of surrogates becomes two characters of three bytes: names
+ * are only compared.
+ */
 void Scan::escape()
 {
     static constexpr std::string_view names = "\"\\/bfnrt";
@@ -96,7 +98,7 @@ std::string_view Scan::raw_string()
     for (buffer_.clear(); at_ < text_.size() && text_[at_] != '"';) {
         char c = text_[at_];
         if (static_cast<unsigned char>(c) < 0x20)
-            fail("a control character stands in a string");
+            fail("a string contains a control character");
         if (c == '\\' && !escaped) {
             buffer_ = text_.substr(begin, at_ - begin);
             escaped = true;
@@ -115,9 +117,9 @@ std::string_view Scan::raw_string()
 
 std::string_view Scan::name()
 {
-    need('"', "a field's name in quotes is wanted");
+    need('"', "a field's name in quotes is expected");
     std::string_view name = raw_string();
-    need(':', "a colon is wanted behind a field's name");
+    need(':', "a colon is expected after a field's name");
     return name;
 }
 
@@ -165,7 +167,7 @@ bool Scan::truth(std::string_view field)
 void Scan::end()
 {
     if (peek() != '\0' || at_ != text_.size())
-        fail("something stands behind the object");
+        fail("there is more after the object");
 }
 
 } // namespace linear

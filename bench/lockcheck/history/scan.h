@@ -1,6 +1,6 @@
 /*
- * One line of JSON, read from left to right without building a tree: as much JSON as a history
- * needs, integers only. What is wrong is thrown as Malformed, with the column.
+ * One line of JSON, read from left to right without building a tree: as much JSON as a
+ * history needs, integers only. An error is thrown as Malformed, with the column.
  */
 #ifndef LINEAR_SCAN_H
 #define LINEAR_SCAN_H

@@ -1,11 +1,11 @@
 /*
- * When a session can have ended, from all its operations on all locks. Sessions are what ties
- * the locks of a history together: the rest of the judgement is lock by lock.
+ * When a session can have ended, from all its operations on all locks. Only sessions
+ * connect the locks of a history: everything else is checked lock by lock.
  *
- * A session is over once. Everything accepted of it took effect before, so each lease that it
- * was given (open, keepalive, grant, renewal: from the call, for the session's ttl) had
- * to run out first, or the session was closed. That gives `earliest`. It was over at the
- * latest when somebody was told so: `latest`.
+ * A session ends once. Everything accepted for it took effect before. So each of its leases
+ * (from open, keepalive, grant or renew: from the call, for the session's ttl) had to run
+ * out first, or the session was closed. That gives `earliest`. It was over when a process
+ * was told so, or before: `latest`.
  */
 #ifndef LINEAR_SESSIONS_H
 #define LINEAR_SESSIONS_H
@@ -19,12 +19,12 @@ namespace linear {
 struct Session {
     Maybe<int64_t> ttl;
     int64_t extended = INT64_MIN; /* The last lease given ends, at the earliest */
-    int64_t last_ok = INT64_MIN;  /* The last call of what was accepted, but for close */
+    int64_t last_ok = INT64_MIN;  /* The last call that was accepted, without close */
     int64_t close = never;        /* The first close was called */
     int64_t earliest = never;     /* It may be over from then on */
     int64_t latest = never;       /* It is over from then on */
     const Operation *extender = nullptr;
-    const Operation *over = nullptr; /* Who was told first */
+    const Operation *over = nullptr; /* The operation that was told first */
 };
 
 class Sessions {

@@ -1,4 +1,6 @@
-/* Histories as lines of lockhist/1, for tests and for what makes histories in memory. */
+/*
+ * Histories as lines of lockhist/1, for tests and for code that makes histories in memory.
+ */
 #ifndef LINEAR_WRITE_H
 #define LINEAR_WRITE_H
 

@@ -6,7 +6,7 @@ namespace linear {
 
 namespace {
 
-/* Not what tells of an end that may have come long before. */
+/* Without operations that show an end that may have come long before. */
 bool ends_only_after(const Operation &op, int64_t when)
 {
     bool ends = op.kind == Kind::release || op.kind == Kind::close;

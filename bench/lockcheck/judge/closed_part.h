@@ -1,10 +1,11 @@
 /*
- * A closed part of a history (excuses.h), in which each operation knows who needs it, so that one
- * can go with all that need it and what remains is still good evidence.
+ * A closed part of a history (excuses.h). Each operation knows which others need it. So an
+ * operation can be removed together with all that need it, and the rest is still good
+ * evidence.
  *
- * What remains need not be closed: a release or a close that was called after everything else had
- * returned excuses nothing that came before, and nobody needs it. (The possible order of the
- * whole, cut off at the last return, is one of the rest.)
+ * The rest need not be closed: a release or a close that was called after everything else
+ * had returned excuses nothing that came before, and no operation needs it. (The possible
+ * order of the whole, cut off at the last return, is one of the rest.)
  */
 #ifndef LINEAR_CLOSED_PART_H
 #define LINEAR_CLOSED_PART_H
@@ -24,8 +25,8 @@ public:
     }
 
     /*
-     * Which places are left of those that are kept, without these places and without all that
-     * cannot do without them.
+     * Which places are left of those that are kept, without these places and without all
+     * that cannot do without them.
      */
     std::vector<bool> without(std::vector<bool> kept, size_t begin, size_t end) const;
 

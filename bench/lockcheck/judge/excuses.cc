@@ -22,7 +22,7 @@ bool is_tokenless(const Lock &lock)
     return lock.model == Model::mutex;
 }
 
-/* Asks are looked through in blocks, most of which are over long before. */
+/* Asks are searched in blocks, because most blocks are over long before. */
 constexpr size_t block = 64;
 
 template <class Map, class Key>
@@ -139,7 +139,9 @@ bool Excuses::needs_session_lease(const Operation &op) const
     return told && sessions_.of(op).ttl && *sessions_.of(op).ttl > *lock.ttl;
 }
 
-/* Its releases; and without an accepted one, which is how it ended then, the session's end. */
+/*
+ * Its releases; and without an accepted one, which is how it ended then, the session's end.
+ */
 void Excuses::of_grant(const Operation &op, Numbers &out) const
 {
     bool given_back = false;
@@ -154,7 +156,10 @@ void Excuses::of_grant(const Operation &op, Numbers &out) const
         life(*op.session, out);
 }
 
-/* Without tokens: each release up to the one that surely came after, and all that is unknown. */
+/*
+ * Without tokens: each release up to the one that surely came after, and all that is
+ * unknown.
+ */
 void Excuses::of_tokenless_grant(const Operation &op, Numbers &out) const
 {
     life(*op.session, out);
@@ -180,7 +185,10 @@ bool Excuses::given_by(Key token, uint64_t session, Numbers &out) const
     return out.size() > before;
 }
 
-/* What may have made the session hold the lock at this time, by an answer nobody heard. */
+/*
+ * What may have made the session hold the lock at this time, with an answer that never
+ * arrived.
+ */
 void Excuses::unheard(Key session, const Operation &by, Numbers &out) const
 {
     for (uint32_t number : look_up(by_pair_, session)) {
@@ -191,7 +199,9 @@ void Excuses::unheard(Key session, const Operation &by, Numbers &out) const
     }
 }
 
-/* The same, without tokens: what was surely over when a release was accepted is not meant. */
+/*
+ * The same, without tokens, and without what was surely over when a release was accepted.
+ */
 void Excuses::asked_by(Key session, const Operation &by, Numbers &out) const
 {
     Numbers found;
@@ -275,7 +285,9 @@ int64_t Excuses::over_at(const Operation &ask) const
     return std::min(over, given_back_at(ask));
 }
 
-/* Everybody who may have held, or waited in front, at some time of the operation. */
+/*
+ * Every operation that may have held, or waited in front, at some time of this operation.
+ */
 void Excuses::in_the_way(const Operation &op, Numbers &out) const
 {
     const Numbers &asks = look_up(asks_, op.lock);

@@ -1,15 +1,16 @@
 /*
- * What can be left out of a history without making anyone look guilty.
+ * What can be left out of a history so that the rest does not look wrong.
  *
- * Two grants are a violation if the release between them is left out, so a part of a history
- * proves something only if it has all that could excuse what is in it. `of` lists
- * these for one operation: of a grant all that may have ended its hold, of a refused try everybody
- * who may have been in its way, of an accepted release its grant. A set of operations
- * that has the excuses of each of its members is *closed*. The promise: the closed parts of a
- * possible history are possible; so whoever finds a closed part impossible has found the
- * history impossible.
+ * Two grants are a violation if the release between them is left out, so a part of a
+ * history proves something only if it has all that could excuse what is in it. `of` lists
+ * these for one operation: for a grant, all that may have ended its hold; for a refused
+ * try, all that may have been in its way; for an accepted release, its grant. A set of
+ * operations that has the excuses of each of its members is *closed*. The promise: every
+ * closed part of a possible history is possible. So if a closed part is impossible, the
+ * history is impossible.
  *
- * What only binds (a renewal, an answer that the lock is free) excuses nobody, and may always go.
+ * An operation that only binds (a renew, an answer that the lock is free) excuses nothing,
+ * and may always be left out.
  */
 #ifndef LINEAR_EXCUSES_H
 #define LINEAR_EXCUSES_H
@@ -25,7 +26,7 @@ using Numbers = std::vector<uint32_t>; /* Of operations: where they are in the h
 
 class Excuses {
 public:
-    /* Both stay where they are for as long as this is used. */
+    /* Both must stay in place while this is used. */
     Excuses(const History &history, const Sessions &sessions);
 
     Numbers of(uint32_t number) const;
@@ -34,7 +35,7 @@ public:
     const Numbers &of_session(uint64_t session) const;
     const Numbers &grants_by_token(int32_t lock) const;
 
-    /* How much has been looked at so far: what asking costs. */
+    /* How much has been looked at so far: the cost of the calls. */
     uint64_t looked_at() const
     {
         return looked_at_;
@@ -76,9 +77,9 @@ private:
     std::unordered_map<int32_t, std::vector<Heir>> heirs_; /* By token */
     std::unordered_map<int32_t, Numbers> by_token_order_;
     std::unordered_map<int32_t, Numbers> asks_;
-    std::vector<int64_t> over_; /* Of asks: from then on they hold nothing */
+    std::vector<int64_t> over_; /* For asks: from this time on they hold nothing */
     std::unordered_map<int32_t, std::vector<int64_t>>
-            ends_; /* Of blocks of asks, the last */
+            ends_; /* For blocks of asks, the last of these */
     mutable uint64_t looked_at_ = 0;
 };
 

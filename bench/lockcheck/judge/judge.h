@@ -1,4 +1,4 @@
-/* The whole judgement of a history: the rules, the search lock by lock, and the evidence. */
+/* The whole check of a history: the rules, the search lock by lock, and the evidence. */
 #ifndef LINEAR_JUDGE_H
 #define LINEAR_JUDGE_H
 
@@ -9,8 +9,8 @@ namespace linear {
 struct Judgement {
     std::vector<Violation> violations;
     uint64_t undecided = 0; /* Locks with more possibilities than are kept */
-    uint64_t compared = 0;  /* Locks that the second engine judged too (Rules::both) */
-    uint64_t different = 0; /* Of these, judged differently: one of the engines is wrong */
+    uint64_t compared = 0;  /* Locks that the second engine checked too (Rules::both) */
+    uint64_t different = 0; /* Of these, with another result: one of the engines is wrong */
     size_t configurations = 0; /* The most that the search held at once */
     uint64_t grants = 0;
     uint64_t unknown = 0;

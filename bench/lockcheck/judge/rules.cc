@@ -10,7 +10,7 @@ namespace {
 
 using Operations = std::vector<const Operation *>;
 
-/* What is said of one token but for its grant. */
+/* All operations with one token except its grant. */
 struct Sequel {
     int64_t release = never; /* The first release was called */
     bool mentioned = false;
@@ -20,7 +20,7 @@ struct Sequel {
 struct Story {
     const Lock *lock = nullptr;
     int32_t number = 0;
-    Operations accepted; /* Releases and renewals */
+    Operations accepted; /* Accepted releases and renews */
     Operations grants;
     Operations firsts; /* Of several grants of one hold the first */
     std::unordered_map<uint64_t, Sequel> sequels; /* By token */
@@ -38,7 +38,7 @@ bool return_before(const Operation *a, const Operation *b)
     return a->ret < b->ret;
 }
 
-/* Of operations that returned, the one with the largest token, as time goes on. */
+/* Of the operations that have returned so far, the one with the largest token. */
 class Largest {
 public:
     explicit Largest(Operations operations) : operations_(std::move(operations))
@@ -168,7 +168,9 @@ private:
             if (call >= grant.ret)
                 end = std::min(end, call);
         }
-        /* Nobody knows what an unknown release or acquire of the session ended or began. */
+        /*
+         * It is unknown what an unknown release or acquire of the session ended or began.
+         */
         return has_unknown(*grant.session, grant.lock) ? std::min(end, grant.ret) : end;
     }
 
@@ -299,12 +301,12 @@ private:
                 ttl = op.lock < 0 ? history_.defaults.ttl
                                   : history_.locks[static_cast<size_t>(op.lock)].ttl;
             if (ttl && *op.deadline > op.call + *ttl)
-                report("lease-deadline", "the client believes longer than its lease",
+                report("lease-deadline", "the client relies on its lease for too long",
                         {&op});
         }
     }
 
-    /* Told that it was over while a lease was still running, and nobody had closed it. */
+    /* Reported as over while a lease was still running, and not closed. */
     void early_expiry()
     {
         for (const auto &[id, session] : sessions_.all()) {
@@ -317,8 +319,8 @@ private:
     }
 
     /*
-     * A lock that was given on without a release tells that its holder's session is over,
-     * where the lease is the session's.
+     * If a lock was given to another holder without a release, its holder's session is
+     * over, where the lease is the session's.
      */
     void given_on(const Story &story)
     {
@@ -364,7 +366,9 @@ private:
         }
     }
 
-    /* Who was surely queued before another was called is granted before it. */
+    /*
+     * An operation that was surely queued before another was called is granted before it.
+     */
     void fifo(const Story &story)
     {
         Operations queued;
@@ -382,7 +386,8 @@ private:
                     largest = queued[at];
             }
             if (largest && *grant->token < *largest->token)
-                report("fifo", "passed somebody who was queued before", {largest, grant});
+                report("fifo", "granted before a process that queued earlier",
+                        {largest, grant});
         }
     }
 

@@ -1,6 +1,6 @@
 /*
- * The rules of lockhist/1 that need no search: each is a fact that no order of the operations
- * could explain away. And the search itself (search.h) decides what these leave open.
+ * The rules of lockhist/1 that need no search: no order of the operations could explain a
+ * violation of one of them. The search (search.h) decides what they leave open.
  */
 #ifndef LINEAR_RULES_H
 #define LINEAR_RULES_H
@@ -12,7 +12,7 @@
 
 namespace linear {
 
-/* What cannot be, and the operations that show it. */
+/* What is impossible, and the operations that show it. */
 struct Violation {
     std::string rule;
     std::string what;
@@ -22,12 +22,12 @@ struct Violation {
 
 struct Rules {
     int64_t drift_ppm = 0; /* How far the nemesis lets clocks run apart */
-    bool both = false;     /* Ask the second engine too (reference.h) */
+    bool both = false;     /* Use the second engine too (reference.h) */
 };
 
 constexpr size_t shown_of_each_rule = 10;
 
-/* At most so many of each rule and lock. */
+/* At most this many for each rule and lock. */
 std::vector<Violation> check_rules(
         const History &history, const Rules &rules, const Sessions &sessions);
 

@@ -59,7 +59,7 @@ private:
         return found;
     }
 
-    /* What the judge says about a part, as far as it is the rule in question. */
+    /* What the judge says about a part, only for the rule in question. */
     std::vector<Violation> ask(const Numbers &numbers, History &part)
     {
         part = part_of(history_, pointers_to(numbers));
@@ -96,7 +96,7 @@ private:
         return {found.begin(), found.end()};
     }
 
-    /* Of these numbers, so many before and behind this time. */
+    /* Of these numbers, this many before and after this time. */
     void take(const Numbers &from, int64_t when, std::pair<size_t, size_t> counts,
             Numbers &out) const
     {
@@ -108,7 +108,10 @@ private:
                 at + static_cast<ptrdiff_t>(behind));
     }
 
-    /* The grants with the next smaller tokens: they came before, whenever they were asked for. */
+    /*
+     * The grants with the next smaller tokens: they came before, whenever they were
+     * requested.
+     */
     void take_smaller(const Operation &op, size_t count, Numbers &out) const
     {
         const Numbers &by_token = excuses_.grants_by_token(op.lock);
@@ -119,8 +122,8 @@ private:
     }
 
     /*
-     * What the violation names; what came before on its locks; and of the sessions of all of these
-     * what came before and after: a session that is alive later was alive.
+     * What the violation names, and what came before on its locks. For the sessions of all
+     * of these, also what came before and after: a session that is alive later was alive.
      */
     Numbers around(const Violation &violation, size_t count) const
     {
@@ -153,7 +156,9 @@ private:
         return all;
     }
 
-    /* What needs everybody who may have been in its way, and is named only if it is stuck. */
+    /*
+     * What needs everybody who may have been in its way, and is named only if it is stuck.
+     */
     void leave_out_crowds(const Violation &violation, Numbers &wanted) const
     {
         std::erase_if(wanted, [&](uint32_t number) {
@@ -164,7 +169,7 @@ private:
         });
     }
 
-    /* A closed part that is wrong; empty: none that can be paid for. */
+    /* A closed part that is wrong; empty: none within the effort. */
     Numbers grow(const Violation &violation)
     {
         for (bool crowds : {false, true}) {
@@ -185,7 +190,10 @@ private:
         return {};
     }
 
-    /* One round over all of it, backwards, in pieces of this size. True: something could go. */
+    /*
+     * One round over all of it, backwards, in pieces of this size. True: something could
+     * go.
+     */
     bool thin(const ClosedPart &part, std::vector<bool> &kept, size_t piece)
     {
         bool thinner = false;
@@ -218,7 +226,7 @@ private:
         }
     }
 
-    /* Those in the window that the judge names when it sees nothing else. */
+    /* The operations that the judge names when it sees only the window. */
     void name_guilty(Window &window)
     {
         Numbers numbers;
@@ -250,7 +258,7 @@ size_t rank(const std::string &rule)
     return rule == "linearizability" ? 1 : 0;
 }
 
-/* Whether another window has the same operations; then this rule is told there. */
+/* Whether another window has the same operations; then this rule is named there. */
 bool told_before(std::vector<Window> &windows, const Window &window)
 {
     for (Window &old : windows) {

@@ -2,12 +2,13 @@
  * The smallest part of a history that shows what is wrong with it: few operations instead
  * of a million, each needed.
  *
- * A part shows something only if it has all that could excuse what is in it (excuses.h). The
- * window begins as the operations that the judge named, with their excuses. If that is not yet a
- * violation, those before on the same lock and of the same sessions are taken in, twice
- * as many each time. Then it is cut down [Zeller, Hildebrandt 2002]: without half of it, a
- * quarter, ..., one operation (and all that needs what is left out), for as long as the judge
- * still finds the same rule broken. What remains is a history that lockcheck judges alike.
+ * A part shows something only if it has all that could excuse what is in it (excuses.h).
+ * The window begins as the operations that the judge named, with their excuses. If that is
+ * not yet a violation, earlier operations on the same lock and of the same sessions are
+ * added, twice as many each time. Then it is cut down [Zeller, Hildebrandt 2002]: it loses
+ * half of it, a quarter, ..., one operation (and all that needs what is left out), while
+ * the judge still finds the same rule broken. The rest is a history for which lockcheck has
+ * the same verdict.
  */
 #ifndef LINEAR_WINDOW_H
 #define LINEAR_WINDOW_H
@@ -29,12 +30,12 @@ struct Window {
     bool alone = true; /* A violation by itself; false: nothing was found that is */
 };
 
-/* So many operations may be judged on the way: about ten seconds. */
+/* This many operations may be checked on the way: about ten seconds. */
 constexpr uint64_t window_effort = 3000000;
 
 /*
- * One window for each rule and lock that is broken, those that show most first; at most
- * `windows_max` of them. What is left of the effort goes from each to the next.
+ * One window for each rule that is broken on a lock, those that show most first; at most
+ * `windows_max` of them. Effort that one window does not use goes to the next.
  */
 constexpr size_t windows_max = 8;
 std::vector<Window> cut_windows(const History &history, const Judgement &judgement,

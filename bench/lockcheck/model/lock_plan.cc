@@ -84,7 +84,7 @@ private:
         }
     }
 
-    /* Tokens that somebody presented with success or saw, and that no known grant gave. */
+    /* Tokens that a process presented with success or saw, and that no known grant gave. */
     std::map<Key, const Operation *> orphans() const
     {
         std::set<Key> given;
@@ -102,7 +102,10 @@ private:
         return found;
     }
 
-    /* By token: until when it must have been given, since it or a greater one was told or seen. */
+    /*
+     * By token: until when it must have been given, since it or a greater one was told or
+     * seen.
+     */
     std::map<uint64_t, int64_t> latest_grants() const
     {
         std::map<uint64_t, int64_t> latest;
@@ -151,7 +154,7 @@ private:
                 return op->call > bound || promoted_.count(op) ||
                        !(is_ghost(*op) || unheard);
             });
-            /* Who was seen to hold, where it was, is a writer. */
+            /* A session that was seen to hold is a writer. */
             bool writer = lock_.model == Model::rwlock && seen->kind == Kind::query;
             if (writer)
                 std::stable_partition(
@@ -161,12 +164,12 @@ private:
             if (own.empty())
                 continue;
             /*
-             * The last of them is used up, since an earlier one explains whatever it could. But
-             * it may have been any, so the hold may begin from the first call on.
+             * The last of them is used up, since an earlier one explains whatever it could.
+             * But it may have been any, so the hold may begin from the first call on.
              */
             const Operation *op = own.back();
             add_hold(op, key.second, true);
-            /* Which of several it was, nobody knows: it asked for the least of them. */
+            /* It is unknown which of several it was: use the one that wanted least. */
             Hold &hold = plan_.holds.back();
             for (const Operation *other : own)
                 hold.shared = hold.shared || (other->shared && !writer);
@@ -190,7 +193,9 @@ private:
         return asks && op.result == Result::info && op.session;
     }
 
-    /* What came to nothing may have held, unheard of, until it returned. */
+    /*
+     * An acquire that came to nothing may have held, without an answer, until it returned.
+     */
     static bool may_have_held(const Operation &op)
     {
         bool waits = op.kind == Kind::acquire;
@@ -336,8 +341,8 @@ private:
     }
 
     /*
-     * Without tokens: a grant that is followed by an accepted release, in a session that did
-     * one thing after the other and of which no acquire is unknown, was ended by it.
+     * Without tokens: a grant that is followed by an accepted release, in a session that
+     * did one thing after the other and of which no acquire is unknown, was ended by it.
      */
     void match_releases()
     {
@@ -524,7 +529,7 @@ private:
     uint32_t grants_ = 0;
     Operations again_;
     std::set<const Operation *> promoted_;
-    std::set<const Operation *> doubtful_; /* Of these, it may as well have been another */
+    std::set<const Operation *> doubtful_; /* For these, it may as well have been another */
     std::map<Key, uint32_t> by_key_;
     std::map<Key, Operations> renewals_;
     std::set<std::pair<uint64_t, int64_t>> calls_; /* Of grants, by session */

@@ -1,18 +1,18 @@
 /*
  * One lock's operations as the search needs them: what is known before any order is tried.
  *
- * A *hold* is one grant and all that is said of it. With tokens, the order of the holds is
- * known; a hold that is given back by an accepted release does not end in any other
- * way; and the earliest moment at which it can end by itself (lease, death of the
- * session, a release without an answer) is a fact of the history, not of the order.
- * A *ghost* is an acquire without an answer: it may have held for a while, once, at any time
- * from its call on, and what it won may have been given back at any time. So is an acquire
- * that came to nothing, until its return. A ghost whose token
- * somebody presented or saw did take place: it becomes a hold.
+ * A *hold* is one grant and all operations on it. With tokens, the order of the holds is
+ * known; a hold that is given back by an accepted release does not end in any other way;
+ * and the earliest moment at which it can end by itself (lease, death of the session, a
+ * release without an answer) is a fact of the history, not of the order. A *ghost* is an
+ * acquire without an answer: it may have held for a while, once, at any time from its call
+ * on, and what it won may have been given back at any time. So is an acquire that came to
+ * nothing, until its return. A ghost whose token a process presented or saw did take place:
+ * it becomes a hold.
  *
- * Without tokens some order is known as well: of two holds that both last beyond the return of
- * their grant, the one whose grant returned first was first, or they would overlap. Such
- * grants have a *turn*. The others may have been over before anybody was told.
+ * Without tokens some order is known as well: of two holds that both last beyond the return
+ * of their grant, the one whose grant returned first was first, or they would overlap. Such
+ * grants have a *turn*. The others may have been over before any process was told.
  */
 #ifndef LINEAR_PLAN_H
 #define LINEAR_PLAN_H
@@ -33,7 +33,7 @@ struct Hold {
     bool ghost = false;    /* It may end at any time */
     bool late = false;     /* It can never begin */
     int64_t until = never; /* Its session is over from then on: it cannot begin */
-    int64_t alone = never; /* May end by itself from here on, but for its session's end */
+    int64_t alone = never; /* May end by itself from here on, without its session's end */
     int64_t ends = never;  /* The same, the session's end included */
     int64_t renewed = INT64_MIN; /* The last accepted renewal was called */
 };
@@ -70,7 +70,9 @@ struct Ghost {
     bool shared = false;
     int64_t call = 0;
     int64_t until = never; /* Its session is over */
-    /* Until then somebody may ask for this session by name; of a release: may it hold. */
+    /*
+     * Until then an operation may name this session; for a release: it may hold until then.
+     */
     int64_t named = INT64_MIN;
 };
 

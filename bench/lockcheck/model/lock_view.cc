@@ -31,7 +31,7 @@ bool is_there(const World &world, const Configuration &config, const Step &step)
     return hold_of_session(world, config, step.session) != no_hold;
 }
 
-/* Does somebody who waits keep a request out that would fit? */
+/* Does a waiting request keep out another that would fit? */
 bool is_behind(const World &world, const Configuration &config, const Operation &op)
 {
     if (config.holds.empty())
@@ -40,7 +40,10 @@ bool is_behind(const World &world, const Configuration &config, const Operation 
         return (world.plan.lock->model == Model::rwlock ? op.shared && !shared : true) &&
                !has_room(world, config, permits, shared);
     };
-    /* Of those that ask for the same one is looked at: who was never answered waits for ever. */
+    /*
+     * Of those that want the same, one is looked at: one that was never answered waits
+     * forever.
+     */
     const auto &waiting = world.waiting;
     for (auto it = waiting.begin(); it != waiting.end(); it = waiting.upper_bound(*it)) {
         if (keeps_out(it->first, it->second))
@@ -111,7 +114,7 @@ bool is_satisfied(const World &world, const Configuration &config, const Step &s
     case Does::absent:
         return !is_there(world, config, step);
     case Does::held:
-        /* Without tokens: by one of many ghosts, whichever, without using it up. */
+        /* Without tokens: by any one of many ghosts, without using it up. */
         if (!world.plan.ordered && world.is_many() && world.has_ghost(config))
             return true;
         return !has_room(world, config, step.op->permits, step.op->shared) ||

@@ -10,7 +10,7 @@ bool has_room(
         const World &world, const Configuration &config, uint32_t permits, bool shared);
 uint32_t hold_of_session(const World &world, const Configuration &config, uint64_t session);
 
-/* Who only observes and sees what it saw is done; so is what may have been in between. */
+/* An observer that sees what it saw is done; so is what may have been in between. */
 void settle(const World &world, Configuration &config);
 
 /* Is the observer's claim true now? */

@@ -1,6 +1,6 @@
 /*
- * What is the same for all configurations: the time, what is open, which ghosts there are.
- * The walk changes it; everything else reads it.
+ * What is the same for all configurations: the time, the open operations, the ghosts. The
+ * walk changes it; everything else reads it.
  */
 #ifndef LINEAR_LOCK_WORLD_H
 #define LINEAR_LOCK_WORLD_H
@@ -33,7 +33,7 @@ struct World {
     bool is_brief(uint32_t number) const;
     /* May this grant be the next, as far as the turns tell? */
     bool is_next(const Configuration &config, uint32_t number) const;
-    /* Which of many ghosts were used up is too much to tell apart. */
+    /* With many ghosts it is not tracked which ones were used up. */
     bool is_many() const;
 
     /* It was called, its session may live, and it is not used up. */
@@ -57,7 +57,7 @@ struct World {
     std::map<std::pair<uint32_t, bool>, std::set<std::pair<int64_t, uint32_t>>> ghosts;
     std::multimap<uint64_t, uint32_t> ghosts_of; /* By session, called or not */
     std::set<uint32_t> gone; /* Ghosts that took effect, or never will, before their call */
-    /* Of all that were called: a count is not taken at its word. */
+    /* Of all that were called, because a count cannot be trusted. */
     uint64_t ghost_permits = 0;
     std::multiset<std::pair<bool, uint32_t>> waiting;
     Numbers turn_of;   /* By step; no_hold: it has none */

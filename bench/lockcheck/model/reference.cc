@@ -13,7 +13,7 @@ namespace {
 
 struct Held {
     uint64_t session;
-    uint64_t token; /* 0: nobody knows */
+    uint64_t token; /* 0: unknown */
     uint32_t permits;
     bool shared;
     bool ghost;
@@ -308,7 +308,7 @@ private:
         return true;
     }
 
-    /* Somebody who waits may be served first. */
+    /* A waiting request may be granted first. */
     bool is_behind(World &world, const Operation &op, int64_t end) const
     {
         if (world.holds.empty() || lock_.model == Model::mutex ||
@@ -402,11 +402,12 @@ private:
     bool fenced_ = true;
     uint64_t capacity_ = 1;
     std::vector<const Operation *> ops_;
-    std::deque<Operation> unheard_; /* What waits that came to nothing may have done */
+    /* What waits that ended without a grant may have done */
+    std::deque<Operation> unheard_;
     std::set<const Operation *> bounded_;
     std::vector<const Operation *> waiters_;
     std::map<uint64_t, int64_t> ttls_;
-    std::map<uint64_t, int64_t> first_; /* When somebody was told that it is over */
+    std::map<uint64_t, int64_t> first_; /* When a process was told that it is over */
     std::set<uint64_t> told_;           /* By "expired", and not because it was closed */
     std::set<std::pair<uint64_t, uint64_t>> orphans_;
     std::set<uint64_t> seen_tokens_; /* Of these, by a query */

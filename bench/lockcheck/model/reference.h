@@ -1,8 +1,8 @@
 /*
- * The second engine: the same question, answered without any of the search's knowledge. Every
- * order of the operations, of expiries and of what unknown operations may have done is
- * tried, with the rules of the model applied one after the other at moments that go up. It is
- * for histories of about ten operations on one lock, and there to keep the search honest.
+ * The second engine: it answers the same question without any of the search's knowledge. It
+ * tries every order of the operations, of expiries and of what unknown operations may have
+ * done, and applies the rules of the model one after the other at increasing times. It is
+ * for histories of about ten operations on one lock. Its purpose is to check the search.
  */
 #ifndef LINEAR_REFERENCE_H
 #define LINEAR_REFERENCE_H

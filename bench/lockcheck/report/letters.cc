@@ -6,7 +6,7 @@ namespace linear {
 
 namespace {
 
-/* How many bytes the character here has; 0: it is none that may stand in XML. */
+/* How many bytes the character here has; 0: XML cannot have it. */
 size_t character(const std::string &text, size_t at)
 {
     unsigned char first = static_cast<unsigned char>(text[at]);

@@ -7,7 +7,7 @@
 
 namespace linear {
 
-/* In place of what is no UTF-8, and what XML cannot have, is U+FFFD. */
+/* U+FFFD replaces what is not UTF-8, and what XML cannot have. */
 std::vector<std::string> characters(const std::string &text);
 
 /* With its middle left out, if it has more letters than these. */

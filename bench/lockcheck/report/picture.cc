@@ -276,7 +276,7 @@ private:
                     look + " stroke=\"" + stroke + "\"");
             return "<g>" + tip + shape + "</g>\n";
         }
-        /* An open end: nobody knows when, or whether at all. */
+        /* An open end: it is unknown when, or whether at all. */
         double edge = lanes_right + 24;
         double middle = y + bar_height / 2;
         std::string path = "<path d=\"M" + place(edge) + " " + place(y) + " H" +
@@ -392,7 +392,7 @@ std::string draw_window(const Window &window, const History &history, double *y)
     for (const std::string &rule : window.also)
         out += paragraph("The same operations break " + rule + ".", y);
     if (!window.alone)
-        out += paragraph("It takes more of the history than can be tried to show that.", y);
+        out += paragraph("Showing it needs more of the history than can be tried.", y);
     auto bars = bars_of(window.operations, window.guilty);
     if (bars.size() < window.operations.size())
         out += paragraph(

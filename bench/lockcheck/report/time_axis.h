@@ -1,7 +1,7 @@
 /*
- * Where a time is in a picture. To scale, if everything can be seen then; else what lies
- * between two events is drawn as wide as the root of how long it took, and never so narrow that
- * one cannot tell what came first: order matters more than length.
+ * Where a time is in a picture. It is to scale if everything can be seen then. Else the
+ * space between two events is as wide as the square root of the time between, and wide
+ * enough to see which came first: order matters more than length.
  */
 #ifndef LINEAR_TIME_AXIS_H
 #define LINEAR_TIME_AXIS_H
@@ -12,7 +12,9 @@ namespace linear {
 
 class TimeAxis {
 public:
-    /* The times that matter, at least one; `left` and `right` are the ends of the picture. */
+    /*
+     * The times that matter, at least one; `left` and `right` are the ends of the picture.
+     */
     TimeAxis(std::vector<int64_t> times, double left, double right);
 
     /* Of any time; what is outside is at the edge. */

@@ -1,4 +1,4 @@
-/* What lockcheck says of one file, for people and for programs. */
+/* What lockcheck says about one file, for people and for programs. */
 #ifndef LINEAR_VERDICT_H
 #define LINEAR_VERDICT_H
 
@@ -27,7 +27,7 @@ struct Report {
 
 const char *text(Finding finding);
 
-/* Of several files the worst counts: what a checker got wrong, a violation, bad input, ... */
+/* Of several files the worst counts: an error of a checker, a violation, bad input, ... */
 Finding worse(Finding a, Finding b);
 
 std::string text_of(const Report &report);

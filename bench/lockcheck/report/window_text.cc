@@ -26,7 +26,7 @@ std::string token_of(const Operation &op)
     return op.token ? "token " + number(*op.token) : "no token";
 }
 
-/* Sentences about one rule each; guilty are the operations by call, at least one. */
+/* Sentences about one rule each; `guilty` has the operations by call, at least one. */
 class Teller {
 public:
     Teller(const Window &window, const History &history)
@@ -123,20 +123,20 @@ private:
         bool by_first = first_.result == Result::expired;
         const Operation &told = by_first ? first_ : last_;
         const Operation &lease = by_first ? last_ : first_;
-        return "session " + number(*told.session) + " was said to be over by " +
-               clock_.when(told.ret) + ", while the lease that it was given by the " +
-               text(lease.kind) + " of " + clock_.when(lease.call) +
-               " still ran, and nobody had closed it.";
+        return "session " + number(*told.session) + " was reported as over by " +
+               clock_.when(told.ret) + ", but its lease from the " + text(lease.kind) +
+               " at " + clock_.when(lease.call) +
+               " still ran, and no process had closed it.";
     }
 
     std::string session_death() const
     {
         std::string given_on;
         if (first_.is_grant() && first_.session != last_.session)
-            given_on = ", when " + name(first_) + " was given on to " + who(first_) +
-                       " though it had not released it";
+            given_on = " (" + name(first_) + " was given to " + who(first_) +
+                       " without a release)";
         return "session " + number(last_.session.value_or(0)) + " was over by " +
-               clock_.when(first_.ret) + given_on + ", and yet its " + text(last_.kind) +
+               clock_.when(first_.ret) + given_on + ", but its " + text(last_.kind) +
                ", called at " + clock_.when(last_.call) + ", was accepted.";
     }
 
@@ -147,34 +147,35 @@ private:
         const Operation &late = ahead ? last_ : first_;
         return who(early) + " was in the queue of " + name(early) + " by " +
                clock_.when(early.queued.value_or(early.call)) + ", before " + who(late) +
-               " asked at " + clock_.when(late.call) + ", and yet " + who(late) +
-               " was served first (" + token_of(late) + " before " + token_of(early) + ").";
+               " requested it at " + clock_.when(late.call) + ", but " + who(late) +
+               " got it first (" + token_of(late) + " before " + token_of(early) + ").";
     }
 
-    /* The search knows what found no place, not why: every reason was tried. */
+    /*
+     * The search knows which operation found no place, but not why: every reason was tried.
+     */
     std::string stuck() const
     {
         const Operation &op = first_;
         if (op.result == Result::held)
             return who(op) + " was told that " + name(op) +
-                   " was held, and nobody can have held it " + span(op) + ".";
+                   " was held, but no process can have held it " + span(op) + ".";
         if (op.result == Result::not_owner)
             return who(op) + " was told that it did not hold " + name(op) + " with " +
-                   token_of(op) + ", and it must have held it all the time " + span(op) +
+                   token_of(op) + ", but it must have held it all the time " + span(op) +
                    ".";
         if (op.kind == Kind::query)
             return who(op) + " saw " + name(op) + seen(op) +
-                   ", and that it was at no time " + span(op) + ".";
+                   ", but that was true at no time " + span(op) + ".";
         if (op.presents() && op.result == Result::ok)
             return "The " + std::string(text(op.kind)) + " of " + token_of(op) + " by " +
-                   who(op) + " was accepted, and " + name(op) +
+                   who(op) + " was accepted, but " + name(op) +
                    " cannot have been held with it at any time " + span(op) + ".";
         if (op.is_grant())
-            return given(op) + ", and there is no moment " + span(op) +
-                   " at which there can have been room for it: in no order of these "
-                   "operations.";
+            return given(op) + ", but no order of these operations has room for it " +
+                   span(op) + ".";
         return "session " + number(op.session.value_or(0)) + " cannot have been over by " +
-               clock_.when(op.ret) + ": in no order of these operations.";
+               clock_.when(op.ret) + ": no order of these operations allows it.";
     }
 
     static std::string seen(const Operation &op)
@@ -272,7 +273,7 @@ std::string introduction(const Window &window)
     std::string times = " (times from " +
                         std::to_string(clock_of(window.operations).begin()) + " ns):\n";
     if (!window.alone)
-        return "  It takes more of the history than can be tried to show that; named are" +
+        return "  Showing it needs more of the history than can be tried; the rule names" +
                times;
     if (!window.smallest)
         return "  These " + number(count) + " operations show it; fewer may do" + times;

@@ -1,6 +1,6 @@
 /*
- * The direct way to a return: what it needs, and nothing else. For room, the hold ends whose
- * open release returns first, or else one that can end by itself.
+ * The direct way to a return does what the return needs, and nothing else. To make room, it
+ * ends the hold whose open release returns first, or else one that can end by itself.
  */
 #ifndef LINEAR_DIRECT_WAY_H
 #define LINEAR_DIRECT_WAY_H

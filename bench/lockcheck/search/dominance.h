@@ -1,8 +1,9 @@
 /*
- * Of two configurations one can be enough: whatever the other can become, it can become too,
- * or something that is again enough. It has at least the same holds, and can end what it has
- * more; less waits in it for an explanation, and fewer ghosts are used up. Without tokens,
- * what may have come and gone (brief) is as good as what certainly did (early).
+ * Of two configurations one can be enough: whatever the other can become, it can become
+ * too, or something that is again enough. It has at least the same holds, and can end its
+ * additional ones. Fewer operations in it wait for an explanation, and fewer ghosts are
+ * used up. Without tokens, what may have come and gone (brief) is as good as what certainly
+ * did (early).
  */
 #ifndef LINEAR_DOMINANCE_H
 #define LINEAR_DOMINANCE_H
@@ -13,7 +14,10 @@ namespace linear {
 
 bool is_enough(const World &world, const Configuration &a, const Configuration &b);
 
-/* Without tokens and with many ghosts: those that nobody can ask for are not told apart. */
+/*
+ * Without tokens and with many ghosts: ghosts that no operation can name are not told
+ * apart.
+ */
 void forget_moot(const World &world, Configuration &config);
 
 } // namespace linear

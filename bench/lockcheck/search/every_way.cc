@@ -37,7 +37,7 @@ void try_grants(const World &world, const Configuration &config, uint32_t target
     }
 }
 
-/* Of permits that are alike one is as good as another, but for who asks for it. */
+/* Equal permits are interchangeable, except if an operation names their session. */
 Numbers ends_to_try(const World &world, const Configuration &config, uint32_t target)
 {
     if (world.thorough ||
@@ -127,8 +127,8 @@ void haunt_briefly(const World &world, const Configuration &config, uint32_t gho
 }
 
 /*
- * Ghosts: who is asked for by name; and of those that nobody will ask for, the one whose
- * session is over first. If there is none, or many, one of them, without using it up.
+ * Ghosts: those that an operation names; and of those that no operation will name, the one
+ * whose session is over first. If there is none, or many, one of them, without using it up.
  */
 void try_ghosts(
         const World &world, const Configuration &config, std::vector<Configuration> &out)
@@ -162,7 +162,10 @@ void try_ghosts(
     }
 }
 
-/* Without tokens: who is asked for. Of many, no more: refusals they explain anyhow (lock_view). */
+/*
+ * Without tokens: those that an operation names. If there are many, no others: they explain
+ * refusals anyway (lock_view).
+ */
 void try_named_ghosts(
         const World &world, const Configuration &config, std::vector<Configuration> &out)
 {
@@ -188,7 +191,7 @@ void try_everything(const World &world, const Configuration &config, uint32_t ta
         try_ghosts(world, config, out);
 }
 
-/* Configurations that were met, but for those that are not worth it. */
+/* Configurations that were met, except those that are not worth it. */
 class Seen {
 public:
     explicit Seen(const World &world) : world_(world) {}

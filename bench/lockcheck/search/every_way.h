@@ -1,4 +1,7 @@
-/* Every way from a configuration: all that can begin, end, and have happened unheard. */
+/*
+ * Every way from a configuration: all that can begin or end, or can have happened without
+ * an answer.
+ */
 #ifndef LINEAR_EVERY_WAY_H
 #define LINEAR_EVERY_WAY_H
 
@@ -6,7 +9,9 @@
 
 namespace linear {
 
-/* The step is done in this one. What may have come and gone may as well come now, and stay. */
+/*
+ * The step is done in this one. What may have come and gone may as well come now, and stay.
+ */
 void conclude(const World &world, Configuration &&config, uint32_t number,
         std::vector<Configuration> &out);
 

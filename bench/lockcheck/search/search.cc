@@ -96,7 +96,7 @@ private:
         }
     }
 
-    /* Of all ghosts that ended, none holds any more. */
+    /* Of all ghosts that ended, none holds any longer. */
     void forget(uint32_t number)
     {
         for (Configuration &config : now_) {
@@ -114,7 +114,7 @@ private:
             overflow_ = !try_every_way(world_, config, number, out);
     }
 
-    /* Somebody goes who may explain what still waits for an explanation. */
+    /* A hold or ghost goes that may explain what still waits for an explanation. */
     void use_in_time(std::optional<uint64_t> session)
     {
         std::vector<Configuration> more;
@@ -200,7 +200,9 @@ private:
         now_ = std::move(kept);
     }
 
-    /* What all agree on need not be carried: ghosts that took effect are gone. */
+    /*
+     * What all configurations agree on need not be kept: ghosts that took effect are gone.
+     */
     void forget_used()
     {
         for (uint32_t name : now_[0].used)

@@ -1,6 +1,6 @@
 /*
- * Is there an order? The linearizability of one lock's operations against its model
- * [Wing, Gong 1993; Lowe 2017], as a walk through time.
+ * Is there an order? This checks the linearizability of one lock's operations against its
+ * model [Wing, Gong 1993; Lowe 2017], as a walk through time.
  *
  * Calls and returns are visited in order. A *configuration* is one way in which it can have
  * gone so far: who holds, and which open operations have taken effect. Nothing takes
@@ -11,7 +11,7 @@
  *
  * What makes it fast is what a lock's history tells (lock_plan.h), in four cuts:
  *  - with tokens, the next grant is known;
- *  - operations that change nothing are done as soon as they can be, and bind nobody;
+ *  - operations that change nothing are done as soon as they can be, and bind no other;
  *  - while no such operation waits for a state that has not come, the way to a return is to do
  *    what it needs: the grants before it, and room for each, made by the open release that
  *    returns first or else by a hold that can end by itself (another choice would do no

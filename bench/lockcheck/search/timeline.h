@@ -1,6 +1,6 @@
 /*
- * The moments of one lock's history that the search visits, in order. At one time, what opens
- * a possibility comes before what closes one.
+ * The moments of one lock's history that the search visits, in order. At the same time,
+ * what opens a possibility comes before what closes one.
  */
 #ifndef LINEAR_TIMELINE_H
 #define LINEAR_TIMELINE_H

@@ -16,7 +16,7 @@ bool is_tricky_grant(const World &world, const Configuration &config, uint32_t n
            !world.ghost_releases_of(hold.session).empty();
 }
 
-/* Does something open wait to see that somebody holds, whoever it is? */
+/* Does something open wait to see that any session holds? */
 bool is_anybody_wanted(const World &world, const Configuration &config)
 {
     return std::any_of(config.undone.begin(), config.undone.end(), [&](uint32_t number) {
@@ -25,7 +25,9 @@ bool is_anybody_wanted(const World &world, const Configuration &config)
     });
 }
 
-/* Of those that may be over by now, the one that returns first leaves most to the others. */
+/*
+ * Of those that may be over by now, the one that returns first leaves most to the others.
+ */
 void choose_anybody(const World &world, const Configuration &config, Numbers &some)
 {
     uint32_t best = no_hold;

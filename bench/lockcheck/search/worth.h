@@ -1,8 +1,8 @@
 /*
- * Without tokens: what is worth a try, when everything possible is.
+ * Without tokens: what is worth a try when everything possible is tried.
  *
- * Nothing needs to begin before it returns, unless something open waits to see its session, or
- * anybody, hold; or it may be over before it returns, and not for nothing: by a release.
+ * Nothing needs to begin before it returns, unless something open waits to see its session,
+ * or anybody, hold; or it may be over before it returns, and not for nothing: by a release.
  */
 #ifndef LINEAR_WORTH_H
 #define LINEAR_WORTH_H
@@ -11,10 +11,10 @@
 
 namespace linear {
 
-/* Does something open ask for this session by name? */
+/* Does an open operation name this session? */
 bool is_wanted(const World &world, const Configuration &config, uint64_t session);
 
-/* The sessions that something open asks for by name, each once. */
+/* The sessions that open operations name, each once. */
 std::vector<uint64_t> wanted_sessions(const World &world, const Configuration &config);
 
 /* An open grant may have come and gone at the cost of something: which, must be tried. */
