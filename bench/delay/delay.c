@@ -1,15 +1,15 @@
 /*
- * Distance between nodes that share a machine: a TCP proxy on loopback that passes all bytes
- * on, in order and none lost, each so much later than it came.
+ * Distance between nodes that share a machine: a TCP proxy on loopback that passes all
+ * bytes on, in order and none lost, each so much later than it came.
  *
  *     delay ONE_WAY_US JITTER_US LISTEN_PORT=TARGET_PORT...
  *
- * Says "ready" when it listens, and runs until standard input ends. What is read at once is a
- * chunk; it is due ONE_WAY_US plus a random part of JITTER_US after it was read, and never
- * before the chunk ahead of it, as in one TCP stream. A chunk is written once it is due; so
- * nothing comes too early, and too late only by what the scheduler adds. A direction that
- * holds BYTES_MAX is not read until something of it was passed on: that is the most that can
- * be under way over this distance.
+ * Says "ready" when it listens, and runs until standard input ends. What is read at once is
+ * a chunk; it is due ONE_WAY_US plus a random part of JITTER_US after it was read, and
+ * never before the chunk ahead of it, as in one TCP stream. A chunk is written once it is
+ * due; so nothing comes too early, and too late only by what the scheduler adds. A
+ * direction that holds BYTES_MAX is not read until something of it was passed on: that is
+ * the most that can be under way over this distance.
  *
  * A new connection is delayed by nothing; nodes make theirs once.
  */

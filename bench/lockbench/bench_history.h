@@ -2,8 +2,8 @@
  * Writes a history in the format lockhist/1: one line of JSON per operation, as the
  * client saw it. lockcheck reads it afterwards.
  *
- * Times are CLOCK_MONOTONIC in ns: `call` read before the request was handed to the library,
- * `ret` after the library returned the outcome.
+ * Times are CLOCK_MONOTONIC in ns: `call` read before the request was handed to the
+ * library, `ret` after the library returned the outcome.
  */
 #ifndef BENCH_BENCH_HISTORY_H
 #define BENCH_BENCH_HISTORY_H

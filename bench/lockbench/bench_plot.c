@@ -190,7 +190,7 @@ static void latency_script(const struct plot *plot, FILE *file)
             "set logscale xy\n"
             "set xrange [1:10000]\n"
             "set xtics (\"0 %%%%\" 1, \"50 %%%%\" 2, \"90 %%%%\" 10, \"99 %%%%\" 100, \"99.9 %%%%\" 1000, \"99.99 %%%%\" 10000)\n"
-            "set xlabel \"share of operations that took at most so long\"\n"
+            "set xlabel \"share of operations that took at most this long\"\n"
             "set ylabel \"latency, ms\"\n"
             "set key top left\n"
             "points = \"%s\"\n"

@@ -51,9 +51,9 @@ struct peer_load {
 };
 
 /*
- * The slot's acquire came out. LK_OK: it holds the lock, with a token that grows from grant to
- * grant of a lock; 0 if the system has none. LK_STATUS_UNKNOWN: it may hold it, and not durably; it
- * counts as that, and is given back.
+ * The slot's acquire came out. LK_OK: it holds the lock, with a token that grows from grant
+ * to grant of a lock; 0 if the system has none. LK_STATUS_UNKNOWN: it may hold it, and not
+ * durably; it counts as that, and is given back.
  */
 void peer_acquired(
         struct peer_load *load, uint32_t slot, enum lk_status status, uint64_t token);

@@ -1,16 +1,17 @@
 /*
  * redisbench: lockbench's load on a Redis master with replicas, through hiredis.
  *
- * A lock of one's own is `SET key token NX PX ttl`; it is given back by a script that deletes
- * it if the token is still there. What a connection has to ask goes out as one pipeline that
- * ends in `WAIT 1 1000`; while the answer to that is awaited, the next pipeline gathers. So
- * one WAIT pays for all commands before it, as one fsync does on the master.
+ * A lock of one's own is `SET key token NX PX ttl`; it is given back by a script that
+ * deletes it if the token is still there. What a connection has to ask goes out as one
+ * pipeline that ends in `WAIT 1 1000`; while the answer to that is awaited, the next
+ * pipeline gathers. So one WAIT pays for all commands before it, as one fsync does on the
+ * master.
  *
- * A contended lock wants a queue, or each release would wake all who wait. Redis has none, so
- * scripts keep it as a list beside the lock: who finds the lock taken appends its token; who
- * releases sets the lock to the next token and publishes that. The next holder confirms with
- * a script that starts its lease anew, and WAITs for that: a grant that only the master knows
- * would be less than what the other systems give.
+ * A contended lock wants a queue, or each release would wake all who wait. Redis has none,
+ * so scripts keep it as a list beside the lock: who finds the lock taken appends its token;
+ * who releases sets the lock to the next token and publishes that. The next holder confirms
+ * with a script that starts its lease anew, and WAITs for that: a grant that only the
+ * master knows would be less than what the other systems give.
  *
  * A token is LINK:SLOT:COUNT, and is published on the link's own channel.
  */

@@ -5,10 +5,11 @@
  * commit each.
  *
  * A contended lock is a node with a child for each waiter, as in ZooKeeper's own recipe: an
- * ephemeral, sequential child is created; who has the lowest number has the lock; the others
- * watch the one in front, and list the children again when it is gone. It differs from the
- * recipe in one thing: numbers are given without gaps, so the one in front is first looked
- * for under the number before one's own. If it is there, a listing would say no more.
+ * ephemeral, sequential child is created; who has the lowest number has the lock; the
+ * others watch the one in front, and list the children again when it is gone. It differs
+ * from the recipe in one thing: numbers are given without gaps, so the one in front is
+ * first looked for under the number before one's own. If it is there, a listing would say
+ * no more.
  *
  * A token is the transaction that created the node.
  */

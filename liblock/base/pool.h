@@ -1,6 +1,6 @@
 /*
  * Items of one size, named by 32-bit handles: 24 bits of index, 8 bits of generation. The
- * generation shows that a handle's item was given back, so a stale handle is an assertion
+ * generation shows that a handle's item was given back, so an old handle is an assertion
  * and not a mystery. 0 is never a handle and may stand for "none".
  *
  * Items freed last are used first, and items never used are not touched: a generous pool
@@ -72,7 +72,7 @@ static inline uint32_t pool_index(uint32_t handle)
     return handle & UINT32_C(0xffffff);
 }
 
-/* Whether the handle names an item that is taken; false for 0 and for stale handles. */
+/* Whether the handle names an item that is taken; false for 0 and for old handles. */
 static inline bool pool_has(const struct pool *pool, uint32_t handle)
 {
     uint32_t index = pool_index(handle);
@@ -80,7 +80,7 @@ static inline bool pool_has(const struct pool *pool, uint32_t handle)
            pool->slots[index] == (handle | POOL_TAKEN);
 }
 
-/* The item of a handle that is not stale. It stays where it is until given back. */
+/* The item of a valid handle. It stays where it is until given back. */
 static inline void *pool_at(const struct pool *pool, uint32_t handle)
 {
     assert(pool_has(pool, handle));

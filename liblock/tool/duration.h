@@ -1,8 +1,8 @@
 /*
  * Durations as people write and read them.
  *
- * Written: a row of numbers with units, as in 500ms, 10s, 1.5s or 1h30m; units are ns, us, ms,
- * s, m, h and d. A number alone means seconds, as for sleep(1) and timeout(1).
+ * Written: a row of numbers with units, as in 500ms, 10s, 1.5s or 1h30m; units are ns, us,
+ * ms, s, m, h and d. A number alone means seconds, as for sleep(1) and timeout(1).
  */
 #ifndef TOOL_DURATION_H
 #define TOOL_DURATION_H

@@ -1,12 +1,13 @@
 /*
  * Writes JSON: one value, nested, straight to a stream.
  *
- * In an object every value is given its key, in an array the key is NULL. Numbers are integers;
- * what uses all 64 bits (ids, digests) is better written with json_hex, because many readers
- * keep numbers as doubles.
+ * In an object every value is given its key, in an array the key is NULL. Numbers are
+ * integers; what uses all 64 bits (ids, digests) is better written with json_hex, because
+ * many readers keep numbers as doubles.
  *
- * Names of locks are bytes. Those that are UTF-8 are written as they are; others as text with
- * U+FFFD for what is not, and beside it under the key with "_hex" behind it the exact bytes.
+ * Names of locks are bytes. Those that are UTF-8 are written as they are; others as text
+ * with U+FFFD for what is not, and beside it under the key with "_hex" behind it the exact
+ * bytes.
  */
 #ifndef TOOL_JSON_WRITER_H
 #define TOOL_JSON_WRITER_H

@@ -1,8 +1,8 @@
 /*
- * Memory that may be locked (RLIMIT_MEMLOCK). The kernel counts rings and registered buffers
- * as locked memory of their user, over all of its processes, unless they may lock any amount
- * (CAP_IPC_LOCK). A node needs its ring, but can do without a registered log buffer. So the
- * buffer leaves enough for the rings of the user's other processes.
+ * Memory that may be locked (RLIMIT_MEMLOCK). The kernel counts rings and registered
+ * buffers as locked memory of their user, over all of its processes, unless they may lock
+ * any amount (CAP_IPC_LOCK). A node needs its ring, but can do without a registered log
+ * buffer. So the buffer leaves enough for the rings of the user's other processes.
  */
 #ifndef IO_LOCKED_MEMORY_H
 #define IO_LOCKED_MEMORY_H

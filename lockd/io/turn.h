@@ -1,6 +1,6 @@
 /*
- * The only place where io steps the node: every event passes turn_step(), which adds the time
- * of the turn and keeps the event in the trace.
+ * The only place where io steps the node: every event passes turn_step(), which adds the
+ * time of the turn and keeps the event in the trace.
  */
 #ifndef IO_TURN_H
 #define IO_TURN_H

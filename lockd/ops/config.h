@@ -4,8 +4,8 @@
  *     --heartbeat 50ms   --heartbeat=50ms          on the command line
  *     heartbeat = 50ms                             in the file; # starts a comment
  *
- * A flag overrides the file. An error is one line that names the flag, the value and what is
- * allowed; then nothing is started.
+ * A flag overrides the file. An error is one line that names the flag, the value and what
+ * is allowed; then nothing is started.
  */
 #ifndef OPS_CONFIG_H
 #define OPS_CONFIG_H

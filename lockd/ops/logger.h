@@ -3,8 +3,8 @@
  *
  *     2026-01-31T12:00:00.123Z info  leader term=3: this node leads
  *
- * time (UTC), level, event, key=value pairs, and after a colon a sentence where a person may
- * want one. It never contains the secret of a session.
+ * time (UTC), level, event, key=value pairs, and after a colon a sentence where a person
+ * may want one. It never contains the secret of a session.
  */
 #ifndef OPS_LOGGER_H
 #define OPS_LOGGER_H

@@ -19,8 +19,8 @@
 static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_id hint)
 {
     uint64_t meets = raft_trail_within(&raft->log.trail, hint).index;
-    bool stale = hint.index < peer->match || meets + 1 >= peer->next;
-    if (stale) {
+    bool old = hint.index < peer->match || meets + 1 >= peer->next;
+    if (old) {
         MARK(refusal_of_old_append);
         return;
     }
