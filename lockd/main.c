@@ -1,4 +1,7 @@
-/* lockd: a node of a replicated lock service. Connects its settings (ops) and the system (io). */
+/*
+ * lockd: a node of a replicated lock service. Connects its settings (ops) and the system
+ * (io).
+ */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -85,7 +85,10 @@ bool floor_await(const int *pids, uint32_t count)
 
 /* ---- The observer ---- */
 
-/* All but idle and waiting for the disk: user, nice, system, interrupts; and what was stolen. */
+/*
+ * All but idle and waiting for the disk: user, nice, system, interrupts; and what was
+ * stolen.
+ */
 static uint64_t read_busy(void)
 {
     unsigned long long user, nice, system, idle, waiting, irq, softirq, steal;

@@ -57,7 +57,10 @@ void history_write(struct history *history, const struct history_line *line);
 /* What a status claims, in the words of the format. */
 const char *history_claim(enum history_op op, enum lk_status status);
 
-/* True when `op` is over for its `proc` with an unknown outcome: the next one needs a new proc. */
+/*
+ * True when `op` is over for its `proc` with an unknown outcome: the next one needs a new
+ * proc.
+ */
 bool history_ends_proc(enum history_op op, enum lk_status status);
 
 #ifdef __cplusplus

@@ -141,7 +141,10 @@ struct Slot : Tag {
     std::unique_ptr<grpc::ClientAsyncResponseReader<api::TxnResponse>> call;
 };
 
-/* Who waits for a lock, as one connection knows it: slots by the revision that made their key. */
+/*
+ * Who waits for a lock, as one connection knows it: slots by the revision that made their
+ * key.
+ */
 using Waiters = std::map<int64_t, uint32_t>;
 
 /* A connection with its lease. */

@@ -66,7 +66,9 @@ uint32_t peer_link_of(const struct peer_load *load, uint32_t slot);
 /* Say why, and end the program. */
 void peer_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* Of "host:port" at *cluster, up to a comma or the end: the port; the host goes to `host`. */
+/*
+ * Of "host:port" at *cluster, up to a comma or the end: the port; the host goes to `host`.
+ */
 int peer_address(const char *cluster, char *host, size_t size);
 
 int peer_main(const struct peer_system *system, char **arguments);

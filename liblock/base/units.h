@@ -1,4 +1,6 @@
-/* Units. Times are uint64_t nanoseconds and sizes are bytes, unless a name says otherwise. */
+/*
+ * Units. Times are uint64_t nanoseconds and sizes are bytes, unless a name says otherwise.
+ */
 #ifndef LOCKD_BASE_UNITS_H
 #define LOCKD_BASE_UNITS_H
 

@@ -25,7 +25,9 @@ uint64_t boottime_ns(void);
 bool watch_open(struct watch *watch);
 void watch_close(struct watch *watch);
 
-/* Wait until `fd` is readable, a signal came, or it is `until_ns` (UINT64_MAX: no limit). */
+/*
+ * Wait until `fd` is readable, a signal came, or it is `until_ns` (UINT64_MAX: no limit).
+ */
 void watch_wait(struct watch *watch, int fd, uint64_t until_ns);
 
 /* The next signal that came; 0: none. */

@@ -26,7 +26,9 @@ static const struct unit *take_unit(const char **at)
     return best;
 }
 
-/* A digit after the point is worth a tenth of the one before it; less than 1 ns is dropped. */
+/*
+ * A digit after the point is worth a tenth of the one before it; less than 1 ns is dropped.
+ */
 static bool take_fraction(const char **at, const char **digits)
 {
     *digits = *at;

@@ -10,7 +10,9 @@ extern "C" {
 
 void peers_init(struct net *net, const struct node_settings *settings);
 
-/* The node wants a connection to the member: NODE_CONNECTED or NODE_CONNECT_FAILED follows. */
+/*
+ * The node wants a connection to the member: NODE_CONNECTED or NODE_CONNECT_FAILED follows.
+ */
 void peer_connect(struct net *net, uint8_t id);
 
 /* NODE_CONNECT_FAILED for attempts that ended while effects were performed. */

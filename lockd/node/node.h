@@ -153,7 +153,8 @@ enum node_notice_kind {
     NOTICE_BAD_FRAME,
     NOTICE_SLOW_CLIENT, /* conn was closed: it does not read its answers */
     NOTICE_NO_SPACE,    /* The next segment could not be reserved. */
-    NOTICE_PLAN_TOO_SMALL, /* The cluster's settings need more memory than planned here: fatal */
+    /* The cluster's settings need more memory than planned here: fatal */
+    NOTICE_PLAN_TOO_SMALL,
     NOTICE_HANDED_OVER, /* peer leads now; stopping */
     NOTICE_CLOCK_SUSPECT,
 };
@@ -207,7 +208,8 @@ void node_recover(struct node *node);
 enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE, /* The directory belongs to another node id. */
-    NODE_BOOT_FOREIGN_MEMBERS, /* It was bootstrapped with other members than --cluster says. */
+    /* It was bootstrapped with other members than --cluster says. */
+    NODE_BOOT_FOREIGN_MEMBERS,
     NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */

@@ -140,7 +140,10 @@ TEST(CapiLoop, CallbacksMayAskAgain)
     EXPECT_TRUE(client.run_until([&] { return circle.rounds >= 100; }));
 }
 
-/* What a callback asks has its whole time for an answer, however long callbacks took before. */
+/*
+ * What a callback asks has its whole time for an answer, however long callbacks took
+ * before.
+ */
 TEST(CapiLoop, ASlowCallbackTakesNoTimeFromWhatIsAskedInIt)
 {
     stand_in cluster;

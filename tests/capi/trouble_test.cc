@@ -1,4 +1,7 @@
-/* Clusters that are slow, silent, elsewhere or of another version, and arguments that are wrong. */
+/*
+ * Clusters that are slow, silent, elsewhere or of another version, and arguments that are
+ * wrong.
+ */
 #include <unistd.h>
 
 #include <algorithm>

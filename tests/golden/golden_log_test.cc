@@ -83,7 +83,10 @@ TEST(GoldenLog, CurrentVersionIsWrittenSo)
     EXPECT_EQ(to_text(make_torn()), read_file(GOLDEN_FOLDER "/torn-1.hex"));
 }
 
-/* Blocks such as "```hex 0x1000": bytes of the golden log's segment 1, each line with words. */
+/*
+ * Blocks such as "```hex 0x1000": bytes of the golden log's segment 1, each line with
+ * words.
+ */
 TEST(GoldenLog, ExampleInTheDocumentIsTrue)
 {
     std::istringstream in(read_file(DOC_FOLDER "/log-format.md"));

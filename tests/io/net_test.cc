@@ -237,7 +237,9 @@ TEST_F(Net, RefusesInTheProtocolWhenFull)
     EXPECT_NE(world->lines.back().find("connections-full"), std::string::npos);
 }
 
-/* The slot of a connection that ended is used again, and only after the node heard of it. */
+/*
+ * The slot of a connection that ended is used again, and only after the node heard of it.
+ */
 TEST_F(Net, UsesSlotsAgain)
 {
     begin(1);
@@ -298,7 +300,10 @@ TEST_F(Net, ResolvesNamesOutsideTheLoop)
     world->begin_names();
     bool connected = false;
     ASSERT_TRUE(world->run_until([&] {
-        /* localhost may be ::1 first, where nobody listens: the next attempt takes the next. */
+        /*
+         * localhost may be ::1 first, where nobody listens: the next attempt takes the
+         * next.
+         */
         bool ready = world->node.count(NODE_CONNECT_FAILED) +
                              world->node.count(NODE_CONNECTED) >=
                      world->net.peers[0].next;

@@ -163,7 +163,9 @@ struct Tiny {
     uint64_t lives[3] = {1, 1, 1};
 };
 
-/* Two unknown acquires of one session that differ: which of them took place is not known. */
+/*
+ * Two unknown acquires of one session that differ: which of them took place is not known.
+ */
 bool is_ambiguous(const History &history)
 {
     for (const Operation &a : history.operations) {

@@ -1,6 +1,6 @@
 /*
- * Windows: closed parts of valid histories are valid, so that what is cut from a wrong one proves
- * something; and each way to spoil a history is shown by a few operations.
+ * Windows: closed parts of valid histories are valid, so that what is cut from a wrong one
+ * proves something; and each way to spoil a history is shown by a few operations.
  */
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 /*
  * A program that takes "build" and asks all the time whether it may still act, for tests that
- * stop or kill it. What it believed, and when, stands in a file that outlives it (holder_view.h).
+ * stop or kill it. What it believed, and when, stands in a file that outlives it
+ * (holder_view.h).
  *
  *     belief_holder NODES TTL_MS FILE
  */

@@ -175,7 +175,9 @@ TEST(Kill, ALeaderThatIsStoppedHandsOver)
     EXPECT_EQ(release(alice, held), LK_OK) << lk_last_error();
 }
 
-/* Without a majority nothing is granted, nothing is lost, and belief ends with the lease. */
+/*
+ * Without a majority nothing is granted, nothing is lost, and belief ends with the lease.
+ */
 TEST(Kill, G3_WithoutAMajorityNothingIsGrantedOrLost)
 {
     process::Cluster cluster;

@@ -268,7 +268,9 @@ TEST_F(Lockbench, G1_G2_BlockingCallsAreMeasuredAndRight)
     EXPECT_EQ(wrong.wait(), 2) << wrong.said();
 }
 
-/* One slot at 20 ms a round cannot begin 500 a second: what is late is left out, and said. */
+/*
+ * One slot at 20 ms a round cannot begin 500 a second: what is late is left out, and said.
+ */
 TEST_F(Lockbench, WhatIsTooLateIsLeftOutAndCounted)
 {
     Command command = bench({"--rate", "500", "--time", "1s", "--hold", "20ms",

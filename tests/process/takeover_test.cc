@@ -2,8 +2,8 @@
  * A holder that is stopped or killed, as a real process: somebody else gets the lock in time,
  * and the holder does not believe in it any more, though nobody could tell it.
  *
- * What the holder believed, its own record of lk_check() says; whether the takeover was in time,
- * when the waiter was granted.
+ * What the holder believed, its own record of lk_check() says; whether the takeover was in
+ * time, when the waiter was granted.
  */
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -89,8 +89,9 @@ Taken take(const process::Cluster &cluster)
 }
 
 /*
- * Not before the lease can have ended, counted from the last keepalive, which was at most a third
- * of the ttl before; and within the bound of a takeover, with a second for a machine that has more to do.
+ * Not before the lease can have ended, counted from the last keepalive, which was at most a
+ * third of the ttl before; and within the bound of a takeover, with a second for a machine
+ * that has more to do.
  */
 void expect_in_time(uint64_t gone_ns, const Taken &taken)
 {

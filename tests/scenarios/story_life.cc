@@ -1,5 +1,6 @@
 /*
- * The verbs about hostile lives (sim/lives/life.h): how the simulator writes down a life that failed.
+ * The verbs about hostile lives (sim/lives/life.h): how the simulator writes down a life that
+ * failed.
  *
  *     life 17 nodes 3 persons 2 for 8500ms without jitter
  *     deeds 4 31

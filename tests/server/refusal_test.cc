@@ -25,7 +25,9 @@ using server::words;
 
 namespace {
 
-/* A directory that was lived in: bootstrapped by node 1 of a cluster of one, then stopped. */
+/*
+ * A directory that was lived in: bootstrapped by node 1 of a cluster of one, then stopped.
+ */
 struct Bootstrapped : testing::Test {
     Bootstrapped()
     {

@@ -212,7 +212,9 @@ TEST(Service, NonsenseOnThePortDisturbsNobody)
     EXPECT_EQ(single.stop(), 0);
 }
 
-/* Half a frame that never ends, and a client that never reads: both cost only themselves. */
+/*
+ * Half a frame that never ends, and a client that never reads: both cost only themselves.
+ */
 TEST(Service, StalledClientsDisturbNobody)
 {
     Single single;

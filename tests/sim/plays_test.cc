@@ -10,7 +10,9 @@ using namespace sim;
 
 namespace {
 
-/* How many of ten lives with one such deed, and no other, came to where the story says this */
+/*
+ * How many of ten lives with one such deed, and no other, came to where the story says this
+ */
 int count_lives(Kind kind, int nodes, const std::string &last_act)
 {
     int count = 0;

@@ -1,4 +1,7 @@
-/* A life that fails is cut down to what it takes, and fails again from what is written down. */
+/*
+ * A life that fails is cut down to what it takes, and fails again from what is written
+ * down.
+ */
 #include <gtest/gtest.h>
 
 #include "scenarios/scenario.h"

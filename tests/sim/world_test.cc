@@ -121,7 +121,10 @@ TEST(World, ANodeEndsAmidItsEffects)
     }
 }
 
-/* Messages of a turn leave, and what they wait for is not on the disk: and the other way round. */
+/*
+ * Messages of a turn leave, and what they wait for is not on the disk: and the other way
+ * round.
+ */
 TEST(World, ATurnIsDoneInPart)
 {
     for (bool disk_first : {false, true}) {

@@ -138,7 +138,10 @@ TEST(Batch, SectionMustHaveItsCommands)
     EXPECT_FALSE(walk(body));
 }
 
-/* An OPEN stands without a session, everything else in one, a keepalive among those of the entry. */
+/*
+ * An OPEN stands without a session, everything else in one, a keepalive among those of the
+ * entry.
+ */
 TEST(Batch, CommandFitsItsSection)
 {
     class dice dice(4);

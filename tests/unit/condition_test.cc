@@ -1,4 +1,6 @@
-/* The words for the conditions of a node: one row each, and something to say of any number. */
+/*
+ * The words for the conditions of a node: one row each, and something to say of any number.
+ */
 #include "protocol/condition.h"
 
 #include <gtest/gtest.h>

@@ -111,7 +111,10 @@ TEST(CoreBelief, HearBeforeYouExtend)
     world.pass(TTL / 3);
     heard keepalive = world.take_request(REQUEST_KEEPALIVE);
     uint64_t before = world.left(world.session);
-    /* Two changes exist, only the second is here: the deadline must not move, the anchor may. */
+    /*
+     * Two changes exist, only the second is here: the deadline must not move, the anchor
+     * may.
+     */
     world.say(answers()
                       .section(11, T0 + 3 * NS_PER_S, T0 + 3 * NS_PER_S + TTL, 2)
                       .answer(REQUEST_KEEPALIVE, keepalive.request.number, STATUS_OK)

@@ -1,4 +1,7 @@
-/* Lists of holds and waits that come in parts: what they do not name is known only at the end. */
+/*
+ * Lists of holds and waits that come in parts: what they do not name is known only at the
+ * end.
+ */
 #include "worlds/core_world.h"
 
 namespace {
@@ -84,7 +87,9 @@ TEST(CoreList, BrokenOffBeginsAnew)
     EXPECT_TRUE(world.holds(4));
 }
 
-/* Section 4 of the guarantees, hear before you extend: a part of a list moves no deadline. */
+/*
+ * Section 4 of the guarantees, hear before you extend: a part of a list moves no deadline.
+ */
 TEST(CoreList, ExtendsTheSessionOnlyWhenItIsWhole)
 {
     listed_world world;

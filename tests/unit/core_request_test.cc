@@ -158,7 +158,10 @@ TEST(CoreRequest, G12_AReleaseRefusedAsBusyGoesAgainWithItsNumber)
     EXPECT_GT(mark_count("client_busy_again"), 0u);
 }
 
-/* A refusal that took 20 ms to come keeps others here for 30 to 40: the leader is not asked. */
+/*
+ * A refusal that took 20 ms to come keeps others here for 30 to 40: the leader is not
+ * asked.
+ */
 TEST(CoreRequest, WhileTheLeaderHasTooMuchToDoItIsAskedForNoMoreAcquires)
 {
     open_world world;
@@ -196,7 +199,9 @@ TEST(CoreRequest, ANewConnectionIsAskedAtOnce)
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 1u);
 }
 
-/* What waits here for its turn would be refused as well: told at once, and nothing is sent. */
+/*
+ * What waits here for its turn would be refused as well: told at once, and nothing is sent.
+ */
 TEST(CoreRequest, WhatWaitsBehindARefusedAcquireIsRefusedWithIt)
 {
     open_world world([](core_settings *settings) { settings->owed_max = 4; });
@@ -211,7 +216,9 @@ TEST(CoreRequest, WhatWaitsBehindARefusedAcquireIsRefusedWithIt)
         EXPECT_EQ(world.take_completion().status, STATUS_BUSY);
     EXPECT_TRUE(world.completions.empty());
     EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), 3u) << "which were sent before";
-    /* They left before the refusal came: their being refused does not make it last longer. */
+    /*
+     * They left before the refusal came: their being refused does not make it last longer.
+     */
     world.pass(4 * NS_PER_MS);
     world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_BUSY);
     world.pass(2 * NS_PER_MS);
@@ -446,7 +453,10 @@ TEST(CoreRequest, G12_EntriesShareATokenAndEachWantsItsRelease)
     EXPECT_FALSE(world.holds(5));
 }
 
-/* Entered, and entered again by a request whose answer is still on its way; which is returned. */
+/*
+ * Entered, and entered again by a request whose answer is still on its way; which is
+ * returned.
+ */
 static heard enter_and_enter_again(open_world &world)
 {
     heard request;
@@ -483,7 +493,9 @@ TEST(CoreRequest, G4_AReleaseOfAllTakesTheEntryWithItThatIsUnderWay)
     EXPECT_GT(mark_count("client_entry_released_under_way"), 0u);
 }
 
-/* One entry is known, two are released: the second release is that of the entry under way. */
+/*
+ * One entry is known, two are released: the second release is that of the entry under way.
+ */
 TEST(CoreRequest, G4_SoDoesOneReleaseMoreThanThereAreEntriesKnown)
 {
     open_world world;

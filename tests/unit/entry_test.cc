@@ -72,7 +72,9 @@ TEST(Entry, IsFollowedByAnything)
     EXPECT_TRUE(entry_decode(entry.data(), entry.size(), &head));
 }
 
-/* Raises the number at `at` by one and makes the sum right again, as a faulty writer would. */
+/*
+ * Raises the number at `at` by one and makes the sum right again, as a faulty writer would.
+ */
 bytes forge(bytes entry, size_t at, uint64_t add)
 {
     uint64_t value;

@@ -1,6 +1,6 @@
 /*
- * The limit program's parts: its sizes are lockd's, its cutter loses no frame, and its comparison
- * of logs sees one different byte.
+ * The limit program's parts: its sizes are lockd's, its cutter loses no frame, and its
+ * comparison of logs sees one different byte.
  */
 #include <gtest/gtest.h>
 #include <unistd.h>

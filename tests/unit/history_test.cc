@@ -52,7 +52,9 @@ TEST(History, SessionOperationsHaveNoLock)
             "\"ok\"}\n");
 }
 
-/* A keepalive was seen, so the lease lasts a ttl from its call, and the deadline is that. */
+/*
+ * A keepalive was seen, so the lease lasts a ttl from its call, and the deadline is that.
+ */
 TEST(History, KeepaliveSaysUntilWhenTheSessionLives)
 {
     EXPECT_EQ(line_of({4, HISTORY_KEEPALIVE, LK_OK, nullptr, 9, 100, 150, 0, 1100, 0}),

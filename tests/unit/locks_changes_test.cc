@@ -1,4 +1,7 @@
-/* What sessions are told besides answers: numbered, kept until confirmed, listed when dropped. */
+/*
+ * What sessions are told besides answers: numbered, kept until confirmed, listed when
+ * dropped.
+ */
 
 #include <gtest/gtest.h>
 

@@ -116,7 +116,9 @@ TEST(LocksDigest, TimeOfTheGrantIsInIt)
     EXPECT_NE(digests[0], digests[1]);
 }
 
-/* What came and went without a trace in the state leaves none in the parts of the digest. */
+/*
+ * What came and went without a trace in the state leaves none in the parts of the digest.
+ */
 TEST(LocksDigest, HistoryOfHandlesIsNotInIt)
 {
     locks_world one, two(small_settings(), [] {

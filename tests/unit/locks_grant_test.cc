@@ -88,7 +88,10 @@ TEST(LocksGrant, NodeIsToldWhoseChangesMoved)
     EXPECT_FALSE(locks_next_changed(world.locks, &session));
 }
 
-/* A free lock with a queue, which work_max keeps from being handed over, is nobody's to take. */
+/*
+ * A free lock with a queue, which work_max keeps from being handed over, is nobody's to
+ * take.
+ */
 TEST(LocksGrant, G7_NobodyOvertakesAQueueThatIsBehind)
 {
     struct cluster_settings settings = small_settings();

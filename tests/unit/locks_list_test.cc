@@ -125,7 +125,9 @@ TEST(LocksList, ViewsTellHolderQueueAndWhatIsFree)
     EXPECT_EQ(nobody.label.count, 0u);
 }
 
-/* Locks of equal hash stay on one page; a page full of them goes on behind them, and ends. */
+/*
+ * Locks of equal hash stay on one page; a page full of them goes on behind them, and ends.
+ */
 TEST(LocksList, EqualHashesAreNeitherPartedNorRepeated)
 {
     locks_world world;

@@ -241,7 +241,10 @@ TEST(LocksOnce, G11_CancelTakesBackAGrantFromTheQueueUntilItsChangeIsConfirmed)
     }
 }
 
-/* The change that told of the grant was dropped for want of room; the grant can be taken back. */
+/*
+ * The change that told of the grant was dropped for want of room; the grant can be taken
+ * back.
+ */
 TEST(LocksOnce, G11_CancelWorksWithoutTheChange)
 {
     struct cluster_settings settings = small_settings();

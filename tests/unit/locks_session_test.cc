@@ -1,4 +1,6 @@
-/* Lives of sessions in cluster time: expiry and takeover, no early loss, no resurrection. */
+/*
+ * Lives of sessions in cluster time: expiry and takeover, no early loss, no resurrection.
+ */
 
 #include <gtest/gtest.h>
 
@@ -134,7 +136,9 @@ TEST(LocksSession, CloseGivesBackEverything)
     EXPECT_EQ(again.detail, LOST_UNKNOWN);
 }
 
-/* A session's end that takes several entries: dead from its first step on, and it says why. */
+/*
+ * A session's end that takes several entries: dead from its first step on, and it says why.
+ */
 TEST(LocksSession, EndInStepsIsDeadFromTheFirst)
 {
     struct cluster_settings settings = small_settings();
@@ -226,7 +230,9 @@ TEST(LocksSession, LiftedSessionRenewsToItsOwnDeadline)
     EXPECT_EQ(locks_deadline(world.locks), 65u);
 }
 
-/* Everything due in one entry is done in the order (deadline, kind, id), before any grant. */
+/*
+ * Everything due in one entry is done in the order (deadline, kind, id), before any grant.
+ */
 TEST(LocksSession, DueInOrderOfDeadlineThenKindThenId)
 {
     locks_world world;

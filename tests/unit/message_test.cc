@@ -64,7 +64,10 @@ TYPED_TEST(Message, WithMoreBehindIsRefused)
     EXPECT_FALSE(decode(TypeParam::walk, wire, heard));
 }
 
-/* There is one encoding of each message: what is accepted is what it would have been sent as. */
+/*
+ * There is one encoding of each message: what is accepted is what it would have been sent
+ * as.
+ */
 TYPED_TEST(Message, DamagedIsRefusedOrAnotherMessage)
 {
     class dice dice(5);
@@ -152,7 +155,9 @@ TEST(Wire, SpanIsBoundedBothWays)
     EXPECT_FALSE(wire_complete(&writer));
 }
 
-/* Ranges, in both directions: written they are refused, and read when a byte is put there. */
+/*
+ * Ranges, in both directions: written they are refused, and read when a byte is put there.
+ */
 template <class of> struct range {
     const char *what;
     void (*spoil)(of &);

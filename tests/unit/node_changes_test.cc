@@ -17,7 +17,9 @@ struct Told {
     bool more = false;
 };
 
-/* A node alone, leading. Alice (connection 0) takes locks and lets go of them; bob waits. */
+/*
+ * A node alone, leading. Alice (connection 0) takes locks and lets go of them; bob waits.
+ */
 class NodeChanges : public testing::Test {
 protected:
     void lead(uint32_t changes_kept)

@@ -74,7 +74,10 @@ protected:
         return terms;
     }
 
-    /* The entry behind the last one, which it replaces in the log if it is not that index's first. */
+    /*
+     * The entry behind the last one, which it replaces in the log if it is not that index's
+     * first.
+     */
     void make(uint64_t index, uint64_t term, entry_kind kind, const bytes &body)
     {
         log.resize(index - 1);
@@ -151,7 +154,9 @@ protected:
 
 } // namespace
 
-/* A vote that is not durable is not told; too many of them are lost, never told too soon. */
+/*
+ * A vote that is not durable is not told; too many of them are lost, never told too soon.
+ */
 TEST_F(NodeLog, DropsAnswersThatWaitForTheDiskWhenThereAreTooMany)
 {
     uint64_t before = mark_count("held_message_dropped");
@@ -191,7 +196,10 @@ TEST_F(NodeLog, RefusesToHearWhatItsLogHasNoRoomFor)
     EXPECT_EQ(votes_heard().back(), asked);
 }
 
-/* Much that is committed at once is applied over several turns, and none waits for an event. */
+/*
+ * Much that is committed at once is applied over several turns, and none waits for an
+ * event.
+ */
 TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
 {
     ask_for_vote(1);

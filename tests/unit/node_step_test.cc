@@ -77,7 +77,10 @@ TEST_F(NodeAlone, DeniesAWrongSecret)
     EXPECT_EQ(mark_count("admit_wrong_secret"), before + 1);
 }
 
-/* Group commit: beside an entry under way, one that is smaller waits, but no longer than the spacing. */
+/*
+ * Group commit: beside an entry under way, one that is smaller waits, but no longer than
+ * the spacing.
+ */
 TEST_F(NodeAlone, ASmallerEntryWaitsAndGrows)
 {
     lead();
@@ -201,7 +204,9 @@ TEST_F(NodeAlone, KeepsRoomForKeepalivesOfKnownSessions)
     EXPECT_EQ(counted[STATUS_BUSY] + counted[STATUS_LOST], 2048);
 }
 
-/* Who says something in the entry that brings its expiry is alive; who does not, is gone. */
+/*
+ * Who says something in the entry that brings its expiry is alive; who does not, is gone.
+ */
 TEST_F(NodeAlone, G3_RenewsWhoSpeaksBeforeAnybodyExpires)
 {
     lead();

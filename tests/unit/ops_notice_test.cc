@@ -187,7 +187,9 @@ static std::string plan_of(const arena &arena)
     return plan;
 }
 
-/* A new label needs a row in the table of plan.c: what it is for, and what sets its size. */
+/*
+ * A new label needs a row in the table of plan.c: what it is for, and what sets its size.
+ */
 TEST(Plan, SaysWhatEachPieceOfTheNodeIsFor)
 {
     arena arena;

@@ -1,4 +1,7 @@
-/* The log of a raft may begin anywhere: what was before is committed, and nobody's log has it. */
+/*
+ * The log of a raft may begin anywhere: what was before is committed, and nobody's log has
+ * it.
+ */
 #include <gtest/gtest.h>
 #include <utility>
 #include <vector>
@@ -208,7 +211,10 @@ TEST(RaftBegin, AFollowerTakesWhatReachesBackBeforeIt)
     EXPECT_EQ(raft_durable(node.raft), 21U);
     EXPECT_TRUE(entry_id_equal(raft_before_log(node.raft), {3, 20}));
 
-    /* Two entries before the beginning, the one before it, the one that is there, and a new one. */
+    /*
+     * Two entries before the beginning, the one before it, the one that is there, and a new
+     * one.
+     */
     uint64_t met = mark_count("append_before_the_log");
     node.append(2, 4, {2, 17}, {2, 3, 3, 3, 4}, 22);
     EXPECT_GT(mark_count("append_before_the_log"), met);

@@ -459,7 +459,10 @@ TEST(RaftStep, UnsoundAppendsAreDropped)
     EXPECT_EQ(raft_last(node.raft).index, 2U);
 }
 
-/* How far behind a follower is: what its leader committed counts, not what it received of it. */
+/*
+ * How far behind a follower is: what its leader committed counts, not what it received of
+ * it.
+ */
 TEST(RaftStep, HearsHowFarTheClusterIs)
 {
     raft_alone node(1, 3);

@@ -6,7 +6,10 @@
 
 namespace {
 
-/* Three long appends fly, a fourth waits for one to be acknowledged; short ones would be eight. */
+/*
+ * Three long appends fly, a fourth waits for one to be acknowledged; short ones would be
+ * eight.
+ */
 TEST(RaftWindow, EndsWithItsBytes)
 {
     uint64_t before = mark_count("window_bytes_full");

@@ -1,4 +1,7 @@
-/* The log on disk may begin anywhere: segments go at the front, and their places are used again. */
+/*
+ * The log on disk may begin anywhere: segments go at the front, and their places are used
+ * again.
+ */
 #include <functional>
 #include <gtest/gtest.h>
 

@@ -34,7 +34,10 @@ entry_head head_of(entry_id id, entry_id before, uint64_t sum_before)
     return head;
 }
 
-/* A log of term 3 with two entries in its first segment, which has room for three blocks more. */
+/*
+ * A log of term 3 with two entries in its first segment, which has room for three blocks
+ * more.
+ */
 class StoreLog : public testing::Test {
 protected:
     StoreLog() : memory(1 << 20)

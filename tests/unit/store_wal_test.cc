@@ -82,7 +82,10 @@ TEST(StoreWal, StepMustFitIntoTwoSegments)
     EXPECT_FALSE(wal_has_room(machine.wal, 1, blocks(6)));
 }
 
-/* Whatever has room is taken, and with nothing in flight there is room for what was planned. */
+/*
+ * Whatever has room is taken, and with nothing in flight there is room for what was
+ * planned.
+ */
 TEST(StoreWal, RoomIsEnoughForTheWorstCase)
 {
     wal_settings settings = tiny_settings();
@@ -236,7 +239,9 @@ TEST(StoreWal, LocatesWithinALongSegment)
         machine.check_entry(index);
 }
 
-/* [Raft 3.5] What a new leader had cut off never comes back, in memory or after a restart. */
+/*
+ * [Raft 3.5] What a new leader had cut off never comes back, in memory or after a restart.
+ */
 TEST(StoreWal, CutOffEntriesAreGone)
 {
     machine machine;
@@ -409,7 +414,10 @@ TEST(StoreWal, BootstrapThatWasNotWrittenLeavesNoCluster)
 {
     machine machine;
     machine.vote(1, 2);
-    /* The first entry of all begins a segment, whose header is written and the entry is not. */
+    /*
+     * The first entry of all begins a segment, whose header is written and the entry is
+     * not.
+     */
     while (wal_segment_end(machine.wal, 1) < machine.settings.segment_bytes)
         machine.vote(1, 2);
     machine.flush();

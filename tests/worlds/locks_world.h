@@ -90,7 +90,10 @@ public:
     {
     }
 
-    /* One whole entry: keepalives of the listed sessions and of the commands', then all else. */
+    /*
+     * One whole entry: keepalives of the listed sessions and of the commands', then all
+     * else.
+     */
     std::vector<struct locks_outcome> entry(uint64_t dt, const std::vector<asked> &commands,
             const std::vector<struct keepalive> &keepalives = {},
             enum entry_kind kind = ENTRY_BATCH)

@@ -542,7 +542,9 @@ struct keepalive_case {
     }
 };
 
-/* In the context of no session: an OPEN. The commands of sessions are tried with batches. */
+/*
+ * In the context of no session: an OPEN. The commands of sessions are tried with batches.
+ */
 struct open_command_case {
     using message = command;
     static constexpr auto walk = wire_command;

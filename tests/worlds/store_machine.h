@@ -453,7 +453,9 @@ private:
         happening &added = story.emplace_back();
         added.kind = kind;
         added.position_end = wal_end(wal);
-        /* Filled in by the caller, after which the entries that are left are counted anew. */
+        /*
+         * Filled in by the caller, after which the entries that are left are counted anew.
+         */
         if (kind == RECOVERY_TRUNCATE)
             entries_now.resize(wal_last(wal).index);
         return added;

@@ -6,7 +6,10 @@
 
 namespace linear {
 
-/* One unit for all the times of a picture or table: as much of it as is needed to tell them apart. */
+/*
+ * One unit for all the times of a picture or table: as much of it as is needed to tell them
+ * apart.
+ */
 class Clock {
 public:
     /* Times count from `begin`; `end` is the last that is shown. */

@@ -6,7 +6,9 @@ namespace linear {
 
 namespace {
 
-/* Without tokens, what ended in b can end in a: its release is open, or its time is over. */
+/*
+ * Without tokens, what ended in b can end in a: its release is open, or its time is over.
+ */
 bool can_catch_up(const World &world, const Configuration &a, const Configuration &b)
 {
     for (uint32_t hold : a.holds) {

@@ -148,7 +148,10 @@ private:
         return mood_;
     }
 
-    /* What the sectors hold that are about to be overwritten, unless they are volatile already. */
+    /*
+     * What the sectors hold that are about to be overwritten, unless they are volatile
+     * already.
+     */
     void remember(off_t at, size_t count)
     {
         off_t first = at / static_cast<off_t>(sector_bytes);

@@ -45,7 +45,9 @@ struct Late {
     }
 };
 
-/* A TUN device named eth0 in that namespace; this thread stays in it, which harms nobody. */
+/*
+ * A TUN device named eth0 in that namespace; this thread stays in it, which harms nobody.
+ */
 int open_device(const std::string &space)
 {
     int there = open(space.c_str(), O_RDONLY | O_CLOEXEC);
@@ -155,7 +157,9 @@ private:
         }
     }
 
-    /* In order, unless shuffled: none arrives before one that was sent earlier on its link. */
+    /*
+     * In order, unless shuffled: none arrives before one that was sent earlier on its link.
+     */
     void send(const Port &from, const Port &to, const Rule &rule, std::string_view packet)
     {
         Nanoseconds now = monotonic_now();

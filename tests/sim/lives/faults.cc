@@ -163,7 +163,10 @@ bool Faults::damage(int id)
     return true;
 }
 
-/* Its file system is not mounted: it finds nothing, which looks like a new node's directory. */
+/*
+ * Its file system is not mounted: it finds nothing, which looks like a new node's
+ * directory.
+ */
 bool Faults::empty(int id)
 {
     World &world = life_.world();

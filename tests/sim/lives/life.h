@@ -2,10 +2,11 @@
  * A hostile life from a seed: a cluster, clients who take and give back a few locks, and what
  * is done to both. The oracle (oracle.h) looks at all of it all the time.
  *
- * What happens is planned (life_plan.h), and what comes of it is a function of the plan. In the end some majority is healed, the others
- * are left as they are, and it must elect and grant. Then all is healed, and the cluster must
- * elect, grant, catch up, and be left empty when the clients have gone: what they were told to
- * hold was all that was held (G6, G11). At last what the clients saw is judged (client_history.h).
+ * What happens is planned (life_plan.h), and what comes of it is a function of the plan. In
+ * the end some majority is healed, the others are left as they are, and it must elect and
+ * grant. Then all is healed, and the cluster must elect, grant, catch up, and be left empty
+ * when the clients have gone: what they were told to hold was all that was held (G6, G11). At
+ * last what the clients saw is judged (client_history.h).
  *
  * The log of a life, one line an event: virtual time, who, what.
  */
@@ -23,7 +24,9 @@ namespace sim {
 
 class Life;
 
-/* Who sits at a client: takes locks, keeps them for a while, begins anew when all is lost. */
+/*
+ * Who sits at a client: takes locks, keeps them for a while, begins anew when all is lost.
+ */
 class Person {
 public:
     Person(Life &life, int number);

@@ -58,7 +58,10 @@ std::function<void(node_settings &)> draw_limits(Dice &dice)
     };
 }
 
-/* Batches and queues as they ship; a state that can be walked, a log that can be kept in memory. */
+/*
+ * Batches and queues as they ship; a state that can be walked, a log that can be kept in
+ * memory.
+ */
 void limit_state(node_settings &settings)
 {
     settings.wal.segment_bytes = 4 * MIB;
@@ -163,7 +166,9 @@ void draw_changes(Plan &plan)
             [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
 
-/* Some lives have plays in them (plays.h), which take small appends; all else is as it was. */
+/*
+ * Some lives have plays in them (plays.h), which take small appends; all else is as it was.
+ */
 void draw_plays(Plan &plan)
 {
     Dice dice(plan.seed, STREAM_PLAYS);

@@ -22,7 +22,10 @@ public:
     LivesReport();
     void add(Life &life);
 
-    /* Lines that nightly.sh adds up: `mark TIMES in LIVES NAME`, `fault TIMES in LIVES KIND`. */
+    /*
+     * Lines that nightly.sh adds up: `mark TIMES in LIVES NAME`, `fault TIMES in LIVES
+     * KIND`.
+     */
     std::string text() const;
 
 private:

@@ -171,7 +171,10 @@ void Vandal::act()
     });
 }
 
-/* Welcomed as a node. It says less than a vote: a whole one in a false name nobody could tell. */
+/*
+ * Welcomed as a node. It says less than a vote: a whole one in a false name nobody could
+ * tell.
+ */
 void Vandal::received(uint64_t link, const Bytes &)
 {
     if (link != posing_)

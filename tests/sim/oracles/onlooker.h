@@ -19,7 +19,9 @@ class Onlooker : public Endpoint {
 public:
     static constexpr int number = 901;
 
-    /* What is told of each answer: the index that was read; what was committed when asked. */
+    /*
+     * What is told of each answer: the index that was read; what was committed when asked.
+     */
     using Told = std::function<void(uint64_t read, uint64_t committed)>;
 
     Onlooker(World &world, std::function<uint64_t()> committed, Told told)

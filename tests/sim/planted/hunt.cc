@@ -5,9 +5,10 @@
  *     sim_hunt FROM COUNT [BREACH]
  *
  * Prints `caught SEED: what` and answers 3, or `clean COUNT` and answers 0; below that, which
- * rare branches of the product no life has reached, and what was done (lives_report.h). Whatever ends the
- * process on the way, an assertion or worse, is said to have been caught in its seed. With
- * BREACH only what contains it counts: could that oracle do it without all the others?
+ * rare branches of the product no life has reached, and what was done (lives_report.h).
+ * Whatever ends the process on the way, an assertion or worse, is said to have been caught in
+ * its seed. With BREACH only what contains it counts: could that oracle do it without all the
+ * others?
  */
 #include <unistd.h>
 

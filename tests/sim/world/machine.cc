@@ -436,7 +436,10 @@ std::optional<uint32_t> Machine::accept(uint64_t link)
     return conn;
 }
 
-/* As io does: what a peer says is received straight to where its node wants it. How much was. */
+/*
+ * As io does: what a peer says is received straight to where its node wants it. How much
+ * was.
+ */
 size_t Machine::take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin)
 {
     auto slot = std::find(slots_.begin(), slots_.end(), link);

@@ -56,7 +56,10 @@ public:
     void reset(int a, int b);
     /* The same, in the middle of a frame: once so many more bytes went that way. */
     void reset_after(int from, int to, size_t bytes);
-    /* `gone`'s end of what stands between them breaks; the other end finds out when it sends. */
+    /*
+     * `gone`'s end of what stands between them breaks; the other end finds out when it
+     * sends.
+     */
     void half_open(int gone, int other);
 
     /* What goes that way takes so much longer. */

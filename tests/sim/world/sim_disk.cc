@@ -156,7 +156,9 @@ std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &ran
     return {begin, begin + sector_bytes};
 }
 
-/* One segment of those that a later one follows: its header says that this one was begun. */
+/*
+ * One segment of those that a later one follows: its header says that this one was begun.
+ */
 bool Disk::damage_file(Damage kind, prng &random)
 {
     std::vector<uint64_t> begun;
