@@ -1,6 +1,6 @@
 /*
  * Recovery, fed a disk of arbitrary content. The first byte says how the rest is read: as a
- * disk, or as changes to a sound log, in which case those whose sums are then mended tell most.
+ * disk, or as changes to a sound log, in which case those whose sums are then made right tell most.
  * Whatever is found must make sense, and the log must be able to go on behind it.
  */
 #include <algorithm>
@@ -180,7 +180,7 @@ segments make_sound()
     return disk;
 }
 
-void mend(unsigned char *block)
+void repair_sum(unsigned char *block)
 {
     size_t at = memcmp(block, "lseg", 4) == 0 ? BLOCK - 8 : WAL_RECORD_HEAD_BYTES - 8;
     uint64_t sum = hash_bytes(block, at, 0);
@@ -206,7 +206,7 @@ segments change(const segments &sound, const uint8_t *data, size_t size)
         case 1:
         case 2:
             block[offset] = data[4];
-            mend(block);
+            repair_sum(block);
             break;
         case 3:
             memset(block, 0, BLOCK);

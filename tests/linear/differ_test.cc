@@ -205,8 +205,8 @@ struct Tally {
     int possible = 0;
     int impossible = 0;
     int vague = 0;
-    int excused =
-            0; /* Impossible, and excused by the search for what it does not tell apart */
+    /* Impossible, and excused by the search for what it does not tell apart */
+    int excused = 0;
 };
 
 /* Used after its end: the rules' business, and of other locks. */

@@ -17,7 +17,7 @@ struct Recipe {
     uint32_t procs = 8;
     uint32_t locks = 1;
     uint32_t unknown_percent = 5; /* Answers that get lost */
-    uint32_t death_percent = 1;   /* Of decisions: the client stops for ever */
+    uint32_t death_percent = 1;   /* Of decisions: the client stops for good */
     bool session_leases = true;   /* Or each hold has its own */
     int64_t ttl = 1000000;
 };

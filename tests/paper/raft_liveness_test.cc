@@ -155,7 +155,7 @@ TEST(PaperLiveness, ReturningNodeDoesNotDepose)
     EXPECT_EQ(raft_leader(cluster.raft(away)), leader);
 }
 
-/* A member in a newer term than the leader's does not stay outside for ever. */
+/* A member in a newer term than the leader's does not stay outside forever. */
 TEST(PaperLiveness, NewerTermIsNotStuck)
 {
     raft_cluster cluster(3, 4);

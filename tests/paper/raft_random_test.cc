@@ -6,7 +6,7 @@
  * handovers; Raft's five properties are checked at every step (raft_cluster.h). Then a
  * majority that can talk to each other both ways is left, while every other link is as
  * chance will have it (one-way, bridges): it must have a leader that commits within five
- * election timeouts. Then all is mended, and all logs must become equal.
+ * election timeouts. Then all is healed, and all logs must become equal.
  *
  * RAFT_SEEDS=first:count runs others, RAFT_EMPTIES=1 with emptied directories too, and
  * --gtest_filter=*ByHand* those alone: for the long search.
@@ -75,7 +75,7 @@ public:
             cluster.run_for(below(1200) * NS_PER_MS);
             cluster.require(serves_within(5 * ELECTION_MAX_NS), "it does not stay");
         }
-        mend();
+        heal_all();
         if (!can_serve())
             return;
         auto agree = [this] {
@@ -329,7 +329,7 @@ private:
         return false;
     }
 
-    void mend()
+    void heal_all()
     {
         all_up();
         cluster.heal();

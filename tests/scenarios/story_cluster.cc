@@ -38,7 +38,7 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
             {"unstall", "unstall n1: SIGCONT", &Story::unstall},
             {"wipe", "wipe n1: empty the directory of a node that is down", &Story::wipe},
             {"disk",
-                    "disk n1 stalls 2s|full|ok|fails|tears|rots: writes take so long; no "
+                    "disk n1 stalls 2s|full|ok|fails|tears|rots: writes take this long; no "
                     "segment can be made; that is over; the next write fails; writes under "
                     "way when the node ends are cut in half; a bit of the log flips",
                     &Story::disk},
@@ -55,7 +55,7 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
             {"reset", "reset n1 alice: their connection breaks; what is under way is lost",
                     &Story::reset},
             {"lose",
-                    "lose n1 -> n2 100: of what is sent that way so many in a hundred are "
+                    "lose n1 -> n2 100: of what is sent that way this many in a hundred are "
                     "lost, at each try of TCP's; heal ends it, but not TCP's pauses",
                     &Story::lose},
             {"run",

@@ -249,7 +249,7 @@ TEST(RaftStep, OldRefusalsAndAcksTakeNothingBack)
     EXPECT_EQ(raft_peer_match(node.raft, 2), 3U);
     node.accept(2, 99);
     EXPECT_EQ(raft_peer_match(node.raft, 2), 3U) << "more than there is: nonsense";
-    EXPECT_EQ(raft_commit(node.raft), 2U) << "the own write is not durable";
+    EXPECT_EQ(raft_commit(node.raft), 2U) << "its own write is not durable";
 }
 
 /* What a peer acknowledged to an earlier term of this leader may be cut off since. */

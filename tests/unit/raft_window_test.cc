@@ -1,4 +1,4 @@
-/* How much a leader sends ahead of acknowledgements: so many appends, and so many bytes. */
+/* How much a leader sends ahead of acknowledgements: how many appends, and how many bytes. */
 #include <gtest/gtest.h>
 
 #include "base/mark.h"

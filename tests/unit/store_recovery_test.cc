@@ -360,7 +360,7 @@ TEST_F(StoreRecovery, EntryThatImitatesARecordIsNotBelieved)
     fake.kind = RECORD_VOTE;
     fake.value = 99;
     fake.place = {7, 3, 1, UINT64_MAX, 0};
-    /* The body's second block begins so many bytes in. */
+    /* The body's second block begins this many bytes in. */
     size_t at = BLOCK - 64 - 56;
     format_write_record(&body[at], &fake);
     machine.append(5, body);

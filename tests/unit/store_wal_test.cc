@@ -74,7 +74,7 @@ TEST(StoreWal, StepMustFitIntoTwoSegments)
         machine.vote(1, 1);
     machine.flush();
     machine.make_segment();
-    /* An entry of so many blocks, a vote and a truncation: seven go into a segment. */
+    /* An entry of this many blocks, a vote and a truncation: seven go into a segment. */
     const auto blocks = [](uint64_t count) {
         return count * BLOCK - (BLOCK - 1) - 64;
     };

@@ -51,7 +51,7 @@ public:
         return *this;
     }
 
-    /* The list in this section goes on in the next. */
+    /* The list in this section continues in the next. */
     answers &more()
     {
         sections.back().head.more = true;

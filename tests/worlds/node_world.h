@@ -275,7 +275,7 @@ public:
     }
 
     uint64_t now_ns = NS_PER_S;
-    uint64_t sleep_ns = 1000; /* From the end of a turn to the begin of the next */
+    uint64_t sleep_ns = 1000; /* From the end of a turn to the start of the next */
     uint64_t handed_ns = 0;   /* When the effects of the turn before were handed on */
     uint64_t turns = 0;
     uint64_t heartbeats = 0;  /* Appends that the node sent */

@@ -107,7 +107,7 @@ struct spot {
     uint64_t segment;
     uint64_t offset;
     uint64_t count; /* Bytes on disk */
-    uint64_t meant; /* ... of which so many are not padding */
+    uint64_t meant; /* ... of which this many are not padding */
     uint64_t position;
     uint64_t durable; /* What it says */
     bool is_header;
@@ -301,7 +301,7 @@ public:
 
     /*
      * Start on what is on the disk, and compare with the story: nothing that was durable is
-     * missing, nothing was made up. The story goes on from what was found.
+     * missing, nothing was made up. The story continues from what was found.
      */
     void boot(size_t step = 5 * BLOCK)
     {

@@ -106,7 +106,7 @@ class CutDisk:
         self.mount()
 
     def fill(self, leave):
-        """Leave so many bytes free."""
+        """Leave this many bytes free."""
         with open(self.mount_point / FILLER, "wb") as filler:
             # What is free is an estimate, and the node takes of it meanwhile.
             for piece in (256 << 20, 16 << 20, 1 << 20, 64 << 10, 4 << 10):

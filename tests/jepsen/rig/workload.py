@@ -67,7 +67,7 @@ class Workload:
             self.benches.append(Bench(self.rig, name + wave, host, flags, seconds, connect))
 
     def keep_going(self, seconds):
-        """Start others for so long if those that there were are done."""
+        """Start other clients for this long if the earlier ones are done."""
         if not any(bench.process.running() for bench in self.benches):
             self.start(seconds)
 

@@ -55,7 +55,7 @@ const char *name_of(Kind kind);
 
 struct Deed {
     uint32_t number; /* Its stream of random numbers */
-    uint64_t at_ns;  /* From the begin of the hostile time */
+    uint64_t at_ns;  /* From the start of the hostile time */
     Kind kind;
 };
 
@@ -75,8 +75,8 @@ struct Plan {
     bool strange = false;
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
     std::vector<Deed> deeds;  /* In order of time */
-    std::vector<std::string>
-            taken; /* What was taken from the world that was drawn (shrink.h) */
+    /* What was taken from the world that was drawn (shrink.h) */
+    std::vector<std::string> taken;
     std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
 };
 

@@ -36,7 +36,7 @@ Verdict live_apart(const Plan &plan);
 /* Which promise a breach is about: its words without numbers. */
 std::string kind_of_breach(const std::string &breach);
 
-/* A smaller plan that breaks the same promise, found in at most so many lives. */
+/* A smaller plan that breaks the same promise, found in at most this many lives. */
 Plan shrink(const Plan &plan, const std::string &breach, unsigned lives_most = 300);
 
 /* What may be taken from a world, by name; for plans and scenarios. */

@@ -76,7 +76,7 @@ Vandal::Bytes Vandal::frame_of_noise()
     return sealed(kinds[roll(std::size(kinds))], noise(200));
 }
 
-/* The begin of what a client said on one connection, cut anywhere. */
+/* The start of what a client said on one connection, cut anywhere. */
 Vandal::Bytes Vandal::echo()
 {
     if (heard_.empty())

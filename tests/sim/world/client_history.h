@@ -93,7 +93,7 @@ private:
         bool doubtful = false; /* A release: was it the last? */
     };
     struct Lock {
-        uint32_t entering = 0; /* Entries under way, or without an answer for ever */
+        uint32_t entering = 0; /* Entries under way, or without an answer forever */
         std::vector<Ticket> releases;
     };
     linear::Operation operation(linear::Kind kind, uint64_t now) const;

@@ -40,7 +40,7 @@ public:
     }
 
     /*
-     * It ends amid the effects of a turn, when so many more have been done. `disk_first`: in
+     * It ends amid the effects of a turn, when this many more have been done. `disk_first`: in
      * that turn writes go before messages, else behind them.
      */
     void end_amid(uint32_t effects, End how, bool disk_first);

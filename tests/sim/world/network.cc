@@ -64,7 +64,7 @@ std::vector<std::vector<uint8_t>> Network::pieces_of(std::vector<uint8_t> bytes)
     return {{bytes.begin(), middle}, {middle, bytes.end()}};
 }
 
-/* How much later a piece arrives because it was lost so many times. */
+/* How much later a piece arrives because it was lost this many times. */
 uint64_t Network::retransmission_ns(int from, int to)
 {
     uint32_t percent = value_at(lossy_, from, to);

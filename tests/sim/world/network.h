@@ -54,7 +54,7 @@ public:
     size_t repeat(int from, int to); /* Each piece that waits will come twice. */
 
     void reset(int a, int b);
-    /* The same, in the middle of a frame: once so many more bytes went that way. */
+    /* The same, in the middle of a frame: once this many more bytes went that way. */
     void reset_after(int from, int to, size_t bytes);
     /*
      * `gone`'s end of what stands between them breaks; the other end finds out when it
@@ -65,7 +65,7 @@ public:
     /* What goes that way takes so much longer. */
     void slow(int from, int to, uint64_t ns);
     /*
-     * Of a hundred pieces so many are lost at each try. TCP sends again, later each time, and
+     * Of a hundred pieces this many are lost at each try. TCP sends again, later each time, and
      * what comes behind waits; in the end it gives up.
      */
     void lose(int from, int to, uint32_t percent);

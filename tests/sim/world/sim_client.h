@@ -123,8 +123,8 @@ private:
     struct core *core_ = nullptr;
     uint32_t session_ = 0;
     uint64_t link_ = 0;
-    uint64_t attempt_ =
-            0; /* Counts connections: what belongs to an older one is dropped. */
+    /* Counts connections: what belongs to an older one is dropped. */
+    uint64_t attempt_ = 0;
     bool sending_ = false;
     bool paused_ = false;
     bool dead_ = false;

@@ -1,4 +1,4 @@
-/* A clock that runs faster than true time by so many millionths. */
+/* A clock that runs faster than true time by this many millionths. */
 #ifndef SIM_CLOCK_H
 #define SIM_CLOCK_H
 

@@ -35,9 +35,8 @@ struct Options {
     uint64_t turn_ns = 0; /* A node's turn may last up to this, and take in more events. */
     bool splits = false;  /* Sends may be taken and may arrive in part. */
     bool tiny = true;     /* Small limits, so that rings wrap and pools fill */
-    int known_nodes =
-            7; /* Clients are told so many addresses; whom else there is they learn. */
-    bool checks = true; /* Walk each node's whole state after each of its turns */
+    int known_nodes = 7;  /* Clients are told this many addresses; they learn the others. */
+    bool checks = true;   /* Walk each node's whole state after each of its turns */
     std::function<void(node_settings &)> tune;
 };
 
