@@ -65,9 +65,9 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
     prng_init(&core->prng, seed);
     nodes_init(&core->nodes, settings);
     struct list *lists[] = {&core->opens, &core->opens_sent, &core->opens_resting,
-            &core->reads, &core->reads_sent, &core->dirty, &core->keepalives,
-            &core->resting, &core->completed, &core->eventful, &core->holds.ended,
-            &core->timers.in_order};
+            &core->reads, &core->reads_sent, &core->reads_resting, &core->dirty,
+            &core->keepalives, &core->resting, &core->completed, &core->eventful,
+            &core->holds.ended, &core->timers.in_order};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
     core->rest_until_ns = UINT64_MAX;
@@ -128,7 +128,7 @@ static void on_event(struct core *core, const struct core_event *event)
 
 static uint64_t find_deadline(const struct core *core)
 {
-    uint64_t deadline = u64_min(link_deadline(core), core->rest_until_ns);
+    uint64_t deadline = u64_min(link_deadline(core), busy_deadline(core));
     const struct heap_node *session = heap_first(&core->session_timers);
     if (session != NULL)
         deadline = u64_min(deadline, session->key);

@@ -35,6 +35,9 @@ struct welcome {
     uint64_t cluster; /* 0: not bootstrapped yet */
     uint64_t term;
     struct span leader_address; /* Empty when unknown or when it is this node. */
+    /* The ttl of a session may be from ... to; 0: not bootstrapped yet. */
+    uint64_t ttl_min_ns;
+    uint64_t ttl_max_ns;
 };
 
 enum refusal {

@@ -26,6 +26,8 @@ static enum lk_status finish(struct lk_client *client, struct core_call *call,
         struct core_completion *completion)
 {
     enum status status = keeper_call(client, call, completion);
+    if (status != STATUS_OK && completion->detail == 0 && call->session != 0)
+        core_session_verdict(client->core, call->session, &completion->detail);
     if (status != STATUS_OK)
         fail_core(client, status, completion->detail);
     pthread_mutex_unlock(&client->mutex);
