@@ -9,6 +9,7 @@ void core_settings_default(struct core_settings *settings)
             .sessions_max = 1024,
             .requests_max = 4096,
             .holds_max = 65536,
+            .window = REQUEST_WINDOW,
             /* An answer has 64 bytes: a node keeps 256 KiB for each client. */
             .owed_max = 3500,
             .output_bytes = 4 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX),
@@ -39,6 +40,7 @@ struct core *core_carve(struct arena *arena, const struct core_settings *setting
     assert(settings->node_count >= 1 && settings->node_count <= CORE_NODES_MAX);
     assert(settings->sessions_max >= 1 && settings->requests_max >= 1);
     assert(settings->holds_max >= 1 && settings->owed_max >= 4);
+    assert(settings->window >= 8 && settings->window <= REQUEST_WINDOW);
     assert(settings->output_bytes >= 2 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX));
     struct core scratch;
     struct core *core = arena_take(arena, "core", 1, sizeof(*core), alignof(struct core));

@@ -59,6 +59,7 @@ struct core_settings {
     uint32_t sessions_max;
     uint32_t requests_max;
     uint32_t holds_max;
+    uint32_t window; /* Numbers of a session in use at once; at most REQUEST_WINDOW */
     /* Answers a node owes at once: it closes the connection of a slow reader */
     uint32_t owed_max;
     uint32_t output_bytes;    /* Not yet sent; more waits */

@@ -51,7 +51,7 @@ static void check_requests(const struct core *core)
  * kept for CANCELs: one for each acquire that was sent and is not being cancelled yet, and one
  * for each CANCEL that has to wait.
  */
-static void check_sent(struct core_session *session)
+static void check_sent(const struct core *core, struct core_session *session)
 {
     uint32_t kept = 0;
     uint64_t last = session_answered(session);
@@ -72,9 +72,10 @@ static void check_sent(struct core_session *session)
         kept += ((const struct core_request *)(const void *)at)->keeps;
     }
     assert(kept == session->kept_numbers);
-    assert(session->next_number - 1 + kept <= session_answered(session) + REQUEST_WINDOW);
+    assert(session->next_number - 1 + kept <=
+            session_answered(session) + core->settings.window);
     assert(last < session->next_number);
-    assert(last <= session_answered(session) + REQUEST_WINDOW);
+    assert(last <= session_answered(session) + core->settings.window);
     assert(session_confirmed(session) <= session->seen);
 }
 
@@ -93,7 +94,7 @@ static void check_session(const struct core *core, struct core_session *session)
                                            session_next_due(core, session) == UINT64_MAX));
     if (session->phase == PHASE_OPENING)
         assert(session->id == 0 && session->opening != 0);
-    check_sent(session);
+    check_sent(core, session);
 }
 
 void core_check(const struct core *core)

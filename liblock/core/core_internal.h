@@ -177,8 +177,8 @@ struct core_request *request_make_own(
 void request_move(struct core *core, struct core_request *request, struct list *list,
         enum place place);
 /* Whether the window has a number for it; then it gets one, and is among those sent. */
-bool request_may_number(
-        const struct core_session *session, const struct core_request *request);
+bool request_may_number(const struct core *core, const struct core_session *session,
+        const struct core_request *request);
 void request_number(
         struct core *core, struct core_session *session, struct core_request *request);
 /* Pass the number that the acquire keeps on to its CANCEL. */

@@ -83,15 +83,11 @@ void request_forget_number(struct core *core, struct core_request *request)
  * The window of numbers moves on only when its first number is answered, and the answer to an
  * acquire that is being cancelled may wait for its CANCEL. So each acquire that gets a number
  * keeps another one free for its CANCEL, and passes it on to it: however full the window, what
- * the window waits for can be sent. Acquires leave room for releases besides.
+ * the window waits for can be sent. Acquires leave a quarter for releases besides.
  */
-enum {
-    NUMBERS_FOR_RELEASES = 256, /* Left free by acquires */
-};
-
-static uint64_t numbers_free(const struct core_session *session)
+static uint64_t numbers_free(const struct core *core, const struct core_session *session)
 {
-    return session_answered(session) + REQUEST_WINDOW + 1 - session->next_number;
+    return session_answered(session) + core->settings.window + 1 - session->next_number;
 }
 
 static void keep_number(struct core_session *session, struct core_request *request)
@@ -123,14 +119,14 @@ void request_move(struct core *core, struct core_request *request, struct list *
     request->place = place;
 }
 
-bool request_may_number(
-        const struct core_session *session, const struct core_request *request)
+bool request_may_number(const struct core *core, const struct core_session *session,
+        const struct core_request *request)
 {
     if (request->keeps)
         return true;
     bool acquire = request->wire_kind == REQUEST_ACQUIRE;
-    uint64_t wanted = acquire ? 2 + NUMBERS_FOR_RELEASES : 1;
-    return numbers_free(session) >= session->kept_numbers + wanted;
+    uint64_t wanted = acquire ? 2 + core->settings.window / 4 : 1;
+    return numbers_free(core, session) >= session->kept_numbers + wanted;
 }
 
 void request_pass_number(struct core_request *acquire, struct core_request *cancel)
@@ -143,14 +139,14 @@ void request_number(
         struct core *core, struct core_session *session, struct core_request *request)
 {
     drop_number(core, request);
-    assert(numbers_free(session) > 0);
+    assert(numbers_free(core, session) > 0);
     request->number = session->next_number++;
     request_move(core, request, &session->sent, PLACE_SENT);
     if (request->wire_kind == REQUEST_ACQUIRE)
         keep_number(session, request);
 }
 
-/* ---- Places ---- */
+/* ---- Queued ---- */
 
 void request_queue(struct core *core, struct core_session *session,
         struct core_request *request, bool front)

@@ -194,7 +194,7 @@ static bool put_new(struct core *core, struct core_session *session, struct list
     struct list_node *node;
     while ((node = list_first(list)) != NULL) {
         struct core_request *request = LIST_OWNER(node, struct core_request, link);
-        if (!request_may_number(session, request)) {
+        if (!request_may_number(core, session, request)) {
             MARK(client_window_full);
             return true;
         }

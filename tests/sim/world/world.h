@@ -36,7 +36,8 @@ struct Options {
     bool splits = false;  /* Sends may be taken and may arrive in part. */
     bool tiny = true;     /* Small limits, so that rings wrap and pools fill */
     int known_nodes = 7;  /* Clients are told this many addresses; they learn the others. */
-    bool checks = true;   /* Walk each node's whole state after each of its turns */
+    bool rough_clients = false; /* Several sessions each, and many requests at once */
+    bool checks = true;         /* Walk each node's whole state after each of its turns */
     std::function<void(node_settings &)> tune;
 };
 
