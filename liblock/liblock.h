@@ -540,7 +540,17 @@ enum lk_condition {
     LK_CONDITION_NO_LEADER = 4,
     LK_CONDITION_NO_MAJORITY = 5, /* It leads, but hears no majority. */
     LK_CONDITION_NO_SPACE = 6,    /* The next segment of its log cannot be reserved. */
-    LK_CONDITION_BEHIND = 7       /* It has applied far less than is committed. */
+    LK_CONDITION_BEHIND = 7,      /* It has applied far less than is committed. */
+    /* While one of the next three lasts, it neither leads nor takes new entries. */
+    LK_CONDITION_DISK_STALLED = 8,     /* A write does not end. */
+    LK_CONDITION_DISK_FULL = 9,        /* No room is left in the log or on the disk. */
+    LK_CONDITION_LOG_FULL = 10,        /* All segments that it may have are full. */
+    LK_CONDITION_LOG_NEARLY_FULL = 11, /* The last one is in use. */
+    LK_CONDITION_REPLAYING = 12,       /* It applies its log and serves nobody yet. */
+    LK_CONDITION_NO_COMMIT = 13,       /* It leads; too few members write what it sends. */
+    LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
+    /* 15 is reserved. */
+    LK_CONDITION_READ_ERROR = 16 /* It cannot read a part of its own log. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -567,16 +577,23 @@ struct lk_node_status {
     enum lk_role role;
     uint8_t leader; /* Id of the leader it knows; 0: none */
     enum lk_condition condition;
-    /* LK_CONDITION_NOT_BOOTSTRAPPED: bit set of the ids that it has no connection with */
+    /*
+     * Bit set of the ids that the condition is about. LK_CONDITION_NOT_BOOTSTRAPPED: it has
+     * no connection with them. LK_CONDITION_NO_COMMIT: they have not written what it sent.
+     */
     uint64_t missing;
     uint64_t cluster; /* Id of the cluster; 0: not bootstrapped yet */
     uint64_t term;
-    uint64_t commit;  /* Entries of the log: committed, ... */
-    uint64_t applied; /* ... applied, ... */
-    uint64_t last;    /* ... there, ... */
-    uint64_t durable; /* ... durable on this node */
-    uint64_t time_ns; /* Cluster time */
-    uint64_t digest;  /* Of the lock state at `applied`: equal on all nodes */
+    uint64_t commit;       /* Entries of the log: committed, ... */
+    uint64_t applied;      /* ... applied, ... */
+    uint64_t last;         /* ... there, ... */
+    uint64_t durable;      /* ... durable on this node */
+    uint64_t commit_heard; /* What the cluster has committed, as far as it knows */
+    uint64_t write_age_ns; /* How long its oldest write is under way; 0: none is */
+    uint32_t segments;     /* Of its log, in use */
+    uint32_t segments_max; /* ... and how many it may have */
+    uint64_t time_ns;      /* Cluster time */
+    uint64_t digest;       /* Of the lock state at `applied`: equal on all nodes */
     uint64_t uptime_ns;
     uint32_t sessions;
     uint32_t locks;

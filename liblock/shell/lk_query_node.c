@@ -233,6 +233,10 @@ static bool read_status(const struct frame *frame, void *answer)
             .applied = node.applied,
             .last = node.last,
             .durable = node.durable,
+            .commit_heard = node.commit_heard,
+            .write_age_ns = node.write_age_ns,
+            .segments = node.segments,
+            .segments_max = node.segments_max,
             .time_ns = node.time,
             .digest = node.digest,
             .uptime_ns = node.uptime_ns};
