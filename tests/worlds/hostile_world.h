@@ -216,6 +216,8 @@ private:
             core_lose(core, session, now);
         else if (how % 4 == 1 && core_has_session(core, session))
             core_cancel_tag(core, session, 1, now);
+        else if (how % 8 == 3 && !asked.empty())
+            core_expire(core, asked.begin()->first, now);
         else if (!asked.empty())
             core_cancel(core, asked.begin()->first, now);
         if (how % 2 == 0)
