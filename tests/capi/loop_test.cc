@@ -51,6 +51,22 @@ TEST(CapiLoop, OpensAcquiresReleases)
     EXPECT_EQ(released.result.status, LK_OK);
 }
 
+/* What the first session was refused with reaches what waits for it, and what comes later. */
+TEST(CapiLoop, AFullClusterSaysWhatIsFull)
+{
+    stand_in cluster;
+    cluster.full = true;
+    test_client client(cluster.address(), with_loop);
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    outcome acquired;
+    ASSERT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return acquired.done; }));
+    EXPECT_EQ(acquired.result.status, LK_STATUS_LIMIT);
+    EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()),
+            LK_STATUS_LIMIT);
+    EXPECT_NE(std::string(lk_last_error()).find("sessions"), std::string::npos);
+}
+
 TEST(CapiLoop, AskedTogetherLeavesTogether)
 {
     stand_in cluster;
