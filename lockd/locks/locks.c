@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/mark.h"
+#include "base/units.h"
 #include "locks/claim.h"
 #include "locks/due.h"
 #include "locks/remembered.h"
@@ -100,6 +101,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     buckets_init(&locks->answers_by_number);
     nametable_init(&locks->names);
     heap_init(&locks->due);
+    ttls_init(&locks->ttls);
     list_init(&locks->ending);
     list_init(&locks->ready);
     list_init(&locks->changed);
@@ -135,8 +137,18 @@ void locks_renew(struct locks *locks, const struct keepalive *keepalive)
     struct session *session = sessions_find(locks, keepalive->session);
     if (session == NULL || session->end_order != 0)
         return;
-    struct section heard = {.confirmed = keepalive->confirmed};
-    sessions_renew(locks, session, &heard);
+    struct section heard = {
+            .confirmed = keepalive->confirmed, .answered = keepalive->answered};
+    sessions_renew(locks, session, &heard, (uint64_t)keepalive->waited_us * NS_PER_US);
+}
+
+void locks_renew_by(struct locks *locks, const struct section *section)
+{
+    struct session *session = sessions_find(locks, section->session);
+    if (session == NULL || session->end_order != 0 || !sessions_proves(session, section))
+        return;
+    struct section heard = {.confirmed = section->confirmed};
+    sessions_renew(locks, session, &heard, 0);
 }
 
 /* OPEN: not numbered, and not remembered. A repeated one may leave an empty session. */
@@ -264,7 +276,12 @@ void locks_apply(
         answer_lost(session, &outcome->answer);
         return;
     }
-    sessions_renew(locks, session, &command->section);
+    if (!sessions_proves(session, &command->section)) {
+        MARK(locks_wrong_secret);
+        outcome->answer.status = STATUS_DENIED;
+        return;
+    }
+    sessions_renew(locks, session, &command->section, 0);
     outcome->deadline = session->deadline;
     uint64_t id = session->id;
     if (request->kind == REQUEST_KEEPALIVE)
@@ -290,6 +307,11 @@ uint64_t locks_index(const struct locks *locks)
 uint64_t locks_time(const struct locks *locks)
 {
     return locks->time;
+}
+
+uint64_t locks_shortest_ttl_ns(const struct locks *locks)
+{
+    return ttls_shortest_ns(&locks->ttls);
 }
 
 uint64_t locks_digest(const struct locks *locks)

@@ -31,6 +31,7 @@
 #include "locks/locks.h"
 #include "locks/namechain.h"
 #include "locks/nametable.h"
+#include "locks/ttls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -172,6 +173,7 @@ struct locks {
     struct buckets answers_by_number;
     struct nametable names;
     struct heap due;
+    struct ttls ttls; /* Of all sessions */
     struct list ending;  /* Sessions being removed */
     struct list ready;   /* Locks whose first wait could be granted */
     struct list changed; /* Local */

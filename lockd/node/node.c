@@ -357,6 +357,7 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     struct raft_event time = {.kind = RAFT_TIME};
     step_raft(node, &time);
     served_read(&node->served, clocks);
+    ledger_read(&node->ledger, node->served.total_ns);
     node->times.clocks = *clocks;
     struct raft_event event;
     if (guard_judge(&node->guard, &event))

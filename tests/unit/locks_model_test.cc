@@ -62,7 +62,9 @@ public:
         std::vector<struct keepalive> keepalives;
         for (const random_client &client : clients)
             if (chance(3))
-                keepalives.push_back({client.id, confirmed_by(client.id)});
+                keepalives.push_back({client.id, confirmed_by(client.id),
+                        chance(2) ? client.answered : 0,
+                        static_cast<uint32_t>(below(3))});
 
         auto outcomes = world.entry(dt, commands, keepalives, kind);
         twin.entry(dt, commands, keepalives, kind);
@@ -210,7 +212,8 @@ private:
     {
         model.begin(kind, dt);
         for (const struct keepalive &keepalive : keepalives)
-            model.renew(keepalive.session, keepalive.confirmed);
+            model.renew(keepalive.session, keepalive.confirmed, keepalive.answered,
+                    uint64_t{keepalive.waited_us} * 1000);
         for (const asked &each : commands)
             model.renew(each.session, each.confirmed);
         model.due();

@@ -51,10 +51,10 @@ public:
             lifted = std::max(lifted, time + settings.term_grace_ns);
     }
 
-    void renew(uint64_t id, uint64_t confirmed)
+    void renew(uint64_t id, uint64_t confirmed, uint64_t answered = 0, uint64_t waited = 0)
     {
         if (is_alive(id))
-            hear(sessions[id], 0, confirmed);
+            hear(sessions[id], answered, confirmed, waited);
     }
 
     void due()
@@ -187,10 +187,12 @@ private:
         }
     }
 
-    void hear(one_session &session, uint64_t answered, uint64_t confirmed)
+    void hear(one_session &session, uint64_t answered, uint64_t confirmed,
+            uint64_t waited = 0)
     {
-        if (session.deadline != time + session.ttl)
-            session.deadline = session.filed = time + session.ttl;
+        uint64_t deadline = time - std::min(time, waited) + session.ttl;
+        if (session.deadline < deadline)
+            session.deadline = session.filed = deadline;
         session.confirmed =
                 std::max(session.confirmed, std::min(confirmed, session.change));
         session.answered = std::max(session.answered, answered);

@@ -94,8 +94,9 @@ inline section make_section(dice &dice, bool secret)
     section m{};
     m.session = dice.number();
     m.count = 1;
+    m.unproved = !secret && m.session != 0 && dice.coin();
     for (unsigned char &byte : m.secret)
-        byte = secret ? dice.byte(0, 255) : 0;
+        byte = secret || m.unproved ? dice.byte(0, 255) : 0;
     if (m.session != 0) {
         m.answered = dice.number();
         m.confirmed = dice.number();
@@ -106,8 +107,8 @@ inline section make_section(dice &dice, bool secret)
 
 inline auto section_fields(const section &m)
 {
-    return std::make_tuple(
-            m.session, view(m.secret, SECRET_BYTES), m.answered, m.confirmed, m.count);
+    return std::make_tuple(m.session, m.unproved, view(m.secret, SECRET_BYTES), m.answered,
+            m.confirmed, m.count);
 }
 
 struct section_case {
@@ -534,11 +535,11 @@ struct keepalive_case {
     static constexpr auto walk = wire_keepalive;
     static keepalive make(dice &dice)
     {
-        return {dice.positive(), dice.number()};
+        return {dice.positive(), dice.number(), dice.number(), dice.small()};
     }
     static auto fields(const keepalive &m)
     {
-        return std::make_tuple(m.session, m.confirmed);
+        return std::make_tuple(m.session, m.confirmed, m.answered, m.waited_us);
     }
 };
 
