@@ -167,6 +167,8 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_NAME_BLOCKS] = "bytes of names",
             [LIMIT_ANSWERS] = "remembered answers",
             [LIMIT_COUNT] = "entries of one owner",
+            [LIMIT_SESSION_HOLDS] = "locks of one session",
+            [LIMIT_SESSION_WAITS] = "waiting requests of one session",
     };
     return PICK(texts, limit);
 }

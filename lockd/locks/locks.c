@@ -116,6 +116,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->digest = 0;
     locks->work_left = 0;
     locks->ready_count = 0;
+    locks->answers_promised = 0;
 }
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns)
@@ -166,6 +167,10 @@ static void apply_open(
         answer_limit(&outcome->answer, LIMIT_SESSIONS);
     } else if (namechain_blocks(request->name.count) > blocks_left) {
         answer_limit(&outcome->answer, LIMIT_NAME_BLOCKS);
+    } else if (settings->answers_max - pool_count(&locks->answers) -
+                       locks->answers_promised <
+               ANSWERS_OF_SESSION) {
+        answer_limit(&outcome->answer, LIMIT_ANSWERS);
     } else {
         const struct session *session = sessions_open(
                 locks, request->wait_ns, command->section.secret, request->name);
@@ -174,6 +179,42 @@ static void apply_open(
         outcome->deadline = session->deadline;
         outcome->anchor = true;
     }
+}
+
+/*
+ * Room to remember the answer. What ends a hold or a wait has the room that was promised
+ * for that; a CLOSE forgets all answers. An acquire that finds none is told which capacity
+ * is met. Whatever else gives something back may come again when some of the session's
+ * answers are confirmed.
+ */
+static bool admit_answer(const struct locks *locks, const struct session *session,
+        const struct request *request, struct answer *answer)
+{
+    bool too_many = remembered_too_many(locks, session);
+    bool room = false;
+    switch (request->kind) {
+    case REQUEST_CLOSE:
+        return true;
+    case REQUEST_RELEASE:
+        room = (!too_many && remembered_room(locks, session, 1, 0)) ||
+               request_release_ends(locks, session, request);
+        break;
+    case REQUEST_CANCEL:
+        /* It may also remember its target. */
+        room = (!too_many && remembered_room(locks, session, 2, 0)) ||
+               request_cancel_ends(locks, session, request);
+        break;
+    default:
+        room = !too_many && remembered_room(locks, session, 1, 1);
+        break;
+    }
+    if (room)
+        return true;
+    MARK(locks_answers_full);
+    answer->status = STATUS_BUSY;
+    if (request->kind == REQUEST_ACQUIRE && !too_many)
+        answer_limit(answer, LIMIT_ANSWERS);
+    return false;
 }
 
 /*
@@ -203,15 +244,7 @@ static bool admit_number(const struct locks *locks, const struct session *sessio
         answer->count = known->count;
         return false;
     }
-    /* A CLOSE forgets all answers; a CANCEL may also remember its target. */
-    uint32_t needed = request->kind == REQUEST_CLOSE    ? 0
-                      : request->kind == REQUEST_CANCEL ? 2
-                                                        : 1;
-    if (!remembered_room(locks, needed)) {
-        answer_limit(answer, LIMIT_ANSWERS);
-        return false;
-    }
-    return true;
+    return admit_answer(locks, session, request, answer);
 }
 
 static void dispatch(struct locks *locks, struct session *session,

@@ -42,6 +42,7 @@ struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
     session->due.tie_low = session->id;
     heap_add(&locks->due, &session->due);
     ttls_add(&locks->ttls, ttl_ns);
+    remembered_promise(locks, ANSWERS_OF_SESSION);
     buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
     object_change(locks, AFTER, PART_SESSION, session);
     return session;
@@ -116,6 +117,7 @@ static void remove_session(struct locks *locks, struct session *session)
             buckets_remove(&locks->sessions_by_id, &locks->sessions, session->id, session);
     namechain_give(&locks->blocks, session->label);
     ttls_remove(&locks->ttls, session->ttl_ns);
+    remembered_unpromise(locks, ANSWERS_OF_SESSION);
     pool_give(&locks->sessions, handle);
 }
 

@@ -37,6 +37,11 @@
 extern "C" {
 #endif
 
+enum {
+    ANSWERS_OF_SESSION = 4, /* Room that each session has of its own: remembered.h */
+    ANSWERS_SHARE = 8,      /* One session may have a part of this of all. */
+};
+
 /* Kinds of deadlines, in the order in which equal deadlines are done. */
 enum due_kind {
     DUE_SESSION = 1,
@@ -178,6 +183,7 @@ struct locks {
     struct list ready;   /* Locks whose first wait could be granted */
     struct list changed; /* Local */
     uint32_t ready_count;
+    uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
 };
 
 /*

@@ -224,7 +224,7 @@ struct answer_case {
         if (m.status == STATUS_LOST)
             m.detail = dice.byte(LOST_EXPIRED, LOST_UNKNOWN);
         if (m.status == STATUS_LIMIT)
-            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_COUNT);
+            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_SESSION_WAITS);
         m.number = dice.number();
         if (m.kind == REQUEST_ACQUIRE && m.status == STATUS_OK)
             m.token = dice.positive();
@@ -576,7 +576,8 @@ struct bootstrap_case {
         s.term_grace_ns = dice.below(3600 * NS_PER_S);
         for (uint32_t *count : {&s.work_max, &s.sessions_max, &s.locks_max, &s.holds_max,
                      &s.waits_max, &s.waits_per_lock_max, &s.answers_max, &s.changes_max,
-                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max})
+                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max,
+                     &s.holds_per_session_max, &s.waits_per_session_max})
             *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(24)));
         m.members.count = dice.byte(1, MEMBERS_MAX);
         for (uint8_t i = 0; i < m.members.count; i++)
@@ -590,7 +591,8 @@ struct bootstrap_case {
         return std::make_tuple(s.max_ttl_ns, s.min_ttl_ns, s.term_grace_ns, s.work_max,
                 s.sessions_max, s.locks_max, s.holds_max, s.waits_max, s.waits_per_lock_max,
                 s.answers_max, s.changes_max, s.changes_per_session_max, s.name_blocks_max,
-                s.count_max, m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns);
+                s.count_max, s.holds_per_session_max, s.waits_per_session_max,
+                m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns);
     }
 };
 
