@@ -467,7 +467,14 @@ enum lk_condition {
     LK_CONDITION_NO_LEADER = 4,
     LK_CONDITION_NO_MAJORITY = 5, /* It leads, but hears no majority. */
     LK_CONDITION_NO_SPACE = 6,    /* The next segment of its log cannot be reserved. */
-    LK_CONDITION_BEHIND = 7       /* It has applied far less than is committed. */
+    LK_CONDITION_BEHIND = 7,      /* It has applied far less than is committed. */
+    /* The other members refuse it: they are of another cluster, ... */
+    LK_CONDITION_OTHER_CLUSTER = 24,
+    LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
+    LK_CONDITION_ID_TAKEN = 26,     /* ... another process with its id is alive, ... */
+    LK_CONDITION_NOT_ACCEPTED = 27, /* ... or for another reason, which its log tells. */
+    LK_CONDITION_CONTRADICTED = 28, /* Its log and another member's contradict. */
+    LK_CONDITION_STRANGER = 29      /* It refuses a process that has a member's id. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -513,6 +520,8 @@ struct lk_node_status {
     uint64_t refused_busy; /* Of these, refused with LK_STATUS_BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times it became leader */
+    /* Lines of its log that were lost, because nobody read its standard error */
+    uint64_t lines_dropped;
     uint32_t peer_count;
     struct lk_peer peers[LK_PEERS_MAX];
     char version[64];

@@ -23,7 +23,19 @@ enum condition {
     /* The next segment of its log could not be reserved. */
     CONDITION_NO_SPACE = 6,
     /* It has applied far less than its leader has committed. */
-    CONDITION_BEHIND = 7
+    CONDITION_BEHIND = 7,
+    /* The other members refuse it: they are of another cluster. */
+    CONDITION_OTHER_CLUSTER = 24,
+    /* ... they know another data directory of this node. */
+    CONDITION_OTHER_DIRECTORY = 25,
+    /* ... another process is this node already. */
+    CONDITION_ID_TAKEN = 26,
+    /* ... its id, its list of members, its term or its version is not what they expect. */
+    CONDITION_NOT_ACCEPTED = 27,
+    /* Its log and another member's contradict each other. */
+    CONDITION_CONTRADICTED = 28,
+    /* It refuses a process that says to be another member, as it can be none. */
+    CONDITION_STRANGER = 29
 };
 
 /* What people and scripts read of a condition. No member is NULL. */

@@ -33,6 +33,12 @@ static_assert(LK_CONDITION_NO_LEADER == (int)CONDITION_NO_LEADER, "");
 static_assert(LK_CONDITION_NO_MAJORITY == (int)CONDITION_NO_MAJORITY, "");
 static_assert(LK_CONDITION_NO_SPACE == (int)CONDITION_NO_SPACE, "");
 static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
+static_assert(LK_CONDITION_OTHER_CLUSTER == (int)CONDITION_OTHER_CLUSTER, "");
+static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, "");
+static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
+static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
+static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
+static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
@@ -179,6 +185,12 @@ static const char *refusal_text(uint64_t why)
             [REFUSED_MEMBERS] = "took this client for a node",
             [REFUSED_FULL] = "has no room for another connection",
             [REFUSED_NONSENSE] = "could not parse our message",
+            [REFUSED_DIRECTORY] = "took this client for a node",
+            [REFUSED_TWICE] = "took this client for a node",
+            [REFUSED_ID] = "took this client for a node",
+            [REFUSED_NODE] = "took this client for a node",
+            [REFUSED_TERM] = "took this client for a node",
+            [REFUSED_HISTORY] = "took this client for a node",
     };
     return PICK(texts, why);
 }

@@ -166,6 +166,7 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
     status->refused_busy = node->refused_busy;
     status->bad_frames = node->bad_frames;
     status->elections = node->elections;
+    status->lines_dropped = node->lines_dropped;
     status->peer_count = node->peer_count;
     for (uint32_t i = 0; i < node->peer_count; i++)
         status->peers[i] = (struct lk_peer){.node = node->peers[i].node,

@@ -55,11 +55,16 @@ static enum condition condition_of(const struct node *node)
         return CONDITION_NO_MAJORITY;
     if (node->segments.retry_ns != 0)
         return CONDITION_NO_SPACE;
+    enum condition objected = greet_objected(&node->greet);
+    if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
+        return objected;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
         return CONDITION_NO_LEADER;
-    return is_behind(node) ? CONDITION_BEHIND : CONDITION_HEALTHY;
+    if (is_behind(node))
+        return CONDITION_BEHIND;
+    return objected != CONDITION_HEALTHY ? objected : greet_refused(&node->greet);
 }
 
 static void tell_peers(const struct node *node, struct node_status *status)
@@ -102,6 +107,7 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->refused_busy = node->notices.counters.refused_busy;
     status->bad_frames = node->notices.counters.bad_frames;
     status->elections = node->notices.counters.elections;
+    status->lines_dropped = node->stages->loop.lines_dropped;
 }
 
 void own_status_frame(struct node *node, struct conn *conn)

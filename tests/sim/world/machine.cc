@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "sim/world/world.h"
 
@@ -137,6 +138,9 @@ void Machine::recover()
 enum node_boot Machine::start()
 {
     assert(!node_);
+    /* As io draws one for each start; it takes nothing from the world's dice. */
+    uint64_t parts[] = {id_, life_, world_.now()};
+    settings_.wal.incarnation = hash_bytes(parts, sizeof parts, 0) | 1;
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
     recover();
