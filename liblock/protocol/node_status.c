@@ -22,6 +22,10 @@ static void walk_log(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->applied);
     wire_u64(wire, &status->last);
     wire_u64(wire, &status->durable);
+    wire_u64(wire, &status->commit_heard);
+    wire_u64(wire, &status->write_age_ns);
+    wire_u32(wire, &status->segments);
+    wire_u32(wire, &status->segments_max);
     wire_u64(wire, &status->time);
     wire_u64(wire, &status->digest);
     wire_u64(wire, &status->uptime_ns);
