@@ -26,6 +26,7 @@ static_assert(LK_STATUS_VERSION == (int)STATUS_VERSION, "");
 static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
 static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
 static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
+static_assert(LK_REASON_WRONG_CLUSTER == (int)CORE_REASON_WRONG_CLUSTER, "");
 static_assert(LK_CONDITION_HEALTHY == (int)CONDITION_HEALTHY, "");
 static_assert(LK_CONDITION_BLANK == (int)CONDITION_BLANK, "");
 static_assert(LK_CONDITION_NOT_BOOTSTRAPPED == (int)CONDITION_NOT_BOOTSTRAPPED, "");
@@ -139,6 +140,7 @@ const char *lk_reason_text(enum lk_reason reason)
             [LK_REASON_UNKNOWN] = "the cluster does not know this session",
             [LK_REASON_ENDED] = "the cluster ended the hold",
             [LK_REASON_REHEARSED] = "lost on purpose, as a test",
+            [LK_REASON_WRONG_CLUSTER] = "the nodes belong to another cluster now",
     };
     return PICK(texts, reason);
 }
@@ -271,6 +273,43 @@ static void explain_search(struct lk_client *client)
     }
 }
 
+/* "500ms", "60s": for ranges, which are round. */
+static void put_duration(char *text, size_t bytes, uint64_t ns)
+{
+    bool whole = ns % LK_SECOND == 0;
+    put_text(text, bytes, "%llu%s",
+            (unsigned long long)(ns / (whole ? LK_SECOND : NS_PER_MS)), whole ? "s" : "ms");
+}
+
+/* What the library lets through and the cluster does not: a session's ttl. */
+static void explain_invalid(const struct lk_client *client)
+{
+    uint64_t min_ns;
+    uint64_t max_ns;
+    char min[32];
+    char max[32];
+    if (!core_ttl_range(client->core, &min_ns, &max_ns)) {
+        fail(LK_STATUS_INVALID, "%s", lk_status_text(LK_STATUS_INVALID));
+        return;
+    }
+    put_duration(min, sizeof(min), min_ns);
+    put_duration(max, sizeof(max), max_ns);
+    fail(LK_STATUS_INVALID, "this cluster allows a ttl from %s to %s", min, max);
+}
+
+static void explain_foreign(const struct lk_client *client)
+{
+    uint64_t ours;
+    uint64_t theirs;
+    if (core_is_foreign(client->core, &ours, &theirs))
+        fail(LK_STATUS_WRONG_CLUSTER,
+                "the nodes belong to cluster %016llx now, and no longer to %016llx: its locks "
+                "are gone; open a new client",
+                (unsigned long long)theirs, (unsigned long long)ours);
+    else
+        fail(LK_STATUS_WRONG_CLUSTER, "%s", lk_status_text(LK_STATUS_WRONG_CLUSTER));
+}
+
 enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail)
 {
     uint32_t node;
@@ -281,6 +320,10 @@ enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t d
         explain_search(client);
     else if (status == STATUS_LIMIT)
         fail(said, "the cluster has reached its limit of %s", limit_text(detail));
+    else if (status == STATUS_INVALID)
+        explain_invalid(client);
+    else if (status == STATUS_WRONG_CLUSTER)
+        explain_foreign(client);
     else
         fail(said, "%s", lk_status_text(said));
     return said;

@@ -191,6 +191,7 @@ static void join_wishes(struct node *node)
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
             .roster = &node->roster,
             .conns = &node->conns,
             .notices = &node->notices,

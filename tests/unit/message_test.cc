@@ -196,7 +196,7 @@ TEST(Range, Hello)
             {{"no node", [](hello &m) { m.node = 0; }, 1, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 1, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 2, 0}});
-    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name},
+    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name, 5, 6},
             {{"no node", [](welcome &m) { m.node = 0; }, 0, 0},
                     {"leader 64", [](welcome &m) { m.leader = 64; }, 1, 64},
                     {"address of nobody", [](welcome &m) { m.leader = 0; }, 1, 0}});

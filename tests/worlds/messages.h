@@ -64,14 +64,18 @@ struct welcome_case {
     static constexpr auto walk = wire_welcome;
     static welcome make(dice &dice)
     {
-        welcome m{dice.node(), dice.byte(0, NODE_ID_MAX), dice.number(), dice.number(), {}};
+        welcome m{dice.node(), dice.byte(0, NODE_ID_MAX), dice.number(), dice.number(), {},
+                dice.number(), dice.number()};
+        if (m.ttl_min_ns > m.ttl_max_ns)
+            std::swap(m.ttl_min_ns, m.ttl_max_ns);
         if (m.leader != 0)
             m.leader_address = dice.text(0, ADDRESS_BYTES_MAX);
         return m;
     }
     static auto fields(const welcome &m)
     {
-        return std::make_tuple(m.node, m.leader, m.cluster, m.term, view(m.leader_address));
+        return std::make_tuple(m.node, m.leader, m.cluster, m.term, view(m.leader_address),
+                m.ttl_min_ns, m.ttl_max_ns);
     }
 };
 
