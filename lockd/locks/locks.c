@@ -332,6 +332,11 @@ void locks_end(struct locks *locks)
     assert(locks->work_left == 0 || !locks_has_work(locks));
 }
 
+const struct cluster_settings *locks_settings(const struct locks *locks)
+{
+    return &locks->settings;
+}
+
 uint64_t locks_index(const struct locks *locks)
 {
     return locks->index;
@@ -362,6 +367,8 @@ struct locks_counts locks_tally(const struct locks *locks)
             .holds = pool_count(&locks->holds),
             .waits = pool_count(&locks->waits),
             .answers = pool_count(&locks->answers),
+            .answers_promised = locks->answers_promised,
             .changes = pool_count(&locks->changes),
+            .name_blocks = pool_count(&locks->blocks),
     };
 }

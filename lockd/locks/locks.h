@@ -87,6 +87,9 @@ void locks_apply(
 
 void locks_end(struct locks *locks);
 
+/* The settings of the state; those that locks_init() got, if no entry made others. */
+const struct cluster_settings *locks_settings(const struct locks *locks);
+
 uint64_t locks_index(const struct locks *locks); /* The last entry applied */
 uint64_t locks_time(const struct locks *locks);  /* T */
 
@@ -173,8 +176,10 @@ struct locks_counts {
     uint32_t locks;
     uint32_t holds;
     uint32_t waits;
-    uint32_t answers;
+    uint32_t answers; /* Remembered */
+    uint32_t answers_promised; /* ... and room that is kept for some */
     uint32_t changes;
+    uint32_t name_blocks;
 };
 struct locks_counts locks_tally(const struct locks *locks);
 
