@@ -115,8 +115,12 @@ enum lk_status {
     LK_STATUS_LIMIT = 9,   /* A limit of the cluster is reached: its operator must act. */
     LK_STATUS_OLD = 10,    /* Never from this library, which numbers its own requests. */
     LK_STATUS_DENIED = 11, /* The cluster does not accept this session. */
-    LK_STATUS_WRONG_CLUSTER = 12, /* The nodes belong to another cluster than before. */
-    LK_STATUS_VERSION = 13,       /* The nodes use another protocol version. */
+    /*
+     * The nodes belong to another cluster than before: it was made anew, or their addresses
+     * are others' now. Its locks are gone. Close the client; open another one.
+     */
+    LK_STATUS_WRONG_CLUSTER = 12,
+    LK_STATUS_VERSION = 13, /* The nodes use another protocol version. */
     /* From here on never from a node: */
     LK_STATUS_INTERRUPTED = 32, /* A signal or lk_interrupt() ended the call. */
 };
@@ -157,6 +161,8 @@ enum lk_reason {
     LK_REASON_UNKNOWN = 4,   /* The cluster does not know this session. */
     LK_REASON_ENDED = 5,     /* The cluster ended this hold. */
     LK_REASON_REHEARSED = 6, /* lk_test_lose() or LOCKD_TEST_LOSE did it. */
+    /* The nodes belong to another cluster now (LK_STATUS_WRONG_CLUSTER). */
+    LK_REASON_WRONG_CLUSTER = 7,
 };
 
 LK_API const char *lk_reason_text(enum lk_reason reason);
@@ -301,11 +307,14 @@ struct lk_options {
  * A name that cannot be resolved is looked up again.
  *
  * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until
- * it is open, for as long as that takes, and `opened` is called. With LK_FLAG_NO_SESSION it
- * returns at once, too.
+ * it is open, for as long as that takes, and `opened` is called. If the cluster refuses to
+ * open it, they get the status of that refusal, and so does every later call on that session.
+ * With LK_FLAG_NO_SESSION it returns at once, too.
  *
- * LK_STATUS_INVALID: lk_last_error() says which option, its value, and its range.
- * LK_STATUS_LIMIT: no room for another session.
+ * LK_STATUS_INVALID: lk_last_error() says which option, its value, and its range; for a ttl
+ * that the cluster does not allow, also the cluster's range. LK_STATUS_LIMIT: no room for
+ * another session; lk_last_error() says what is full. LK_STATUS_BUSY: the cluster was
+ * overloaded for all of `answer_wait_ns`.
  *
  * LOCKD_TEST_LOSE=SECONDS in the environment makes each session of the program lose its
  * locks that long after it was opened, as lk_test_lose() does.
@@ -371,6 +380,9 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last acknowledged keepalive was sent, not from when the answer came, so it errs on the
  * safe side.
  *
+ * While the cluster is overloaded, this tries again, with pauses that grow to half a second;
+ * LK_STATUS_BUSY comes only when `wait_ns` has passed, or if this client has no room.
+ *
  * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to
  * cancel: if the request was granted, the lock is released as soon as the cluster can be
  * reached, at the latest when the session ends. Another call is a new request after that
@@ -397,11 +409,17 @@ struct lk_acquire_options {
     uint64_t owner;
     bool reentrant; /* Enter again what the owner holds; release once per entry. */
     uint64_t tag;   /* For lk_cancel(); 0: none */
+    /*
+     * For lk_acquire_async(): no LK_STATUS_BUSY from an overloaded cluster before `wait_ns`
+     * has passed; lk_acquire() and lk_acquire_with() always do this.
+     */
+    bool patient;
 };
 
 /* clang-format off */
 #define LK_ACQUIRE_OPTIONS_INIT {                                               \
-    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0 }
+    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0, \
+    false }
 /* clang-format on */
 
 /* lk_acquire() with all options. */
@@ -540,7 +558,24 @@ enum lk_condition {
     LK_CONDITION_NO_LEADER = 4,
     LK_CONDITION_NO_MAJORITY = 5, /* It leads, but hears no majority. */
     LK_CONDITION_NO_SPACE = 6,    /* The next segment of its log cannot be reserved. */
-    LK_CONDITION_BEHIND = 7       /* It has applied far less than is committed. */
+    LK_CONDITION_BEHIND = 7,      /* It has applied far less than is committed. */
+    /* While one of the next three lasts, it neither leads nor takes new entries. */
+    LK_CONDITION_DISK_STALLED = 8,     /* A write does not end. */
+    LK_CONDITION_DISK_FULL = 9,        /* No room is left in the log or on the disk. */
+    LK_CONDITION_LOG_FULL = 10,        /* All segments that it may have are full. */
+    LK_CONDITION_LOG_NEARLY_FULL = 11, /* The last one is in use. */
+    LK_CONDITION_REPLAYING = 12,       /* It applies its log and serves nobody yet. */
+    LK_CONDITION_NO_COMMIT = 13,       /* It leads; too few members write what it sends. */
+    LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
+    /* 15 is reserved. */
+    LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    /* The other members refuse it: they are of another cluster, ... */
+    LK_CONDITION_OTHER_CLUSTER = 24,
+    LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
+    LK_CONDITION_ID_TAKEN = 26,        /* ... another process with its id is alive, ... */
+    LK_CONDITION_NOT_ACCEPTED = 27,    /* ... or for another reason, which its log tells. */
+    LK_CONDITION_CONTRADICTED = 28,    /* Its log and another member's contradict. */
+    LK_CONDITION_STRANGER = 29         /* It refuses a process that has a member's id. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -567,16 +602,23 @@ struct lk_node_status {
     enum lk_role role;
     uint8_t leader; /* Id of the leader it knows; 0: none */
     enum lk_condition condition;
-    /* LK_CONDITION_NOT_BOOTSTRAPPED: bit set of the ids that it has no connection with */
+    /*
+     * Bit set of the ids that the condition is about. LK_CONDITION_NOT_BOOTSTRAPPED: it has
+     * no connection with them. LK_CONDITION_NO_COMMIT: they have not written what it sent.
+     */
     uint64_t missing;
     uint64_t cluster; /* Id of the cluster; 0: not bootstrapped yet */
     uint64_t term;
-    uint64_t commit;  /* Entries of the log: committed, ... */
-    uint64_t applied; /* ... applied, ... */
-    uint64_t last;    /* ... there, ... */
-    uint64_t durable; /* ... durable on this node */
-    uint64_t time_ns; /* Cluster time */
-    uint64_t digest;  /* Of the lock state at `applied`: equal on all nodes */
+    uint64_t commit;       /* Entries of the log: committed, ... */
+    uint64_t applied;      /* ... applied, ... */
+    uint64_t last;         /* ... there, ... */
+    uint64_t durable;      /* ... durable on this node */
+    uint64_t commit_heard; /* What the cluster has committed, as far as it knows */
+    uint64_t write_age_ns; /* How long its oldest write is under way; 0: none is */
+    uint32_t segments;     /* Of its log, in use */
+    uint32_t segments_max; /* ... and how many it may have */
+    uint64_t time_ns;      /* Cluster time */
+    uint64_t digest;       /* Of the lock state at `applied`: equal on all nodes */
     uint64_t uptime_ns;
     uint32_t sessions;
     uint32_t locks;
@@ -587,6 +629,8 @@ struct lk_node_status {
     uint64_t refused_busy; /* Of these, refused with LK_STATUS_BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times it became leader */
+    /* Lines of its log that were lost, because nobody read its standard error */
+    uint64_t lines_dropped;
     uint32_t peer_count;
     struct lk_peer peers[LK_PEERS_MAX];
     char version[64];

@@ -202,6 +202,7 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
     status->refused_busy = node->refused_busy;
     status->bad_frames = node->bad_frames;
     status->elections = node->elections;
+    status->lines_dropped = node->lines_dropped;
     status->peer_count = node->peer_count;
     for (uint32_t i = 0; i < node->peer_count; i++)
         status->peers[i] = (struct lk_peer){.node = node->peers[i].node,
@@ -233,6 +234,10 @@ static bool read_status(const struct frame *frame, void *answer)
             .applied = node.applied,
             .last = node.last,
             .durable = node.durable,
+            .commit_heard = node.commit_heard,
+            .write_age_ns = node.write_age_ns,
+            .segments = node.segments,
+            .segments_max = node.segments_max,
             .time_ns = node.time,
             .digest = node.digest,
             .uptime_ns = node.uptime_ns};

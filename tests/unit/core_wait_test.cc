@@ -237,6 +237,117 @@ TEST(CoreWait, AGrantWithTooLittleLeftIsReturnedAtTheCallersLimit)
     EXPECT_GT(mark_count("client_returns_grant"), 0u);
 }
 
+} // namespace
+
+/* ---- Reentrance ---- */
+
+/* An answer eight seconds later, which renews nothing. */
+static void answer_late(open_world &world, const heard &request, uint64_t token = 0)
+{
+    world.say(answers()
+                      .section(11, T0 + 8 * NS_PER_S, T0 + TTL)
+                      .answer(request.request.kind, request.request.number, STATUS_OK,
+                              token));
+}
+
+/* A second entry of what the program holds, granted with too little of the lease left. */
+static void enter_again_too_late(open_world &world)
+{
+    core_call acquire = world.call(CORE_ACQUIRE, world.session, "a");
+    acquire.reentrant = true;
+    acquire.wait_ns = 9 * NS_PER_S;
+    world.submit(acquire);
+    world.tick();
+    heard first = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(first, STATUS_OK, 8);
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    world.submit(acquire);
+    world.pass(8 * NS_PER_S); /* Nothing is answered. */
+    world.reconnect();
+    heard second = world.take_request(REQUEST_ACQUIRE);
+    world.say(answers()
+                      .section(11, 0, 0, 0)
+                      .answer(REQUEST_ACQUIRE, second.request.number, STATUS_OK, 8));
+    EXPECT_TRUE(world.completions.empty());
+}
+
+TEST(CoreWait, G4_AReleaseEndsBeliefWhileAnotherEntryWaitsToBeGiven)
+{
+    open_world world(with_patience);
+    enter_again_too_late(world);
+    EXPECT_TRUE(world.holds(8));
+    core_call release = world.call(CORE_RELEASE, world.session, "a");
+    release.token = 8;
+    world.submit(release);
+    EXPECT_FALSE(world.holds(8));
+    world.tick();
+    answer_late(world, world.take_request(REQUEST_RELEASE));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    world.pass(NS_PER_S + 400 * NS_PER_MS);
+    heard returned = world.take_request(REQUEST_RELEASE);
+    EXPECT_EQ(returned.request.target, 8u);
+    answer_late(world, returned);
+    EXPECT_EQ(world.take_completion().status, STATUS_TIMEOUT);
+}
+
+TEST(CoreWait, G4_AReleaseOfAllTakesTheEntryWithItThatWaitsToBeGiven)
+{
+    open_world world(with_patience);
+    enter_again_too_late(world);
+    core_call release = world.call(CORE_RELEASE, world.session, "a");
+    release.token = 8;
+    release.all = true;
+    world.submit(release);
+    EXPECT_FALSE(world.holds(8));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_LOST);
+    answer_late(world, world.take_request(REQUEST_RELEASE));
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+}
+
+/* Each limit comes in its time, in whatever order they were set. */
+TEST(CoreWait, LimitsComeInTheirOrder)
+{
+    open_world world;
+    world.full = true;
+    uint64_t begin_ns = world.now.boot_ns;
+    std::map<uint32_t, uint64_t> limits;
+    for (uint64_t seconds : {3, 5, 4, 5, 2, 6}) {
+        core_call asked = world.call(CORE_RELEASE, world.session, "a");
+        asked.token = 7;
+        asked.limit_ns = begin_ns + seconds * NS_PER_S;
+        limits[world.submit(asked)] = seconds;
+    }
+    uint64_t told = 0;
+    for (uint64_t seconds = 1; seconds <= 6; seconds++) {
+        world.pass(begin_ns + seconds * NS_PER_S - world.now.boot_ns);
+        for (; !world.completions.empty(); told++) {
+            core_completion completion = world.take_completion();
+            EXPECT_EQ(completion.status, STATUS_UNKNOWN);
+            EXPECT_EQ(limits[completion.request], seconds);
+        }
+    }
+    EXPECT_EQ(told, limits.size());
+}
+
+/* A broken node: no cluster gives a token twice. */
+TEST(CoreWait, ATokenOfAnotherSessionIsPassedOver)
+{
+    open_world world;
+    world.acquire(world.session, "a", WAIT_FOREVER);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_OK, 8);
+    EXPECT_EQ(world.take_completion().status, STATUS_OK);
+    uint32_t other = world.open(12, T0);
+    world.acquire(other, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.say(answers()
+                      .section(12, T0, T0 + TTL)
+                      .answer(REQUEST_ACQUIRE, request.request.number, STATUS_OK, 8));
+    EXPECT_TRUE(world.completions.empty());
+    EXPECT_TRUE(world.holds(8));
+    EXPECT_GT(mark_count("client_token_of_another"), 0u);
+}
+
 /* ---- The program does not want to wait any longer ---- */
 
 TEST(CoreWait, AnExpiredAcquireIsUnknownAtOnceAndCancelled)
@@ -250,5 +361,3 @@ TEST(CoreWait, AnExpiredAcquireIsUnknownAtOnceAndCancelled)
     EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 1u);
     EXPECT_FALSE(core_expire(world.core, request, world.now));
 }
-
-} // namespace
