@@ -188,6 +188,8 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
+    if (reading.user == READER_PROBE)
+        return;
     if (reading.user == READER_APPLY) {
         apply_reading(&node->applier, &reading);
         return;
@@ -345,6 +347,7 @@ static uint64_t next_deadline(const struct node *node)
         deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
     if (node->leaving.begun)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
+    deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
     if (apply_has_more(&node->applier))
         deadline_ns = now_ns;
     return u64_min(deadline_ns, greet_deadline(&node->greet));

@@ -16,6 +16,15 @@ void notices_tell(
     };
 }
 
+void notices_tell_place(
+        struct notices *notices, enum node_notice_kind kind, struct wal_place place)
+{
+    uint32_t before = notices->effects->notice_count;
+    notices_tell(notices, kind, 0, place.segment);
+    if (notices->effects->notice_count > before)
+        notices->effects->notices[before].offset = place.offset;
+}
+
 void notices_check(const struct notices *notices)
 {
     assert(notices->raft);
