@@ -90,6 +90,18 @@ static bool diverges(const struct reading *readings, uint32_t count, uint32_t wh
     return false;
 }
 
+/* A leader in one of these conditions grants nothing. */
+static bool serves(const struct lk_node_status *node)
+{
+    static const enum lk_condition idle[] = {LK_CONDITION_NO_MAJORITY,
+            LK_CONDITION_DISK_STALLED, LK_CONDITION_DISK_FULL, LK_CONDITION_LOG_FULL,
+            LK_CONDITION_REPLAYING, LK_CONDITION_NO_COMMIT};
+    bool serves = node->role == LK_ROLE_LEADER;
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+        serves = serves && node->condition != idle[i];
+    return serves;
+}
+
 static int exit_of(const struct reading *readings, uint32_t count)
 {
     bool led = false;
@@ -97,8 +109,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct lk_node_status *node = &readings[i].node;
         bool reached = readings[i].status == LK_OK;
-        led = led || (reached && node->role == LK_ROLE_LEADER &&
-                             node->condition != LK_CONDITION_NO_MAJORITY);
+        led = led || (reached && serves(node));
         well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
                !diverges(readings, count, i);
     }
@@ -147,6 +158,48 @@ static void print_missing(uint64_t missing)
         (void)putchar(')');
 }
 
+/* Something of which there is only so much. */
+struct capacity {
+    const char *name;
+    uint32_t used;
+    uint32_t limit;
+};
+
+enum {
+    CAPACITY_COUNT = 7
+};
+
+static void find_capacities(const struct lk_node_status *node, struct capacity *capacities)
+{
+    const struct capacity found[CAPACITY_COUNT] = {
+            {"sessions", node->sessions, node->sessions_max},
+            {"locks", node->locks, node->locks_max},
+            {"holds", node->holds, node->holds_max},
+            {"waits", node->waits, node->waits_max},
+            {"answers", node->answers, node->answers_max},
+            {"name_blocks", node->name_blocks, node->name_blocks_max},
+            {"connections", node->connections, node->connections_max},
+    };
+    memcpy(capacities, found, sizeof(found));
+}
+
+/* How much of each is in use; with `nearly_full` only those of which it is most. */
+static void print_capacities(const struct lk_node_status *node, bool nearly_full)
+{
+    struct capacity capacities[CAPACITY_COUNT];
+    find_capacities(node, capacities);
+    const char *between = " ";
+    for (int i = 0; i < CAPACITY_COUNT; i++) {
+        const struct capacity *one = &capacities[i];
+        if (nearly_full && (uint64_t)one->used * 10 < (uint64_t)one->limit * 9)
+            continue;
+        (void)printf("%s%s %" PRIu32 " of %" PRIu32, between,
+                strcmp(one->name, "name_blocks") == 0 ? "name blocks" : one->name,
+                one->used, one->limit);
+        between = ", ";
+    }
+}
+
 /* One sentence for each node that is not healthy: which node, what is wrong, what to do. */
 static void print_condition(
         const struct reading *reading, const char *address, bool diverged)
@@ -159,8 +212,11 @@ static void print_condition(
     if (node->condition != LK_CONDITION_HEALTHY) {
         (void)printf("node %u at %s %s: %s", node->node, address,
                 lk_condition_text(node->condition), lk_condition_cure(node->condition));
-        if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
-            print_missing(node->missing);
+        print_missing(node->missing);
+        if (node->condition == LK_CONDITION_NEARLY_FULL) {
+            (void)fputs("; in use:", stdout);
+            print_capacities(node, true);
+        }
         (void)putchar('\n');
     }
     if (diverged)
@@ -182,6 +238,14 @@ static void print_status(
         add_row(&table, client, &readings[i]);
     table_print(&table, stdout, "");
     table_drop(&table);
+    for (uint32_t i = 0; i < count; i++) {
+        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER)
+            continue;
+        (void)fputs("in use:", stdout);
+        print_capacities(&readings[i].node, false);
+        (void)putchar('\n');
+        break;
+    }
     for (uint32_t i = 0; i < count; i++)
         print_condition(
                 &readings[i], lk_node_address(client, i), diverges(readings, count, i));
@@ -222,6 +286,20 @@ static void write_latency(struct json *json, const struct reading *reading)
     free(latency);
 }
 
+static void write_capacities(struct json *json, const struct lk_node_status *node)
+{
+    struct capacity capacities[CAPACITY_COUNT];
+    find_capacities(node, capacities);
+    json_begin_object(json, "capacities");
+    for (int i = 0; i < CAPACITY_COUNT; i++) {
+        json_begin_object(json, capacities[i].name);
+        json_u64(json, "used", capacities[i].used);
+        json_u64(json, "limit", capacities[i].limit);
+        json_end(json);
+    }
+    json_end(json);
+}
+
 static void write_counts(struct json *json, const struct lk_node_status *node)
 {
     json_u64(json, "time_ns", node->time_ns);
@@ -234,6 +312,8 @@ static void write_counts(struct json *json, const struct lk_node_status *node)
     json_u64(json, "requests", node->requests);
     json_u64(json, "refused_busy", node->refused_busy);
     json_u64(json, "bad_frames", node->bad_frames);
+    json_u64(json, "lines_dropped", node->lines_dropped);
+    write_capacities(json, node);
     json_u64(json, "elections", node->elections);
     json_text(json, "version", node->version);
 }
@@ -283,7 +363,7 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_text(json, "condition", lk_condition_name(node->condition));
     bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
     json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
-    if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+    if (node->missing != 0)
         write_missing(json, node->missing);
     json_bool(json, "diverged", diverged);
     json_hex(json, "cluster", node->cluster);
@@ -292,6 +372,10 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "applied", node->applied);
     json_u64(json, "last", node->last);
     json_u64(json, "durable", node->durable);
+    json_u64(json, "commit_heard", node->commit_heard);
+    json_u64(json, "write_age_ns", node->write_age_ns);
+    json_u64(json, "segments", node->segments);
+    json_u64(json, "segments_max", node->segments_max);
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);
@@ -395,7 +479,7 @@ int status_command(char **arguments)
             {NULL},
             false,
             "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not reached,\n"
-            "64 wrong usage, 69 no leader that hears a majority was reached",
+            "64 wrong usage, 69 no leader that serves was reached",
     };
     struct operands operands;
     int code;

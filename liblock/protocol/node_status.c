@@ -22,6 +22,10 @@ static void walk_log(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->applied);
     wire_u64(wire, &status->last);
     wire_u64(wire, &status->durable);
+    wire_u64(wire, &status->commit_heard);
+    wire_u64(wire, &status->write_age_ns);
+    wire_u32(wire, &status->segments);
+    wire_u32(wire, &status->segments_max);
     wire_u64(wire, &status->time);
     wire_u64(wire, &status->digest);
     wire_u64(wire, &status->uptime_ns);
@@ -38,6 +42,20 @@ static void walk_counts(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->refused_busy);
     wire_u64(wire, &status->bad_frames);
     wire_u64(wire, &status->elections);
+    wire_u64(wire, &status->lines_dropped);
+}
+
+static void walk_capacities(struct wire *wire, struct node_status *status)
+{
+    wire_u32(wire, &status->answers);
+    wire_u32(wire, &status->name_blocks);
+    wire_u32(wire, &status->sessions_max);
+    wire_u32(wire, &status->locks_max);
+    wire_u32(wire, &status->holds_max);
+    wire_u32(wire, &status->waits_max);
+    wire_u32(wire, &status->answers_max);
+    wire_u32(wire, &status->name_blocks_max);
+    wire_u32(wire, &status->connections_max);
 }
 
 void wire_node_status(struct wire *wire, struct node_status *status)
@@ -51,6 +69,7 @@ void wire_node_status(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->missing);
     walk_log(wire, status);
     walk_counts(wire, status);
+    walk_capacities(wire, status);
     wire_u8(wire, &status->peer_count);
     wire_require(wire, status->peer_count <= NODE_STATUS_PEERS_MAX);
     for (uint8_t i = 0; i < status->peer_count && !wire->failed; i++)
@@ -58,7 +77,6 @@ void wire_node_status(struct wire *wire, struct node_status *status)
     wire_span(wire, &status->version, NODE_STATUS_VERSION_BYTES_MAX);
     wire_require(wire, status->node >= 1 && status->node <= NODE_ID_MAX);
     wire_require(wire, status->role <= ROLE_LEADER && status->leader <= NODE_ID_MAX);
-    wire_require(wire, status->condition <= CONDITION_BEHIND);
 }
 
 void wire_bucket_count(struct wire *wire, uint16_t *count)

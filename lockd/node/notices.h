@@ -31,6 +31,9 @@ void notices_tell(
 /* About a place of the log. */
 void notices_tell_place(
         struct notices *notices, enum node_notice_kind kind, struct wal_place place);
+/* ... about a connection whose other end is `from`. */
+void notices_tell_of(
+        struct notices *notices, const struct node_notice *notice, const char *from);
 void notices_check(const struct notices *notices);
 
 #ifdef __cplusplus

@@ -119,7 +119,7 @@ protected:
         bytes body(BATCH_HEAD_BYTES + size_t{keepalives} * KEEPALIVE_BYTES);
         wire wire = wire_writer(body.data(), body.size());
         wire_batch_head(&wire, &head);
-        for (keepalive keepalive{1, 0}; keepalive.session <= keepalives;
+        for (keepalive keepalive{1, 0, 0, 0}; keepalive.session <= keepalives;
                 keepalive.session++)
             wire_keepalive(&wire, &keepalive);
         EXPECT_FALSE(wire.failed);
@@ -210,7 +210,8 @@ TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
     make_bootstrap();
     append(1, 1, 0);
     for (uint64_t index = 2; index <= 6; index++) {
-        make_batch(index, 1, 1, 65534);
+        make_batch(index, 1, 1,
+                (uint32_t{ENTRY_BODY_MAX} - BATCH_HEAD_BYTES) / KEEPALIVE_BYTES);
         append(index, 1, 0);
         world.turn();
     }

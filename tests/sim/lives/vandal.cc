@@ -114,6 +114,45 @@ Vandal::Bytes Vandal::with_another_secret(const Bytes &heard)
     return said;
 }
 
+/*
+ * Sessions are numbered, so anybody can name the next ones. It ends them, or takes a lock
+ * through them, in the hope that this arrives together with the OPEN.
+ */
+Vandal::Bytes Vandal::for_a_session_to_come(const Bytes &heard)
+{
+    Bytes room(heard.size() + FRAME_HEAD_BYTES);
+    struct frame_reader reader;
+    frame_reader_init(&reader, room.data(), room.size());
+    frame_reader_feed(&reader, heard.data(), heard.size());
+    struct frame frame;
+    uint64_t last = 0;
+    while (frame_reader_next(&reader, &frame)) {
+        struct section section {};
+        struct wire wire = wire_reader(frame.body, frame.body_bytes);
+        if (frame.kind == FRAME_REQUESTS)
+            wire_section(&wire, &section);
+        last = std::max(last, wire.failed ? 0 : section.session);
+    }
+    Bytes said = hello();
+    uint64_t count = 1 + roll(8);
+    for (uint64_t session = last + 1; session <= last + count; session++) {
+        struct section section {};
+        section.session = session;
+        section.count = 1;
+        section.answered = roll(2) == 0 ? 0 : 500;
+        struct request request {};
+        request.kind = roll(2) == 0 ? REQUEST_KEEPALIVE : REQUEST_CLOSE;
+        request.number = 501;
+        Bytes body(128);
+        struct wire wire = wire_writer(body.data(), body.size());
+        wire_section(&wire, &section);
+        wire_request(&wire, &request);
+        body.resize(wire.at);
+        said = joined(said, sealed(FRAME_REQUESTS, body));
+    }
+    return said;
+}
+
 /* A node of other members or of another cluster, or one that says nothing of sense. */
 Vandal::Bytes Vandal::pose_as_node(int node)
 {
@@ -142,7 +181,9 @@ Vandal::Bytes Vandal::speech(uint64_t deed, int node)
         return echo();
     if (deed < 4)
         return joined(hello(), frame_of_noise());
-    return deed < 6 ? with_another_secret(echo()) : pose_as_node(node);
+    if (deed < 6)
+        return with_another_secret(echo());
+    return deed < 8 ? pose_as_node(node) : for_a_session_to_come(echo());
 }
 
 void Vandal::say(uint64_t link, const Bytes &what)
@@ -157,10 +198,10 @@ void Vandal::act()
     uint64_t link = world_.network.open(this, number, node);
     if (link == 0)
         return;
-    uint64_t deed = roll(poses_ ? 8 : 4);
+    uint64_t deed = roll(poses_ ? 10 : 4);
     Bytes what = speech(deed, node);
     say(link, what);
-    if (deed < 6)
+    if (deed < 6 || deed >= 8)
         return;
     /* That threw out the node whose name it takes, and itself: soon the place is free. */
     world_.in(roll(50) * NS_PER_MS, [this, node, what] {

@@ -19,7 +19,7 @@ class Vandal : public Endpoint {
 public:
     static constexpr int number = 900;
 
-    /* `poses`: as a client with another secret, and as a node. */
+    /* `poses`: as a client with another secret, also before its session is, and as a node. */
     Vandal(World &world, const struct prng &dice, bool poses);
     void act(); /* One deed, at a node that is up */
 
@@ -33,6 +33,7 @@ private:
     Bytes frame_of_noise();
     Bytes echo();
     Bytes with_another_secret(const Bytes &heard);
+    Bytes for_a_session_to_come(const Bytes &heard);
     Bytes pose_as_node(int node);
     Bytes speech(uint64_t deed, int node);
     void say(uint64_t link, const Bytes &what);

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "sim/world/world.h"
 #include "store/tail.h"
@@ -158,6 +159,9 @@ void Machine::settle()
 enum node_boot Machine::start()
 {
     assert(!node_);
+    /* As io draws one for each start; it takes nothing from the world's dice. */
+    uint64_t parts[] = {id_, life_, world_.now()};
+    settings_.wal.incarnation = hash_bytes(parts, sizeof parts, 0) | 1;
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
     recover();
