@@ -271,6 +271,9 @@ uint32_t core_node_count(const struct core *core);
 /* The node that the client uses as leader; false: none now. */
 bool core_leader(const struct core *core, uint32_t *number);
 
+/* The id of the cluster it has spoken with; 0: none yet. */
+uint64_t core_cluster(const struct core *core);
+
 /* Sessions not yet gone, also those whose CLOSE has not reached the cluster yet. */
 uint32_t core_session_count(const struct core *core);
 uint64_t core_session_id(

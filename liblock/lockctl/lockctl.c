@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lockctl/hygiene.h"
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 
@@ -20,6 +21,7 @@ static const struct subcommand subcommands[] = {
                 "acquire a lock and hold it until stopped"},
         {"release", "lockctl release", release_command,
                 "release a lock that `acquire` holds"},
+        {"check", "lockctl check", check_command, "ask whether a token still holds a lock"},
         {"status", "lockctl status", status_command, "show the status of each node"},
         {"list", "lockctl list", list_command, "list the locks that are held"},
         {"query", "lockctl query", query_command, "show who holds a lock"},
@@ -98,7 +100,9 @@ static int dispatch(char **arguments)
 
 int main(int argc, char **argv)
 {
+    hygiene_start();
     complain_as("lockctl");
+    complain_without_waiting();
     int code = dispatch(argv + (argc > 0));
     /* Output to a full disk must not count as success. */
     if (fflush(stdout) != 0 && code == EXIT_DONE) {

@@ -19,6 +19,11 @@ static const struct option_row *find_row(
     return NULL;
 }
 
+static const char *dashes(const struct option_row *row)
+{
+    return row->name[1] == '\0' ? "-" : "--";
+}
+
 static bool take_number(const struct option_row *row, const char *value)
 {
     char *end = NULL;
@@ -26,8 +31,8 @@ static bool take_number(const struct option_row *row, const char *value)
     unsigned long long number = strtoull(value, &end, 10);
     bool digits = value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
     if (!digits || errno != 0 || number < row->least || number > row->most) {
-        complain("--%s %s: must be a whole number from %" PRIu64 " to %" PRIu64, row->name,
-                value, row->least, row->most);
+        complain("%s%s %s: must be a whole number from %" PRIu64 " to %" PRIu64,
+                dashes(row), row->name, value, row->least, row->most);
         return false;
     }
     *(uint64_t *)row->value = number;
@@ -72,8 +77,11 @@ static bool take_option(const struct options *options, char ***at)
     const char *text = **at;
     const char *equals = strchr(text, '=');
     size_t length = equals ? (size_t)(equals - text) : strlen(text);
-    const struct option_row *row =
-            length > 2 && text[1] == '-' ? find_row(options, text + 2, length - 2) : NULL;
+    const struct option_row *row = NULL;
+    if (length > 3 && text[1] == '-')
+        row = find_row(options, text + 2, length - 2);
+    else if (length == 2)
+        row = find_row(options, text + 1, 1);
     (*at)++;
     if (!row) {
         complain("%.*s: no such option; see --help%s", (int)length, text,
@@ -87,7 +95,8 @@ static bool take_option(const struct options *options, char ***at)
     if (row->kind == OPTION_FLAG)
         return take_value(row, NULL);
     if (!equals && !**at) {
-        complain("--%s needs a value: --%s %s", row->name, row->name, row->argument);
+        complain("%s%s needs a value: %s%s %s", dashes(row), row->name, dashes(row),
+                row->name, row->argument);
         return false;
     }
     return take_value(row, equals ? equals + 1 : *(*at)++);
@@ -162,8 +171,8 @@ bool options_parse(
 static void show_row(const struct option_row *row, FILE *out)
 {
     char left[64];
-    (void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
-            row->argument ? row->argument : "");
+    (void)snprintf(left, sizeof(left), "%s%s%s%s", dashes(row), row->name,
+            row->argument ? " " : "", row->argument ? row->argument : "");
     (void)fprintf(out, "  %-22s %s\n", left, row->help);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Command lines: a table lists the options, options_parse fills in what it points to.
  *
- *     --wait 5s   --wait=5s   --try        options may come before and after the operands
+ *     --wait 5s   --wait=5s   --try   -E 9 options may come before and after the operands
  *     NAME                                 operands
  *     -- make -j2                          what follows -- is not parsed
  *
@@ -31,7 +31,7 @@ enum option_kind {
 };
 
 struct option_row {
-    const char *name; /* Without the dashes */
+    const char *name; /* Without the dashes; one letter takes one dash */
     enum option_kind kind;
     void *value;
     uint64_t least;
