@@ -40,6 +40,11 @@ static bool open_client(
     options.holds_max = 16;
     options.ttl_ns = wish->ttl_ns;
     options.label = wish->label;
+    char label[WAITING_LABEL_BYTES];
+    if (!options.label) {
+        waiting_label(label, wish->command);
+        options.label = label;
+    }
     holder->status = lk_open(&options, &holder->client);
     if (holder->status != LK_OK) {
         (void)open_failed(common, holder->status);
@@ -84,7 +89,8 @@ static int await_answer(struct holder *holder, const struct common *common)
                     common->notice);
             break;
         }
-        holder_turn(holder, open ? UINT64_MAX : limit);
+        uint64_t wake = waiting_turn(&holder->waiting, boottime_ns());
+        holder_turn(holder, open || wake < limit ? wake : limit);
         for (int signal; (signal = watch_signal(&holder->watch)) != 0;) {
             int code = signal_exit(signal);
             if (code != EXIT_DONE)
@@ -92,6 +98,20 @@ static int await_answer(struct holder *holder, const struct common *common)
         }
     }
     return status_exit(holder->status);
+}
+
+/* Others hold it: say who. */
+static void tell_refused(struct holder *holder, const struct holder_wish *wish)
+{
+    char text[WAITING_HOLDER_BYTES];
+    uint64_t limit = boottime_ns() + LK_SECOND;
+    if (wish->quiet)
+        return;
+    waiting_ask(&holder->waiting);
+    while (!waiting_is_answered(&holder->waiting) && boottime_ns() < limit)
+        holder_turn(holder, limit);
+    complain("another session holds \"%s\"%s", wish->name,
+            waiting_holder(&holder->waiting, text));
 }
 
 int holder_acquire(
@@ -102,9 +122,11 @@ int holder_acquire(
         return EXIT_SYSTEM;
     if (!open_client(holder, common, wish) || !ask(holder, wish))
         return status_exit(holder->status);
+    waiting_init(
+            &holder->waiting, holder->client, holder->session, wish->name, wish->quiet);
     int code = await_answer(holder, common);
     if (code == EXIT_NOT_ACQUIRED && holder->status == LK_STATUS_TIMEOUT)
-        complain("another session holds \"%s\"", wish->name);
+        tell_refused(holder, wish);
     else if (code != EXIT_DONE && code < EXIT_SIGNAL)
         complain("\"%s\" was not acquired: %s", wish->name, holder->why);
     return code;

@@ -6,6 +6,7 @@
 #define LOCKCTL_HOLDER_H
 
 #include "lockctl/lockctl.h"
+#include "lockctl/waiting.h"
 #include "lockctl/watch.h"
 
 #ifdef __cplusplus
@@ -17,6 +18,7 @@ struct holder {
     struct lk_session *session;
     struct lk_grant grant;
     struct watch watch;
+    struct waiting waiting;
     bool answered;
     enum lk_status status; /* Of the acquire, when answered */
     char why[200];         /* A sentence, when it is not LK_OK */
@@ -29,11 +31,13 @@ struct holder_wish {
     uint64_t wait_ns;
     uint64_t ttl_ns;
     bool try_only;
+    bool quiet;          /* Nothing is said about others that hold the lock. */
+    const char *command; /* For the default label */
 };
 
 #define HOLDER_WISH_INIT                              \
     {                                                 \
-        NULL, NULL, LK_FOREVER, 10 * LK_SECOND, false \
+        NULL, NULL, LK_FOREVER, 10 * LK_SECOND, false, false, "lockctl acquire" \
     }
 
 /* clang-format off */
@@ -44,7 +48,10 @@ struct holder_wish {
     {"ttl", OPTION_DURATION, &(wish)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",      \
             "lease length: after this much silence the lock may go to others (10s)"},   \
     {"label", OPTION_TEXT, &(wish)->label, 0, 0, "TEXT",                                \
-            "text that list and query show with the lock"}
+            "text that list and query show with the lock (user@host:pid command)"},     \
+    {"quiet", OPTION_FLAG, &(wish)->quiet, 0, 0, NULL,                                  \
+            "say nothing when others hold the lock"},                                   \
+    {"q", OPTION_FLAG, &(wish)->quiet, 0, 0, NULL, "the same as --quiet"}
 /* clang-format on */
 
 /* True when name, label and times are valid; else the error was printed. */

@@ -182,6 +182,7 @@ int run_command(char **arguments)
     if (!begin_command(&table, arguments, &operands, &code))
         return code;
     wish.name = operands.values[0];
+    wish.command = operands.command[0];
     if (!holder_wish_is_valid(&wish) ||
             !kill_after_is_valid(&run.lease.kill_after_ns, wish.ttl_ns))
         return EXIT_WRONG_USAGE;

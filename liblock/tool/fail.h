@@ -11,7 +11,10 @@ extern "C" {
 /* The name that starts each line, like "lockctl run"; kept, not copied. */
 void complain_as(const char *name);
 
-/* Print one line; the newline is added. */
+/*
+ * Print one line; the newline is added. Names and other text from users or from the wire
+ * may be in it as they are: what is not printable is shown as \xNN (base/text.h).
+ */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Returns `memory`; if it is NULL, the program ends. */

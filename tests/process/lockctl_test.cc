@@ -191,8 +191,13 @@ TEST_F(LockctlCluster, HeldByOthersHasItsOwnCode)
     EXPECT_EQ(attempt.wait(), 75);
     Command waiter = shell("a", "echo it ran", {"--wait", "300ms"});
     EXPECT_EQ(waiter.wait(), 75);
-    EXPECT_EQ(attempt.said() + waiter.said(), "lockctl run: another session holds \"a\"\n"
-                                              "lockctl run: another session holds \"a\"\n");
+    for (const Command *refused : {&attempt, &waiter}) {
+        EXPECT_EQ(refused->said().rfind(
+                          "lockctl run: another session holds \"a\": me (session ", 0),
+                0U)
+                << refused->said();
+        EXPECT_EQ(std::count(refused->said().begin(), refused->said().end(), '\n'), 1);
+    }
     Command patient = shell("a", "echo it ran");
     holder.program().signal(SIGTERM);
     EXPECT_EQ(holder.wait(), 128 + SIGTERM);
