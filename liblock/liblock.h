@@ -409,6 +409,11 @@ struct lk_lock {
     uint64_t remain_ns; /* Cluster time until its session expires without keepalive */
     /* Of the holder's session; with a final NUL. */
     char label[LK_LABEL_MAX + 1];
+    /*
+     * lk_query_async(): of `waits`, those before the first request of this client's first
+     * session. Everywhere else, and if that session does not wait for it: `waits`.
+     */
+    uint32_t ahead;
 };
 
 /* Where and when something was read. */

@@ -87,7 +87,7 @@ enum core_call_kind {
     CORE_CLOSE,   /* session: its handle is the caller's until the completion, then gone */
     CORE_ACQUIRE, /* session, name, wait_ns, owner, reentrant, tag */
     CORE_RELEASE, /* session, name, token, all */
-    CORE_QUERY,   /* name, stale, room */
+    CORE_QUERY,   /* name, stale, asker, room */
     CORE_LIST,    /* name: the prefix, cursor, limit, stale, room */
 };
 
@@ -107,6 +107,7 @@ struct core_call {
     unsigned char secret[SECRET_BYTES]; /* From the system's source of randomness */
     void *session_user;
     bool stale;
+    uint64_t asker; /* QUERY: the id of a session, for its place in the queue; 0: none */
     uint64_t cursor;
     uint16_t limit;
     uint64_t limit_ns; /* All but ACQUIRE: BOOTTIME at which to say STATUS_UNKNOWN */

@@ -25,7 +25,6 @@
 #include "lockctl/holder.h"
 #include "lockctl/hygiene.h"
 #include "lockctl/keeper.h"
-#include "lockctl/label.h"
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 #include "tool/json_writer.h"
@@ -35,7 +34,6 @@ struct keep {
     struct holder_wish wish;
     struct holder holder;
     struct keeper keeper;
-    char label[LK_LABEL_MAX + 1];
     bool background;
     bool with_stdin;
     uint64_t with_pid; /* 0: not bound to a process */
@@ -226,10 +224,6 @@ static int keep_lock(struct keep *keep)
     umask(077);
     if (!keeper_prepare(&keep->keeper))
         return EXIT_SYSTEM;
-    if (!keep->wish.label) {
-        label_default(keep->label, "acquire");
-        keep->wish.label = keep->label;
-    }
     keep->wish.interrupt = interrupt_wait;
     keep->wish.user = keep;
     int code = holder_acquire(&keep->holder, &keep->common, &keep->wish);

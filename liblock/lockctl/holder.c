@@ -54,6 +54,11 @@ static bool open_client(
     options.holds_max = 16;
     options.ttl_ns = wish->ttl_ns;
     options.label = wish->label;
+    char label[WAITING_LABEL_BYTES];
+    if (!options.label) {
+        waiting_label(label, wish->command);
+        options.label = label;
+    }
     holder->status = lk_open(&options, &holder->client);
     if (holder->status != LK_OK) {
         (void)open_failed(common, holder->status);
@@ -63,6 +68,8 @@ static bool open_client(
     holder->was_open = false;
     holder->heard_ns = boottime_ns();
     holder->deadline_ns = 0;
+    waiting_init(
+            &holder->waiting, holder->client, holder->session, wish->name, wish->quiet);
     return true;
 }
 
@@ -134,7 +141,8 @@ static int await(struct holder *holder, const struct common *common,
             explain_silence(holder, common);
             break;
         }
-        holder_turn(holder, u64_min(limit, until_ns));
+        uint64_t show = waiting_turn(&holder->waiting, boottime_ns());
+        holder_turn(holder, u64_min(show, u64_min(limit, until_ns)));
         int code = on_signals(holder);
         if (code == EXIT_DONE && wish->interrupt)
             code = wish->interrupt(wish->user);
@@ -249,6 +257,20 @@ static int acquire(
                                                : status_exit(holder->status);
 }
 
+/* Others hold it: say who. */
+static void tell_refused(struct holder *holder, const struct holder_wish *wish)
+{
+    char text[WAITING_HOLDER_BYTES];
+    uint64_t limit = boottime_ns() + LK_SECOND;
+    if (wish->quiet)
+        return;
+    waiting_ask(&holder->waiting);
+    while (!waiting_is_answered(&holder->waiting) && boottime_ns() < limit)
+        holder_turn(holder, limit);
+    complain("another session holds \"%s\"%s", wish->name,
+            waiting_holder(&holder->waiting, text));
+}
+
 int holder_acquire(
         struct holder *holder, struct common *common, const struct holder_wish *wish)
 {
@@ -262,7 +284,7 @@ int holder_acquire(
         code = acquire(holder, common, wish);
         holder->held = code == EXIT_DONE;
         if (code == EXIT_NOT_ACQUIRED && holder->status == LK_STATUS_TIMEOUT)
-            complain("another session holds \"%s\"", wish->name);
+            tell_refused(holder, wish);
         else if (code != EXIT_DONE && holder->answered && code < EXIT_SIGNAL)
             complain("\"%s\" was not acquired: %s", wish->name, holder->why);
     }

@@ -6,6 +6,7 @@
 #define LOCKCTL_HOLDER_H
 
 #include "lockctl/lockctl.h"
+#include "lockctl/waiting.h"
 #include "lockctl/watch.h"
 
 #ifdef __cplusplus
@@ -17,6 +18,7 @@ struct holder {
     struct lk_session *session;
     struct lk_grant grant;
     struct watch watch;
+    struct waiting waiting;
     bool held; /* `grant` was granted, and not given back yet. */
     bool answered;
     enum lk_status status; /* Of the request that was answered */
@@ -34,6 +36,8 @@ struct holder_wish {
     uint64_t wait_ns;
     uint64_t ttl_ns;
     bool try_only;
+    bool quiet;             /* Nothing is said about others that hold the lock. */
+    const char *command;    /* For the default label */
     uint64_t conflict_code; /* Instead of EXIT_NOT_ACQUIRED */
     /*
      * Called in each turn of the wait: an exit code ends the wait, EXIT_DONE does not. NULL:
@@ -43,9 +47,10 @@ struct holder_wish {
     void *user;
 };
 
-#define HOLDER_WISH_INIT                                                             \
-    {                                                                                \
-        NULL, NULL, LK_FOREVER, 10 * LK_SECOND, false, EXIT_NOT_ACQUIRED, NULL, NULL \
+#define HOLDER_WISH_INIT                                                  \
+    {                                                                     \
+        .wait_ns = LK_FOREVER, .ttl_ns = 10 * LK_SECOND,                  \
+        .command = "lockctl acquire", .conflict_code = EXIT_NOT_ACQUIRED, \
     }
 
 /* clang-format off */
@@ -55,11 +60,14 @@ struct holder_wish {
     {"try", OPTION_FLAG, &(wish)->try_only, 0, 0, NULL, "do not wait; same as --wait 0"}, \
     {"conflict-exit-code", OPTION_NUMBER, &(wish)->conflict_code, 0, 255, "N",          \
             "exit with N, and not 75, when the lock was not acquired"},                 \
-    {"E", OPTION_NUMBER, &(wish)->conflict_code, 0, 255, "N", "the same"},              \
+    {"E", OPTION_NUMBER, &(wish)->conflict_code, 0, 255, "N", "the same as --conflict-exit-code"},              \
     {"ttl", OPTION_DURATION, &(wish)->ttl_ns, LK_SECOND, UINT64_C(86400) * LK_SECOND, "DUR",      \
             "lease length: after this much silence the lock may go to others (10s)"},   \
     {"label", OPTION_TEXT, &(wish)->label, 0, 0, "TEXT",                                \
-            "text that list and query show with the lock (user@host:pid command)"}
+            "text that list and query show with the lock (user@host:pid command)"},     \
+    {"quiet", OPTION_FLAG, &(wish)->quiet, 0, 0, NULL,                                  \
+            "say nothing when others hold the lock"},                                   \
+    {"q", OPTION_FLAG, &(wish)->quiet, 0, 0, NULL, "the same as --quiet"}
 /* clang-format on */
 
 /* True when name, label and times are valid; else the error was printed. */

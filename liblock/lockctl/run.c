@@ -12,7 +12,6 @@
 #include "base/numbers.h"
 #include "lockctl/child.h"
 #include "lockctl/holder.h"
-#include "lockctl/label.h"
 #include "lockctl/lease.h"
 #include "lockctl/lockctl.h"
 #include "lockctl/nested.h"
@@ -222,7 +221,6 @@ int run_command(char **arguments)
     struct common common = COMMON_INIT;
     struct holder_wish wish = HOLDER_WISH_INIT;
     struct run run = {.lease = {.kill_after_ns = UINT64_MAX}};
-    char label[LK_LABEL_MAX + 1];
     const struct option_row rows[] = {
             WISH_ROWS(&wish),
             {"kill-after", OPTION_DURATION, &run.lease.kill_after_ns, 0,
@@ -249,12 +247,9 @@ int run_command(char **arguments)
     if (!begin_command(&table, arguments, &operands, &code))
         return code;
     wish.name = operands.values[0];
+    wish.command = operands.command[0];
     if (!holder_wish_is_valid(&wish) ||
             !kill_after_is_valid(&run.lease.kill_after_ns, wish.ttl_ns))
         return EXIT_WRONG_USAGE;
-    if (!wish.label) {
-        label_default(label, operands.command[0]);
-        wish.label = label;
-    }
     return run_under_lock(&run, &common, &wish, operands.command);
 }

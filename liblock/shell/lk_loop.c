@@ -314,7 +314,9 @@ enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t
     enum lk_status status = may_ask(client);
     if (status != LK_OK)
         return status;
-    struct core_call call = {.kind = CORE_QUERY, .name = span_of(name, name_len)};
+    struct core_call call = {.kind = CORE_QUERY,
+            .name = span_of(name, name_len),
+            .asker = client->first == NULL ? 0 : lk_session_id(client->first)};
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->lock = lock;

@@ -24,6 +24,7 @@ static bool read_view(struct wire *wire, struct lk_lock *lock)
     lock->token = view.token;
     lock->count = view.count;
     lock->waits = view.waits;
+    lock->ahead = view.ahead;
     lock->held_ns = view.held_ns;
     lock->remain_ns = view.remain_ns;
     return true;

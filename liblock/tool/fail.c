@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum {
     /* At most what a pipe takes as a whole (PIPE_BUF); a longer line is cut. */
     LINE_BYTES = 4096
@@ -76,14 +78,15 @@ static void put_all(const char *bytes, size_t count)
 
 void complain(const char *format, ...)
 {
+    char text[LINE_BYTES];
     char line[LINE_BYTES];
-    int begin = snprintf(line, sizeof(line), "%.200s: ", command_name);
-    size_t room = sizeof(line) - (size_t)begin - 1;
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(line + begin, room, format, arguments);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    size_t end = (size_t)begin + (length < 0 ? 0 : strlen(line + begin));
+    size_t count = length < 0 ? 0 : strlen(text);
+    size_t end = (size_t)snprintf(line, sizeof(line), "%.200s: ", command_name);
+    end += text_show(line + end, sizeof(line) - end - 1, text, count);
     line[end++] = '\n';
     if (may_wait)
         put_all(line, end);

@@ -21,7 +21,10 @@ void complain_without_waiting(void);
 /* The descriptor that lines go to: for whoever closes all others. */
 int complain_descriptor(void);
 
-/* Print one line; the newline is added. Text beyond 4 KiB is cut. */
+/*
+ * Print one line; the newline is added. Names and other text from users or from the wire
+ * may be in it as they are: what is not printable is shown as \xNN (base/text.h).
+ */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Returns `memory`; if it is NULL, the program ends. */

@@ -19,6 +19,7 @@ static const struct option_row *find_row(
     return NULL;
 }
 
+/* "--" or, before the name of one letter, "-". */
 static const char *dashes(const struct option_row *row)
 {
     return row->name[1] == '\0' ? "-" : "--";
@@ -45,8 +46,8 @@ static bool take_duration(const struct option_row *row, const char *value)
     if (!duration_parse(value, &ns) || ns < row->least || ns > row->most) {
         char least[DURATION_TEXT_BYTES];
         char most[DURATION_TEXT_BYTES];
-        complain("--%s %s: must be a duration from %s to %s, like 500ms, 10s or 1h30m",
-                row->name, value, duration_exact(row->least, least),
+        complain("%s%s %s: must be a duration from %s to %s, like 500ms, 10s or 1h30m",
+                dashes(row), row->name, value, duration_exact(row->least, least),
                 duration_exact(row->most, most));
         return false;
     }
@@ -71,25 +72,38 @@ static bool take_value(const struct option_row *row, const char *value)
     return true;
 }
 
+/* "-q" and "--quiet": the row of `length` characters at `text`. */
+static const struct option_row *row_of(
+        const struct options *options, const char *text, size_t length)
+{
+    if (length == 2 && text[1] != '-')
+        return find_row(options, text + 1, 1);
+    return length > 3 && text[1] == '-' ? find_row(options, text + 2, length - 2) : NULL;
+}
+
+static bool no_such_option(const struct options *options, const char *text, size_t length)
+{
+    const char *hint = "";
+    if (options->takes_command)
+        hint = " (the command goes behind --, as does a NAME that begins with a dash)";
+    else if (options->operand_names[0])
+        hint = " (a NAME that begins with a dash goes behind --)";
+    complain("%.*s: no such option; see --help%s", (int)length, text, hint);
+    return false;
+}
+
 /* Takes one option at *at and moves past it. */
 static bool take_option(const struct options *options, char ***at)
 {
     const char *text = **at;
     const char *equals = strchr(text, '=');
     size_t length = equals ? (size_t)(equals - text) : strlen(text);
-    const struct option_row *row = NULL;
-    if (length > 3 && text[1] == '-')
-        row = find_row(options, text + 2, length - 2);
-    else if (length == 2)
-        row = find_row(options, text + 1, 1);
+    const struct option_row *row = row_of(options, text, length);
     (*at)++;
-    if (!row) {
-        complain("%.*s: no such option; see --help%s", (int)length, text,
-                options->takes_command ? " (the command goes after --)" : "");
-        return false;
-    }
+    if (!row)
+        return no_such_option(options, text, length);
     if (row->kind == OPTION_FLAG && equals) {
-        complain("--%s takes no value, but got \"%s\"", row->name, equals + 1);
+        complain("%s%s takes no value, but got \"%s\"", dashes(row), row->name, equals + 1);
         return false;
     }
     if (row->kind == OPTION_FLAG)
@@ -115,7 +129,7 @@ static bool take_operand(
 {
     if (operands->count == operands_wanted(options)) {
         complain("\"%s\": unexpected argument; see --help%s", value,
-                options->takes_command ? " (the command goes after --)" : "");
+                options->takes_command ? " (the command goes behind --)" : "");
         return false;
     }
     operands->values[operands->count++] = value;
@@ -129,11 +143,7 @@ static bool is_complete(const struct options *options, const struct operands *op
         return false;
     }
     if (options->takes_command && (!operands->command || !operands->command[0])) {
-        complain("the command is missing; give it after --");
-        return false;
-    }
-    if (!options->takes_command && operands->command) {
-        complain("\"--\": this command takes nothing after it; see --help");
+        complain("the command is missing; give it behind --");
         return false;
     }
     return true;
@@ -148,15 +158,54 @@ static bool asks_for_help(char **at)
     return false;
 }
 
+/*
+ * What follows "--" is no option: the operands that are still missing, then the command,
+ * with or without another "--" before it.
+ */
+static bool take_rest(const struct options *options, char **at, struct operands *operands)
+{
+    size_t missing = operands_wanted(options) - operands->count;
+    if (!options->takes_command)
+        missing = SIZE_MAX;
+    bool between = false;
+    for (; *at && missing > 0 && (!options->takes_command || strcmp(*at, "--") != 0);
+            missing--) {
+        if (!take_operand(options, *at++, operands))
+            return false;
+        between = true;
+    }
+    if (options->takes_command)
+        operands->command = between && *at && strcmp(*at, "--") == 0 ? at + 1 : at;
+    return true;
+}
+
+/*
+ * `run NAME -- COMMAND` in a script has any NAME. With one word before "--" there is only
+ * one way to read it, also if that word begins with a dash.
+ */
+static bool has_odd_name(const struct options *options, char **arguments)
+{
+    return options->takes_command && operands_wanted(options) == 1 && arguments[0] &&
+           arguments[0][0] == '-' && arguments[0][1] != '\0' &&
+           strcmp(arguments[0], "--") != 0 && arguments[1] &&
+           strcmp(arguments[1], "--") == 0;
+}
+
 bool options_parse(
         const struct options *options, char **arguments, struct operands *operands)
 {
     *operands = (struct operands){.help = asks_for_help(arguments)};
     if (operands->help)
         return true;
+    if (has_odd_name(options, arguments)) {
+        operands->values[operands->count++] = *arguments++;
+        complain("\"%s\" is taken as the %s, since nothing else is before --",
+                operands->values[0], options->operand_names[0]);
+    }
     for (char **at = arguments; *at;) {
         if (strcmp(*at, "--") == 0) {
-            operands->command = at + 1;
+            if (!take_rest(options, at + 1, operands))
+                return false;
             break;
         }
         bool taken = (*at)[0] == '-' && (*at)[1] != '\0'

@@ -1,8 +1,10 @@
 #include "ops/logger.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "ops/notice.h"
 
 enum {
@@ -26,16 +28,18 @@ void logger_line(struct logger *logger, enum logger_level level, const char *eve
         const char *details)
 {
     char line[LINE_BYTES_MAX];
+    char shown[LINE_BYTES_MAX];
     struct timespec now;
     struct tm utc;
     if (level > logger->level)
         return;
+    (void)text_show(shown, sizeof shown, details, strlen(details));
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
     int length = snprintf(line, sizeof line,
             "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", utc.tm_year + 1900,
             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-            now.tv_nsec / 1000000, name_level(level), event, details);
+            now.tv_nsec / 1000000, name_level(level), event, shown);
     if (length < 0)
         return;
     size_t end = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 1;
