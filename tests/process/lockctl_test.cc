@@ -15,21 +15,17 @@
 #include <sstream>
 #include <thread>
 
-#include "worlds/commands.h"
+#include "lockctl_cluster.h"
 
 namespace {
 
 using process::Command;
+using lockctl::LockctlCluster;
+using lockctl::number_behind;
+using lockctl::words;
 using process::wait_until;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::vector<std::string> words(const std::string &first, std::vector<std::string> more)
-{
-    std::vector<std::string> all = {process::lockctl_binary(), first};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-}
 
 uint64_t boottime_ms()
 {
@@ -37,12 +33,6 @@ uint64_t boottime_ms()
     clock_gettime(CLOCK_BOOTTIME, &now);
     return static_cast<uint64_t>(now.tv_sec) * 1000 +
            static_cast<uint64_t>(now.tv_nsec) / 1000000;
-}
-
-uint64_t number_behind(const std::string &text, const std::string &label)
-{
-    size_t at = text.find(label);
-    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
 }
 
 /* ---- Without a cluster ---- */
@@ -116,41 +106,6 @@ TEST(Lockctl, NoClusterHasItsOwnCodeAndRunsNothing)
 }
 
 /* ---- With a cluster of one ---- */
-
-class LockctlCluster : public testing::Test {
-protected:
-    process::Cluster cluster{1};
-    process::Scratch runtime;
-
-    void SetUp() override
-    {
-        setenv("LOCKD_CLUSTER", cluster.nodes().c_str(), 1);
-        setenv("XDG_RUNTIME_DIR", runtime.path().c_str(), 1);
-        cluster.start_all();
-        ASSERT_NE(cluster.wait_for_leader(), 0);
-    }
-
-    void TearDown() override
-    {
-        unsetenv("LOCKD_CLUSTER");
-        unsetenv("XDG_RUNTIME_DIR");
-    }
-
-    static Command shell(const std::string &lock, const std::string &script,
-            std::vector<std::string> options = {})
-    {
-        options.insert(options.begin(), lock);
-        options.insert(options.end(), {"--", "/bin/sh", "-c", script});
-        return Command(words("run", options));
-    }
-
-    static bool is_free(const std::string &lock)
-    {
-        Command query(words("query", {lock, "--json"}));
-        EXPECT_EQ(query.wait(), 0) << query.said();
-        return query.said().find("\"held\":false") != std::string::npos;
-    }
-};
 
 TEST_F(LockctlCluster, RunExitsAsTheCommandDid)
 {
