@@ -62,7 +62,7 @@ static int check_lock(struct check *check)
 {
     struct lk_options options = LK_OPTIONS_INIT;
     struct lk_client *client;
-    struct lk_lock lock;
+    struct lk_lock lock = LK_LOCK_INIT;
     common_fill(&check->common, &options);
     options.flags = LK_FLAG_NO_SESSION;
     enum lk_status status = lk_open(&options, &client);

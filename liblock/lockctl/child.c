@@ -13,7 +13,7 @@
 int child_start(struct child *child, char **command, uint64_t deadline_ns)
 {
     *child = (struct child){.terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)};
-    child->pid = guard_start(&child->guard, command, deadline_ns);
+    child->pid = warden_start(&child->warden, command, deadline_ns);
     if (child->pid > 0)
         return EXIT_DONE;
     complain("cannot run %s: %s", command[0], strerror(errno));
@@ -22,12 +22,12 @@ int child_start(struct child *child, char **command, uint64_t deadline_ns)
 
 void child_extend(struct child *child, uint64_t deadline_ns)
 {
-    guard_extend(&child->guard, deadline_ns);
+    warden_extend(&child->warden, deadline_ns);
 }
 
 int child_link(const struct child *child)
 {
-    return child->guard.link;
+    return child->warden.link;
 }
 
 bool child_signal(const struct child *child, int signal)
@@ -38,7 +38,7 @@ bool child_signal(const struct child *child, int signal)
 static struct descendants below(const struct child *child)
 {
     return (struct descendants){
-            .root = getpid(), .group = child->pid, .spare = child->guard.pid};
+            .root = getpid(), .group = child->pid, .spare = child->warden.pid};
 }
 
 struct survivors child_kill(const struct child *child)
@@ -97,32 +97,32 @@ static enum child_change on_ended(struct child *child, int wait_status)
     return CHILD_ENDED;
 }
 
-static enum child_change on_event(struct child *child, const struct guard_event *event)
+static enum child_change on_event(struct child *child, const struct warden_event *event)
 {
     switch (event->kind) {
-    case GUARD_FAILED:
+    case WARDEN_FAILED:
         child->exec_error = event->value;
         break;
-    case GUARD_STOPPED:
+    case WARDEN_STOPPED:
         return on_stopped(child, event->value);
-    case GUARD_ENDED:
+    case WARDEN_ENDED:
         return on_ended(child, event->value);
-    case GUARD_GONE:
+    case WARDEN_GONE:
         return CHILD_UNGUARDED;
-    case GUARD_FORKED:
+    case WARDEN_FORKED:
         break;
     }
     return CHILD_SAME;
 }
 
-/* Our children: the guard, orphans of the command if it is gone, and all if we are init. */
+/* Our children: the warden, orphans of the command if it is gone, and all if we are init. */
 static enum child_change reap(struct child *child)
 {
     enum child_change change = CHILD_SAME;
     int status = 0;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == child->guard.pid)
-            child->guard.pid = -1;
+        if (pid == child->warden.pid)
+            child->warden.pid = -1;
         else if (pid == child->pid && !child->ended)
             change = on_ended(child, status);
     }
@@ -132,8 +132,8 @@ static enum child_change reap(struct child *child)
 enum child_change child_look(struct child *child)
 {
     enum child_change change = CHILD_SAME;
-    struct guard_event event;
-    while (!child->ended && guard_next(&child->guard, &event)) {
+    struct warden_event event;
+    while (!child->ended && warden_next(&child->warden, &event)) {
         enum child_change next = on_event(child, &event);
         change = next != CHILD_SAME ? next : change;
     }
@@ -143,7 +143,7 @@ enum child_change child_look(struct child *child)
 
 void child_bury(struct child *child)
 {
-    guard_dismiss(&child->guard);
+    warden_dismiss(&child->warden);
     if (child->terminal >= 0)
         close(child->terminal);
     child->terminal = -1;

@@ -1,6 +1,6 @@
 /*
  * The command under `lockctl run`: a process group of its own, so that all of it can be
- * signalled, below a guard that ends it when lockctl cannot (guard.h).
+ * signalled, below a warden that ends it when lockctl cannot (warden.h).
  *
  * The terminal. For the terminal, the child's group is a background group, and a background
  * group that reads from the terminal is stopped. This stop is the signal for lockctl: if it
@@ -17,7 +17,7 @@
 #include <sys/types.h>
 
 #include "lockctl/descendants.h"
-#include "lockctl/guard.h"
+#include "lockctl/warden.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,14 +30,14 @@ struct child {
     bool ended;
     int wait_status;
     int exec_error; /* Why the command could not be executed; 0: it was */
-    struct guard guard;
+    struct warden warden;
 };
 
 enum child_change {
     CHILD_SAME,
     CHILD_ENDED,
     CHILD_STOPPED,   /* As by ^Z: stop too, and then child_continue(). */
-    CHILD_UNGUARDED, /* Somebody killed the guard, so the kernel kills the child. */
+    CHILD_UNGUARDED, /* Somebody killed the warden, so the kernel kills the child. */
 };
 
 /*
@@ -73,7 +73,7 @@ void child_continue(struct child *child);
 /* Give the terminal back to lockctl. */
 void child_take_terminal(struct child *child);
 
-/* It has ended, and so has all of it that should: let the guard go. */
+/* It has ended, and so has all of it that should: let the warden go. */
 void child_bury(struct child *child);
 
 /* Its exit code, or 128 and the signal that ended it. */

@@ -59,6 +59,7 @@ int status_exit(enum lk_status status)
         return EXIT_NOT_ACQUIRED;
     case LK_STATUS_UNKNOWN:
     case LK_STATUS_LOST:
+    case LK_STATUS_INTERRUPTED:
         return EXIT_NO_CLUSTER;
     case LK_STATUS_BUSY:
         return EXIT_BUSY;

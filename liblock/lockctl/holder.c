@@ -274,7 +274,7 @@ static void tell_refused(struct holder *holder, const struct holder_wish *wish)
 int holder_acquire(
         struct holder *holder, struct common *common, const struct holder_wish *wish)
 {
-    *holder = (struct holder){.client = NULL};
+    *holder = (struct holder){.client = NULL, .asked = LK_LOCK_INIT};
     if (!watch_open(&holder->watch))
         return EXIT_SYSTEM;
     if (!open_client(holder, common, wish))

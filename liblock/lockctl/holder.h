@@ -47,10 +47,10 @@ struct holder_wish {
     void *user;
 };
 
-#define HOLDER_WISH_INIT                                                  \
-    {                                                                     \
-        .wait_ns = LK_FOREVER, .ttl_ns = 10 * LK_SECOND,                  \
-        .command = "lockctl acquire", .conflict_code = EXIT_NOT_ACQUIRED, \
+#define HOLDER_WISH_INIT                                                               \
+    {                                                                                  \
+        .wait_ns = LK_FOREVER, .ttl_ns = 10 * LK_SECOND, .command = "lockctl acquire", \
+        .conflict_code = EXIT_NOT_ACQUIRED,                                            \
     }
 
 /* clang-format off */

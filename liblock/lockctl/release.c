@@ -133,7 +133,9 @@ static uint64_t cluster_of(struct release *release)
     enum lk_status opened = lk_open(&options, &client);
     uint64_t cluster = 0;
     uint64_t wait = u64_min(QUERY_WAIT_NS, release->common.connect_ns);
-    struct lk_node_status *status = malloc(sizeof(*status));
+    struct lk_node_status *status = calloc(1, sizeof(*status));
+    if (status)
+        status->size = sizeof(*status);
     for (uint32_t i = 0;
             status && opened == LK_OK && cluster == 0 && i < lk_node_count(client); i++) {
         if (lk_query_status(client, i, wait, status) == LK_OK)

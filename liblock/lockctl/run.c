@@ -138,7 +138,7 @@ static void react(struct run *run, enum child_change change, bool may_run)
     watch_add(&run->holder.watch, WATCH_LINK, child_link(&run->child), POLLIN);
     if (change == CHILD_UNGUARDED && !run->child.ended) {
         (void)child_kill(&run->child);
-        complain("the guard of the command was killed: killing the command");
+        complain("the warden of the command was killed: killing the command");
     } else if (change == CHILD_STOPPED) {
         stop_too(run);
     } else if (may_run && run->to_wake) {
@@ -169,10 +169,10 @@ static int supervise(struct run *run, const char *command)
     }
     watch_add(&run->holder.watch, WATCH_LINK, -1, 0);
     int code = child_exit_code(&run->child);
-    run->lost = run->lost || guard_has_killed(&run->child.guard);
+    run->lost = run->lost || warden_has_killed(&run->child.warden);
     if (run->lost)
         code = end_lost(run);
-    else if (run->child.guard.link < 0)
+    else if (run->child.warden.link < 0)
         (void)child_end(&run->child, CLEAR_WAIT_MS);
     else if (run->child.exec_error != 0)
         complain("cannot run %s: %s", command, strerror(run->child.exec_error));

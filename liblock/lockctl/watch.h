@@ -16,7 +16,7 @@ extern "C" {
 
 /* Descriptors that a command adds. */
 enum watch_place {
-    WATCH_LINK,    /* run: the guard; acquire: the process that waits for the grant */
+    WATCH_LINK,    /* run: the warden; acquire: the process that waits for the grant */
     WATCH_KEEPER,  /* acquire: `lockctl release` */
     WATCH_PROCESS, /* acquire: the process that the hold is bound to */
     WATCH_INPUT,   /* acquire: standard input, if the hold is bound to it */

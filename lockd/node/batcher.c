@@ -160,6 +160,8 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
     };
+    roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);
+    roster_learn(batcher->roster, &bootstrap);
     uint32_t body_max = batcher->settings->limits.entry_body_max;
     struct wire wire = wire_writer(batcher->batch.body, body_max);
     wire_bootstrap(&wire, &bootstrap);
@@ -255,7 +257,7 @@ static uint64_t sealable_ns(const struct batcher *batcher)
  */
 static bool may_seal(const struct batcher *batcher)
 {
-    if (!raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
+    if (!raft_takes_proposals(batcher->raft) || !raft_leads_applied(batcher->raft))
         return false;
     if (batcher->times->now_ns < sealable_ns(batcher))
         return false;
@@ -265,7 +267,7 @@ static bool may_seal(const struct batcher *batcher)
 
 bool batcher_seal(struct batcher *batcher, struct raft_event *event)
 {
-    /* Nothing else is admitted until the entry that begins the term is committed. */
+    /* Nothing else is admitted until the entry that begins the term is applied. */
     if (batcher->term_start_due && raft_takes_proposals(batcher->raft))
         return seal_term_start(batcher, event);
     if (!may_seal(batcher))
@@ -283,7 +285,7 @@ static uint64_t spacing_deadline(const struct batcher *batcher)
 {
     uint64_t ns = sealable_ns(batcher);
     if (batcher->batch.command_count == 0 || ns <= batcher->times->now_ns ||
-            !raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
+            !raft_takes_proposals(batcher->raft) || !raft_leads_applied(batcher->raft))
         return UINT64_MAX;
     return ns;
 }

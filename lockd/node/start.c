@@ -157,21 +157,48 @@ static void join_wishes(struct node *node)
     node->guard.times = &node->times;
     node->guard.notices = &node->notices;
     node->guard.quiet_ns = GUARD_QUIET_ELECTIONS * longest_ns;
+    node->health = (struct health){
+            .raft = node->raft,
+            .wal = node->wal,
+            .reader = &node->reader,
+            .segments = &node->segments,
+            .times = &node->times,
+            .notices = &node->notices,
+            .stall_ns = RAFT_STALL_ELECTIONS * longest_ns,
+            .entry_bytes_max =
+                    ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
+    };
     node->peers = (struct peers){
+            .members = &node->settings.raft.members,
             .raft = node->raft,
             .wal = node->wal,
             .roster = &node->roster,
             .conns = &node->conns,
             .guard = &node->guard,
     };
+    node->door = (struct door){
+            .conns = &node->conns,
+            .roster = &node->roster,
+            .times = &node->times,
+            .notices = &node->notices,
+    };
+    node->rivals = (struct rivals){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
     node->greet = (struct greet){
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
             .roster = &node->roster,
             .conns = &node->conns,
             .notices = &node->notices,
             .times = &node->times,
+            .door = &node->door,
+            .rivals = &node->rivals,
+            .run = prng_next(&node->prng),
     };
     node->reads.locks = node->locks;
     node->reads.conns = &node->conns;
@@ -232,6 +259,7 @@ static void join_batch(struct node *node)
             .ledger = &node->ledger,
             .served = &node->served,
             .gather = &node->gather,
+            .roster = &node->roster,
             .notices = &node->notices,
             .prng = &node->prng,
     };
@@ -337,6 +365,8 @@ enum node_boot node_boot(
     if (boot != NODE_BOOT_OK)
         return boot;
     wal_init(node->wal, &node->settings.wal, node->restart.recovery);
+    if (node->restart.bootstrapped)
+        roster_learn(&node->roster, &node->restart.bootstrap);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);

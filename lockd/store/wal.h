@@ -37,6 +37,7 @@ enum {
 
 struct wal_settings {
     uint8_t node;
+    uint64_t incarnation; /* Of a directory in which there is no log yet: a random number */
     /* Both are multiples of the block. A segment holds the longest entry and a header; the
        buffer is smaller than 8 MiB so that it can be registered. */
     uint64_t segment_bytes;
@@ -103,12 +104,30 @@ void wal_set_cluster(struct wal *wal, uint64_t cluster);
 uint64_t wal_cluster(const struct wal *wal);
 
 /*
+ * Which data directory this is: a random number, made with the log's first segment and kept
+ * in every segment header. 0: not known, in a directory of an earlier version.
+ */
+uint64_t wal_incarnation(const struct wal *wal);
+
+/*
  * Appending. Before any of these, call wal_has_room() with the sum of what the step may
  * append. It is false while the buffer waits for the disk or the next segment does not
  * exist yet. `entry_bytes` are those of whole entries, with their heads; a vote and a
  * truncation are always counted in addition.
  */
 bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
+
+/*
+ * The same for the segments alone, whatever waits in the buffer. While the next segment
+ * does not exist, entries leave the last blocks of this one to votes and truncations
+ * (`entry_bytes` is 0): a node whose log is full still takes part in elections.
+ */
+bool wal_segments_have_room(
+        const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
+
+/* Segments begun, and how many there may be. */
+uint64_t wal_segments_used(const struct wal *wal);
+uint64_t wal_segments_max(const struct wal *wal);
 void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
 
 /*

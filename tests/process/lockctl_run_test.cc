@@ -359,7 +359,7 @@ TEST_F(LockctlRun, EverythingOfTheCommandDiesBeforeTheLease)
             {"lockctl is killed", [](Command &c) { c.program().signal(SIGKILL); }, 137},
             {"lockctl dies of a fault", [](Command &c) { c.program().signal(SIGSEGV); },
                     139},
-            {"its guard is killed",
+            {"its warden is killed",
                     [](Command &c) { kill(child_of(c.program().pid()), SIGKILL); }, 137},
             {"the cluster falls silent",
                     [this](Command &) { cluster.program(1).signal(SIGSTOP); }, 74},
@@ -413,16 +413,16 @@ TEST_F(LockctlRun, MessagesNeverBlockAndNeverKill)
     }
 }
 
-/* Every child of lockctl and of the guard has been waited for when lockctl has ended. */
+/* Every child of lockctl and of the warden has been waited for when lockctl has ended. */
 TEST_F(LockctlRun, LeavesNoProcessBehind)
 {
     Command command = shell("a", "echo pid=$$; (sleep 0.01 &); exec sleep 0.3");
     ASSERT_TRUE(command.wait_for("pid="));
-    pid_t guard = child_of(command.program().pid());
+    pid_t warden = child_of(command.program().pid());
     pid_t first = static_cast<pid_t>(number_behind(command.said(), "pid="));
-    EXPECT_EQ(child_of(guard), first);
+    EXPECT_EQ(child_of(warden), first);
     EXPECT_EQ(command.wait(), 0);
-    EXPECT_FALSE(is_alive(guard));
+    EXPECT_FALSE(is_alive(warden));
     EXPECT_FALSE(is_alive(first));
 }
 

@@ -19,10 +19,10 @@
 
 namespace {
 
-using process::Command;
 using lockctl::LockctlCluster;
 using lockctl::number_behind;
 using lockctl::words;
+using process::Command;
 using process::wait_until;
 using std::chrono::milliseconds;
 using std::chrono::seconds;

@@ -1,7 +1,6 @@
 #include "lockctl/keeper.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <string>
@@ -48,8 +47,8 @@ keeper_card a_card(const std::string &name, uint64_t token)
     card.token = token;
     card.cluster = UINT64_MAX;
     card.process = 4711;
-    std::strcpy(card.name, name.c_str());
-    std::strcpy(card.nodes, "1=a:1,2=[::1]:2");
+    name.copy(card.name, LK_NAME_MAX);
+    std::string("1=a:1,2=[::1]:2").copy(card.nodes, KEEPER_NODES_BYTES - 1);
     return card;
 }
 
@@ -60,7 +59,7 @@ TEST(KeeperCard, ComesBackAsItWas)
         char text[KEEPER_CARD_BYTES];
         keeper_card card = a_card(std::string(LK_NAME_MAX, '\xff'), UINT64_MAX);
         keeper_card back = {};
-        std::strcpy(card.nodes, nodes.c_str());
+        card.nodes[nodes.copy(card.nodes, KEEPER_NODES_BYTES - 1)] = '\0';
         keeper_card_text(&card, text);
         ASSERT_TRUE(keeper_card_parse(text, &back));
         EXPECT_EQ(back.token, card.token);
@@ -102,7 +101,7 @@ protected:
         address.sun_family = AF_UNIX;
         std::string path = std::string(getenv("XDG_RUNTIME_DIR")) + "/lockctl/" +
                            (file ? file : kept.file);
-        std::strcpy(address.sun_path, path.c_str());
+        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
         int caller = socket(AF_UNIX, SOCK_SEQPACKET, 0);
         if (connect(caller, reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0)
             return caller;

@@ -187,16 +187,16 @@ const span name{NAME, sizeof(NAME) - 1};
 
 TEST(Range, Hello)
 {
-    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0},
+    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0},
             {{"role", [](hello &m) { m.role = 3; }, 0, 3},
                     {"node of a client", [](hello &m) { m.node = 1; }, 1, 1},
                     {"to of a client", [](hello &m) { m.to = 1; }, 2, 1},
                     {"members of a client", [](hello &m) { m.members = 1; }, 11, 1}});
-    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9},
+    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5},
             {{"no node", [](hello &m) { m.node = 0; }, 1, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 1, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 2, 0}});
-    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name},
+    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name, 5, 6},
             {{"no node", [](welcome &m) { m.node = 0; }, 0, 0},
                     {"leader 64", [](welcome &m) { m.leader = 64; }, 1, 64},
                     {"address of nobody", [](welcome &m) { m.leader = 0; }, 1, 0}});
@@ -205,7 +205,10 @@ TEST(Range, Hello)
                     {"address of nobody", [](leader &m) { m.leader = 0; }, 0, 0}});
     expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7},
             {{"no reason", [](refused &m) { m.why = 0; }, 0, 0},
-                    {"reason 6", [](refused &m) { m.why = 6; }, 0, 6}});
+                    {"reason 12", [](refused &m) { m.why = 12; }, 0, 12}});
+    expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5},
+            {{"no node", [](peer_welcome &m) { m.node = 0; }, 0, 0},
+                    {"node 64", [](peer_welcome &m) { m.node = 64; }, 0, 64}});
 }
 
 TEST(Range, Section)
@@ -339,14 +342,13 @@ TEST(Range, NodeStatus)
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
-    /* The peers' count stands behind 4 bytes, 10 numbers, 5 counts and 4 numbers. */
+    /* The peers' count stands behind 4 bytes, 12 numbers, 7 counts and 4 numbers. */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"condition 8", [](node_status &m) { m.condition = 8; }, 3, 8},
-                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 136, 8},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 137, 0}});
+                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 160, 8},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 161, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }

@@ -1,4 +1,4 @@
-#include "lockctl/guard.h"
+#include "lockctl/warden.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,24 +27,24 @@ enum {
     WAIT_MS_MAX = 1000,
 };
 
-/* ---- In the guard ---- */
+/* ---- In the warden ---- */
 
 struct watchman {
     pid_t command;
     int link;
     int failures; /* The errno of exec; closes without a byte when it succeeds */
     int signals;
-    struct guard_page *page;
+    struct warden_page *page;
     bool ended;
 };
 
-/* In the command's process: exec, or tell the guard why it failed. */
-__attribute__((noreturn)) static void become(char **command, pid_t guard, int failures)
+/* In the command's process: exec, or tell the warden why it failed. */
+__attribute__((noreturn)) static void become(char **command, pid_t warden, int failures)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* If the guard died before prctl, no signal will come. */
-    if (getppid() != guard)
+    /* If the warden died before prctl, no signal will come. */
+    if (getppid() != warden)
         _exit(EXIT_SYSTEM);
     hygiene_restore();
     execvp(command[0], command);
@@ -54,9 +54,9 @@ __attribute__((noreturn)) static void become(char **command, pid_t guard, int fa
     _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
-static void report(const struct watchman *man, enum guard_kind kind, int value)
+static void report(const struct watchman *man, enum warden_kind kind, int value)
 {
-    struct guard_event event = {kind, value};
+    struct warden_event event = {kind, value};
     (void)!send(man->link, &event, sizeof(event), MSG_NOSIGNAL);
 }
 
@@ -82,7 +82,7 @@ __attribute__((noreturn)) static void on_orphaned(const struct watchman *man)
 static uint64_t kill_time(const struct watchman *man)
 {
     uint64_t deadline = __atomic_load_n(&man->page->deadline_ns, __ATOMIC_RELAXED);
-    return u64_rest(deadline, GUARD_MARGIN_NS);
+    return u64_rest(deadline, WARDEN_MARGIN_NS);
 }
 
 static void on_overdue(const struct watchman *man)
@@ -102,7 +102,7 @@ static void on_failures(struct watchman *man)
 {
     int error = man->failures < 0 ? 0 : read_failure(man->failures);
     if (error != 0)
-        report(man, GUARD_FAILED, error);
+        report(man, WARDEN_FAILED, error);
     if (man->failures >= 0)
         close(man->failures);
     man->failures = -1;
@@ -112,7 +112,7 @@ static void on_failures(struct watchman *man)
 static void on_ended(struct watchman *man, const siginfo_t *info)
 {
     on_failures(man);
-    report(man, GUARD_ENDED,
+    report(man, WARDEN_ENDED,
             info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status);
 }
 
@@ -136,7 +136,7 @@ static void look_at_children(struct watchman *man)
     while (!man->ended &&
             waitid(P_PID, (id_t)man->command, &info, WSTOPPED | WNOHANG) == 0 &&
             info.si_pid != 0) {
-        report(man, GUARD_STOPPED, info.si_status);
+        report(man, WARDEN_STOPPED, info.si_status);
         info.si_pid = 0;
     }
 }
@@ -183,11 +183,11 @@ static void stand_watch(struct watchman *man)
 }
 
 /*
- * Signals of the terminal and of whoever signals a whole group are for lockctl: the guard
+ * Signals of the terminal and of whoever signals a whole group are for lockctl: the warden
  * has a group of its own, and blocks them.
  */
-__attribute__((noreturn)) static void be_guard(
-        int link, struct guard_page *page, char **command)
+__attribute__((noreturn)) static void be_warden(
+        int link, struct warden_page *page, char **command)
 {
     struct watchman man = {.link = link, .page = page};
     sigset_t set;
@@ -204,12 +204,12 @@ __attribute__((noreturn)) static void be_guard(
     if (man.command == 0)
         become(command, self, failures[1]);
     if (man.command < 0) {
-        report(&man, GUARD_FAILED, errno);
+        report(&man, WARDEN_FAILED, errno);
         _exit(EXIT_SYSTEM);
     }
     setpgid(man.command, man.command);
     man.failures = failures[0];
-    report(&man, GUARD_FORKED, man.command);
+    report(&man, WARDEN_FORKED, man.command);
     hygiene_close_others((int[]){link, man.failures, man.signals}, 3);
     stand_watch(&man);
     _exit(EXIT_DONE);
@@ -217,89 +217,89 @@ __attribute__((noreturn)) static void be_guard(
 
 /* ---- In lockctl ---- */
 
-static bool is_ready(const struct guard *guard)
+static bool is_ready(const struct warden *warden)
 {
-    struct pollfd polled = {guard->link, POLLIN, 0};
+    struct pollfd polled = {warden->link, POLLIN, 0};
     return poll(&polled, 1, 0) == 1;
 }
 
-static bool receive(struct guard *guard, struct guard_event *event)
+static bool receive(struct warden *warden, struct warden_event *event)
 {
     ssize_t count;
     do
-        count = recv(guard->link, event, sizeof(*event), 0);
+        count = recv(warden->link, event, sizeof(*event), 0);
     while (count < 0 && errno == EINTR);
     return count == (ssize_t)sizeof(*event);
 }
 
-static pid_t give_up(struct guard *guard, int error)
+static pid_t give_up(struct warden *warden, int error)
 {
-    if (guard->link >= 0)
-        close(guard->link);
-    if (guard->pid > 0)
-        waitpid(guard->pid, NULL, 0);
-    guard->link = -1;
+    if (warden->link >= 0)
+        close(warden->link);
+    if (warden->pid > 0)
+        waitpid(warden->pid, NULL, 0);
+    warden->link = -1;
     errno = error;
     return -1;
 }
 
-pid_t guard_start(struct guard *guard, char **command, uint64_t deadline_ns)
+pid_t warden_start(struct warden *warden, char **command, uint64_t deadline_ns)
 {
     int ends[2];
-    *guard = (struct guard){.pid = -1, .link = -1};
-    guard->page = mmap(NULL, sizeof(*guard->page), PROT_READ | PROT_WRITE,
+    *warden = (struct warden){.pid = -1, .link = -1};
+    warden->page = mmap(NULL, sizeof(*warden->page), PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (guard->page == MAP_FAILED ||
+    if (warden->page == MAP_FAILED ||
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -1;
-    guard->link = ends[0];
-    guard_extend(guard, deadline_ns);
+    warden->link = ends[0];
+    warden_extend(warden, deadline_ns);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    guard->pid = fork();
-    if (guard->pid == 0) {
+    warden->pid = fork();
+    if (warden->pid == 0) {
         close(ends[0]);
-        be_guard(ends[1], guard->page, command);
+        be_warden(ends[1], warden->page, command);
     }
     int error = errno;
     close(ends[1]);
-    struct guard_event event;
-    if (guard->pid < 0)
-        return give_up(guard, error);
-    if (!receive(guard, &event) || event.kind != GUARD_FORKED)
-        return give_up(guard, event.kind == GUARD_FAILED ? event.value : EAGAIN);
+    struct warden_event event;
+    if (warden->pid < 0)
+        return give_up(warden, error);
+    if (!receive(warden, &event) || event.kind != WARDEN_FORKED)
+        return give_up(warden, event.kind == WARDEN_FAILED ? event.value : EAGAIN);
     return event.value;
 }
 
-void guard_extend(struct guard *guard, uint64_t deadline_ns)
+void warden_extend(struct warden *warden, uint64_t deadline_ns)
 {
-    __atomic_store_n(&guard->page->deadline_ns, deadline_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&warden->page->deadline_ns, deadline_ns, __ATOMIC_RELAXED);
 }
 
-bool guard_next(struct guard *guard, struct guard_event *event)
+bool warden_next(struct warden *warden, struct warden_event *event)
 {
-    if (guard->link < 0 || !is_ready(guard))
+    if (warden->link < 0 || !is_ready(warden))
         return false;
-    if (receive(guard, event))
+    if (receive(warden, event))
         return true;
-    close(guard->link);
-    guard->link = -1;
-    *event = (struct guard_event){GUARD_GONE, 0};
+    close(warden->link);
+    warden->link = -1;
+    *event = (struct warden_event){WARDEN_GONE, 0};
     return true;
 }
 
-bool guard_has_killed(const struct guard *guard)
+bool warden_has_killed(const struct warden *warden)
 {
-    return __atomic_load_n(&guard->page->killed, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(&warden->page->killed, __ATOMIC_RELAXED) != 0;
 }
 
-void guard_dismiss(struct guard *guard)
+void warden_dismiss(struct warden *warden)
 {
-    if (guard->link >= 0) {
-        (void)!send(guard->link, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(guard->link);
+    if (warden->link >= 0) {
+        (void)!send(warden->link, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        close(warden->link);
     }
-    guard->link = -1;
-    if (guard->pid > 0)
-        waitpid(guard->pid, NULL, 0);
-    guard->pid = -1;
+    warden->link = -1;
+    if (warden->pid > 0)
+        waitpid(warden->pid, NULL, 0);
+    warden->pid = -1;
 }
