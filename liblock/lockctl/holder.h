@@ -35,8 +35,8 @@ struct holder_wish {
     const char *command; /* For the default label */
 };
 
-#define HOLDER_WISH_INIT                              \
-    {                                                 \
+#define HOLDER_WISH_INIT                                                        \
+    {                                                                           \
         NULL, NULL, LK_FOREVER, 10 * LK_SECOND, false, false, "lockctl acquire" \
     }
 

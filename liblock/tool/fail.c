@@ -26,8 +26,8 @@ void complain(const char *format, ...)
     int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     size_t count = length < 0 ? 0 : (size_t)length;
-    (void)text_show(shown, sizeof(shown), text,
-            count < sizeof(text) ? count : sizeof(text) - 1);
+    (void)text_show(
+            shown, sizeof(shown), text, count < sizeof(text) ? count : sizeof(text) - 1);
     (void)fprintf(stderr, "%s: %s\n", command_name, shown);
 }
 
