@@ -147,6 +147,13 @@ uint32_t core_opened(const struct core *core);
  */
 bool core_cancel(struct core *core, uint32_t request, struct clocks now);
 
+/*
+ * End any request now, as if its limit had passed and nothing had been heard of it: it
+ * completes with STATUS_UNKNOWN, or with the outcome that it had before. Memory of the caller
+ * that it refers to is not touched after the completion. False if it has completed.
+ */
+bool core_expire(struct core *core, uint32_t request, struct clocks now);
+
 /* Cancel all acquires of the session that carry the tag. Returns how many. */
 uint32_t core_cancel_tag(
         struct core *core, uint32_t session, uint64_t tag, struct clocks now);

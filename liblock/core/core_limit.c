@@ -9,6 +9,14 @@
 
 #include "base/mark.h"
 
+static void give_up_acquire(struct core *core, struct core_request *request)
+{
+    request->expired = true;
+    request->final = STATUS_UNKNOWN;
+    request_tell(core, request, STATUS_UNKNOWN);
+    grant_withdraw(core, request);
+}
+
 static void on_acquire_limit(struct core *core, struct core_request *request)
 {
     uint64_t last_ns = request->limit_ns + UNKNOWN_AFTER_NS;
@@ -21,10 +29,7 @@ static void on_acquire_limit(struct core *core, struct core_request *request)
         return;
     }
     MARK(client_says_unknown);
-    request->expired = true;
-    request->final = STATUS_UNKNOWN;
-    request_tell(core, request, STATUS_UNKNOWN);
-    grant_withdraw(core, request);
+    give_up_acquire(core, request);
 }
 
 static void on_limit(struct core *core, struct core_request *request)
@@ -52,6 +57,21 @@ static void on_limit(struct core *core, struct core_request *request)
         request_finish(core, request, STATUS_UNKNOWN);
         break;
     }
+}
+
+bool core_expire(struct core *core, uint32_t request, struct clocks now)
+{
+    core->now = now;
+    struct core_request *found = request_at(core, request);
+    if (found == NULL || found->own || found->told || found->place == PLACE_DONE)
+        return false;
+    if (found->kind == CORE_ACQUIRE) {
+        timers_set(&core->timers, found, UINT64_MAX);
+        give_up_acquire(core, found);
+    } else {
+        on_limit(core, found);
+    }
+    return true;
 }
 
 void limit_on_time(struct core *core)

@@ -155,6 +155,18 @@ static bool is_odd(const struct reading *readings, uint32_t count, uint32_t whic
            find_twin(readings, count, which) < count;
 }
 
+/* A leader in one of these conditions grants nothing. */
+static bool serves(const struct lk_node_status *node)
+{
+    static const enum lk_condition idle[] = {LK_CONDITION_NO_MAJORITY,
+            LK_CONDITION_DISK_STALLED, LK_CONDITION_DISK_FULL, LK_CONDITION_LOG_FULL,
+            LK_CONDITION_REPLAYING, LK_CONDITION_NO_COMMIT};
+    bool serves = node->role == LK_ROLE_LEADER;
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+        serves = serves && node->condition != idle[i];
+    return serves;
+}
+
 static int exit_of(const struct reading *readings, uint32_t count)
 {
     bool led = false;
@@ -162,8 +174,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct lk_node_status *node = &readings[i].node;
         bool reached = readings[i].status == LK_OK;
-        led = led || (reached && node->role == LK_ROLE_LEADER &&
-                             node->condition != LK_CONDITION_NO_MAJORITY);
+        led = led || (reached && serves(node));
         well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
                !is_odd(readings, count, i);
     }
@@ -257,8 +268,7 @@ static void print_condition(const struct reading *reading, const char *address)
     if (node->condition != LK_CONDITION_HEALTHY) {
         (void)printf("node %u at %s %s: %s", node->node, address,
                 lk_condition_text(node->condition), lk_condition_cure(node->condition));
-        if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
-            print_missing(node->missing);
+        print_missing(node->missing);
         (void)putchar('\n');
     }
 }
@@ -382,7 +392,7 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_text(json, "condition", lk_condition_name(node->condition));
     bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
     json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
-    if (node->condition == LK_CONDITION_NOT_BOOTSTRAPPED)
+    if (node->missing != 0)
         write_missing(json, node->missing);
     json_bool(json, "diverged", diverges(readings, count, which));
     json_bool(json, "other_cluster", is_of_another_cluster(readings, count, which));
@@ -393,6 +403,10 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "applied", node->applied);
     json_u64(json, "last", node->last);
     json_u64(json, "durable", node->durable);
+    json_u64(json, "commit_heard", node->commit_heard);
+    json_u64(json, "write_age_ns", node->write_age_ns);
+    json_u64(json, "segments", node->segments);
+    json_u64(json, "segments_max", node->segments_max);
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);
@@ -496,7 +510,7 @@ int status_command(char **arguments)
             {NULL},
             false,
             "exit: 0 all nodes are healthy, 1 a leader serves but a node is not healthy or not reached,\n"
-            "64 wrong usage, 69 no leader that hears a majority was reached",
+            "64 wrong usage, 69 no leader that serves was reached",
     };
     struct operands operands;
     int code;

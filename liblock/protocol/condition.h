@@ -23,7 +23,24 @@ enum condition {
     /* The next segment of its log could not be reserved. */
     CONDITION_NO_SPACE = 6,
     /* It has applied far less than its leader has committed. */
-    CONDITION_BEHIND = 7
+    CONDITION_BEHIND = 7,
+    /* A write to its disk does not end: it neither leads nor votes. */
+    CONDITION_DISK_STALLED = 8,
+    /* Its log has no room left, because its disk is full. */
+    CONDITION_DISK_FULL = 9,
+    /* ... because all segments that it may have are full. */
+    CONDITION_LOG_FULL = 10,
+    /* The last segment that it may have is in use. */
+    CONDITION_LOG_NEARLY_FULL = 11,
+    /* It still applies its log after its start, and serves nobody meanwhile. */
+    CONDITION_REPLAYING = 12,
+    /* It leads and is heard, but too few members write what it sends. */
+    CONDITION_NO_COMMIT = 13,
+    /* The clock of its leader, or its own, runs at a wrong rate. */
+    CONDITION_CLOCK_SUSPECT = 14,
+    /* A part of its log cannot be read back. */
+    CONDITION_READ_ERROR = 16,
+    CONDITION_COUNT /* One more than the greatest; a newer node may say others. */
 };
 
 /* What people and scripts read of a condition. No member is NULL. */

@@ -22,6 +22,10 @@ static void walk_log(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->applied);
     wire_u64(wire, &status->last);
     wire_u64(wire, &status->durable);
+    wire_u64(wire, &status->commit_heard);
+    wire_u64(wire, &status->write_age_ns);
+    wire_u32(wire, &status->segments);
+    wire_u32(wire, &status->segments_max);
     wire_u64(wire, &status->time);
     wire_u64(wire, &status->digest);
     wire_u64(wire, &status->uptime_ns);
@@ -58,7 +62,6 @@ void wire_node_status(struct wire *wire, struct node_status *status)
     wire_span(wire, &status->version, NODE_STATUS_VERSION_BYTES_MAX);
     wire_require(wire, status->node >= 1 && status->node <= NODE_ID_MAX);
     wire_require(wire, status->role <= ROLE_LEADER && status->leader <= NODE_ID_MAX);
-    wire_require(wire, status->condition <= CONDITION_BEHIND);
 }
 
 void wire_bucket_count(struct wire *wire, uint16_t *count)

@@ -40,7 +40,10 @@ struct node_status {
     uint8_t role;      /* enum node_role */
     uint8_t leader;    /* 0: none known */
     uint8_t condition; /* enum condition, protocol/condition.h */
-    /* CONDITION_NOT_BOOTSTRAPPED: bit set of the members that it has no connection with */
+    /*
+     * Bit set of the members that the condition is about. NOT_BOOTSTRAPPED: it has no
+     * connection with them; NO_COMMIT: they have not written what it sent.
+     */
     uint64_t missing;
     uint64_t cluster;
     uint64_t term;
@@ -48,6 +51,10 @@ struct node_status {
     uint64_t applied;
     uint64_t last;
     uint64_t durable;
+    uint64_t commit_heard; /* What the cluster has committed, as far as it knows */
+    uint64_t write_age_ns; /* How long its oldest write is under way; 0: none is */
+    uint32_t segments;     /* Of its log, in use */
+    uint32_t segments_max;
     uint64_t time;   /* T, ns */
     uint64_t digest; /* of the lock state at `applied` */
     uint64_t uptime_ns;

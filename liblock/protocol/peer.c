@@ -83,6 +83,9 @@ static void walk_append_answer(struct wire *wire, struct peer_message *message)
     wire_u64(wire, &message->stamp_ns);
     wire_bool(wire, &message->clock_suspect);
     walk_state(wire, &message->state);
+    wire_u8(wire, &message->fitness);
+    wire_require(wire, message->fitness <= PEER_CANNOT_WRITE);
+    wire_u64(wire, &message->applied);
 }
 
 static void walk_read_answer(struct wire *wire, struct peer_message *message)

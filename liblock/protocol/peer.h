@@ -36,6 +36,15 @@ enum peer_state {
     PEER_STATE_DAMAGED = 2, /* Does not trust its own log. */
 };
 
+/* What a node says of its own log: how much of a member's work it can do. */
+enum peer_fitness {
+    PEER_FIT = 0,
+    PEER_CANNOT_LEAD = 1, /* A part of its log cannot be read. */
+    PEER_NO_ROOM = 2,     /* Its log takes no entries; it can vote. */
+    /* Nothing that it writes becomes durable, so it cannot vote either. */
+    PEER_CANNOT_WRITE = 3,
+};
+
 struct peer_message {
     enum peer_kind kind;
     uint8_t from;
@@ -71,6 +80,8 @@ struct peer_message {
     struct entry_id hint;
     uint64_t stamp_ns;  /* The sender's clock, repeated in `echo_ns` */
     bool clock_suspect; /* The clock guard fired here */
+    uint8_t fitness;    /* enum peer_fitness */
+    uint64_t applied;   /* Index up to which it has applied the log */
 
     /* READ, READ_ANSWER */
     uint64_t context; /* The follower's, repeated */

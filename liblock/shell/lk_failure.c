@@ -33,6 +33,9 @@ static_assert(LK_CONDITION_NO_LEADER == (int)CONDITION_NO_LEADER, "");
 static_assert(LK_CONDITION_NO_MAJORITY == (int)CONDITION_NO_MAJORITY, "");
 static_assert(LK_CONDITION_NO_SPACE == (int)CONDITION_NO_SPACE, "");
 static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
+static_assert(LK_CONDITION_DISK_STALLED == (int)CONDITION_DISK_STALLED, "");
+static_assert(LK_CONDITION_CLOCK_SUSPECT == (int)CONDITION_CLOCK_SUSPECT, "");
+static_assert(LK_CONDITION_READ_ERROR == (int)CONDITION_READ_ERROR, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
@@ -104,6 +107,7 @@ const char *lk_status_text(enum lk_status status)
             [LK_STATUS_DENIED] = "the cluster does not accept this session",
             [LK_STATUS_WRONG_CLUSTER] = "the nodes belong to another cluster",
             [LK_STATUS_VERSION] = "the nodes use another protocol version",
+            [LK_STATUS_INTERRUPTED] = "a signal or lk_interrupt() ended the call",
     };
     return PICK(texts, status);
 }
@@ -243,9 +247,13 @@ static void explain_search(struct lk_client *client)
         char text[160];
         if (!core_node_trouble(client->core, i, &trouble))
             continue;
+        /* It is not the node that did not answer. */
+        bool no_name = trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0 &&
+                       lookup_is_pending(core_node_at(client->core, i)->address);
         put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
                 core_node_at(client->core, i)->address,
-                notice_text(&trouble, text, sizeof(text)));
+                no_name ? "no name server has found its address yet"
+                        : notice_text(&trouble, text, sizeof(text)));
         at = strlen(last_error);
         before = "; ";
     }

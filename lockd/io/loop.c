@@ -207,6 +207,10 @@ static bool boot_node(struct loop *loop)
                 (unsigned long long)decision.durable_at_least, explain_boot(boot));
         return false;
     }
+    if (!disk_settle(&loop->disk, loop->turn.node, reason)) {
+        tell_line(loop->tell, TELL_ERROR, "log-not-durable", "%s", reason);
+        return false;
+    }
     tell_line(loop->tell, TELL_INFO, "log-read",
             "path=%s segments=%u last=%llu term=%llu cluster=%016llx%s",
             loop->settings->data, loop->disk.number_count,

@@ -5,7 +5,7 @@
 
 static bool serves(const struct admit *admit)
 {
-    return raft_leads_committed(admit->raft) && raft_takes_proposals(admit->raft);
+    return raft_leads_applied(admit->raft) && raft_takes_proposals(admit->raft);
 }
 
 /* The time that it takes does not depend on where the two differ. */

@@ -255,7 +255,7 @@ static uint64_t sealable_ns(const struct batcher *batcher)
  */
 static bool may_seal(const struct batcher *batcher)
 {
-    if (!raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
+    if (!raft_takes_proposals(batcher->raft) || !raft_leads_applied(batcher->raft))
         return false;
     if (batcher->times->now_ns < sealable_ns(batcher))
         return false;
@@ -265,7 +265,7 @@ static bool may_seal(const struct batcher *batcher)
 
 bool batcher_seal(struct batcher *batcher, struct raft_event *event)
 {
-    /* Nothing else is admitted until the entry that begins the term is committed. */
+    /* Nothing else is admitted until the entry that begins the term is applied. */
     if (batcher->term_start_due && raft_takes_proposals(batcher->raft))
         return seal_term_start(batcher, event);
     if (!may_seal(batcher))
@@ -283,7 +283,7 @@ static uint64_t spacing_deadline(const struct batcher *batcher)
 {
     uint64_t ns = sealable_ns(batcher);
     if (batcher->batch.command_count == 0 || ns <= batcher->times->now_ns ||
-            !raft_takes_proposals(batcher->raft) || !raft_leads_committed(batcher->raft))
+            !raft_takes_proposals(batcher->raft) || !raft_leads_applied(batcher->raft))
         return UINT64_MAX;
     return ns;
 }

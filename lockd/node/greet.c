@@ -30,7 +30,7 @@ static struct span leader_address(const struct greet *greet)
 static uint8_t leader_for_clients(const struct greet *greet)
 {
     uint8_t leader = raft_leader(greet->raft);
-    if (leader == greet->roster->self && !raft_leads_committed(greet->raft))
+    if (leader == greet->roster->self && !raft_leads_applied(greet->raft))
         return 0;
     return leader;
 }

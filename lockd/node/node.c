@@ -190,6 +190,7 @@ static void on_read(struct node *node, const struct node_event *event)
     struct reading reading = reader_take(&node->reader, event);
     if (reading.user == READER_APPLY) {
         apply_reading(&node->applier, &reading);
+        raft_tell_applied(node->raft, node->applier.applied);
         return;
     }
     struct chunk chunk;
@@ -359,8 +360,19 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     served_read(&node->served, clocks);
     node->times.clocks = *clocks;
     struct raft_event event;
+    if (health_judge(&node->health, &event))
+        step_raft(node, &event);
     if (guard_judge(&node->guard, &event))
         step_raft(node, &event);
+}
+
+static void apply(struct node *node)
+{
+    apply_committed(&node->applier);
+    raft_tell_applied(node->raft, node->applier.applied);
+    uint64_t commit = raft_commit_heard(node->raft);
+    if (commit > 0 && node->applier.applied + RAFT_APPLIED_NEAR >= commit)
+        node->caught_up = true;
 }
 
 /* The reads and commands of the turn go to raft. */
@@ -385,7 +397,7 @@ static void end_turn(
 {
     assert(effects->write_count == 0 && !effects->read_wanted);
     take_time(node, &event->clocks);
-    apply_committed(&node->applier);
+    apply(node);
     ask_reads(node);
     propose_batch(node);
     reads_answer(&node->reads, node->applier.applied);
@@ -393,6 +405,8 @@ static void end_turn(
         reader_next(&node->reader, fetch_able(&node->fetch), effects);
     greet_dial(&node->greet, effects);
     greet_leader_changed(&node->greet);
+    if (health_tell_is_due(&node->health))
+        health_tell(&node->health, own_condition(node));
     effects->stopped = has_stopped(node);
     conns_send(&node->conns, effects);
     tell_writes(node, effects);
@@ -494,6 +508,7 @@ void node_check(const struct node *node)
     apply_check(&node->applier);
     batcher_check(&node->batcher);
     guard_check(&node->guard);
+    health_check(&node->health);
     greet_check(&node->greet);
     reads_check(&node->reads);
     wal_check(node->wal);

@@ -157,6 +157,8 @@ enum node_notice_kind {
     NOTICE_PLAN_TOO_SMALL,
     NOTICE_HANDED_OVER, /* peer leads now; stopping */
     NOTICE_CLOCK_SUSPECT,
+    NOTICE_CONDITION,      /* number: enum condition, which began */
+    NOTICE_CONDITION_OVER, /* ... and ended */
 };
 
 struct node_notice {

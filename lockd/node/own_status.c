@@ -43,23 +43,66 @@ static bool is_behind(const struct node *node)
     return node->applier.applied + BEHIND_ENTRIES < raft_commit_heard(node->raft);
 }
 
+/* Entries wait for so long that it is a stall. `members`: on whose disks they are not. */
+static bool commits_nothing(const struct node *node, uint64_t *members)
+{
+    uint64_t limit_ns = RAFT_STALL_ELECTIONS * node->settings.raft.election_max_ns;
+    return raft_uncommitted_ns(node->raft, members) >= limit_ns;
+}
+
+/* It cannot do a member's work, or a leader's. */
+static enum condition condition_of_work(const struct node *node)
+{
+    enum condition log = health_of_log(&node->health);
+    bool leads = raft_is_leader(node->raft);
+    uint64_t members;
+    if (raft_met_bootstrapped(node->raft))
+        return CONDITION_BLANK;
+    if (log != CONDITION_NO_SPACE && log != CONDITION_LOG_NEARLY_FULL &&
+            log != CONDITION_HEALTHY)
+        return log;
+    if (leads && !has_majority(node))
+        return CONDITION_NO_MAJORITY;
+    if (commits_nothing(node, &members))
+        return CONDITION_NO_COMMIT;
+    if (raft_leads_committed(node->raft) && !raft_leads_applied(node->raft))
+        return CONDITION_REPLAYING;
+    return log;
+}
+
+static bool suspects_clock(const struct node *node)
+{
+    return raft_is_leader(node->raft) ? node->guard.quiet_until_ns > node->times.now_ns
+                                      : node->guard.suspect;
+}
+
 /*
  * The first that is true. What this node lacks itself comes before what it lacks from
  * others: an election can fail because there is no space, but never the other way round.
  */
-static enum condition condition_of(const struct node *node)
+enum condition own_condition(const struct node *node)
 {
-    if (raft_met_bootstrapped(node->raft))
-        return CONDITION_BLANK;
-    if (raft_is_leader(node->raft) && !has_majority(node))
-        return CONDITION_NO_MAJORITY;
-    if (node->segments.retry_ns != 0)
-        return CONDITION_NO_SPACE;
+    enum condition work = condition_of_work(node);
+    if (work != CONDITION_HEALTHY)
+        return work;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
         return CONDITION_NO_LEADER;
-    return is_behind(node) ? CONDITION_BEHIND : CONDITION_HEALTHY;
+    if (is_behind(node))
+        return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
+    return suspects_clock(node) ? CONDITION_CLOCK_SUSPECT : CONDITION_HEALTHY;
+}
+
+/* The members that the condition is about. */
+static uint64_t members_missing(const struct node *node, enum condition condition)
+{
+    uint64_t members = 0;
+    if (condition == CONDITION_NOT_BOOTSTRAPPED)
+        return raft_missing(node->raft);
+    if (condition == CONDITION_NO_COMMIT)
+        (void)commits_nothing(node, &members);
+    return members;
 }
 
 static void tell_peers(const struct node *node, struct node_status *status)
@@ -85,7 +128,10 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->last = raft_last(node->raft).index;
     status->durable = raft_durable(node->raft);
     status->applied = node->applier.applied;
-    status->missing = raft_missing(node->raft);
+    status->commit_heard = raft_commit_heard(node->raft);
+    status->write_age_ns = raft_write_age_ns(node->raft);
+    status->segments = (uint32_t)wal_segments_used(node->wal);
+    status->segments_max = (uint32_t)wal_segments_max(node->wal);
 }
 
 static void tell_state(const struct node *node, struct node_status *status)
@@ -107,11 +153,13 @@ static void tell_state(const struct node *node, struct node_status *status)
 void own_status_frame(struct node *node, struct conn *conn)
 {
     const char *version = node->settings.version;
+    enum condition condition = own_condition(node);
     struct node_status status = {
             .node = node->settings.self,
             .role = (uint8_t)role_of(node),
             .leader = raft_leader(node->raft),
-            .condition = (uint8_t)condition_of(node),
+            .condition = (uint8_t)condition,
+            .missing = members_missing(node, condition),
             .uptime_ns = node->times.now_ns - node->times.start_ns,
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };

@@ -51,6 +51,7 @@ struct reader {
     struct reader_user users[READER_USERS_MAX];
     uint8_t user_count;
     uint32_t wanting; /* Bit set of the users who want entries */
+    bool unreadable;  /* A durable part of the log could not be read back. */
     bool busy;        /* A read is under way ... */
     uint8_t busy_for;
     uint64_t id;  /* ... with this number. */

@@ -11,6 +11,7 @@
  *     peers          messages of other nodes, as events of raft
  *     fetch          entries from disk, for peers that lag far behind
  *     guard          whether the leader's clock is too fast
+ *     health         whether its own log lets it lead
  *
  *     batcher        the open batch, and when it is sealed
  *     apply          applies committed entries to the lock state
@@ -51,6 +52,7 @@
 #include "node/gather.h"
 #include "node/greet.h"
 #include "node/guard.h"
+#include "node/health.h"
 #include "node/journal.h"
 #include "node/ledger.h"
 #include "node/notices.h"
@@ -67,12 +69,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Segments that io is asked to make. */
-struct segments {
-    bool asked;
-    uint64_t retry_ns; /* There was no space: do not retry before; 0: there is. */
-};
 
 /* Leaving: hand over, finish answers, stop. */
 struct leaving {
@@ -132,13 +128,16 @@ struct node {
     struct reads reads;
     struct admit admit;
     struct segments segments;
+    struct health health;
+    bool caught_up; /* Since its start it has once applied what it knew to be committed. */
     struct leaving leaving;
 
     struct restart restart;
     struct step_room room;
 };
 
-/* own_status.c: answer FRAME_STATUS. */
+/* own_status.c: what is wrong with this node; answer FRAME_STATUS. */
+enum condition own_condition(const struct node *node);
 void own_status_frame(struct node *node, struct conn *conn);
 
 #ifdef __cplusplus

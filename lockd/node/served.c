@@ -28,13 +28,13 @@ static bool majority_is_heard(const struct served *served, uint64_t now_ns)
 
 void served_read(struct served *served, const struct node_clocks *clocks)
 {
-    if (!raft_is_leader(served->raft)) {
+    if (!raft_leads_applied(served->raft)) {
         served->known = false;
         served->sum_ns = 0;
         return;
     }
     if (!served->known || served->term != raft_term(served->raft)) {
-        /* The reading of the turn that builds TERM_START: time begins here. */
+        /* The first reading after TERM_START was applied: time begins here. */
         served->known = true;
         served->term = raft_term(served->raft);
         served->sum_ns = 0;

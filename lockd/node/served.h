@@ -4,7 +4,8 @@
  * The leader adds up slices between successive readings of its clocks. It makes one reading
  * per turn, after the turn has handled all that arrived. A slice is the smaller of what two
  * clocks say, cut at two ticks. It counts only while a majority answered within the longest
- * election timeout. So no stall of this process, jump of a clock or lost majority makes
+ * election timeout, and while this leader serves clients: before that nobody could renew
+ * through it, however long its term's first entry or its log takes. So no stall of this process, jump of a clock or lost majority makes
  * cluster time run ahead of real time, and so no lease ends early. (G3, G4)
  */
 #ifndef NODE_SERVED_H
@@ -23,7 +24,7 @@ struct served {
     const struct raft *raft;
     uint64_t slice_max_ns;   /* Two ticks */
     uint64_t silence_max_ns; /* The longest election timeout */
-    bool known;              /* The readings below were made while leading this term. */
+    bool known; /* The readings below were made while it served in this term. */
     uint64_t term;
     uint64_t monotonic_ns;
     uint64_t raw_ns;

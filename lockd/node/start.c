@@ -157,6 +157,17 @@ static void join_wishes(struct node *node)
     node->guard.times = &node->times;
     node->guard.notices = &node->notices;
     node->guard.quiet_ns = GUARD_QUIET_ELECTIONS * longest_ns;
+    node->health = (struct health){
+            .raft = node->raft,
+            .wal = node->wal,
+            .reader = &node->reader,
+            .segments = &node->segments,
+            .times = &node->times,
+            .notices = &node->notices,
+            .stall_ns = RAFT_STALL_ELECTIONS * longest_ns,
+            .entry_bytes_max =
+                    ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
+    };
     node->peers = (struct peers){
             .raft = node->raft,
             .wal = node->wal,

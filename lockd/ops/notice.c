@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "protocol/condition.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 
@@ -50,6 +51,11 @@ static void describe_raft(
     case RAFT_NOTICE_NO_MAJORITY:
         describe(text, LOGGER_WARN, "no-majority",
                 "term=%llu: this leader lost its majority; no lock is granted until a majority is back",
+                term);
+        break;
+    case RAFT_NOTICE_RESIGNED:
+        describe(text, LOGGER_WARN, "resigned",
+                "term=%llu: this node stopped leading, because its own log makes no progress",
                 term);
         break;
     case RAFT_NOTICE_NEW_LEADER:
@@ -134,6 +140,18 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
     text->stranger = true;
 }
 
+/* A condition is an event with its own name; its end names it. */
+static void describe_condition(const struct node_notice *notice, struct notice_text *text)
+{
+    const struct condition_words *words = condition_describe((uint32_t)notice->number);
+    bool harmless = notice->number == CONDITION_REPLAYING;
+    if (notice->kind == NOTICE_CONDITION_OVER)
+        describe(text, LOGGER_INFO, "condition-over", "was=%s", words->name);
+    else
+        describe(text, harmless ? LOGGER_INFO : LOGGER_ERROR, words->name,
+                "this node %s: %s", words->sentence, words->cure);
+}
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
@@ -169,6 +187,10 @@ void notice_describe(
     case NOTICE_HANDED_OVER:
         describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",
                 notice->peer);
+        break;
+    case NOTICE_CONDITION:
+    case NOTICE_CONDITION_OVER:
+        describe_condition(notice, text);
         break;
     case NOTICE_CLOCK_SUSPECT:
         describe(text, LOGGER_ERROR, "clock-suspect",

@@ -44,7 +44,8 @@ static bool outdoes(enum raft_notice notice, enum raft_notice told)
 {
     return told == RAFT_NOTICE_NONE ||
            (told == RAFT_NOTICE_FOLLOWER &&
-                   (notice == RAFT_NOTICE_NEW_LEADER || notice == RAFT_NOTICE_NO_MAJORITY));
+                   (notice == RAFT_NOTICE_NEW_LEADER || notice == RAFT_NOTICE_NO_MAJORITY ||
+                           notice == RAFT_NOTICE_RESIGNED));
 }
 
 void raft_note(struct raft *raft, enum raft_notice notice, uint8_t peer)
@@ -86,6 +87,8 @@ void raft_append(struct raft *raft, const struct raft_entry *entry)
 {
     open_write(raft);
     raft->effects->append_count++;
+    if (raft->commit.index == raft_log_last(&raft->log).index)
+        raft->commit_ns = raft->now_ns;
     raft_log_add(&raft->log, entry->id, entry->bytes);
 }
 
@@ -107,8 +110,10 @@ void raft_truncate(struct raft *raft, uint64_t from)
 void raft_written(struct raft *raft, uint64_t number)
 {
     assert(number <= raft->write_last);
-    if (number > raft->written)
+    if (number > raft->written) {
         raft->written = number;
+        raft->progress_ns = raft->now_ns;
+    }
     struct ring *ring = &raft->pending_ring;
     while (!ring_is_empty(ring)) {
         const struct raft_pending *oldest = &raft->pending[ring_at(ring, ring->begin)];
@@ -126,6 +131,8 @@ void raft_written(struct raft *raft, uint64_t number)
 static void remember_write(struct raft *raft)
 {
     struct ring *ring = &raft->pending_ring;
+    if (ring_is_empty(ring))
+        raft->progress_ns = raft->now_ns;
     if (ring_room(ring) == 0)
         MARK(writes_merged);
     uint32_t slot = ring_room(ring) > 0 ? ring_push(ring) : ring_at(ring, ring->end - 1);

@@ -10,6 +10,10 @@
  * stuck in an old one.
  *
  * While the log is empty, a candidate needs the votes of all members: see raft.h.
+ *
+ * A node that is not fit to lead does not campaign. One that cannot write refuses pre-votes
+ * and lets requests for votes pass: its vote would never be durable, and each pre-vote of
+ * it would cost the candidate a term.
  */
 #include "base/mark.h"
 #include "base/units.h"
@@ -21,7 +25,7 @@ enum {
 
 bool raft_may_stand(const struct raft *raft)
 {
-    return !(raft->blank && raft->met_bootstrapped) &&
+    return !(raft->blank && raft->met_bootstrapped) && raft_fitness(raft) == PEER_FIT &&
            raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }
 
@@ -41,9 +45,15 @@ static void tell_missing(struct raft *raft)
     raft_note(raft, RAFT_NOTICE_MISSING, 0);
 }
 
+/* Its disk has not even taken the vote for itself: another term would not help. */
+static bool waits_for_own_vote(const struct raft *raft)
+{
+    return raft->role == RAFT_CANDIDATE && !raft_vote_is_durable(raft);
+}
+
 void raft_stand(struct raft *raft)
 {
-    if (!raft_may_stand(raft)) {
+    if (!raft_may_stand(raft) || waits_for_own_vote(raft)) {
         MARK(may_not_stand);
         raft_reset_election_timer(raft);
         return;
@@ -94,6 +104,8 @@ static bool grant_prevote(
     if (vote->term <= raft->term || !log_suffices(raft, vote->last) ||
             leader_lives(raft, peer->id))
         return false;
+    if (raft_fitness(raft) == PEER_CANNOT_WRITE)
+        return false;
     if (raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE)
         give_way(raft, peer, vote);
     return true;
@@ -128,6 +140,10 @@ void raft_on_vote(
 {
     if (vote->term == 0 || vote->bootstrap != (vote->last.index == 0))
         return;
+    if (!vote->pre && raft_fitness(raft) == PEER_CANNOT_WRITE) {
+        MARK(vote_could_not_be_durable);
+        return;
+    }
     struct peer_message answer = {.kind = PEER_VOTE_ANSWER, .pre = vote->pre};
     if (raft->blank && !vote->bootstrap)
         raft_meet_bootstrapped(raft);
@@ -224,6 +240,10 @@ static void ask_for_votes(struct raft *raft)
 
 void raft_settle_election(struct raft *raft)
 {
+    if (raft_is_standing(raft) && raft_fitness(raft) != PEER_FIT) {
+        MARK(unfit_candidate);
+        raft_become_follower(raft);
+    }
     if (raft->role == RAFT_PRECANDIDATE && count_granted(raft) >= votes_needed(raft))
         raft_become_candidate(raft);
     if (raft->role == RAFT_CANDIDATE && raft_vote_is_durable(raft)) {

@@ -126,6 +126,8 @@ void raft_on_append(
             .kind = PEER_APPEND_ANSWER,
             .term = raft->term,
             .stamp_ns = raft->now_ns,
+            .fitness = (uint8_t)raft_fitness(raft),
+            .applied = raft->applied,
     };
     if (raft->blank) {
         raft_meet_bootstrapped(raft);

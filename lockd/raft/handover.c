@@ -4,30 +4,25 @@
  * The leader takes no more proposals, waits until the chosen member has its whole log, and
  * tells it to campaign at once, without a pre-vote. If there is no new leader after an
  * election timeout, it continues to lead as before.
+ *
+ * The member must be fit, and must have applied what is committed: else nobody would be
+ * served until it has. A leader that is not fit itself steps down if no member takes over.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-/* The open, ordinary member that has most of the log. */
-static const struct raft_peer *furthest(const struct raft *raft)
+static bool may_take_over(const struct raft_peer *peer)
 {
-    const struct raft_peer *best = NULL;
-    for (uint8_t i = 0; i < raft->peer_count; i++) {
-        const struct raft_peer *peer = &raft->peers[i];
-        if (!peer->open || peer->state != PEER_STATE_ORDINARY || peer->acked_ns == 0)
-            continue;
-        if (!best || peer->match > best->match)
-            best = peer;
-    }
-    return best;
+    return peer->open && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT;
 }
 
 void raft_on_transfer(struct raft *raft, uint8_t id)
 {
     if (raft->role != RAFT_LEADER)
         return;
-    const struct raft_peer *peer = id == 0 ? furthest(raft) : raft_find_peer(raft, id);
-    if (!peer || !peer->open) {
+    const struct raft_peer *peer =
+            id == 0 ? raft_best_peer(raft) : raft_find_peer(raft, id);
+    if (!peer || !may_take_over(peer)) {
         MARK(transfer_to_nobody);
         return;
     }
@@ -42,9 +37,11 @@ void raft_settle_transfer(struct raft *raft)
         return;
     const struct raft_peer *peer = raft_find_peer(raft, raft->transfer);
     assert(peer);
-    if (raft->now_ns >= raft->transfer_ns || !peer->open) {
+    if (raft->now_ns >= raft->transfer_ns || !may_take_over(peer)) {
         MARK(transfer_given_up);
         raft->transfer = 0;
+        if (raft->resigning)
+            raft->more = true; /* The next step ends its lead. */
         return;
     }
     /*
@@ -52,7 +49,8 @@ void raft_settle_transfer(struct raft *raft)
      * matched.
      */
     bool complete = raft_log_last(&raft->log).term == raft->term &&
-                    peer->match == raft_log_last(&raft->log).index;
+                    peer->match == raft_log_last(&raft->log).index &&
+                    raft_peer_is_current(raft, peer);
     if (raft->transfer_sent || !complete || !raft_can_send(raft, peer))
         return;
     const struct peer_message message = {.kind = PEER_TIMEOUT_NOW, .term = raft->term};
@@ -68,4 +66,46 @@ void raft_on_timeout_now(
         return;
     raft_become_candidate(raft);
     raft->handed = true;
+}
+
+/* This leader has to apply its log. If a member has done so, it can serve at once. */
+static void pass_on(struct raft *raft)
+{
+    bool serves_soon = raft->applied + RAFT_APPLIED_NEAR >= raft->commit.index;
+    if (serves_soon || raft->transfer != 0 || raft->now_ns < raft->pass_on_ns ||
+            raft_successor(raft) != RAFT_SUCCESSOR_READY)
+        return;
+    MARK(passed_on_by_one_that_replays);
+    raft->pass_on_ns = raft->now_ns + 4 * raft->settings.election_max_ns;
+    raft_on_transfer(raft, 0);
+}
+
+void raft_judge_lead(struct raft *raft)
+{
+    /* Nobody could lead instead of a single member. */
+    if (raft->role != RAFT_LEADER || raft->peer_count == 0)
+        return;
+    if (raft_fitness(raft) == PEER_FIT) {
+        raft->resigning = false;
+        pass_on(raft);
+        return;
+    }
+    if (!raft->resigning) {
+        MARK(unfit_leader_hands_over);
+        raft->resigning = true;
+        raft_on_transfer(raft, 0);
+    }
+    if (raft->transfer != 0)
+        return;
+    MARK(unfit_leader_steps_down);
+    raft_become_follower(raft);
+    raft_note(raft, RAFT_NOTICE_RESIGNED, 0);
+}
+
+void raft_on_fitness(struct raft *raft, enum peer_fitness fitness)
+{
+    raft->told_fitness = fitness;
+    if (raft_is_standing(raft) && raft_fitness(raft) != PEER_FIT)
+        raft_become_follower(raft);
+    raft_judge_lead(raft);
 }

@@ -56,6 +56,16 @@ static void on_accepted(struct raft_peer *peer, uint64_t match)
     }
 }
 
+/* A peer that takes entries again has dropped what was sent meanwhile. */
+static void hear_fitness(
+        struct raft *raft, struct raft_peer *peer, enum peer_fitness fitness)
+{
+    bool takes_again = peer->fitness >= PEER_NO_ROOM && fitness < PEER_NO_ROOM;
+    peer->fitness = fitness;
+    if (takes_again)
+        raft_probe(raft, peer);
+}
+
 void raft_on_append_answer(
         struct raft *raft, struct raft_peer *peer, const struct peer_message *answer)
 {
@@ -69,12 +79,15 @@ void raft_on_append_answer(
             raft_stand_soon(raft);
         return;
     }
+    uint64_t last = raft_log_last(&raft->log).index;
     bool nonsense =
-            answer->match > raft_log_last(&raft->log).index || answer->round > raft->round;
+            answer->match > last || answer->applied > last || answer->round > raft->round;
     if (raft->role != RAFT_LEADER || answer->term < raft->term || nonsense)
         return;
     peer->acked_ns = raft->now_ns;
     peer->stamp_ns = answer->stamp_ns;
+    peer->applied = answer->applied;
+    hear_fitness(raft, peer, (enum peer_fitness)answer->fitness);
     if (answer->round > peer->round_acked)
         peer->round_acked = answer->round;
     if (answer->accepted)
@@ -109,6 +122,7 @@ void raft_settle_commit(struct raft *raft)
     if (reached <= raft->commit.index || raft_log_term(&raft->log, reached) != raft->term)
         return;
     raft->commit = (struct entry_id){raft->term, reached};
+    raft->commit_ns = raft->now_ns;
 }
 
 /* Entries [begin, end), from `next` on, in one append; equal: a heartbeat. */
@@ -151,6 +165,10 @@ static bool may_fly(const struct raft *raft, const struct raft_peer *peer)
     uint32_t most = peer->probing ? 1 : settings->window;
     if (peer->state != PEER_STATE_ORDINARY || ring_count(&peer->flights) >= most)
         return false;
+    if (peer->fitness >= PEER_NO_ROOM) {
+        MARK(peer_takes_no_entries);
+        return false;
+    }
     bool bounded = settings->window_bytes != 0 && peer->flying_bytes > 0;
     if (!bounded ||
             peer->flying_bytes + settings->append_bytes_max <= settings->window_bytes)

@@ -16,6 +16,13 @@ void raft_drop_before(struct raft *raft, uint64_t index)
     (void)raft_log_drop_before(&raft->log, index);
 }
 
+void raft_tell_applied(struct raft *raft, uint64_t index)
+{
+    assert(!raft->effects);
+    assert(index >= raft->applied && index <= raft->commit.index);
+    raft->applied = index;
+}
+
 static void on_propose(struct raft *raft, const struct raft_event *event)
 {
     assert(raft_takes_proposals(raft));
@@ -112,7 +119,8 @@ static void on_time(struct raft *raft)
         if (lost_majority(raft)) {
             raft_become_follower(raft);
             raft_note(raft, RAFT_NOTICE_NO_MAJORITY, 0);
-        }
+        } else
+            raft_judge_lead(raft);
     } else if (raft->now_ns >= raft->election_ns)
         raft_stand(raft);
     raft_expire_reads(raft);
@@ -144,6 +152,9 @@ static void on_event(struct raft *raft, const struct raft_event *event)
         break;
     case RAFT_TRANSFER:
         raft_on_transfer(raft, event->peer);
+        break;
+    case RAFT_FITNESS:
+        raft_on_fitness(raft, event->fitness);
         break;
     case RAFT_READ:
         raft_on_read(raft, event->context);
@@ -190,7 +201,8 @@ bool raft_may_write(const struct raft *raft, const struct raft_event *event)
 {
     switch (event->kind) {
     case RAFT_TIME:
-        return raft->role != RAFT_LEADER && event->now_ns >= raft->election_ns;
+        return raft->role != RAFT_LEADER && event->now_ns >= raft->election_ns &&
+               raft_may_stand(raft);
     case RAFT_RECEIVE:
         return message_may_write(raft, event);
     case RAFT_PROPOSE:
@@ -201,6 +213,7 @@ bool raft_may_write(const struct raft *raft, const struct raft_event *event)
     case RAFT_PEER_OPEN:
     case RAFT_PEER_CLOSED:
     case RAFT_TRANSFER:
+    case RAFT_FITNESS:
     case RAFT_READ:
         return false;
     }
@@ -244,6 +257,8 @@ static uint64_t leader_deadline(const struct raft *raft)
     uint64_t deadline_ns = raft_majority_heard_ns(raft) + raft->settings.election_max_ns;
     if (raft->transfer != 0)
         deadline_ns = u64_min(deadline_ns, raft->transfer_ns);
+    if (raft_fitness(raft) == PEER_FIT)
+        deadline_ns = u64_min(deadline_ns, raft_stall_ns(raft));
     return deadline_ns;
 }
 

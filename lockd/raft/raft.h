@@ -18,6 +18,12 @@
  * has a vote on disk, and a blank node that meets an entry knows that it has forgotten
  * something. It then neither votes nor campaigns nor takes entries, and says
  * PEER_STATE_BLANK.
+ *
+ * Fitness. A node whose own log makes no progress cannot lead. raft sees by itself when no
+ * write becomes durable for two election timeouts. The caller says what else is wrong
+ * (RAFT_FITNESS). Such a leader hands over to a member that is fit, or steps down, which
+ * needs no write. It does not campaign again while the cause lasts. Acknowledgements say
+ * which members are fit, and what they have applied (raft_tell_applied()).
  */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -40,6 +46,9 @@ enum {
     RAFT_MESSAGES_MAX = 64,
     RAFT_READS_READY_MAX = 64,
     RAFT_ENTRIES_MAX = 256, /* In one append message */
+    /* A member counts as current with this many entries to apply. */
+    RAFT_APPLIED_NEAR = RAFT_ENTRIES_MAX,
+    RAFT_STALL_ELECTIONS = 2, /* Longest election timeouts without progress: a stall */
 };
 
 enum raft_role {
@@ -82,7 +91,8 @@ enum raft_event_kind {
     RAFT_PEER_OPEN,   /* A connection to `peer` is open: messages can be sent. */
     RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
     RAFT_CAMPAIGN,    /* Campaign now (operators, tests) */
-    RAFT_TRANSFER,    /* Leader: hand over to the furthest member, or to `peer` if not 0 */
+    RAFT_TRANSFER,    /* Leader: hand over to the best member, or to `peer` if not 0 */
+    RAFT_FITNESS,     /* `fitness` has changed, as far as raft cannot see it itself */
     RAFT_READ,        /* Is it safe to read? `context` comes back in reads_ready. */
 };
 
@@ -100,6 +110,7 @@ struct raft_event {
     uint64_t end;
     struct entry_id previous; /* RAFT_FETCHED: the entry before `begin` */
     uint64_t context;
+    enum peer_fitness fitness;
 };
 
 /* `body` may leave when write number `after_write` is durable; 0: at once. */
@@ -129,6 +140,7 @@ enum raft_notice {
     RAFT_NOTICE_LEADER,       /* This node leads the term. */
     RAFT_NOTICE_FOLLOWER,     /* It stopped leading or campaigning. */
     RAFT_NOTICE_NO_MAJORITY,  /* It stopped leading because no majority answered. */
+    RAFT_NOTICE_RESIGNED,     /* It stopped leading because it is not fit to. */
     RAFT_NOTICE_NEW_LEADER,   /* There is another leader. */
     RAFT_NOTICE_BLANK,        /* It met a bootstrapped cluster with an emptied directory. */
     RAFT_NOTICE_MISSING,      /* Bootstrap waits for members: raft_missing() */
@@ -192,6 +204,9 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank);
  */
 void raft_forget(struct raft *raft, uint64_t index);
 
+/* All up to `index` is applied here. Called between steps; never goes back. */
+void raft_tell_applied(struct raft *raft, uint64_t index);
+
 /*
  * The log begins at `index` from now on: the entries before are committed, durable here,
  * and in a snapshot. Called between steps; an `index` that is not after the present
@@ -239,6 +254,30 @@ bool raft_takes_proposals(const struct raft *raft);
  * [Raft 6.4]
  */
 bool raft_leads_committed(const struct raft *raft);
+
+/* ... and has applied it: from then on it serves clients. */
+bool raft_leads_applied(const struct raft *raft);
+
+/* Whether it could lead: what RAFT_FITNESS said, or that its writes do not end. */
+enum peer_fitness raft_fitness(const struct raft *raft);
+
+/* How long its oldest write is under way; 0: nothing is being written. */
+uint64_t raft_write_age_ns(const struct raft *raft);
+
+/*
+ * Leader: how long entries wait and none was committed; 0: all are. If it is long, `members`
+ * gets the bit set of those, itself included, on whose disks the last one is not.
+ */
+uint64_t raft_uncommitted_ns(const struct raft *raft, uint64_t *members);
+
+/* Leader: to whom it could hand over. */
+enum raft_successor {
+    RAFT_SUCCESSOR_NONE,  /* No member is fit and connected. */
+    RAFT_SUCCESSOR_LATER, /* One is, but has to apply its log first. */
+    RAFT_SUCCESSOR_READY,
+};
+
+enum raft_successor raft_successor(const struct raft *raft);
 
 /*
  * The term of the entry at `index`, also of raft_before_log(); 0 if the entry is not in the

@@ -13,6 +13,7 @@ static void check_log(const struct raft *raft)
     assert(raft->commit.index <= last);
     assert(raft_term_at(raft, raft->commit.index) == raft->commit.term);
     assert(raft->durable <= last);
+    assert(raft->applied <= raft->commit.index);
     assert(raft->proven <= last);
     assert(raft->written <= raft->write_last && raft->saved_write <= raft->write_last);
     uint64_t number = raft->written;
@@ -48,7 +49,12 @@ static void check_role(const struct raft *raft)
         break;
     }
     if (raft->role != RAFT_LEADER)
-        assert(raft->transfer == 0);
+        assert(raft->transfer == 0 && !raft->resigning);
+    /* Who is not fit does not campaign, and does not lead on. */
+    if (raft_is_standing(raft))
+        assert(raft_fitness(raft) == PEER_FIT);
+    if (raft->role == RAFT_LEADER && raft->told_fitness != PEER_FIT)
+        assert(raft->peer_count == 0 || raft->resigning);
     if (raft->role != RAFT_CANDIDATE)
         assert(!raft->handed);
     if (raft->role != RAFT_LEADER)
@@ -137,6 +143,17 @@ void raft_check(const struct raft *raft)
         check_peer(raft, &raft->peers[i]);
 }
 
+/* A leader tells a member to campaign that is fit and has applied what is committed. */
+static void check_handover(const struct raft *before, const struct raft *after)
+{
+    bool sent = after->transfer_sent && after->transfer != 0 &&
+                (!before->transfer_sent || before->transfer == 0);
+    if (!sent)
+        return;
+    const struct raft_peer *peer = raft_find_peer_const(after, after->transfer);
+    assert(peer && peer->fitness == PEER_FIT && raft_peer_is_current(after, peer));
+}
+
 /* Within a term the vote stays, and a leader stays leader or stops for good. */
 static void check_same_term(const struct raft *before, const struct raft *after)
 {
@@ -155,6 +172,7 @@ static void check_same_term(const struct raft *before, const struct raft *after)
     if (after->role == RAFT_CANDIDATE)
         assert(before->role == RAFT_CANDIDATE);
     assert(after->proven >= before->proven);
+    check_handover(before, after);
 }
 
 void raft_check_step(const struct raft *before, const struct raft *after)
@@ -166,6 +184,7 @@ void raft_check_step(const struct raft *before, const struct raft *after)
     assert(raft_term_at(after, before->commit.index) == before->commit.term);
     assert(after->write_last - before->write_last <= 1);
     assert(after->written >= before->written);
+    assert(after->applied >= before->applied);
     if (after->term == before->term)
         check_same_term(before, after);
     else

@@ -11,6 +11,7 @@
  *     readindex.c   when it is safe to read
  *     progress.c    what is known of a peer's log and state
  *     effects.c     messages, writes and notices of the step under way
+ *     fitness.c     who could lead: whose disk works, who has applied what
  *     raft_view.c   what others may read
  *     quorum.c      what a majority has reached
  *     raft_log.c    the log: where it begins, terms of all entries, lengths of the newest
@@ -75,7 +76,9 @@ struct raft_peer {
     uint64_t flying_bytes;  /* ... and all of them together */
     bool fetching;
     uint64_t fetch_begin;
-    uint64_t fetch_after_ns; /* A fetch brought nothing: not again before */
+    uint64_t fetch_after_ns;   /* A fetch brought nothing: not again before */
+    enum peer_fitness fitness; /* As it last said */
+    uint64_t applied;          /* ... in this term; 0: not yet */
 };
 
 enum raft_read_state {
@@ -139,6 +142,10 @@ struct raft {
     uint64_t written;     /* Durable up to this number */
     uint64_t saved_write; /* The last one with term and vote */
     uint64_t durable;     /* Entries on its own disk */
+    uint64_t applied;     /* As the caller said last */
+    uint64_t
+            progress_ns; /* Since when the oldest write that is not durable is the oldest */
+    enum peer_fitness told_fitness; /* By the caller */
     struct ring pending_ring;
     struct raft_pending pending[RAFT_PENDING_MAX];
 
@@ -147,6 +154,9 @@ struct raft {
     uint8_t transfer; /* The member that it hands over to; 0: none */
     bool transfer_sent;
     uint64_t transfer_ns; /* Gives up then */
+    bool resigning;       /* It hands over because it is not fit; else it steps down. */
+    uint64_t pass_on_ns;  /* It has not applied its log: tries to hand over from then on */
+    uint64_t commit_ns;   /* When an entry was committed, or the first after all was */
 
     /*
      * The position in the ring identifies the query to a leader, and is never used again.
@@ -240,6 +250,25 @@ void raft_probe(struct raft *raft, struct raft_peer *peer);
 bool raft_hear_state(struct raft *raft, struct raft_peer *peer, uint8_t state);
 
 /*
+ * fitness.c
+ */
+
+/* Could the peer lead, as far as this leader knows? */
+bool raft_peer_can_lead(const struct raft *raft, const struct raft_peer *peer);
+
+/* Leader: has the peer applied what is committed, but for a few entries? */
+bool raft_peer_is_current(const struct raft *raft, const struct raft_peer *peer);
+
+/* Of the peers that could lead the one to hand over to; NULL: there is none. */
+const struct raft_peer *raft_best_peer(const struct raft *raft);
+
+/* This node would have to apply much of its log before it could serve. */
+bool raft_lags(const struct raft *raft);
+
+/* When the writes under way become a stall; UINT64_MAX: nothing is being written. */
+uint64_t raft_stall_ns(const struct raft *raft);
+
+/*
  * readindex.c
  */
 
@@ -322,6 +351,10 @@ void raft_on_transfer(struct raft *raft, uint8_t id);
 void raft_on_timeout_now(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message);
 void raft_settle_transfer(struct raft *raft);
+
+/* Leader: an unfit one gives up its lead. One that must apply its log tries to hand over. */
+void raft_judge_lead(struct raft *raft);
+void raft_on_fitness(struct raft *raft, enum peer_fitness fitness);
 
 #ifdef __cplusplus
 }

@@ -63,6 +63,12 @@ bool raft_leads_committed(const struct raft *raft)
     return raft->role == RAFT_LEADER && raft->commit.term == raft->term;
 }
 
+bool raft_leads_applied(const struct raft *raft)
+{
+    return raft_leads_committed(raft) &&
+           raft_log_term(&raft->log, raft->applied) == raft->term;
+}
+
 uint64_t raft_term_at(const struct raft *raft, uint64_t index)
 {
     return raft_log_term(&raft->log, index);

@@ -8,6 +8,10 @@
  * and only bad luck or an old term was in the way. Otherwise it waits for a whole random
  * timeout. Nodes in a hurry give way to each other, so that two that saw the same leader
  * die do not split the votes.
+ *
+ * A node that would have to apply much of its log before it could serve is in no hurry, and
+ * waits for one timeout more: so one that has applied it campaigns first. If there is none,
+ * this node campaigns then.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -18,6 +22,8 @@ void raft_reset_election_timer(struct raft *raft)
     raft->election_ns =
             raft->now_ns + prng_between(&raft->prng, raft->settings.election_min_ns,
                                    raft->settings.election_max_ns - 1);
+    if (raft_lags(raft))
+        raft->election_ns += raft->settings.election_max_ns;
 }
 
 void raft_stand_soon(struct raft *raft)
@@ -25,7 +31,7 @@ void raft_stand_soon(struct raft *raft)
     uint64_t soon_ns = raft->now_ns;
     if (raft->settings.close_delay_ns > 0)
         soon_ns += prng_below(&raft->prng, raft->settings.close_delay_ns);
-    if (soon_ns >= raft->election_ns)
+    if (soon_ns >= raft->election_ns || raft_lags(raft))
         return;
     raft->election_ns = soon_ns;
     raft->hurried = true;
@@ -46,6 +52,7 @@ void raft_become_follower(struct raft *raft)
         forget_leader(raft);
     raft->role = RAFT_FOLLOWER;
     raft->transfer = 0;
+    raft->resigning = false;
     raft->handed = false;
     raft_note(raft, RAFT_NOTICE_FOLLOWER, 0);
     raft_reset_election_timer(raft);
@@ -124,6 +131,7 @@ void raft_become_leader(struct raft *raft)
     raft->hurried = false;
     raft->handed = false;
     raft->round = 0;
+    raft->commit_ns = raft->now_ns;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];
         peer->acked_ns = peer->granted ? raft->now_ns : 0;
@@ -132,6 +140,8 @@ void raft_become_leader(struct raft *raft)
         peer->round_acked = 0;
         peer->match = 0;
         peer->fetch_after_ns = 0;
+        peer->fitness = PEER_FIT;
+        peer->applied = 0;
         peer->due_ns = 0;
         raft_probe(raft, peer);
     }

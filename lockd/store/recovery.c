@@ -392,6 +392,17 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     return decision;
 }
 
+static bool is_writable(enum recovery_verdict verdict)
+{
+    return verdict == RECOVERY_BLANK || verdict == RECOVERY_CLEAN ||
+           verdict == RECOVERY_CUT;
+}
+
+bool recovery_may_be_written(const struct recovery *recovery)
+{
+    return is_writable(decide_verdict(recovery));
+}
+
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
 {
     enum recovery_verdict verdict = decide_verdict(recovery);
@@ -407,6 +418,5 @@ bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
         log->run = run;
         log->places.existing = existing;
     }
-    return verdict != RECOVERY_BLANK && verdict != RECOVERY_CLEAN &&
-           verdict != RECOVERY_CUT;
+    return !is_writable(verdict);
 }

@@ -10,8 +10,8 @@
  * last write has nothing after it that could vouch for it, so damage to it looks like a
  * torn tail.
  *
- * What was read may be in a cache only. The files that were read must be made durable
- * (fdatasync) before anything is done or sent that depends on them.
+ * What was read may be in a cache only. Before anything is done or sent that depends on it,
+ * the files are synced, and the tail of the log is written again (store/tail.h).
  */
 #ifndef STORE_RECOVERY_H
 #define STORE_RECOVERY_H

@@ -53,6 +53,9 @@ struct recovery {
  */
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log);
 
+/* Whether the log was read to its end, and may be continued. */
+bool recovery_may_be_written(const struct recovery *recovery);
+
 #ifdef __cplusplus
 }
 #endif

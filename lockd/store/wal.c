@@ -130,16 +130,27 @@ uint64_t wal_cluster(const struct wal *wal)
     return wal->log.cluster;
 }
 
-/* Whether this many bytes of records can go into this segment and the next. */
-static bool has_segment_room(const struct wal *wal, uint64_t records)
+/* What entries leave of the last segment to votes: a sixteenth, at most 64 blocks. */
+static uint64_t reserved_bytes(const struct wal *wal)
+{
+    uint64_t sixteenth = wal->settings.segment_bytes / 16 / WAL_BLOCK_BYTES;
+    return (sixteenth < 64 ? sixteenth : 64) * WAL_BLOCK_BYTES;
+}
+
+bool wal_segments_have_room(
+        const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes)
 {
     const struct places *places = &wal->log.places;
-    if (records <= log_left(&wal->log))
-        return true;
-    if (places->begun == places->existing)
+    uint64_t records = records_bytes(entry_count, entry_bytes);
+    uint64_t left = log_left(&wal->log);
+    if (wal->closed)
         return false;
+    if (places->begun == places->existing) {
+        uint64_t reserved = entry_bytes > 0 ? reserved_bytes(wal) : 0;
+        return records + reserved <= left;
+    }
     uint64_t next_bytes = places_segment(places, places->begun + 1)->bytes;
-    return records + WAL_BLOCK_BYTES <= next_bytes;
+    return records <= left || records + WAL_BLOCK_BYTES <= next_bytes;
 }
 
 bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes)
@@ -152,7 +163,8 @@ bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_by
     if (at + count > wal->settings.buffer_bytes)
         count += skipped_bytes(&wal->settings, records);
     uint64_t pending = wal->head - wal->tail;
-    return pending + count <= wal->settings.buffer_bytes && has_segment_room(wal, records);
+    return pending + count <= wal->settings.buffer_bytes &&
+           wal_segments_have_room(wal, entry_count, entry_bytes);
 }
 
 /* Entries that lie where bytes up to `cursor_end` will be are no longer in the buffer. */
@@ -388,6 +400,17 @@ bool wal_is_full(const struct wal *wal)
 {
     const struct places *places = &wal->log.places;
     return places->begun == places->existing && places_is_full(places);
+}
+
+uint64_t wal_segments_used(const struct wal *wal)
+{
+    const struct places *places = &wal->log.places;
+    return places->begun + 1 - places->begin.segment;
+}
+
+uint64_t wal_segments_max(const struct wal *wal)
+{
+    return wal->log.places.segments_max;
 }
 
 void wal_segment_ready(struct wal *wal, uint64_t number)

@@ -109,6 +109,18 @@ uint64_t wal_cluster(const struct wal *wal);
  * truncation are always counted in addition.
  */
 bool wal_has_room(const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
+
+/*
+ * The same for the segments alone, whatever waits in the buffer. While the next segment
+ * does not exist, entries leave the last blocks of this one to votes and truncations
+ * (`entry_bytes` is 0): a node whose log is full still takes part in elections.
+ */
+bool wal_segments_have_room(
+        const struct wal *wal, uint32_t entry_count, uint64_t entry_bytes);
+
+/* Segments begun, and how many there may be. */
+uint64_t wal_segments_used(const struct wal *wal);
+uint64_t wal_segments_max(const struct wal *wal);
 void wal_add_vote(struct wal *wal, uint64_t term, uint8_t vote);
 
 /*

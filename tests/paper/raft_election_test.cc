@@ -427,6 +427,7 @@ TEST(PaperElection, LeaderWithMajorityStays)
     raft_alone node(1, 5);
     node.log({1}).boot(1);
     node.lead().propose();
+    node.written();
     for (int i = 0; i < 40; i++) {
         node.wait(50 * MS);
         EXPECT_EQ(node.sent(PEER_APPEND).size(), 4U) << "a heartbeat each";

@@ -15,7 +15,9 @@ TEST(Condition, EachHasWordsOfItsOwnAndACure)
     std::set<std::string> names;
     for (uint32_t number : {CONDITION_HEALTHY, CONDITION_BLANK, CONDITION_NOT_BOOTSTRAPPED,
                  CONDITION_NO_LEADER, CONDITION_NO_MAJORITY, CONDITION_NO_SPACE,
-                 CONDITION_BEHIND}) {
+                 CONDITION_BEHIND, CONDITION_DISK_STALLED, CONDITION_DISK_FULL,
+                 CONDITION_LOG_FULL, CONDITION_LOG_NEARLY_FULL, CONDITION_REPLAYING,
+                 CONDITION_NO_COMMIT, CONDITION_CLOCK_SUSPECT, CONDITION_READ_ERROR}) {
         const struct condition_words *words = condition_describe(number);
         EXPECT_TRUE(names.insert(words->name).second) << words->name;
         EXPECT_STRNE(words->sentence, "");
@@ -25,7 +27,7 @@ TEST(Condition, EachHasWordsOfItsOwnAndACure)
 
 TEST(Condition, ANumberOfAnotherVersionIsUnknown)
 {
-    for (uint32_t number : {uint32_t{2}, uint32_t{CONDITION_BEHIND + 1}, UINT32_MAX})
+    for (uint32_t number : {uint32_t{2}, uint32_t{CONDITION_COUNT}, UINT32_MAX})
         EXPECT_STREQ(condition_describe(number)->name, "unknown");
 }
 

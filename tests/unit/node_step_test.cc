@@ -386,8 +386,8 @@ TEST(NodeStep, G8_RefusesAReadWithoutALeader)
 }
 
 /*
- * A leader whose disk stalls and whose log takes nothing more goes on with heartbeats,
- * and one that nobody answers steps down in time, though nothing else wakes it.
+ * A leader whose disk stalls and whose log takes nothing more goes on with heartbeats until
+ * that is a stall. Then it gives up its lead, in time, though nothing else wakes it.
  */
 TEST(NodeStep, LeaderWithAFullLogKeepsItsDeadlines)
 {
@@ -402,11 +402,17 @@ TEST(NodeStep, LeaderWithAFullLogKeepsItsDeadlines)
     ASSERT_GT(mark_count("admit_busy"), busy) << "the log never filled";
     ASSERT_TRUE(raft_is_leader(node_raft(world->replica())));
     uint64_t sent = world->heartbeats;
-    world->run_until(world->now_ns + 2 * NS_PER_S);
-    EXPECT_GE(world->heartbeats, sent + 2 * 30U) << "two peers, every 50 ms";
+    uint64_t left = NS_PER_S - raft_write_age_ns(node_raft(world->replica()));
+    ASSERT_LT(left, NS_PER_S);
+    world->run_until(world->now_ns + left - NS_PER_MS);
+    EXPECT_GE(world->heartbeats, sent + 2 * (left / (60 * NS_PER_MS))) << "every 50 ms";
     EXPECT_TRUE(raft_is_leader(node_raft(world->replica())));
-    world->play_peers(false);
+    EXPECT_TRUE(raft_takes_proposals(node_raft(world->replica())));
+    world->run_until(world->now_ns + 20 * NS_PER_MS);
+    EXPECT_FALSE(raft_takes_proposals(node_raft(world->replica())));
+    EXPECT_GT(mark_count("unfit_leader_hands_over"), 0U);
     world->run_until(world->now_ns + NS_PER_S);
     EXPECT_FALSE(raft_is_leader(node_raft(world->replica())));
+    EXPECT_GT(mark_count("unfit_leader_steps_down"), 0U) << "nobody took over";
     EXPECT_GT(world->effects.deadline_ns, world->now_ns) << "it would spin";
 }

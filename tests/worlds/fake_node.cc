@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "io/clock.h"
 #include "io/disk_maker.h"
+#include "store/tail.h"
 
 /* ---- What io calls of the node ---- */
 
@@ -74,6 +75,37 @@ void recovery_feed(struct recovery *recovery, const void *bytes, size_t count)
 void node_recover(struct node *node)
 {
     (void)node;
+}
+
+static const struct node *node_of(const struct tail *tail)
+{
+    return reinterpret_cast<const struct node *>(tail->recovery);
+}
+
+void tail_init(struct tail *tail, const struct recovery *recovery)
+{
+    *tail = {};
+    tail->recovery = recovery;
+    tail->place = node_of(tail)->tail;
+}
+
+uint64_t tail_left(const struct tail *tail)
+{
+    return node_of(tail)->tail_end - tail->place.offset;
+}
+
+size_t tail_take(struct tail *tail, const void *bytes, size_t count)
+{
+    (void)bytes;
+    if (node_of(tail)->tail_changed)
+        return 0;
+    tail->place.offset += count;
+    return count;
+}
+
+bool tail_is_whole(const struct tail *tail)
+{
+    return tail_left(tail) == 0;
 }
 }
 

@@ -351,10 +351,13 @@ struct node_status_case {
         m.node = dice.node();
         m.role = dice.byte(ROLE_FOLLOWER, ROLE_LEADER);
         m.leader = dice.byte(0, NODE_ID_MAX);
-        m.condition = dice.byte(CONDITION_HEALTHY, CONDITION_BEHIND);
+        m.condition = dice.byte(0, UINT8_MAX);
         for (uint64_t *value : {&m.missing, &m.cluster, &m.term, &m.commit, &m.applied,
-                     &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns})
+                     &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns, &m.commit_heard,
+                     &m.write_age_ns})
             *value = dice.number();
+        m.segments = dice.small();
+        m.segments_max = dice.small();
         make_counts(dice, m);
         m.peer_count = dice.byte(0, NODE_STATUS_PEERS_MAX);
         for (uint8_t i = 0; i < m.peer_count; i++)
@@ -368,9 +371,10 @@ struct node_status_case {
         for (const node_status_peer &peer : m.peers)
             peers.emplace_back(peer.node, peer.connected, peer.match, peer.heard_ns);
         return std::make_tuple(m.node, m.role, m.leader, m.condition, m.missing, m.cluster,
-                m.term, m.commit, m.applied, m.last, m.durable, m.time, m.digest,
-                m.uptime_ns, m.sessions, m.locks, m.holds, m.waits, m.connections,
-                m.requests, m.refused_busy, m.bad_frames, m.elections, m.peer_count, peers,
+                m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
+                m.write_age_ns, m.segments, m.segments_max, m.time, m.digest, m.uptime_ns,
+                m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
+                m.refused_busy, m.bad_frames, m.elections, m.peer_count, peers,
                 view(m.version));
     }
 };
@@ -468,6 +472,8 @@ struct peer_case {
         m.stamp_ns = dice.number();
         m.clock_suspect = dice.coin();
         m.state = dice.byte(PEER_STATE_ORDINARY, PEER_STATE_DAMAGED);
+        m.fitness = dice.byte(PEER_FIT, PEER_CANNOT_WRITE);
+        m.applied = dice.number();
     }
     static void make_rest(dice &dice, peer_message &m)
     {

@@ -117,18 +117,6 @@ void Excuses::lease(uint64_t session, Numbers &out) const
     }
 }
 
-/* If there are several: the first may be why something was accepted before another. */
-void Excuses::opens(uint64_t session, Numbers &out) const
-{
-    Numbers found;
-    for (uint32_t number : look_up(lives_, session)) {
-        if (at(number).kind == Kind::open)
-            found.push_back(number);
-    }
-    if (found.size() > 1)
-        out.insert(out.end(), found.begin(), found.end());
-}
-
 /* And what may have ended it. */
 void Excuses::life(uint64_t session, Numbers &out) const
 {
@@ -323,8 +311,6 @@ Numbers Excuses::of(uint32_t number) const
         lease(*op.session, out);
     if (op.result == Result::expired)
         life(*op.session, out);
-    if (op.session && op.result == Result::ok)
-        opens(*op.session, out);
     if (op.result == Result::held) {
         in_the_way(op, out);
     } else if (op.lock >= 0 && op.result == Result::ok) {

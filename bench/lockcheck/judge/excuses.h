@@ -48,7 +48,6 @@ private:
     void lease(uint64_t session, Numbers &out) const;
     void life(uint64_t session, Numbers &out) const;
     bool needs_session_lease(const Operation &op) const;
-    void opens(uint64_t session, Numbers &out) const;
     void of_grant(const Operation &op, Numbers &out) const;
     void of_tokenless_grant(const Operation &op, Numbers &out) const;
     void of_accepted(const Operation &op, Numbers &out) const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace linear {
 
@@ -399,20 +398,15 @@ private:
     void session_begin()
     {
         std::unordered_map<uint64_t, const Operation *> opened;
-        std::unordered_set<uint64_t> known; /* With an open that was accepted */
         for (const Operation &op : history_.operations) {
-            if (op.kind != Kind::open || op.result == Result::fail || !op.session)
-                continue;
-            const Operation *&first = opened[*op.session];
-            first = first && first->call <= op.call ? first : &op;
-            if (op.result == Result::ok)
-                known.insert(*op.session);
+            if (op.kind == Kind::open && op.result == Result::ok && op.session)
+                opened.emplace(*op.session, &op);
         }
         for (const Operation &op : history_.operations) {
             if (!op.session || op.result != Result::ok || op.kind == Kind::query)
                 continue;
             auto it = opened.find(*op.session);
-            if (known.count(*op.session) && op.ret < it->second->call)
+            if (it != opened.end() && op.ret < it->second->call)
                 report("session-begin", "accepted for a session before it was opened",
                         {&op, it->second});
         }

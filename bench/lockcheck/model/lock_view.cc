@@ -78,6 +78,10 @@ bool shows(const World &world, const Configuration &config, const Operation &op)
     }
     if (!op.holder_said)
         return true;
+    bool single = world.plan.lock->model == Model::mutex ||
+                  world.plan.lock->model == Model::fenced;
+    if (single && op.used && *op.used != (op.holder ? 1 : 0))
+        return false;
     bool found = false;
     bool any = false;
     for (uint32_t hold : config.holds) {

@@ -210,6 +210,14 @@ void draw_strange(Plan &plan)
     };
 }
 
+/* Some lives have disks that are late, or that forget what the kernel has kept. */
+void draw_disks(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_DISKS);
+    plan.world.late_writes = dice.one_in(4);
+    plan.world.page_cache = dice.one_in(4);
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -252,6 +260,7 @@ Plan draw_plan(uint64_t seed)
     draw_changes(plan);
     draw_plays(plan);
     draw_strange(plan);
+    draw_disks(plan);
     return plan;
 }
 

@@ -93,6 +93,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_STARTS, /* ... and slow starts of terms */
     STREAM_PLAYS,  /* ... and plays */
     STREAM_STRANGE,
+    STREAM_DISKS,
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 

@@ -8,10 +8,13 @@
 
 #include "base/units.h"
 #include "sim/world/world.h"
+#include "store/tail.h"
 
 namespace sim {
 
 namespace {
+
+constexpr uint64_t late_most_ns = 3 * NS_PER_S; /* A write after its process's end */
 
 /* Small limits, so that rings wrap and pools fill within a hundred steps. */
 void shrink(node_settings &settings)
@@ -63,6 +66,8 @@ Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
     if (world.options().tune)
         world.options().tune(settings_);
     disk.segment_bytes = settings_.wal.segment_bytes;
+    disk.late_writes = world_.options().late_writes;
+    disk.page_cache = world_.options().page_cache;
 }
 
 Machine::~Machine()
@@ -120,9 +125,10 @@ void Machine::carve()
     arena_seal(&arena);
 }
 
-/* As io does: what was read is durable from then on. */
+/* As io does: no write of an earlier process is under way any more (io/disk_lock.h). */
 void Machine::recover()
 {
+    disk.finish_late();
     struct recovery *recovery = node_recovery(node_);
     for (const auto &[number, content] : disk.segments) {
         recovery_begin_segment(recovery, number, content.size());
@@ -132,6 +138,21 @@ void Machine::recover()
             node_recover(node_);
         }
     }
+}
+
+/* As io does: what was read is durable from then on. */
+void Machine::settle()
+{
+    struct tail tail;
+    tail_init(&tail, node_recovery(node_));
+    while (tail_left(&tail) > 0) {
+        wal_place place = tail.place;
+        std::vector<uint8_t> bytes = disk.read(place, tail_left(&tail));
+        size_t taken = tail_take(&tail, bytes.data(), bytes.size());
+        assert(taken > 0);
+        disk.write_again(place, taken);
+    }
+    assert(tail_is_whole(&tail));
 }
 
 enum node_boot Machine::start()
@@ -147,6 +168,7 @@ enum node_boot Machine::start()
         node_ = nullptr;
         return boot;
     }
+    settle();
     node_effects_init(node_, &effects_);
     slots_.assign(settings_.limits.connections_max, 0);
     stopped_ = false;
@@ -161,8 +183,11 @@ enum node_boot Machine::start()
 
 void Machine::crash(End how)
 {
-    if (!node_)
+    if (!node_) {
+        if (how == End::power_cut)
+            disk.end(how, world_.random());
         return;
+    }
     ending_.reset();
     if (world_.before_end)
         world_.before_end(*this);
@@ -170,6 +195,8 @@ void Machine::crash(End how)
     life_++;
     while_paused_.clear();
     disk.end(how, world_.random());
+    if (disk.has_late())
+        world_.in(world_.roll(late_most_ns), [this] { disk.finish_late(); });
     for (uint64_t link : slots_) {
         if (link != 0)
             world_.network.close(link, this, how == End::power_cut);
@@ -298,6 +325,7 @@ void Machine::wake_at(uint64_t deadline)
 void Machine::perform_writes()
 {
     if (node_ && effects_.write_count > 0 && disk.broken) {
+        disk.fail_sync(effects_.writes, effects_.write_count, world_.random());
         crash(); /* io: a failed write of the log is fatal. */
         return;
     }

@@ -97,6 +97,7 @@ public:
 private:
     void carve();
     void recover();
+    void settle();
     void step(node_event event);
     void end_turn();
     void perform();

@@ -1,0 +1,90 @@
+/*
+ * Who could lead: whose disk works, and who has applied what.
+ *
+ * A stall is a write that is not durable after two of the longest election timeouts. While
+ * a disk is slow but finishes its writes, the time begins anew with each. A leader whose
+ * disk stalls would still commit with the others, until its buffers are full. It gives up
+ * its lead before that.
+ */
+#include "raft/raft_state.h"
+
+uint64_t raft_write_age_ns(const struct raft *raft)
+{
+    return ring_is_empty(&raft->pending_ring) ? 0 : raft->now_ns - raft->progress_ns;
+}
+
+uint64_t raft_stall_ns(const struct raft *raft)
+{
+    if (ring_is_empty(&raft->pending_ring))
+        return UINT64_MAX;
+    return raft->progress_ns + RAFT_STALL_ELECTIONS * raft->settings.election_max_ns;
+}
+
+enum peer_fitness raft_fitness(const struct raft *raft)
+{
+    bool stalls = raft->now_ns >= raft_stall_ns(raft);
+    return stalls ? PEER_CANNOT_WRITE : raft->told_fitness;
+}
+
+bool raft_lags(const struct raft *raft)
+{
+    return raft->applied + RAFT_APPLIED_NEAR < raft_log_last(&raft->log).index;
+}
+
+bool raft_peer_can_lead(const struct raft *raft, const struct raft_peer *peer)
+{
+    return peer->open && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT &&
+           peer->acked_ns != 0 &&
+           raft->now_ns - peer->acked_ns < raft->settings.election_max_ns;
+}
+
+bool raft_peer_is_current(const struct raft *raft, const struct raft_peer *peer)
+{
+    return peer->applied + RAFT_APPLIED_NEAR >= raft->commit.index;
+}
+
+/* It has applied the log before it has most of it: that takes longer. */
+static bool is_better(
+        const struct raft *raft, const struct raft_peer *peer, const struct raft_peer *than)
+{
+    bool current = raft_peer_is_current(raft, peer);
+    if (current != raft_peer_is_current(raft, than))
+        return current;
+    return peer->match > than->match;
+}
+
+const struct raft_peer *raft_best_peer(const struct raft *raft)
+{
+    const struct raft_peer *best = NULL;
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        if (!raft_peer_can_lead(raft, peer))
+            continue;
+        if (!best || is_better(raft, peer, best))
+            best = peer;
+    }
+    return best;
+}
+
+enum raft_successor raft_successor(const struct raft *raft)
+{
+    const struct raft_peer *best = raft_best_peer(raft);
+    if (!best)
+        return RAFT_SUCCESSOR_NONE;
+    return raft_peer_is_current(raft, best) ? RAFT_SUCCESSOR_READY : RAFT_SUCCESSOR_LATER;
+}
+
+uint64_t raft_uncommitted_ns(const struct raft *raft, uint64_t *members)
+{
+    uint64_t last = raft_log_last(&raft->log).index;
+    *members = 0;
+    if (raft->role != RAFT_LEADER || raft->commit.index == last)
+        return 0;
+    if (raft->durable < last)
+        *members |= UINT64_C(1) << raft->settings.self;
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        if (raft->peers[i].match < last)
+            *members |= UINT64_C(1) << raft->peers[i].id;
+    }
+    return raft->now_ns - raft->commit_ns;
+}
