@@ -190,6 +190,25 @@ void draw_plays(Plan &plan)
     };
 }
 
+/*
+ * In some lives disks are of no use for long, while their nodes and the network are well. All
+ * else in them is as it was, but in the end a majority must do without the others' disks.
+ */
+void draw_disks(Plan &plan)
+{
+    static const Kind bad[] = {Kind::stuck_disk, Kind::log_full, Kind::slow_replay};
+    Dice dice(plan.seed, STREAM_DISKS);
+    if (plan.tests_guard || plan.world.nodes < 3 || !dice.one_in(5))
+        return;
+    plan.bad_disks = true;
+    uint64_t gap_ns = dice.from(1000, 6000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, dice.one_of(bad)});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 /* Some lives have less room than any cluster would be given, and stranger company. */
 void draw_strange(Plan &plan)
 {
@@ -218,7 +237,8 @@ const char *name_of(Kind kind)
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
-            "bend clock", "slow start", "depose", "old entries", "late votes"};
+            "bend clock", "slow start", "depose", "old entries", "late votes", "stuck disk",
+            "log full", "slow replay"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -252,6 +272,7 @@ Plan draw_plan(uint64_t seed)
     draw_changes(plan);
     draw_plays(plan);
     draw_strange(plan);
+    draw_disks(plan);
     return plan;
 }
 

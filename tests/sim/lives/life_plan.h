@@ -48,6 +48,9 @@ enum class Kind : uint8_t {
     depose,       /* A leader is cut off, and does not know: in the same lives */
     old_entries,  /* Played with roles (plays.h), in some lives only */
     late_votes,   /* ... */
+    stuck_disk,   /* A node's disk finishes no write for long: in some lives only */
+    log_full,     /* A node may have no more segments, until it is restarted: in the same */
+    slow_replay,  /* A node restarts, and its disk reads slowly: in the same */
     count
 };
 
@@ -74,7 +77,9 @@ struct Plan {
     /* Queues of one, clients that know one node, vandals who pose, whole files damaged */
     bool strange = false;
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
-    std::vector<Deed> deeds;  /* In order of time */
+    /* In the end, while only a majority is healed: the others are there, with bad disks. */
+    bool bad_disks = false;
+    std::vector<Deed> deeds; /* In order of time */
     /* What was taken from the world that was drawn (shrink.h) */
     std::vector<std::string> taken;
     std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
@@ -93,6 +98,8 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_STARTS, /* ... and slow starts of terms */
     STREAM_PLAYS,  /* ... and plays */
     STREAM_STRANGE,
+    STREAM_DISKS,      /* ... and disks that are of no use */
+    STREAM_LAST_DISKS, /* Which ones, in the end */
     STREAM_PERSONS = UINT64_C(1) << 33,
 };
 
