@@ -33,13 +33,26 @@
  *    requests, and lk_process() sends them; call it whenever the descriptor lk_fd() is
  *    readable. Use one thread at a time; lk_check() and lk_deadline() work in any thread.
  *
- * Signals do not interrupt calls, and SIGPIPE is never raised. Fork: in the child no handle
- * is valid; calls return LK_STATUS_LOST and do not affect the parent; lk_close() there only
- * closes the child's copies of descriptors. Exec: descriptors do not survive it. Closing a
- * session or client while other threads wait in it is allowed: they return LK_STATUS_LOST.
+ * Signals do not interrupt calls, unless LK_FLAG_INTERRUPTIBLE says so, and SIGPIPE is never
+ * raised. lk_interrupt() ends all calls that wait. A thread that is cancelled with
+ * pthread_cancel while it waits in a call leaves the call, and what it asked for is undone.
+ *
+ * Fork: in the child no handle is valid; calls return LK_STATUS_LOST and do not affect the
+ * parent; lk_close() there only closes the child's copies of descriptors. Exec: descriptors
+ * do not survive it. No descriptor of the library is 0, 1 or 2.
+ *
+ * A session or client may be closed while other threads are in any call with it: these
+ * return LK_STATUS_LOST. A call that begins after lk_close() has returned is an error of the
+ * program. It returns LK_STATUS_LOST, too, and does no harm, unless 64 more clients were
+ * closed since.
  *
  * Times are nanoseconds. Strings with a length need not end in NUL and are not kept after
- * the call. Initialize a struct that starts with `size` with the macro that follows it.
+ * the call.
+ *
+ * Structs grow at their end in later versions. Initialize one that has a member `size` with
+ * the macro that follows it: then the library and the program may be of different versions.
+ * The library reads and fills only what both know. `size` 0 means the struct of version
+ * 0.1. What has no `size` never changes, or (lk_event, lk_result) the library makes it.
  */
 #ifndef LIBLOCK_H
 #define LIBLOCK_H
@@ -102,8 +115,14 @@ enum lk_status {
     LK_STATUS_LIMIT = 9,   /* A limit of the cluster is reached: its operator must act. */
     LK_STATUS_OLD = 10,    /* Never from this library, which numbers its own requests. */
     LK_STATUS_DENIED = 11, /* The cluster does not accept this session. */
-    LK_STATUS_WRONG_CLUSTER = 12, /* The nodes belong to another cluster than before. */
-    LK_STATUS_VERSION = 13,       /* The nodes use another protocol version. */
+    /*
+     * The nodes belong to another cluster than before: it was made anew, or their addresses
+     * are others' now. Its locks are gone. Close the client; open another one.
+     */
+    LK_STATUS_WRONG_CLUSTER = 12,
+    LK_STATUS_VERSION = 13, /* The nodes use another protocol version. */
+    /* From here on never from a node: */
+    LK_STATUS_INTERRUPTED = 32, /* A signal or lk_interrupt() ended the call. */
 };
 
 /* Short for the status that every program tests for. */
@@ -142,6 +161,8 @@ enum lk_reason {
     LK_REASON_UNKNOWN = 4,   /* The cluster does not know this session. */
     LK_REASON_ENDED = 5,     /* The cluster ended this hold. */
     LK_REASON_REHEARSED = 6, /* lk_test_lose() or LOCKD_TEST_LOSE did it. */
+    /* The nodes belong to another cluster now (LK_STATUS_WRONG_CLUSTER). */
+    LK_REASON_WRONG_CLUSTER = 7,
 };
 
 LK_API const char *lk_reason_text(enum lk_reason reason);
@@ -149,7 +170,10 @@ LK_API const char *lk_reason_text(enum lk_reason reason);
 struct lk_client;
 struct lk_session;
 
-/* A held lock, by value: copying it copies the claim, not the lock. */
+/*
+ * A held lock, by value: copying it copies the claim, not the lock. What else there is to
+ * know of a hold, calls tell from it, as lk_deadline() does.
+ */
 struct lk_grant {
     uint64_t token;       /* Fencing token: strictly grows, over all names. */
     uint64_t deadline_ns; /* CLOCK_BOOTTIME; hold nothing from then on, unless renewed. */
@@ -196,6 +220,24 @@ enum lk_log_level {
 enum lk_flag {
     LK_FLAG_EXTERNAL_LOOP = 1, /* No thread: see "The same calls for an event loop". */
     LK_FLAG_NO_SESSION = 2, /* Open no session and do not wait: for queries and status. */
+    /*
+     * A call that waits returns LK_STATUS_INTERRUPTED when the handler of a signal has run
+     * on its thread: for languages that do their part of a signal when the call has
+     * returned, like Python. See lk_interrupt() for what that means. Such a call takes some
+     * microseconds more.
+     */
+    LK_FLAG_INTERRUPTIBLE = 4,
+};
+
+struct lk_result;
+
+/*
+ * The callback of an asynchronous call: called once, in lk_process() or lk_close(), if the
+ * call returned LK_OK.
+ */
+struct lk_done {
+    void (*call)(void *user, const struct lk_result *result); /* NULL: no callback */
+    void *user;
 };
 
 struct lk_options {
@@ -206,18 +248,25 @@ struct lk_options {
      * LOCKD_CLUSTER. One reachable node is enough; the client learns the others.
      */
     const char *nodes;
-    uint32_t flags;        /* enum lk_flag */
-    uint32_t sessions_max; /* At once through this client, including the first */
-    /* Without an answer or a grant, at once; more are LK_STATUS_BUSY */
+    uint32_t flags; /* enum lk_flag */
+    /* At once through this client, including the first; 1 to 4000000 */
+    uint32_t sessions_max;
+    /* Without an answer or a grant, at once; more are LK_STATUS_BUSY; 1 to 2000000 */
     uint32_t requests_max;
-    uint32_t holds_max; /* Held at once, all sessions together; more are LK_STATUS_BUSY */
-    uint64_t ttl_ns;    /* After this much silence the locks may go to others */
-    uint64_t grace_ns;  /* SUSPENDED becomes LOST after this; 0: at once */
-    uint64_t min_usable_ns;   /* A new grant has at least this much left; 0: ttl / 4 */
-    uint64_t answer_wait_ns;  /* Limit of calls without their own, like lk_open */
-    uint64_t connect_wait_ns; /* For one node, before the next is tried */
-    const char *label;        /* Shown with the locks of the first session; NULL: none */
-    void *session_user;       /* For the events of the first session */
+    /* Held at once, all sessions together; more are LK_STATUS_BUSY; 1 to 16000000 */
+    uint32_t holds_max;
+    /* After this much silence the locks may go to others; 100 ms to 24 h */
+    uint64_t ttl_ns;
+    uint64_t
+            grace_ns; /* SUSPENDED becomes LOST after this; 0: at once; LK_FOREVER: never */
+    /* A new grant has at least this much left; at most ttl / 2; 0: ttl / 4 */
+    uint64_t min_usable_ns;
+    /* Limit of calls without their own, like lk_open; from 1 ms; LK_FOREVER: none */
+    uint64_t answer_wait_ns;
+    /* For one node, before the next is tried; from 1 ms; LK_FOREVER: an hour */
+    uint64_t connect_wait_ns;
+    const char *label;  /* Shown with the locks of the first session; NULL: none */
+    void *session_user; /* For the events of the first session */
     /*
      * Called when a session is suspended, held again, lost, or loses one hold; per session
      * in that order. On the keeper thread, or within lk_process(); one at a time. It may
@@ -233,25 +282,39 @@ struct lk_options {
     void (*on_log)(void *user, enum lk_log_level level, const char *line);
     void *user;                  /* For both */
     enum lk_log_level log_level; /* Less urgent lines are dropped */
+    /*
+     * With LK_FLAG_EXTERNAL_LOOP: called when the first session is open, or cannot be
+     * opened, with the status; lk_last_error() then says why.
+     */
+    struct lk_done opened;
 };
 
 /* clang-format off */
 #define LK_OPTIONS_INIT {                                                       \
     sizeof(struct lk_options), NULL, 0, 1024, 4096, 65536, 10 * LK_SECOND,      \
     45 * LK_SECOND, 0, 5 * LK_SECOND, LK_SECOND / 2, NULL, NULL, NULL, NULL,    \
-    NULL, LK_LOG_LEVEL_INFO }
+    NULL, LK_LOG_LEVEL_INFO, { NULL, NULL } }
 /* clang-format on */
 
 /*
  * Open a client, and with it a session. Returns when the session is open, or after
  * `answer_wait_ns` with LK_STATUS_UNKNOWN if no leader was found; on every status but
- * LK_OK, `*client` is NULL. Names in the list of nodes are resolved in another thread.
+ * LK_OK, `*client` is NULL.
+ *
+ * Names in the list of nodes are looked up in other threads, at most 16 in the process. An
+ * attempt to connect waits for a name no longer than `connect_wait_ns`, but the lookup
+ * continues, and its result is used by the next attempt. All addresses of a name are tried.
+ * A name that cannot be resolved is looked up again.
  *
  * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until
- * it is open. With LK_FLAG_NO_SESSION it returns at once, too.
+ * it is open, for as long as that takes, and `opened` is called. If the cluster refuses to
+ * open it, they get the status of that refusal, and so does every later call on that session.
+ * With LK_FLAG_NO_SESSION it returns at once, too.
  *
- * LK_STATUS_INVALID: lk_last_error() says which option. LK_STATUS_LIMIT: no room for
- * another session.
+ * LK_STATUS_INVALID: lk_last_error() says which option, its value, and its range; for a ttl
+ * that the cluster does not allow, also the cluster's range. LK_STATUS_LIMIT: no room for
+ * another session; lk_last_error() says what is full. LK_STATUS_BUSY: the cluster was
+ * overloaded for all of `answer_wait_ns`.
  *
  * LOCKD_TEST_LOSE=SECONDS in the environment makes each session of the program lose its
  * locks that long after it was opened, as lk_test_lose() does.
@@ -262,11 +325,22 @@ LK_API LK_MUST_USE enum lk_status lk_open(
 /*
  * Close all sessions, so that others get their locks at once, and free the client. Waits
  * for the cluster to confirm, at most a second; unconfirmed sessions then expire. Threads
- * that wait in calls return LK_STATUS_LOST before this does; outstanding callbacks of
- * asynchronous calls are made in it, with LK_STATUS_LOST. No handle is valid afterwards.
- * NULL is allowed. Not from a callback.
+ * that are in calls of any kind return LK_STATUS_LOST before this does; outstanding
+ * callbacks of asynchronous calls are made in it, with LK_STATUS_LOST. No handle is valid
+ * afterwards. NULL is allowed. Not from a callback.
  */
 LK_API void lk_close(struct lk_client *client);
+
+/*
+ * End all calls of this client that wait now: they return LK_STATUS_INTERRUPTED, or their
+ * own result if that comes first. Any thread, also a signal handler. Without effect on
+ * clients with LK_FLAG_EXTERNAL_LOOP.
+ *
+ * An acquire that was interrupted holds nothing: the call returns when the cluster has
+ * confirmed that, at the latest after a second, or when it is interrupted again. A release
+ * or a close continues in the background. A session that was being opened is closed.
+ */
+LK_API void lk_interrupt(struct lk_client *client);
 
 /* The session that came with the client; NULL with LK_FLAG_NO_SESSION. */
 LK_API struct lk_session *lk_client_session(struct lk_client *client);
@@ -306,6 +380,9 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last acknowledged keepalive was sent, not from when the answer came, so it errs on the
  * safe side.
  *
+ * While the cluster is overloaded, this tries again, with pauses that grow to half a second;
+ * LK_STATUS_BUSY comes only when `wait_ns` has passed, or if this client has no room.
+ *
  * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to
  * cancel: if the request was granted, the lock is released as soon as the cluster can be
  * reached, at the latest when the session ends. Another call is a new request after that
@@ -332,11 +409,17 @@ struct lk_acquire_options {
     uint64_t owner;
     bool reentrant; /* Enter again what the owner holds; release once per entry. */
     uint64_t tag;   /* For lk_cancel(); 0: none */
+    /*
+     * For lk_acquire_async(): no LK_STATUS_BUSY from an overloaded cluster before `wait_ns`
+     * has passed; lk_acquire() and lk_acquire_with() always do this.
+     */
+    bool patient;
 };
 
 /* clang-format off */
 #define LK_ACQUIRE_OPTIONS_INIT {                                               \
-    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0 }
+    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0, \
+    false }
 /* clang-format on */
 
 /* lk_acquire() with all options. */
@@ -398,6 +481,7 @@ LK_API void lk_guard_release(struct lk_guard *guard);
 
 /* The state of a lock in the cluster. */
 struct lk_lock {
+    size_t size;
     char name[LK_NAME_MAX + 1]; /* With a final NUL */
     size_t name_len;
     uint64_t session; /* The holder; 0: free */
@@ -410,6 +494,10 @@ struct lk_lock {
     /* Of the holder's session; with a final NUL. */
     char label[LK_LABEL_MAX + 1];
 };
+
+/* clang-format off */
+#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+/* clang-format on */
 
 /* Where and when something was read. */
 struct lk_read {
@@ -431,14 +519,17 @@ struct lk_list {
     const char *prefix; /* In: only names with this prefix; NULL: all */
     size_t prefix_len;
     uint64_t cursor;       /* In: 0 to start. Out: for the next page; 0: no more */
-    struct lk_lock *locks; /* In: room for `room` locks */
+    struct lk_lock *locks; /* In: room for `room` locks; need not be initialized */
     uint32_t room;         /* In: 1 to LK_PAGE_MAX */
     uint32_t count; /* Out: locks filled in; may be less than `room`, or 0, in any page */
     struct lk_read read;
+    size_t lock_size; /* In: of one of `locks`, as the program knows it */
 };
 
 /* clang-format off */
-#define LK_LIST_INIT { sizeof(struct lk_list), NULL, 0, 0, NULL, 0, 0, { false, 0, 0 } }
+#define LK_LIST_INIT {                                                          \
+    sizeof(struct lk_list), NULL, 0, 0, NULL, 0, 0, { false, 0, 0 },            \
+    sizeof(struct lk_lock) }
 /* clang-format on */
 
 /* Get a page. Pages come in no particular order, and each is read at a different time. */
@@ -477,7 +568,14 @@ enum lk_condition {
     LK_CONDITION_NO_COMMIT = 13,       /* It leads; too few members write what it sends. */
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
-    LK_CONDITION_READ_ERROR = 16 /* It cannot read a part of its own log. */
+    LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    /* The other members refuse it: they are of another cluster, ... */
+    LK_CONDITION_OTHER_CLUSTER = 24,
+    LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
+    LK_CONDITION_ID_TAKEN = 26,     /* ... another process with its id is alive, ... */
+    LK_CONDITION_NOT_ACCEPTED = 27, /* ... or for another reason, which its log tells. */
+    LK_CONDITION_CONTRADICTED = 28, /* Its log and another member's contradict. */
+    LK_CONDITION_STRANGER = 29      /* It refuses a process that has a member's id. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -497,8 +595,9 @@ struct lk_peer {
     uint64_t heard_ns; /* Since its last message; UINT64_MAX: never */
 };
 
-/* The status of one node. */
+/* The status of one node. Set all to zero, and `size` to the size of the struct. */
 struct lk_node_status {
+    size_t size;
     uint8_t node; /* Its id */
     enum lk_role role;
     uint8_t leader; /* Id of the leader it knows; 0: none */
@@ -530,6 +629,8 @@ struct lk_node_status {
     uint64_t refused_busy; /* Of these, refused with LK_STATUS_BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times it became leader */
+    /* Lines of its log that were lost, because nobody read its standard error */
+    uint64_t lines_dropped;
     uint32_t peer_count;
     struct lk_peer peers[LK_PEERS_MAX];
     char version[64];
@@ -576,8 +677,10 @@ enum lk_sum {
 };
 
 enum {
-    LK_STAGE_COUNT = 8,
-    LK_SUM_COUNT = 7
+    LK_STAGE_COUNT = 8, /* Measured and counted now, ... */
+    LK_SUM_COUNT = 7,
+    LK_STAGES_MAX = 16, /* ... and the room for them */
+    LK_SUMS_MAX = 16
 };
 
 struct lk_histogram {
@@ -585,11 +688,16 @@ struct lk_histogram {
     uint64_t buckets[LK_BUCKET_COUNT];
 };
 
-/* Where a node's time went since its start; subtract two readings for the time between. */
+/*
+ * Where a node's time went since its start; subtract two readings for the time between. Set
+ * all to zero, and `size` to the size of the struct. There is room for what later versions
+ * measure and count.
+ */
 struct lk_node_stages {
+    size_t size;
     uint64_t uptime_ns;
-    struct lk_histogram stages[LK_STAGE_COUNT]; /* By enum lk_stage */
-    uint64_t sums[LK_SUM_COUNT];                /* By enum lk_sum */
+    struct lk_histogram stages[LK_STAGES_MAX]; /* By enum lk_stage */
+    uint64_t sums[LK_SUMS_MAX];                /* By enum lk_sum */
 };
 
 /*
@@ -626,12 +734,6 @@ struct lk_result {
     uint64_t tag;               /* Acquire: from its options */
 };
 
-/* The callback: called once, in lk_process() or lk_close(), if the call returned LK_OK. */
-struct lk_done {
-    void (*call)(void *user, const struct lk_result *result); /* NULL: no callback */
-    void *user;
-};
-
 /*
  * Each queues what the blocking call of its name does, and returns at once. LK_OK: `done`
  * will be called. LK_STATUS_BUSY: `requests_max` requests are without an answer.
@@ -652,6 +754,8 @@ LK_API LK_MUST_USE enum lk_status lk_acquire_async(struct lk_session *session,
         const char *name, size_t name_len, const struct lk_acquire_options *options,
         struct lk_done done);
 LK_API LK_MUST_USE enum lk_status lk_release_async(struct lk_session *session,
+        const char *name, size_t name_len, uint64_t token, struct lk_done done);
+LK_API LK_MUST_USE enum lk_status lk_release_all_async(struct lk_session *session,
         const char *name, size_t name_len, uint64_t token, struct lk_done done);
 LK_API LK_MUST_USE enum lk_status lk_query_async(struct lk_client *client, const char *name,
         size_t name_len, struct lk_lock *lock, struct lk_done done);

@@ -71,6 +71,7 @@ const char *history_claim(enum history_op op, enum lk_status status)
     case LK_STATUS_DENIED:
     case LK_STATUS_WRONG_CLUSTER:
     case LK_STATUS_VERSION:
+    case LK_STATUS_INTERRUPTED:
         return "fail";
     case LK_STATUS_UNKNOWN:
         break;

@@ -60,6 +60,7 @@ int status_exit(enum lk_status status)
     case LK_STATUS_UNKNOWN:
     case LK_STATUS_LOST:
     case LK_STATUS_BUSY:
+    case LK_STATUS_INTERRUPTED:
         return EXIT_NO_CLUSTER;
     case LK_STATUS_INVALID:
         return EXIT_WRONG_USAGE;

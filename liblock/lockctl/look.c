@@ -74,7 +74,7 @@ static int open_client(struct look *look)
 
 static int query(struct look *look, const char *name)
 {
-    struct lk_lock lock;
+    struct lk_lock lock = LK_LOCK_INIT;
     enum lk_status status = lk_query(look->client, name, strlen(name), &lock, &look->read);
     if (status != LK_OK) {
         complain("%s", lk_last_error());

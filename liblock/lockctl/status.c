@@ -244,6 +244,7 @@ static void write_counts(struct json *json, const struct lk_node_status *node)
     json_u64(json, "requests", node->requests);
     json_u64(json, "refused_busy", node->refused_busy);
     json_u64(json, "bad_frames", node->bad_frames);
+    json_u64(json, "lines_dropped", node->lines_dropped);
     json_u64(json, "elections", node->elections);
     json_text(json, "version", node->version);
 }

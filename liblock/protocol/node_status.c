@@ -42,6 +42,7 @@ static void walk_counts(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->refused_busy);
     wire_u64(wire, &status->bad_frames);
     wire_u64(wire, &status->elections);
+    wire_u64(wire, &status->lines_dropped);
 }
 
 void wire_node_status(struct wire *wire, struct node_status *status)

@@ -67,6 +67,8 @@ struct node_status {
     uint64_t refused_busy; /* Of these, refused with BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
     uint64_t elections;    /* Times this node became leader */
+    /* Lines of its log that were lost: nobody read its standard error. */
+    uint64_t lines_dropped;
     uint8_t peer_count;
     struct node_status_peer peers[NODE_STATUS_PEERS_MAX];
     struct span version; /* of the program, as text */

@@ -79,9 +79,22 @@ static void walk_members(struct wire *wire, struct members *members)
     }
 }
 
+/* Left out if none is known, as in entries of earlier versions. */
+static void walk_incarnations(struct wire *wire, struct bootstrap *bootstrap)
+{
+    bool known = wire->mode == WIRE_READ && wire_left(wire) > 0;
+    for (uint8_t i = 0; i < MEMBERS_MAX && wire->mode != WIRE_READ; i++)
+        known = known || bootstrap->incarnations[i] != 0;
+    for (uint8_t i = 0; i < bootstrap->members.count && known && !wire->failed; i++)
+        wire_u64(wire, &bootstrap->incarnations[i]);
+}
+
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
+    if (wire->mode == WIRE_READ)
+        *bootstrap = (struct bootstrap){0};
     walk_settings(wire, &bootstrap->settings);
     walk_members(wire, &bootstrap->members);
     wire_u64(wire, &bootstrap->wall_ns);
+    walk_incarnations(wire, bootstrap);
 }

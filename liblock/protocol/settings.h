@@ -48,6 +48,11 @@ struct bootstrap {
     struct cluster_settings settings;
     struct members members;
     uint64_t wall_ns; /* When, for people */
+    /*
+     * Of each member's data directory, in the order of the ids; 0: not known. An entry of an
+     * earlier version has none.
+     */
+    uint64_t incarnations[MEMBERS_MAX];
 };
 
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);

@@ -87,11 +87,10 @@ bool address_cut(const char *text, struct host_port *cut)
 
 uint32_t lk_node_count(const struct lk_client *client)
 {
-    return client->settings.node_count;
+    return client == NULL ? 0 : client->settings.node_count;
 }
 
 const char *lk_node_address(const struct lk_client *client, uint32_t number)
 {
-    return number < client->settings.node_count ? client->settings.nodes[number].address
-                                                : NULL;
+    return number < lk_node_count(client) ? client->settings.nodes[number].address : NULL;
 }

@@ -4,85 +4,83 @@
 #include "lk_internal.h"
 
 /* With the mutex locked on LK_OK. */
-static enum lk_status enter(struct lk_client *client)
+static enum lk_status enter(struct visit *visit, struct lk_client *client)
 {
-    if (!client_is_ours(client))
-        return fail(LK_STATUS_LOST,
-                "this handle belongs to the parent process; open a client after fork()");
     if (in_callback())
         return fail(LK_STATUS_INVALID, "a callback must not make calls that wait");
-    if (has_loop(client))
+    enum lk_status status = visit_begin(visit, client);
+    if (status != LK_OK)
+        return status;
+    if (has_loop(client)) {
+        visit_end(visit);
         return fail(LK_STATUS_INVALID,
                 "a client with LK_FLAG_EXTERNAL_LOOP has no calls that wait; use the _async call");
+    }
     pthread_mutex_lock(&client->mutex);
-    if (!client->closing)
-        return LK_OK;
-    pthread_mutex_unlock(&client->mutex);
-    return fail(LK_STATUS_LOST, "the client is being closed");
+    return LK_OK;
 }
 
-/* Call, unlock, and return the outcome. */
-static enum lk_status finish(struct lk_client *client, struct core_call *call,
-        struct core_completion *completion)
+static enum lk_status leave(struct visit *visit, enum lk_status status)
 {
-    enum status status = keeper_call(client, call, completion);
-    if (status != STATUS_OK)
-        fail_core(client, status, completion->detail);
-    pthread_mutex_unlock(&client->mutex);
-    return (enum lk_status)status;
+    pthread_mutex_unlock(&visit->client->mutex);
+    visit_end(visit);
+    return status;
 }
 
 /* ---- Sessions ---- */
 
+/* A session that could not be opened: its handle was never given to the program. */
+static void drop_session(struct lk_client *client, uint32_t handle)
+{
+    struct lk_session *failed = session_of(client, handle);
+    struct core_call close = {.kind = CORE_CLOSE, .session = handle};
+    if (failed == NULL)
+        return;
+    failed->handle = 0;
+    core_submit(client->core, &close, clocks_read(), NULL);
+    drive_time(client);
+}
+
 enum lk_status lk_session_open(struct lk_client *client,
         const struct lk_session_options *options, struct lk_session **session)
 {
+    struct visit visit;
+    struct core_call call;
+    struct core_completion completion = {0};
     *session = NULL;
-    enum lk_status status = enter(client);
+    enum lk_status status = enter(&visit, client);
     if (status != LK_OK)
         return status;
-    struct core_call call;
     status = make_open_call(client, options, &call);
-    if (status != LK_OK) {
-        pthread_mutex_unlock(&client->mutex);
-        return status;
-    }
-    struct core_completion completion = {0};
-    enum status said = keeper_call(client, &call, &completion);
-    if (said == STATUS_OK) {
+    if (status == LK_OK)
+        status = keeper_call(&visit, &call, &completion);
+    if (status == LK_OK)
         *session = session_of(client, completion.session);
-    } else {
-        fail_core(client, said, completion.detail);
-        struct lk_session *failed = session_of(client, completion.session);
-        struct core_call close = {.kind = CORE_CLOSE, .session = completion.session};
-        if (failed != NULL) {
-            failed->handle = 0;
-            core_submit(client->core, &close, clocks_read(), NULL);
-            drive_time(client);
-        }
-    }
-    pthread_mutex_unlock(&client->mutex);
-    return (enum lk_status)said;
+    else
+        drop_session(client, completion.session);
+    return leave(&visit, status);
 }
 
 enum lk_status lk_session_close(struct lk_session *session)
 {
-    struct lk_client *client = session->client;
-    enum lk_status status = enter(client);
+    struct visit visit;
+    struct core_completion completion = {0};
+    enum lk_status status = enter(&visit, client_of(session));
     if (status != LK_OK)
         return status;
-    struct core_completion completion = {0};
+    struct lk_client *client = visit.client;
     struct core_call call = {.kind = CORE_CLOSE, .session = session->handle};
     session->handle = 0;
     if (client->first == session)
-        client->first = NULL;
-    return finish(client, &call, &completion);
+        __atomic_store_n(&client->first, NULL, __ATOMIC_RELAXED);
+    status = keeper_call(&visit, &call, &completion);
+    return leave(&visit, status);
 }
 
 uint64_t lk_session_id(const struct lk_session *session)
 {
-    struct lk_client *client = session->client;
-    if (!client_is_ours(client))
+    struct lk_client *client = client_of(session);
+    if (!client_enter(client))
         return 0;
     bool lock = !has_loop(client);
     if (lock)
@@ -90,6 +88,7 @@ uint64_t lk_session_id(const struct lk_session *session)
     uint64_t id = session->handle == 0 ? 0 : core_session_id(client->core, session->handle);
     if (lock)
         pthread_mutex_unlock(&client->mutex);
+    client_leave(client);
     return id;
 }
 
@@ -98,24 +97,21 @@ uint64_t lk_session_id(const struct lk_session *session)
 enum lk_status lk_acquire_with(struct lk_session *session, const char *name,
         size_t name_len, const struct lk_acquire_options *options, struct lk_grant *grant)
 {
-    *grant = (struct lk_grant){0};
-    struct lk_client *client = session->client;
-    enum lk_status status = enter(client);
-    if (status != LK_OK)
-        return status;
+    struct visit visit;
     struct core_call call;
     struct core_completion completion = {0};
-    status = make_acquire_call(session, span_of(name, name_len), options, &call);
-    if (status != LK_OK) {
-        pthread_mutex_unlock(&client->mutex);
+    *grant = (struct lk_grant){0};
+    enum lk_status status = enter(&visit, client_of(session));
+    if (status != LK_OK)
         return status;
-    }
-    status = finish(client, &call, &completion);
+    status = make_acquire_call(session, span_of(name, name_len), options, &call);
+    if (status == LK_OK)
+        status = keeper_call(&visit, &call, &completion);
     if (status == LK_OK)
         *grant = (struct lk_grant){.token = completion.token,
                 .deadline_ns = completion.until_ns,
                 .hold = completion.hold};
-    return status;
+    return leave(&visit, status);
 }
 
 enum lk_status lk_acquire(struct lk_session *session, const char *name, size_t name_len,
@@ -129,17 +125,17 @@ enum lk_status lk_acquire(struct lk_session *session, const char *name, size_t n
 static enum lk_status release(
         struct lk_session *session, struct span name, uint64_t token, bool all)
 {
-    struct lk_client *client = session->client;
-    enum lk_status status = enter(client);
+    struct visit visit;
+    struct core_call call;
+    struct core_completion completion = {0};
+    enum lk_status status = enter(&visit, client_of(session));
     if (status != LK_OK)
         return status;
-    struct core_completion completion = {0};
-    struct core_call call = {.kind = CORE_RELEASE,
-            .session = session->handle,
-            .name = name,
-            .token = token,
-            .all = all};
-    return finish(client, &call, &completion);
+    status = make_release_call(session, name, token, &call);
+    call.all = all;
+    if (status == LK_OK)
+        status = keeper_call(&visit, &call, &completion);
+    return leave(&visit, status);
 }
 
 enum lk_status lk_release(
@@ -154,67 +150,61 @@ enum lk_status lk_release_all(
     return release(session, span_of(name, name_len), token, true);
 }
 
-/* ---- From any thread, without waiting ---- */
+/* ---- Calls that do not wait for an answer, in both kinds of clients ---- */
 
-/* Like enter(), but callbacks may and loops may. */
-static enum lk_status enter_shortly(struct lk_client *client)
+static enum lk_status enter_shortly(struct visit *visit, struct lk_client *client)
 {
-    if (!client_is_ours(client))
-        return fail(LK_STATUS_LOST,
-                "this handle belongs to the parent process; open a client after fork()");
-    pthread_mutex_lock(&client->mutex);
-    if (!client->closing)
-        return LK_OK;
-    pthread_mutex_unlock(&client->mutex);
-    return fail(LK_STATUS_LOST, "the client is being closed");
+    enum lk_status status = visit_begin(visit, client);
+    if (status == LK_OK)
+        pthread_mutex_lock(&client->mutex);
+    return status;
 }
 
 /* What was changed in the core must be sent. */
-static void leave_shortly(struct lk_client *client)
+static void leave_shortly(struct visit *visit)
 {
-    client->shell->asked(client);
-    pthread_mutex_unlock(&client->mutex);
+    visit->client->shell->asked(visit->client);
+    pthread_mutex_unlock(&visit->client->mutex);
+    visit_end(visit);
 }
 
 enum lk_status lk_cancel(struct lk_session *session, uint64_t tag)
 {
-    struct lk_client *client = session->client;
+    struct visit visit;
     if (tag == 0)
-        return fail(LK_STATUS_INVALID, "the tag must not be 0");
-    enum lk_status status = enter_shortly(client);
+        return fail(LK_STATUS_INVALID, "the tag is 0; it must be that of an acquire");
+    enum lk_status status = enter_shortly(&visit, client_of(session));
     if (status != LK_OK)
         return status;
-    uint32_t count = core_cancel_tag(client->core, session->handle, tag, clocks_read());
-    leave_shortly(client);
+    uint32_t count =
+            core_cancel_tag(visit.client->core, session->handle, tag, clocks_read());
+    leave_shortly(&visit);
     return count > 0 ? LK_OK
                      : fail(LK_STATUS_NOT_FOUND, "no acquire with that tag is under way");
 }
 
 enum lk_status lk_test_lose(struct lk_session *session)
 {
-    struct lk_client *client = session->client;
-    enum lk_status status = enter_shortly(client);
+    struct visit visit;
+    enum lk_status status = enter_shortly(&visit, client_of(session));
     if (status != LK_OK)
         return status;
-    core_lose(client->core, session->handle, clocks_read());
-    leave_shortly(client);
+    core_lose(visit.client->core, session->handle, clocks_read());
+    leave_shortly(&visit);
     return LK_OK;
 }
 
 /* ---- Looking ---- */
 
 /* A read with room for its answer, which the caller frees. */
-static enum lk_status read_into(struct lk_client *client, struct core_call *call,
-        struct core_completion *completion, unsigned char **room)
+static enum lk_status read_into(
+        struct visit *visit, struct core_call *call, struct core_completion *completion)
 {
-    *room = malloc(CORE_READ_BYTES_MAX);
-    if (*room == NULL) {
-        pthread_mutex_unlock(&client->mutex);
+    call->room = malloc(CORE_READ_BYTES_MAX);
+    if (call->room == NULL)
         return fail(LK_STATUS_BUSY, "out of memory");
-    }
-    call->room = *room;
     call->room_bytes = CORE_READ_BYTES_MAX;
-    return finish(client, call, completion);
+    return keeper_call(visit, call, completion);
 }
 
 static enum lk_status nonsense(void)
@@ -225,43 +215,38 @@ static enum lk_status nonsense(void)
 enum lk_status lk_query(struct lk_client *client, const char *name, size_t name_len,
         struct lk_lock *lock, struct lk_read *read)
 {
-    enum lk_status status = enter(client);
+    struct visit visit;
+    struct core_call call = {0};
+    struct core_completion completion = {0};
+    enum lk_status status = enter(&visit, client);
     if (status != LK_OK)
         return status;
-    struct core_completion completion = {0};
-    struct core_call call = {.kind = CORE_QUERY,
-            .name = span_of(name, name_len),
-            .stale = read != NULL && read->stale};
-    unsigned char *room = NULL;
-    status = read_into(client, &call, &completion, &room);
-    if (status == LK_OK && !views_lock(&completion, room, lock))
+    status = make_query_call(span_of(name, name_len), read, &call);
+    if (status == LK_OK)
+        status = read_into(&visit, &call, &completion);
+    if (status == LK_OK && !views_lock(&completion, call.room, lock))
         status = nonsense();
-    if (status == LK_OK && read != NULL) {
-        read->index = completion.read.index;
-        read->time_ns = completion.read.time;
-    }
-    free(room);
-    return status;
+    if (status == LK_OK && read != NULL)
+        views_read(&completion, read);
+    free(call.room);
+    return leave(&visit, status);
 }
 
 enum lk_status lk_list_page(struct lk_client *client, struct lk_list *list)
 {
-    enum lk_status status = enter(client);
+    struct visit visit;
+    struct core_call call = {0};
+    struct core_completion completion = {0};
+    enum lk_status status = enter(&visit, client);
     if (status != LK_OK)
         return status;
-    struct core_call call;
     status = make_list_call(list, &call);
-    if (status != LK_OK) {
-        pthread_mutex_unlock(&client->mutex);
-        return status;
-    }
-    struct core_completion completion = {0};
-    unsigned char *room = NULL;
-    status = read_into(client, &call, &completion, &room);
-    if (status == LK_OK && !views_list(&completion, room, list))
+    if (status == LK_OK)
+        status = read_into(&visit, &call, &completion);
+    if (status == LK_OK && !views_list(&completion, call.room, list))
         status = nonsense();
-    free(room);
-    return status;
+    free(call.room);
+    return leave(&visit, status);
 }
 
 /* ---- Guard ---- */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 #include "base/numbers.h"
@@ -58,13 +59,34 @@ void set_answer_limit(
         call->limit_ns = u64_sum(now.boot_ns, client->options.answer_wait_ns);
 }
 
+/*
+ * A timerfd, because only that can wait by CLOCK_BOOTTIME: after a suspend of the machine,
+ * poll() would sleep for as long as before, and the deadline would be over.
+ *
+ * It is readable once it has expired, so an expiry after client->now will be seen. It is set
+ * only when it would ring too late; ringing early does no harm.
+ */
+void timer_set(struct lk_client *client)
+{
+    bool rings_in_time = client->timer_ns > client->now.boot_ns &&
+                         client->timer_ns <= client->deadline_ns;
+    if (rings_in_time)
+        return;
+    client->timer_ns = client->deadline_ns;
+    uint64_t at_ns = u64_max(u64_min(client->deadline_ns, INT64_MAX), 1);
+    struct itimerspec timer = {.it_value = {.tv_sec = (time_t)(at_ns / NS_PER_S),
+                                       .tv_nsec = (long)(at_ns % NS_PER_S)}};
+    timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
 /* ---- Sessions ---- */
 
 struct lk_session *session_adopt(struct lk_client *client, uint32_t handle, void *user)
 {
     struct lk_session *session = &client->sessions[pool_index(handle)];
-    session->client = client;
-    session->belief = core_session_belief(client->core, handle);
+    __atomic_store_n(&session->client, client, __ATOMIC_RELAXED);
+    __atomic_store_n(
+            &session->belief, core_session_belief(client->core, handle), __ATOMIC_RELAXED);
     session->user = user;
     session->lose_ns = UINT64_MAX;
     if (client->lose_after_ns != 0)
@@ -100,17 +122,10 @@ struct span span_of(const char *bytes, size_t count)
 enum lk_status make_open_call(const struct lk_client *client,
         const struct lk_session_options *options, struct core_call *call)
 {
-    struct lk_session_options taken = LK_SESSION_OPTIONS_INIT;
-    if (options != NULL) {
-        if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_STATUS_INVALID,
-                    "session options: unknown struct size %zu (built against another version?)",
-                    options->size);
-        memcpy(&taken, options, options->size);
-    }
-    if (taken.label != NULL && strlen(taken.label) > LK_LABEL_MAX)
-        return fail(LK_STATUS_INVALID, "session options: label must have at most %d bytes",
-                LK_LABEL_MAX);
+    struct lk_session_options taken;
+    enum lk_status status = take_session_options(options, &taken);
+    if (status != LK_OK)
+        return status;
     *call = (struct core_call){.kind = CORE_OPEN,
             .ttl_ns = taken.ttl_ns != 0 ? taken.ttl_ns : client->options.ttl_ns,
             .session_user = taken.user};
@@ -119,6 +134,17 @@ enum lk_status make_open_call(const struct lk_client *client,
     if (getrandom(call->secret, SECRET_BYTES, 0) != SECRET_BYTES)
         return fail(LK_STATUS_BUSY, "no random bytes for the secret of a session: %s",
                 strerror(errno));
+    return LK_OK;
+}
+
+static enum lk_status check_name(struct span name)
+{
+    if (name.bytes == NULL)
+        return fail(LK_STATUS_INVALID, "the name of the lock is NULL");
+    if (name.count < 1 || name.count > LK_NAME_MAX)
+        return fail(LK_STATUS_INVALID,
+                "the name of the lock has %u bytes; it must have 1 to %d", name.count,
+                LK_NAME_MAX);
     return LK_OK;
 }
 
@@ -139,44 +165,67 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
         const struct lk_acquire_options *options, struct core_call *call)
 {
     struct lk_acquire_options taken = LK_ACQUIRE_OPTIONS_INIT;
-    if (options != NULL) {
-        if (options->size < sizeof(options->size) || options->size > sizeof(taken))
-            return fail(LK_STATUS_INVALID,
-                    "acquire options: unknown struct size %zu (built against another version?)",
-                    options->size);
-        memcpy(&taken, options, options->size);
-    }
-    if (name.count < 1 || name.count > LK_NAME_MAX)
+    if (options != NULL && !take_struct(&taken, sizeof(taken), options))
         return fail(LK_STATUS_INVALID,
-                "the name of the lock has %u bytes; it must have 1 to %d", name.count,
-                LK_NAME_MAX);
+                "acquire options: initialize them with LK_ACQUIRE_OPTIONS_INIT; size is %zu, "
+                "or a member that this version does not know is set",
+                options->size);
+    enum lk_status status = check_name(name);
+    if (status != LK_OK)
+        return status;
     if (taken.owner == LK_OWNER_DEFAULT)
         taken.owner = has_loop(session->client) ? 0 : thread_owner();
     else if (taken.owner >> 63 != 0)
-        return fail(LK_STATUS_INVALID, "acquire options: owner must be below 2^63");
+        return fail(LK_STATUS_INVALID,
+                "acquire options: owner is %llu; it must be below 2^63, or LK_OWNER_DEFAULT",
+                (unsigned long long)taken.owner);
     *call = (struct core_call){.kind = CORE_ACQUIRE,
             .session = session->handle,
             .name = name,
             .wait_ns = taken.wait_ns,
             .owner = taken.owner,
             .reentrant = taken.reentrant,
+            .patient = taken.patient || !has_loop(session->client),
             .tag = taken.tag};
     return LK_OK;
 }
 
+enum lk_status make_release_call(const struct lk_session *session, struct span name,
+        uint64_t token, struct core_call *call)
+{
+    *call = (struct core_call){
+            .kind = CORE_RELEASE, .session = session->handle, .name = name, .token = token};
+    return check_name(name);
+}
+
+enum lk_status make_query_call(
+        struct span name, const struct lk_read *read, struct core_call *call)
+{
+    *call = (struct core_call){
+            .kind = CORE_QUERY, .name = name, .stale = read != NULL && read->stale};
+    return check_name(name);
+}
+
 enum lk_status make_list_call(const struct lk_list *list, struct core_call *call)
 {
-    if (list->size != sizeof(*list))
-        return fail(LK_STATUS_INVALID, "list: initialize it with LK_LIST_INIT");
-    if (list->room < 1 || list->room > LK_PAGE_MAX || list->locks == NULL)
-        return fail(LK_STATUS_INVALID, "list: room %u must be from 1 to %d", list->room,
-                LK_PAGE_MAX);
-    if (list->prefix_len > LK_NAME_MAX)
-        return fail(LK_STATUS_INVALID, "list: the prefix is longer than a name may be");
+    struct lk_list taken = LK_LIST_INIT;
+    if (!take_struct(&taken, sizeof(taken), list))
+        return fail(LK_STATUS_INVALID,
+                "list: initialize it with LK_LIST_INIT; size is %zu, or a member that this "
+                "version does not know is set",
+                list->size);
+    if (taken.room < 1 || taken.room > LK_PAGE_MAX || taken.locks == NULL)
+        return fail(LK_STATUS_INVALID,
+                "list: room is %u; it must be from 1 to %d, and locks must not be NULL",
+                taken.room, LK_PAGE_MAX);
+    size_t prefix_len = taken.prefix == NULL ? 0 : taken.prefix_len;
+    if (prefix_len > LK_NAME_MAX)
+        return fail(LK_STATUS_INVALID, "list: prefix_len is %zu; it must be at most %d",
+                prefix_len, LK_NAME_MAX);
     *call = (struct core_call){.kind = CORE_LIST,
-            .name = span_of(list->prefix, list->prefix == NULL ? 0 : list->prefix_len),
-            .cursor = list->cursor,
-            .limit = (uint16_t)list->room,
-            .stale = list->read.stale};
+            .name = span_of(taken.prefix, prefix_len),
+            .cursor = taken.cursor,
+            .limit = (uint16_t)taken.room,
+            .stale = taken.read.stale};
     return LK_OK;
 }

@@ -5,17 +5,25 @@
 static struct belief read_belief(
         const struct lk_session *session, const struct lk_grant *grant)
 {
-    const struct lk_client *client = session->client;
     struct belief lost = {.state = BELIEF_LOST};
-    if (!client_is_ours(client))
+    const struct lk_client *client = client_of(session);
+    if (client == NULL || !client_is_ours(client))
+        return lost;
+    const struct session_belief *record =
+            __atomic_load_n(&session->belief, __ATOMIC_RELAXED);
+    if (record == NULL)
         return lost;
     if (grant != NULL) {
-        bool held = grant->token != 0 && grant->hold < client->hold_count &&
-                    hold_read(&client->holds[grant->hold]) == grant->token;
+        const struct hold_belief *holds = client->holds;
+        bool held = grant->token != 0 && holds != NULL &&
+                    grant->hold < client->hold_count &&
+                    hold_read(&holds[grant->hold]) == grant->token;
         if (!held)
             return lost;
     }
-    return belief_read(session->belief);
+    struct belief belief = belief_read(record);
+    /* The client may have been closed meanwhile: then this may be of memory made zero. */
+    return client_is_ours(client) ? belief : lost;
 }
 
 enum lk_state lk_check(const struct lk_session *session, const struct lk_grant *grant)

@@ -5,78 +5,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/numbers.h"
 #include "lk_internal.h"
 
-enum {
-    PAGE_BYTES = 4096
-};
-
-/* ---- Options ---- */
-
-/*
- * A caller of another version has a struct of another size: what it does not know keeps its
- * default, and what we do not know must be unused.
- */
-static bool take_options(struct lk_options *options, const struct lk_options *given)
-{
-    *options = (struct lk_options)LK_OPTIONS_INIT;
-    size_t bytes = given->size;
-    if (bytes < sizeof(given->size))
-        return false;
-    for (size_t i = sizeof(*options); i < bytes; i++) {
-        if (((const unsigned char *)given)[i] != 0)
-            return false;
-    }
-    memcpy(options, given, bytes < sizeof(*options) ? bytes : sizeof(*options));
-    return true;
-}
-
-static enum lk_status check_options(const struct lk_options *options)
-{
-    if ((options->flags & ~(uint32_t)(LK_FLAG_EXTERNAL_LOOP | LK_FLAG_NO_SESSION)) != 0)
-        return fail(
-                LK_STATUS_INVALID, "options: flags %#x has unknown bits", options->flags);
-    if (options->sessions_max < 1 || options->sessions_max > 4000000)
-        return fail(LK_STATUS_INVALID, "options: sessions_max %u must be from 1 to 4000000",
-                options->sessions_max);
-    if (options->requests_max < 1 || options->requests_max > 2000000)
-        return fail(LK_STATUS_INVALID, "options: requests_max %u must be from 1 to 2000000",
-                options->requests_max);
-    if (options->holds_max < 1 || options->holds_max > 16000000)
-        return fail(LK_STATUS_INVALID, "options: holds_max %u must be from 1 to 16000000",
-                options->holds_max);
-    if (options->ttl_ns < LK_SECOND / 10 || options->ttl_ns > 86400 * LK_SECOND)
-        return fail(LK_STATUS_INVALID, "options: ttl_ns must be from 100 ms to 24 h");
-    if (options->label != NULL && strlen(options->label) > LK_LABEL_MAX)
-        return fail(LK_STATUS_INVALID, "options: label must have at most %d bytes",
-                LK_LABEL_MAX);
-    return LK_OK;
-}
-
-static enum lk_status take_nodes(struct lk_client *client)
-{
-    const char *nodes = client->options.nodes;
-    const char *from = "options: nodes";
-    if (nodes == NULL) {
-        nodes = getenv("LOCKD_CLUSTER");
-        from = "LOCKD_CLUSTER";
-    }
-    if (nodes == NULL || nodes[0] == '\0')
-        return fail(LK_STATUS_INVALID,
-                "no nodes given; set them in the options or in LOCKD_CLUSTER");
-    struct span bad;
-    if (!nodes_parse(nodes, &client->settings, &bad))
-        return fail(LK_STATUS_INVALID,
-                "%s: \"%.*s\" is not [ID=]HOST[:PORT], or there are more than %d nodes",
-                from, (int)bad.count, (const char *)bad.bytes, CORE_NODES_MAX);
-    client->options.nodes = NULL; /* The caller's; it may be gone later. */
-    return LK_OK;
-}
+/* ---- Make and free ---- */
 
 static enum lk_status take_rehearsal(struct lk_client *client)
 {
@@ -93,65 +29,46 @@ static enum lk_status take_rehearsal(struct lk_client *client)
     return LK_OK;
 }
 
-/* ---- Memory and descriptors ---- */
-
-static void *map(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-static bool map_alive(struct lk_client *client)
-{
-    client->alive = map(PAGE_BYTES);
-    if (client->alive == NULL || madvise(client->alive, PAGE_BYTES, MADV_WIPEONFORK) != 0)
-        return false;
-    __atomic_store_n(client->alive, 1, __ATOMIC_RELAXED);
-    return true;
-}
-
 static bool make_core(struct lk_client *client)
 {
-    struct arena arena;
-    arena_init(&arena, NULL, 0);
-    core_carve(&arena, &client->settings);
-    client->memory_bytes = arena_used_bytes(&arena);
-    client->memory = map(client->memory_bytes);
-    client->input = malloc(INPUT_BYTES);
-    client->sessions = calloc(client->settings.sessions_max, sizeof(struct lk_session));
     uint64_t seed = 0;
-    bool random = getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed);
-    if (client->memory == NULL || client->input == NULL || client->sessions == NULL ||
-            !random)
+    client->input = malloc(INPUT_BYTES);
+    if (client->input == NULL || getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return false;
-    arena_init(&arena, client->memory, client->memory_bytes);
-    client->core = core_carve(&arena, &client->settings);
-    arena_seal(&arena);
     core_init(client->core, &client->settings, seed);
     client->holds = core_hold_beliefs(client->core, &client->hold_count);
     return true;
 }
 
-static bool make_descriptors(struct lk_client *client)
+static bool watch(struct lk_client *client, int fd)
 {
-    client->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    client->keeper.nudge_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (client->poll_fd < 0 || client->wake_fd < 0 || client->keeper.nudge_fd < 0)
-        return false;
-    client->connection.poll_fd = client->poll_fd;
-    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->wake_fd}};
-    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->wake_fd, &event) == 0;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = fd}};
+    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void close_descriptors(const struct lk_client *client)
+static bool make_descriptors(struct lk_client *client)
 {
-    int fds[] = {client->poll_fd, client->wake_fd, client->keeper.nudge_fd,
-            client->loop.timer_fd, client->connection.fd};
+    client->poll_fd = descriptor_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+    client->wake_fd = descriptor_above_stdio(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    client->timer_fd = descriptor_above_stdio(
+            timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC));
+    client->keeper.nudge_fd =
+            descriptor_above_stdio(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (client->poll_fd < 0 || client->wake_fd < 0 || client->timer_fd < 0 ||
+            client->keeper.nudge_fd < 0)
+        return false;
+    client->connection.poll_fd = client->poll_fd;
+    return watch(client, client->wake_fd) && watch(client, client->timer_fd);
+}
+
+static void close_descriptors(struct lk_client *client)
+{
+    int *fds[] = {&client->poll_fd, &client->wake_fd, &client->timer_fd,
+            &client->keeper.nudge_fd, &client->connection.fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1; /* A second lk_close() in a child must not close another's. */
     }
 }
 
@@ -161,50 +78,40 @@ static void free_client(struct lk_client *client)
     close_descriptors(client);
     keeper_drop_events(client);
     loop_stop(client);
-    if (client->memory != NULL)
-        munmap(client->memory, client->memory_bytes);
-    if (client->alive != NULL)
-        munmap(client->alive, PAGE_BYTES);
-    pthread_mutex_destroy(&client->mutex);
-    pthread_cond_destroy(&client->keeper.left);
-    free(client->sessions);
     free(client->input);
-    free(client);
+    client_unmap(client);
 }
 
-static struct lk_client *make_client(const struct lk_options *options)
+static struct lk_client *make_client(
+        const struct lk_options *options, const struct core_settings *settings)
 {
-    struct lk_client *client = calloc(1, sizeof(*client));
+    struct lk_client *client = client_map(settings);
     if (client == NULL)
         return NULL;
     client->options = *options;
+    client->options.nodes = NULL; /* The caller's; it may be gone later. */
     client->shell = has_loop(client) ? &loop_shell : &keeper_shell;
-    client->poll_fd = client->wake_fd = -1;
-    client->keeper.nudge_fd = client->loop.timer_fd = -1;
+    client->poll_fd = client->wake_fd = client->timer_fd = -1;
+    client->keeper.nudge_fd = -1;
     client->connection.fd = -1;
+    client->connection.wait_ns = settings->connect_wait_ns;
     pthread_mutex_init(&client->mutex, NULL);
-    pthread_cond_init(&client->keeper.left, NULL);
     list_init(&client->keeper.waiters);
+    list_init(&client->node_queries);
     list_init(&client->loop.owed);
-    core_settings_default(&client->settings);
-    client->settings.sessions_max = options->sessions_max;
-    client->settings.requests_max = options->requests_max;
-    client->settings.holds_max = options->holds_max;
-    client->settings.grace_ns = options->grace_ns;
-    client->settings.min_usable_ns = options->min_usable_ns;
-    client->settings.connect_wait_ns = options->connect_wait_ns;
     return client;
 }
 
 static enum lk_status set_up(struct lk_client *client)
 {
-    enum lk_status status = take_nodes(client);
-    if (status == LK_OK)
-        status = take_rehearsal(client);
+    enum lk_status status = take_rehearsal(client);
     if (status != LK_OK)
         return status;
-    bool made = map_alive(client) && make_core(client) && make_descriptors(client) &&
-                client->shell->start(client);
+    bool made = make_descriptors(client) && make_core(client);
+    if (made) {
+        __atomic_store_n(&client->open, 1, __ATOMIC_SEQ_CST);
+        made = client->shell->start(client);
+    }
     return made ? LK_OK
                 : fail(LK_STATUS_BUSY, "cannot create a client: %s", strerror(errno));
 }
@@ -227,43 +134,37 @@ static enum lk_status refine(struct lk_client *client, enum lk_status status)
     return status;
 }
 
-/* The loop's first session waits for as long as it takes. */
 static enum lk_status open_first(struct lk_client *client)
 {
+    if ((client->options.flags & LK_FLAG_NO_SESSION) != 0)
+        return LK_OK;
+    if (has_loop(client))
+        return loop_open_first(client);
     struct lk_session_options options = LK_SESSION_OPTIONS_INIT;
     options.label = client->options.label;
     options.user = client->options.session_user;
-    if (!has_loop(client)) {
-        enum lk_status status = lk_session_open(client, &options, &client->first);
-        pthread_mutex_lock(&client->mutex);
-        status = refine(client, status);
-        pthread_mutex_unlock(&client->mutex);
-        return status;
-    }
-    struct core_call call;
-    enum lk_status status = make_open_call(client, &options, &call);
-    if (status != LK_OK)
-        return status;
-    call.limit_ns = UINT64_MAX;
-    core_submit(client->core, &call, clocks_read(), NULL);
-    client->first = session_adopt(client, core_opened(client->core), options.user);
-    return LK_OK;
+    enum lk_status status = lk_session_open(client, &options, &client->first);
+    pthread_mutex_lock(&client->mutex);
+    status = refine(client, status);
+    pthread_mutex_unlock(&client->mutex);
+    return status;
 }
 
 enum lk_status lk_open(const struct lk_options *options, struct lk_client **client)
 {
     struct lk_options taken;
+    struct core_settings settings;
     *client = NULL;
-    if (options == NULL || !take_options(&taken, options))
-        return fail(LK_STATUS_INVALID, "options: initialize them with LK_OPTIONS_INIT");
-    enum lk_status status = check_options(&taken);
+    enum lk_status status = take_options(options, &taken);
+    if (status == LK_OK)
+        status = settings_of(&taken, &settings);
     if (status != LK_OK)
         return status;
-    struct lk_client *made = make_client(&taken);
+    struct lk_client *made = make_client(&taken, &settings);
     if (made == NULL)
         return fail(LK_STATUS_BUSY, "cannot create a client: %s", strerror(errno));
     status = set_up(made);
-    if (status == LK_OK && (taken.flags & LK_FLAG_NO_SESSION) == 0)
+    if (status == LK_OK)
         status = open_first(made);
     made->options.label = NULL;
     if (status == LK_OK) {
@@ -272,7 +173,7 @@ enum lk_status lk_open(const struct lk_options *options, struct lk_client **clie
     }
     char why[EVENT_BYTES];
     put_text(why, sizeof(why), "%s", lk_last_error());
-    if (made->core != NULL)
+    if (client_is_open(made))
         lk_close(made);
     else
         free_client(made);
@@ -281,7 +182,7 @@ enum lk_status lk_open(const struct lk_options *options, struct lk_client **clie
 
 struct lk_session *lk_client_session(struct lk_client *client)
 {
-    return client->first;
+    return client == NULL ? NULL : __atomic_load_n(&client->first, __ATOMIC_RELAXED);
 }
 
 /* ---- Close ---- */
@@ -299,7 +200,10 @@ static void close_sessions(struct lk_client *client, uint64_t limit_ns)
     }
 }
 
-/* Until the cluster has closed all sessions, or until the limit. */
+/*
+ * Until the cluster has closed all sessions, or until the limit. Not by lk_fd(): in a loop it
+ * is readable as long as nobody calls lk_process().
+ */
 static void wait_for_closes(struct lk_client *client, uint64_t limit_ns)
 {
     while (core_session_count(client->core) > 0) {
@@ -307,12 +211,22 @@ static void wait_for_closes(struct lk_client *client, uint64_t limit_ns)
         if (now_ns >= limit_ns)
             return;
         uint64_t left_ns = u64_rest(u64_min(client->deadline_ns, limit_ns), now_ns);
-        connection_watch(&client->connection, true);
-        struct pollfd ready = {.fd = client->poll_fd, .events = POLLIN};
-        poll(&ready, 1, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
+        struct pollfd fds[1 + ADDRESSES_MAX] = {{.fd = client->wake_fd, .events = POLLIN}};
+        uint32_t count = 1 + connection_poll(&client->connection, fds + 1);
+        poll(fds, count, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
+        descriptor_drain(client->wake_fd);
         drive_socket(client);
         drive_time(client);
     }
+}
+
+/* With nobody left inside. */
+static void finish_closing(struct lk_client *client, uint64_t limit_ns)
+{
+    keeper_stop(client);
+    wait_for_closes(client, limit_ns);
+    loop_close(client);
+    free_client(client);
 }
 
 void lk_close(struct lk_client *client)
@@ -321,23 +235,25 @@ void lk_close(struct lk_client *client)
         return;
     if (!client_is_ours(client)) {
         /* The child's copies; everything else is the parent's. */
-        close_descriptors(client);
+        if (client->mapped_bytes != 0)
+            close_descriptors(client);
         return;
     }
     if (in_callback() || client->processing) {
         fail(LK_STATUS_INVALID, "a callback must not call lk_close()");
         return;
     }
+    int cancel_state;
+    if (!client_shut(client))
+        return; /* Another thread closes it. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     uint64_t limit_ns = clocks_read().boot_ns + LK_SECOND;
     pthread_mutex_lock(&client->mutex);
-    client->closing = true;
     client->processing = has_loop(client);
     close_sessions(client, limit_ns);
-    drive_time(client);
     keeper_dismiss_waiters(client);
     pthread_mutex_unlock(&client->mutex);
-    keeper_stop(client);
-    wait_for_closes(client, limit_ns);
-    loop_close(client);
-    free_client(client);
+    client_wait_for_leaving(client);
+    finish_closing(client, limit_ns);
+    pthread_setcancelstate(cancel_state, NULL);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/numbers.h"
 #include "lk_internal.h"
 
 /* ---- What came out ---- */
@@ -76,8 +77,8 @@ static bool apply(struct lk_client *client, const struct core_effects *effects,
     if (effects->close)
         connection_close(&client->connection);
     if (effects->connect) {
-        enum connect_result result = connection_begin(
-                &client->connection, effects->node->address, client->wake_fd);
+        enum connect_result result = connection_begin(&client->connection,
+                effects->node->address, client->wake_fd, client->now.boot_ns);
         if (result == CONNECT_PENDING)
             return false;
         *event = on_result(client, result);
@@ -88,6 +89,8 @@ static bool apply(struct lk_client *client, const struct core_effects *effects,
 
 static void bring_deadline_forward(struct lk_client *client)
 {
+    client->deadline_ns =
+            u64_min(client->deadline_ns, connection_deadline(&client->connection));
     for (uint32_t i = 0; client->lose_after_ns != 0 && i < client->settings.sessions_max;
             i++) {
         const struct lk_session *session = &client->sessions[i];
@@ -112,6 +115,8 @@ static void drive_by_clocks(struct lk_client *client, struct core_event event)
                    client->connection.want_write != want_write;
     if (changed)
         client->shell->changed(client);
+    if (!has_loop(client)) /* lk_process() sets it once, at its end. */
+        timer_set(client);
 }
 
 static void drive(struct lk_client *client, struct core_event event)
@@ -135,9 +140,23 @@ static void lose_on_time(struct lk_client *client)
     }
 }
 
+/* Sockets, names and times of an attempt to connect; true if it has ended. */
+static bool continue_dialing(struct lk_client *client)
+{
+    clocks_take(client);
+    enum connect_result result =
+            connection_continue(&client->connection, client->now.boot_ns);
+    if (result != CONNECT_PENDING)
+        drive(client, on_result(client, result));
+    client->shell->changed(client);
+    return result != CONNECT_PENDING;
+}
+
 void drive_time(struct lk_client *client)
 {
     lose_on_time(client);
+    if (connection_deadline(&client->connection) <= clocks_read().boot_ns)
+        continue_dialing(client);
     drive(client, (struct core_event){.kind = CORE_TIME});
 }
 
@@ -152,18 +171,6 @@ static bool is_writable(int fd)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
     return poll(&poll_fd, 1, 0) > 0;
-}
-
-static bool continue_connecting(struct lk_client *client)
-{
-    struct connection *connection = &client->connection;
-    if (connection->resolving == NULL && !is_writable(connection->fd))
-        return false;
-    enum connect_result result = connection_continue(connection);
-    if (result != CONNECT_PENDING)
-        drive(client, on_result(client, result));
-    client->shell->changed(client);
-    return result != CONNECT_PENDING;
 }
 
 enum received {
@@ -192,8 +199,8 @@ static enum received receive_once(struct lk_client *client)
 bool drive_socket(struct lk_client *client)
 {
     struct connection *connection = &client->connection;
-    if (connection->resolving != NULL || connection->connecting)
-        return continue_connecting(client);
+    if (connection_is_dialing(connection))
+        return continue_dialing(client);
     bool stepped = false;
     if (connection->want_write && is_writable(connection->fd)) {
         connection->want_write = false;
@@ -201,7 +208,7 @@ bool drive_socket(struct lk_client *client)
         stepped = true;
     }
     enum received received = RECEIVED_SOME;
-    while (received == RECEIVED_SOME && connection->fd >= 0 && !connection->connecting) {
+    while (received == RECEIVED_SOME && connection->fd >= 0) {
         received = receive_once(client);
         stepped = stepped || received != RECEIVED_NOTHING;
     }

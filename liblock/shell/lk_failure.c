@@ -26,6 +26,7 @@ static_assert(LK_STATUS_VERSION == (int)STATUS_VERSION, "");
 static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
 static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
 static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
+static_assert(LK_REASON_WRONG_CLUSTER == (int)CORE_REASON_WRONG_CLUSTER, "");
 static_assert(LK_CONDITION_HEALTHY == (int)CONDITION_HEALTHY, "");
 static_assert(LK_CONDITION_BLANK == (int)CONDITION_BLANK, "");
 static_assert(LK_CONDITION_NOT_BOOTSTRAPPED == (int)CONDITION_NOT_BOOTSTRAPPED, "");
@@ -36,6 +37,12 @@ static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
 static_assert(LK_CONDITION_DISK_STALLED == (int)CONDITION_DISK_STALLED, "");
 static_assert(LK_CONDITION_CLOCK_SUSPECT == (int)CONDITION_CLOCK_SUSPECT, "");
 static_assert(LK_CONDITION_READ_ERROR == (int)CONDITION_READ_ERROR, "");
+static_assert(LK_CONDITION_OTHER_CLUSTER == (int)CONDITION_OTHER_CLUSTER, "");
+static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, "");
+static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
+static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
+static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
+static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
@@ -107,6 +114,7 @@ const char *lk_status_text(enum lk_status status)
             [LK_STATUS_DENIED] = "the cluster does not accept this session",
             [LK_STATUS_WRONG_CLUSTER] = "the nodes belong to another cluster",
             [LK_STATUS_VERSION] = "the nodes use another protocol version",
+            [LK_STATUS_INTERRUPTED] = "a signal or lk_interrupt() ended the call",
     };
     return PICK(texts, status);
 }
@@ -132,6 +140,7 @@ const char *lk_reason_text(enum lk_reason reason)
             [LK_REASON_UNKNOWN] = "the cluster does not know this session",
             [LK_REASON_ENDED] = "the cluster ended the hold",
             [LK_REASON_REHEARSED] = "lost on purpose, as a test",
+            [LK_REASON_WRONG_CLUSTER] = "the nodes belong to another cluster now",
     };
     return PICK(texts, reason);
 }
@@ -182,6 +191,12 @@ static const char *refusal_text(uint64_t why)
             [REFUSED_MEMBERS] = "took this client for a node",
             [REFUSED_FULL] = "has no room for another connection",
             [REFUSED_NONSENSE] = "could not parse our message",
+            [REFUSED_DIRECTORY] = "took this client for a node",
+            [REFUSED_TWICE] = "took this client for a node",
+            [REFUSED_ID] = "took this client for a node",
+            [REFUSED_NODE] = "took this client for a node",
+            [REFUSED_TERM] = "took this client for a node",
+            [REFUSED_HISTORY] = "took this client for a node",
     };
     return PICK(texts, why);
 }
@@ -246,12 +261,53 @@ static void explain_search(struct lk_client *client)
         char text[160];
         if (!core_node_trouble(client->core, i, &trouble))
             continue;
+        /* It is not the node that did not answer. */
+        bool no_name = trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0 &&
+                       lookup_is_pending(core_node_at(client->core, i)->address);
         put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
                 core_node_at(client->core, i)->address,
-                notice_text(&trouble, text, sizeof(text)));
+                no_name ? "no name server has found its address yet"
+                        : notice_text(&trouble, text, sizeof(text)));
         at = strlen(last_error);
         before = "; ";
     }
+}
+
+/* "500ms", "60s": for ranges, which are round. */
+static void put_duration(char *text, size_t bytes, uint64_t ns)
+{
+    bool whole = ns % LK_SECOND == 0;
+    put_text(text, bytes, "%llu%s",
+            (unsigned long long)(ns / (whole ? LK_SECOND : NS_PER_MS)), whole ? "s" : "ms");
+}
+
+/* What the library lets through and the cluster does not: a session's ttl. */
+static void explain_invalid(const struct lk_client *client)
+{
+    uint64_t min_ns;
+    uint64_t max_ns;
+    char min[32];
+    char max[32];
+    if (!core_ttl_range(client->core, &min_ns, &max_ns)) {
+        fail(LK_STATUS_INVALID, "%s", lk_status_text(LK_STATUS_INVALID));
+        return;
+    }
+    put_duration(min, sizeof(min), min_ns);
+    put_duration(max, sizeof(max), max_ns);
+    fail(LK_STATUS_INVALID, "this cluster allows a ttl from %s to %s", min, max);
+}
+
+static void explain_foreign(const struct lk_client *client)
+{
+    uint64_t ours;
+    uint64_t theirs;
+    if (core_is_foreign(client->core, &ours, &theirs))
+        fail(LK_STATUS_WRONG_CLUSTER,
+                "the nodes belong to cluster %016llx now, and no longer to %016llx: its locks "
+                "are gone; open a new client",
+                (unsigned long long)theirs, (unsigned long long)ours);
+    else
+        fail(LK_STATUS_WRONG_CLUSTER, "%s", lk_status_text(LK_STATUS_WRONG_CLUSTER));
 }
 
 enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail)
@@ -264,6 +320,10 @@ enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t d
         explain_search(client);
     else if (status == STATUS_LIMIT)
         fail(said, "the cluster has reached its limit of %s", limit_text(detail));
+    else if (status == STATUS_INVALID)
+        explain_invalid(client);
+    else if (status == STATUS_WRONG_CLUSTER)
+        explain_foreign(client);
     else
         fail(said, "%s", lk_status_text(said));
     return said;

@@ -6,12 +6,13 @@
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
  *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
- *     lk_connect.c                    a socket; this and what it needs know no client
- *     lk_resolve.c                    names, in a thread of their own
- *     lk_address.c    lk_check.c      the list of nodes as text; belief, from any thread
- *     lk_call.c                       clocks, sessions, arguments
+ *     lk_connect.c    lk_dial.c       sockets to a node; these two and what they need ...
+ *     lk_lookup.c     lk_resolve.c    ... know no client: names, in threads of their own
+ *     lk_options.c    lk_check.c      what a client is opened with; belief, from any thread
+ *     lk_call.c       lk_address.c    clocks, sessions, arguments; the list of nodes as text
+ *     lk_visit.c                      threads in calls, and the end of a client
  *     lk_connection.c lk_views.c      bytes out and in; answers of queries and lists
- *     lk_failure.c                    lk_last_error(), texts
+ *     lk_failure.c    lk_descriptor.c lk_last_error(), texts; descriptors
  *
  * One mutex guards everything but belief. No code waits for the network with the mutex
  * held: sockets do not block, and a thread that waits for one has released the mutex.
@@ -20,6 +21,7 @@
 #define LIBLOCK_LK_INTERNAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +35,7 @@
 enum {
     INPUT_BYTES = 64 * 1024,
     EVENT_BYTES = 512, /* Of an error or a line of the log */
+    PAGE_BYTES = 4096,
 };
 
 /* ---- lk_address.c ---- */
@@ -43,11 +46,33 @@ bool nodes_parse(const char *list, struct core_settings *settings, struct span *
 /* ---- Sessions ---- */
 
 struct lk_session {
-    struct lk_client *client;
-    const struct session_belief *belief;
-    uint32_t handle; /* Core's; 0: closed */
+    struct lk_client *client;            /* These two by __atomic: lk_check() reads them */
+    const struct session_belief *belief; /* at any time. NULL: the client was closed. */
+    uint32_t handle;                     /* Core's; 0: closed */
     void *user;
     uint64_t lose_ns; /* LOCKD_TEST_LOSE: BOOTTIME; UINT64_MAX: never */
+};
+
+static inline struct lk_client *client_of(const struct lk_session *session)
+{
+    return session == NULL ? NULL : __atomic_load_n(&session->client, __ATOMIC_RELAXED);
+}
+
+/* ---- Threads in calls ---- */
+
+/*
+ * A thread in a call, from visit_begin() to visit_end(). Meanwhile the client's memory stays.
+ * The thread can be cancelled and, with LK_FLAG_INTERRUPTIBLE, gets signals only while it
+ * sleeps: then no signal is missed that comes just before.
+ */
+struct visit {
+    struct lk_client *client;
+    int cancel_state; /* As it was before the call */
+    bool interruptible;
+    sigset_t mask; /* Interruptible: as it was before the call */
+    /* The thread is cancelled while it sleeps: clean up, and end the visit. */
+    void (*on_cancel)(struct visit *visit);
+    void *user;
 };
 
 /* ---- What lk_keeper.c has of a client ---- */
@@ -55,9 +80,24 @@ struct lk_session {
 /* A call that waits, on its thread's stack. */
 struct waiter {
     struct list_node link;
+    struct visit *visit;
+    const struct core_call *call;
     pthread_cond_t cond;
+    int wake_fd;      /* Interruptible: an eventfd in place of `cond`; else -1 */
+    uint32_t stirs;   /* Of lk_interrupt() before this call */
+    uint32_t request; /* Core's */
     bool done;
+    bool locked; /* Its thread has the mutex, or will have it when it wakes. */
+    bool interrupted;
     struct core_completion completion;
+};
+
+/* A query of one node that is under way. */
+struct node_query_link {
+    struct list_node link;
+    int wake_fd;
+    uint32_t stirs; /* As above */
+    bool over;      /* The client is being closed */
 };
 
 /* An event that waits for the keeper. */
@@ -72,16 +112,12 @@ struct keeper {
     bool runs;
     bool sleeps;
     bool stops;
-    uint64_t until_ns;
     int nudge_fd;            /* eventfd: wakes the receiver */
     struct waiter *receiver; /* Who waits for the socket; NULL: the keeper */
     bool receiver_polls;     /* It polls, and does not know yet about changes since */
-    uint64_t receiver_until_ns;
     struct list waiters;
     struct told_event *first_event; /* For the keeper to tell */
     struct told_event *last_event;
-    uint32_t inside; /* Threads in calls */
-    pthread_cond_t left;
 };
 
 /* ---- What lk_loop.c has of a client ---- */
@@ -98,8 +134,6 @@ struct pending {
 };
 
 struct loop {
-    int timer_fd;
-    uint64_t timer_ns; /* What it is set to */
     struct pending *pendings;
     uint32_t pending_count;
     uint32_t pending_used; /* Ever */
@@ -127,38 +161,55 @@ struct shell {
     void (*asked)(struct lk_client *client);
 };
 
+/*
+ * A client, its sessions and its core are one mapping (lk_visit.c). When the client is closed
+ * it becomes zero, and stays readable for a while: a zero here means "closed".
+ */
 struct lk_client {
-    uint32_t *alive; /* By __atomic only: a page that is zero in a forked child */
+    uint32_t open;   /* These three by __atomic only. 0: it is being closed, or was */
+    uint32_t inside; /* Threads in calls */
+    uint32_t stirs;  /* Of lk_interrupt() */
     pthread_mutex_t mutex;
     struct lk_options options;
     const struct shell *shell;
     struct core_settings settings;
-    void *memory;
-    size_t memory_bytes;
+    size_t mapped_bytes;
     struct core *core;
     struct clocks now; /* As last read, both together ... */
     uint64_t tick_ns;  /* ... when MONOTONIC_COARSE said this */
     const struct hold_belief *holds;
     uint32_t hold_count;
     struct lk_session *sessions; /* By core's index */
-    struct lk_session *first;
+    struct lk_session *first;    /* By __atomic only */
     struct connection connection;
     unsigned char *input;
     uint64_t deadline_ns;   /* Core's, or earlier */
     uint64_t lose_after_ns; /* LOCKD_TEST_LOSE; 0: not set */
-    bool closing;
-    int poll_fd; /* epoll */
-    int wake_fd; /* eventfd in it */
+    int poll_fd;            /* epoll */
+    int wake_fd;            /* eventfd in it */
+    int timer_fd;           /* timerfd in it, of CLOCK_BOOTTIME */
+    uint64_t timer_ns;      /* What it is set to */
+    struct list node_queries;
 
     struct keeper keeper;
     struct loop loop;
     bool processing; /* In lk_process(), or in lk_close() of a client with a loop */
 };
 
-/* Dead in a child after fork. */
+/* In the page before the client: zero in a child after fork, and when it was closed. */
+static inline uint32_t *client_alive(const struct lk_client *client)
+{
+    return (uint32_t *)((uintptr_t)client - PAGE_BYTES);
+}
+
 static inline bool client_is_ours(const struct lk_client *client)
 {
-    return __atomic_load_n(client->alive, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(client_alive(client), __ATOMIC_RELAXED) != 0;
+}
+
+static inline bool client_is_open(const struct lk_client *client)
+{
+    return __atomic_load_n(&client->open, __ATOMIC_SEQ_CST) != 0;
 }
 
 static inline bool has_loop(const struct lk_client *client)
@@ -166,11 +217,51 @@ static inline bool has_loop(const struct lk_client *client)
     return (client->options.flags & LK_FLAG_EXTERNAL_LOOP) != 0;
 }
 
+/* ---- lk_visit.c ---- */
+
+/* Zeroed memory with the core and its settings in it; NULL: errno. */
+struct lk_client *client_map(const struct core_settings *settings);
+/* The memory becomes zero now, and is unmapped later. */
+void client_unmap(struct lk_client *client);
+
+/* Count this thread; false: the client is being closed, or was, or is the parent's. */
+bool client_enter(struct lk_client *client);
+void client_leave(struct lk_client *client);
+/* No thread enters from now on; false: somebody else closes it. */
+bool client_shut(struct lk_client *client);
+/* All have left when this returns. */
+void client_wait_for_leaving(struct lk_client *client);
+
+/* LK_STATUS_INVALID or LK_STATUS_LOST, for a handle that cannot be entered. */
+enum lk_status refuse_handle(const struct lk_client *client);
+
+/* For calls that may wait: LK_OK, or why not, and then there is no visit. */
+enum lk_status visit_begin(struct visit *visit, struct lk_client *client);
+void visit_end(struct visit *visit);
+/*
+ * ppoll(), with the client's mutex released; `wait` may be NULL. EINTR: the handler of a signal
+ * ran. If the thread is cancelled, `on_cancel` runs without the mutex.
+ */
+int visit_poll(struct visit *visit, struct pollfd *fds, uint32_t count,
+        const struct timespec *wait);
+
+/* ---- lk_options.c ---- */
+
+/* Take what the caller's struct, of whatever version, has in common with ours. */
+bool take_struct(void *ours, size_t our_bytes, const void *given);
+enum lk_status take_options(const struct lk_options *given, struct lk_options *options);
+enum lk_status take_session_options(
+        const struct lk_session_options *given, struct lk_session_options *options);
+enum lk_status settings_of(
+        const struct lk_options *options, struct core_settings *settings);
+
 /* ---- lk_call.c ---- */
 
 struct clocks clocks_read(void);
 /* Both clocks into client->now. */
 void clocks_take(struct lk_client *client);
+/* Have the timer ring at the client's deadline, or earlier. */
+void timer_set(struct lk_client *client);
 /* For what neither opens nor closes: at most some milliseconds old. */
 struct clocks clocks_for_request(struct lk_client *client);
 /* Set the limit of a call that is made now, unless it has one. */
@@ -187,6 +278,10 @@ enum lk_status make_open_call(const struct lk_client *client,
         const struct lk_session_options *options, struct core_call *call);
 enum lk_status make_acquire_call(struct lk_session *session, struct span name,
         const struct lk_acquire_options *options, struct core_call *call);
+enum lk_status make_release_call(const struct lk_session *session, struct span name,
+        uint64_t token, struct core_call *call);
+enum lk_status make_query_call(
+        struct span name, const struct lk_read *read, struct core_call *call);
 enum lk_status make_list_call(const struct lk_list *list, struct core_call *call);
 
 /* ---- lk_drive.c; all with the mutex held ---- */
@@ -205,22 +300,29 @@ extern const struct shell keeper_shell;
 
 void keeper_stop(struct lk_client *client); /* Without the mutex */
 void keeper_drop_events(struct lk_client *client);
-/* Threads that wait in calls get LK_STATUS_LOST, and have left when this returns. */
+/* Threads that wait in calls get LK_STATUS_LOST, and leave as soon as they get the mutex. */
 void keeper_dismiss_waiters(struct lk_client *client);
 /* Submit and wait for the completion, with the mutex held (and let go of meanwhile). */
-enum status keeper_call(struct lk_client *client, struct core_call *call,
-        struct core_completion *completion);
+enum lk_status keeper_call(
+        struct visit *visit, struct core_call *call, struct core_completion *completion);
 bool in_callback(void);
 
 /* ---- lk_loop.c ---- */
 
 extern const struct shell loop_shell;
 
+enum lk_status loop_open_first(struct lk_client *client);
 void loop_close(struct lk_client *client);
 void loop_stop(struct lk_client *client);
 
 /* ---- lk_views.c ---- */
 
+/*
+ * Give a caller what fits in its struct. `size` is its own statement: at least that of a
+ * size, or 0 and the like for the struct of the first version.
+ */
+void give_struct(void *theirs, size_t their_bytes, const void *ours, size_t our_bytes);
+void views_read(const struct core_completion *completion, struct lk_read *read);
 bool views_lock(const struct core_completion *completion, const unsigned char *room,
         struct lk_lock *lock);
 bool views_list(const struct core_completion *completion, const unsigned char *room,

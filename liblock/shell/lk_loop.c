@@ -7,9 +7,6 @@
  * polls calls it again. The timer is set again only when it would come too late.
  */
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "lk_internal.h"
 
@@ -23,9 +20,8 @@ static void note_asked(struct lk_client *client)
     if (client->loop.asked)
         return;
     client->loop.asked = true;
-    uint64_t one = 1;
-    ssize_t ignored = client->processing ? 0 : write(client->wake_fd, &one, sizeof(one));
-    (void)ignored; /* Full: it is readable all the same. */
+    if (!client->processing)
+        descriptor_wake(client->wake_fd);
 }
 
 /* ---- Calls that are owed an answer ---- */
@@ -105,13 +101,11 @@ static bool start(struct lk_client *client)
 {
     uint32_t count = client->settings.requests_max + client->settings.sessions_max;
     client->loop.pendings = calloc(count, sizeof(struct pending));
-    client->loop.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (client->loop.pendings == NULL || client->loop.timer_fd < 0)
+    if (client->loop.pendings == NULL)
         return false;
     client->loop.pending_count = count;
-    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = client->loop.timer_fd}};
     note_asked(client);
-    return epoll_ctl(client->poll_fd, EPOLL_CTL_ADD, client->loop.timer_fd, &event) == 0;
+    return true;
 }
 
 const struct shell loop_shell = {
@@ -141,39 +135,23 @@ void loop_close(struct lk_client *client)
 
 int lk_fd(const struct lk_client *client)
 {
-    return has_loop(client) ? client->poll_fd : -1;
-}
-
-/* The timer is readable once it has expired, so an expiry after this step will be seen. */
-static void set_timer(struct lk_client *client)
-{
-    bool rings_in_time = client->loop.timer_ns > client->now.boot_ns &&
-                         client->loop.timer_ns <= client->deadline_ns;
-    if (rings_in_time)
-        return;
-    client->loop.timer_ns = client->deadline_ns;
-    uint64_t at_ns = client->deadline_ns == 0 ? 1 : client->deadline_ns;
-    if (at_ns > INT64_MAX)
-        at_ns = INT64_MAX;
-    struct itimerspec timer = {.it_value = {.tv_sec = (time_t)(at_ns / NS_PER_S),
-                                       .tv_nsec = (long)(at_ns % NS_PER_S)}};
-    timerfd_settime(client->loop.timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+    return client != NULL && has_loop(client) ? client->poll_fd : -1;
 }
 
 static void drain_wake(struct lk_client *client)
 {
-    if (!client->loop.asked && client->connection.resolving == NULL)
+    struct connection *connection = &client->connection;
+    if (!client->loop.asked && !connection->stirred)
         return;
-    uint64_t count;
-    ssize_t ignored = read(client->wake_fd, &count, sizeof(count));
-    (void)ignored; /* Empty: nothing to drain. */
+    descriptor_drain(client->wake_fd);
+    /* Only a lookup that is still under way may write once more. */
+    connection->stirred = connection_is_dialing(connection);
 }
 
 enum lk_status lk_process(struct lk_client *client)
 {
-    if (!client_is_ours(client))
-        return fail(LK_STATUS_LOST,
-                "this handle belongs to the parent process; open a client after fork()");
+    if (client == NULL || !client_is_ours(client))
+        return refuse_handle(client);
     if (!has_loop(client) || client->processing)
         return fail(LK_STATUS_INVALID,
                 "lk_process() needs LK_FLAG_EXTERNAL_LOOP and must not be called from a callback");
@@ -188,7 +166,7 @@ enum lk_status lk_process(struct lk_client *client)
         drive_asked(client);
     }
     connection_watch(&client->connection, true);
-    set_timer(client);
+    timer_set(client);
     client->processing = false;
     return LK_OK;
 }
@@ -197,13 +175,12 @@ enum lk_status lk_process(struct lk_client *client)
 
 static enum lk_status may_ask(const struct lk_client *client)
 {
-    if (!client_is_ours(client))
-        return fail(LK_STATUS_LOST,
-                "this handle belongs to the parent process; open a client after fork()");
+    if (client == NULL || !client_is_ours(client))
+        return refuse_handle(client);
     if (!has_loop(client))
         return fail(LK_STATUS_INVALID,
                 "asynchronous calls need a client with LK_FLAG_EXTERNAL_LOOP");
-    return client->closing ? fail(LK_STATUS_LOST, "the client is being closed") : LK_OK;
+    return client_is_open(client) ? LK_OK : refuse_handle(client);
 }
 
 static enum lk_status ask(
@@ -218,10 +195,32 @@ static enum lk_status ask(
     set_answer_limit(client, call, now);
     enum status status = core_submit(client->core, call, now, NULL);
     if (status != STATUS_OK) {
+        uint8_t detail = 0;
         give_pending(client, pending);
-        return fail_core(client, status, 0);
+        core_session_verdict(client->core, call->session, &detail);
+        return fail_core(client, status, detail);
     }
     note_asked(client);
+    return LK_OK;
+}
+
+/* With the status of loop_open_first()'s caller: nothing can refuse the first request. */
+enum lk_status loop_open_first(struct lk_client *client)
+{
+    struct lk_session_options options = LK_SESSION_OPTIONS_INIT;
+    options.label = client->options.label;
+    options.user = client->options.session_user;
+    struct core_call call;
+    enum lk_status status = make_open_call(client, &options, &call);
+    if (status != LK_OK)
+        return status;
+    call.limit_ns = UINT64_MAX; /* It waits for as long as it takes. */
+    struct pending *pending = take_pending(client, client->options.opened);
+    status = ask(client, &call, pending);
+    if (status != LK_OK)
+        return status;
+    client->first = session_adopt(client, core_opened(client->core), options.user);
+    pending->session = client->first;
     return LK_OK;
 }
 
@@ -247,7 +246,7 @@ enum lk_status lk_session_open_async(struct lk_client *client,
 
 enum lk_status lk_session_close_async(struct lk_session *session, struct lk_done done)
 {
-    struct lk_client *client = session->client;
+    struct lk_client *client = client_of(session);
     enum lk_status status = may_ask(client);
     if (status != LK_OK)
         return status;
@@ -259,7 +258,7 @@ enum lk_status lk_session_close_async(struct lk_session *session, struct lk_done
     if (status == LK_OK) {
         session->handle = 0;
         if (client->first == session)
-            client->first = NULL;
+            __atomic_store_n(&client->first, NULL, __ATOMIC_RELAXED);
     }
     return status;
 }
@@ -267,7 +266,7 @@ enum lk_status lk_session_close_async(struct lk_session *session, struct lk_done
 enum lk_status lk_acquire_async(struct lk_session *session, const char *name,
         size_t name_len, const struct lk_acquire_options *options, struct lk_done done)
 {
-    struct lk_client *client = session->client;
+    struct lk_client *client = client_of(session);
     enum lk_status status = may_ask(client);
     struct core_call call;
     if (status == LK_OK)
@@ -280,21 +279,34 @@ enum lk_status lk_acquire_async(struct lk_session *session, const char *name,
     return ask(client, &call, pending);
 }
 
+static enum lk_status release(
+        struct lk_session *session, struct core_call *call, struct lk_done done)
+{
+    struct pending *pending = take_pending(session->client, done);
+    if (pending != NULL)
+        pending->session = session;
+    return ask(session->client, call, pending);
+}
+
 enum lk_status lk_release_async(struct lk_session *session, const char *name,
         size_t name_len, uint64_t token, struct lk_done done)
 {
-    struct lk_client *client = session->client;
-    enum lk_status status = may_ask(client);
-    if (status != LK_OK)
-        return status;
-    struct core_call call = {.kind = CORE_RELEASE,
-            .session = session->handle,
-            .name = span_of(name, name_len),
-            .token = token};
-    struct pending *pending = take_pending(client, done);
-    if (pending != NULL)
-        pending->session = session;
-    return ask(client, &call, pending);
+    enum lk_status status = may_ask(client_of(session));
+    struct core_call call;
+    if (status == LK_OK)
+        status = make_release_call(session, span_of(name, name_len), token, &call);
+    return status == LK_OK ? release(session, &call, done) : status;
+}
+
+enum lk_status lk_release_all_async(struct lk_session *session, const char *name,
+        size_t name_len, uint64_t token, struct lk_done done)
+{
+    enum lk_status status = may_ask(client_of(session));
+    struct core_call call;
+    if (status == LK_OK)
+        status = make_release_call(session, span_of(name, name_len), token, &call);
+    call.all = true;
+    return status == LK_OK ? release(session, &call, done) : status;
 }
 
 static enum lk_status ask_read(
@@ -311,10 +323,12 @@ static enum lk_status ask_read(
 enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t name_len,
         struct lk_lock *lock, struct lk_done done)
 {
+    struct core_call call;
     enum lk_status status = may_ask(client);
+    if (status == LK_OK)
+        status = make_query_call(span_of(name, name_len), NULL, &call);
     if (status != LK_OK)
         return status;
-    struct core_call call = {.kind = CORE_QUERY, .name = span_of(name, name_len)};
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->lock = lock;

@@ -21,12 +21,18 @@ static_assert(
         (int)LK_STAGE_COUNT == (int)STAGE_COUNT, "wire and library agree on the stages");
 static_assert((int)LK_SUM_COUNT == (int)SUM_COUNT, "wire and library agree on the sums");
 
+/* Between two looks at the clock. */
+#define PIECE_NS (60 * NS_PER_S)
+
+/* Begins with `visit`: that is how on_cancel finds it. */
 struct node_query {
+    struct visit visit;
+    struct node_query_link link; /* In client->node_queries */
     struct connection connection;
-    int wake_fd;
     uint64_t limit_ns;
     const char *address;
     enum frame_kind kind; /* The answer's is one more. */
+    void *answer;
     unsigned char buffer[FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX];
     struct frame_reader reader;
 };
@@ -36,34 +42,63 @@ static enum lk_status give_up(const struct node_query *query, const char *why)
     return fail(LK_STATUS_UNKNOWN, "%s: %s", query->address, why);
 }
 
-/* Wait for the descriptor; false when the time is over. */
-static bool wait_for(const struct node_query *query, int fd, short events)
+/* Whether somebody wants the call to end before its time; `*said` is the status. */
+static bool is_ended(struct node_query *query, enum lk_status *said)
 {
-    struct pollfd ready = {.fd = fd, .events = events};
-    for (;;) {
-        uint64_t now_ns = clocks_read().boot_ns;
-        if (now_ns >= query->limit_ns)
-            return false;
-        uint64_t ms = (query->limit_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-        int count = poll(&ready, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
-        if (count > 0)
-            return true;
-        if (count < 0 && errno != EINTR)
-            return false;
-    }
+    struct lk_client *client = query->visit.client;
+    pthread_mutex_lock(&client->mutex);
+    bool over = query->link.over;
+    pthread_mutex_unlock(&client->mutex);
+    if (over)
+        *said = fail(LK_STATUS_LOST, "the client is being closed");
+    else if (__atomic_load_n(&client->stirs, __ATOMIC_SEQ_CST) != query->link.stirs)
+        *said = fail(LK_STATUS_INTERRUPTED, "lk_interrupt() ended the call");
+    else
+        return false;
+    return true;
+}
+
+/* What the time ran out for. */
+static enum lk_status no_answer(const struct node_query *query)
+{
+    bool name =
+            connection_is_dialing(&query->connection) && lookup_is_pending(query->address);
+    return give_up(
+            query, name ? "no name server has found its address yet" : "no answer in time");
+}
+
+/* Wait until the connection is ready for something, or its own deadline: LK_OK. */
+static enum lk_status wait_for(struct node_query *query)
+{
+    enum lk_status said = LK_OK;
+    struct pollfd fds[1 + ADDRESSES_MAX] = {{.fd = query->link.wake_fd, .events = POLLIN}};
+    uint32_t count = 1 + connection_poll(&query->connection, fds + 1);
+    uint64_t now_ns = clocks_read().boot_ns;
+    uint64_t until_ns = u64_min(query->limit_ns, connection_deadline(&query->connection));
+    /* In pieces: the clock that poll() waits by stands still while the machine sleeps. */
+    uint64_t left_ns = u64_min(u64_rest(until_ns, now_ns), PIECE_NS);
+    struct timespec left = {
+            .tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+    int ready = visit_poll(&query->visit, fds, count, &left);
+    if (ready < 0 && errno == EINTR && query->visit.interruptible)
+        return fail(LK_STATUS_INTERRUPTED, "a signal ended the call");
+    if (ready > 0 && fds[0].revents != 0)
+        descriptor_drain(query->link.wake_fd);
+    if (is_ended(query, &said))
+        return said;
+    return clocks_read().boot_ns < query->limit_ns ? LK_OK : no_answer(query);
 }
 
 static enum lk_status reach(struct node_query *query)
 {
     struct connection *connection = &query->connection;
-    enum connect_result result =
-            connection_begin(connection, query->address, query->wake_fd);
+    enum connect_result result = connection_begin(
+            connection, query->address, query->link.wake_fd, clocks_read().boot_ns);
     while (result == CONNECT_PENDING) {
-        bool resolving = connection->resolving != NULL;
-        int fd = resolving ? query->wake_fd : connection->fd;
-        if (!wait_for(query, fd, resolving ? POLLIN : POLLOUT))
-            return give_up(query, "no answer in time");
-        result = connection_continue(connection);
+        enum lk_status said = wait_for(query);
+        if (said != LK_OK)
+            return said;
+        result = connection_continue(connection, clocks_read().boot_ns);
     }
     if (result == CONNECT_DONE)
         return LK_OK;
@@ -114,8 +149,9 @@ static bool take_frame(struct node_query *query, struct frame *frame, enum lk_st
 /* Receive once; LK_OK also if nothing came. */
 static enum lk_status receive_some(struct node_query *query)
 {
-    if (!wait_for(query, query->connection.fd, POLLIN))
-        return give_up(query, "no answer in time");
+    enum lk_status said = wait_for(query);
+    if (said != LK_OK)
+        return said;
     size_t room;
     unsigned char *space = frame_reader_space(&query->reader, &room);
     struct connection *connection = &query->connection;
@@ -166,6 +202,7 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
     status->refused_busy = node->refused_busy;
     status->bad_frames = node->bad_frames;
     status->elections = node->elections;
+    status->lines_dropped = node->lines_dropped;
     status->peer_count = node->peer_count;
     for (uint32_t i = 0; i < node->peer_count; i++)
         status->peers[i] = (struct lk_peer){.node = node->peers[i].node,
@@ -185,7 +222,8 @@ static bool read_status(const struct frame *frame, void *answer)
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     struct node_status node = {0};
     wire_node_status(&wire, &node);
-    *status = (struct lk_node_status){.node = node.node,
+    *status = (struct lk_node_status){.size = status->size,
+            .node = node.node,
             .role = (enum lk_role)node.role,
             .leader = node.leader,
             .condition = (enum lk_condition)node.condition,
@@ -262,47 +300,116 @@ static enum lk_status perform(struct node_query *query, const struct query_kind 
     return said;
 }
 
-static enum lk_status query_node(const struct lk_client *client, uint32_t number,
-        uint64_t wait_ns, const struct query_kind *kind)
+/* Leave the client, which may be closed from now on. */
+static void end_query(struct node_query *query)
 {
-    if (!client_is_ours(client))
-        return fail(LK_STATUS_LOST,
-                "this handle belongs to the parent process; open a client after fork()");
-    const char *address = lk_node_address(client, number);
-    if (address == NULL)
-        return fail(LK_STATUS_INVALID, "the list of nodes has no node %u", number);
+    struct lk_client *client = query->visit.client;
+    pthread_mutex_lock(&client->mutex);
+    list_remove(&query->link.link);
+    pthread_mutex_unlock(&client->mutex);
+    connection_close(&query->connection);
+    close(query->link.wake_fd);
+    struct visit visit = query->visit;
+    free(query->answer);
+    free(query);
+    visit_end(&visit);
+}
+
+static void cancel_query(struct visit *visit)
+{
+    end_query((struct node_query *)(void *)visit);
+}
+
+/* A query that lk_close() and lk_interrupt() find; NULL: no memory or descriptor. */
+static struct node_query *begin_query(const struct visit *visit, const char *address)
+{
+    struct lk_client *client = visit->client;
     struct node_query *query = calloc(1, sizeof(*query));
-    int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int wake_fd = descriptor_above_stdio(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (query == NULL || wake_fd < 0) {
         free(query);
-        return fail(LK_STATUS_BUSY, "cannot query %s: %s", address, strerror(errno));
+        if (wake_fd >= 0)
+            close(wake_fd);
+        return NULL;
     }
-    uint64_t now_ns = clocks_read().boot_ns;
+    query->visit = *visit;
+    query->visit.on_cancel = cancel_query;
     query->address = address;
-    query->wake_fd = wake_fd;
-    query->connection.fd = -1;
-    query->limit_ns = u64_sum(now_ns, wait_ns);
-    enum lk_status said = perform(query, kind);
-    connection_close(&query->connection);
-    close(wake_fd);
-    free(query);
+    query->connection = (struct connection){
+            .fd = -1, .poll_fd = -1, .wait_ns = client->settings.connect_wait_ns};
+    query->link.wake_fd = wake_fd;
+    pthread_mutex_lock(&client->mutex);
+    query->link.stirs = __atomic_load_n(&client->stirs, __ATOMIC_SEQ_CST);
+    query->link.over = !client_is_open(client);
+    list_push_back(&client->node_queries, &query->link.link);
+    pthread_mutex_unlock(&client->mutex);
+    return query;
+}
+
+static enum lk_status query_in(
+        struct visit *visit, uint32_t number, uint64_t wait_ns, struct query_kind *kind)
+{
+    struct lk_client *client = visit->client;
+    const char *address = lk_node_address(client, number);
+    enum lk_status said = LK_STATUS_INVALID;
+    struct node_query *query = address == NULL ? NULL : begin_query(visit, address);
+    if (address == NULL)
+        said = fail(said, "the list of nodes has no node %u; it has %u, from 0 on", number,
+                lk_node_count(client));
+    else if (query == NULL)
+        said = fail(LK_STATUS_BUSY, "cannot query %s: %s", address, strerror(errno));
+    if (query == NULL) {
+        visit_end(visit);
+        return said;
+    }
+    query->answer = kind->answer; /* Freed with the query if the thread is cancelled. */
+    query->limit_ns = u64_sum(clocks_read().boot_ns, wait_ns);
+    said = perform(query, kind);
+    query->answer = NULL;
+    end_query(query);
     return said;
+}
+
+/* `kind->answer` stays the caller's, unless its thread is cancelled. */
+static enum lk_status query_node(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, struct query_kind *kind)
+{
+    struct visit visit;
+    if (kind->answer == NULL)
+        return fail(LK_STATUS_BUSY, "out of memory");
+    enum lk_status said = visit_begin(&visit, (struct lk_client *)(uintptr_t)client);
+    return said == LK_OK ? query_in(&visit, number, wait_ns, kind) : said;
 }
 
 enum lk_status lk_query_status(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_status *status)
 {
-    *status = (struct lk_node_status){0};
-    struct query_kind kind = {FRAME_STATUS, read_status, status};
-    return query_node(client, number, wait_ns, &kind);
+    size_t bytes = status->size;
+    struct lk_node_status *full = calloc(1, sizeof(*full));
+    struct query_kind kind = {FRAME_STATUS, read_status, full};
+    enum lk_status said = query_node(client, number, wait_ns, &kind);
+    struct lk_node_status none = {0};
+    struct lk_node_status *given = said == LK_OK ? full : &none;
+    given->size = bytes;
+    give_struct(status, bytes, given, sizeof(*given));
+    free(full);
+    return said;
 }
 
 enum lk_status lk_query_stages(const struct lk_client *client, uint32_t number,
         uint64_t wait_ns, struct lk_node_stages *stages)
 {
-    *stages = (struct lk_node_stages){0};
-    struct query_kind kind = {FRAME_STAGES, read_stages, stages};
-    return query_node(client, number, wait_ns, &kind);
+    size_t bytes = stages->size;
+    struct lk_node_stages *full = calloc(2, sizeof(*full));
+    struct query_kind kind = {FRAME_STAGES, read_stages, full};
+    enum lk_status said = query_node(client, number, wait_ns, &kind);
+    if (full == NULL)
+        return said;
+    struct lk_node_stages *given = said == LK_OK ? full : full + 1; /* All zero */
+    given->size = bytes;
+    give_struct(stages, bytes, given, sizeof(*given));
+    free(full);
+    return said;
 }
 
 uint64_t lk_bucket_begin(uint32_t bucket)

@@ -1,36 +1,99 @@
-/*
- * A separate thread resolves names to addresses, because getaddrinfo() may take any time
- * and cannot be stopped. The thread shares ownership of its data, so that a client may
- * close while the thread still waits for a name server.
- */
+/* From a host to its addresses, in the order in which they are tried. */
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <netinet/in.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lk_connect.h"
 
-static void look_up(const struct host_port *cut, int flags, struct addresses *found)
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof(v4));
+        return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    struct sockaddr_in6 v6;
+    memcpy(&v6, address, sizeof(v6));
+    return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+static bool are_loopback(const struct addresses *found)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        if (!is_loopback(&found->all[i].address))
+            return false;
+    }
+    return true;
+}
+
+static void add(struct addresses *found, const struct addrinfo *at)
+{
+    if (at->ai_addrlen > sizeof(struct sockaddr_storage) || found->count == ADDRESSES_MAX)
+        return;
+    memcpy(&found->all[found->count].address, at->ai_addr, at->ai_addrlen);
+    found->all[found->count++].bytes = at->ai_addrlen;
+}
+
+static const struct addrinfo *next_of(const struct addrinfo *at, int family, bool same)
+{
+    while (at != NULL && (at->ai_family == family) != same)
+        at = at->ai_next;
+    return at;
+}
+
+/*
+ * getaddrinfo() has sorted them. Of the two families, the first one's and the other's
+ * alternate, so that a family that does not work costs one wait and not one per address.
+ */
+static void alternate(const struct addrinfo *list, struct addresses *found)
+{
+    int family = list->ai_family;
+    const struct addrinfo *one = next_of(list, family, true);
+    const struct addrinfo *other = next_of(list, family, false);
+    while (one != NULL || other != NULL) {
+        if (one != NULL) {
+            add(found, one);
+            one = next_of(one->ai_next, family, true);
+        }
+        if (other != NULL) {
+            add(found, other);
+            other = next_of(other->ai_next, family, false);
+        }
+    }
+}
+
+static int look_up(const struct host_port *cut, int flags, struct addresses *found)
 {
     struct addrinfo hints = {
             .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     found->count = 0;
-    found->error = getaddrinfo(cut->address.host, cut->port + cut->port_at, &hints, &list);
-    if (found->error != 0)
-        return;
-    for (struct addrinfo *at = list; at != NULL && found->count < ADDRESSES_MAX;
-            at = at->ai_next) {
-        if (at->ai_addrlen > sizeof(struct sockaddr_storage))
-            continue;
-        memcpy(&found->all[found->count].address, at->ai_addr, at->ai_addrlen);
-        found->all[found->count++].bytes = at->ai_addrlen;
-    }
+    int error = getaddrinfo(cut->address.host, cut->port + cut->port_at, &hints, &list);
+    if (error == EAI_SYSTEM)
+        return errno;
+    if (error != 0)
+        return error;
+    alternate(list, found);
     freeaddrinfo(list);
+    return 0;
+}
+
+/*
+ * AI_ADDRCONFIG spares name servers questions for addresses that this machine cannot use.
+ * But it does not count loopback, and then hides a node on ::1 behind the name of another.
+ */
+int resolve(const struct host_port *cut, struct addresses *found)
+{
+    int error = look_up(cut, AI_ADDRCONFIG, found);
+    if (error == EAI_AGAIN || (error == 0 && !are_loopback(found)))
+        return error;
+    struct addresses all;
+    int again = look_up(cut, 0, &all);
+    if (again != 0)
+        return error;
+    *found = all;
+    return 0;
 }
 
 bool resolve_number(const char *address, struct addresses *found)
@@ -38,61 +101,5 @@ bool resolve_number(const char *address, struct addresses *found)
     struct host_port cut;
     if (!address_cut(address, &cut))
         return false;
-    look_up(&cut, AI_NUMERICHOST, found);
-    return found->error == 0 && found->count > 0;
-}
-
-void resolve_drop(struct resolving *resolving)
-{
-    if (__atomic_fetch_sub(&resolving->users, 1, __ATOMIC_ACQ_REL) > 1)
-        return;
-    close(resolving->wake);
-    free(resolving);
-}
-
-static void *run(void *argument)
-{
-    struct resolving *resolving = argument;
-    look_up(&resolving->cut, AI_ADDRCONFIG, &resolving->found);
-    __atomic_store_n(&resolving->done, true, __ATOMIC_RELEASE);
-    uint64_t one = 1;
-    ssize_t ignored = write(resolving->wake, &one, sizeof(one));
-    (void)ignored; /* Full: then its reader has been woken already. */
-    resolve_drop(resolving);
-    return NULL;
-}
-
-/* A detached thread that gets no signals. */
-static int start_thread(struct resolving *resolving)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_t thread;
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, NULL, run, resolving);
-    if (error == 0)
-        pthread_detach(thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
-struct resolving *resolve_begin(const char *address, int wake_fd)
-{
-    struct resolving *resolving = calloc(1, sizeof(*resolving));
-    if (resolving == NULL)
-        return NULL;
-    resolving->users = 2;
-    resolving->wake = fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
-    if (resolving->wake < 0 || !address_cut(address, &resolving->cut)) {
-        free(resolving);
-        return NULL;
-    }
-    int error = start_thread(resolving);
-    if (error == 0)
-        return resolving;
-    close(resolving->wake);
-    free(resolving);
-    errno = error;
-    return NULL;
+    return look_up(&cut, AI_NUMERICHOST, found) == 0 && found->count > 0;
 }

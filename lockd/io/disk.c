@@ -3,94 +3,13 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "io/disk_file.h"
 #include "io/disk_maker.h"
 #include "io/locked_memory.h"
-
-enum {
-    LOCK_RETRIES = 50
-};
-
-/* ---- The directory ---- */
-
-static bool say(char *reason, const char *path, const char *what, const char *advice)
-{
-    (void)snprintf(
-            reason, DISK_REASON_BYTES, "data directory %s: %s%s", path, what, advice);
-    return false;
-}
-
-/* A new directory is durable when its parent was synced. */
-static void sync_parent(const char *path)
-{
-    char copy[PATH_MAX];
-    (void)snprintf(copy, sizeof copy, "%s", path);
-    int parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
-        return;
-    (void)fsync(parent);
-    (void)close(parent);
-}
-
-static bool open_folder(struct disk *disk, const char *path, char *reason)
-{
-    if (mkdir(path, 0750) == 0)
-        sync_parent(path);
-    else if (errno != EEXIST)
-        return say(reason, path, strerror(errno), "; lockd cannot create it");
-    disk->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (disk->folder < 0)
-        return say(reason, path, strerror(errno), "");
-    if (faccessat(disk->folder, ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0)
-        return true;
-    return say(reason, path, strerror(errno), "; lockd must be able to write there");
-}
-
-/* As with the port, a killed process may hold it for some milliseconds after its end. */
-static bool lock_folder(int folder)
-{
-    static const struct timespec pause = {.tv_nsec = 20000000};
-    for (int i = 0; i < LOCK_RETRIES; i++) {
-        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
-            return true;
-        if (errno != EWOULDBLOCK)
-            return false;
-        (void)nanosleep(&pause, NULL);
-    }
-    errno = EWOULDBLOCK;
-    return false;
-}
-
-bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason)
-{
-    disk->settings = *settings;
-    disk->direct = true;
-    disk->maker.fd = -1;
-    disk->folder = -1;
-    bool opened = open_folder(disk, settings->path, reason);
-    if (opened && !lock_folder(disk->folder)) {
-        opened =
-                errno == EWOULDBLOCK
-                        ? say(reason, settings->path, "another process uses it",
-                                  "; stop that process, or give this node a directory of its own")
-                        : say(reason, settings->path, strerror(errno),
-                                  "; lockd cannot lock it");
-    }
-    if (!opened)
-        disk_close(disk);
-    return opened;
-}
 
 void disk_close(struct disk *disk)
 {
@@ -111,100 +30,6 @@ void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
             arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
     disk->numbers = arena_take(arena, "segment numbers", segments_max,
             sizeof *disk->numbers, sizeof(uint64_t));
-}
-
-/* ---- Reading at start ---- */
-
-static int compare_numbers(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-static bool list_segments(struct disk *disk, char *reason)
-{
-    int copy = openat(disk->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
-    if (listing == NULL)
-        return say(reason, disk->settings.path, strerror(errno), "");
-    disk->number_count = 0;
-    bool fits = true;
-    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
-        uint64_t number = segment_number(entry->d_name);
-        if (number == 0)
-            continue;
-        fits = disk->number_count < disk->settings.segments_max;
-        if (!fits)
-            break;
-        disk->numbers[disk->number_count++] = number;
-    }
-    (void)closedir(listing);
-    if (!fits)
-        return say(reason, disk->settings.path,
-                "it holds more log segments than --segments allows", "; raise --segments");
-    qsort(disk->numbers, disk->number_count, sizeof disk->numbers[0], compare_numbers);
-    return true;
-}
-
-static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t size)
-{
-    off_t usable = size / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
-    for (off_t at = 0; at < usable;) {
-        size_t wanted = (size_t)(usable - at);
-        if (wanted > NODE_READ_BYTES_MAX)
-            wanted = NODE_READ_BYTES_MAX;
-        ssize_t count = pread(fd, disk->read_buffer, wanted, at);
-        if (count < 0 && errno == EINTR)
-            continue;
-        count = count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
-        if (count <= 0)
-            return false;
-        recovery_feed(node_recovery(node), disk->read_buffer, (size_t)count);
-        node_recover(node);
-        at += count;
-    }
-    return true;
-}
-
-static bool replay_segment(struct disk *disk, struct node *node, uint64_t number)
-{
-    char name[DISK_NAME_BYTES];
-    struct stat status;
-    segment_name(name, number);
-    int fd = disk_open_file(disk, name, 0);
-    if (fd < 0)
-        return false;
-    bool read = fstat(fd, &status) == 0;
-    if (read) {
-        recovery_begin_segment(node_recovery(node), number, (uint64_t)status.st_size);
-        read = feed_segment(disk, node, fd, status.st_size);
-        /*
-         * What a killed process wrote may be in a cache only, and is trusted from now on.
-         */
-        read = read && fdatasync(fd) == 0;
-    }
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return read;
-}
-
-bool disk_replay(struct disk *disk, struct node *node, char *reason)
-{
-    if (!list_segments(disk, reason))
-        return false;
-    for (uint32_t i = 0; i < disk->number_count; i++) {
-        errno = 0;
-        if (!replay_segment(disk, node, disk->numbers[i])) {
-            (void)snprintf(reason, DISK_REASON_BYTES,
-                    "data directory %s: log segment %llu cannot be read (%s); check the disk, and the owner and mode of the file",
-                    disk->settings.path, (unsigned long long)disk->numbers[i],
-                    strerror(errno));
-            return false;
-        }
-    }
-    return true;
 }
 
 /* ---- Serving ---- */

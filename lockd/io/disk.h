@@ -5,7 +5,8 @@
  *     segment-000000000001       a segment of the log (store/wal.h says what is in it)
  *     segment-000000000002.new   one being made; removed at the next start if left behind
  *
- * The directory itself is locked (flock), so that two processes never share it.
+ * The directory itself is locked (flock), so that two processes never share it, and each
+ * segment, so that no write of an earlier process comes after one of this (disk_lock.h).
  *
  * Writing. One O_DIRECT write with RWF_DSYNC from the registered log buffer: no worker
  * thread of the kernel is needed and, as segments are filled with zeros beforehand, no
@@ -48,6 +49,7 @@ struct disk_settings {
 struct disk_file {
     uint64_t number; /* 0: none */
     int fd;
+    bool locked;    /* What it writes keeps a later process from starting (disk_lock.h). */
     uint32_t users; /* Operations under way */
     uint64_t used;  /* When, in counts of use: the one unused longest makes room. */
 };
@@ -115,8 +117,17 @@ void disk_close(struct disk *disk);
 
 void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max);
 
-/* Read the whole log into the node's recovery. False with a sentence in `reason`. */
+/*
+ * Read the whole log into the node's recovery. Waits, and logs that it does, while an
+ * earlier process has a write under way. False with a sentence in `reason`.
+ */
 bool disk_replay(struct disk *disk, struct node *node, char *reason);
+
+/*
+ * Make durable what was read, once the node has accepted it: see store/tail.h. False with a
+ * sentence in `reason`; nothing may be done then that depends on the log.
+ */
+bool disk_settle(struct disk *disk, struct node *node, char *reason);
 
 /*
  * Begin to serve the node; from here on the directory may change. `uring`, `turn` and

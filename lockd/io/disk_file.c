@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/disk_lock.h"
+
 static const char prefix[] = "segment-";
 enum {
     NUMBER_DIGITS = 12
@@ -69,6 +71,21 @@ void disk_adopt(struct disk *disk, uint64_t number, int fd)
 {
     struct disk_file *file = find_room(disk);
     *file = (struct disk_file){.number = number, .fd = fd, .used = ++disk->use_count};
+    file->locked = disk_try_lock_file(fd);
+}
+
+/*
+ * A file that was closed here a moment ago may still have its lock, and so may whoever
+ * copies the directory: it is tried again with the next operation.
+ */
+static void lock_again(const struct disk *disk, struct disk_file *file)
+{
+    if (file->locked)
+        return;
+    file->locked = disk_try_lock_file(file->fd);
+    if (!file->locked)
+        tell_line(disk->tell, TELL_DEBUG, "segment-not-locked", "segment=%llu error=\"%s\"",
+                (unsigned long long)file->number, strerror(errno));
 }
 
 struct disk_file *disk_use_file(struct disk *disk, uint64_t number)
@@ -81,6 +98,7 @@ struct disk_file *disk_use_file(struct disk *disk, uint64_t number)
                 continue;
             file->users++;
             file->used = ++disk->use_count;
+            lock_again(disk, file);
             return file;
         }
         segment_name(name, number);

@@ -282,6 +282,11 @@ void locks_end(struct locks *locks)
     assert(locks->work_left == 0 || !locks_has_work(locks));
 }
 
+const struct cluster_settings *locks_settings(const struct locks *locks)
+{
+    return &locks->settings;
+}
+
 uint64_t locks_index(const struct locks *locks)
 {
     return locks->index;

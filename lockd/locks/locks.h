@@ -82,6 +82,9 @@ void locks_apply(
 
 void locks_end(struct locks *locks);
 
+/* The settings of the state; those that locks_init() got, if no entry made others. */
+const struct cluster_settings *locks_settings(const struct locks *locks);
+
 uint64_t locks_index(const struct locks *locks); /* The last entry applied */
 uint64_t locks_time(const struct locks *locks);  /* T */
 

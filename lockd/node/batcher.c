@@ -160,6 +160,8 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
     };
+    roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);
+    roster_learn(batcher->roster, &bootstrap);
     uint32_t body_max = batcher->settings->limits.entry_body_max;
     struct wire wire = wire_writer(batcher->batch.body, body_max);
     wire_bootstrap(&wire, &bootstrap);

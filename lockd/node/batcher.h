@@ -24,6 +24,7 @@
 #include "node/gather.h"
 #include "node/journal.h"
 #include "node/ledger.h"
+#include "node/roster.h"
 #include "node/served.h"
 #include "node/times.h"
 #include "protocol/late_head.h"
@@ -54,6 +55,7 @@ struct batcher {
     struct ledger *ledger;
     struct served *served;
     struct gather *gather;
+    struct roster *roster; /* Whose directory is whose, for a new cluster */
     struct notices *notices;
     struct prng *prng; /* For the id of a new cluster */
     struct open_batch batch;

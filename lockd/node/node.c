@@ -35,6 +35,23 @@ static void stop_leading(struct node *node)
     ledger_drop(&node->ledger, &node->conns);
 }
 
+/* The first entry of the cluster came: from now on this node knows whose directory is whose. */
+static void learn_members(struct node *node, const struct raft_effects *effects,
+        const struct received *received)
+{
+    if (!received || effects->append_count == 0)
+        return;
+    const struct entry_head *head = &received->heads[effects->append_skip];
+    if (head->kind != ENTRY_BOOTSTRAP)
+        return;
+    struct bootstrap bootstrap;
+    const unsigned char *entry = received->bytes[effects->append_skip];
+    struct wire wire = wire_reader(entry + ENTRY_HEAD_BYTES, head->body_bytes);
+    wire_bootstrap(&wire, &bootstrap);
+    assert(wire_complete(&wire)); /* peers.c has seen that it is. */
+    roster_learn(&node->roster, &bootstrap);
+}
+
 /* The effects of a step are carried out in the order that raft.h demands. */
 static void carry_out(struct node *node, const struct raft_effects *effects,
         const struct entry_bytes *bytes)
@@ -44,6 +61,7 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
     assert(effects->fetch_count <= MEMBERS_MAX);
     assert(effects->read_count <= RAFT_READS_READY_MAX);
     journal_write(&node->journal, effects, bytes->received);
+    learn_members(node, effects, bytes->received);
     outbox_send(&node->outbox, effects, node->journal.written, bytes->chunk);
     for (uint32_t i = 0; i < effects->fetch_count; i++)
         fetch_want(&node->fetch, &effects->fetches[i]);
@@ -92,7 +110,13 @@ static void step_raft(struct node *node, struct raft_event *event)
 static void on_peer_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
     struct raft_event event;
-    if (!peers_decode(&node->peers, conn, frame, &node->room.received, &event))
+    enum raft_objection objection =
+            peers_decode(&node->peers, conn, frame, &node->room.received, &event);
+    if (objection == RAFT_TERM_JUMPED)
+        greet_object(&node->greet, conn, REFUSED_TERM);
+    if (objection == RAFT_TAKES_BACK)
+        greet_object(&node->greet, conn, REFUSED_HISTORY);
+    if (objection != RAFT_SOUND)
         return;
     const struct entry_bytes bytes = {.received = &node->room.received};
     step_raft_with(node, &event, &bytes);
@@ -110,8 +134,12 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
     bool greeted_peer = conn->role == CONN_PEER && conn->greeted;
     gather_heard(&node->gather, conn, node->times.now_ns);
-    if (greeted_peer && frame->kind >= FRAME_PEER_VOTE)
+    conn->framed = true;
+    bool of_raft = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER;
+    if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
+    else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
+        greet_refuse(&node->greet, conn, REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
         admit_requests(&node->admit, conn, frame);
     else if (greeted_client && frame->kind == FRAME_READ)
@@ -131,19 +159,28 @@ static void on_received(struct node *node, const struct node_event *event)
     assert(conn->role != CONN_FREE);
     if (conn->closing)
         return;
+    if (conn->waiting) {
+        greet_waits_no_more(&node->greet, conn);
+        conn_nonsense(&node->conns, conn, 100 + FRAME_HELLO);
+        return;
+    }
     node->stages->sums[SUM_RECEIVED] += event->count;
     frame_reader_feed(&conn->reader, event->bytes, event->count);
     struct frame frame;
     while (!conn->closing && frame_reader_next(&conn->reader, &frame))
         on_frame(node, conn, &frame);
-    if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE)
+    if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE) {
+        door_heard(&node->door, conn);
         return;
+    }
     if (conn->reader.fault != FRAME_FAULT_VERSION) {
         conn_nonsense(&node->conns, conn, conn->reader.fault);
         return;
     }
     node->notices.counters.bad_frames++;
-    notices_tell(&node->notices, NOTICE_BAD_FRAME, conn->peer, FRAME_FAULT_VERSION);
+    const struct node_notice notice = {
+            .kind = NOTICE_BAD_FRAME, .peer = conn->peer, .number = FRAME_FAULT_VERSION};
+    notices_tell_of(&node->notices, &notice, conn->from);
     greet_refuse(&node->greet, conn, REFUSED_VERSION);
 }
 
@@ -166,6 +203,7 @@ static void on_sent(struct node *node, const struct node_event *event)
 static void on_closed(struct node *node, const struct node_event *event)
 {
     struct conn *conn = conn_at(&node->conns, event->conn);
+    greet_waits_no_more(&node->greet, conn);
     reply_forget(conn);
     gather_gone(&node->gather, conn);
     assert(conn->awaited_in != node->gather.round);
@@ -254,10 +292,10 @@ static void on_event(struct node *node, const struct node_event *event)
 {
     switch (event->kind) {
     case NODE_ACCEPTED:
-        conn_open(&node->conns, event->conn, 0);
+        door_accepted(&node->door, event);
         break;
     case NODE_CONNECTED:
-        greet_connected(&node->greet, event->conn, event->peer);
+        greet_connected(&node->greet, event);
         break;
     case NODE_CONNECT_FAILED:
         greet_connect_failed(&node->greet, event->peer);
@@ -376,6 +414,8 @@ static uint64_t next_deadline(const struct node *node)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
     if (apply_has_more(&node->applier))
         deadline_ns = now_ns;
+    deadline_ns = u64_min(deadline_ns, door_deadline(&node->door));
+    deadline_ns = u64_min(deadline_ns, rivals_deadline(&node->rivals));
     return u64_min(deadline_ns, greet_deadline(&node->greet));
 }
 
@@ -391,6 +431,16 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     if (health_judge(&node->health, &event))
         step_raft(node, &event);
     if (guard_judge(&node->guard, &event))
+        step_raft(node, &event);
+}
+
+/* Connections: those that are overdue, and those that waited for one that is gone. */
+static void settle_connections(struct node *node)
+{
+    door_time(&node->door);
+    rivals_time(&node->rivals);
+    struct raft_event event;
+    while (greet_waiting(&node->greet, &event))
         step_raft(node, &event);
 }
 
@@ -425,6 +475,7 @@ static void end_turn(
 {
     assert(effects->write_count == 0 && !effects->read_wanted);
     take_time(node, &event->clocks);
+    settle_connections(node);
     apply(node);
     ask_reads(node);
     propose_batch(node);
@@ -498,6 +549,12 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn)
     return node->conns.slots[conn].role == CONN_PEER;
 }
 
+bool node_conn_is_client(const struct node *node, uint32_t conn)
+{
+    assert(conn < node->conns.max);
+    return node->conns.slots[conn].role == CONN_CLIENT;
+}
+
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
 {
     return wal_buffer(node->wal, bytes);
@@ -538,6 +595,8 @@ void node_check(const struct node *node)
     batcher_check(&node->batcher);
     guard_check(&node->guard);
     health_check(&node->health);
+    door_check(&node->door);
+    rivals_check(&node->rivals);
     greet_check(&node->greet);
     reads_check(&node->reads);
     wal_check(node->wal);

@@ -85,13 +85,18 @@ enum condition own_condition(const struct node *node)
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
         return work;
+    enum condition objected = greet_objected(&node->greet);
+    if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
+        return objected;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
         return CONDITION_NO_LEADER;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
-    return suspects_clock(node) ? CONDITION_CLOCK_SUSPECT : CONDITION_HEALTHY;
+    if (suspects_clock(node))
+        return CONDITION_CLOCK_SUSPECT;
+    return objected != CONDITION_HEALTHY ? objected : greet_refused(&node->greet);
 }
 
 /* The members that the condition is about. */
@@ -148,6 +153,7 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->refused_busy = node->notices.counters.refused_busy;
     status->bad_frames = node->notices.counters.bad_frames;
     status->elections = node->notices.counters.elections;
+    status->lines_dropped = node->stages->loop.lines_dropped;
 }
 
 void own_status_frame(struct node *node, struct conn *conn)

@@ -170,20 +170,36 @@ static void join_wishes(struct node *node)
                     ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
     };
     node->peers = (struct peers){
+            .members = &node->settings.raft.members,
             .raft = node->raft,
             .wal = node->wal,
             .roster = &node->roster,
             .conns = &node->conns,
             .guard = &node->guard,
     };
+    node->door = (struct door){
+            .conns = &node->conns,
+            .roster = &node->roster,
+            .times = &node->times,
+            .notices = &node->notices,
+    };
+    node->rivals = (struct rivals){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
     node->greet = (struct greet){
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
             .roster = &node->roster,
             .conns = &node->conns,
             .notices = &node->notices,
             .times = &node->times,
+            .door = &node->door,
+            .rivals = &node->rivals,
+            .run = prng_next(&node->prng),
     };
     node->reads.locks = node->locks;
     node->reads.conns = &node->conns;
@@ -244,6 +260,7 @@ static void join_batch(struct node *node)
             .ledger = &node->ledger,
             .served = &node->served,
             .gather = &node->gather,
+            .roster = &node->roster,
             .notices = &node->notices,
             .prng = &node->prng,
     };
@@ -349,6 +366,8 @@ enum node_boot node_boot(
     if (boot != NODE_BOOT_OK)
         return boot;
     wal_init(node->wal, &node->settings.wal, node->restart.recovery);
+    if (node->restart.bootstrapped)
+        roster_learn(&node->roster, &node->restart.bootstrap);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);

@@ -120,7 +120,9 @@ static void note_place(struct recovery *recovery, const struct record_place *pla
 static bool is_foreign(const struct recovery *recovery, const struct segment_header *header)
 {
     bool is_cluster = header->cluster == 0 || header->cluster == recovery->cluster;
-    return header->node != recovery->node || !is_cluster;
+    bool is_directory =
+            header->incarnation == 0 || header->incarnation == recovery->incarnation;
+    return header->node != recovery->node || !is_cluster || !is_directory;
 }
 
 /* A header at the start of a file says whose file it is. */
@@ -133,6 +135,8 @@ static void note_header(struct recovery *recovery, const struct segment_header *
         recovery->node = header->node;
     if (recovery->cluster == 0)
         recovery->cluster = header->cluster;
+    if (recovery->incarnation == 0)
+        recovery->incarnation = header->incarnation;
     if (is_foreign(recovery, header)) {
         MARK(recovery_foreign);
         raise_alarm(recovery, RECOVERY_FOREIGN, 0);
@@ -382,6 +386,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
             .vote = log->vote,
             .node = recovery->node,
             .cluster = log->cluster,
+            .incarnation = log->incarnation,
             .last = chain_last(&log->chain),
             .end = places_end(&log->places),
             .bad = first_doubtful(recovery),
@@ -390,6 +395,17 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     if (recovery->alarm != RECOVERY_BLANK)
         decision.bad = recovery->alarm_place;
     return decision;
+}
+
+static bool is_writable(enum recovery_verdict verdict)
+{
+    return verdict == RECOVERY_BLANK || verdict == RECOVERY_CLEAN ||
+           verdict == RECOVERY_CUT;
+}
+
+bool recovery_may_be_written(const struct recovery *recovery)
+{
+    return is_writable(decide_verdict(recovery));
 }
 
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
@@ -407,6 +423,5 @@ bool recovery_log_for_writing(const struct recovery *recovery, struct log *log)
         log->run = run;
         log->places.existing = existing;
     }
-    return verdict != RECOVERY_BLANK && verdict != RECOVERY_CLEAN &&
-           verdict != RECOVERY_CUT;
+    return !is_writable(verdict);
 }

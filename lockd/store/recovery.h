@@ -10,8 +10,8 @@
  * last write has nothing after it that could vouch for it, so damage to it looks like a
  * torn tail.
  *
- * What was read may be in a cache only. The files that were read must be made durable
- * (fdatasync) before anything is done or sent that depends on them.
+ * What was read may be in a cache only. Before anything is done or sent that depends on it,
+ * the files are synced, and the tail of the log is written again (store/tail.h).
  */
 #ifndef STORE_RECOVERY_H
 #define STORE_RECOVERY_H
@@ -57,7 +57,8 @@ struct recovery_decision {
     uint64_t term; /* Newest vote record or header */
     uint8_t vote;
     uint8_t node;     /* Of the segment headers; 0: blank */
-    uint64_t cluster; /* 0: not bootstrapped */
+    uint64_t cluster;     /* 0: not bootstrapped */
+    uint64_t incarnation; /* Of the directory; 0: blank, or of an earlier version */
     struct entry_id last;
     struct wal_place end;      /* Where the next record goes */
     struct wal_place bad;      /* Where the first doubtful block is */

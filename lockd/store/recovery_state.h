@@ -41,6 +41,7 @@ struct recovery {
     uint32_t run_seen;
     uint8_t node; /* Of the first header; 0: none */
     uint64_t cluster;
+    uint64_t incarnation;
 
     /* What makes the log unusable; the first of each. */
     enum recovery_verdict alarm; /* NEWER, FOREIGN, DAMAGED; else BLANK */
@@ -52,6 +53,9 @@ struct recovery {
  * to, because it is not whole.
  */
 bool recovery_log_for_writing(const struct recovery *recovery, struct log *log);
+
+/* Whether the log was read to its end, and may be continued. */
+bool recovery_may_be_written(const struct recovery *recovery);
 
 #ifdef __cplusplus
 }

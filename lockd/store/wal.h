@@ -37,6 +37,7 @@ enum {
 
 struct wal_settings {
     uint8_t node;
+    uint64_t incarnation; /* Of a directory in which there is no log yet: a random number */
     /* Both are multiples of the block. A segment holds the longest entry and a header; the
        buffer is smaller than 8 MiB so that it can be registered. */
     uint64_t segment_bytes;
@@ -101,6 +102,12 @@ const unsigned char *wal_buffer(const struct wal *wal, uint64_t *bytes);
 /* Learned with the first entry; from then on it is in every segment header. 0: none yet. */
 void wal_set_cluster(struct wal *wal, uint64_t cluster);
 uint64_t wal_cluster(const struct wal *wal);
+
+/*
+ * Which data directory this is: a random number, made with the log's first segment and kept
+ * in every segment header. 0: not known, in a directory of an earlier version.
+ */
+uint64_t wal_incarnation(const struct wal *wal);
 
 /*
  * Appending. Before any of these, call wal_has_room() with the sum of what the step may

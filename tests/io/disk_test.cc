@@ -4,10 +4,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -46,6 +50,12 @@ void want_write(io_world &world, uint64_t id, wal_place place, size_t count, cha
     memset(bytes, letter, count);
     world.node.wants.writes[world.node.wants.write_count++] =
             wal_write{id, place, bytes, count};
+}
+
+bool has_line(const io_world &world, const std::string &words)
+{
+    return std::any_of(world.lines.begin(), world.lines.end(),
+            [&](const std::string &line) { return line.find(words) != std::string::npos; });
 }
 
 struct Disk : testing::TestWithParam<bool> {
@@ -132,6 +142,110 @@ TEST(DiskReplay, FeedsAllSegmentsInOrderAndNothingElse)
     EXPECT_TRUE(std::filesystem::exists(folder.path + "/notes.txt"));
 }
 
+/* ---- What an earlier process has left under way or in a cache ---- */
+
+namespace {
+
+void make_file(const scratch &folder, uint64_t number, char letter)
+{
+    char name[DISK_NAME_BYTES];
+    segment_name(name, number);
+    std::ofstream(folder.path + "/" + name) << std::string(SEGMENT, letter);
+}
+
+} // namespace
+
+/* The open file of a write that is under way keeps its lock: so does this descriptor. */
+TEST(DiskReplay, WaitsForTheWritesOfAnEarlierProcess)
+{
+    scratch folder;
+    make_file(folder, 1, 'a');
+    make_file(folder, 2, 'b');
+    int held = open((folder.path + "/segment-000000000002").c_str(), O_RDWR);
+    ASSERT_EQ(flock(held, LOCK_EX), 0);
+    std::thread write([held] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        EXPECT_EQ(pwrite(held, "late", 4, 4096), 4);
+        close(held);
+    });
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, false));
+    char reason[DISK_REASON_BYTES];
+    EXPECT_TRUE(disk_replay(&world.disk, &world.node, reason)) << reason;
+    write.join();
+    EXPECT_EQ(world.node.fed.substr(SEGMENT + 4096, 5), "lateb");
+    EXPECT_TRUE(has_line(world, "waits-for-earlier-write file=segment-000000000002"));
+}
+
+/* And what this process writes keeps the next one waiting, whatever file it is in. */
+TEST_P(Disk, LocksWhatItWritesTo)
+{
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, GetParam()));
+    disk_begin(&world.disk);
+    uint64_t id = 0;
+    for (uint64_t number = 1; number <= DISK_FILES_MAX + 1; number++)
+        ASSERT_TRUE(make_segment(world, number));
+    /* Segment 1 was closed for the last, and is opened again. */
+    for (uint64_t number : {1, DISK_FILES_MAX + 1}) {
+        want_write(world, ++id, {number, 4096}, 4096, 'm');
+        ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_WRITTEN) == id; }));
+        char name[DISK_NAME_BYTES];
+        segment_name(name, number);
+        int other = open((folder.path + "/" + name).c_str(), O_RDWR);
+        EXPECT_NE(flock(other, LOCK_EX | LOCK_NB), 0) << name;
+        close(other);
+    }
+}
+
+/*
+ * What recovery believed is written once more: with a limit to the size of files, a write
+ * where the tail is fails, and one before it does not.
+ */
+TEST(DiskSettle, WritesTheTailAgainAndNothingElse)
+{
+    scratch folder;
+    make_file(folder, 1, 'a');
+    std::string path = folder.path + "/segment-000000000001";
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, false));
+    char reason[DISK_REASON_BYTES];
+    ASSERT_TRUE(disk_replay(&world.disk, &world.node, reason)) << reason;
+    world.node.tail = {1, 8192};
+    world.node.tail_end = 8192 + 12288;
+    std::string before = content(path);
+    rlimit whole;
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t limit : {8192, 8192 + 12288}) {
+        rlimit small = {limit, whole.rlim_max};
+        ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+        bool settled = disk_settle(&world.disk, &world.node, reason);
+        ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &whole), 0);
+        EXPECT_EQ(settled, limit > 8192);
+        EXPECT_EQ(content(path), before);
+        if (settled)
+            continue;
+        EXPECT_NE(std::string(reason).find("cannot be made durable"), std::string::npos)
+                << reason;
+    }
+}
+
+TEST(DiskSettle, RefusesALogThatChangedMeanwhile)
+{
+    scratch folder;
+    make_file(folder, 1, 'a');
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, false));
+    char reason[DISK_REASON_BYTES];
+    ASSERT_TRUE(disk_replay(&world.disk, &world.node, reason)) << reason;
+    world.node.tail = {1, 8192};
+    world.node.tail_end = 12288;
+    world.node.tail_changed = true;
+    EXPECT_FALSE(disk_settle(&world.disk, &world.node, reason));
+    EXPECT_NE(std::string(reason).find("changed while it was read"), std::string::npos);
+}
+
 TEST(DiskOpen, TwoProcessesNeverShareADirectory)
 {
     scratch folder;
@@ -140,9 +254,48 @@ TEST(DiskOpen, TwoProcessesNeverShareADirectory)
     std::string reason;
     ASSERT_TRUE(first.open_disk(folder.path, SEGMENT, false));
     EXPECT_FALSE(second.open_disk(folder.path, SEGMENT, false, &reason));
-    EXPECT_NE(reason.find("another process uses it"), std::string::npos) << reason;
+    std::string holder = "another process uses it (pid " + std::to_string(getpid()) + ")";
+    EXPECT_NE(reason.find(holder), std::string::npos) << reason;
     disk_close(&first.disk);
     EXPECT_TRUE(second.open_disk(folder.path, SEGMENT, false, &reason)) << reason;
+}
+
+/*
+ * A process that was killed keeps the directory while the kernel works on its operations. Its
+ * parent has not taken note of this one's end: as long as that, it counts as ending.
+ */
+TEST(DiskOpen, WaitsForAProcessThatWasKilled)
+{
+    scratch folder;
+    int parts[2];
+    ASSERT_EQ(pipe(parts), 0);
+    int held = open(folder.path.c_str(), O_RDONLY | O_DIRECTORY);
+    pid_t child = fork();
+    if (child == 0) {
+        /* It shares what is open, as a thread of the kernel does that works for it. */
+        flock(held, LOCK_EX);
+        (void)!write(parts[1], "x", 1);
+        pause();
+    }
+    char byte;
+    ASSERT_EQ(read(parts[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    siginfo_t info;
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+    auto begun = std::chrono::steady_clock::now();
+    std::thread end([held] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        close(held);
+    });
+    io_world world;
+    std::string reason;
+    EXPECT_TRUE(world.open_disk(folder.path, SEGMENT, false, &reason)) << reason;
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(1400));
+    EXPECT_TRUE(has_line(world, "waits-for-earlier-process"));
+    end.join();
+    waitpid(child, nullptr, 0);
+    close(parts[0]);
+    close(parts[1]);
 }
 
 TEST(DiskOpen, SaysWhatIsWrongWithThePath)

@@ -325,22 +325,6 @@ TEST(NodeStep, RefusesAPeerOfAnotherCluster)
     EXPECT_EQ(mark_count("hello_other_cluster"), before + 1);
 }
 
-TEST(NodeStep, GivesUpBothConnectionsOfOnePeer)
-{
-    auto world = leader_of_three();
-    uint64_t before = mark_count("peer_connected_twice");
-    world->hello(2, world->peer_hello(1));
-    world->turn();
-    EXPECT_TRUE(world->closed[1]);
-    EXPECT_TRUE(world->closed[2]);
-    EXPECT_EQ(mark_count("peer_connected_twice"), before + 1);
-    world->heard[3].clear();
-    world->hello(3, world->peer_hello(1));
-    world->turn();
-    ASSERT_FALSE(world->heard[3].empty());
-    EXPECT_EQ(world->heard[3][0].kind, FRAME_WELCOME) << "it comes again and is taken";
-}
-
 /* A message in another node's name never reaches raft. */
 TEST(NodeStep, ClosesAPeerThatSpeaksForAnother)
 {

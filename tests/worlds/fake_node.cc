@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "io/clock.h"
 #include "io/disk_maker.h"
+#include "store/tail.h"
 
 /* ---- What io calls of the node ---- */
 
@@ -48,6 +49,11 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn)
     return node->peers.count(conn) != 0;
 }
 
+bool node_conn_is_client(const struct node *node, uint32_t conn)
+{
+    return node->clients.count(conn) != 0;
+}
+
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
 {
     *bytes = 1 << 20;
@@ -74,6 +80,37 @@ void recovery_feed(struct recovery *recovery, const void *bytes, size_t count)
 void node_recover(struct node *node)
 {
     (void)node;
+}
+
+static const struct node *node_of(const struct tail *tail)
+{
+    return reinterpret_cast<const struct node *>(tail->recovery);
+}
+
+void tail_init(struct tail *tail, const struct recovery *recovery)
+{
+    *tail = {};
+    tail->recovery = recovery;
+    tail->place = node_of(tail)->tail;
+}
+
+uint64_t tail_left(const struct tail *tail)
+{
+    return node_of(tail)->tail_end - tail->place.offset;
+}
+
+size_t tail_take(struct tail *tail, const void *bytes, size_t count)
+{
+    (void)bytes;
+    if (node_of(tail)->tail_changed)
+        return 0;
+    tail->place.offset += count;
+    return count;
+}
+
+bool tail_is_whole(const struct tail *tail)
+{
+    return tail_left(tail) == 0;
 }
 }
 
@@ -183,7 +220,7 @@ void io_world::read_names()
 void io_world::begin_names()
 {
     names = new struct names; /* Its thread outlives the world. */
-    ASSERT_TRUE(names_open(names));
+    ASSERT_TRUE(names_open(names, 2));
     net.names = names;
     read_names();
 }

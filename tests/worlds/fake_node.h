@@ -32,10 +32,14 @@ struct told {
 struct node {
     std::vector<told> events;
     std::set<uint32_t> peers; /* Connections that speak for peers */
+    std::set<uint32_t> clients;
     std::vector<unsigned char> input = std::vector<unsigned char>(1 << 20);
     std::vector<unsigned char> log; /* Registered with the ring from log_buffer() on */
     std::string fed;                /* What recovery was fed */
     std::vector<uint64_t> segments; /* ... and of which segments */
+    wal_place tail{};               /* What is to be written again: from here */
+    uint64_t tail_end = 0;          /* ... to this offset */
+    bool tail_changed = false;      /* The file no longer holds what was fed. */
     node_effects wants{};           /* The next turn's effects */
     std::vector<node_send> sends;
     std::vector<uint32_t> closes;

@@ -80,6 +80,10 @@ inline request request_of(request_kind kind, uint64_t number)
 
 class NodeWorld {
 public:
+    enum : uint32_t {
+        DIALED = 40 /* Slots of own connections begin here */
+    };
+
     using Tune = std::function<void(node_settings &)>;
 
     NodeWorld(uint8_t self, uint8_t members, const Tune &tune = {})
@@ -180,6 +184,11 @@ public:
         heard[conn].clear();
     }
 
+    static uint64_t incarnation_of(uint8_t node)
+    {
+        return 1000U + node;
+    }
+
     struct hello peer_hello(uint8_t from) const
     {
         members ids{};
@@ -189,7 +198,10 @@ public:
                 .node = from,
                 .to = settings_.self,
                 .cluster = 0,
-                .members = hash_bytes(ids.ids, settings_.member_count, 0)};
+                .members = hash_bytes(ids.ids, settings_.member_count, 0),
+                .incarnation = incarnation_of(from),
+                .run = from,
+                .dial = 1};
     }
 
     void say(uint32_t conn, peer_message message)
@@ -281,15 +293,14 @@ public:
     uint64_t heartbeats = 0;  /* Appends that the node sent */
     bool disk_stalls = false; /* What is written then becomes durable when it is over. */
     std::map<uint32_t, bool> slow; /* Connections that take nothing */
+    std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
+    bool silent = false;           /* No member answers anything. */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
     std::vector<node_notice> notices;
     node_effects effects{};
 
 private:
-    enum : uint32_t {
-        DIALED = 40 /* Slots of own connections begin here */
-    };
 
     void boot()
     {
@@ -320,6 +331,7 @@ private:
             settings_.members[i].id = static_cast<uint8_t>(i + 1);
             std::memcpy(settings_.members[i].address, "n:1", 4);
         }
+        settings_.wal.incarnation = incarnation_of(self);
         settings_.wal.segment_bytes = 4 * MIB;
         settings_.wal.segments_max = 64;
         settings_.limits.connections_max = 64;
@@ -392,12 +404,20 @@ private:
             wire wire = what.reader();
             struct hello hello {};
             wire_hello(&wire, &hello);
-            welcome welcome{};
+            peer_welcome welcome{};
             welcome.node = hello.to;
-            say(conn, make_frame(FRAME_WELCOME,
-                              [&](struct wire &w) { wire_welcome(&w, &welcome); }));
+            welcome.incarnation = incarnation_of(hello.to);
+            welcome.run = hello.to;
+            say(conn, make_frame(FRAME_PEER_WELCOME,
+                              [&](struct wire &w) { wire_peer_welcome(&w, &welcome); }));
             return;
         }
+        if (what.kind == FRAME_PEER_PROBE) {
+            say(conn, make_frame(FRAME_PEER_ALIVE, [](wire &) {}));
+            return;
+        }
+        if (what.kind < FRAME_PEER_VOTE || what.kind > FRAME_PEER_READ_ANSWER)
+            return;
         peer_message message{};
         wire wire = what.reader();
         if (what.kind == FRAME_PEER_APPEND)
@@ -478,7 +498,7 @@ private:
         std::vector<std::pair<uint32_t, Heard>> replies;
         replies.swap(replies_);
         for (const auto &[conn, what] : replies) {
-            if (!closed[conn])
+            if (!closed[conn] && !deaf[conn] && !silent)
                 reply(conn, what);
         }
     }

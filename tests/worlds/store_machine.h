@@ -3,6 +3,9 @@
  *
  * The machine does what io does with the log's wishes, and keeps the story of what was added,
  * so that what is found after a power cut can be compared with it.
+ *
+ * What a process reads from its files (`disk`) may be more than is on the disk for certain
+ * (`platter`): the kernel keeps what was written before a sync failed.
  */
 #pragma once
 
@@ -16,6 +19,7 @@
 
 #include "store/format.h"
 #include "store/recovery.h"
+#include "store/tail.h"
 #include "store/wal.h"
 #include "worlds/carved.h"
 #include "worlds/dice.h"
@@ -54,6 +58,7 @@ struct happening {
 inline wal_settings tiny_settings()
 {
     return {.node = 2,
+            .incarnation = 0,
             .segment_bytes = 12 * BLOCK,
             .buffer_bytes = 16 * BLOCK,
             .entry_body_max = 2 * BLOCK,
@@ -160,6 +165,7 @@ public:
         if (number == 0)
             return;
         disk[number] = bytes(settings.segment_bytes);
+        platter[number] = disk[number];
         wal_segment_ready(wal, number);
     }
 
@@ -181,9 +187,11 @@ public:
         flight done = in_flight[at];
         /* What is handed out stays untouched. */
         EXPECT_EQ(memcmp(done.write.bytes, done.content.data(), done.content.size()), 0);
-        bytes &segment = disk.at(done.write.place.segment);
-        std::copy(done.content.begin(), done.content.end(),
-                segment.begin() + static_cast<ptrdiff_t>(done.write.place.offset));
+        for (segments *files : {&disk, &platter}) {
+            bytes &segment = files->at(done.write.place.segment);
+            std::copy(done.content.begin(), done.content.end(),
+                    segment.begin() + static_cast<ptrdiff_t>(done.write.place.offset));
+        }
         in_flight.erase(in_flight.begin() + static_cast<ptrdiff_t>(at));
         wal_written(wal, done.write.id);
     }
@@ -272,6 +280,7 @@ public:
         begin = wal_begin(wal);
         begin_is_told = true;
         disk.erase(disk.begin(), disk.find(begin.segment));
+        platter.erase(platter.begin(), platter.find(begin.segment));
         gone.assign(entries_now.begin(),
                 entries_now.begin() + static_cast<ptrdiff_t>(begin.before.index));
         format_block block;
@@ -285,17 +294,25 @@ public:
 
     /* ---- Power. ---- */
 
-    /* All in memory is gone. Writes in flight are on disk as `keep` says of each sector. */
+    /*
+     * All in memory is gone, the kernel's cache too. Writes in flight are on disk as `keep`
+     * says of each sector.
+     */
     template <class keep_sector> void cut_power(keep_sector keep)
     {
-        for (const flight &each : in_flight) {
-            bytes &segment = disk.at(each.write.place.segment);
-            for (uint64_t at = 0; at < each.content.size(); at += SECTOR) {
-                uint64_t to = each.write.place.offset + at;
-                if (keep(each.write.place.segment, to))
-                    memcpy(&segment[to], &each.content[at], SECTOR);
-            }
-        }
+        put_in_flight(platter, keep);
+        in_flight.clear();
+        disk = platter;
+    }
+
+    /*
+     * A sync failed, and so the process ended. The kernel keeps all that was in flight, and
+     * the disk has of it what `keep` says of each sector.
+     */
+    template <class keep_sector> void fail_sync(keep_sector keep)
+    {
+        put_in_flight(platter, keep);
+        put_in_flight(disk, [](uint64_t, uint64_t) { return true; });
         in_flight.clear();
     }
 
@@ -313,6 +330,29 @@ public:
         wal_init(wal, &settings, recovery);
         durable = wal_durable(wal);
         check();
+        write_tail_again();
+    }
+
+    /* From then on the log without the kernel's cache is what was found with it. */
+    void write_tail_again()
+    {
+        for (const auto &[number, content] : disk) {
+            if (platter[number].size() != content.size())
+                platter[number] = content; /* A test has put it there. */
+        }
+        tail tail;
+        tail_init(&tail, recovery);
+        while (tail_left(&tail) > 0) {
+            wal_place place = tail.place;
+            uint64_t longest = format_entry_bytes(settings.entry_body_max);
+            uint64_t count = std::min(tail_left(&tail), longest + BLOCK);
+            const unsigned char *from = &disk.at(place.segment)[place.offset];
+            size_t taken = tail_take(&tail, from, count);
+            ASSERT_GT(taken, 0U);
+            memcpy(&platter.at(place.segment)[place.offset], from, taken);
+            written_again += taken;
+        }
+        ASSERT_TRUE(tail_is_whole(&tail));
     }
 
     found read(const segments &on_disk, size_t step) const
@@ -422,6 +462,8 @@ public:
     struct wal *const wal;
     struct recovery *const recovery;
     segments disk;
+    segments platter;
+    uint64_t written_again = 0; /* Bytes, at starts */
     std::vector<flight> in_flight;
     std::vector<happening> story;
     uint64_t durable = 0;
@@ -430,6 +472,18 @@ public:
     recovery_decision decision{};
 
 private:
+    template <class keep_sector> void put_in_flight(segments &files, keep_sector keep) const
+    {
+        for (const flight &each : in_flight) {
+            bytes &segment = files.at(each.write.place.segment);
+            for (uint64_t at = 0; at < each.content.size(); at += SECTOR) {
+                uint64_t to = each.write.place.offset + at;
+                if (keep(each.write.place.segment, to))
+                    memcpy(&segment[to], &each.content[at], SECTOR);
+            }
+        }
+    }
+
     static size_t memory_bytes(const wal_settings &given)
     {
         struct arena arena;

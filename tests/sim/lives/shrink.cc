@@ -208,8 +208,8 @@ Plan shrink(const Plan &plan, const std::string &breach, unsigned lives_most)
     return Shrinker(plan, breach, lives_most).run();
 }
 
-const std::vector<std::string> plain_names = {
-        "jitter", "splits", "turns", "rates", "limits", "long-names", "guard"};
+const std::vector<std::string> plain_names = {"jitter", "splits", "turns", "rates",
+        "limits", "long-names", "guard", "late-writes", "page-cache", "crowds"};
 
 void take_away(Plan &plan, const std::string &plain)
 {
@@ -224,8 +224,14 @@ void take_away(Plan &plan, const std::string &plain)
         plan.rate_most = 0;
     else if (plain == "guard")
         plan.tests_guard = false;
+    else if (plain == "crowds")
+        plan.rough = false;
     else if (plain == "long-names")
         plan.long_names = false;
+    else if (plain == "late-writes")
+        plan.world.late_writes = false;
+    else if (plain == "page-cache")
+        plan.world.page_cache = false;
     else if (plain == "limits") {
         plan.world.tiny = true;
         plan.world.tune = nullptr;

@@ -4,7 +4,8 @@
 Each NAME.patch of this folder plants one bug that real systems had. It is applied to a copy of
 the file it changes, compiled with the release build's flags but without the assertions of its
 own module (bare/assert.h), and linked with everything else as it is. The variant lives through
-seeds until something outside that module finds it broken.
+seeds until something outside that module finds it broken. What io does is not simulated: a bug of
+io is planted in what stands in its place, in tests/sim/world.
 
     planted.py                  the ordinary test: each is found, from one start
     planted.py --table          ten starts each: the table of lockd/doc/verification.md
@@ -84,7 +85,8 @@ class Bug:
         self.bound = int(self.about["Bound"])
         self.start = int(self.about.get("Start", 1))
         self.files = re.findall(r"^\+\+\+ b/(\S+)", text, re.M)
-        self.folders = {str(pathlib.Path(file).parent) for file in self.files}
+        self.folders = {str(pathlib.Path(file).parent) for file in self.files
+                        if not is_simulated(file)}
 
 
 class Failed(Exception):
@@ -98,12 +100,18 @@ def run(command, **options):
     return done.stdout
 
 
-def compile_command(build, source):
-    """How the module without assertions compiles it."""
+def is_simulated(file):
+    """Whether a file is a part of the simulator: it stands where io does, or threads do."""
+    return file.startswith("tests/sim/")
+
+
+def compile_command(build, file):
+    """How the module without assertions compiles it; of the simulator, how it is compiled."""
+    kind = "sim_world" if is_simulated(file) else "bare_"
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        if entry["file"] == str(source) and "bare_" in entry["command"]:
+        if entry["file"] == str(ROOT / file) and kind in entry["command"]:
             return shlex.split(entry["command"])
-    raise Failed(f"{source} is not compiled into a bare module")
+    raise Failed(f"{file} is not compiled into a bare module")
 
 
 def build_variant(build, bug):
@@ -115,7 +123,7 @@ def build_variant(build, bug):
     run(["patch", "--quiet", "--fuzz=0", "-p1", "-d", str(folder), "-i", str(bug.path)])
     objects = []
     for file in bug.files:
-        command = compile_command(build, ROOT / file)
+        command = compile_command(build, file)
         command[command.index("-c") + 1] = str(folder / file)
         command[command.index("-o") + 1] = str(folder / file) + ".o"
         run(command, cwd=build)

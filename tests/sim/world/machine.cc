@@ -6,12 +6,16 @@
 #include <cassert>
 #include <cstring>
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "sim/world/world.h"
+#include "store/tail.h"
 
 namespace sim {
 
 namespace {
+
+constexpr uint64_t late_most_ns = 3 * NS_PER_S; /* A write after its process's end */
 
 /* Small limits, so that rings wrap and pools fill within a hundred steps. */
 void shrink(node_settings &settings)
@@ -64,6 +68,8 @@ Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
         world.options().tune(settings_);
     disk.segment_bytes = settings_.wal.segment_bytes;
     segments_of_all_ = settings_.wal.segments_max;
+    disk.late_writes = world_.options().late_writes;
+    disk.page_cache = world_.options().page_cache;
 }
 
 Machine::~Machine()
@@ -121,9 +127,10 @@ void Machine::carve()
     arena_seal(&arena);
 }
 
-/* As io does: what was read is durable from then on. */
+/* As io does: no write of an earlier process is under way any more (io/disk_lock.h). */
 void Machine::recover()
 {
+    disk.finish_late();
     struct recovery *recovery = node_recovery(node_);
     for (const auto &[number, content] : disk.segments) {
         recovery_begin_segment(recovery, number, content.size());
@@ -145,10 +152,28 @@ void Machine::count_segments()
             more_segments_ ? std::max(segments_max_, there) : segments_of_all_;
 }
 
+/* As io does: what was read is durable from then on. */
+void Machine::settle()
+{
+    struct tail tail;
+    tail_init(&tail, node_recovery(node_));
+    while (tail_left(&tail) > 0) {
+        wal_place place = tail.place;
+        std::vector<uint8_t> bytes = disk.read(place, tail_left(&tail));
+        size_t taken = tail_take(&tail, bytes.data(), bytes.size());
+        assert(taken > 0);
+        disk.write_again(place, taken);
+    }
+    assert(tail_is_whole(&tail));
+}
+
 enum node_boot Machine::start()
 {
     assert(!node_);
     count_segments();
+    /* As io draws one for each start; it takes nothing from the world's dice. */
+    uint64_t parts[] = {id_, life_, world_.now()};
+    settings_.wal.incarnation = hash_bytes(parts, sizeof parts, 0) | 1;
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
     recover();
@@ -159,6 +184,7 @@ enum node_boot Machine::start()
         node_ = nullptr;
         return boot;
     }
+    settle();
     node_effects_init(node_, &effects_);
     slots_.assign(settings_.limits.connections_max, 0);
     stopped_ = false;
@@ -173,8 +199,11 @@ enum node_boot Machine::start()
 
 void Machine::crash(End how)
 {
-    if (!node_)
+    if (!node_) {
+        if (how == End::power_cut)
+            disk.end(how, world_.random());
         return;
+    }
     ending_.reset();
     if (world_.before_end)
         world_.before_end(*this);
@@ -182,6 +211,8 @@ void Machine::crash(End how)
     life_++;
     while_paused_.clear();
     disk.end(how, world_.random());
+    if (disk.has_late())
+        world_.in(world_.roll(late_most_ns), [this] { disk.finish_late(); });
     for (uint64_t link : slots_) {
         if (link != 0)
             world_.network.close(link, this, how == End::power_cut);
@@ -326,6 +357,7 @@ void Machine::finish_write(uint64_t id, uint64_t life)
 void Machine::perform_writes()
 {
     if (node_ && effects_.write_count > 0 && disk.broken) {
+        disk.fail_sync(effects_.writes, effects_.write_count, world_.random());
         crash(); /* io: a failed write of the log is fatal. */
         return;
     }

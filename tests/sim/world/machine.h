@@ -113,6 +113,7 @@ private:
     void carve();
     void count_segments();
     void recover();
+    void settle();
     void step(node_event event);
     void end_turn();
     void perform();

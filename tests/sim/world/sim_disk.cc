@@ -20,12 +20,27 @@ void Disk::begin_write(const wal_write &write)
             std::vector<uint8_t>(write.bytes, write.bytes + write.count)});
 }
 
-void Disk::put(const Write &write, size_t begin, size_t end)
+void Disk::put_to(Segments &files, const Write &write, size_t begin, size_t end)
 {
-    std::vector<uint8_t> &content = segments.at(write.place.segment);
+    std::vector<uint8_t> &content = files.at(write.place.segment);
     assert(write.place.offset + end <= content.size());
     std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
             end - begin);
+}
+
+void Disk::put(const Write &write, size_t begin, size_t end)
+{
+    put_to(segments, write, begin, end);
+    if (platter_)
+        put_to(*platter_, write, begin, end);
+}
+
+void Disk::put_some(Segments &files, const Write &write, prng &random)
+{
+    for (size_t at = 0; at < write.bytes.size(); at += sector_bytes) {
+        if (prng_below(&random, 2) == 0)
+            put_to(files, write, at, at + sector_bytes);
+    }
 }
 
 void Disk::end_write(uint64_t id)
@@ -47,6 +62,8 @@ void Disk::end_segment(uint64_t number)
     assert(number == segment_under_way_);
     segment_under_way_ = 0;
     segments[number].assign(segment_bytes, 0);
+    if (platter_)
+        (*platter_)[number].assign(segment_bytes, 0);
 }
 
 std::vector<uint8_t> Disk::read(const wal_place &place, size_t count) const
@@ -78,19 +95,63 @@ void Disk::cut_short(const Write &write, End how, prng &random)
 
 void Disk::end(End how, prng &random)
 {
-    for (const Write &write : under_way_)
-        cut_short(write, how, random);
+    if (how == End::power_cut) {
+        if (platter_)
+            segments.swap(*platter_);
+        platter_.reset();
+        under_way_.insert(under_way_.end(), late_.begin(), late_.end());
+        late_.clear();
+    }
+    for (const Write &write : under_way_) {
+        bool is_late = how == End::killed && late_writes && prng_below(&random, 2) == 0;
+        if (is_late)
+            late_.push_back(write);
+        else
+            cut_short(write, how, random);
+    }
     under_way_.clear();
     if (segment_under_way_ != 0 && prng_below(&random, 2) == 0)
-        segments[segment_under_way_].assign(segment_bytes, 0);
+        end_segment(segment_under_way_);
     segment_under_way_ = 0;
     tears = false;
     broken = false;
 }
 
+void Disk::finish_late()
+{
+    for (const Write &write : late_)
+        put(write, 0, write.bytes.size());
+    late_.clear();
+}
+
+void Disk::fail_sync(const wal_write *writes, size_t count, prng &random)
+{
+    if (!page_cache)
+        return;
+    for (size_t i = 0; i < count; i++)
+        begin_write(writes[i]);
+    if (!platter_)
+        platter_ = segments;
+    for (const Write &write : under_way_) {
+        put_to(segments, write, 0, write.bytes.size());
+        put_some(*platter_, write, random);
+    }
+    under_way_.clear();
+}
+
+void Disk::write_again(const wal_place &place, size_t count)
+{
+    if (!platter_)
+        return;
+    const uint8_t *from = segments.at(place.segment).data() + place.offset;
+    std::memcpy(platter_->at(place.segment).data() + place.offset, from, count);
+}
+
 void Disk::wipe()
 {
     segments.clear();
+    platter_.reset();
+    late_.clear();
 }
 
 bool Disk::rot()

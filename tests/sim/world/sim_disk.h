@@ -3,6 +3,10 @@
  *
  * A write becomes durable when it completes. Until then a kill leaves all, none or some
  * sectors of it, and a power cut any of them; what of it was there once is read again.
+ *
+ * Of some disks more is simulated. A write may be done long after the process that began it
+ * was killed (late_writes). And the kernel may keep what was written before a sync failed:
+ * the next process reads it, and a power cut takes it (page_cache).
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -45,6 +49,8 @@ public:
     uint64_t stalled_until = 0;
     bool stuck = false;   /* What is under way does not end. */
     uint64_t read_ns = 0; /* A read takes so much longer. */
+    bool late_writes = false;
+    bool page_cache = false;
 
     void begin_write(const wal_write &write);
     void end_write(uint64_t id);
@@ -52,8 +58,21 @@ public:
     void end_segment(uint64_t number);
     std::vector<uint8_t> read(const wal_place &place, size_t count) const;
 
-    /* The machine went down. */
+    /* The machine or its process went down. */
     void end(End how, prng &random);
+
+    /* What a killed process had under way is done now: nothing of it is left. */
+    void finish_late();
+    bool has_late() const
+    {
+        return !late_.empty();
+    }
+
+    /* The sync after these writes, and after those under way, fails. */
+    void fail_sync(const wal_write *writes, size_t count, prng &random);
+
+    /* The same bytes are written to where they were read: from then on they are durable. */
+    void write_again(const wal_place &place, size_t count);
 
     void wipe();
     /* Flip a bit in the middle of what was written. False: nothing was. */
@@ -77,7 +96,10 @@ private:
         wal_place place;
         std::vector<uint8_t> bytes;
     };
+    using Segments = std::map<uint64_t, std::vector<uint8_t>>;
+    static void put_to(Segments &files, const Write &write, size_t begin, size_t end);
     void put(const Write &write, size_t begin, size_t end);
+    void put_some(Segments &files, const Write &write, prng &random);
     struct Spot {
         wal_place place;
         size_t bytes; /* Used: the head and what it is about */
@@ -93,6 +115,8 @@ private:
     void cut_short(const Write &write, End how, prng &random);
 
     std::vector<Write> under_way_;
+    std::vector<Write> late_;         /* ... of processes that were killed */
+    std::optional<Segments> platter_; /* What a power cut leaves, if not the same */
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
     std::map<uint64_t, std::vector<uint8_t>>

@@ -34,9 +34,12 @@ struct Options {
     uint64_t disk_jitter_ns = 0;
     uint64_t turn_ns = 0; /* A node's turn may last up to this, and take in more events. */
     bool splits = false;  /* Sends may be taken and may arrive in part. */
-    bool tiny = true;     /* Small limits, so that rings wrap and pools fill */
-    int known_nodes = 7;  /* Clients are told this many addresses; they learn the others. */
-    bool checks = true;   /* Walk each node's whole state after each of its turns */
+    bool late_writes = false; /* Of killed processes (sim_disk.h) */
+    bool page_cache = false;  /* ... that keeps what a failed sync did not write */
+    bool tiny = true;         /* Small limits, so that rings wrap and pools fill */
+    int known_nodes = 7; /* Clients are told this many addresses; they learn the others. */
+    bool rough_clients = false; /* Several sessions each, and many requests at once */
+    bool checks = true;         /* Walk each node's whole state after each of its turns */
     std::function<void(node_settings &)> tune;
 };
 

@@ -1,0 +1,283 @@
+/*
+ * The data directory before the node serves: it is opened and locked, its log is read, and
+ * what was read becomes durable.
+ */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/numbers.h"
+#include "io/disk.h"
+#include "io/disk_file.h"
+#include "io/disk_lock.h"
+#include "store/tail.h"
+
+/* ---- The directory ---- */
+
+static bool say(char *reason, const char *path, const char *what, const char *advice)
+{
+    (void)snprintf(
+            reason, DISK_REASON_BYTES, "data directory %s: %s%s", path, what, advice);
+    return false;
+}
+
+/* A new directory is durable when its parent was synced. */
+static void sync_parent(const char *path)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    int parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return;
+    (void)fsync(parent);
+    (void)close(parent);
+}
+
+static bool open_folder(struct disk *disk, const char *path, char *reason)
+{
+    if (mkdir(path, 0750) == 0)
+        sync_parent(path);
+    else if (errno != EEXIST)
+        return say(reason, path, strerror(errno), "; lockd cannot create it");
+    disk->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (disk->folder < 0)
+        return say(reason, path, strerror(errno), "");
+    if (faccessat(disk->folder, ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+        return true;
+    return say(reason, path, strerror(errno), "; lockd must be able to write there");
+}
+
+static bool lock_folder(struct disk *disk, const char *path, char *reason)
+{
+    int holder = 0;
+    char who[64];
+    switch (disk_lock_folder(disk->tell, disk->folder, path, &holder)) {
+    case DISK_LOCKED:
+        return true;
+    case DISK_LOCK_ERROR:
+        return say(reason, path, strerror(errno), "; lockd cannot lock it");
+    case DISK_LOCK_TAKEN:
+        break;
+    }
+    (void)snprintf(who, sizeof who, "another process uses it");
+    if (holder != 0)
+        (void)snprintf(who, sizeof who, "another process uses it (pid %d)", holder);
+    return say(reason, path, who,
+            "; stop that process, or give this node a directory of its own");
+}
+
+bool disk_open(struct disk *disk, const struct disk_settings *settings, char *reason)
+{
+    disk->settings = *settings;
+    disk->direct = true;
+    disk->maker.fd = -1;
+    disk->folder = -1;
+    bool opened = open_folder(disk, settings->path, reason) &&
+                  lock_folder(disk, settings->path, reason);
+    if (!opened)
+        disk_close(disk);
+    return opened;
+}
+
+/* ---- Reading at start ---- */
+
+static int compare_numbers(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool list_segments(struct disk *disk, char *reason)
+{
+    int copy = openat(disk->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    if (listing == NULL)
+        return say(reason, disk->settings.path, strerror(errno), "");
+    disk->number_count = 0;
+    bool fits = true;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        uint64_t number = segment_number(entry->d_name);
+        if (number == 0)
+            continue;
+        fits = disk->number_count < disk->settings.segments_max;
+        if (!fits)
+            break;
+        disk->numbers[disk->number_count++] = number;
+    }
+    (void)closedir(listing);
+    if (!fits)
+        return say(reason, disk->settings.path,
+                "it holds more log segments than --segments allows", "; raise --segments");
+    qsort(disk->numbers, disk->number_count, sizeof disk->numbers[0], compare_numbers);
+    return true;
+}
+
+static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t size)
+{
+    off_t usable = size / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+    for (off_t at = 0; at < usable;) {
+        size_t wanted = (size_t)(usable - at);
+        if (wanted > NODE_READ_BYTES_MAX)
+            wanted = NODE_READ_BYTES_MAX;
+        ssize_t count = pread(fd, disk->read_buffer, wanted, at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        count = count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+        if (count <= 0)
+            return false;
+        recovery_feed(node_recovery(node), disk->read_buffer, (size_t)count);
+        node_recover(node);
+        at += count;
+    }
+    return true;
+}
+
+/*
+ * What an earlier process wrote may be in a cache only: it is synced before it is read. And
+ * what the cache has kept of a sync that failed is not read at all, where the kernel can
+ * forget it (store/tail.h says what is done about the rest).
+ */
+static bool settle_cache(const struct disk *disk, int fd)
+{
+    if (fdatasync(fd) != 0)
+        return false;
+    if (!disk->direct)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return true;
+}
+
+static bool replay_segment(struct disk *disk, struct node *node, uint64_t number)
+{
+    char name[DISK_NAME_BYTES];
+    struct stat status;
+    segment_name(name, number);
+    int fd = disk_open_file(disk, name, 0);
+    if (fd < 0)
+        return false;
+    bool read = disk_lock_file(disk->tell, fd, name) && settle_cache(disk, fd) &&
+                fstat(fd, &status) == 0;
+    if (read) {
+        recovery_begin_segment(node_recovery(node), number, (uint64_t)status.st_size);
+        read = feed_segment(disk, node, fd, status.st_size);
+    }
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return read;
+}
+
+bool disk_replay(struct disk *disk, struct node *node, char *reason)
+{
+    if (!list_segments(disk, reason))
+        return false;
+    for (uint32_t i = 0; i < disk->number_count; i++) {
+        errno = 0;
+        if (!replay_segment(disk, node, disk->numbers[i])) {
+            (void)snprintf(reason, DISK_REASON_BYTES,
+                    "data directory %s: log segment %llu cannot be read (%s); check the disk, and the owner and mode of the file",
+                    disk->settings.path, (unsigned long long)disk->numbers[i],
+                    strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- What was read becomes durable ---- */
+
+/* At most `wanted` bytes from there on; negative: errno says why. */
+static ssize_t read_at(int fd, unsigned char *bytes, size_t wanted, uint64_t offset)
+{
+    size_t count = 0;
+    while (count < wanted) {
+        ssize_t more = pread(fd, bytes + count, wanted - count, (off_t)(offset + count));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return more;
+        if (more == 0)
+            break;
+        count += (size_t)more;
+    }
+    return (ssize_t)(count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES);
+}
+
+static bool write_at(int fd, const unsigned char *bytes, size_t count, uint64_t offset)
+{
+    for (size_t at = 0; at < count;) {
+        ssize_t more = pwrite(fd, bytes + at, count - at, (off_t)(offset + at));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0 || more % WAL_BLOCK_BYTES != 0) {
+            errno = more < 0 ? errno : EIO;
+            return false;
+        }
+        at += (size_t)more;
+    }
+    return true;
+}
+
+/* Of the tail, what is in one segment. */
+static bool write_tail_again(struct disk *disk, struct tail *tail, int fd)
+{
+    uint64_t segment = tail->place.segment;
+    while (tail->place.segment == segment && tail_left(tail) > 0) {
+        uint64_t offset = tail->place.offset;
+        ssize_t count = read_at(fd, disk->read_buffer,
+                (size_t)u64_min(tail_left(tail), NODE_READ_BYTES_MAX), offset);
+        if (count < 0)
+            return false;
+        size_t taken = count > 0 ? tail_take(tail, disk->read_buffer, (size_t)count) : 0;
+        if (taken == 0) {
+            errno = ESTALE;
+            return false;
+        }
+        if (!write_at(fd, disk->read_buffer, taken, offset))
+            return false;
+    }
+    return fdatasync(fd) == 0;
+}
+
+static bool settle_tail(struct disk *disk, struct tail *tail)
+{
+    char name[DISK_NAME_BYTES];
+    while (tail_left(tail) > 0) {
+        segment_name(name, tail->place.segment);
+        int fd = disk_open_file(disk, name, 0);
+        if (fd < 0)
+            return false;
+        bool settled =
+                disk_lock_file(disk->tell, fd, name) && write_tail_again(disk, tail, fd);
+        int error = errno;
+        (void)close(fd);
+        errno = error;
+        if (!settled)
+            return false;
+    }
+    errno = ESTALE;
+    return tail_is_whole(tail);
+}
+
+bool disk_settle(struct disk *disk, struct node *node, char *reason)
+{
+    struct tail tail;
+    tail_init(&tail, node_recovery(node));
+    uint64_t segment = tail.place.segment;
+    /* A segment may have got its name just before its maker ended. */
+    if (fsync(disk->folder) == 0 && settle_tail(disk, &tail))
+        return true;
+    const char *error = errno == ESTALE ? "it changed while it was read" : strerror(errno);
+    (void)snprintf(reason, DISK_REASON_BYTES,
+            "data directory %s: the end of the log, from segment %llu on, cannot be made durable (%s); check the disk (dmesg), then start lockd again",
+            disk->settings.path, (unsigned long long)segment, error);
+    return false;
+}
