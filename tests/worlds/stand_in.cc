@@ -496,6 +496,7 @@ void stand_in::on_read(peer &from, const struct frame &frame)
                 view.held_ns = time() - lock.granted;
             }
             view.waits = static_cast<uint32_t>(lock.queue.size());
+            view.ahead = view.waits;
             wire_lock_view(out, &view);
         }
     }));
