@@ -3,6 +3,8 @@
  * (io).
  */
 #include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,8 @@
 #include "ops/plan.h"
 
 enum {
-    EXIT_USAGE = 2
+    EXIT_USAGE = 2,
+    FLUSH_MS = 500, /* At the end, for the last lines of the log */
 };
 
 static_assert((int)TELL_ERROR == (int)LOGGER_ERROR && (int)TELL_DEBUG == (int)LOGGER_DEBUG,
@@ -32,6 +35,44 @@ static void write_notice(
         void *context, const struct node *node, const struct node_notice *notice)
 {
     logger_notice(context, node, notice);
+}
+
+static uint64_t count_dropped(void *context)
+{
+    const struct logger *logger = context;
+    return log_writer_dropped(logger->writer);
+}
+
+static void flush_log(void *context)
+{
+    const struct logger *logger = context;
+    log_writer_flush(logger->writer, FLUSH_MS);
+}
+
+/*
+ * A closed standard stream would be the number of the next file or socket, and lines of the
+ * log would go into that.
+ */
+static bool hold_standard_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) >= 0)
+            continue;
+        if (open("/dev/null", O_RDWR) != stream)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * A terminal that goes away, or a reader of the log that does, ends no node. SIGTERM and
+ * SIGINT stop it: see loop.c.
+ */
+static void ignore_signals(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGHUP, &ignore, NULL);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
 static int print_plan(const struct node_settings *settings)
@@ -61,20 +102,32 @@ static void warn_of_memory_limit(
 
 static int run(struct config *config)
 {
-    struct logger logger = {
+    /* Used by a thread until the process ends, so they are not on the stack. */
+    static struct log_writer writer;
+    static struct logger logger;
+    logger = (struct logger){
             .descriptor = STDERR_FILENO, .level = (enum logger_level)config->log_level};
+    ignore_signals();
+    logger_start(&logger, &writer);
     struct loop_settings settings = {
             .data = config->data,
             .listen = config->listen,
             .congestion = config->congestion,
             .sync_after = config->write == CONFIG_WRITE_FSYNC,
-            .tell = {.context = &logger, .line = write_line, .notice = write_notice},
+            .tell = {.context = &logger,
+                    .line = write_line,
+                    .notice = write_notice,
+                    .dropped = count_dropped,
+                    .flush = flush_log},
     };
-    if (!loop_fit_connections(&settings.tell, config->node.member_count,
-                &config->node.limits.connections_max))
-        return EXIT_FAILURE;
-    warn_of_memory_limit(&logger, &config->node);
-    return loop_run(&settings, &config->node);
+    int status = EXIT_FAILURE;
+    if (loop_fit_connections(&settings.tell, config->node.member_count,
+                &config->node.limits.connections_max)) {
+        warn_of_memory_limit(&logger, &config->node);
+        status = loop_run(&settings, &config->node);
+    }
+    flush_log(&logger);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -82,6 +135,8 @@ int main(int argc, char **argv)
     struct config config;
     char error[CONFIG_ERROR_BYTES];
     assert(argc > 0);
+    if (!hold_standard_streams())
+        return EXIT_FAILURE;
     if (!config_read(&config, argv, error)) {
         char shown[CONFIG_ERROR_BYTES * TEXT_SHOWN_MAX];
         (void)text_show(shown, sizeof shown, error, strlen(error));

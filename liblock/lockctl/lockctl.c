@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lockctl/hygiene.h"
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 
@@ -22,6 +23,8 @@ static const struct subcommand subcommands[] = {
                 "acquire a lock and hold it until stopped"},
         {"release", "lockctl release", release_command,
                 "release a lock that `acquire` holds"},
+        {"check", "lockctl check", check_command,
+                "ask whether a token still holds a lock"},
         {"status", "lockctl status", status_command, "show the status of each node"},
         {"list", "lockctl list", list_command, "list the locks that are held"},
         {"query", "lockctl query", query_command, "show who holds a lock"},
@@ -119,6 +122,8 @@ static int end_output(int code)
 
 int main(int argc, char **argv)
 {
+    hygiene_start();
     complain_as("lockctl");
+    complain_without_waiting();
     return end_output(dispatch(argv + (argc > 0)));
 }

@@ -29,7 +29,8 @@ void waiting_init(struct waiting *waiting, struct lk_client *client,
             .name = name,
             .quiet = quiet,
             .terminal = isatty(STDERR_FILENO) != 0,
-            .due_ns = quiet ? UINT64_MAX : 0};
+            .due_ns = quiet ? UINT64_MAX : 0,
+            .lock = LK_LOCK_INIT};
 }
 
 static void on_answer(void *user, const struct lk_result *result)

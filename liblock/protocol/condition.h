@@ -40,6 +40,20 @@ enum condition {
     CONDITION_CLOCK_SUSPECT = 14,
     /* A part of its log cannot be read back. */
     CONDITION_READ_ERROR = 16,
+    /* Of something that has a limit nine tenths are in use. */
+    CONDITION_NEARLY_FULL = 20,
+    /* The other members refuse it: they are of another cluster. */
+    CONDITION_OTHER_CLUSTER = 24,
+    /* ... they know another data directory of this node. */
+    CONDITION_OTHER_DIRECTORY = 25,
+    /* ... another process is this node already. */
+    CONDITION_ID_TAKEN = 26,
+    /* ... its id, its list of members, its term or its version is not what they expect. */
+    CONDITION_NOT_ACCEPTED = 27,
+    /* Its log and another member's contradict each other. */
+    CONDITION_CONTRADICTED = 28,
+    /* It refuses a process that says to be another member, as it can be none. */
+    CONDITION_STRANGER = 29,
     CONDITION_COUNT /* One more than the greatest; a newer node may say others. */
 };
 

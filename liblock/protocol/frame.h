@@ -52,6 +52,9 @@ enum frame_kind {
     FRAME_PEER_TIMEOUT_NOW = 36,
     FRAME_PEER_READ = 37,
     FRAME_PEER_READ_ANSWER = 38,
+    FRAME_PEER_WELCOME = 39, /* hello.h: the first frame back to another node */
+    FRAME_PEER_PROBE = 40,   /* Empty: is this connection alive? */
+    FRAME_PEER_ALIVE = 41,   /* Empty: it is. */
 };
 
 struct frame {
@@ -99,6 +102,12 @@ void frame_reader_feed(struct frame_reader *reader, const void *bytes, size_t co
  * The frame is valid until the next call of a function of this reader.
  */
 bool frame_reader_next(struct frame_reader *reader, struct frame *frame);
+
+/* After frame_reader_next() returned false: part of another frame has arrived. */
+static inline bool frame_reader_holds_part(const struct frame_reader *reader)
+{
+    return reader->held > reader->consumed;
+}
 
 /*
  * Write the head before a body that is already at `head + FRAME_HEAD_BYTES`. The sum is

@@ -18,6 +18,9 @@ void wire_hello(struct wire *wire, struct hello *hello)
     wire_u64(wire, &hello->cluster);
     wire_u64(wire, &hello->members);
     if (hello->role == HELLO_PEER) {
+        wire_u64(wire, &hello->incarnation);
+        wire_u64(wire, &hello->run);
+        wire_u64(wire, &hello->dial);
         wire_require(wire, is_node(hello->node) && is_node(hello->to));
     } else {
         wire_require(wire, hello->role == HELLO_CLIENT);
@@ -42,15 +45,28 @@ void wire_welcome(struct wire *wire, struct welcome *welcome)
     wire_u64(wire, &welcome->cluster);
     wire_u64(wire, &welcome->term);
     wire_span(wire, &welcome->leader_address, ADDRESS_BYTES_MAX);
+    wire_u64(wire, &welcome->ttl_min_ns);
+    wire_u64(wire, &welcome->ttl_max_ns);
+    wire_require(wire, welcome->ttl_min_ns <= welcome->ttl_max_ns);
     wire_require(wire, is_node(welcome->node));
     require_leader(wire, welcome->leader, welcome->leader_address);
+}
+
+void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome)
+{
+    wire_u8(wire, &welcome->node);
+    wire_u64(wire, &welcome->cluster);
+    wire_u64(wire, &welcome->incarnation);
+    wire_u64(wire, &welcome->run);
+    wire_u64(wire, &welcome->dial);
+    wire_require(wire, is_node(welcome->node));
 }
 
 void wire_refused(struct wire *wire, struct refused *refused)
 {
     wire_u8(wire, &refused->why);
     wire_u64(wire, &refused->cluster);
-    wire_require(wire, refused->why >= REFUSED_VERSION && refused->why <= REFUSED_NONSENSE);
+    wire_require(wire, refused->why >= REFUSED_VERSION && refused->why <= REFUSED_LAST);
 }
 
 void wire_leader(struct wire *wire, struct leader *leader)

@@ -26,6 +26,11 @@ struct hello {
     uint8_t to;       /* HELLO_PEER: the node id it wants to reach, else 0 */
     uint64_t cluster; /* Its cluster id; 0: not known, or not yet */
     uint64_t members; /* HELLO_PEER: hash of its member list, to find unequal ones */
+
+    /* HELLO_PEER only: a client's hello ends before these. */
+    uint64_t incarnation; /* Of its data directory */
+    uint64_t run;         /* Of its process: another number after each start */
+    uint64_t dial;        /* Counts this process's connections to `to`, from 1 */
 };
 
 /* The node's first frame back. */
@@ -35,14 +40,34 @@ struct welcome {
     uint64_t cluster; /* 0: not bootstrapped yet */
     uint64_t term;
     struct span leader_address; /* Empty when unknown or when it is this node. */
+    /* The ttl of a session may be from ... to; 0: not bootstrapped yet. */
+    uint64_t ttl_min_ns;
+    uint64_t ttl_max_ns;
+};
+
+/* The node's first frame back to another node that it takes for the member it says to be. */
+struct peer_welcome {
+    uint8_t node;
+    uint64_t cluster;     /* 0: not bootstrapped yet */
+    uint64_t incarnation; /* As in a hello: what the node that sends this has itself */
+    uint64_t run;
+    uint64_t dial; /* Connections that it has made to the other node so far are void. */
 };
 
 enum refusal {
     REFUSED_VERSION = 1, /* The first frame was of another protocol version. */
     REFUSED_CLUSTER = 2, /* Another cluster id. */
-    REFUSED_MEMBERS = 3, /* A peer with another member list, or that wants another node. */
+    REFUSED_MEMBERS = 3, /* A peer with another member list. */
     REFUSED_FULL = 4,    /* No room for one more connection. */
     REFUSED_NONSENSE = 5,
+    /* A peer whose data directory is not the one that this member has. */
+    REFUSED_DIRECTORY = 6,
+    REFUSED_TWICE = 7, /* A peer: another process that is this member is connected. */
+    REFUSED_ID = 8,    /* A peer that has the id of the node it connected to */
+    REFUSED_NODE = 9,  /* A peer that wants another node than the one it reached */
+    REFUSED_TERM = 10,    /* A peer whose term is ahead by more than elections explain */
+    REFUSED_HISTORY = 11, /* A peer whose log takes back what is committed here */
+    REFUSED_LAST = REFUSED_HISTORY,
 };
 
 struct refused {
@@ -59,6 +84,7 @@ struct leader {
 
 void wire_hello(struct wire *wire, struct hello *hello);
 void wire_welcome(struct wire *wire, struct welcome *welcome);
+void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome);
 void wire_refused(struct wire *wire, struct refused *refused);
 void wire_leader(struct wire *wire, struct leader *leader);
 

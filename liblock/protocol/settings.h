@@ -36,6 +36,8 @@ struct cluster_settings {
     uint32_t changes_per_session_max;
     uint32_t name_blocks_max; /* Blocks of NAME_BLOCK_BYTES for names and labels */
     uint32_t count_max;       /* Times that an owner may enter one lock */
+    uint32_t holds_per_session_max; /* Waits count too, as they become holds. */
+    uint32_t waits_per_session_max;
 };
 
 struct members {
@@ -48,6 +50,11 @@ struct bootstrap {
     struct cluster_settings settings;
     struct members members;
     uint64_t wall_ns; /* When, for people */
+    /*
+     * Of each member's data directory, in the order of the ids; 0: not known. An entry of an
+     * earlier version has none.
+     */
+    uint64_t incarnations[MEMBERS_MAX];
 };
 
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);

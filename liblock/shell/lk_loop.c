@@ -195,8 +195,10 @@ static enum lk_status ask(
     set_answer_limit(client, call, now);
     enum status status = core_submit(client->core, call, now, NULL);
     if (status != STATUS_OK) {
+        uint8_t detail = 0;
         give_pending(client, pending);
-        return fail_core(client, status, 0);
+        core_session_verdict(client->core, call->session, &detail);
+        return fail_core(client, status, detail);
     }
     note_asked(client);
     return LK_OK;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +14,7 @@
 #include "io/names.h"
 
 enum {
-    BACKLOG = 1024,
+    BACKLOG = 4096, /* The system lowers it to net.core.somaxconn. */
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_COUNT = 3,
@@ -116,17 +117,19 @@ static void explain(const struct address *address, int error, char *reason)
  * The ring of a killed process holds its listening socket for some milliseconds after the
  * process is gone. An immediate restart should not fail because of that.
  */
-int listen_bind(const struct address *address, char *reason)
+int listen_bind(const struct address *address, char *reason, bool *later)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *list = NULL;
     char port[8];
     (void)snprintf(port, sizeof port, "%u", (unsigned)address->port);
     int failed = getaddrinfo(address->host, port, &hints, &list);
+    *later = failed == EAI_AGAIN || failed == EAI_NONAME || failed == EAI_FAIL ||
+             failed == EAI_NODATA;
     if (failed != 0) {
         (void)snprintf(reason, LISTEN_REASON_BYTES,
-                "cannot listen on %s: the name does not resolve (%s)", address->host,
-                gai_strerror(failed));
+                "cannot listen on %s: the name has no address (%s); correct it, or give the address to listen at with --listen",
+                address->host, gai_strerror(failed));
         return -1;
     }
     int bound = bind_any(list);
@@ -147,6 +150,8 @@ int listen_bind(const struct address *address, char *reason)
 bool listen_begin(int socket, const struct address *address, char *reason)
 {
     listen_tune(socket);
+    int flags = fcntl(socket, F_GETFL);
+    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK); /* accept() never waits. */
     if (listen(socket, BACKLOG) == 0)
         return true;
     explain(address, errno, reason);
@@ -158,4 +163,29 @@ bool listen_is_loopback(int socket)
     struct sockaddr_storage own = {0};
     socklen_t length = sizeof own;
     return getsockname(socket, (struct sockaddr *)&own, &length) == 0 && is_loopback(&own);
+}
+
+void listen_text(const struct sockaddr_storage *address, char *text)
+{
+    const void *any = address;
+    const struct sockaddr_in *v4 = any;
+    const struct sockaddr_in6 *v6 = any;
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (address->ss_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        (void)snprintf(
+                text, LISTEN_TEXT_BYTES, "[%s]:%u", host, (unsigned)ntohs(v6->sin6_port));
+    } else {
+        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        (void)snprintf(
+                text, LISTEN_TEXT_BYTES, "%s:%u", host, (unsigned)ntohs(v4->sin_port));
+    }
+}
+
+void listen_peer_text(int socket, char *text)
+{
+    struct sockaddr_storage other = {0};
+    socklen_t length = sizeof other;
+    (void)getpeername(socket, (struct sockaddr *)&other, &length);
+    listen_text(&other, text);
 }

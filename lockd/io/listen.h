@@ -14,6 +14,7 @@ extern "C" {
 
 enum {
     LISTEN_REASON_BYTES = 512,
+    LISTEN_TEXT_BYTES = 64,
     /*
      * A connection with bytes unacknowledged for this long is closed: a new one gets
      * through sooner than the retransmissions of TCP, because TCP doubles its pauses.
@@ -24,9 +25,10 @@ enum {
 /*
  * Bind a socket to the address, which may be a name: the first of its addresses that can be
  * bound; retries for a second while it is in use. No client can connect before
- * listen_begin(). -1 with a sentence in `reason`.
+ * listen_begin(). -1 with a sentence in `reason`; `later`: the name has no address, and may
+ * have one later.
  */
-int listen_bind(const struct address *address, char *reason);
+int listen_bind(const struct address *address, char *reason, bool *later);
 bool listen_begin(int socket, const struct address *address, char *reason);
 
 /* Whether only this machine reaches the socket. */
@@ -41,6 +43,12 @@ void listen_tune(int socket);
  * the system's default elsewhere. False: the kernel refused the name.
  */
 bool listen_tune_peer(int socket, const char *wanted, const struct sockaddr_storage *other);
+
+/* "192.0.2.1:5625" or "[2001:db8::1]:5625", for people; LISTEN_TEXT_BYTES. */
+void listen_text(const struct sockaddr_storage *address, char *text);
+
+/* ... of the other end. */
+void listen_peer_text(int socket, char *text);
 
 /* A new socket with all these options, to connect to `address`; -1 with errno. */
 int listen_new_socket(const char *congestion, const struct sockaddr_storage *address);

@@ -27,12 +27,17 @@
 #include "io/uring.h"
 
 enum {
-    DONE_MAX = 1024,        /* Completions in one turn */
+    DONE_MAX = 1024, /* Completions in one turn */
+    DONE_CHUNK = 64, /* ... and how many before the clock is read */
     OTHER_DESCRIPTORS = 64, /* Ring, log, standard streams, helpers */
     SLOTS_MIN = 2 * MEMBERS_MAX,
 };
 
 static const uint64_t longest_wait_ns = 3600 * NS_PER_S;
+
+/* After that time in a turn, completions that are left are for the next one. */
+static const uint64_t dispatch_ns = 2 * NS_PER_MS;
+static const uint64_t name_pause_s = 1;
 
 struct loop {
     const struct loop_settings *settings;
@@ -48,7 +53,7 @@ struct loop {
     struct signalfd_siginfo signal;
     uint64_t names_woken;
     bool stopping;
-    struct uring_done done[DONE_MAX];
+    struct uring_done done[DONE_CHUNK];
 };
 
 /* ---- Limits and memory ---- */
@@ -121,6 +126,28 @@ static bool map_memory(struct loop *loop)
 
 /* ---- Opening ---- */
 
+/*
+ * The node's own name may have no address yet, when a machine or a name server starts: it
+ * is looked up again until it has one.
+ */
+static bool open_listener(struct loop *loop, char *reason)
+{
+    bool later = false;
+    bool told = false;
+    while ((loop->listener = listen_bind(&loop->settings->listen, reason, &later)) < 0) {
+        if (!later) {
+            tell_line(loop->tell, TELL_ERROR, "cannot-listen", "%s", reason);
+            return false;
+        }
+        if (!told)
+            tell_line(loop->tell, TELL_WARN, "cannot-listen",
+                    "%s; it is looked up again every second", reason);
+        told = true;
+        (void)sleep(name_pause_s);
+    }
+    return true;
+}
+
 /* Everything that can fail before the data directory is opened. */
 static bool open_outside(struct loop *loop)
 {
@@ -139,11 +166,7 @@ static bool open_outside(struct loop *loop)
     if (loop->uring.small)
         tell_line(loop->tell, TELL_WARN, "small-ring",
                 "little memory may be locked, so the ring is small and slower under load; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)");
-    loop->listener = listen_bind(&loop->settings->listen, reason);
-    if (loop->listener >= 0)
-        return true;
-    tell_line(loop->tell, TELL_ERROR, "cannot-listen", "%s", reason);
-    return false;
+    return open_listener(loop, reason);
 }
 
 static bool open_disk(struct loop *loop)
@@ -185,13 +208,21 @@ static const char *explain_boot(enum node_boot boot)
     return "";
 }
 
+static uint64_t draw(struct loop *loop)
+{
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        tell_fatal(loop->tell, "no-randomness", "error=\"%s\"", strerror(errno));
+    return random;
+}
+
 static bool boot_node(struct loop *loop)
 {
     char reason[DISK_REASON_BYTES];
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-        tell_fatal(loop->tell, "no-randomness", "error=\"%s\"", strerror(errno));
-    node_init(loop->turn.node, loop->node_settings, seed);
+    struct node_settings settings = *loop->node_settings;
+    uint64_t seed = draw(loop);
+    settings.wal.incarnation = draw(loop) | 1;
+    node_init(loop->turn.node, &settings, seed);
     if (!disk_replay(&loop->disk, loop->turn.node, reason)) {
         tell_line(loop->tell, TELL_ERROR, "log-unreadable", "%s", reason);
         return false;
@@ -238,8 +269,6 @@ static void open_signals(struct loop *loop)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGPIPE, &ignore, NULL);
     loop->signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (loop->signals < 0)
         tell_fatal(loop->tell, "no-signals", "error=\"%s\"", strerror(errno));
@@ -263,13 +292,12 @@ static void on_signal(struct loop *loop, const struct uring_done *done)
 
 /* ---- Names ---- */
 
-static bool has_names(const struct loop *loop)
+static uint32_t count_names(const struct loop *loop)
 {
-    for (uint32_t i = 0; i < loop->net.peer_count; i++) {
-        if (!loop->net.peers[i].numeric)
-            return true;
-    }
-    return false;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < loop->net.peer_count; i++)
+        count += loop->net.peers[i].numeric ? 0 : 1;
+    return count;
 }
 
 static void read_names(struct loop *loop)
@@ -282,9 +310,10 @@ static void read_names(struct loop *loop)
 
 static void open_names(struct loop *loop)
 {
-    if (!has_names(loop))
+    uint32_t count = count_names(loop);
+    if (count == 0)
         return;
-    if (!names_open(loop->names))
+    if (!names_open(loop->names, count))
         tell_fatal(loop->tell, "no-thread",
                 "error=\"%s\": the thread that resolves names cannot start",
                 strerror(errno));
@@ -362,15 +391,31 @@ static void measure_turn(struct loop *loop, uint64_t begun_ns)
     loop->turn.handed_ns = clock_now();
     histogram_add(&figures->turns, loop->turn.handed_ns - begun_ns);
     figures->system_calls = loop->uring.enter_count;
+    if (loop->tell->dropped)
+        figures->lines_dropped = loop->tell->dropped(loop->tell->context);
+}
+
+/*
+ * However many connections are opened, closed or speak at once, the turn ends soon: what is
+ * left does not wait long, and everybody who is served in this turn gets an answer.
+ */
+static void dispatch_all(struct loop *loop, uint64_t begun_ns)
+{
+    unsigned count = DONE_CHUNK;
+    for (unsigned all = 0; count == DONE_CHUNK && all < DONE_MAX; all += count) {
+        count = uring_take(&loop->uring, loop->done, DONE_CHUNK);
+        for (unsigned i = 0; i < count; i++)
+            dispatch(loop, &loop->done[i]);
+        if (clock_now() - begun_ns >= dispatch_ns)
+            return;
+    }
 }
 
 static void run_turn(struct loop *loop)
 {
     uint64_t begun_ns = clock_now();
     loop->turn.now_ns = begun_ns;
-    unsigned count = uring_take(&loop->uring, loop->done, DONE_MAX);
-    for (unsigned i = 0; i < count; i++)
-        dispatch(loop, &loop->done[i]);
+    dispatch_all(loop, begun_ns);
     net_time(&loop->net);
     disk_time(&loop->disk);
     end_turn(loop);

@@ -30,15 +30,16 @@ static void resolve(const struct address *host, struct name_answer *answer)
     freeaddrinfo(list);
 }
 
-/* One name at a time: there are at most six. */
+/* There is a thread for each name, so that none waits for another one's name server. */
 static void *run(void *argument)
 {
     struct names *names = argument;
     (void)pthread_mutex_lock(&names->mutex);
     for (;;) {
-        while (names->wanted == 0)
+        while ((names->wanted & ~names->taken) == 0)
             (void)pthread_cond_wait(&names->asked, &names->mutex);
-        uint32_t slot = (uint32_t)__builtin_ctz(names->wanted);
+        uint32_t slot = (uint32_t)__builtin_ctz(names->wanted & ~names->taken);
+        names->taken |= UINT32_C(1) << slot;
         struct address host = names->hosts[slot];
         struct name_answer answer;
         (void)pthread_mutex_unlock(&names->mutex);
@@ -47,6 +48,7 @@ static void *run(void *argument)
 
         (void)pthread_mutex_lock(&names->mutex);
         names->wanted &= ~(UINT32_C(1) << slot);
+        names->taken &= ~(UINT32_C(1) << slot);
         names->ready |= UINT32_C(1) << slot;
         names->answers[slot] = answer;
         (void)eventfd_write(names->wake, 1);
@@ -67,13 +69,16 @@ static bool start_thread(struct names *names)
     return failed == 0 && pthread_detach(thread) == 0;
 }
 
-bool names_open(struct names *names)
+bool names_open(struct names *names, uint32_t count)
 {
+    assert(count <= NAMES_MAX);
     *names = (struct names){0};
     (void)pthread_mutex_init(&names->mutex, NULL);
     (void)pthread_cond_init(&names->asked, NULL);
     names->wake = eventfd(0, EFD_CLOEXEC);
-    names->running = names->wake >= 0 && start_thread(names);
+    names->running = names->wake >= 0;
+    for (uint32_t i = 0; i < count && names->running; i++)
+        names->running = start_thread(names);
     return names->running;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Names of peers are resolved in a separate thread, because resolving blocks for seconds if
- * a name server is down. The loop leaves a query and is woken through a descriptor. Numeric
+ * Names of peers are resolved in threads of their own, because resolving blocks for seconds
+ * if a name server is down. The loop leaves a query and is woken through a descriptor. Numeric
  * addresses do not need this.
  */
 #ifndef IO_NAMES_H
@@ -31,7 +31,8 @@ struct name_answer {
 struct names {
     pthread_mutex_t mutex; /* Guards the sets, hosts and answers. */
     pthread_cond_t asked;
-    uint32_t wanted; /* Bit set of slots to resolve */
+    uint32_t wanted; /* Bit set of slots to resolve, ... */
+    uint32_t taken;  /* ... and of those that a thread is at */
     uint32_t ready;  /* Bit set of slots with an answer that is not taken yet */
     struct address hosts[NAMES_MAX];
     struct name_answer answers[NAMES_MAX];
@@ -39,8 +40,11 @@ struct names {
     bool running;
 };
 
-/* `names` must not move or go away: the thread runs until the process ends. */
-bool names_open(struct names *names);
+/*
+ * For this many names. `names` must not move or go away: the threads run until the process
+ * ends.
+ */
+bool names_open(struct names *names, uint32_t count);
 
 /* Query the addresses of `host`; the answer comes in the same slot, below NAMES_MAX. */
 void names_ask(struct names *names, uint32_t slot, const struct address *host);

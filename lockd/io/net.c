@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +17,14 @@
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 
+/* In one turn: what accepting costs is small beside the turn, however many wait. */
+enum {
+    ACCEPTS_PER_TURN = 32
+};
+
 static const uint64_t linger_ns = 500 * NS_PER_MS;
 static const uint64_t accept_pause_ns = 100 * NS_PER_MS;
+static const uint64_t full_pause_ns = 50 * NS_PER_MS;
 static const uint64_t refused_said_every_ns = 10 * NS_PER_S;
 
 void net_carve(struct net *net, struct arena *arena, uint32_t connections_max)
@@ -41,15 +48,21 @@ static void end_conn(struct net *net, struct conn *conn, bool by_other)
 
 /* ---- Receiving ---- */
 
+/* It ends then at the latest, whatever the other side does. */
+static void await_end(struct net *net, struct conn *conn)
+{
+    slot_unlink(conn);
+    conn->linger_until_ns = net->turn->now_ns + linger_ns;
+    list_push_back(&net->lingering, &conn->link);
+}
+
 /* Everything is sent: give the other side a moment to read it. */
 static void linger(struct net *net, struct conn *conn)
 {
-    slot_unlink(conn);
+    await_end(net, conn);
     if (!conn->receiving)
         bytes_arm_receive(net, conn);
     conn->state = CONN_LINGERING;
-    conn->linger_until_ns = net->turn->now_ns + linger_ns;
-    list_push_back(&net->lingering, &conn->link);
     (void)shutdown(conn->fd, SHUT_WR);
 }
 
@@ -107,14 +120,6 @@ void net_sent(struct net *net, const struct uring_done *done)
 
 /* ---- Accepting ---- */
 
-static void arm_accept(struct net *net)
-{
-    struct io_uring_sqe *sqe = uring_next(net->uring);
-    io_uring_prep_multishot_accept(sqe, net->listener, NULL, NULL, SOCK_CLOEXEC);
-    io_uring_sqe_set_data64(sqe, uring_tag(OP_ACCEPT, 0));
-    net->accept_again_ns = 0;
-}
-
 /* No slot: send a refusal if that costs nothing, and close. */
 static void refuse(struct net *net, int fd)
 {
@@ -129,39 +134,107 @@ static void refuse(struct net *net, int fd)
             (unsigned long long)net->refused_count, net->conn_count);
 }
 
-static void take_accepted(struct net *net, int fd)
+static bool has_slot(const struct net *net)
 {
-    if (net->free_count <= net->reserved) {
-        refuse(net, fd);
-        return;
-    }
+    return net->free_count > net->reserved;
+}
+
+static void take_accepted(struct net *net, int fd, const struct sockaddr_storage *from)
+{
+    char text[NODE_FROM_BYTES];
     struct conn *conn = slot_take(net, fd, 0);
     conn->state = CONN_OPEN;
     list_push_back(&net->unarmed, &conn->link);
-    turn_step(net->turn,
-            (struct node_event){.kind = NODE_ACCEPTED, .conn = slot_number(net, conn)});
+    listen_text(from, text);
+    turn_step(net->turn, (struct node_event){.kind = NODE_ACCEPTED,
+                                 .conn = slot_number(net, conn),
+                                 .bytes = text,
+                                 .count = strlen(text)});
 }
 
 /* Without a free descriptor, accepting would fail again at once: pause. */
 static void pause_accepting(struct net *net, int error)
 {
     net->accept_again_ns = net->turn->now_ns + accept_pause_ns;
-    if (net->turn->now_ns < net->refused_said_ns + refused_said_every_ns)
+    bool same = error == net->accept_error;
+    if (same && net->turn->now_ns < net->accept_said_ns + refused_said_every_ns)
         return;
-    net->refused_said_ns = net->turn->now_ns;
-    tell_line(net->tell, TELL_WARN, "accept-failed", "error=\"%s\"", strerror(error));
+    net->accept_error = error;
+    net->accept_said_ns = net->turn->now_ns;
+    tell_line(net->tell, TELL_WARN, "accept-failed",
+            "error=\"%s\": connections wait until the system has room; raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=) or fs.file-max",
+            strerror(error));
+}
+
+/* The error of one connection: the next one may be accepted. */
+static bool is_of_connection(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM ||
+           error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN ||
+           error == ENONET || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+/* One connection from the kernel's queue. False: no more in this turn. */
+static bool accept_one(struct net *net)
+{
+    struct sockaddr_storage from = {0};
+    socklen_t length = sizeof from;
+    int fd = accept4(net->listener, (struct sockaddr *)&from, &length, SOCK_CLOEXEC);
+    if (fd < 0 && is_of_connection(errno))
+        return true;
+    if (fd < 0 && errno != EAGAIN)
+        pause_accepting(net, errno);
+    if (fd < 0)
+        return false;
+    if (has_slot(net))
+        take_accepted(net, fd, &from);
+    else
+        refuse(net, fd);
+    return true;
+}
+
+/* While no slot is free, wait a while for one before connections are refused. */
+static bool may_accept(struct net *net)
+{
+    uint64_t now = net->turn->now_ns;
+    if (has_slot(net)) {
+        net->full_since_ns = 0;
+        return now >= net->accept_again_ns;
+    }
+    if (net->full_since_ns == 0)
+        net->full_since_ns = now;
+    return now >= net->full_since_ns + full_pause_ns && now >= net->accept_again_ns;
 }
 
 void net_accepted(struct net *net, const struct uring_done *done)
 {
-    if (done->result >= 0)
-        take_accepted(net, done->result);
-    if ((done->flags & IORING_CQE_F_MORE) != 0)
+    net->polling = false;
+    bool full = !has_slot(net);
+    for (int i = 0; i < ACCEPTS_PER_TURN && done->result >= 0 && may_accept(net); i++) {
+        if (!accept_one(net))
+            break;
+    }
+    if (full && !has_slot(net))
+        net->full_since_ns = net->turn->now_ns; /* The others may find a slot. */
+}
+
+/* What is in the queue already ends the poll at once. */
+static void poll_listener(struct net *net)
+{
+    if (net->polling || !may_accept(net))
         return;
-    if (done->result >= 0 || done->result == -ECONNABORTED || done->result == -EINTR)
-        arm_accept(net);
-    else
-        pause_accepting(net, -done->result);
+    struct io_uring_sqe *sqe = uring_next(net->uring);
+    io_uring_prep_poll_add(sqe, net->listener, POLLIN);
+    io_uring_sqe_set_data64(sqe, uring_tag(OP_ACCEPT, 0));
+    net->polling = true;
+}
+
+static uint64_t accept_deadline(const struct net *net)
+{
+    if (net->polling)
+        return UINT64_MAX;
+    uint64_t full_ns = net->full_since_ns == 0 ? 0 : net->full_since_ns + full_pause_ns;
+    return full_ns > net->accept_again_ns ? full_ns : net->accept_again_ns;
 }
 
 /* ---- The turn ---- */
@@ -175,8 +248,6 @@ void net_time(struct net *net)
             break;
         end_conn(net, conn, false);
     }
-    if (net->accept_again_ns != 0 && net->accept_again_ns <= now)
-        arm_accept(net);
     peers_tell_failed(net);
 }
 
@@ -193,9 +264,16 @@ static void perform_close(struct net *net, uint32_t slot)
     struct conn *conn = slot_at(net, slot);
     if (conn->state != CONN_OPEN)
         return;
+    bool said_nothing = conn->received == 0 && !conn->sending;
+    if (said_nothing) {
+        end_conn(net, conn, false);
+        return;
+    }
     conn->state = CONN_CLOSING;
     if (!conn->sending)
         linger(net, conn);
+    else
+        await_end(net, conn);
 }
 
 void net_perform(struct net *net, const struct node_effects *effects)
@@ -211,13 +289,14 @@ void net_perform(struct net *net, const struct node_effects *effects)
         list_remove(&conn->link);
         bytes_arm_receive(net, conn);
     }
+    poll_listener(net);
 }
 
 uint64_t net_deadline(const struct net *net)
 {
     if (net->failed != 0)
         return 0;
-    uint64_t deadline = net->accept_again_ns != 0 ? net->accept_again_ns : UINT64_MAX;
+    uint64_t deadline = accept_deadline(net);
     const struct list_node *first = list_first(&net->lingering);
     if (first != NULL) {
         const struct conn *conn =
@@ -242,14 +321,6 @@ static void build_refusal(struct net *net)
     net->refusal_bytes = FRAME_HEAD_BYTES + wire.at;
 }
 
-static uint32_t measure_hello(void)
-{
-    struct hello hello = {0};
-    struct wire wire = wire_measure();
-    wire_hello(&wire, &hello);
-    return FRAME_HEAD_BYTES + (uint32_t)wire.at;
-}
-
 void net_init(struct net *net, const struct net_settings *settings)
 {
     list_init(&net->free);
@@ -259,12 +330,16 @@ void net_init(struct net *net, const struct net_settings *settings)
     net->failed = 0;
     for (uint32_t i = 0; i < net->conn_count; i++)
         slot_give(net, &net->conns[i]);
-    net->hello_bytes = measure_hello();
     net->refused_said_ns = 0;
+    net->accept_said_ns = 0;
+    net->accept_error = 0;
+    net->accept_again_ns = 0;
+    net->full_since_ns = 0;
+    net->polling = false;
     (void)snprintf(net->congestion, sizeof net->congestion, "%s", settings->congestion);
     build_refusal(net);
     peers_init(net, settings->node);
     net->reserved = net->peer_count;
     assert(net->conn_count > net->reserved);
-    arm_accept(net);
+    poll_listener(net);
 }

@@ -1,8 +1,8 @@
 /*
  * Connections: slots that node knows by number, accepted connections as well as our own.
  *
- * Receiving. A connection starts with single receives into provided buffers, until a whole
- * hello has arrived. Then its kind is known. A client continues with a multishot receive
+ * Receiving. A connection starts with single receives into provided buffers, until the node
+ * knows its kind. A client continues with a multishot receive
  * into provided buffers, a peer with plain receives straight into the node's input (its
  * appends are large, and this avoids a copy). Connections that we make are peers' from the
  * start. A receive is armed again only after the turn, when the node has made room.
@@ -17,7 +17,13 @@
  * CLOSING: the node wants it closed; what is under way is sent. LINGERING: our side is
  * shut; we wait a moment for the end of file of the other side, as closing a socket with
  * unread bytes resets the connection and would destroy a refusal on its way. ENDING: both
- * sides are shut.
+ * sides are shut. CLOSING and LINGERING end by themselves: the other side may read nothing
+ * and say nothing. A connection on which nothing was said goes to ENDING at once.
+ *
+ * Accepting. The listening socket is polled, and then a bounded number of connections is
+ * accepted in a turn. Without a free slot they wait in the kernel's queue, in their order:
+ * the node closes silent connections for new ones (node/door.h). Only when no slot becomes
+ * free for a while are they refused.
  */
 #ifndef IO_NET_H
 #define IO_NET_H
@@ -43,7 +49,8 @@ enum conn_state {
 };
 
 struct conn {
-    struct list_node link; /* In free, or in unarmed while OPEN, or in lingering. */
+    /* In free, or in unarmed while OPEN, or in lingering while CLOSING or LINGERING. */
+    struct list_node link;
     enum conn_state state;
     int fd;
     uint8_t peer; /* The peer that we connected to; 0: accepted */
@@ -51,7 +58,7 @@ struct conn {
     bool receiving;
     bool sending;
     uint32_t under_way; /* Operations in the kernel that refer to the slot */
-    uint32_t received;  /* Bytes so far, up to those of the hello */
+    bool received;      /* Something was. */
     size_t send_count;
     const unsigned char *send_bytes;
     const unsigned char *input; /* Of a plain receive under way */
@@ -62,8 +69,9 @@ struct conn {
 struct net_peer {
     uint8_t id;
     bool numeric;  /* Its address needs no resolving. */
-    bool wanted;   /* The node waits for a connection; its name is being resolved. */
-    bool failing;  /* The last attempt failed: resolve again before the next. */
+    bool asking;   /* Its name is being looked up. */
+    bool wanted;   /* ... and the node waits for a connection, as no address is known. */
+    uint64_t asked_ns; /* When its name was last looked up; 0: never */
     bool said;     /* Reported that its name cannot be resolved. */
     uint32_t next; /* The address to try next */
     struct address host;
@@ -89,15 +97,18 @@ struct net {
     struct list free;
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
-    uint32_t hello_bytes;
     /* Bit set of peers whose attempt failed at once; the node learns it next turn */
     uint32_t failed;
     uint32_t peer_count;
     struct net_peer peers[MEMBERS_MAX];
     char congestion[16];
-    uint64_t accept_again_ns; /* 0: accepting. No descriptor was free. */
+    bool polling;             /* The listening socket is polled. */
+    uint64_t accept_again_ns; /* Not before. No descriptor was free. */
+    uint64_t full_since_ns;   /* No slot has been free since; 0: one is. */
+    int accept_error;         /* The last one: it is not told again and again. */
     uint64_t refused_count;   /* Connections refused for lack of a slot */
     uint64_t refused_said_ns;
+    uint64_t accept_said_ns;
     unsigned char refusal[64]; /* FRAME_REFUSED, REFUSED_FULL */
     size_t refusal_bytes;
 };

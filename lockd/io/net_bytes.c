@@ -12,6 +12,11 @@ static bool is_peer(const struct net *net, const struct conn *conn)
     return node_conn_is_peer(net->turn->node, slot_number(net, conn));
 }
 
+static bool is_client(const struct net *net, const struct conn *conn)
+{
+    return node_conn_is_client(net->turn->node, slot_number(net, conn));
+}
+
 static void receive_provided(struct net *net, struct conn *conn, bool multishot)
 {
     struct io_uring_sqe *sqe = uring_next(net->uring);
@@ -42,7 +47,7 @@ void bytes_arm_receive(struct net *net, struct conn *conn)
     if (conn->state == CONN_OPEN && is_peer(net, conn))
         receive_straight(net, conn);
     else
-        receive_provided(net, conn, conn->received >= net->hello_bytes);
+        receive_provided(net, conn, is_client(net, conn));
 }
 
 void bytes_take(struct net *net, struct conn *conn, const struct uring_done *done)
@@ -50,8 +55,7 @@ void bytes_take(struct net *net, struct conn *conn, const struct uring_done *don
     bool provided = (done->flags & IORING_CQE_F_BUFFER) != 0;
     size_t count = (size_t)done->result;
     if (conn->state == CONN_OPEN) {
-        if (conn->received < net->hello_bytes)
-            conn->received += (uint32_t)count;
+        conn->received = true;
         turn_step(
                 net->turn, (struct node_event){.kind = NODE_RECEIVED,
                                    .conn = slot_number(net, conn),

@@ -8,8 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "io/listen.h"
 #include "io/net_slot.h"
+
+/* Between two look-ups of a name. */
+static const uint64_t name_wait_ns = NS_PER_S;
 
 /* Enough for a distant rack under load, short compared with a failed election. */
 static struct __kernel_timespec connect_timeout = {.tv_sec = 1, .tv_nsec = 0};
@@ -23,7 +27,6 @@ static void init_peer(struct net_peer *peer, const struct node_member *member)
     assert(parsed);
     peer->numeric = names_numeric(&peer->host, &peer->found.addresses[0]);
     peer->found.count = peer->numeric ? 1 : 0;
-    peer->failing = !peer->numeric;
 }
 
 void peers_init(struct net *net, const struct node_settings *settings)
@@ -47,7 +50,6 @@ static uint32_t find_peer(const struct net *net, uint8_t id)
 /* The node is told later: while effects are performed, no step may overwrite them. */
 static void fail(struct net *net, struct net_peer *peer)
 {
-    peer->failing = !peer->numeric;
     net->failed |= UINT32_C(1) << (peer - net->peers);
 }
 
@@ -83,21 +85,37 @@ static void attempt(struct net *net, struct net_peer *peer)
     io_uring_sqe_set_data64(limit, uring_tag(OP_IGNORED, 0));
 }
 
+/*
+ * A member that has to be connected to may have moved: its name is looked up again, beside
+ * the attempt at the address that it had last.
+ */
+static void look_up(struct net *net, struct net_peer *peer, uint32_t slot)
+{
+    bool lately = peer->asked_ns != 0 && net->turn->now_ns - peer->asked_ns < name_wait_ns;
+    if (peer->numeric || lately || peer->asking)
+        return;
+    peer->asked_ns = net->turn->now_ns;
+    peer->asking = true;
+    names_ask(net->names, slot, &peer->host);
+}
+
 void peer_connect(struct net *net, uint8_t id)
 {
     uint32_t slot = find_peer(net, id);
     struct net_peer *peer = &net->peers[slot];
-    if (!peer->failing) {
+    look_up(net, peer, slot);
+    if (peer->found.count > 0)
         attempt(net, peer);
-        return;
-    }
-    peer->wanted = true;
-    names_ask(net->names, slot, &peer->host);
+    else if (peer->asking)
+        peer->wanted = true;
+    else
+        fail(net, peer);
 }
 
 static void take_answer(
         struct net *net, struct net_peer *peer, const struct name_answer *answer)
 {
+    peer->asking = false;
     if (answer->count > 0) {
         peer->found = *answer;
         peer->said = false;
@@ -109,8 +127,6 @@ static void take_answer(
     if (!peer->wanted)
         return;
     peer->wanted = false;
-    peer->failing = false;
-    /* A name that does not resolve now may still have its old address. */
     if (peer->found.count > 0)
         attempt(net, peer);
     else
@@ -133,11 +149,15 @@ void net_connected(struct net *net, const struct uring_done *done)
     slot_done(conn);
     if (done->result == 0) {
         conn->state = CONN_OPEN;
-        conn->received = net->hello_bytes;
+        conn->received = true;
         list_push_back(&net->unarmed, &conn->link);
+        char text[NODE_FROM_BYTES];
+        listen_peer_text(conn->fd, text);
         turn_step(net->turn, (struct node_event){.kind = NODE_CONNECTED,
                                      .conn = slot_number(net, conn),
-                                     .peer = peer->id});
+                                     .peer = peer->id,
+                                     .bytes = text,
+                                     .count = strlen(text)});
         return;
     }
     tell_line(net->tell, TELL_DEBUG, "connect-failed", "peer=%u error=\"%s\"", peer->id,

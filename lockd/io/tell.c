@@ -26,5 +26,7 @@ void tell_fatal(const struct tell *tell, const char *event, const char *format, 
     (void)vsnprintf(details, sizeof details, format, arguments);
     va_end(arguments);
     tell->line(tell->context, TELL_ERROR, event, details);
+    if (tell->flush)
+        tell->flush(tell->context);
     exit(EXIT_FAILURE);
 }

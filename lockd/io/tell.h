@@ -30,6 +30,10 @@ struct tell {
     /* A notice of the node; the callee makes the text. */
     void (*notice)(
             void *context, const struct node *node, const struct node_notice *notice);
+    /* Lines that were lost since the start, as nobody read them; NULL: none ever is. */
+    uint64_t (*dropped)(void *context);
+    /* The process ends: waits a moment until the lines are out. NULL: they are. */
+    void (*flush)(void *context);
 };
 
 void tell_line(const struct tell *tell, enum tell_level level, const char *event,

@@ -8,6 +8,10 @@
 
 #include "base/units.h"
 
+enum {
+    ABORT_WRITES_S = 5 /* Then the process ends, whatever it still has to write. */
+};
+
 /* The only globals of io: what the handler of SIGABRT needs. */
 static const struct trace *abort_trace;
 static int abort_directory;
@@ -168,6 +172,9 @@ void trace_write(const struct trace *trace, int descriptor, uint32_t most)
 
 static void on_abort(int signal_number)
 {
+    /* Whoever should read standard error may not, and the disk may stand still. */
+    (void)signal(SIGALRM, SIG_DFL);
+    (void)alarm(ABORT_WRITES_S);
     char name[32];
     struct text cursor = {.at = name, .end = name + sizeof name - 1};
     put_word(&cursor, "events-");

@@ -48,16 +48,45 @@ static void list_busy(struct conns *conns, struct conn *conn)
     conns->busy[conns->busy_count++] = conn_slot(conns, conn);
 }
 
-void conn_open(struct conns *conns, uint32_t slot, uint8_t dialed_peer)
+void conn_open(struct conns *conns, uint32_t slot, uint8_t peer)
 {
     struct conn *conn = conn_at(conns, slot);
     assert(conn->role == CONN_FREE);
     assert(conns->taken < conns->max);
     conn->role = CONN_NEW;
-    conn->dialed = dialed_peer != 0;
-    conn->peer = dialed_peer;
+    conn->dialed = peer != 0;
+    conn->peer = peer;
     conn->serial++;
     conns->taken++;
+}
+
+void conn_note_from(struct conn *conn, const struct node_event *event)
+{
+    size_t count = event->bytes ? event->count : 0;
+    if (count > sizeof conn->from - 1)
+        count = sizeof conn->from - 1;
+    if (count > 0)
+        memcpy(conn->from, event->bytes, count);
+    conn->from[count] = 0;
+}
+
+void conn_begin_unfinished(struct conns *conns, struct conn *conn, uint64_t now_ns)
+{
+    conn_finish(conn);
+    conn->unfinished_ns = now_ns;
+    list_push_back(&conns->unfinished, &conn->unfinished);
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (list_is_linked(&conn->unfinished))
+        list_remove(&conn->unfinished);
+}
+
+struct conn *conns_unfinished(struct conns *conns)
+{
+    struct list_node *first = list_first(&conns->unfinished);
+    return first ? LIST_OWNER(first, struct conn, unfinished) : NULL;
 }
 
 /* Back to a free slot: its own buffers, nothing in them. `busy` may still name it. */
@@ -84,6 +113,8 @@ void conns_init(
     assert(limits->client_output_bytes > 0 && limits->client_frame_bytes > 0);
     conns->max = limits->connections_max;
     conns->notices = notices;
+    conns->clients = 0;
+    list_init(&conns->unfinished);
     for (uint32_t slot = 0; slot < conns->max; slot++)
         reset_slot(conns, &conns->slots[slot]);
 }
@@ -94,6 +125,11 @@ void conn_closed(struct conns *conns, uint32_t slot, struct conn *last)
     assert(conn->role != CONN_FREE);
     assert(list_is_empty(&conn->behind));
     assert(conns->taken > 0);
+    conn_finish(conn);
+    if (conn->role == CONN_CLIENT && !conn->guest) {
+        assert(conns->clients > 0);
+        conns->clients--;
+    }
     *last = *conn;
     reset_slot(conns, conn);
     conns->taken--;
@@ -187,6 +223,7 @@ void conn_close(struct conns *conns, struct conn *conn)
         return;
     assert(conn->role != CONN_FREE);
     seal(conn);
+    conn_finish(conn);
     conn->closing = true;
     list_busy(conns, conn);
 }
@@ -196,7 +233,9 @@ void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what)
     if (conn->closing)
         return;
     conns->notices->counters.bad_frames++;
-    notices_tell(conns->notices, NOTICE_BAD_FRAME, conn->peer, what);
+    const struct node_notice notice = {
+            .kind = NOTICE_BAD_FRAME, .peer = conn->peer, .number = what};
+    notices_tell_of(conns->notices, &notice, conn->from);
     conn_close(conns, conn);
 }
 
@@ -209,19 +248,15 @@ void conn_cut_off(struct conns *conns, struct conn *conn)
         return;
     assert(conn->role != CONN_FREE);
     MARK(conn_output_full);
-    notices_tell(conns->notices, NOTICE_SLOW_CLIENT, conn->peer, 0);
+    const struct node_notice notice = {.kind = NOTICE_SLOW_CLIENT, .peer = conn->peer};
+    notices_tell_of(conns->notices, &notice, conn->from);
     conn_close(conns, conn);
 }
 
-bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer)
+void conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer)
 {
-    assert(conn->role == CONN_NEW);
-    if (peer->conn != NO_CONN) {
-        MARK(peer_connected_twice);
-        conn_close(conns, conn_at(conns, peer->conn));
-        conn_close(conns, conn);
-        return false;
-    }
+    assert(conn->role == CONN_NEW && !conn->waiting && !conn->closing);
+    assert(peer->conn == NO_CONN);
     assert(conn->output.filled == 0 && conn->output.sending == 0);
     assert(!conn->answers.frame.open);
     conn->output.buffers[0] = peer->outputs[0];
@@ -231,7 +266,17 @@ bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer)
     conn->role = CONN_PEER;
     conn->peer = peer->id;
     peer->conn = conn_slot(conns, conn);
-    return true;
+    conn_finish(conn);
+}
+
+void conn_become_client(struct conns *conns, struct conn *conn, bool guest)
+{
+    assert(conn->role == CONN_NEW && !conn->dialed && !conn->waiting);
+    conn->role = CONN_CLIENT;
+    conn->greeted = true;
+    conn->guest = guest;
+    conns->clients += guest ? 0 : 1;
+    conn_finish(conn);
 }
 
 /* ---- Sending ---- */
@@ -322,16 +367,25 @@ static void check_conn(const struct conns *conns, const struct conn *conn)
     }
     if (conn->close_told)
         assert(conn->closing);
+    if (conn->guest)
+        assert(conn->role == CONN_CLIENT);
+    if (conn->waiting)
+        assert(conn->role == CONN_NEW && !conn->dialed && !conn->closing);
+    if (list_is_linked(&conn->unfinished))
+        assert(!conn->closing && (conn->role == CONN_NEW || conn->role == CONN_CLIENT));
 }
 
 void conns_check(const struct conns *conns)
 {
     uint32_t taken = 0;
+    uint32_t clients = 0;
     for (uint32_t i = 0; i < conns->max; i++) {
-        taken += conns->slots[i].role != CONN_FREE;
-        check_conn(conns, &conns->slots[i]);
+        const struct conn *conn = &conns->slots[i];
+        taken += conn->role != CONN_FREE;
+        clients += conn->role == CONN_CLIENT && !conn->guest;
+        check_conn(conns, conn);
     }
-    assert(taken == conns->taken);
+    assert(taken == conns->taken && clients == conns->clients);
     assert(conns->busy_count <= conns->max);
     for (uint32_t i = 0; i < conns->busy_count; i++) {
         assert(conns->busy[i] < conns->max);

@@ -65,6 +65,9 @@ struct conn {
     bool close_told;
     bool listed; /* Is in `busy`: has output to send */
     bool told_leader;
+    bool framed;  /* A whole frame was taken since door.c looked. */
+    bool guest;   /* A client beyond the connections that clients may take: see greet.h */
+    bool waiting; /* A peer's, until an older connection of it is decided: see greet.h */
     uint8_t peer;
     uint32_t serial; /* Counts the lives of the slot */
     struct frame_reader reader;
@@ -78,6 +81,11 @@ struct conn {
     uint64_t watch_ns;
     uint8_t watch;       /* ... in this buffer. */
     uint64_t awaited_in; /* gather.c: the round in which it is awaited */
+    /* In `unfinished` since then: a hello, or a frame of a client, is not whole yet. */
+    struct list_node unfinished;
+    uint64_t unfinished_ns;
+    struct hello hello; /* While it is waiting */
+    char from[NODE_FROM_BYTES];
 };
 
 struct conns {
@@ -86,6 +94,8 @@ struct conns {
     uint32_t taken;
     uint32_t *busy; /* Slots with output to look at in this turn */
     uint32_t busy_count;
+    uint32_t clients;       /* Greeted clients that are not guests */
+    struct list unfinished; /* Connections, by `unfinished_ns` */
     unsigned char *memory; /* Input and two outputs of each slot */
     const struct node_limits *limits;
     struct notices *notices;
@@ -103,7 +113,11 @@ struct conn *conn_at(struct conns *conns, uint32_t slot);
 struct conn *conn_if_alive(struct conns *conns, uint32_t slot, uint32_t serial);
 uint32_t conn_slot(const struct conns *conns, const struct conn *conn);
 
-void conn_open(struct conns *conns, uint32_t slot, uint8_t dialed_peer);
+/* `peer`: 0, or whom this node has connected to. */
+void conn_open(struct conns *conns, uint32_t slot, uint8_t peer);
+
+/* Where the other end is, as io tells it with the event. */
+void conn_note_from(struct conn *conn, const struct node_event *event);
 
 /*
  * The connection is gone and the slot is free again. `last` gets a copy of what it was. The
@@ -121,11 +135,20 @@ void conn_nonsense(struct conns *conns, struct conn *conn, uint64_t what);
 void conn_cut_off(struct conns *conns, struct conn *conn);
 
 /*
- * The connection speaks for `peer`: from now on it uses the peer's buffers. False while an
- * older connection of that peer still has them. Then both are closed. The peer made a new
- * connection because the old one was dead for it, so it connects again.
+ * The connection speaks for `peer`, which has no other one: from now on it uses the peer's
+ * buffers.
  */
-bool conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer);
+void conn_become_peer(struct conns *conns, struct conn *conn, struct peer *peer);
+
+/* It is greeted as a client's; a guest does not count as one. */
+void conn_become_client(struct conns *conns, struct conn *conn, bool guest);
+
+/* Something of it is not whole, since now; or all of it is. */
+void conn_begin_unfinished(struct conns *conns, struct conn *conn, uint64_t now_ns);
+void conn_finish(struct conn *conn);
+
+/* The connection that has been unfinished for the longest; NULL: there is none. */
+struct conn *conns_unfinished(struct conns *conns);
 
 /*
  * A frame of at most `body_max` bytes: write its body through the writer, then end it. The

@@ -2,11 +2,15 @@
 #include "node/greet.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "base/units.h"
 
 enum {
     DIAL_PAUSE_MS = 20,
+    LATE_DIAL_MS = 100, /* The one with the larger id: after that time alone, and again */
     WELCOME_WAIT_MS = 1000,
+    REFUSED_PAUSE_S = 3, /* A node that refuses will not change its mind soon. */
+    OBJECTION_S = 10,    /* What happened in this time is a condition of the node. */
 };
 
 static struct span text_span(const char *text)
@@ -44,10 +48,31 @@ static struct conn *unwelcomed(const struct greet *greet, const struct peer *pee
     return conn->dialed && !conn->greeted && !conn->closing ? conn : NULL;
 }
 
+/* Not before: the smaller id first, as two that dial each other only get in the way. */
+static uint64_t dial_due_ns(const struct greet *greet, const struct peer *peer)
+{
+    if (greet->roster->self < peer->id)
+        return peer->dial_ns;
+    uint64_t alone_ns = u64_max(peer->alone_ns, greet->times->start_ns);
+    return u64_max(peer->dial_ns, alone_ns + LATE_DIAL_MS * NS_PER_MS);
+}
+
+static void pause_dialing(const struct greet *greet, struct peer *peer, uint64_t pause_ns)
+{
+    if (greet->roster->self > peer->id)
+        pause_ns = u64_max(pause_ns, LATE_DIAL_MS * NS_PER_MS);
+    peer->dial_ns = u64_max(peer->dial_ns, greet->times->now_ns + pause_ns);
+}
+
+static bool may_dial(const struct greet *greet, const struct peer *peer)
+{
+    return peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing &&
+           !greet->stopping;
+}
+
 /*
- * Turn end: connect to peers that this node dials and has not reached. A peer that accepted
- * the connection and died before it said welcome leaves no trace, because nothing more is
- * sent to it.
+ * Turn end: connect to peers that are not reached. A peer that accepted the connection and
+ * died before it said welcome leaves no trace, because nothing more is sent to it.
  */
 void greet_dial(struct greet *greet, struct node_effects *effects)
 {
@@ -58,12 +83,10 @@ void greet_dial(struct greet *greet, struct node_effects *effects)
             MARK(peer_did_not_welcome);
             conn_close(greet->conns, silent);
         }
-        bool ours = greet->roster->self < peer->id;
-        if (!ours || peer->dialing || peer->conn != NO_CONN ||
-                greet->times->now_ns < peer->dial_ns || greet->stopping)
+        if (!may_dial(greet, peer) || greet->times->now_ns < dial_due_ns(greet, peer))
             continue;
         peer->dialing = true;
-        peer->dial_ns = greet->times->now_ns + DIAL_PAUSE_MS * NS_PER_MS;
+        pause_dialing(greet, peer, DIAL_PAUSE_MS * NS_PER_MS);
         assert(effects->connect_count < MEMBERS_MAX);
         effects->connects[effects->connect_count++] = peer->id;
     }
@@ -75,32 +98,40 @@ uint64_t greet_deadline(const struct greet *greet)
     uint64_t deadline_ns = UINT64_MAX;
     for (uint8_t i = 0; i < greet->roster->count && !greet->stopping; i++) {
         const struct peer *peer = &greet->roster->peers[i];
-        bool ours = greet->roster->self < peer->id;
-        bool idle = peer->conn == NO_CONN && !peer->dialing;
-        if (unwelcomed(greet, peer) && peer->welcome_ns < deadline_ns)
-            deadline_ns = peer->welcome_ns;
-        if (ours && idle && peer->dial_ns < deadline_ns)
-            deadline_ns = peer->dial_ns;
+        if (unwelcomed(greet, peer))
+            deadline_ns = u64_min(deadline_ns, peer->welcome_ns);
+        if (may_dial(greet, peer))
+            deadline_ns = u64_min(deadline_ns, dial_due_ns(greet, peer));
     }
     return deadline_ns;
 }
 
-void greet_connected(struct greet *greet, uint32_t slot, uint8_t id)
+/* Beside a connection that the peer has made meanwhile, this one is not needed. */
+void greet_connected(struct greet *greet, const struct node_event *event)
 {
-    conn_open(greet->conns, slot, id);
-    struct conn *conn = conn_at(greet->conns, slot);
-    struct peer *peer = roster_find(greet->roster, id);
+    conn_open(greet->conns, event->conn, event->peer);
+    struct conn *conn = conn_at(greet->conns, event->conn);
+    conn_note_from(conn, event);
+    struct peer *peer = roster_find(greet->roster, event->peer);
     assert(peer);
     peer->dialing = false;
-    peer->welcome_ns = greet->times->now_ns + WELCOME_WAIT_MS * NS_PER_MS;
-    if (!conn_become_peer(greet->conns, conn, peer))
+    if (peer->conn != NO_CONN || peer->waiting != NO_CONN) {
+        MARK(dialed_for_nothing);
+        conn_close(greet->conns, conn);
         return;
+    }
+    peer->welcome_ns = greet->times->now_ns + WELCOME_WAIT_MS * NS_PER_MS;
+    peer->dials++;
+    conn_become_peer(greet->conns, conn, peer);
     struct hello hello = {
             .role = HELLO_PEER,
             .node = greet->roster->self,
-            .to = id,
+            .to = event->peer,
             .cluster = wal_cluster(greet->wal),
             .members = greet->roster->members_hash,
+            .incarnation = wal_incarnation(greet->wal),
+            .run = greet->run,
+            .dial = peer->dials,
     };
     struct wire wire = conn_begin(conn, 64);
     wire_hello(&wire, &hello);
@@ -112,7 +143,7 @@ void greet_connect_failed(struct greet *greet, uint8_t id)
     struct peer *peer = roster_find(greet->roster, id);
     assert(peer);
     peer->dialing = false;
-    peer->dial_ns = greet->times->now_ns + DIAL_PAUSE_MS * NS_PER_MS;
+    pause_dialing(greet, peer, DIAL_PAUSE_MS * NS_PER_MS);
 }
 
 static void send_welcome(struct greet *greet, struct conn *conn)
@@ -125,20 +156,36 @@ static void send_welcome(struct greet *greet, struct conn *conn)
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = leader_address(greet);
+    if (welcome.cluster != 0) {
+        welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
+        welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
+    }
     struct wire wire = conn_begin(conn, 64 + ADDRESS_BYTES_MAX);
     wire_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_WELCOME, &wire);
 }
 
-void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why)
+static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
+        const struct conn *conn, uint8_t why)
+{
+    const struct node_notice notice = {.kind = kind, .peer = conn->peer, .number = why};
+    notices_tell_of(greet->notices, &notice, conn->from);
+}
+
+static void send_refusal(struct greet *greet, struct conn *conn, enum refusal why)
 {
     struct refused refused = {.why = (uint8_t)why, .cluster = wal_cluster(greet->wal)};
-    if (conn->peer != 0)
-        notices_tell(greet->notices, NOTICE_REFUSED_PEER, conn->peer, why);
     struct wire wire = conn_begin(conn, 16);
     wire_refused(&wire, &refused);
     conn_end(greet->conns, conn, FRAME_REFUSED, &wire);
     conn_close(greet->conns, conn);
+}
+
+void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why)
+{
+    if (conn->peer != 0)
+        tell_refusal(greet, NOTICE_REFUSED_PEER, conn, (uint8_t)why);
+    send_refusal(greet, conn, why);
 }
 
 static bool same_cluster(const struct greet *greet, uint64_t cluster)
@@ -147,37 +194,136 @@ static bool same_cluster(const struct greet *greet, uint64_t cluster)
     return cluster == 0 || own == 0 || cluster == own;
 }
 
-static bool peer_is_up(struct greet *greet, struct conn *conn, struct raft_event *event)
+/* What speaks against that the other end is this member; 0: nothing. */
+static enum refusal doubt(
+        const struct greet *greet, const struct peer *peer, uint64_t cluster, uint64_t heard)
+{
+    if (!same_cluster(greet, cluster)) {
+        MARK(hello_other_cluster);
+        return REFUSED_CLUSTER;
+    }
+    if (peer->incarnation != 0 && peer->incarnation != heard) {
+        MARK(hello_other_directory);
+        return REFUSED_DIRECTORY;
+    }
+    return (enum refusal)0;
+}
+
+static enum refusal doubt_hello(
+        const struct greet *greet, const struct peer *peer, const struct hello *hello)
+{
+    if (hello->node == greet->roster->self) {
+        MARK(hello_own_id);
+        return REFUSED_ID;
+    }
+    if (!peer || hello->members != greet->roster->members_hash) {
+        MARK(hello_other_members);
+        return REFUSED_MEMBERS;
+    }
+    if (hello->to != greet->roster->self) {
+        MARK(hello_other_node);
+        return REFUSED_NODE;
+    }
+    return doubt(greet, peer, hello->cluster, hello->incarnation);
+}
+
+/* This node refuses who says to be `peer`, and will say so when it is asked. */
+static void refuse_peer(
+        struct greet *greet, struct peer *peer, struct conn *conn, enum refusal why)
+{
+    if (peer)
+        peer->refused = (struct objection){(uint8_t)why, greet->times->now_ns};
+    if (conn->role == CONN_PEER)
+        pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
+    greet_refuse(greet, conn, why);
+}
+
+void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
+{
+    assert(conn->role == CONN_PEER && conn->greeted);
+    refuse_peer(greet, roster_find(greet->roster, conn->peer), conn, why);
+}
+
+static void peer_is_up(struct greet *greet, struct conn *conn, struct raft_event *event)
 {
     assert(conn->role == CONN_PEER && !conn->greeted);
     conn->greeted = true;
-    notices_tell(greet->notices, NOTICE_PEER_UP, conn->peer, 0);
+    const struct node_notice notice = {.kind = NOTICE_PEER_UP, .peer = conn->peer};
+    notices_tell_of(greet->notices, &notice, conn->from);
     *event = (struct raft_event){.kind = RAFT_PEER_OPEN, .peer = conn->peer};
-    return true;
+}
+
+/* `dial`: of its connections, those up to this one are void. */
+static void note_process(
+        struct peer *peer, uint64_t heard, uint64_t run, uint64_t dial)
+{
+    peer->heard = heard;
+    if (peer->run != run || dial > peer->void_dials)
+        peer->void_dials = dial;
+    peer->run = run;
+    peer->objected.why = 0;
+}
+
+/* A connection that the peer made is the one that counts. */
+static void welcome_peer(struct greet *greet, struct conn *conn, const struct hello *hello,
+        struct raft_event *event)
+{
+    struct peer *peer = roster_find(greet->roster, hello->node);
+    conn_become_peer(greet->conns, conn, peer);
+    note_process(peer, hello->incarnation, hello->run, hello->dial);
+    struct peer_welcome welcome = {
+            .node = greet->roster->self,
+            .cluster = wal_cluster(greet->wal),
+            .incarnation = wal_incarnation(greet->wal),
+            .run = greet->run,
+            .dial = peer->dials,
+    };
+    struct wire wire = conn_begin(conn, 64);
+    wire_peer_welcome(&wire, &welcome);
+    conn_end(greet->conns, conn, FRAME_PEER_WELCOME, &wire);
+    peer_is_up(greet, conn, event);
 }
 
 static bool greet_peer(struct greet *greet, struct conn *conn, const struct hello *hello,
         struct raft_event *event)
 {
     struct peer *peer = roster_find(greet->roster, hello->node);
-    bool known = peer && hello->to == greet->roster->self &&
-                 hello->members == greet->roster->members_hash &&
-                 hello->node < greet->roster->self;
     conn->peer = hello->node;
-    if (!known) {
-        MARK(hello_other_members);
-        greet_refuse(greet, conn, REFUSED_MEMBERS);
+    enum refusal why = doubt_hello(greet, peer, hello);
+    if (why != 0) {
+        refuse_peer(greet, peer, conn, why);
         return false;
     }
-    if (!same_cluster(greet, hello->cluster)) {
-        MARK(hello_other_cluster);
-        greet_refuse(greet, conn, REFUSED_CLUSTER);
-        return false;
+    switch (rivals_meet(greet->rivals, peer, conn, hello)) {
+    case RIVAL_TAKE:
+        welcome_peer(greet, conn, hello, event);
+        return true;
+    case RIVAL_WAITS:
+        break;
+    case RIVAL_VOID:
+        conn_close(greet->conns, conn);
+        break;
+    case RIVAL_REFUSE:
+        send_refusal(greet, conn, REFUSED_TWICE);
+        break;
     }
-    if (!conn_become_peer(greet->conns, conn, peer))
+    return false;
+}
+
+bool greet_waiting(struct greet *greet, struct raft_event *event)
+{
+    struct conn *conn = rivals_next(greet->rivals);
+    if (!conn)
         return false;
-    send_welcome(greet, conn);
-    return peer_is_up(greet, conn, event);
+    const struct hello hello = conn->hello;
+    welcome_peer(greet, conn, &hello, event);
+    return true;
+}
+
+void greet_waits_no_more(struct greet *greet, const struct conn *conn)
+{
+    if (conn->waiting)
+        rivals_forget(greet->conns, roster_find(greet->roster, conn->peer));
 }
 
 static void greet_client(struct greet *greet, struct conn *conn, const struct hello *hello)
@@ -186,9 +332,7 @@ static void greet_client(struct greet *greet, struct conn *conn, const struct he
         greet_refuse(greet, conn, REFUSED_CLUSTER);
         return;
     }
-    assert(conn->role == CONN_NEW && !conn->dialed);
-    conn->role = CONN_CLIENT;
-    conn->greeted = true;
+    door_client(greet->door, conn);
     send_welcome(greet, conn);
 }
 
@@ -210,43 +354,86 @@ static bool on_hello(
 static bool on_welcome(
         struct greet *greet, struct conn *conn, struct wire *wire, struct raft_event *event)
 {
-    struct welcome welcome = {0};
-    wire_welcome(wire, &welcome);
+    struct peer_welcome welcome = {0};
+    wire_peer_welcome(wire, &welcome);
     if (!wire_complete(wire) || welcome.node != conn->peer) {
-        conn_nonsense(greet->conns, conn, 100 + FRAME_WELCOME);
+        conn_nonsense(greet->conns, conn, 100 + FRAME_PEER_WELCOME);
         return false;
     }
-    if (!same_cluster(greet, welcome.cluster)) {
-        notices_tell(greet->notices, NOTICE_REFUSED_PEER, conn->peer, REFUSED_CLUSTER);
-        conn_close(greet->conns, conn);
+    struct peer *peer = roster_find(greet->roster, conn->peer);
+    enum refusal why = doubt(greet, peer, welcome.cluster, welcome.incarnation);
+    if (why != 0) {
+        refuse_peer(greet, peer, conn, why);
         return false;
     }
-    return peer_is_up(greet, conn, event);
+    note_process(peer, welcome.incarnation, welcome.run, welcome.dial);
+    peer_is_up(greet, conn, event);
+    rivals_welcomed(greet->rivals, peer);
+    return true;
 }
 
-static void on_refused(struct greet *greet, struct conn *conn, struct wire *wire)
+/*
+ * A cluster that knows another directory of this node, while this one is blank: it has lost
+ * its own. raft is told.
+ */
+static bool on_refused(
+        struct greet *greet, struct conn *conn, struct wire *wire, struct raft_event *event)
 {
     struct refused refused = {0};
     wire_refused(wire, &refused);
-    notices_tell(greet->notices, NOTICE_REFUSED_PEER, conn->peer, refused.why);
     struct peer *peer = roster_find(greet->roster, conn->peer);
-    if (peer)
-        peer->dial_ns =
-                greet->times->now_ns + NS_PER_S; /* It will not change its mind soon. */
+    if (!wire_complete(wire) || !peer) {
+        conn_nonsense(greet->conns, conn, 100 + FRAME_REFUSED);
+        return false;
+    }
+    tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
+    peer->objected = (struct objection){refused.why, greet->times->now_ns};
+    pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
     conn_close(greet->conns, conn);
+    *event = (struct raft_event){.kind = RAFT_FORGOTTEN};
+    return refused.why == REFUSED_DIRECTORY && refused.cluster != 0;
+}
+
+/* Two processes are this member, and the one that was here first is alive. */
+static void on_alive(struct greet *greet, const struct conn *conn)
+{
+    struct peer *peer = roster_find(greet->roster, conn->peer);
+    struct conn *newcomer = rivals_alive(greet->rivals, peer);
+    if (newcomer)
+        refuse_peer(greet, peer, newcomer, REFUSED_TWICE);
+}
+
+static void answer_probe(struct greet *greet, struct conn *conn)
+{
+    struct wire wire = conn_begin(conn, 0);
+    conn_end(greet->conns, conn, FRAME_PEER_ALIVE, &wire);
+}
+
+static bool of_greeted_peer(
+        struct greet *greet, struct conn *conn, const struct frame *frame)
+{
+    if (conn->role != CONN_PEER || !conn->greeted || frame->body_bytes != 0)
+        return false;
+    if (frame->kind == FRAME_PEER_PROBE)
+        answer_probe(greet, conn);
+    else if (frame->kind == FRAME_PEER_ALIVE)
+        on_alive(greet, conn);
+    else
+        return false;
+    return true;
 }
 
 bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *frame,
         struct raft_event *event)
 {
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
-    if (frame->kind == FRAME_HELLO && conn->role == CONN_NEW)
+    if (frame->kind == FRAME_HELLO && conn->role == CONN_NEW && !conn->dialed)
         return on_hello(greet, conn, &wire, event);
-    if (frame->kind == FRAME_WELCOME && conn->dialed && !conn->greeted)
+    if (frame->kind == FRAME_PEER_WELCOME && conn->dialed && !conn->greeted)
         return on_welcome(greet, conn, &wire, event);
-    if (frame->kind == FRAME_REFUSED && conn->dialed)
-        on_refused(greet, conn, &wire);
-    else
+    if (frame->kind == FRAME_REFUSED && conn->role == CONN_PEER)
+        return on_refused(greet, conn, &wire, event);
+    if (!of_greeted_peer(greet, conn, frame))
         conn_nonsense(greet->conns, conn, 100 + (uint64_t)frame->kind);
     return false;
 }
@@ -257,12 +444,68 @@ bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
     struct peer *peer = roster_find(greet->roster, last->peer);
     assert(peer && peer->conn != NO_CONN);
     peer->conn = NO_CONN;
+    peer->probe_ns = 0;
+    peer->alone_ns = greet->times->now_ns;
     if (!last->greeted)
         return false;
-    notices_tell(greet->notices, NOTICE_PEER_DOWN, peer->id, 0);
+    const struct node_notice notice = {.kind = NOTICE_PEER_DOWN, .peer = peer->id};
+    notices_tell_of(greet->notices, &notice, last->from);
     *event = (struct raft_event){
             .kind = RAFT_PEER_CLOSED, .peer = peer->id, .by_peer = by_other};
     return true;
+}
+
+static bool is_recent(const struct greet *greet, const struct objection *objection)
+{
+    return objection->why != 0 &&
+           greet->times->now_ns - objection->at_ns < OBJECTION_S * NS_PER_S;
+}
+
+static enum condition condition_of_objection(uint8_t why)
+{
+    switch ((enum refusal)why) {
+    case REFUSED_CLUSTER:
+        return CONDITION_OTHER_CLUSTER;
+    case REFUSED_DIRECTORY:
+        return CONDITION_OTHER_DIRECTORY;
+    case REFUSED_TWICE:
+        return CONDITION_ID_TAKEN;
+    case REFUSED_HISTORY:
+        return CONDITION_CONTRADICTED;
+    case REFUSED_FULL:
+        return CONDITION_HEALTHY;
+    case REFUSED_VERSION:
+    case REFUSED_MEMBERS:
+    case REFUSED_NONSENSE:
+    case REFUSED_ID:
+    case REFUSED_NODE:
+    case REFUSED_TERM:
+        break;
+    }
+    return CONDITION_NOT_ACCEPTED;
+}
+
+enum condition greet_objected(const struct greet *greet)
+{
+    enum condition condition = CONDITION_HEALTHY;
+    for (uint8_t i = 0; i < greet->roster->count; i++) {
+        const struct objection *objected = &greet->roster->peers[i].objected;
+        if (is_recent(greet, objected) && condition == CONDITION_HEALTHY)
+            condition = condition_of_objection(objected->why);
+    }
+    return condition;
+}
+
+enum condition greet_refused(const struct greet *greet)
+{
+    for (uint8_t i = 0; i < greet->roster->count; i++) {
+        const struct objection *refused = &greet->roster->peers[i].refused;
+        if (!is_recent(greet, refused) || refused->why == REFUSED_MEMBERS)
+            continue;
+        return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED
+                                               : CONDITION_STRANGER;
+    }
+    return CONDITION_HEALTHY;
 }
 
 void greet_leader(struct greet *greet, struct conn *conn)
@@ -303,6 +546,5 @@ void greet_check(const struct greet *greet)
         const struct conn *conn = &greet->conns->slots[peer->conn];
         assert(peer->conn < greet->conns->max);
         assert(conn->role == CONN_PEER && conn->peer == peer->id);
-        assert(conn->dialed == (roster->self < peer->id));
     }
 }

@@ -1,9 +1,17 @@
 /*
  * Who speaks to whom, and who leads.
  *
- * Of two nodes the one with the smaller id dials: one connection serves both directions.
- * The dialer says hello and sends nothing more until it is welcomed; then raft may send.
- * Clients learn who leads with the welcome and whenever it changes.
+ * One connection between two nodes serves both directions. The one with the smaller id
+ * dials at once, the other one a moment later if there still is no connection: so two nodes
+ * find each other as long as one of them knows where the other is. rivals.h says what
+ * happens when two connections meet. The dialer says hello and sends nothing more until it
+ * is welcomed; then raft may send. Clients learn who leads with the welcome and whenever it
+ * changes.
+ *
+ * Who says that it is a member must name the cluster and the member's incarnation: the
+ * random number of its data directory, which the cluster's first entry has. So neither a
+ * stranger nor a member whose directory was emptied or exchanged takes part. A node that is
+ * not in a cluster yet takes everybody with the same list of members.
  */
 #ifndef NODE_GREET_H
 #define NODE_GREET_H
@@ -11,9 +19,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "locks/locks.h"
 #include "node/conn.h"
+#include "node/door.h"
+#include "node/rivals.h"
 #include "node/roster.h"
 #include "node/times.h"
+#include "protocol/condition.h"
 #include "protocol/hello.h"
 #include "store/wal.h"
 
@@ -25,10 +37,14 @@ struct greet {
     const struct node_settings *settings; /* Addresses */
     const struct raft *raft;
     const struct wal *wal;
+    const struct locks *locks; /* The settings of the cluster */
     struct roster *roster;
     struct conns *conns;
     struct notices *notices;
     const struct times *times;
+    const struct door *door;
+    const struct rivals *rivals;
+    uint64_t run;        /* Of this process: a random number */
     bool stopping;       /* The node leaves: it makes no more connections. */
     uint8_t leader_told; /* The last leader that clients were told */
     uint64_t leader_term_told;
@@ -42,15 +58,24 @@ void greet_dial(struct greet *greet, struct node_effects *effects);
 
 /* When a peer that is not reached is to be tried again */
 uint64_t greet_deadline(const struct greet *greet);
-void greet_connected(struct greet *greet, uint32_t slot, uint8_t id);
+void greet_connected(struct greet *greet, const struct node_event *event);
 void greet_connect_failed(struct greet *greet, uint8_t id);
 
 /*
- * Handles the frames before the greeting is done, and refusals. True: a peer is up; the
- * event tells raft.
+ * Handles the frames before the greeting is done, refusals and probes. True: a peer is up,
+ * or this node has lost its directory; the event tells raft.
  */
 bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *frame,
         struct raft_event *event);
+
+/*
+ * Turn end: a peer's connection that waited for another one is taken. True: the peer is up;
+ * the event tells raft. Call again until it is false.
+ */
+bool greet_waiting(struct greet *greet, struct raft_event *event);
+
+/* Before it is closed, or when it speaks although it is to wait: it waits no longer. */
+void greet_waits_no_more(struct greet *greet, const struct conn *conn);
 
 /*
  * A greeted peer's connection is gone: the event tells raft. False: there was no greeted
@@ -59,6 +84,18 @@ bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *fra
 bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
         struct raft_event *event);
 void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why);
+
+/* A greeted peer says what no sound member says: its connection is closed. */
+void greet_object(struct greet *greet, struct conn *conn, enum refusal why);
+
+/*
+ * What passed between this node and others in the last seconds: what they have against this
+ * node, ...
+ */
+enum condition greet_objected(const struct greet *greet);
+
+/* ... and what this node has against somebody. CONDITION_HEALTHY: nothing. */
+enum condition greet_refused(const struct greet *greet);
 
 /* Tell one client who leads; at the end of the turn all of them, if that changed. */
 void greet_leader(struct greet *greet, struct conn *conn);

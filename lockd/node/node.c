@@ -13,6 +13,11 @@
 #include "base/units.h"
 #include "node/replica.h"
 
+enum {
+    LEAVE_ELECTIONS = 4, /* A leader that leaves waits this many of the longest, ... */
+    LEAVE_LATER_S = 10,  /* ... or so long while a member applies its log. */
+};
+
 /* ---- Raft ---- */
 
 /* Bytes that a step's effects are about, beside the event: each NULL if there are none. */
@@ -30,6 +35,23 @@ static void stop_leading(struct node *node)
     ledger_drop(&node->ledger, &node->conns);
 }
 
+/* The first entry of the cluster came: from now on this node knows whose directory is whose. */
+static void learn_members(struct node *node, const struct raft_effects *effects,
+        const struct received *received)
+{
+    if (!received || effects->append_count == 0)
+        return;
+    const struct entry_head *head = &received->heads[effects->append_skip];
+    if (head->kind != ENTRY_BOOTSTRAP)
+        return;
+    struct bootstrap bootstrap;
+    const unsigned char *entry = received->bytes[effects->append_skip];
+    struct wire wire = wire_reader(entry + ENTRY_HEAD_BYTES, head->body_bytes);
+    wire_bootstrap(&wire, &bootstrap);
+    assert(wire_complete(&wire)); /* peers.c has seen that it is. */
+    roster_learn(&node->roster, &bootstrap);
+}
+
 /* The effects of a step are carried out in the order that raft.h demands. */
 static void carry_out(struct node *node, const struct raft_effects *effects,
         const struct entry_bytes *bytes)
@@ -39,6 +61,7 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
     assert(effects->fetch_count <= MEMBERS_MAX);
     assert(effects->read_count <= RAFT_READS_READY_MAX);
     journal_write(&node->journal, effects, bytes->received);
+    learn_members(node, effects, bytes->received);
     outbox_send(&node->outbox, effects, node->journal.written, bytes->chunk);
     for (uint32_t i = 0; i < effects->fetch_count; i++)
         fetch_want(&node->fetch, &effects->fetches[i]);
@@ -87,7 +110,13 @@ static void step_raft(struct node *node, struct raft_event *event)
 static void on_peer_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
     struct raft_event event;
-    if (!peers_decode(&node->peers, conn, frame, &node->room.received, &event))
+    enum raft_objection objection =
+            peers_decode(&node->peers, conn, frame, &node->room.received, &event);
+    if (objection == RAFT_TERM_JUMPED)
+        greet_object(&node->greet, conn, REFUSED_TERM);
+    if (objection == RAFT_TAKES_BACK)
+        greet_object(&node->greet, conn, REFUSED_HISTORY);
+    if (objection != RAFT_SOUND)
         return;
     const struct entry_bytes bytes = {.received = &node->room.received};
     step_raft_with(node, &event, &bytes);
@@ -105,8 +134,12 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
     bool greeted_peer = conn->role == CONN_PEER && conn->greeted;
     gather_heard(&node->gather, conn, node->times.now_ns);
-    if (greeted_peer && frame->kind >= FRAME_PEER_VOTE)
+    conn->framed = true;
+    bool of_raft = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER;
+    if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
+    else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
+        greet_refuse(&node->greet, conn, REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
         admit_requests(&node->admit, conn, frame);
     else if (greeted_client && frame->kind == FRAME_READ)
@@ -126,19 +159,28 @@ static void on_received(struct node *node, const struct node_event *event)
     assert(conn->role != CONN_FREE);
     if (conn->closing)
         return;
+    if (conn->waiting) {
+        greet_waits_no_more(&node->greet, conn);
+        conn_nonsense(&node->conns, conn, 100 + FRAME_HELLO);
+        return;
+    }
     node->stages->sums[SUM_RECEIVED] += event->count;
     frame_reader_feed(&conn->reader, event->bytes, event->count);
     struct frame frame;
     while (!conn->closing && frame_reader_next(&conn->reader, &frame))
         on_frame(node, conn, &frame);
-    if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE)
+    if (conn->closing || conn->reader.fault == FRAME_FAULT_NONE) {
+        door_heard(&node->door, conn);
         return;
+    }
     if (conn->reader.fault != FRAME_FAULT_VERSION) {
         conn_nonsense(&node->conns, conn, conn->reader.fault);
         return;
     }
     node->notices.counters.bad_frames++;
-    notices_tell(&node->notices, NOTICE_BAD_FRAME, conn->peer, FRAME_FAULT_VERSION);
+    const struct node_notice notice = {
+            .kind = NOTICE_BAD_FRAME, .peer = conn->peer, .number = FRAME_FAULT_VERSION};
+    notices_tell_of(&node->notices, &notice, conn->from);
     greet_refuse(&node->greet, conn, REFUSED_VERSION);
 }
 
@@ -161,6 +203,7 @@ static void on_sent(struct node *node, const struct node_event *event)
 static void on_closed(struct node *node, const struct node_event *event)
 {
     struct conn *conn = conn_at(&node->conns, event->conn);
+    greet_waits_no_more(&node->greet, conn);
     reply_forget(conn);
     gather_gone(&node->gather, conn);
     assert(conn->awaited_in != node->gather.round);
@@ -188,6 +231,8 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
+    if (reading.user == READER_PROBE)
+        return;
     if (reading.user == READER_APPLY) {
         apply_reading(&node->applier, &reading);
         raft_tell_applied(node->raft, node->applier.applied);
@@ -217,6 +262,21 @@ static void on_segment_ready(struct node *node, uint64_t number)
     node->segments.asked = false;
 }
 
+/*
+ * A leader that leaves hands over as soon as a member could serve at once. Until then it
+ * serves: a member that has just started has to apply its log first.
+ */
+static void hand_over(struct node *node)
+{
+    const struct leaving *leaving = &node->leaving;
+    /* Without proposals a handover is under way. */
+    if (!leaving->handing_over || !raft_takes_proposals(node->raft) ||
+            raft_successor(node->raft) != RAFT_SUCCESSOR_READY)
+        return;
+    struct raft_event event = {.kind = RAFT_TRANSFER};
+    step_raft(node, &event);
+}
+
 /* Leave: a leader hands over first, so that no client waits for an election. */
 static void on_stop(struct node *node)
 {
@@ -226,21 +286,18 @@ static void on_stop(struct node *node)
     leaving->begun = true;
     leaving->begun_ns = node->times.now_ns;
     node->greet.stopping = true;
-    if (!raft_is_leader(node->raft) || node->roster.count == 0)
-        return;
-    leaving->handing_over = true;
-    struct raft_event event = {.kind = RAFT_TRANSFER};
-    step_raft(node, &event);
+    leaving->handing_over = raft_is_leader(node->raft) && node->roster.count > 0;
+    hand_over(node);
 }
 
 static void on_event(struct node *node, const struct node_event *event)
 {
     switch (event->kind) {
     case NODE_ACCEPTED:
-        conn_open(&node->conns, event->conn, 0);
+        door_accepted(&node->door, event);
         break;
     case NODE_CONNECTED:
-        greet_connected(&node->greet, event->conn, event->peer);
+        greet_connected(&node->greet, event);
         break;
     case NODE_CONNECT_FAILED:
         greet_connect_failed(&node->greet, event->peer);
@@ -304,6 +361,18 @@ static bool owes_output(const struct conns *conns)
     return false;
 }
 
+/* It has waited long enough for another node to take over. */
+static bool is_overdue(const struct node *node)
+{
+    uint64_t waited_ns = node->times.now_ns - node->leaving.begun_ns;
+    if (waited_ns < LEAVE_ELECTIONS * node->settings.raft.election_max_ns)
+        return false;
+    /* A member still applies its log: the wait is worth it. */
+    bool later = raft_is_leader(node->raft) &&
+                 raft_successor(node->raft) == RAFT_SUCCESSOR_LATER;
+    return !later || waited_ns >= LEAVE_LATER_S * NS_PER_S;
+}
+
 /*
  * Stopped when nothing is owed: this node no longer leads, or no other node took over in
  * time.
@@ -313,8 +382,7 @@ static bool has_stopped(struct node *node)
     struct leaving *leaving = &node->leaving;
     if (!leaving->begun)
         return false;
-    uint64_t waited_ns = node->times.now_ns - leaving->begun_ns;
-    bool overdue = waited_ns >= 4 * node->settings.raft.election_max_ns;
+    bool overdue = is_overdue(node);
     if (leaving->handing_over && !overdue) {
         bool handed_over = !raft_is_leader(node->raft) && raft_leader(node->raft) != 0;
         if (!handed_over)
@@ -346,8 +414,11 @@ static uint64_t next_deadline(const struct node *node)
         deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
     if (node->leaving.begun)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
+    deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
     if (apply_has_more(&node->applier))
         deadline_ns = now_ns;
+    deadline_ns = u64_min(deadline_ns, door_deadline(&node->door));
+    deadline_ns = u64_min(deadline_ns, rivals_deadline(&node->rivals));
     return u64_min(deadline_ns, greet_deadline(&node->greet));
 }
 
@@ -358,11 +429,22 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     struct raft_event time = {.kind = RAFT_TIME};
     step_raft(node, &time);
     served_read(&node->served, clocks);
+    ledger_read(&node->ledger, node->served.total_ns);
     node->times.clocks = *clocks;
     struct raft_event event;
     if (health_judge(&node->health, &event))
         step_raft(node, &event);
     if (guard_judge(&node->guard, &event))
+        step_raft(node, &event);
+}
+
+/* Connections: those that are overdue, and those that waited for one that is gone. */
+static void settle_connections(struct node *node)
+{
+    door_time(&node->door);
+    rivals_time(&node->rivals);
+    struct raft_event event;
+    while (greet_waiting(&node->greet, &event))
         step_raft(node, &event);
 }
 
@@ -397,6 +479,7 @@ static void end_turn(
 {
     assert(effects->write_count == 0 && !effects->read_wanted);
     take_time(node, &event->clocks);
+    settle_connections(node);
     apply(node);
     ask_reads(node);
     propose_batch(node);
@@ -407,6 +490,7 @@ static void end_turn(
     greet_leader_changed(&node->greet);
     if (health_tell_is_due(&node->health))
         health_tell(&node->health, own_condition(node));
+    hand_over(node);
     effects->stopped = has_stopped(node);
     conns_send(&node->conns, effects);
     tell_writes(node, effects);
@@ -469,6 +553,12 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn)
     return node->conns.slots[conn].role == CONN_PEER;
 }
 
+bool node_conn_is_client(const struct node *node, uint32_t conn)
+{
+    assert(conn < node->conns.max);
+    return node->conns.slots[conn].role == CONN_CLIENT;
+}
+
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
 {
     return wal_buffer(node->wal, bytes);
@@ -509,6 +599,8 @@ void node_check(const struct node *node)
     batcher_check(&node->batcher);
     guard_check(&node->guard);
     health_check(&node->health);
+    door_check(&node->door);
+    rivals_check(&node->rivals);
     greet_check(&node->greet);
     reads_check(&node->reads);
     wal_check(node->wal);

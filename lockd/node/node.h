@@ -39,6 +39,7 @@ enum {
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
+    NODE_FROM_BYTES = 64,  /* The text of a socket's address; a longer one is cut */
 
     /*
      * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
@@ -98,14 +99,16 @@ struct node_clocks {
 };
 
 enum node_event_kind {
-    NODE_ACCEPTED,       /* conn: a client or peer connected */
-    NODE_CONNECTED,      /* conn: the connection to `peer` is made */
+    /* conn: a client or peer connected; bytes, count: its address as text, for people */
+    NODE_ACCEPTED,
+    /* conn: the connection to `peer` is made; bytes, count: to this address */
+    NODE_CONNECTED,
     NODE_CONNECT_FAILED, /* peer */
     NODE_RECEIVED,       /* conn, bytes, count */
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
     NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
     NODE_WRITTEN, /* id: a node_effects write is durable */
-    /* id, bytes, count: what was read; shorter only at the end of the segment */
+    /* id, bytes, count: what was read; shorter at the end of the segment, or after an error */
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
@@ -148,15 +151,24 @@ enum node_notice_kind {
     NOTICE_BOOTSTRAPPED, /* number: the cluster id */
     NOTICE_PEER_UP,      /* peer */
     NOTICE_PEER_DOWN,    /* peer */
-    NOTICE_REFUSED_PEER, /* peer; number: enum refusal. Said to us, or by us. */
+    /* peer, from; number: enum refusal. This node refuses what says that it is the peer, */
+    NOTICE_REFUSED_PEER,
+    /* ... or is refused by it. */
+    NOTICE_REFUSED_BY_PEER,
     /* conn was closed for nonsense; number: enum frame_fault or 100 + frame kind */
     NOTICE_BAD_FRAME,
     NOTICE_SLOW_CLIENT, /* conn was closed: it does not read its answers */
-    NOTICE_NO_SPACE,    /* The next segment could not be reserved. */
+    /* conn was closed: it sent no whole hello, or no whole frame, in time */
+    NOTICE_UNFINISHED,
+    NOTICE_CLIENTS_FULL, /* All connections for clients are in use. number: how many */
+    NOTICE_NO_SPACE,     /* The next segment could not be reserved. */
     /* The cluster's settings need more memory than planned here: fatal */
     NOTICE_PLAN_TOO_SMALL,
     NOTICE_HANDED_OVER, /* peer leads now; stopping */
     NOTICE_CLOCK_SUSPECT,
+    /* A durable part of the log cannot be read: number: segment, offset; or can again */
+    NOTICE_LOG_UNREADABLE,
+    NOTICE_LOG_READABLE,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
 };
@@ -167,6 +179,8 @@ struct node_notice {
     uint32_t conn;
     uint64_t term;
     uint64_t number;
+    uint64_t offset;            /* Of NOTICE_LOG_UNREADABLE and NOTICE_LOG_READABLE */
+    char from[NODE_FROM_BYTES]; /* The other end's address; "" if there is none to name */
 };
 
 /* Valid until the first step after NODE_TURN_END. */
@@ -233,6 +247,7 @@ void node_effects_init(struct node *node, struct node_effects *effects);
  */
 unsigned char *node_input_space(struct node *node, uint32_t conn, size_t *room);
 bool node_conn_is_peer(const struct node *node, uint32_t conn);
+bool node_conn_is_client(const struct node *node, uint32_t conn);
 
 /* Buffers for io to register: the log's. */
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
@@ -242,6 +257,7 @@ const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes);
  */
 struct loop_figures {
     uint64_t system_calls;  /* Of io_uring_enter, so far */
+    uint64_t lines_dropped; /* Of the program's log: nobody read them */
     struct histogram turns; /* From a turn's start until its effects are handed on, ns */
 };
 

@@ -2,6 +2,7 @@
 #include "node/peers.h"
 
 #include "base/mark.h"
+#include "protocol/batch.h"
 
 /* Does the entry follow the one before it in the same log? */
 static bool chains(const struct received *received, uint32_t at, uint64_t cluster)
@@ -16,10 +17,55 @@ static bool chains(const struct received *received, uint32_t at, uint64_t cluste
            head->id.index == before->id.index + 1 && head->cluster == before->cluster;
 }
 
+/* The members that this node was started with, and its own directory. */
+static bool is_own_bootstrap(
+        const struct peers *peers, const unsigned char *body, uint32_t body_bytes)
+{
+    struct bootstrap bootstrap;
+    struct wire wire = wire_reader(body, body_bytes);
+    wire_bootstrap(&wire, &bootstrap);
+    const struct members *members = &bootstrap.members;
+    if (!wire_complete(&wire) || members->count != peers->members->count ||
+            memcmp(members->ids, peers->members->ids, members->count) != 0)
+        return false;
+    for (uint8_t i = 0; i < members->count; i++) {
+        uint64_t incarnation = bootstrap.incarnations[i];
+        if (members->ids[i] == peers->roster->self && incarnation != 0 &&
+                incarnation != wal_incarnation(peers->wal))
+            return false;
+    }
+    return true;
+}
+
+static bool is_batch(const unsigned char *body, uint32_t body_bytes)
+{
+    struct batch_reader batch;
+    if (!batch_reader_init(&batch, body, body_bytes))
+        return false;
+    struct keepalive keepalive;
+    while (batch_next_keepalive(&batch, &keepalive))
+        ;
+    struct command *command;
+    while (batch_next_command(&batch, &command))
+        ;
+    return batch_complete(&batch);
+}
+
+/* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */
+static bool can_be_applied(const struct peers *peers, const struct entry_head *head,
+        const unsigned char *body)
+{
+    if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
+        return false;
+    return head->kind == ENTRY_BOOTSTRAP ? is_own_bootstrap(peers, body, head->body_bytes)
+                                         : is_batch(body, head->body_bytes);
+}
+
 /* Cut the entries apart. False: they are not what the message says. */
 static bool decode_entries(
-        struct received *received, const struct frame *frame, uint64_t cluster)
+        const struct peers *peers, struct received *received, const struct frame *frame)
 {
+    uint64_t cluster = wal_cluster(peers->wal);
     const struct peer_message *message = &received->message;
     size_t at = PEER_APPEND_HEAD_BYTES;
     uint64_t count = message->end - message->begin;
@@ -30,6 +76,8 @@ static bool decode_entries(
         if (!entry_decode(frame->body + at, frame->body_bytes - at, head))
             return false;
         if (head->id.index != message->begin + i || !chains(received, i, cluster))
+            return false;
+        if (!can_be_applied(peers, head, frame->body + at + ENTRY_HEAD_BYTES))
             return false;
         received->bytes[i] = frame->body + at;
         received->entries[i] = (struct raft_entry){
@@ -70,28 +118,28 @@ static bool decode(
     wire_peer_message(&wire, message);
     if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
         return false;
-    return !append || (decode_entries(received, frame, wal_cluster(peers->wal)) &&
+    return !append || (decode_entries(peers, received, frame) &&
                               fits_log(peers, received));
 }
 
-bool peers_decode(const struct peers *peers, struct conn *conn, const struct frame *frame,
-        struct received *received, struct raft_event *event)
+/* What the message says of clocks counts only if the message counts. */
+static void tell_guard(const struct peers *peers, const struct peer_message *message)
+{
+    if (message->kind == PEER_APPEND_ANSWER)
+        guard_heard_ack(peers->guard, roster_find(peers->roster, message->from), message);
+    if (message->kind == PEER_APPEND)
+        guard_heard_append(peers->guard, message);
+}
+
+enum raft_objection peers_decode(const struct peers *peers, struct conn *conn,
+        const struct frame *frame, struct received *received, struct raft_event *event)
 {
     assert(conn->role == CONN_PEER && conn->greeted);
     const struct peer_message *message = &received->message;
     bool good = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER &&
                 decode(peers, frame, received) && message->from == conn->peer &&
                 message->to == peers->roster->self;
-    if (!good) {
-        MARK(peer_nonsense);
-        conn_nonsense(peers->conns, conn, 100 + (uint64_t)frame->kind);
-        return false;
-    }
-    if (message->kind == PEER_APPEND_ANSWER)
-        guard_heard_ack(peers->guard, roster_find(peers->roster, conn->peer), message);
-    if (message->kind == PEER_APPEND)
-        guard_heard_append(peers->guard, message);
-    assert(received->count == 0 || message->kind == PEER_APPEND);
+    assert(!good || received->count == 0 || message->kind == PEER_APPEND);
     *event = (struct raft_event){
             .kind = RAFT_RECEIVE,
             .message = message,
@@ -99,5 +147,12 @@ bool peers_decode(const struct peers *peers, struct conn *conn, const struct fra
             .entries = received->entries,
             .entry_count = received->count,
     };
-    return true;
+    enum raft_objection objection = good ? raft_object(peers->raft, event) : RAFT_UNSOUND;
+    if (objection == RAFT_SOUND)
+        tell_guard(peers, message);
+    if (objection == RAFT_UNSOUND) {
+        MARK(peer_nonsense);
+        conn_nonsense(peers->conns, conn, 100 + (uint64_t)frame->kind);
+    }
+    return objection;
 }

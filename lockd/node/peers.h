@@ -1,8 +1,8 @@
 /*
  * Turns messages of other nodes into events of raft.
  *
- * A receiver checks each entry's sum and chain before raft gets it: what is not an entry of
- * this cluster never enters the log.
+ * A receiver checks each entry's sum, chain and content before raft gets it: what is not an
+ * entry of this cluster, or cannot be applied, never enters the log.
  */
 #ifndef NODE_PEERS_H
 #define NODE_PEERS_H
@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 struct peers {
+    const struct members *members;
     const struct raft *raft;
     const struct wal *wal;
     struct roster *roster;
@@ -29,10 +30,11 @@ struct peers {
 
 /*
  * What the frame says, as an event for raft. The event points into `received`, and that
- * into the frame. False: it is nonsense, and the connection is closed.
+ * into the frame. If it is unsound, the connection is closed. The other objections are for
+ * the caller to act upon.
  */
-bool peers_decode(const struct peers *peers, struct conn *conn, const struct frame *frame,
-        struct received *received, struct raft_event *event);
+enum raft_objection peers_decode(const struct peers *peers, struct conn *conn,
+        const struct frame *frame, struct received *received, struct raft_event *event);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,8 @@
  *     fetch          entries from disk, for peers that lag far behind
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
+ *     rivals         which of two connections of one member is kept
+ *     door           who may have a connection slot
  *
  *     batcher        the open batch, and when it is sealed
  *     apply          applies committed entries to the lock state
@@ -48,6 +50,7 @@
 #include "node/backlog.h"
 #include "node/batcher.h"
 #include "node/conn.h"
+#include "node/door.h"
 #include "node/fetch.h"
 #include "node/gather.h"
 #include "node/greet.h"
@@ -61,6 +64,7 @@
 #include "node/reader.h"
 #include "node/reads.h"
 #include "node/reply.h"
+#include "node/rivals.h"
 #include "node/roster.h"
 #include "node/served.h"
 #include "node/stages.h"
@@ -124,6 +128,8 @@ struct node {
     struct guard guard;
     struct fetch fetch;
     struct peers peers;
+    struct door door;
+    struct rivals rivals;
     struct greet greet;
     struct reads reads;
     struct admit admit;

@@ -29,6 +29,7 @@ void roster_init(struct roster *roster, const struct node_settings *settings)
             continue;
         roster->peers[at].id = id;
         roster->peers[at].conn = NO_CONN;
+        roster->peers[at].waiting = NO_CONN;
         at++;
     }
     assert(at == roster->count);
@@ -45,15 +46,42 @@ struct peer *roster_find(struct roster *roster, uint8_t id)
     return NULL;
 }
 
+void roster_learn(struct roster *roster, const struct bootstrap *bootstrap)
+{
+    for (uint8_t i = 0; i < bootstrap->members.count; i++) {
+        struct peer *peer = roster_find(roster, bootstrap->members.ids[i]);
+        if (peer && bootstrap->incarnations[i] != 0)
+            peer->incarnation = bootstrap->incarnations[i];
+    }
+}
+
+static uint64_t heard_of(const struct roster *roster, uint8_t id)
+{
+    for (uint8_t i = 0; i < roster->count; i++) {
+        if (roster->peers[i].id == id)
+            return roster->peers[i].heard;
+    }
+    return 0;
+}
+
+void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bootstrap)
+{
+    for (uint8_t i = 0; i < bootstrap->members.count; i++) {
+        uint8_t id = bootstrap->members.ids[i];
+        bootstrap->incarnations[i] = id == roster->self ? own : heard_of(roster, id);
+    }
+}
+
 void roster_check(const struct roster *roster)
 {
     assert(roster->count < MEMBERS_MAX);
     for (uint8_t i = 0; i < roster->count; i++) {
         const struct peer *peer = &roster->peers[i];
         assert(peer->id != 0 && peer->id != roster->self);
-        /* Of two nodes the one with the smaller id dials. */
-        assert(!peer->dialing || roster->self < peer->id);
-        assert(!peer->dialing || peer->conn == NO_CONN);
+        if (peer->probe_ns != 0)
+            assert(peer->conn != NO_CONN && peer->waiting != NO_CONN);
+        if (peer->waiting != NO_CONN)
+            assert(peer->waiting != peer->conn);
         for (uint8_t j = 0; j < i; j++) {
             assert(roster->peers[j].id != peer->id);
             if (peer->conn != NO_CONN)

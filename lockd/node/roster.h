@@ -16,12 +16,31 @@ extern "C" {
 
 #define NO_CONN UINT32_MAX
 
+/* A refusal that passed between two nodes, and when; `why` 0: there was none. */
+struct objection {
+    uint8_t why; /* enum refusal */
+    uint64_t at_ns;
+};
+
 struct peer {
     uint8_t id;
     uint32_t conn; /* NO_CONN: none */
     bool dialing;
     uint64_t dial_ns;    /* Not before */
+    uint64_t alone_ns;   /* Since then there has been no connection. */
     uint64_t welcome_ns; /* A connection not welcomed by then is given up. */
+
+    /* Which process and directory it is: see greet.h. */
+    uint64_t incarnation; /* As the configuration has it; 0: not known yet */
+    uint64_t heard;       /* ... and as it said itself, in its last greeting */
+    uint64_t run;         /* Of the process that was last greeted; 0: none yet */
+    uint64_t void_dials;  /* Connections of that process up to this number are void. */
+    uint64_t dials;       /* Connections that this node made to it */
+    uint32_t waiting;     /* A connection that waits until `conn` is decided; NO_CONN */
+    uint64_t probe_ns;    /* `conn` must show by then that it is alive; 0: nobody asked */
+    struct objection refused;  /* This node refused who said to be this member, */
+    struct objection objected; /* ... and the member refused this node. */
+
     /* Buffers for appends, which its connection borrows */
     unsigned char *input;
     unsigned char *outputs[2];
@@ -42,6 +61,16 @@ void roster_carve(
 
 /* `settings` as the node keeps them: raft's members are filled in. */
 void roster_init(struct roster *roster, const struct node_settings *settings);
+
+/*
+ * What the entry that bootstrapped the cluster says: whose directory is whose. It is the
+ * configuration: what all members durably know of each other.
+ */
+void roster_learn(struct roster *roster, const struct bootstrap *bootstrap);
+
+/* The same for the entry: what each member said of itself. `own` is this node's. */
+void roster_tell(
+        const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
 
 /* NULL: no member, or this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);

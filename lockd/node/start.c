@@ -145,6 +145,8 @@ static void join_bottom(struct node *node)
     ledger_init(&node->ledger, settings);
     node->reader.wal = node->wal;
     node->reader.raft = node->raft;
+    node->reader.times = &node->times;
+    node->reader.notices = &node->notices;
     reader_init(&node->reader, node->roster.count);
 }
 
@@ -160,6 +162,7 @@ static void join_wishes(struct node *node)
     node->health = (struct health){
             .raft = node->raft,
             .wal = node->wal,
+            .journal = &node->journal,
             .reader = &node->reader,
             .segments = &node->segments,
             .times = &node->times,
@@ -169,20 +172,36 @@ static void join_wishes(struct node *node)
                     ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
     };
     node->peers = (struct peers){
+            .members = &node->settings.raft.members,
             .raft = node->raft,
             .wal = node->wal,
             .roster = &node->roster,
             .conns = &node->conns,
             .guard = &node->guard,
     };
+    node->door = (struct door){
+            .conns = &node->conns,
+            .roster = &node->roster,
+            .times = &node->times,
+            .notices = &node->notices,
+    };
+    node->rivals = (struct rivals){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
     node->greet = (struct greet){
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
             .roster = &node->roster,
             .conns = &node->conns,
             .notices = &node->notices,
             .times = &node->times,
+            .door = &node->door,
+            .rivals = &node->rivals,
+            .run = prng_next(&node->prng),
     };
     node->reads.locks = node->locks;
     node->reads.conns = &node->conns;
@@ -243,6 +262,7 @@ static void join_batch(struct node *node)
             .ledger = &node->ledger,
             .served = &node->served,
             .gather = &node->gather,
+            .roster = &node->roster,
             .notices = &node->notices,
             .prng = &node->prng,
     };
@@ -348,6 +368,8 @@ enum node_boot node_boot(
     if (boot != NODE_BOOT_OK)
         return boot;
     wal_init(node->wal, &node->settings.wal, node->restart.recovery);
+    if (node->restart.bootstrapped)
+        roster_learn(&node->roster, &node->restart.bootstrap);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);

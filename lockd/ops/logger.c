@@ -8,8 +8,8 @@
 #include "ops/notice.h"
 
 enum {
-    LINE_BYTES_MAX = 1280,
     STRANGERS_PER_SECOND = 5,
+    REPEAT_S = 60, /* What is the same as a line of this time says nothing new. */
 };
 
 static const char *name_level(enum logger_level level)
@@ -23,29 +23,58 @@ static const char *name_level(enum logger_level level)
     return names[level];
 }
 
-/* A line is one write, so that the lines of several processes do not mix. */
-void logger_line(struct logger *logger, enum logger_level level, const char *event,
-        const char *details)
+/* One line with its end; the bytes of it. */
+static size_t write_text(
+        char *line, enum logger_level level, const char *event, const char *details)
 {
-    char line[LINE_BYTES_MAX];
-    char shown[LINE_BYTES_MAX];
+    char shown[LOG_LINE_BYTES_MAX];
     struct timespec now;
     struct tm utc;
-    if (level > logger->level)
-        return;
     (void)text_show(shown, sizeof shown, details, strlen(details));
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
-    int length = snprintf(line, sizeof line,
+    int length = snprintf(line, LOG_LINE_BYTES_MAX,
             "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", utc.tm_year + 1900,
             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
             now.tv_nsec / 1000000, name_level(level), event, shown);
     if (length < 0)
-        return;
-    size_t end = (size_t)length < sizeof line - 1 ? (size_t)length : sizeof line - 1;
+        return 0;
+    size_t most = LOG_LINE_BYTES_MAX - 1;
+    size_t end = (size_t)length < most ? (size_t)length : most;
     line[end] = '\n';
+    return end + 1;
+}
+
+/* For the thread that writes. */
+static size_t describe_dropped(char *line, uint64_t count)
+{
+    char details[128];
+    (void)snprintf(details, sizeof details,
+            "lines=%llu: nobody read this log, so lines of it are missing here",
+            (unsigned long long)count);
+    return write_text(line, LOGGER_WARN, "lines-dropped", details);
+}
+
+void logger_start(struct logger *logger, struct log_writer *writer)
+{
+    (void)log_writer_start(writer, logger->descriptor, describe_dropped);
+    logger->writer = writer;
+}
+
+/* A line is one write, so that the lines of several processes do not mix. */
+void logger_line(struct logger *logger, enum logger_level level, const char *event,
+        const char *details)
+{
+    char line[LOG_LINE_BYTES_MAX];
+    if (level > logger->level)
+        return;
+    size_t bytes = write_text(line, level, event, details);
+    if (logger->writer) {
+        log_writer_put(logger->writer, line, bytes);
+        return;
+    }
     /* If this fails, there is nobody left to tell. */
-    ssize_t written = write(logger->descriptor, line, end + 1);
+    ssize_t written = write(logger->descriptor, line, bytes);
     (void)written;
 }
 
@@ -73,12 +102,50 @@ static void tell_left_out(struct logger *logger)
     logger_line(logger, LOGGER_WARN, "left-out", details);
 }
 
+/*
+ * The same thing about the same member again and again: one line a minute, which says how
+ * often it was left out since the one before. True: leave it out.
+ */
+static bool is_repeated(
+        struct logger *logger, const struct node_notice *notice, struct notice_text *text)
+{
+    time_t now = time(NULL);
+    struct logger_repeat *oldest = &logger->repeats[0];
+    for (uint32_t i = 0; i < LOGGER_REPEATS; i++) {
+        struct logger_repeat *known = &logger->repeats[i];
+        bool same = known->since != 0 && known->kind == (int)notice->kind &&
+                    known->peer == notice->peer && known->number == notice->number;
+        if (same && now - known->since < REPEAT_S) {
+            known->left_out++;
+            return true;
+        }
+        if (same || known->since < oldest->since)
+            oldest = known;
+        if (same)
+            break;
+    }
+    size_t at = strlen(text->details);
+    bool same = oldest->kind == (int)notice->kind && oldest->peer == notice->peer &&
+                oldest->number == notice->number;
+    if (same && oldest->left_out > 0)
+        (void)snprintf(text->details + at, sizeof text->details - at,
+                " (%llu more times since the last such line)",
+                (unsigned long long)oldest->left_out);
+    *oldest = (struct logger_repeat){.since = now,
+            .kind = (int)notice->kind,
+            .peer = notice->peer,
+            .number = notice->number};
+    return false;
+}
+
 void logger_notice(
         struct logger *logger, const struct node *node, const struct node_notice *notice)
 {
     struct notice_text text;
     uint64_t missing = node != NULL ? raft_missing(node_raft(node)) : 0;
     notice_describe(notice, missing, &text);
+    if (text.repeats && is_repeated(logger, notice, &text))
+        return;
     if (text.stranger) {
         if (is_too_much(logger))
             return;

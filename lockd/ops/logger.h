@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "node/node.h"
+#include "ops/log_writer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,13 +26,31 @@ enum logger_level {
     LOGGER_DEBUG
 };
 
+enum {
+    LOGGER_REPEATS = 16 /* Different lines of which repetitions are noticed */
+};
+
+/* A line about a member that may come again and again, and since when it is left out. */
+struct logger_repeat {
+    time_t since; /* 0: unused */
+    int kind;     /* enum node_notice_kind */
+    uint8_t peer;
+    uint64_t number;
+    uint64_t left_out;
+};
+
 struct logger {
     int descriptor;
+    struct log_writer *writer; /* NULL: lines are written by the thread that calls. */
     enum logger_level level; /* Less important lines are not written. */
     time_t second;           /* Of the newest line that a stranger caused, ... */
     uint32_t count;          /* ... how many there were in it, ... */
     uint64_t left_out;       /* ... and how many were left out since the last line. */
+    struct logger_repeat repeats[LOGGER_REPEATS];
 };
+
+/* From now on no caller waits for whoever reads the log; see log_writer.h. */
+void logger_start(struct logger *logger, struct log_writer *writer);
 
 void logger_line(struct logger *logger, enum logger_level level, const char *event,
         const char *details);

@@ -14,6 +14,7 @@ static void __attribute__((format(printf, 4, 5))) describe(struct notice_text *t
     text->level = level;
     text->event = event;
     text->stranger = false;
+    text->repeats = false;
     va_start(arguments, format);
     (void)vsnprintf(text->details, sizeof text->details, format, arguments);
     va_end(arguments);
@@ -101,6 +102,18 @@ static const char *name_refusal(uint64_t why)
         return "all connections are in use; raise --connections";
     case REFUSED_NONSENSE:
         return "the message could not be parsed";
+    case REFUSED_DIRECTORY:
+        return "the cluster knows another data directory of that node; put back the one that it had, or stop the process that has a wrong --id or --data";
+    case REFUSED_TWICE:
+        return "another process is that node already, and it is alive; stop one of the two";
+    case REFUSED_ID:
+        return "the two nodes have the same id; correct --id of one of them";
+    case REFUSED_NODE:
+        return "another node than the wanted one answers at this address; correct the addresses in --cluster";
+    case REFUSED_TERM:
+        return "its term is further ahead than elections can explain; it is not of this cluster, or its disk is damaged";
+    case REFUSED_HISTORY:
+        return "its log takes back what the cluster has committed: an old copy of a data directory was put back; stop the node with the old copy, and take no more copies";
     }
     return "for a reason that this version does not know; run one release on all nodes";
 }
@@ -122,22 +135,43 @@ static const char *name_fault(uint64_t number)
     return "a malformed or unexpected frame";
 }
 
+/* Between two nodes: who refuses whom. */
+static void describe_refusal(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long number = notice->number;
+    if (notice->kind == NOTICE_REFUSED_PEER)
+        describe(text, LOGGER_ERROR, "peer-refused",
+                "peer=%u from=%s why=%llu by=this-node: %s", notice->peer, notice->from,
+                number, name_refusal(notice->number));
+    else
+        describe(text, LOGGER_ERROR, "peer-refused",
+                "peer=%u from=%s why=%llu by=peer: %s", notice->peer, notice->from, number,
+                name_refusal(notice->number));
+    text->repeats = true;
+}
+
 /* What anyone who reaches the port can cause. */
 static void describe_stranger(const struct node_notice *notice, struct notice_text *text)
 {
     unsigned long long number = notice->number;
     if (notice->kind == NOTICE_BAD_FRAME)
         describe(text, LOGGER_WARN, "bad-frame",
-                "peer=%u fault=%llu: connection closed because of %s", notice->peer, number,
-                name_fault(notice->number));
-    else if (notice->kind == NOTICE_REFUSED_PEER)
-        describe(text, LOGGER_ERROR, "peer-refused", "peer=%u why=%llu: %s", notice->peer,
-                number, name_refusal(notice->number));
+                "peer=%u from=%s fault=%llu: connection closed because of %s", notice->peer,
+                notice->from, number, name_fault(notice->number));
+    else if (notice->kind == NOTICE_UNFINISHED)
+        describe(text, LOGGER_WARN, "unfinished",
+                "from=%s greeted=%llu: connection closed, as it sent no whole message in time",
+                notice->from, number);
+    else if (notice->kind == NOTICE_CLIENTS_FULL)
+        describe(text, LOGGER_WARN, "connections-full",
+                "from=%s connections=%llu: all connections for clients are in use; raise --connections",
+                notice->from, number);
     else
         describe(text, LOGGER_WARN, "slow-reader",
-                "peer=%u: connection closed, as the client does not read its answers",
-                notice->peer);
+                "peer=%u from=%s: connection closed, as the client does not read its answers",
+                notice->peer, notice->from);
     text->stranger = true;
+    text->repeats = notice->kind != NOTICE_BAD_FRAME;
 }
 
 /* A condition is an event with its own name; its end names it. */
@@ -150,6 +184,20 @@ static void describe_condition(const struct node_notice *notice, struct notice_t
     else
         describe(text, harmless ? LOGGER_INFO : LOGGER_ERROR, words->name,
                 "this node %s: %s", words->sentence, words->cure);
+}
+
+static void describe_place(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long segment = notice->number;
+    unsigned long long offset = notice->offset;
+    if (notice->kind == NOTICE_LOG_UNREADABLE)
+        describe(text, LOGGER_ERROR, "log-damaged",
+                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; check the disk (dmesg, smartctl), keep a copy of the data directory, and put the file back if you have a good copy",
+                segment, offset);
+    else
+        describe(text, LOGGER_INFO, "log-readable",
+                "segment=%llu offset=%llu: the log can be read there again", segment,
+                offset);
 }
 
 void notice_describe(
@@ -165,14 +213,21 @@ void notice_describe(
                 number);
         break;
     case NOTICE_PEER_UP:
-        describe(text, LOGGER_INFO, "peer-up", "peer=%u", notice->peer);
+        describe(text, LOGGER_INFO, "peer-up", "peer=%u address=%s", notice->peer,
+                notice->from);
         break;
     case NOTICE_PEER_DOWN:
-        describe(text, LOGGER_WARN, "peer-down", "peer=%u", notice->peer);
+        describe(text, LOGGER_WARN, "peer-down", "peer=%u address=%s", notice->peer,
+                notice->from);
         break;
     case NOTICE_REFUSED_PEER:
+    case NOTICE_REFUSED_BY_PEER:
+        describe_refusal(notice, text);
+        break;
     case NOTICE_BAD_FRAME:
     case NOTICE_SLOW_CLIENT:
+    case NOTICE_UNFINISHED:
+    case NOTICE_CLIENTS_FULL:
         describe_stranger(notice, text);
         break;
     case NOTICE_NO_SPACE:
@@ -196,6 +251,10 @@ void notice_describe(
         describe(text, LOGGER_ERROR, "clock-suspect",
                 "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
                 notice->peer);
+        break;
+    case NOTICE_LOG_UNREADABLE:
+    case NOTICE_LOG_READABLE:
+        describe_place(notice, text);
         break;
     }
 }

@@ -17,6 +17,7 @@ struct notice_text {
     enum logger_level level;
     const char *event;
     bool stranger; /* Anyone who reaches the port can cause it, as often as they like. */
+    bool repeats;  /* The same again says nothing new for a while. */
     char details[NOTICE_TEXT_BYTES];
 };
 

@@ -15,28 +15,6 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-/*
- * Consecutive entries after `previous`, of terms that neither go back nor pass the
- * leader's.
- */
-static bool is_sound(const struct raft_event *event)
-{
-    const struct peer_message *append = event->message;
-    struct entry_id before = append->previous;
-    if (append->term == 0 || append->begin != before.index + 1 ||
-            append->end < append->begin ||
-            append->end - append->begin != event->entry_count || before.term > append->term)
-        return false;
-    for (uint32_t i = 0; i < event->entry_count; i++) {
-        struct entry_id id = event->entries[i].id;
-        if (id.index != before.index + 1 || id.term < before.term || id.term == 0 ||
-                id.term > append->term)
-            return false;
-        before = id;
-    }
-    return true;
-}
-
 static void follow(struct raft *raft, uint8_t leader)
 {
     raft_become_follower(raft);
@@ -118,10 +96,6 @@ void raft_on_append(
         struct raft *raft, struct raft_peer *peer, const struct raft_event *event)
 {
     const struct peer_message *append = event->message;
-    if (!is_sound(event)) {
-        MARK(append_unsound);
-        return;
-    }
     struct peer_message answer = {
             .kind = PEER_APPEND_ANSWER,
             .term = raft->term,

@@ -39,6 +39,8 @@ static void on_receive(struct raft *raft, const struct raft_event *event)
         MARK(message_of_stranger);
         return;
     }
+    if (raft_object(raft, event) != RAFT_SOUND)
+        return;
     peer->heard_ns = raft->now_ns;
     switch (message->kind) {
     case PEER_VOTE:
@@ -159,6 +161,10 @@ static void on_event(struct raft *raft, const struct raft_event *event)
     case RAFT_READ:
         raft_on_read(raft, event->context);
         break;
+    case RAFT_FORGOTTEN:
+        if (raft->blank)
+            raft_meet_bootstrapped(raft);
+        break;
     }
 }
 
@@ -215,6 +221,7 @@ bool raft_may_write(const struct raft *raft, const struct raft_event *event)
     case RAFT_TRANSFER:
     case RAFT_FITNESS:
     case RAFT_READ:
+    case RAFT_FORGOTTEN:
         return false;
     }
     return false;

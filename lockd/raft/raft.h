@@ -94,6 +94,16 @@ enum raft_event_kind {
     RAFT_TRANSFER,    /* Leader: hand over to the best member, or to `peer` if not 0 */
     RAFT_FITNESS,     /* `fitness` has changed, as far as raft cannot see it itself */
     RAFT_READ,        /* Is it safe to read? `context` comes back in reads_ready. */
+    /* Members of a cluster know another directory of this node: a blank one was emptied. */
+    RAFT_FORGOTTEN,
+};
+
+/* What is wrong with a message; see raft_object(). */
+enum raft_objection {
+    RAFT_SOUND = 0,
+    RAFT_UNSOUND,     /* No member makes such a message. */
+    RAFT_TERM_JUMPED, /* No election explains a term so far ahead. */
+    RAFT_TAKES_BACK,  /* The sender's log lacks or changes what is committed here. */
 };
 
 struct raft_event {
@@ -220,6 +230,12 @@ void raft_drop_before(struct raft *raft, uint64_t index);
  * so a node whose log takes nothing for a while still leads or follows.
  */
 bool raft_may_write(const struct raft *raft, const struct raft_event *event);
+
+/*
+ * Is this message of a peer one that a sound member may send? What is not is dropped by a
+ * step; who calls can refuse the sender first.
+ */
+enum raft_objection raft_object(const struct raft *raft, const struct raft_event *event);
 
 /* `effects` is overwritten. Messages' contents live in it. */
 void raft_step(

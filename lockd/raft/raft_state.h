@@ -2,6 +2,7 @@
  * What a node knows as a member, for the files of this folder and for tests.
  *
  *     raft.c        the step: an event in, effects out
+ *     sound.c       what no sound member says
  *     handover.c    a leader hands over on purpose
  *     election.c    votes: requested, granted, counted
  *     follower.c    appends of a leader

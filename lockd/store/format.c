@@ -9,7 +9,7 @@
 enum {
     RECORD_MAGIC = 0x6365726c, /* "lrec" */
     HEADER_MAGIC = 0x6765736c, /* "lseg" */
-    HEADER_FIELD_BYTES = 96,
+    HEADER_FIELD_BYTES = 104,
     RECORD_SUM_AT = WAL_RECORD_HEAD_BYTES - 8,
     HEADER_SUM_AT = WAL_BLOCK_BYTES - 8,
 };
@@ -83,6 +83,7 @@ static void wire_header(struct wire *wire, struct segment_header *header)
     wire_u64(wire, &header->last.term);
     wire_u64(wire, &header->last.index);
     wire_u64(wire, &header->last_sum);
+    wire_u64(wire, &header->incarnation);
 }
 
 static void wire_sum(struct wire *wire, uint64_t *sum)

@@ -32,7 +32,8 @@
  *         56      8  cluster id; 0: not bootstrapped yet
  *         64      8  term
  *         72     24  last entry before: term, index, sum; its term is 0 if it is not known
- *         96         zeros
+ *         96      8  incarnation of the data directory; 0: not known
+ *        104         zeros
  *       4088      8  sum: XXH3-64 of bytes 0 to 4087
  *
  * Later versions keep magic, version and the sum where they are, over the same bytes. So a
@@ -85,6 +86,7 @@ struct segment_header {
     uint64_t term;
     struct entry_id last;
     uint64_t last_sum;
+    uint64_t incarnation;
     uint64_t sum;
 };
 

@@ -14,6 +14,7 @@ void log_init_at(struct log *log, const struct log_begin *begin)
     chain_init(&log->chain, begin->before, begin->sum);
     log->previous = 0;
     log->cluster = 0;
+    log->incarnation = 0;
     log->term = 0;
     log->vote = 0;
     log->node = 0;
@@ -32,6 +33,7 @@ void log_copy(struct log *to, const struct log *from)
     chain_copy(&to->chain, &from->chain);
     to->previous = from->previous;
     to->cluster = from->cluster;
+    to->incarnation = from->incarnation;
     to->term = from->term;
     to->vote = from->vote;
     to->node = from->node;
@@ -77,11 +79,15 @@ static bool agrees_on_last(const struct log *log, const struct segment_header *h
     return chain_at(&log->chain, last.index, &link) && link.term == header->last.term &&
            link.sum == header->last_sum;
 }
+/* Equal, or one of them is not known. */
+static bool agree(uint64_t a, uint64_t b)
+{
+    return a == 0 || b == 0 || a == b;
+}
 
 static bool is_same_owner(const struct log *log, uint8_t node, uint64_t cluster)
 {
-    return (log->node == 0 || log->node == node) &&
-           (log->cluster == 0 || cluster == 0 || log->cluster == cluster);
+    return (log->node == 0 || log->node == node) && agree(log->cluster, cluster);
 }
 
 bool log_takes_header(const struct log *log, const struct segment_header *header)
@@ -95,7 +101,8 @@ bool log_takes_header(const struct log *log, const struct segment_header *header
             bytes > places_segment(places, number)->bytes)
         return false;
     if (header->node == 0 || !agrees_on_last(log, header) ||
-            !is_same_owner(log, header->node, header->cluster))
+            !is_same_owner(log, header->node, header->cluster) ||
+            !agree(log->incarnation, header->incarnation))
         return false;
     if (is_later_first(log, number))
         return is_begin(&log->places.begin, header) &&
@@ -119,6 +126,8 @@ void log_take_header(struct log *log, const struct segment_header *header)
         chain_learn(&log->chain, header->last, header->last_sum);
     if (header->cluster != 0)
         log->cluster = header->cluster;
+    if (header->incarnation != 0)
+        log->incarnation = header->incarnation;
     log->node = header->node;
     log->previous = header->sum;
     log->run = header->place.run;

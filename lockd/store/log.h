@@ -31,6 +31,7 @@ struct log {
     struct chain chain;
     uint64_t previous; /* Sum of the last record or header; 0 in an empty log */
     uint64_t cluster;
+    uint64_t incarnation; /* 0: not known yet */
     uint64_t term;
     uint8_t vote;
     uint8_t node; /* The node that writes it; 0: not known yet */

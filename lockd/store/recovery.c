@@ -120,7 +120,9 @@ static void note_place(struct recovery *recovery, const struct record_place *pla
 static bool is_foreign(const struct recovery *recovery, const struct segment_header *header)
 {
     bool is_cluster = header->cluster == 0 || header->cluster == recovery->cluster;
-    return header->node != recovery->node || !is_cluster;
+    bool is_directory =
+            header->incarnation == 0 || header->incarnation == recovery->incarnation;
+    return header->node != recovery->node || !is_cluster || !is_directory;
 }
 
 /* A header at the start of a file says whose file it is. */
@@ -133,6 +135,8 @@ static void note_header(struct recovery *recovery, const struct segment_header *
         recovery->node = header->node;
     if (recovery->cluster == 0)
         recovery->cluster = header->cluster;
+    if (recovery->incarnation == 0)
+        recovery->incarnation = header->incarnation;
     if (is_foreign(recovery, header)) {
         MARK(recovery_foreign);
         raise_alarm(recovery, RECOVERY_FOREIGN, 0);
@@ -382,6 +386,7 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
             .vote = log->vote,
             .node = recovery->node,
             .cluster = log->cluster,
+            .incarnation = log->incarnation,
             .last = chain_last(&log->chain),
             .end = places_end(&log->places),
             .bad = first_doubtful(recovery),

@@ -41,6 +41,7 @@ struct recovery {
     uint32_t run_seen;
     uint8_t node; /* Of the first header; 0: none */
     uint64_t cluster;
+    uint64_t incarnation;
 
     /* What makes the log unusable; the first of each. */
     enum recovery_verdict alarm; /* NEWER, FOREIGN, DAMAGED; else BLANK */

@@ -98,6 +98,8 @@ void wal_init(struct wal *wal, const struct wal_settings *settings,
     wal->settings = *settings;
     wal->closed = recovery_log_for_writing(recovery, &wal->log);
     wal->log.node = settings->node;
+    if (wal->log.incarnation == 0)
+        wal->log.incarnation = settings->incarnation;
     drop_unfit_segments(wal);
     wal->durable = places_end_position(&wal->log.places);
 
@@ -128,6 +130,11 @@ void wal_set_cluster(struct wal *wal, uint64_t cluster)
 uint64_t wal_cluster(const struct wal *wal)
 {
     return wal->log.cluster;
+}
+
+uint64_t wal_incarnation(const struct wal *wal)
+{
+    return wal->log.incarnation;
 }
 
 /* What entries leave of the last segment to votes: a sixteenth, at most 64 blocks. */
@@ -252,6 +259,7 @@ static void roll_over(struct wal *wal)
             .segment_bytes = places_segment(&log->places, number)->bytes,
             .term = log->term,
             .last = chain_last(&log->chain),
+            .incarnation = log->incarnation,
     };
     /* While the first entry may still be lost, the cluster may still get another id. */
     if (places_have_entry_before(&log->places, wal->durable))

@@ -118,7 +118,7 @@ bytes make_stages(dice &dice)
 
 bytes make_hello(dice &dice)
 {
-    uint8_t which = dice.byte(0, 3);
+    uint8_t which = dice.byte(0, 4);
     bytes body{which};
     if (which == 0)
         add(body, encode(wire_hello, hello_case::make(dice)));
@@ -126,6 +126,8 @@ bytes make_hello(dice &dice)
         add(body, encode(wire_welcome, welcome_case::make(dice)));
     else if (which == 2)
         add(body, encode(wire_refused, refused_case::make(dice)));
+    else if (which == 3)
+        add(body, encode(wire_peer_welcome, peer_welcome_case::make(dice)));
     else
         add(body, encode(wire_leader, leader_case::make(dice)));
     return body;

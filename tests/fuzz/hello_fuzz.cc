@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     fuzz::mirror mirror(data + 1, size - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         walk(mirror, wire_hello);
         break;
@@ -27,6 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         walk(mirror, wire_refused);
+        break;
+    case 3:
+        walk(mirror, wire_peer_welcome);
         break;
     default:
         walk(mirror, wire_leader);

@@ -26,6 +26,7 @@ constexpr size_t BLOCK = WAL_BLOCK_BYTES;
 wal_settings settings_of_test()
 {
     return {.node = 2,
+            .incarnation = 0,
             .segment_bytes = 8 * BLOCK,
             .buffer_bytes = 16 * BLOCK,
             .entry_body_max = 2 * BLOCK,

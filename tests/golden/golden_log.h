@@ -16,6 +16,7 @@ using namespace store_test;
 inline wal_settings settings()
 {
     return {.node = 2,
+            .incarnation = 0,
             .segment_bytes = 8 * BLOCK,
             .buffer_bytes = 16 * BLOCK,
             .entry_body_max = 2 * BLOCK,

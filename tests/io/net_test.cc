@@ -329,26 +329,28 @@ TEST_F(Net, ResolvesNamesOutsideTheLoop)
 TEST(Listen, SaysWhoIsInTheWay)
 {
     char reason[LISTEN_REASON_BYTES] = "";
+    bool later = false;
     int taken = listen_anywhere();
     struct address address = loopback(port_of(taken));
-    EXPECT_EQ(listen_bind(&address, reason), -1);
+    EXPECT_EQ(listen_bind(&address, reason, &later), -1);
     EXPECT_NE(strstr(reason, "another process listens there"), nullptr) << reason;
     close(taken);
-    int fd = listen_bind(&address, reason);
+    int fd = listen_bind(&address, reason, &later);
     ASSERT_GE(fd, 0) << reason;
     EXPECT_TRUE(listen_is_loopback(fd));
     close(fd);
     set_text(address.host, "192.0.2.1");
-    EXPECT_EQ(listen_bind(&address, reason), -1);
+    EXPECT_EQ(listen_bind(&address, reason, &later), -1);
     EXPECT_NE(strstr(reason, "--listen"), nullptr) << reason;
 }
 
 TEST(Listen, TakesIpv6)
 {
     char reason[LISTEN_REASON_BYTES] = "";
+    bool later = false;
     struct address address {};
     set_text(address.host, "::1");
-    int fd = listen_bind(&address, reason);
+    int fd = listen_bind(&address, reason, &later);
     if (fd < 0)
         GTEST_SKIP() << reason;
     EXPECT_TRUE(listen_is_loopback(fd));

@@ -187,16 +187,16 @@ const span name{NAME, sizeof(NAME) - 1};
 
 TEST(Range, Hello)
 {
-    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0},
+    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0},
             {{"role", [](hello &m) { m.role = 3; }, 0, 3},
                     {"node of a client", [](hello &m) { m.node = 1; }, 1, 1},
                     {"to of a client", [](hello &m) { m.to = 1; }, 2, 1},
                     {"members of a client", [](hello &m) { m.members = 1; }, 11, 1}});
-    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9},
+    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5},
             {{"no node", [](hello &m) { m.node = 0; }, 1, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 1, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 2, 0}});
-    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name},
+    expect_ranges<welcome>(wire_welcome, {1, 2, 7, 9, name, 5, 6},
             {{"no node", [](welcome &m) { m.node = 0; }, 0, 0},
                     {"leader 64", [](welcome &m) { m.leader = 64; }, 1, 64},
                     {"address of nobody", [](welcome &m) { m.leader = 0; }, 1, 0}});
@@ -205,7 +205,10 @@ TEST(Range, Hello)
                     {"address of nobody", [](leader &m) { m.leader = 0; }, 0, 0}});
     expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7},
             {{"no reason", [](refused &m) { m.why = 0; }, 0, 0},
-                    {"reason 6", [](refused &m) { m.why = 6; }, 0, 6}});
+                    {"reason 12", [](refused &m) { m.why = 12; }, 0, 12}});
+    expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5},
+            {{"no node", [](peer_welcome &m) { m.node = 0; }, 0, 0},
+                    {"node 64", [](peer_welcome &m) { m.node = 64; }, 0, 64}});
 }
 
 TEST(Range, Section)
@@ -216,8 +219,10 @@ TEST(Range, Section)
     expect_ranges<section>(wire_section, good,
             {{"without a request", [](section &m) { m.count = 0; }, 40, 0}});
     expect_ranges<section>(wire_section_logged, good,
-            {{"without a request", [](section &m) { m.count = 0; }, 24, 0}});
+            {{"without a request", [](section &m) { m.count = 0; }, 25, 0}});
     good.session = 0;
+    expect_ranges<section>(wire_section_logged, good,
+            {{"unproved nobody", [](section &m) { m.unproved = true; }, 8, 1}});
     expect_ranges<section>(wire_section, good,
             {{"two without a session", [](section &m) { m.count = 2; }, 40, 2},
                     {"answered nobody", [](section &m) { m.answered = 1; }, 24, 1},

@@ -72,7 +72,7 @@ span text(const char *text)
 
 section make_section(uint64_t session, uint64_t answered)
 {
-    section section{session, {}, answered, 0, 1};
+    section section{session, false, {}, answered, 0, 1};
     for (unsigned char i = 0; i < SECRET_BYTES; i++)
         section.secret[i] = static_cast<unsigned char>(0xa0 + i);
     return section;
@@ -88,7 +88,7 @@ std::map<std::string, bytes> make_examples()
     answer opening{REQUEST_OPEN, STATUS_OK, 0, 1, 0, 0};
     answer waiting{REQUEST_ACQUIRE, STATUS_QUEUED, 0, 1, 0, 0};
     change grant{CHANGE_GRANTED, 0, 1, 1, 7};
-    hello hello{HELLO_CLIENT, 0, 0, 0, 0};
+    hello hello{HELLO_CLIENT, 0, 0, 0, 0, 0, 0, 0};
     return {
             {"hello", seal(FRAME_HELLO, {encode(wire_hello, hello)})},
             {"open", seal(FRAME_REQUESTS, {encode(wire_section, make_section(0, 0)),

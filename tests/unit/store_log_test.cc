@@ -14,6 +14,7 @@ constexpr uint64_t BLOCK = WAL_BLOCK_BYTES;
 wal_settings small_settings()
 {
     return {.node = 1,
+            .incarnation = 0,
             .segment_bytes = 8 * BLOCK,
             .buffer_bytes = 8 * BLOCK,
             .entry_body_max = 2 * BLOCK,

@@ -49,6 +49,11 @@ bool node_conn_is_peer(const struct node *node, uint32_t conn)
     return node->peers.count(conn) != 0;
 }
 
+bool node_conn_is_client(const struct node *node, uint32_t conn)
+{
+    return node->clients.count(conn) != 0;
+}
+
 const unsigned char *node_log_buffer(const struct node *node, uint64_t *bytes)
 {
     *bytes = 1 << 20;
@@ -215,7 +220,7 @@ void io_world::read_names()
 void io_world::begin_names()
 {
     names = new struct names; /* Its thread outlives the world. */
-    ASSERT_TRUE(names_open(names));
+    ASSERT_TRUE(names_open(names, 2));
     net.names = names;
     read_names();
 }

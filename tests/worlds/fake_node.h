@@ -32,6 +32,7 @@ struct told {
 struct node {
     std::vector<told> events;
     std::set<uint32_t> peers; /* Connections that speak for peers */
+    std::set<uint32_t> clients;
     std::vector<unsigned char> input = std::vector<unsigned char>(1 << 20);
     std::vector<unsigned char> log; /* Registered with the ring from log_buffer() on */
     std::string fed;                /* What recovery was fed */

@@ -80,6 +80,10 @@ inline request request_of(request_kind kind, uint64_t number)
 
 class NodeWorld {
 public:
+    enum : uint32_t {
+        DIALED = 40 /* Slots of own connections begin here */
+    };
+
     using Tune = std::function<void(node_settings &)>;
 
     NodeWorld(uint8_t self, uint8_t members, const Tune &tune = {})
@@ -180,6 +184,11 @@ public:
         heard[conn].clear();
     }
 
+    static uint64_t incarnation_of(uint8_t node)
+    {
+        return 1000U + node;
+    }
+
     struct hello peer_hello(uint8_t from) const
     {
         members ids{};
@@ -189,7 +198,10 @@ public:
                 .node = from,
                 .to = settings_.self,
                 .cluster = 0,
-                .members = hash_bytes(ids.ids, settings_.member_count, 0)};
+                .members = hash_bytes(ids.ids, settings_.member_count, 0),
+                .incarnation = incarnation_of(from),
+                .run = from,
+                .dial = 1};
     }
 
     void say(uint32_t conn, peer_message message)
@@ -278,18 +290,20 @@ public:
     uint64_t sleep_ns = 1000; /* From the end of a turn to the start of the next */
     uint64_t handed_ns = 0;   /* When the effects of the turn before were handed on */
     uint64_t turns = 0;
-    uint64_t heartbeats = 0;  /* Appends that the node sent */
+    uint64_t heartbeats = 0;        /* Appends that the node sent */
+    std::map<uint64_t, bytes> disk; /* The segments */
+    bool reads_fail = false;
+    uint64_t reads = 0;
     bool disk_stalls = false; /* What is written then becomes durable when it is over. */
     std::map<uint32_t, bool> slow; /* Connections that take nothing */
+    std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
+    bool silent = false;           /* No member answers anything. */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
     std::vector<node_notice> notices;
     node_effects effects{};
 
 private:
-    enum : uint32_t {
-        DIALED = 40 /* Slots of own connections begin here */
-    };
 
     void boot()
     {
@@ -299,7 +313,7 @@ private:
         memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
         node_ = node_carve(&memory_->arena, &settings_);
         node_init(node_, &settings_, 7);
-        for (const auto &[number, content] : disk_) {
+        for (const auto &[number, content] : disk) {
             recovery_begin_segment(node_recovery(node_), number, content.size());
             recovery_feed(node_recovery(node_), content.data(), content.size());
             node_recover(node_);
@@ -320,6 +334,7 @@ private:
             settings_.members[i].id = static_cast<uint8_t>(i + 1);
             std::memcpy(settings_.members[i].address, "n:1", 4);
         }
+        settings_.wal.incarnation = incarnation_of(self);
         settings_.wal.segment_bytes = 4 * MIB;
         settings_.wal.segments_max = 64;
         settings_.limits.connections_max = 64;
@@ -392,12 +407,20 @@ private:
             wire wire = what.reader();
             struct hello hello {};
             wire_hello(&wire, &hello);
-            welcome welcome{};
+            peer_welcome welcome{};
             welcome.node = hello.to;
-            say(conn, make_frame(FRAME_WELCOME,
-                              [&](struct wire &w) { wire_welcome(&w, &welcome); }));
+            welcome.incarnation = incarnation_of(hello.to);
+            welcome.run = hello.to;
+            say(conn, make_frame(FRAME_PEER_WELCOME,
+                              [&](struct wire &w) { wire_peer_welcome(&w, &welcome); }));
             return;
         }
+        if (what.kind == FRAME_PEER_PROBE) {
+            say(conn, make_frame(FRAME_PEER_ALIVE, [](wire &) {}));
+            return;
+        }
+        if (what.kind < FRAME_PEER_VOTE || what.kind > FRAME_PEER_READ_ANSWER)
+            return;
         peer_message message{};
         wire wire = what.reader();
         if (what.kind == FRAME_PEER_APPEND)
@@ -416,7 +439,7 @@ private:
             stalled_writes_.push_back(effects.writes[i]);
         while (!disk_stalls && !stalled_writes_.empty()) {
             const wal_write &write = stalled_writes_.front();
-            std::memcpy(&disk_.at(write.place.segment)[write.place.offset], write.bytes,
+            std::memcpy(&disk.at(write.place.segment)[write.place.offset], write.bytes,
                     write.count);
             node_event written = event_of(NODE_WRITTEN);
             written.id = write.id;
@@ -424,7 +447,7 @@ private:
             stalled_writes_.erase(stalled_writes_.begin());
         }
         if (effects.segment_wanted != 0) {
-            disk_[effects.segment_wanted].resize(settings_.wal.segment_bytes);
+            disk[effects.segment_wanted].resize(settings_.wal.segment_bytes);
             node_event ready = event_of(NODE_SEGMENT_READY);
             ready.id = effects.segment_wanted;
             due_.push_back(ready);
@@ -436,11 +459,13 @@ private:
     void perform_read()
     {
         const node_read &wanted = effects.read;
-        const bytes &segment = disk_.at(wanted.place.segment);
+        const bytes &segment = disk.at(wanted.place.segment);
         node_event read = event_of(NODE_READ);
         read.id = wanted.id;
         read.bytes = &segment[wanted.place.offset];
-        read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        if (!reads_fail)
+            read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        reads++;
         due_.push_back(read);
     }
 
@@ -478,7 +503,7 @@ private:
         std::vector<std::pair<uint32_t, Heard>> replies;
         replies.swap(replies_);
         for (const auto &[conn, what] : replies) {
-            if (!closed[conn])
+            if (!closed[conn] && !deaf[conn] && !silent)
                 reply(conn, what);
         }
     }
@@ -489,7 +514,6 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
-    std::map<uint64_t, bytes> disk_; /* The segments */
     std::vector<wal_write> stalled_writes_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;

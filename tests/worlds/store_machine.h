@@ -58,6 +58,7 @@ struct happening {
 inline wal_settings tiny_settings()
 {
     return {.node = 2,
+            .incarnation = 0,
             .segment_bytes = 12 * BLOCK,
             .buffer_bytes = 16 * BLOCK,
             .entry_body_max = 2 * BLOCK,
