@@ -289,6 +289,7 @@ struct read_case {
         m.stamp = dice.number();
         if (m.kind == READ_LOCK) {
             m.name = dice.text(1, NAME_BYTES_MAX);
+            m.asker = dice.number();
         } else {
             m.limit = static_cast<uint16_t>(dice.between(1, LIST_LOCKS_MAX));
             m.cursor = dice.number();
@@ -298,8 +299,8 @@ struct read_case {
     }
     static auto fields(const read_request &m)
     {
-        return std::make_tuple(
-                m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name), view(m.prefix));
+        return std::make_tuple(m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name),
+                m.asker, view(m.prefix));
     }
 };
 
@@ -331,6 +332,7 @@ struct lock_view_case {
         m.name = dice.text(1, NAME_BYTES_MAX);
         m.session = dice.number();
         m.waits = dice.small();
+        m.ahead = static_cast<uint32_t>(dice.below(m.waits + UINT64_C(1)));
         if (m.session == 0)
             return m;
         m.owner = dice.number();
@@ -344,7 +346,7 @@ struct lock_view_case {
     static auto fields(const lock_view &m)
     {
         return std::make_tuple(view(m.name), m.session, m.owner, m.token, m.count, m.waits,
-                m.held_ns, m.remain_ns, view(m.label));
+                m.ahead, m.held_ns, m.remain_ns, view(m.label));
     }
 };
 
