@@ -554,10 +554,10 @@ enum lk_condition {
     /* The other members refuse it: they are of another cluster, ... */
     LK_CONDITION_OTHER_CLUSTER = 24,
     LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
-    LK_CONDITION_ID_TAKEN = 26,     /* ... another process with its id is alive, ... */
-    LK_CONDITION_NOT_ACCEPTED = 27, /* ... or for another reason, which its log tells. */
-    LK_CONDITION_CONTRADICTED = 28, /* Its log and another member's contradict. */
-    LK_CONDITION_STRANGER = 29      /* It refuses a process that has a member's id. */
+    LK_CONDITION_ID_TAKEN = 26,        /* ... another process with its id is alive, ... */
+    LK_CONDITION_NOT_ACCEPTED = 27,    /* ... or for another reason, which its log tells. */
+    LK_CONDITION_CONTRADICTED = 28,    /* Its log and another member's contradict. */
+    LK_CONDITION_STRANGER = 29         /* It refuses a process that has a member's id. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
