@@ -161,7 +161,7 @@ enum node_notice_kind {
     /* conn was closed: it sent no whole hello, or no whole frame, in time */
     NOTICE_UNFINISHED,
     NOTICE_CLIENTS_FULL, /* All connections for clients are in use. number: how many */
-    NOTICE_NO_SPACE,    /* The next segment could not be reserved. */
+    NOTICE_NO_SPACE,     /* The next segment could not be reserved. */
     /* The cluster's settings need more memory than planned here: fatal */
     NOTICE_PLAN_TOO_SMALL,
     NOTICE_HANDED_OVER, /* peer leads now; stopping */

@@ -28,8 +28,8 @@ void notices_tell(
         struct notices *notices, enum node_notice_kind kind, uint8_t peer, uint64_t number);
 
 /* ... about a connection whose other end is `from`. */
-void notices_tell_of(struct notices *notices, const struct node_notice *notice,
-        const char *from);
+void notices_tell_of(
+        struct notices *notices, const struct node_notice *notice, const char *from);
 void notices_check(const struct notices *notices);
 
 #ifdef __cplusplus

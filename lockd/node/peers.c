@@ -2,7 +2,14 @@
 #include "node/peers.h"
 
 #include "base/mark.h"
+#include "base/units.h"
 #include "protocol/batch.h"
+
+/*
+ * Cluster time never ends: a leader counts only time in which it hears a majority, so no
+ * entry adds more than a few election timeouts.
+ */
+#define DT_MAX_NS (3600 * NS_PER_S)
 
 /* Does the entry follow the one before it in the same log? */
 static bool chains(const struct received *received, uint32_t at, uint64_t cluster)
@@ -40,7 +47,7 @@ static bool is_own_bootstrap(
 static bool is_batch(const unsigned char *body, uint32_t body_bytes)
 {
     struct batch_reader batch;
-    if (!batch_reader_init(&batch, body, body_bytes))
+    if (!batch_reader_init(&batch, body, body_bytes) || batch.head.dt_ns > DT_MAX_NS)
         return false;
     struct keepalive keepalive;
     while (batch_next_keepalive(&batch, &keepalive))

@@ -301,7 +301,6 @@ public:
     node_effects effects{};
 
 private:
-
     void boot()
     {
         struct arena measure;
