@@ -85,7 +85,8 @@ static int print_plan(const struct node_settings *settings)
 }
 
 /* The limit may be meant so: the node starts, and its operator knows. */
-static void warn_of_memory_limit(struct logger *logger, const struct node_settings *settings)
+static void warn_of_memory_limit(
+        struct logger *logger, const struct node_settings *settings)
 {
     struct arena arena;
     struct memory_limit limit;

@@ -36,15 +36,15 @@ bool text_is_plain(const unsigned char *bytes, size_t length)
         uint32_t first;
         uint32_t last;
     } hidden[] = {
-            {0x00, 0x1f}, {0x7f, 0x9f},     /* Control characters */
-            {0xad, 0xad},                   /* Soft hyphen */
-            {0x61c, 0x61c},                 /* Arabic letter mark */
-            {0x200b, 0x200f},               /* No width; marks of direction */
-            {0x2028, 0x202e},               /* Ends of lines; direction */
-            {0x2060, 0x206f},               /* No width; direction */
-            {0xfeff, 0xfeff},               /* Byte order mark */
-            {0xfff9, 0xfffb},               /* Annotations */
-            {0xe0000, 0xe0fff},             /* Tags */
+            {0x00, 0x1f}, {0x7f, 0x9f}, /* Control characters */
+            {0xad, 0xad},               /* Soft hyphen */
+            {0x61c, 0x61c},             /* Arabic letter mark */
+            {0x200b, 0x200f},           /* No width; marks of direction */
+            {0x2028, 0x202e},           /* Ends of lines; direction */
+            {0x2060, 0x206f},           /* No width; direction */
+            {0xfeff, 0xfeff},           /* Byte order mark */
+            {0xfff9, 0xfffb},           /* Annotations */
+            {0xe0000, 0xe0fff},         /* Tags */
     };
     if (length == 0)
         return false;

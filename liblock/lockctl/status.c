@@ -30,9 +30,9 @@ struct reading {
     char why[200];
     struct lk_node_status node;
     uint64_t started_ns; /* When the process started, by this machine's CLOCK_BOOTTIME */
-    bool latency;     /* Query the stages, too: */
-    uint32_t read;    /* how many readings there are, ... */
-    bool read_failed; /* ... and whether one failed, for the reason in `why`; */
+    bool latency;        /* Query the stages, too: */
+    uint32_t read;       /* how many readings there are, ... */
+    bool read_failed;    /* ... and whether one failed, for the reason in `why`; */
     struct lk_node_stages before;
     struct lk_node_stages after;
 };

@@ -46,6 +46,7 @@ void waiting_ask(struct waiting *waiting)
     if (waiting->asked)
         return;
     waiting->known = false;
+    waiting->lock = (struct lk_lock)LK_LOCK_INIT;
     waiting->asked = lk_query_async(waiting->client, waiting->name, strlen(waiting->name),
                              &waiting->lock, done) == LK_OK;
 }

@@ -25,8 +25,8 @@ struct waiting {
     const char *name;
     bool quiet;
     bool terminal;
-    bool asked; /* A query is under way, and its answer goes to `lock`. */
-    bool known; /* `lock` is an answer that has not been shown yet. */
+    bool asked;      /* A query is under way, and its answer goes to `lock`. */
+    bool known;      /* `lock` is an answer that has not been shown yet. */
     uint64_t due_ns; /* When to ask next; UINT64_MAX: never; 0: the session was not open */
     struct lk_lock lock;
 };

@@ -144,8 +144,7 @@ static char *find_comment(char *line)
     char *value = line + strcspn(line, "=#");
     if (*value == '=')
         value += 1 + strspn(value + 1, " \t");
-    char *closing =
-            *value == '"' || *value == '\'' ? strchr(value + 1, *value) : NULL;
+    char *closing = *value == '"' || *value == '\'' ? strchr(value + 1, *value) : NULL;
     char *from = closing != NULL ? closing : value;
     return from + strcspn(from, "#");
 }

@@ -78,8 +78,7 @@ static bool has_word(const char *list, const char *word)
 /* A line of /proc/self/cgroup: "4:memory:/path", or "0::/path" for version 2. */
 static void take_group(struct memory_limit *limit, const char *root, char *line)
 {
-    static const struct hierarchy one = {
-            "/sys/fs/cgroup/memory", "memory.limit_in_bytes"};
+    static const struct hierarchy one = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes"};
     static const struct hierarchy two[] = {
             {"/sys/fs/cgroup", "memory.max"},
             {"/sys/fs/cgroup", "memory.high"},
@@ -124,8 +123,8 @@ void memory_limit_find(struct memory_limit *limit, const char *root)
     take_groups(limit, root);
 }
 
-void memory_limit_text(const struct memory_limit *limit, uint64_t plan, char *text,
-        uint64_t text_bytes)
+void memory_limit_text(
+        const struct memory_limit *limit, uint64_t plan, char *text, uint64_t text_bytes)
 {
     (void)snprintf(text, text_bytes,
             "limit=%" PRIu64 "MiB plan=%" PRIu64

@@ -29,8 +29,8 @@ struct memory_limit {
 void memory_limit_find(struct memory_limit *limit, const char *root);
 
 /* The details of the log's line when a node that may use `plan` bytes starts. */
-void memory_limit_text(const struct memory_limit *limit, uint64_t plan, char *text,
-        uint64_t text_bytes);
+void memory_limit_text(
+        const struct memory_limit *limit, uint64_t plan, char *text, uint64_t text_bytes);
 
 #ifdef __cplusplus
 }

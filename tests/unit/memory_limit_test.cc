@@ -54,8 +54,7 @@ TEST_F(MemoryLimit, IsThatOfTheGroupOrOfOneAboveIt)
     write("/proc/self/cgroup", "12:cpu,cpuacct:/x\n0::/system.slice/lockd.service\n");
     write("/sys/fs/cgroup/system.slice/lockd.service/memory.max", "50331648\n");
     EXPECT_EQ(find().bytes, 48 * MIB);
-    EXPECT_EQ(find().source,
-            root + "/sys/fs/cgroup/system.slice/lockd.service/memory.max");
+    EXPECT_EQ(find().source, root + "/sys/fs/cgroup/system.slice/lockd.service/memory.max");
     write("/sys/fs/cgroup/system.slice/memory.max", "33554432\n");
     EXPECT_EQ(find().bytes, 32 * MIB);
     write("/sys/fs/cgroup/system.slice/lockd.service/memory.high", "16777216\n");

@@ -116,7 +116,8 @@ TEST_F(Options, ANameMayBeginWithADash)
         EXPECT_STREQ(operands.command[1], "--try");
     }
     EXPECT_EQ(parse({"a", "--", "--", "b"}), "");
-    EXPECT_STREQ(operands.command[0], "--"); /* NAME was there: all of this is the command */
+    EXPECT_STREQ(
+            operands.command[0], "--"); /* NAME was there: all of this is the command */
     table.takes_command = false;
     for (const char *name : {"-x", "--try", "--", "--help"}) {
         EXPECT_EQ(parse({"--count", "3", "--", name}), "");
@@ -143,8 +144,9 @@ TEST_F(Options, TheOnlyWordBeforeTheCommandIsTheName)
         EXPECT_STREQ(operands.command[0], "make");
         EXPECT_FALSE(try_only);
         EXPECT_EQ(said, name == "-" ? ""
-                                    : "x: \"" + name + "\" is taken as the NAME, since "
-                                                       "nothing else is before --\n");
+                                    : "x: \"" + name +
+                                              "\" is taken as the NAME, since "
+                                              "nothing else is before --\n");
     }
 }
 

@@ -25,18 +25,18 @@ TEST(Text, ShowsBytesThatCommandATerminal)
 {
     EXPECT_EQ(shown("a\x1b[2J\n\r\t\x7f"), "a\\x1b[2J\\x0a\\x0d\\x09\\x7f");
     EXPECT_EQ(shown(std::string("a\0b", 3)), "a\\x00b");
-    EXPECT_EQ(shown("\xc2\x9b"), "\\xc2\\x9b");             /* CSI in one character */
-    EXPECT_EQ(shown("\xe2\x80\xae"), "\\xe2\\x80\\xae");   /* From right to left */
-    EXPECT_EQ(shown("\xef\xbb\xbf"), "\\xef\\xbb\\xbf");   /* Byte order mark */
-    EXPECT_EQ(shown("\xe2\x80\x8b"), "\\xe2\\x80\\x8b");   /* No width */
+    EXPECT_EQ(shown("\xc2\x9b"), "\\xc2\\x9b");          /* CSI in one character */
+    EXPECT_EQ(shown("\xe2\x80\xae"), "\\xe2\\x80\\xae"); /* From right to left */
+    EXPECT_EQ(shown("\xef\xbb\xbf"), "\\xef\\xbb\\xbf"); /* Byte order mark */
+    EXPECT_EQ(shown("\xe2\x80\x8b"), "\\xe2\\x80\\x8b"); /* No width */
 }
 
 TEST(Text, ShowsBytesThatAreNotUtf8)
 {
     EXPECT_EQ(shown("a\xff"), "a\\xff");
-    EXPECT_EQ(shown("\xc0\xaf"), "\\xc0\\xaf");         /* Too long a form */
+    EXPECT_EQ(shown("\xc0\xaf"), "\\xc0\\xaf");          /* Too long a form */
     EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80"); /* A surrogate */
-    EXPECT_EQ(shown("\xe2\x82"), "\\xe2\\x82");         /* Cut off */
+    EXPECT_EQ(shown("\xe2\x82"), "\\xe2\\x82");          /* Cut off */
 }
 
 TEST(Text, IsCutWithinItsRoomAndNeverWithinACharacter)

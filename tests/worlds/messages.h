@@ -298,8 +298,7 @@ struct read_case {
     }
     static auto fields(const read_request &m)
     {
-        return std::make_tuple(
-                m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name),
+        return std::make_tuple(m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name),
                 m.asker, view(m.prefix));
     }
 };

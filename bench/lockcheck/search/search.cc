@@ -32,7 +32,7 @@ public:
             if (!plan_.ordered && plan_.steps[moment.number].does == Does::death)
                 use_in_time(plan_.steps[moment.number].session);
             leave(moment.number);
-            if (overflow_ || (now_.empty() && plan_.vague))
+            if (overflow_ || (now_.empty() && plan_.vague && !world_.thorough))
                 verdict_.decided = false;
             else if (now_.empty())
                 verdict_.stuck = plan_.steps[moment.number].op;
