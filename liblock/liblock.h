@@ -580,13 +580,15 @@ enum lk_condition {
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
     LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    /* Of something that has a limit nine tenths are in use: see lk_node_status. */
+    LK_CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster, ... */
     LK_CONDITION_OTHER_CLUSTER = 24,
     LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
-    LK_CONDITION_ID_TAKEN = 26,     /* ... another process with its id is alive, ... */
-    LK_CONDITION_NOT_ACCEPTED = 27, /* ... or for another reason, which its log tells. */
-    LK_CONDITION_CONTRADICTED = 28, /* Its log and another member's contradict. */
-    LK_CONDITION_STRANGER = 29      /* It refuses a process that has a member's id. */
+    LK_CONDITION_ID_TAKEN = 26,        /* ... another process with its id is alive, ... */
+    LK_CONDITION_NOT_ACCEPTED = 27,    /* ... or for another reason, which its log tells. */
+    LK_CONDITION_CONTRADICTED = 28,    /* Its log and another member's contradict. */
+    LK_CONDITION_STRANGER = 29         /* It refuses a process that has a member's id. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -648,6 +650,16 @@ struct lk_node_status {
     /* Of a leader: entry built to durable on a majority, ns; and commands in an entry. */
     uint64_t commit_latency[LK_BUCKET_COUNT];
     uint64_t entry_commands[LK_BUCKET_COUNT];
+    /* How full it is: beside the counts above, and the most that there may be of each. */
+    uint32_t answers; /* Remembered for repeated requests, and room kept for some */
+    uint32_t name_blocks;
+    uint32_t sessions_max;
+    uint32_t locks_max;
+    uint32_t holds_max;
+    uint32_t waits_max;
+    uint32_t answers_max;
+    uint32_t name_blocks_max;
+    uint32_t connections_max; /* Of that node, those between nodes included */
 };
 
 /*

@@ -256,6 +256,48 @@ static void print_oddities(const struct lk_client *client, const struct reading 
                 id, address, lk_node_address(client, twin));
 }
 
+/* Something of which there is only so much. */
+struct capacity {
+    const char *name;
+    uint32_t used;
+    uint32_t limit;
+};
+
+enum {
+    CAPACITY_COUNT = 7
+};
+
+static void find_capacities(const struct lk_node_status *node, struct capacity *capacities)
+{
+    const struct capacity found[CAPACITY_COUNT] = {
+            {"sessions", node->sessions, node->sessions_max},
+            {"locks", node->locks, node->locks_max},
+            {"holds", node->holds, node->holds_max},
+            {"waits", node->waits, node->waits_max},
+            {"answers", node->answers, node->answers_max},
+            {"name_blocks", node->name_blocks, node->name_blocks_max},
+            {"connections", node->connections, node->connections_max},
+    };
+    memcpy(capacities, found, sizeof(found));
+}
+
+/* How much of each is in use; with `nearly_full` only those of which it is most. */
+static void print_capacities(const struct lk_node_status *node, bool nearly_full)
+{
+    struct capacity capacities[CAPACITY_COUNT];
+    find_capacities(node, capacities);
+    const char *between = " ";
+    for (int i = 0; i < CAPACITY_COUNT; i++) {
+        const struct capacity *one = &capacities[i];
+        if (nearly_full && (uint64_t)one->used * 10 < (uint64_t)one->limit * 9)
+            continue;
+        (void)printf("%s%s %" PRIu32 " of %" PRIu32, between,
+                strcmp(one->name, "name_blocks") == 0 ? "name blocks" : one->name,
+                one->used, one->limit);
+        between = ", ";
+    }
+}
+
 /* One sentence for each node that is not healthy: which node, what is wrong, what to do. */
 static void print_condition(const struct reading *reading, const char *address)
 {
@@ -269,6 +311,10 @@ static void print_condition(const struct reading *reading, const char *address)
         (void)printf("node %u at %s %s: %s", node->node, address,
                 lk_condition_text(node->condition), lk_condition_cure(node->condition));
         print_missing(node->missing);
+        if (node->condition == LK_CONDITION_NEARLY_FULL) {
+            (void)fputs("; in use:", stdout);
+            print_capacities(node, true);
+        }
         (void)putchar('\n');
     }
 }
@@ -286,6 +332,14 @@ static void print_status(
         add_row(&table, client, &readings[i]);
     table_print(&table, stdout, "");
     table_drop(&table);
+    for (uint32_t i = 0; i < count; i++) {
+        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER)
+            continue;
+        (void)fputs("in use:", stdout);
+        print_capacities(&readings[i].node, false);
+        (void)putchar('\n');
+        break;
+    }
     for (uint32_t i = 0; i < count; i++) {
         print_condition(&readings[i], lk_node_address(client, i));
         if (readings[i].status == LK_OK)
@@ -328,6 +382,20 @@ static void write_latency(struct json *json, const struct reading *reading)
     free(latency);
 }
 
+static void write_capacities(struct json *json, const struct lk_node_status *node)
+{
+    struct capacity capacities[CAPACITY_COUNT];
+    find_capacities(node, capacities);
+    json_begin_object(json, "capacities");
+    for (int i = 0; i < CAPACITY_COUNT; i++) {
+        json_begin_object(json, capacities[i].name);
+        json_u64(json, "used", capacities[i].used);
+        json_u64(json, "limit", capacities[i].limit);
+        json_end(json);
+    }
+    json_end(json);
+}
+
 static void write_counts(struct json *json, const struct lk_node_status *node)
 {
     json_u64(json, "time_ns", node->time_ns);
@@ -341,6 +409,7 @@ static void write_counts(struct json *json, const struct lk_node_status *node)
     json_u64(json, "refused_busy", node->refused_busy);
     json_u64(json, "bad_frames", node->bad_frames);
     json_u64(json, "lines_dropped", node->lines_dropped);
+    write_capacities(json, node);
     json_u64(json, "elections", node->elections);
     json_text(json, "version", node->version);
 }

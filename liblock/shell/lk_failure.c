@@ -42,6 +42,7 @@ static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, ""
 static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
 static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
 static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
+static_assert(LK_CONDITION_NEARLY_FULL == (int)CONDITION_NEARLY_FULL, "");
 static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
@@ -179,6 +180,8 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_NAME_BLOCKS] = "bytes of names",
             [LIMIT_ANSWERS] = "remembered answers",
             [LIMIT_COUNT] = "entries of one owner",
+            [LIMIT_SESSION_HOLDS] = "locks of one session",
+            [LIMIT_SESSION_WAITS] = "waiting requests of one session",
     };
     return PICK(texts, limit);
 }
@@ -250,6 +253,20 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
     return text;
 }
 
+/* Why this node is of no use; NULL: nothing is known. */
+static const char *explain_node(
+        const struct lk_client *client, uint32_t node, char *text, size_t bytes)
+{
+    struct core_notice trouble;
+    bool troubled = core_node_trouble(client->core, node, &trouble);
+    bool silent = !troubled ||
+                  (trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0);
+    /* It is not the node that did not answer. */
+    if (silent && lookup_is_pending(core_node_at(client->core, node)->address))
+        return "no name server has found its address yet";
+    return troubled ? notice_text(&trouble, text, bytes) : NULL;
+}
+
 /* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
 static void explain_search(struct lk_client *client)
 {
@@ -257,17 +274,12 @@ static void explain_search(struct lk_client *client)
     size_t at = strlen(last_error);
     const char *before = ": ";
     for (uint32_t i = 0; i < core_node_count(client->core); i++) {
-        struct core_notice trouble;
         char text[160];
-        if (!core_node_trouble(client->core, i, &trouble))
+        const char *why = explain_node(client, i, text, sizeof(text));
+        if (why == NULL)
             continue;
-        /* It is not the node that did not answer. */
-        bool no_name = trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0 &&
-                       lookup_is_pending(core_node_at(client->core, i)->address);
         put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
-                core_node_at(client->core, i)->address,
-                no_name ? "no name server has found its address yet"
-                        : notice_text(&trouble, text, sizeof(text)));
+                core_node_at(client->core, i)->address, why);
         at = strlen(last_error);
         before = "; ";
     }
@@ -294,7 +306,7 @@ static void explain_invalid(const struct lk_client *client)
     }
     put_duration(min, sizeof(min), min_ns);
     put_duration(max, sizeof(max), max_ns);
-    fail(LK_STATUS_INVALID, "this cluster allows a ttl from %s to %s", min, max);
+    fail(LK_STATUS_INVALID, "ttl_ns: this cluster allows a ttl from %s to %s", min, max);
 }
 
 static void explain_foreign(const struct lk_client *client)

@@ -226,6 +226,8 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
+    if (reading.user == READER_PROBE)
+        return;
     if (reading.user == READER_APPLY) {
         apply_reading(&node->applier, &reading);
         raft_tell_applied(node->raft, node->applier.applied);
@@ -384,6 +386,7 @@ static uint64_t next_deadline(const struct node *node)
         deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
     if (node->leaving.begun)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
+    deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
     if (apply_has_more(&node->applier))
         deadline_ns = now_ns;
     deadline_ns = u64_min(deadline_ns, door_deadline(&node->door));
@@ -398,6 +401,7 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     struct raft_event time = {.kind = RAFT_TIME};
     step_raft(node, &time);
     served_read(&node->served, clocks);
+    ledger_read(&node->ledger, node->served.total_ns);
     node->times.clocks = *clocks;
     struct raft_event event;
     if (health_judge(&node->health, &event))

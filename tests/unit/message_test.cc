@@ -219,8 +219,10 @@ TEST(Range, Section)
     expect_ranges<section>(wire_section, good,
             {{"without a request", [](section &m) { m.count = 0; }, 40, 0}});
     expect_ranges<section>(wire_section_logged, good,
-            {{"without a request", [](section &m) { m.count = 0; }, 24, 0}});
+            {{"without a request", [](section &m) { m.count = 0; }, 25, 0}});
     good.session = 0;
+    expect_ranges<section>(wire_section_logged, good,
+            {{"unproved nobody", [](section &m) { m.unproved = true; }, 8, 1}});
     expect_ranges<section>(wire_section, good,
             {{"two without a session", [](section &m) { m.count = 2; }, 40, 2},
                     {"answered nobody", [](section &m) { m.answered = 1; }, 24, 1},

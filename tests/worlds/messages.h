@@ -113,8 +113,9 @@ inline section make_section(dice &dice, bool secret)
     section m{};
     m.session = dice.number();
     m.count = 1;
+    m.unproved = !secret && m.session != 0 && dice.coin();
     for (unsigned char &byte : m.secret)
-        byte = secret ? dice.byte(0, 255) : 0;
+        byte = secret || m.unproved ? dice.byte(0, 255) : 0;
     if (m.session != 0) {
         m.answered = dice.number();
         m.confirmed = dice.number();
@@ -125,8 +126,8 @@ inline section make_section(dice &dice, bool secret)
 
 inline auto section_fields(const section &m)
 {
-    return std::make_tuple(
-            m.session, view(m.secret, SECRET_BYTES), m.answered, m.confirmed, m.count);
+    return std::make_tuple(m.session, m.unproved, view(m.secret, SECRET_BYTES), m.answered,
+            m.confirmed, m.count);
 }
 
 struct section_case {
@@ -242,7 +243,7 @@ struct answer_case {
         if (m.status == STATUS_LOST)
             m.detail = dice.byte(LOST_EXPIRED, LOST_UNKNOWN);
         if (m.status == STATUS_LIMIT)
-            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_COUNT);
+            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_SESSION_WAITS);
         m.number = dice.number();
         if (m.kind == REQUEST_ACQUIRE && m.status == STATUS_OK)
             m.token = dice.positive();
@@ -364,6 +365,10 @@ struct node_status_case {
         m.bad_frames = dice.number();
         m.elections = dice.number();
         m.lines_dropped = dice.number();
+        for (uint32_t *value : {&m.answers, &m.name_blocks, &m.sessions_max, &m.locks_max,
+                     &m.holds_max, &m.waits_max, &m.answers_max, &m.name_blocks_max,
+                     &m.connections_max})
+            *value = dice.small();
     }
     static node_status make(dice &dice)
     {
@@ -394,8 +399,10 @@ struct node_status_case {
                 m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
                 m.write_age_ns, m.segments, m.segments_max, m.time, m.digest, m.uptime_ns,
                 m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
-                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.peer_count,
-                peers, view(m.version));
+                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.answers,
+                m.name_blocks, m.sessions_max, m.locks_max, m.holds_max, m.waits_max,
+                m.answers_max, m.name_blocks_max, m.connections_max, m.peer_count, peers,
+                view(m.version));
     }
 };
 
@@ -562,11 +569,11 @@ struct keepalive_case {
     static constexpr auto walk = wire_keepalive;
     static keepalive make(dice &dice)
     {
-        return {dice.positive(), dice.number()};
+        return {dice.positive(), dice.number(), dice.number(), dice.small()};
     }
     static auto fields(const keepalive &m)
     {
-        return std::make_tuple(m.session, m.confirmed);
+        return std::make_tuple(m.session, m.confirmed, m.answered, m.waited_us);
     }
 };
 
@@ -603,7 +610,8 @@ struct bootstrap_case {
         s.term_grace_ns = dice.below(3600 * NS_PER_S);
         for (uint32_t *count : {&s.work_max, &s.sessions_max, &s.locks_max, &s.holds_max,
                      &s.waits_max, &s.waits_per_lock_max, &s.answers_max, &s.changes_max,
-                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max})
+                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max,
+                     &s.holds_per_session_max, &s.waits_per_session_max})
             *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(24)));
         m.members.count = dice.byte(1, MEMBERS_MAX);
         for (uint8_t i = 0; i < m.members.count; i++)
@@ -620,7 +628,8 @@ struct bootstrap_case {
         return std::make_tuple(s.max_ttl_ns, s.min_ttl_ns, s.term_grace_ns, s.work_max,
                 s.sessions_max, s.locks_max, s.holds_max, s.waits_max, s.waits_per_lock_max,
                 s.answers_max, s.changes_max, s.changes_per_session_max, s.name_blocks_max,
-                s.count_max, m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
+                s.count_max, s.holds_per_session_max, s.waits_per_session_max,
+                m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
                 std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX));
     }
 };

@@ -173,16 +173,19 @@ void Life::heal()
         person->leave();
 }
 
-/* Liveness: a client that comes now is granted what nobody holds. */
+/*
+ * Liveness: a client that comes now is granted what nobody holds. A node that is needed may
+ * have to catch up first, in plays one entry at a time.
+ */
 void Life::must_grant(int number, const std::string &lock)
 {
     last_.push_back(
             std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S, &history_));
     Client &fresh = *last_.back();
     auto status = std::make_shared<std::optional<enum status>>();
-    fresh.acquire(lock, 10 * NS_PER_S,
+    fresh.acquire(lock, 20 * NS_PER_S,
             [status](const core_completion &done) { *status = done.status; });
-    bool answered = world_.run_until([&] { return status->has_value(); }, 20 * NS_PER_S);
+    bool answered = world_.run_until([&] { return status->has_value(); }, 30 * NS_PER_S);
     expect(answered && *status == STATUS_OK, "no grant after healing");
     fresh.close();
     world_.run_until([&] { return fresh.waiting() == 0; }, 5 * NS_PER_S);
