@@ -375,6 +375,7 @@ enum node_boot node_boot(
     raft_boot(node->raft, now_ns, blank);
     node->times.now_ns = now_ns;
     node->times.start_ns = now_ns;
+    node->caught_up = decision->last.index <= RAFT_APPLIED_NEAR;
     node->turn.booted = true;
     return NODE_BOOT_OK;
 }
