@@ -235,6 +235,30 @@ void restart_all(Cluster &cluster, const std::string &segments)
     cluster.start_all();
 }
 
+/* Whose limit is nearly met is said, and how much of each is in use; then it is well again. */
+TEST(Condition, NearlyFull)
+{
+    Cluster cluster(1, {"--sessions", "100"});
+    cluster.start_all();
+    cluster.wait_for_leader();
+    Reading reading = read_status(cluster, "--json");
+    EXPECT_TRUE(reading.has("\"sessions\":{\"used\":0,\"limit\":100}")) << reading.said;
+    {
+        Command loader({process::lockbench_binary(), "--cluster", cluster.nodes(),
+                "--sessions", "92", "--warmup", "0s", "--time", "60s", "--inflight", "1",
+                "--connections", "1"});
+        EXPECT_TRUE(wait_until([&] {
+            reading = read_status(cluster);
+            return reading.code == 1 &&
+                   reading.has("has nine tenths of something in use") &&
+                   reading.has("; in use: sessions 9");
+        })) << reading.said;
+        loader.program().signal(SIGTERM);
+        (void)loader.wait();
+    }
+    EXPECT_TRUE(wait_until([&] { return read_status(cluster).code == 0; }));
+}
+
 /* Every log uses up its segments: nobody leads, and each node says what it needs. */
 TEST(Condition, LogFull)
 {
