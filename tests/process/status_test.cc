@@ -241,6 +241,30 @@ size_t count(const std::string &text, const std::string &part)
     return found;
 }
 
+/* Whose limit is nearly met is said, and how much of each is in use; then it is well again. */
+TEST(Condition, NearlyFull)
+{
+    Cluster cluster(1, {"--sessions", "100"});
+    cluster.start_all();
+    cluster.wait_for_leader();
+    Reading reading = read_status(cluster, "--json");
+    EXPECT_TRUE(reading.has("\"sessions\":{\"used\":0,\"limit\":100}")) << reading.said;
+    {
+        Command loader({process::lockbench_binary(), "--cluster", cluster.nodes(),
+                "--sessions", "92", "--warmup", "0s", "--time", "60s", "--inflight", "1",
+                "--connections", "1"});
+        EXPECT_TRUE(wait_until([&] {
+            reading = read_status(cluster);
+            return reading.code == 1 &&
+                   reading.has("has nine tenths of something in use") &&
+                   reading.has("; in use: sessions 9");
+        })) << reading.said;
+        loader.program().signal(SIGTERM);
+        (void)loader.wait();
+    }
+    EXPECT_TRUE(wait_until([&] { return read_status(cluster).code == 0; }));
+}
+
 /*
  * The logs use up their segments: one after the other gives up the lead, until too few can
  * write. Nothing is granted, and the status says so and names those that need help.
