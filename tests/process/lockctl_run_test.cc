@@ -495,6 +495,29 @@ TEST_F(LockctlRun, GivesUpWaitingWhenTheClusterIsGone)
     EXPECT_EQ(waiter.said().find("it ran"), std::string::npos);
 }
 
+/* What the cluster refuses has a code for each reason, and value and limit are named. */
+TEST(LockctlRefused, LimitAndTtlHaveTheirCodes)
+{
+    process::Cluster small(1, {"--sessions", "1"});
+    small.start_all();
+    ASSERT_NE(small.wait_for_leader(), 0);
+    for (const char *name : {"run", "acquire"}) {
+        std::vector<std::string> arguments = {
+                "a", "--cluster", small.nodes(), "--ttl", "1h"};
+        if (std::string(name) == "run")
+            arguments.insert(arguments.end(), {"--", "true"});
+        Command command(words(name, arguments));
+        EXPECT_EQ(command.wait(), 78) << command.said();
+        EXPECT_NE(command.said().find("ttl"), std::string::npos) << command.said();
+    }
+    Command holder(words("run", {"a", "--cluster", small.nodes(), "--", "/bin/sh", "-c",
+                                        "echo ready; sleep 60"}));
+    ASSERT_TRUE(holder.wait_for("ready")) << holder.said();
+    Command second(words("run", {"b", "--cluster", small.nodes(), "--", "true"}));
+    EXPECT_EQ(second.wait(), 72) << second.said();
+    EXPECT_NE(second.said().find("limit"), std::string::npos) << second.said();
+}
+
 /* ---- A run within a run ---- */
 
 TEST_F(LockctlRun, DoesNotWaitForItself)
