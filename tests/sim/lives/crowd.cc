@@ -194,14 +194,27 @@ void Crowd::look()
     client_.ask_beside(made, [](const core_completion &) {});
 }
 
-void Crowd::leave()
+/* A session that has survived still gets answers. */
+void Crowd::must_answer(uint32_t session)
+{
+    core_call made = call(CORE_ACQUIRE, session, "q" + std::to_string(session % 4));
+    made.wait_ns = 15 * NS_PER_S;
+    client_.ask_beside(made, [this, session](const core_completion &done) {
+        life_.expect(done.status != STATUS_UNKNOWN,
+                client_.name() + ": a session stands still after healing");
+        close_session(session);
+    });
+}
+
+void Crowd::leave(bool healed)
 {
     leaving_ = true;
-    while (!sessions_.empty()) {
-        size_t before = sessions_.size();
-        close_session(sessions_.back());
-        if (sessions_.size() == before)
-            return; /* Its machine is gone. */
+    std::vector<uint32_t> open = sessions_;
+    for (uint32_t session : open) {
+        if (healed)
+            must_answer(session);
+        else
+            close_session(session);
     }
 }
 

@@ -26,8 +26,8 @@ public:
     Crowd(const Crowd &) = delete;
     Crowd &operator=(const Crowd &) = delete;
 
-    void live();  /* The next thing, some time later; until leave() */
-    void leave(); /* Close what is open. */
+    void live();             /* The next thing, some time later; until leave() */
+    void leave(bool healed); /* Close what is open; healed: it must have been of use. */
 
 private:
     struct Grant {
@@ -45,6 +45,7 @@ private:
     void open();
     void close();
     void close_session(uint32_t session);
+    void must_answer(uint32_t session);
     void burst();
     void acquire(uint32_t session);
     void let_go();

@@ -86,7 +86,7 @@ void Person::begin_anew()
     client_->after_step = nullptr;
     client_->on_event = nullptr;
     if (crowd_) {
-        crowd_->leave();
+        crowd_->leave(false);
         gone_crowds_.push_back(std::move(crowd_));
     }
     gone_.push_back(std::move(client_));
@@ -204,7 +204,7 @@ void Person::leave()
     client_->pause(false);
     client_->cancel_all();
     if (crowd_)
-        crowd_->leave();
+        crowd_->leave(true);
     std::map<std::string, Held> held = client_->held();
     for (const auto &[lock, what] : held) {
         for (uint32_t i = 0; i < what.count; i++)

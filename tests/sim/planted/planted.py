@@ -64,6 +64,7 @@ ORACLES = [
     ("no leader after healing", "progress"),
     ("no grant after healing", "progress"),
     ("no end of a session", "progress"),
+    ("stands still after healing", "progress"),
     ("does not catch up", "progress"),
     ("does not boot", "boots again"),
     ("a good clock is suspected", "clock guard"),
