@@ -493,10 +493,15 @@ struct lk_lock {
     uint64_t remain_ns; /* Cluster time until its session expires without keepalive */
     /* Of the holder's session; with a final NUL. */
     char label[LK_LABEL_MAX + 1];
+    /*
+     * lk_query_async(): of `waits`, those before the first request of this client's first
+     * session. Everywhere else, and if that session does not wait for it: `waits`.
+     */
+    uint32_t ahead;
 };
 
 /* clang-format off */
-#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, 0 }
 /* clang-format on */
 
 /* Where and when something was read. */
@@ -539,6 +544,12 @@ LK_API LK_MUST_USE enum lk_status lk_list_page(
 /* The nodes of the client's list, numbered from 0 in its order. */
 LK_API uint32_t lk_node_count(const struct lk_client *client);
 
+/*
+ * The id of the cluster, as each of its nodes has it in lk_node_status; 0 while the client
+ * has not reached a node of it. Any thread.
+ */
+LK_API uint64_t lk_cluster_id(struct lk_client *client);
+
 /* "host:port" of a node of the list; NULL if there is no such node. */
 LK_API const char *lk_node_address(const struct lk_client *client, uint32_t number);
 
@@ -569,6 +580,8 @@ enum lk_condition {
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
     LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    /* Of something that has a limit nine tenths are in use: see lk_node_status. */
+    LK_CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster, ... */
     LK_CONDITION_OTHER_CLUSTER = 24,
     LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
@@ -637,6 +650,16 @@ struct lk_node_status {
     /* Of a leader: entry built to durable on a majority, ns; and commands in an entry. */
     uint64_t commit_latency[LK_BUCKET_COUNT];
     uint64_t entry_commands[LK_BUCKET_COUNT];
+    /* How full it is: beside the counts above, and the most that there may be of each. */
+    uint32_t answers; /* Remembered for repeated requests, and room kept for some */
+    uint32_t name_blocks;
+    uint32_t sessions_max;
+    uint32_t locks_max;
+    uint32_t holds_max;
+    uint32_t waits_max;
+    uint32_t answers_max;
+    uint32_t name_blocks_max;
+    uint32_t connections_max; /* Of that node, those between nodes included */
 };
 
 /*

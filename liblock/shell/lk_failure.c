@@ -42,6 +42,7 @@ static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, ""
 static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
 static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
 static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
+static_assert(LK_CONDITION_NEARLY_FULL == (int)CONDITION_NEARLY_FULL, "");
 static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
@@ -179,6 +180,8 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_NAME_BLOCKS] = "bytes of names",
             [LIMIT_ANSWERS] = "remembered answers",
             [LIMIT_COUNT] = "entries of one owner",
+            [LIMIT_SESSION_HOLDS] = "locks of one session",
+            [LIMIT_SESSION_WAITS] = "waiting requests of one session",
     };
     return PICK(texts, limit);
 }
