@@ -63,7 +63,7 @@ bool nodes_parse(const char *list, struct core_settings *settings, struct span *
         size_t count = blanks < length ? length - blanks : 0;
         while (count > 0 && part[count - 1] == ' ')
             count--;
-        *bad = span_of(part, count);
+        *bad = (struct span){(const unsigned char *)part, (uint32_t)count};
         struct core_node node = {0};
         *why = "a list has at most 16 nodes";
         if (settings->node_count == CORE_NODES_MAX || !read_node(part, count, &node, why))

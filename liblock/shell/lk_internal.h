@@ -6,13 +6,13 @@
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
  *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
- *     lk_connect.c    lk_dial.c       sockets to a node; these two and what they need ...
+ *     lk_check.c      lk_call.c       belief, from any thread; clocks, sessions, arguments
+ *     lk_visit.c      lk_options.c    threads in calls, and the end of a client; ranges
+ *     lk_failure.c    lk_views.c      lk_last_error(), texts; answers of queries and lists
+ *     lk_connect.c    lk_dial.c       sockets to a node; these two and what is below ...
  *     lk_lookup.c     lk_resolve.c    ... know no client: names, in threads of their own
- *     lk_options.c    lk_check.c      what a client is opened with; belief, from any thread
- *     lk_call.c       lk_address.c    clocks, sessions, arguments; the list of nodes as text
- *     lk_visit.c                      threads in calls, and the end of a client
- *     lk_connection.c lk_views.c      bytes out and in; answers of queries and lists
- *     lk_failure.c    lk_descriptor.c lk_last_error(), texts; descriptors
+ *     lk_connection.c lk_address.c    bytes out and in; the list of nodes as text
+ *     lk_descriptor.c                 where descriptors are, and those that only wake
  *
  * One mutex guards everything but belief. No code waits for the network with the mutex
  * held: sockets do not block, and a thread that waits for one has released the mutex.
