@@ -223,39 +223,6 @@ static void print_missing(uint64_t missing)
         (void)putchar(')');
 }
 
-static void print_text(const char *text)
-{
-    char shown[sizeof(((struct reading *)NULL)->why) * TEXT_SHOWN_MAX];
-    (void)text_show(shown, sizeof(shown), text, strlen(text));
-    (void)fputs(shown, stdout);
-}
-
-/* What only a look at all nodes shows, a sentence each. */
-static void print_oddities(const struct lk_client *client, const struct reading *readings,
-        uint32_t count, uint32_t which)
-{
-    unsigned id = readings[which].node.node;
-    const char *address = lk_node_address(client, which);
-    if (diverges(readings, count, which))
-        (void)printf(
-                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
-                id, address);
-    if (is_of_another_cluster(readings, count, which)) {
-        uint32_t usual = usual_cluster(readings, count);
-        (void)printf(
-                "node %u at %s belongs to another cluster (%016" PRIx64
-                ") than node %u at %s (%016" PRIx64
-                "): it has a wrong --data or --cluster, or the list names two clusters\n",
-                id, address, readings[which].node.cluster, readings[usual].node.node,
-                lk_node_address(client, usual), readings[usual].node.cluster);
-    }
-    uint32_t twin = find_twin(readings, count, which);
-    if (twin < count)
-        (void)printf(
-                "node %u runs twice, at %s and at %s: stop one of the two processes, and give it an id of its own\n",
-                id, address, lk_node_address(client, twin));
-}
-
 /* Something of which there is only so much. */
 struct capacity {
     const char *name;
@@ -296,6 +263,39 @@ static void print_capacities(const struct lk_node_status *node, bool nearly_full
                 one->used, one->limit);
         between = ", ";
     }
+}
+
+static void print_text(const char *text)
+{
+    char shown[sizeof(((struct reading *)NULL)->why) * TEXT_SHOWN_MAX];
+    (void)text_show(shown, sizeof(shown), text, strlen(text));
+    (void)fputs(shown, stdout);
+}
+
+/* What only a look at all nodes shows, a sentence each. */
+static void print_oddities(const struct lk_client *client, const struct reading *readings,
+        uint32_t count, uint32_t which)
+{
+    unsigned id = readings[which].node.node;
+    const char *address = lk_node_address(client, which);
+    if (diverges(readings, count, which))
+        (void)printf(
+                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
+                id, address);
+    if (is_of_another_cluster(readings, count, which)) {
+        uint32_t usual = usual_cluster(readings, count);
+        (void)printf(
+                "node %u at %s belongs to another cluster (%016" PRIx64
+                ") than node %u at %s (%016" PRIx64
+                "): it has a wrong --data or --cluster, or the list names two clusters\n",
+                id, address, readings[which].node.cluster, readings[usual].node.node,
+                lk_node_address(client, usual), readings[usual].node.cluster);
+    }
+    uint32_t twin = find_twin(readings, count, which);
+    if (twin < count)
+        (void)printf(
+                "node %u runs twice, at %s and at %s: stop one of the two processes, and give it an id of its own\n",
+                id, address, lk_node_address(client, twin));
 }
 
 /* One sentence for each node that is not healthy: which node, what is wrong, what to do. */

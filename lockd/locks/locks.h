@@ -182,7 +182,7 @@ struct locks_counts {
     uint32_t locks;
     uint32_t holds;
     uint32_t waits;
-    uint32_t answers; /* Remembered */
+    uint32_t answers;          /* Remembered */
     uint32_t answers_promised; /* ... and room that is kept for some */
     uint32_t changes;
     uint32_t name_blocks;

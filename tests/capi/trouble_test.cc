@@ -24,6 +24,8 @@ TEST(CapiTrouble, WrongArgumentsSayWhich)
     EXPECT_NE(refused("a,,b").find("\"\""), std::string::npos);
     EXPECT_NE(refused("64=a").find("64=a"), std::string::npos);
     EXPECT_NE(refused("[::1:5625").find("[::1"), std::string::npos);
+    EXPECT_NE(refused("fd00::2").find("needs brackets"), std::string::npos);
+    EXPECT_NE(refused("a,0=b").find("the id must be"), std::string::npos);
     EXPECT_NE(refused("a", [](lk_options &o) { o.ttl_ns = 1; }).find("ttl_ns"),
             std::string::npos);
     EXPECT_NE(refused("a", [](lk_options &o) { o.flags = 64; }).find("flags"),

@@ -41,8 +41,8 @@ struct hello_case {
     }
     static auto fields(const hello &m)
     {
-        return std::make_tuple(m.role, m.node, m.to, m.cluster, m.members, m.incarnation,
-                m.run, m.dial);
+        return std::make_tuple(
+                m.role, m.node, m.to, m.cluster, m.members, m.incarnation, m.run, m.dial);
     }
 };
 
@@ -635,10 +635,10 @@ struct bootstrap_case {
 };
 
 using every_message = ::testing::Types<hello_case, welcome_case, peer_welcome_case,
-        refused_case, leader_case,
-        section_case, section_logged_case, request_case, answer_section_case, answer_case,
-        change_case, read_case, read_answer_case, lock_view_case, node_status_case,
-        bucket_case, bucket_count_case, stages_head_case, stage_row_case, stage_value_case,
-        peer_case, batch_head_case, keepalive_case, open_command_case, bootstrap_case>;
+        refused_case, leader_case, section_case, section_logged_case, request_case,
+        answer_section_case, answer_case, change_case, read_case, read_answer_case,
+        lock_view_case, node_status_case, bucket_case, bucket_count_case, stages_head_case,
+        stage_row_case, stage_value_case, peer_case, batch_head_case, keepalive_case,
+        open_command_case, bootstrap_case>;
 
 } // namespace messages

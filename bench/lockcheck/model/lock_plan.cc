@@ -160,7 +160,7 @@ private:
             return;
         std::map<uint64_t, std::vector<const Operation *>> ghosts;
         for (const Operation *op : operations_) {
-            if (may_have_held(*op))
+            if (may_have_held(*op) && op->call <= sessions_.of(*op).latest)
                 ghosts[*op->session].push_back(op);
         }
         for (auto &[session, own] : ghosts)
