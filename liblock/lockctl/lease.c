@@ -31,8 +31,9 @@ uint64_t lease_wake(const struct lease *lease, uint64_t deadline_ns)
 }
 
 /*
- * Keepalives are sent every third of the ttl, and the library trusts slightly less than the
- * ttl: normally at least 0.6 of it is left. Two fifths still allow one late keepalive.
+ * Keepalives are sent every third of the ttl, a leader lets them wait for a twentieth of it,
+ * at least 100 ms, and the library trusts slightly less than the ttl: of the shortest ttl, a
+ * second, half is left when the next answer comes. Three tenths and the margin leave a tenth.
  */
 uint64_t lease_kill_after_default(uint64_t ttl_ns)
 {
@@ -41,5 +42,5 @@ uint64_t lease_kill_after_default(uint64_t ttl_ns)
 
 uint64_t lease_kill_after_max(uint64_t ttl_ns)
 {
-    return ttl_ns * 2 / 5;
+    return ttl_ns * 3 / 10;
 }

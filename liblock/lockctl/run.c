@@ -189,7 +189,7 @@ static bool kill_after_is_valid(uint64_t *kill_after_ns, uint64_t ttl_ns)
         return true;
     char given[DURATION_TEXT_BYTES];
     char allowed[DURATION_TEXT_BYTES];
-    complain("--kill-after %s: must be at most two fifths of --ttl, which is %s",
+    complain("--kill-after %s: must be at most three tenths of --ttl, which is %s",
             duration_exact(*kill_after_ns, given), duration_exact(most, allowed));
     return false;
 }

@@ -273,7 +273,7 @@ TEST_F(LockctlCluster, RehearsedLossHasItsCode)
 TEST_F(LockctlCluster, KeepalivesKeepACommandRunningPastItsFirstLease)
 {
     Command command =
-            shell("a", "sleep 2.5; exit 5", {"--ttl", "1s", "--kill-after", "400ms"});
+            shell("a", "sleep 2.5; exit 5", {"--ttl", "1s", "--kill-after", "300ms"});
     EXPECT_EQ(command.wait(), 5) << command.said();
 }
 

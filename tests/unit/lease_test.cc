@@ -63,7 +63,8 @@ TEST(Lease, LongestKillTimeLeavesRoomForKeepalives)
         struct lease lease = {lease_kill_after_max(ttl), 0};
         uint64_t far = ttl + deadline;
         uint64_t guard = std::max(50 * NS_PER_MS, ttl / 50);
-        uint64_t left = ttl * 99 / 100 - guard - ttl / 3 - 10 * NS_PER_MS;
+        uint64_t waits = std::max(100 * NS_PER_MS, ttl / 20); /* In the leader */
+        uint64_t left = ttl * 99 / 100 - guard - ttl / 3 - waits - 10 * NS_PER_MS;
         EXPECT_EQ(lease_decide(&lease, far, far - left), LEASE_KEEP) << ttl;
         EXPECT_LT(lease_kill_after_default(ttl), lease_kill_after_max(ttl));
     }
