@@ -258,8 +258,8 @@ void write(const std::string &text, const std::string &path)
         out << text << std::flush;
     if (out)
         return;
-    std::fprintf(stderr, "lockcheck: %s: cannot be written: %s\n", linear::shown(path).c_str(),
-            std::strerror(errno));
+    std::fprintf(stderr, "lockcheck: %s: cannot be written: %s\n",
+            linear::shown(path).c_str(), std::strerror(errno));
     std::exit(bad_usage);
 }
 

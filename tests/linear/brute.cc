@@ -189,8 +189,8 @@ private:
     static void end(State &state, uint64_t session)
     {
         state.leases[session].over = true;
-        std::erase_if(state.held,
-                [&](const Holding &held) { return held.session == session; });
+        std::erase_if(
+                state.held, [&](const Holding &held) { return held.session == session; });
     }
 
     bool happen(const State &state, size_t i)
@@ -356,9 +356,9 @@ private:
 
     void renew(Holding &held, const Operation &op) const
     {
-        int64_t ttl = op.ttl            ? *op.ttl
-                      : held.grant_ttl  ? held.grant_ttl
-                                        : lock(op).ttl.value_or(0);
+        int64_t ttl = op.ttl           ? *op.ttl
+                      : held.grant_ttl ? held.grant_ttl
+                                       : lock(op).ttl.value_or(0);
         if (held.until != never && op.result == Result::ok)
             held.until = std::max(held.until, op.call + ttl);
     }
@@ -371,7 +371,8 @@ private:
         if (fenced(op) && token != 0 && token <= last)
             return false;
         last = std::max(last, token);
-        Holding held{op.lock, *op.session, token, op.permits, op.shared, told, never, 0, never};
+        Holding held{
+                op.lock, *op.session, token, op.permits, op.shared, told, never, 0, never};
         int64_t ttl = op.ttl ? *op.ttl : 0;
         if (ttl == 0 && !ttls_.count(*op.session))
             ttl = lock(op).ttl.value_or(0);

@@ -93,9 +93,11 @@ TEST(Brute, AgreesOnSmallHistories)
         (right ? possible : impossible)++;
         undecided += judgement.undecided > 0 && judgement.violations.empty();
         if (getenv("BRUTE_SHOW") && judgement.undecided > 0)
-            std::cout << "undecided, BRUTE_SEED=" << seed << " " << right << "\n" << all_of(history);
+            std::cout << "undecided, BRUTE_SEED=" << seed << " " << right << "\n"
+                      << all_of(history);
         ASSERT_FALSE(right && !judgement.violations.empty())
-                << "BRUTE_SEED=" << seed << ": possible, but " << rules_of(judgement) << "\n"
+                << "BRUTE_SEED=" << seed << ": possible, but " << rules_of(judgement)
+                << "\n"
                 << all_of(history);
         if (!right && judgement.violations.empty() && judgement.undecided == 0) {
             missed++;
@@ -103,8 +105,8 @@ TEST(Brute, AgreesOnSmallHistories)
                 std::cout << "missed, BRUTE_SEED=" << seed << "\n" << all_of(history);
         }
     }
-    std::cout << possible << " possible, " << impossible << " impossible, of which " << missed
-              << " were missed; " << undecided << " undecided\n";
+    std::cout << possible << " possible, " << impossible << " impossible, of which "
+              << missed << " were missed; " << undecided << " undecided\n";
     EXPECT_LE(missed * 200, impossible);
     EXPECT_LE(undecided * 200, possible + impossible);
 }

@@ -64,8 +64,8 @@ class Maker {
 public:
     explicit Maker(const SmallRecipe &recipe) : recipe_(recipe), dice_(recipe.seed)
     {
-        static const Model models[] = {
-                Model::mutex, Model::fenced, Model::fenced, Model::rwlock, Model::semaphore};
+        static const Model models[] = {Model::mutex, Model::fenced, Model::fenced,
+                Model::rwlock, Model::semaphore};
         history_.commands_renew = dice_.one_in(2);
         named_ = dice_.one_in(3);
         shared_ = dice_.one_in(4);
@@ -106,7 +106,8 @@ private:
     {
         if (!named_)
             return number;
-        history_.names.push_back("\"" + std::string(what) + "-" + std::to_string(number) + "\"");
+        history_.names.push_back(
+                "\"" + std::string(what) + "-" + std::to_string(number) + "\"");
         return named_ids + history_.names.size() - 1;
     }
 
@@ -142,9 +143,8 @@ private:
             if (session.open && !session.over && session.ttl != 0 && session.until <= now_)
                 end(id);
         }
-        std::erase_if(held_, [&](const Held &held) {
-            return held.until <= now_ && dice_.one_in(2);
-        });
+        std::erase_if(held_,
+                [&](const Held &held) { return held.until <= now_ && dice_.one_in(2); });
     }
 
     bool has_room(const Operation &op) const
@@ -483,8 +483,8 @@ namespace {
 bool spoil_once(History &history, Dice &dice)
 {
     auto any = [&]() -> Operation & {
-        return history.operations[dice.below(
-                static_cast<uint32_t>(history.operations.size()))];
+        return history
+                .operations[dice.below(static_cast<uint32_t>(history.operations.size()))];
     };
     Operation &op = any();
     Operation &other = any();

@@ -174,9 +174,10 @@ TEST_F(Look, AListIsOneTable)
     size_t count = 0;
     size_t label_at = 0;
     while (std::getline(lines, line)) {
-        size_t at = count == 0 ? line.find("label") : line.find("@") == std::string::npos
-                                     ? std::string::npos
-                                     : line.rfind("  ", line.find("@")) + 2;
+        size_t at = count == 0 ? line.find("label")
+                    : line.find("@") == std::string::npos
+                            ? std::string::npos
+                            : line.rfind("  ", line.find("@")) + 2;
         if (count == 0)
             label_at = at;
         EXPECT_EQ(at, label_at) << line;
@@ -189,9 +190,9 @@ TEST_F(Look, OutputThatCannotBeWrittenIsAnError)
 {
     Command holder(words({"acquire", "a"}));
     ASSERT_TRUE(holder.wait_for("token "));
-    for (const char *line : {"list", "list --json", "query a", "query b --exit-code",
-                 "status", "status --json", "status --latency", "version", "help",
-                 "run --help"}) {
+    for (const char *line :
+            {"list", "list --json", "query a", "query b --exit-code", "status",
+                    "status --json", "status --latency", "version", "help", "run --help"}) {
         Command full = shell("$L " + std::string(line) + " >/dev/full");
         EXPECT_EQ(full.wait(), 71) << line;
         EXPECT_TRUE(has(full.said(), "cannot write the output")) << full.said();

@@ -341,8 +341,8 @@ private:
             all.push_back(&op);
         std::sort(all.begin(), all.end(), [](const Operation *a, const Operation *b) {
             auto key = [](const Operation *op) {
-                return std::tuple(op->proc, op->call, op->result == Result::info, op->ret,
-                        op->line);
+                return std::tuple(
+                        op->proc, op->call, op->result == Result::info, op->ret, op->line);
             };
             return key(a) < key(b);
         });
@@ -354,8 +354,8 @@ private:
             std::string who = "process " + id_text(history_, op.proc);
             std::string where = " (line " + std::to_string(before.line) + ")";
             if (before.result == Result::info)
-                throw Malformed(op.line, who + " continues after a result \"info\"" + where +
-                                                 "; it needs a new \"proc\"");
+                throw Malformed(op.line, who + " continues after a result \"info\"" +
+                                                 where + "; it needs a new \"proc\"");
             if (op.call < before.ret)
                 throw Malformed(op.line, who + " does two things at a time" + where);
         }

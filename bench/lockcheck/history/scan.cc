@@ -67,7 +67,9 @@ unsigned Scan::hex4()
 
 void Scan::put_character(unsigned code)
 {
-    auto put = [this](unsigned byte) { buffer_ += static_cast<char>(byte); };
+    auto put = [this](unsigned byte) {
+        buffer_ += static_cast<char>(byte);
+    };
     if (code < 0x80)
         return put(code);
     if (code < 0x800) {

@@ -34,8 +34,8 @@ std::string escaped(const unsigned char *bytes, size_t length)
     for (size_t i = 1; i < length; i++)
         code = code << 6 | (bytes[i] & 0x3F);
     if (code > 0xFFFF)
-        std::snprintf(text, sizeof(text), "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10),
-                0xDC00 + (code & 0x3FF));
+        std::snprintf(text, sizeof(text), "\\u%04x\\u%04x",
+                0xD800 + ((code - 0x10000) >> 10), 0xDC00 + (code & 0x3FF));
     else
         std::snprintf(text, sizeof(text), "\\u%04x", code);
     return text;

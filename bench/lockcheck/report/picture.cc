@@ -293,8 +293,8 @@ private:
                clock_.when(op.call) + " to " +
                (op.ret == never ? "never" : clock_.when(op.ret)) + ", " +
                object_of(op, history_) +
-               (op.session ? ", session " + id_text(history_, *op.session) : "") + ", line " +
-               std::to_string(op.line);
+               (op.session ? ", session " + id_text(history_, *op.session) : "") +
+               ", line " + std::to_string(op.line);
     }
 
     std::string draw_axis(double top, double bottom) const

@@ -34,8 +34,8 @@ std::string text_of_rest(const Report &report)
     std::string names;
     for (const std::string &rule : rules)
         names += (names.empty() ? "" : ", ") + rule;
-    return shown(report.file) + ": " + std::to_string(all) + " violations in all, of " + names +
-           "; each is in the output of --json\n";
+    return shown(report.file) + ": " + std::to_string(all) + " violations in all, of " +
+           names + "; each is in the output of --json\n";
 }
 
 std::string list(const std::vector<const Operation *> &operations)
@@ -131,8 +131,9 @@ std::string text_of(const Report &report)
         out += heading(shown, report) + text_of(window, report.history);
     }
     out += text_of_rest(report);
-    return out + shown(report.file) + ": " + std::to_string(report.history.operations.size()) +
-           " operations, " + std::to_string(judgement.grants) + " grants, " +
+    return out + shown(report.file) + ": " +
+           std::to_string(report.history.operations.size()) + " operations, " +
+           std::to_string(judgement.grants) + " grants, " +
            std::to_string(judgement.unknown) + " unknown, " +
            std::to_string(judgement.refused) + " refused, longest_gap_ns " +
            std::to_string(judgement.longest_gap_ns) + "\n" + shown(report.file) + ": " +

@@ -135,10 +135,9 @@ private:
         bool by_first = first_.result == Result::expired;
         const Operation &told = by_first ? first_ : last_;
         const Operation &lease = by_first ? last_ : first_;
-        return session(told.session) + " was reported as over by " +
-               clock_.when(told.ret) + ", but its lease from the " + text(lease.kind) +
-               " at " + clock_.when(lease.call) +
-               " still ran, and no process had closed it.";
+        return session(told.session) + " was reported as over by " + clock_.when(told.ret) +
+               ", but its lease from the " + text(lease.kind) + " at " +
+               clock_.when(lease.call) + " still ran, and no process had closed it.";
     }
 
     std::string session_death() const
@@ -147,9 +146,9 @@ private:
         if (first_.is_grant() && first_.session != last_.session)
             given_on = " (" + name(first_) + " was given to " + who(first_) +
                        " without a release)";
-        return session(last_.session) + " was over by " +
-               clock_.when(first_.ret) + given_on + ", but its " + text(last_.kind) +
-               ", called at " + clock_.when(last_.call) + ", was accepted.";
+        return session(last_.session) + " was over by " + clock_.when(first_.ret) +
+               given_on + ", but its " + text(last_.kind) + ", called at " +
+               clock_.when(last_.call) + ", was accepted.";
     }
 
     std::string session_unique() const
@@ -197,8 +196,8 @@ private:
         if (op.is_grant())
             return given(op) + ", but no order of these operations has room for it " +
                    span(op) + ".";
-        return session(op.session) + " cannot have been over by " +
-               clock_.when(op.ret) + ": no order of these operations allows it.";
+        return session(op.session) + " cannot have been over by " + clock_.when(op.ret) +
+               ": no order of these operations allows it.";
     }
 
     std::string seen(const Operation &op) const
@@ -240,8 +239,8 @@ Row row_of(const Operation &op, const Window &window, const History &history)
     return {is_guilty(window, op) ? ">" : "", id_text(history, op.proc), kind,
             op.lock < 0 ? "" : elided(object_of(op, history), 32), clock.when(op.call),
             op.ret == never ? "never" : clock.when(op.ret), text(op.result),
-            op.token ? number(*op.token) : "", op.session ? id_text(history, *op.session) : "",
-            number(op.line)};
+            op.token ? number(*op.token) : "",
+            op.session ? id_text(history, *op.session) : "", number(op.line)};
 }
 
 /* How many columns of a terminal: of UTF-8 each character counts once. */

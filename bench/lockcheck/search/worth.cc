@@ -103,8 +103,7 @@ Numbers grants_to_try(const World &world, const Configuration &config, uint32_t 
         bool again = world.is_entered_again() &&
                      hold_of_session(world, config, session) != no_hold;
         if (number == target || session == dies || again ||
-                is_wanted(world, config, session) ||
-                is_tricky_grant(world, config, number))
+                is_wanted(world, config, session) || is_tricky_grant(world, config, number))
             some.push_back(number);
     }
     std::sort(some.begin(), some.end());
