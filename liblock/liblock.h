@@ -115,8 +115,12 @@ enum lk_status {
     LK_STATUS_LIMIT = 9,   /* A limit of the cluster is reached: its operator must act. */
     LK_STATUS_OLD = 10,    /* Never from this library, which numbers its own requests. */
     LK_STATUS_DENIED = 11, /* The cluster does not accept this session. */
-    LK_STATUS_WRONG_CLUSTER = 12, /* The nodes belong to another cluster than before. */
-    LK_STATUS_VERSION = 13,       /* The nodes use another protocol version. */
+    /*
+     * The nodes belong to another cluster than before: it was made anew, or their addresses
+     * are others' now. Its locks are gone. Close the client; open another one.
+     */
+    LK_STATUS_WRONG_CLUSTER = 12,
+    LK_STATUS_VERSION = 13, /* The nodes use another protocol version. */
     /* From here on never from a node: */
     LK_STATUS_INTERRUPTED = 32, /* A signal or lk_interrupt() ended the call. */
 };
@@ -157,6 +161,8 @@ enum lk_reason {
     LK_REASON_UNKNOWN = 4,   /* The cluster does not know this session. */
     LK_REASON_ENDED = 5,     /* The cluster ended this hold. */
     LK_REASON_REHEARSED = 6, /* lk_test_lose() or LOCKD_TEST_LOSE did it. */
+    /* The nodes belong to another cluster now (LK_STATUS_WRONG_CLUSTER). */
+    LK_REASON_WRONG_CLUSTER = 7,
 };
 
 LK_API const char *lk_reason_text(enum lk_reason reason);
@@ -301,11 +307,14 @@ struct lk_options {
  * A name that cannot be resolved is looked up again.
  *
  * With LK_FLAG_EXTERNAL_LOOP it returns at once; requests of the first session wait until
- * it is open, for as long as that takes, and `opened` is called. With LK_FLAG_NO_SESSION it
- * returns at once, too.
+ * it is open, for as long as that takes, and `opened` is called. If the cluster refuses to
+ * open it, they get the status of that refusal, and so does every later call on that session.
+ * With LK_FLAG_NO_SESSION it returns at once, too.
  *
- * LK_STATUS_INVALID: lk_last_error() says which option, its value, and its range.
- * LK_STATUS_LIMIT: no room for another session.
+ * LK_STATUS_INVALID: lk_last_error() says which option, its value, and its range; for a ttl
+ * that the cluster does not allow, also the cluster's range. LK_STATUS_LIMIT: no room for
+ * another session; lk_last_error() says what is full. LK_STATUS_BUSY: the cluster was
+ * overloaded for all of `answer_wait_ns`.
  *
  * LOCKD_TEST_LOSE=SECONDS in the environment makes each session of the program lose its
  * locks that long after it was opened, as lk_test_lose() does.
@@ -371,6 +380,9 @@ LK_API uint64_t lk_session_id(const struct lk_session *session);
  * last acknowledged keepalive was sent, not from when the answer came, so it errs on the
  * safe side.
  *
+ * While the cluster is overloaded, this tries again, with pauses that grow to half a second;
+ * LK_STATUS_BUSY comes only when `wait_ns` has passed, or if this client has no room.
+ *
  * LK_STATUS_UNKNOWN comes at most a second after `wait_ns`. Then the library continues to
  * cancel: if the request was granted, the lock is released as soon as the cluster can be
  * reached, at the latest when the session ends. Another call is a new request after that
@@ -397,11 +409,17 @@ struct lk_acquire_options {
     uint64_t owner;
     bool reentrant; /* Enter again what the owner holds; release once per entry. */
     uint64_t tag;   /* For lk_cancel(); 0: none */
+    /*
+     * For lk_acquire_async(): no LK_STATUS_BUSY from an overloaded cluster before `wait_ns`
+     * has passed; lk_acquire() and lk_acquire_with() always do this.
+     */
+    bool patient;
 };
 
 /* clang-format off */
 #define LK_ACQUIRE_OPTIONS_INIT {                                               \
-    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0 }
+    sizeof(struct lk_acquire_options), LK_FOREVER, LK_OWNER_DEFAULT, false, 0, \
+    false }
 /* clang-format on */
 
 /* lk_acquire() with all options. */
@@ -475,10 +493,15 @@ struct lk_lock {
     uint64_t remain_ns; /* Cluster time until its session expires without keepalive */
     /* Of the holder's session; with a final NUL. */
     char label[LK_LABEL_MAX + 1];
+    /*
+     * lk_query_async(): of `waits`, those before the first request of this client's first
+     * session. Everywhere else, and if that session does not wait for it: `waits`.
+     */
+    uint32_t ahead;
 };
 
 /* clang-format off */
-#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, 0 }
 /* clang-format on */
 
 /* Where and when something was read. */
@@ -521,6 +544,12 @@ LK_API LK_MUST_USE enum lk_status lk_list_page(
 /* The nodes of the client's list, numbered from 0 in its order. */
 LK_API uint32_t lk_node_count(const struct lk_client *client);
 
+/*
+ * The id of the cluster, as each of its nodes has it in lk_node_status; 0 while the client
+ * has not reached a node of it. Any thread.
+ */
+LK_API uint64_t lk_cluster_id(struct lk_client *client);
+
 /* "host:port" of a node of the list; NULL if there is no such node. */
 LK_API const char *lk_node_address(const struct lk_client *client, uint32_t number);
 
@@ -551,6 +580,8 @@ enum lk_condition {
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
     LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    /* Of something that has a limit nine tenths are in use: see lk_node_status. */
+    LK_CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster, ... */
     LK_CONDITION_OTHER_CLUSTER = 24,
     LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */
@@ -619,6 +650,16 @@ struct lk_node_status {
     /* Of a leader: entry built to durable on a majority, ns; and commands in an entry. */
     uint64_t commit_latency[LK_BUCKET_COUNT];
     uint64_t entry_commands[LK_BUCKET_COUNT];
+    /* How full it is: beside the counts above, and the most that there may be of each. */
+    uint32_t answers; /* Remembered for repeated requests, and room kept for some */
+    uint32_t name_blocks;
+    uint32_t sessions_max;
+    uint32_t locks_max;
+    uint32_t holds_max;
+    uint32_t waits_max;
+    uint32_t answers_max;
+    uint32_t name_blocks_max;
+    uint32_t connections_max; /* Of that node, those between nodes included */
 };
 
 /*

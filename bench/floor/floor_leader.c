@@ -61,7 +61,7 @@ static struct batch *batch_at(const struct leader *leader, uint64_t number)
 
 /* ---- Requests ---- */
 
-/* The frame without its head, and the section without its secret. */
+/* The frame without its head, and the section as in the log, without its secret. */
 static void add_frame(struct leader *leader, uint32_t stream, const unsigned char *frame)
 {
     struct batch *batch = batch_at(leader, leader->open);
@@ -70,8 +70,10 @@ static void add_frame(struct leader *leader, uint32_t stream, const unsigned cha
     const unsigned char *rest = session + sizeof(uint64_t) + SECRET_BYTES;
     uint32_t rest_bytes = (uint32_t)(frame + floor_frame_bytes(frame) - rest);
     memcpy(batch->record + batch->bytes, session, sizeof(uint64_t));
-    memcpy(batch->record + batch->bytes + sizeof(uint64_t), rest, rest_bytes);
-    batch->bytes += (uint32_t)sizeof(uint64_t) + rest_bytes;
+    batch->bytes += (uint32_t)sizeof(uint64_t);
+    batch->record[batch->bytes++] = 0; /* Not `unproved` */
+    memcpy(batch->record + batch->bytes, rest, rest_bytes);
+    batch->bytes += rest_bytes;
     batch->requests += items;
     batch->dues[batch->due_count++] = (struct due){stream, items};
 }

@@ -9,6 +9,7 @@ void core_settings_default(struct core_settings *settings)
             .sessions_max = 1024,
             .requests_max = 4096,
             .holds_max = 65536,
+            .window = REQUEST_WINDOW,
             /* An answer has 64 bytes: a node keeps 256 KiB for each client. */
             .owed_max = 3500,
             .output_bytes = 4 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX),
@@ -39,6 +40,7 @@ struct core *core_carve(struct arena *arena, const struct core_settings *setting
     assert(settings->node_count >= 1 && settings->node_count <= CORE_NODES_MAX);
     assert(settings->sessions_max >= 1 && settings->requests_max >= 1);
     assert(settings->holds_max >= 1 && settings->owed_max >= 4);
+    assert(settings->window >= 8 && settings->window <= REQUEST_WINDOW);
     assert(settings->output_bytes >= 2 * (FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX));
     struct core scratch;
     struct core *core = arena_take(arena, "core", 1, sizeof(*core), alignof(struct core));
@@ -65,9 +67,9 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
     prng_init(&core->prng, seed);
     nodes_init(&core->nodes, settings);
     struct list *lists[] = {&core->opens, &core->opens_sent, &core->opens_resting,
-            &core->reads, &core->reads_sent, &core->dirty, &core->keepalives,
-            &core->resting, &core->completed, &core->eventful, &core->holds.ended,
-            &core->timers.in_order};
+            &core->reads, &core->reads_sent, &core->reads_resting, &core->dirty,
+            &core->keepalives, &core->resting, &core->completed, &core->eventful,
+            &core->holds.ended, &core->timers.in_order};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         list_init(lists[i]);
     core->rest_until_ns = UINT64_MAX;
@@ -128,7 +130,7 @@ static void on_event(struct core *core, const struct core_event *event)
 
 static uint64_t find_deadline(const struct core *core)
 {
-    uint64_t deadline = u64_min(link_deadline(core), core->rest_until_ns);
+    uint64_t deadline = u64_min(link_deadline(core), busy_deadline(core));
     const struct heap_node *session = heap_first(&core->session_timers);
     if (session != NULL)
         deadline = u64_min(deadline, session->key);

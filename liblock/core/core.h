@@ -59,6 +59,7 @@ struct core_settings {
     uint32_t sessions_max;
     uint32_t requests_max;
     uint32_t holds_max;
+    uint32_t window; /* Numbers of a session in use at once; at most REQUEST_WINDOW */
     /* Answers a node owes at once: it closes the connection of a slow reader */
     uint32_t owed_max;
     uint32_t output_bytes;    /* Not yet sent; more waits */
@@ -87,7 +88,7 @@ enum core_call_kind {
     CORE_CLOSE,   /* session: its handle is the caller's until the completion, then gone */
     CORE_ACQUIRE, /* session, name, wait_ns, owner, reentrant, tag */
     CORE_RELEASE, /* session, name, token, all */
-    CORE_QUERY,   /* name, stale, room */
+    CORE_QUERY,   /* name, stale, asker, room */
     CORE_LIST,    /* name: the prefix, cursor, limit, stale, room */
 };
 
@@ -101,12 +102,14 @@ struct core_call {
     uint64_t owner;
     uint64_t tag; /* For core_cancel_tag(); 0: none */
     bool reentrant;
-    bool all; /* RELEASE: every entry */
+    bool patient; /* ACQUIRE: BUSY is waited out, until the limit at most */
+    bool all;     /* RELEASE: every entry */
     uint64_t token;
     uint64_t ttl_ns;
     unsigned char secret[SECRET_BYTES]; /* From the system's source of randomness */
     void *session_user;
     bool stale;
+    uint64_t asker; /* QUERY: the id of a session, for its place in the queue; 0: none */
     uint64_t cursor;
     uint16_t limit;
     uint64_t limit_ns; /* All but ACQUIRE: BOOTTIME at which to say STATUS_UNKNOWN */
@@ -129,10 +132,10 @@ void core_init(struct core *core, const struct core_settings *settings, uint64_t
 /*
  * Submit a call. STATUS_OK: it is accepted, and `*request` names it until its completion
  * was fetched; OPEN's session is core_opened(). On every other status nothing was accepted:
- * STATUS_BUSY (no room; or it is an acquire, and the leader refused one for load some
- * milliseconds ago), STATUS_LOST (the session is over), STATUS_INVALID. If the call gives
- * up a hold or a session, belief in it ends here, before anything is sent. `request` may be
- * NULL.
+ * STATUS_BUSY (no room; or it is an acquire that is not patient, and the leader refused one
+ * for load some milliseconds ago), STATUS_LOST (the session is over; or what its OPEN was
+ * refused with), STATUS_WRONG_CLUSTER (core_is_foreign()), STATUS_INVALID. If the call gives up
+ * a hold or a session, belief in it ends here, before anything is sent. `request` may be NULL.
  */
 enum status core_submit(struct core *core, const struct core_call *call, struct clocks now,
         uint32_t *request);
@@ -230,6 +233,7 @@ enum core_reason {
     CORE_REASON_UNKNOWN = 4,
     CORE_REASON_ENDED = 5,
     CORE_REASON_REHEARSED = 6,
+    CORE_REASON_WRONG_CLUSTER = 7,
 };
 
 /*
@@ -277,6 +281,25 @@ uint32_t core_node_count(const struct core *core);
 
 /* The node that the client uses as leader; false: none now. */
 bool core_leader(const struct core *core, uint32_t *number);
+
+/* The id of the cluster it has spoken with; 0: none yet. */
+uint64_t core_cluster(const struct core *core);
+
+/*
+ * What calls on the session get: STATUS_OK while it is open or being opened; else why not, with
+ * the detail of its OPEN's refusal.
+ */
+enum status core_session_verdict(
+        const struct core *core, uint32_t session, uint8_t *detail);
+
+/* The shortest and the longest ttl that the cluster allows; false: not known yet. */
+bool core_ttl_range(const struct core *core, uint64_t *min_ns, uint64_t *max_ns);
+
+/*
+ * The cluster of this client's sessions is not there any more: its nodes belong to another one.
+ * Until one of ours is met again, every call gets STATUS_WRONG_CLUSTER.
+ */
+bool core_is_foreign(const struct core *core, uint64_t *ours, uint64_t *theirs);
 
 /* Sessions not yet gone, also those whose CLOSE has not reached the cluster yet. */
 uint32_t core_session_count(const struct core *core);

@@ -20,7 +20,7 @@ static uint64_t elapsed_ns(struct clocks sent, struct clocks now)
 /* The part of a span of cluster time that is safe to use: (1 - 2ρ) of it, rounded down. */
 static uint64_t reliable_ns(uint64_t span_ns)
 {
-    return span_ns - (span_ns + RATE_PARTS - 1) / RATE_PARTS;
+    return span_ns - span_ns / RATE_PARTS - (span_ns % RATE_PARTS != 0);
 }
 
 /* Which of two anchors places cluster time later: largest s - T·(1 - 2ρ). */
@@ -29,8 +29,8 @@ static bool is_better(const struct anchor *a, const struct anchor *b, struct clo
     uint64_t a_ns = elapsed_ns(a->sent, now);
     uint64_t b_ns = elapsed_ns(b->sent, now);
     if (a->applied >= b->applied)
-        return a_ns + reliable_ns(a->applied - b->applied) < b_ns;
-    return a_ns < b_ns + reliable_ns(b->applied - a->applied);
+        return u64_sum(a_ns, reliable_ns(a->applied - b->applied)) < b_ns;
+    return a_ns < u64_sum(b_ns, reliable_ns(b->applied - a->applied));
 }
 
 void anchor_take(
@@ -57,12 +57,12 @@ struct clocks anchor_window(
         return until;
     uint64_t guard = u64_max(ttl_ns / 50, 50 * NS_PER_MS);
     uint64_t window = u64_rest(reliable_ns(deadline - anchor->applied), guard);
-    uint64_t most = elapsed_ns(anchor->sent, now) + ttl_ns;
+    uint64_t most = u64_sum(elapsed_ns(anchor->sent, now), ttl_ns);
     if (window > most) {
         MARK(client_deadline_too_far);
         window = most;
     }
-    until.boot_ns += window;
-    until.raw_ns += window;
+    until.boot_ns = u64_sum(until.boot_ns, window);
+    until.raw_ns = u64_sum(until.raw_ns, window);
     return until;
 }

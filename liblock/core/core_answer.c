@@ -31,39 +31,75 @@ static void on_session_lost(struct core *core, struct core_session *session, uin
     session_settle(core, session);
 }
 
+/* The cluster made a session for it. */
+static void on_opened(
+        struct core *core, struct core_request *request, const struct answer_section *head)
+{
+    struct core_session *session = session_at(core, request->session);
+    if (head->applied != 0)
+        anchor_take(&core->anchor, request->sent, head->applied, core->now);
+    busy_accepted(core);
+    request_move(core, request, NULL, PLACE_SENT);
+    session->deadline = head->deadline;
+    session->seen = head->change;
+    session_opened(core, session, head->session);
+    if (session->phase == PHASE_ENDED)
+        request_finish(core, request, STATUS_LOST);
+    else
+        session->renewed_ns = request->sent.boot_ns;
+}
+
+/* It has none, and made none. */
+static void on_open_refused(
+        struct core *core, struct core_request *request, const struct answer *answer)
+{
+    struct core_session *session = session_at(core, request->session);
+    if (session->phase == PHASE_ENDED) {
+        session_forget_opening(core, request); /* Nobody waits for it any more. */
+    } else if (answer->status == STATUS_NOT_LEADER) {
+        request_move(core, request, &core->opens, PLACE_WAITING);
+    } else if (answer->status == STATUS_BUSY) {
+        request->refused = true;
+        request_move(core, request, &core->opens_resting, PLACE_WAITING);
+        busy_rest(core);
+    } else {
+        session->verdict = (enum status)answer->status;
+        session->verdict_detail = answer->detail;
+        session_end(core, session, CORE_REASON_NONE, false);
+    }
+}
+
+/* The OPEN that this answers, if it waits for an answer; a broken node may answer twice. */
+static struct core_request *awaited_open(const struct core *core, uint64_t number)
+{
+    struct core_request *request = request_at(core, (uint32_t)number);
+    bool awaited = request != NULL && request->kind == CORE_OPEN &&
+                   request->number == number && request->place == PLACE_SENT &&
+                   session_at(core, request->session)->id == 0;
+    return awaited ? request : NULL;
+}
+
 static void on_open_answer(
         struct core *core, const struct answer_section *head, const struct answer *answer)
 {
-    struct core_request *request = request_at(core, (uint32_t)answer->number);
-    if (request == NULL || request->kind != CORE_OPEN ||
-            request->number != answer->number || request->place != PLACE_SENT)
+    struct core_request *request = awaited_open(core, answer->number);
+    if (request == NULL) {
+        MARK(client_open_unawaited);
         return;
-    struct core_session *session = session_at(core, request->session);
-    if (answer->status == STATUS_NOT_LEADER) {
-        request_move(request, &core->opens, PLACE_WAITING);
-        link_on_not_leader(core);
-    } else if (answer->status == STATUS_BUSY) {
-        request_move(request, &core->opens_resting, PLACE_WAITING);
-        busy_rest(core);
-    } else if (answer->status == STATUS_OK && head->session != 0) {
-        if (head->applied != 0)
-            anchor_take(&core->anchor, request->sent, head->applied, core->now);
-        request_move(request, NULL, PLACE_SENT);
-        session->deadline = head->deadline;
-        session->seen = head->change;
-        session_opened(core, session, head->session);
-        if (session->phase == PHASE_ENDED)
-            request_finish(core, request, STATUS_LOST);
-        else
-            session->renewed_ns = request->sent.boot_ns;
-    } else {
-        request->detail = answer->detail;
-        request_tell(core, request, (enum status)answer->status);
-        if (session->phase == PHASE_ENDED)
-            session_forget_opening(core, request);
-        else
-            session_end(core, session, CORE_REASON_NONE, false);
     }
+    bool done = answer->status == STATUS_OK;
+    if (done && (head->session == 0 || session_by_id(core, head->session) != NULL)) {
+        /* No cluster has a session 0, or gives one id twice. */
+        MARK(client_impossible_session);
+        link_on_failed(core, CORE_NOTICE_NONSENSE, 0);
+        return;
+    }
+    if (done)
+        on_opened(core, request, head);
+    else
+        on_open_refused(core, request, answer);
+    if (answer->status == STATUS_NOT_LEADER)
+        link_on_not_leader(core);
 }
 
 static void on_keepalive_answer(struct core *core, struct core_session *session,
@@ -98,30 +134,34 @@ static void on_cancel_done(struct core *core, struct core_request *cancel)
     struct core_request *acquire = request_at(core, cancel->partner);
     if (acquire != NULL) {
         MARK(client_cancel_done);
-        request_finish(core, acquire, acquire->final);
+        request_part(core, cancel);
+        grant_over(core, acquire);
     }
     request_finish(core, cancel, STATUS_OK);
 }
 
 /*
  * Refused before it was logged. A request that gives something up must get through: it is
- * sent again with the same number, a little later. An acquire completes with BUSY. But if
- * an earlier sending of it may have been accepted, that is undone first.
+ * sent again with the same number, a little later. An acquire completes with BUSY, or is sent
+ * anew if it is patient. But if an earlier sending of it may have been accepted, that is undone
+ * first.
  */
 static void on_busy(
         struct core *core, struct core_session *session, struct core_request *request)
 {
     session->renewed_ns = 0; /* It did not renew. */
     request->sent_on = 0;
-    if (request->wire_kind == REQUEST_ACQUIRE)
-        busy_hush(core, request->sent.boot_ns);
-    if (request->wire_kind == REQUEST_ACQUIRE && !request->doubtful) {
-        request_finish(core, request, request->partner != 0 ? request->final : STATUS_BUSY);
+    bool acquire = request->wire_kind == REQUEST_ACQUIRE;
+    if (acquire)
+        busy_hush(core, request);
+    if (acquire && request->partner == 0)
+        request->final = STATUS_BUSY;
+    if (acquire && !request->doubtful) {
+        grant_over(core, request);
         return;
     }
     MARK(client_busy_again);
-    if (request->wire_kind == REQUEST_ACQUIRE && request->partner == 0) {
-        request->final = STATUS_BUSY;
+    if (acquire && request->partner == 0) {
         request->expired = true;
         grant_withdraw(core, request);
     }
@@ -146,7 +186,7 @@ static void on_acquire_answer(struct core *core, struct core_session *session,
             grant_withdraw(core, request);
     } else {
         if (answer->status == STATUS_CANCELLED || answer->status == STATUS_TIMEOUT)
-            request_finish(core, request, request->final);
+            grant_over(core, request);
         else
             request_finish(core, request, (enum status)answer->status);
     }
@@ -156,6 +196,7 @@ static void on_definite_answer(struct core *core, struct core_session *session,
         struct core_request *request, const struct answer *answer)
 {
     request->detail = answer->detail;
+    busy_accepted(core);
     switch (request->wire_kind) {
     case REQUEST_ACQUIRE:
         on_acquire_answer(core, session, request, answer);

@@ -36,7 +36,10 @@ static void on_failed(
     if (request == NULL || request->wire_kind != REQUEST_ACQUIRE)
         return;
     bool over = change->status == STATUS_TIMEOUT || change->status == STATUS_CANCELLED;
-    request_finish(core, request, over ? request->final : (enum status)change->status);
+    if (over)
+        grant_over(core, request);
+    else
+        request_finish(core, request, (enum status)change->status);
 }
 
 /* A grant that the program does not have yet, or a hold that it knows. */
@@ -104,6 +107,6 @@ void changes_sweep(struct core *core, struct core_session *session)
         struct core_request *request = LIST_OWNER(node, struct core_request, link);
         node = list_next(&session->queued, node);
         if (request->list_mark != session->list_mark && request->granted_change == 0)
-            request_finish(core, request, request->final);
+            grant_over(core, request);
     }
 }

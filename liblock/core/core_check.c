@@ -46,9 +46,14 @@ static void check_requests(const struct core *core)
             core->settings.holds_max);
 }
 
-/* Numbers ascend, all are below the next, and none is outside the window. */
-static void check_sent(struct core_session *session)
+/*
+ * Numbers ascend, all are below the next, and none is outside the window, with those that are
+ * kept for CANCELs: one for each acquire that was sent and is not being cancelled yet, and one
+ * for each CANCEL that has to wait.
+ */
+static void check_sent(const struct core *core, struct core_session *session)
 {
+    uint32_t kept = 0;
     uint64_t last = session_answered(session);
     const struct list_node *node = list_first(&session->sent);
     for (; node != NULL; node = list_next(&session->sent, node)) {
@@ -57,9 +62,20 @@ static void check_sent(struct core_session *session)
         assert(request->place == PLACE_SENT);
         assert(request->number > last);
         last = request->number;
+        assert(request->wire_kind != REQUEST_ACQUIRE || request->partner != 0 ||
+                request->keeps);
+        kept += request->keeps;
     }
+    for (node = list_first(&session->urgent); node != NULL;
+            node = list_next(&session->urgent, node)) {
+        const char *at = (const char *)node - offsetof(struct core_request, link);
+        kept += ((const struct core_request *)(const void *)at)->keeps;
+    }
+    assert(kept == session->kept_numbers);
+    assert(session->next_number - 1 + kept <=
+            session_answered(session) + core->settings.window);
     assert(last < session->next_number);
-    assert(last <= session_answered(session) + REQUEST_WINDOW);
+    assert(last <= session_answered(session) + core->settings.window);
     assert(session_confirmed(session) <= session->seen);
 }
 
@@ -74,10 +90,11 @@ static void check_session(const struct core *core, struct core_session *session)
         assert(!session->dismissed || session->close_wanted);
     }
     if (session->phase == PHASE_OPEN)
-        assert(session->id != 0 && heap_has(&session->timer));
+        assert(session->id != 0 && (heap_has(&session->timer) ||
+                                           session_next_due(core, session) == UINT64_MAX));
     if (session->phase == PHASE_OPENING)
         assert(session->id == 0 && session->opening != 0);
-    check_sent(session);
+    check_sent(core, session);
 }
 
 void core_check(const struct core *core)

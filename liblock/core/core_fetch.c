@@ -1,6 +1,8 @@
 /* What the shell fetches after a step, and what it may read at any time. */
 #include "core/core_internal.h"
 
+#include "base/numbers.h"
+
 /* ---- What came out ---- */
 
 bool core_next_completion(struct core *core, struct core_completion *completion)
@@ -26,7 +28,8 @@ bool core_next_completion(struct core *core, struct core_completion *completion)
     const struct core_session *session = session_at(core, request->session);
     if (granted && session != NULL) {
         struct belief belief = {.state = session->state, .until = session->until};
-        completion->until_ns = core->now.boot_ns + belief_left_ns(&belief, core->now);
+        completion->until_ns =
+                u64_sum(core->now.boot_ns, belief_left_ns(&belief, core->now));
     }
     request_fetched(core, request);
     return true;
@@ -82,6 +85,32 @@ bool core_next_notice(struct core *core, struct core_notice *notice)
 
 /* ---- Looking ---- */
 
+enum status core_session_verdict(const struct core *core, uint32_t session, uint8_t *detail)
+{
+    const struct core_session *found = session_at(core, session);
+    *detail = 0;
+    if (found == NULL)
+        return core->foreign != 0 ? STATUS_WRONG_CLUSTER : STATUS_LOST;
+    if (found->phase != PHASE_ENDED)
+        return STATUS_OK;
+    *detail = found->verdict_detail;
+    return found->verdict;
+}
+
+bool core_ttl_range(const struct core *core, uint64_t *min_ns, uint64_t *max_ns)
+{
+    *min_ns = core->ttl_min_ns;
+    *max_ns = core->ttl_max_ns;
+    return core->ttl_max_ns != 0;
+}
+
+bool core_is_foreign(const struct core *core, uint64_t *ours, uint64_t *theirs)
+{
+    *ours = core->cluster;
+    *theirs = core->foreign;
+    return core->foreign != 0;
+}
+
 bool core_node_trouble(
         const struct core *core, uint32_t number, struct core_notice *trouble)
 {
@@ -111,6 +140,11 @@ bool core_leader(const struct core *core, uint32_t *number)
 uint32_t core_opened(const struct core *core)
 {
     return core->opened;
+}
+
+uint64_t core_cluster(const struct core *core)
+{
+    return core->cluster;
 }
 
 uint32_t core_session_count(const struct core *core)

@@ -31,7 +31,7 @@ static void turn_into_release(struct core *core, struct core_request *request)
     request->all = false;
     request->sent_on = 0;
     request->doubtful = false;
-    request_move(request, &session->urgent, PLACE_WAITING);
+    request_move(core, request, &session->urgent, PLACE_WAITING);
     session_touch(core, session);
 }
 
@@ -55,7 +55,7 @@ void grant_take(struct core *core, struct core_session *session,
     hold->waiting++;
     request->hold = hold->handle;
     holds_break_promise(&core->holds, request);
-    request_move(request, &session->granted, PLACE_GRANTED);
+    request_move(core, request, &session->granted, PLACE_GRANTED);
     if (request->told)
         turn_into_release(core, request);
 }
@@ -71,6 +71,36 @@ void grants_lose(struct core *core, struct core_session *session, uint64_t token
     }
 }
 
+/* The leader had too much to do: nothing of it is under way. It waits to be sent anew. */
+static void again(struct core *core, struct core_request *request)
+{
+    MARK(client_waits_out_busy);
+    struct core_session *session = session_at(core, request->session);
+    request_part(core, request);
+    request_forget_number(core, request);
+    request->final = STATUS_TIMEOUT;
+    request->refused = true;
+    request->expired = false;
+    request->doubtful = false;
+    request->sent_on = 0;
+    request->released = 0;
+    request->granted_change = 0;
+    request_set_limit(core, request);
+    request_move(core, request, &session->acquires, PLACE_WAITING);
+    session_touch(core, session);
+}
+
+void grant_over(struct core *core, struct core_request *request)
+{
+    /* For each acquire there is room for one CANCEL only. */
+    const struct core_request *cancel = request_at(core, request->partner);
+    bool alone = cancel == NULL || cancel->place == PLACE_WAITING;
+    if (request->final == STATUS_BUSY && alone && busy_waits_out(core, request))
+        again(core, request);
+    else
+        request_finish(core, request, request->final);
+}
+
 /* Send a CANCEL: the cluster takes back whatever this acquire did or will do. */
 static void send_cancel(struct core *core, struct core_request *request)
 {
@@ -81,7 +111,12 @@ static void send_cancel(struct core *core, struct core_request *request)
     cancel->target = request->number;
     cancel->partner = request->handle;
     request->partner = cancel->handle;
-    request_move(cancel, &session->urgent, PLACE_WAITING);
+    request_pass_number(request, cancel);
+    request_move(core, cancel, &session->urgent, PLACE_WAITING);
+    if (cancel->keeps) { /* Nothing that lacks a number may stand before it. */
+        list_remove(&cancel->link);
+        list_push_front(&session->urgent, &cancel->link);
+    }
     session_touch(core, session);
 }
 

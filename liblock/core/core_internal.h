@@ -18,6 +18,24 @@
  *     core_timer.h   limits of requests           core_hold.h    holds and their tokens
  *
  * core_objects.h has sessions, requests and holds. core_fetch.c and core_check.c read.
+ *
+ * Everything is bounded, and nothing is added without room:
+ *
+ *     sessions, ids, timers      sessions_max: more are refused when they are submitted
+ *     requests, numbers, timers  requests_max, twice, and two for each session. Calls and stray
+ *                                CANCELs are refused beyond requests_max; each acquire has one
+ *                                CANCEL at a time. CLOSE is never refused: there is one of the
+ *                                program for each session or OPEN, and one of ours for each
+ *                                session
+ *     holds, tokens, beliefs     holds_max: one is promised to each acquire, or it is refused
+ *     lists                      are chained through what is in them
+ *     numbers of a session       window: what finds none waits in its list
+ *     events of a session        EVENTS_PER_STEP_MAX: SUSPENDED, HELD and LOST in a step at most
+ *     nodes                      CORE_NODES_MAX: the last place is used again
+ *     notices                    CORE_NOTICES_MAX: more are dropped
+ *     sendings of keepalives     SENDINGS_MAX: answers to older ones are no anchors
+ *     output, input              output_bytes: what does not fit waits in its list; one frame
+ *     answers owed               owed_max: what would be owed waits in its list
  */
 #ifndef CORE_CORE_INTERNAL_H
 #define CORE_CORE_INTERNAL_H
@@ -51,6 +69,8 @@ enum {
     SENDINGS_MAX = 256, /* Keepalive sendings whose times are remembered */
 };
 
+/* After the limit: the cluster's own answer may come this late. */
+#define CANCEL_SLACK_NS  (300 * NS_PER_MS)
 /* After the limit: say UNKNOWN. */
 #define UNKNOWN_AFTER_NS NS_PER_S
 
@@ -73,9 +93,11 @@ struct link {
     uint32_t node;        /* In use, or the next one to try */
     uint8_t node_id;      /* As it said */
     uint64_t serial;      /* Of connections, from 1 */
+    uint64_t left_ns;     /* When the last leader was left */
     uint64_t deadline_ns; /* READY: none */
     uint32_t tries;       /* Since something was answered */
     uint32_t silences;    /* The same */
+    uint32_t redirects;   /* Without a pause */
     unsigned char random[SECRET_BYTES];
 };
 
@@ -87,7 +109,10 @@ struct core {
     struct nodes nodes;
     struct link link;
     struct owed owed;
-    uint64_t cluster;
+    uint64_t cluster;    /* Of the first leader that was met; 0: none yet */
+    uint64_t foreign;    /* The nodes belong to this one instead; 0: they do not */
+    uint64_t ttl_min_ns; /* What the cluster allows; 0: not known */
+    uint64_t ttl_max_ns;
 
     struct pool sessions;
     struct map session_ids;
@@ -108,11 +133,14 @@ struct core {
     struct list opens_resting; /* Refused with BUSY */
     struct list reads;
     struct list reads_sent;
+    struct list reads_resting;
     struct list dirty;
     struct list keepalives;
     struct list resting;
     uint64_t rest_until_ns; /* UINT64_MAX: nothing rests */
     uint64_t hush_until_ns; /* The leader has too much to do: new acquires are refused */
+    bool held_back;         /* Patient acquires wait for the end of the hush */
+    uint32_t refusals;      /* Pauses after BUSY since something was accepted */
     struct list completed;
     struct list eventful;
 
@@ -164,11 +192,22 @@ struct core_request *request_by_number(
 struct core_request *request_take(struct core *core);
 struct core_request *request_make_own(
         struct core *core, struct core_session *session, uint8_t wire_kind);
-void request_move(struct core_request *request, struct list *list, enum place place);
+void request_move(struct core *core, struct core_request *request, struct list *list,
+        enum place place);
+/* Whether the window has a number for it; then it gets one, and is among those sent. */
+bool request_may_number(const struct core *core, const struct core_session *session,
+        const struct core_request *request);
+void request_number(
+        struct core *core, struct core_session *session, struct core_request *request);
+/* Pass the number that the acquire keeps on to its CANCEL. */
+void request_pass_number(struct core_request *acquire, struct core_request *cancel);
 /* After the others, or before them. */
 void request_queue(struct core *core, struct core_session *session,
         struct core_request *request, bool front);
+void request_set_limit(struct core *core, struct core_request *acquire);
 void request_forget_number(struct core *core, struct core_request *request);
+/* Acquire and CANCEL no longer know each other. */
+void request_part(struct core *core, struct core_request *request);
 void request_tell(struct core *core, struct core_request *request, enum status status);
 void request_finish(struct core *core, struct core_request *request, enum status status);
 void request_fetched(struct core *core, struct core_request *request);
@@ -182,6 +221,11 @@ void grant_take(struct core *core, struct core_session *session,
 void grant_give(struct core *core, struct core_request *request);
 /* What the token's hold had waiting to be given. */
 void grants_lose(struct core *core, struct core_session *session, uint64_t token);
+/*
+ * The cluster holds nothing for this acquire and never will: it ends with what was decided, or
+ * is sent anew.
+ */
+void grant_over(struct core *core, struct core_request *request);
 /* This acquire must hold nothing. */
 void grant_withdraw(struct core *core, struct core_request *request);
 
@@ -190,9 +234,14 @@ void grant_withdraw(struct core *core, struct core_request *request);
 void busy_rest(struct core *core);
 void busy_rest_session(struct core *core, struct core_session *session);
 void busy_on_time(struct core *core);
+uint64_t busy_deadline(const struct core *core);
 bool busy_hushed(const struct core *core);
-/* A request sent at that time came back BUSY. */
-void busy_hush(struct core *core, uint64_t sent_ns);
+/* This acquire came back BUSY. */
+void busy_hush(struct core *core, const struct core_request *refused);
+/* It is sent again rather than told BUSY. */
+bool busy_waits_out(const struct core *core, const struct core_request *request);
+/* Something was logged: the next pause is a short one. */
+void busy_accepted(struct core *core);
 /* While the hush lasts, refuse what would be sent next. */
 void busy_shed(struct core *core);
 

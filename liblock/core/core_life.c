@@ -7,26 +7,35 @@
 #include "core/core_internal.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
 
-static void finish_all(struct core *core, struct list *list, enum status status)
+static void finish_one(
+        struct core *core, const struct core_session *session, struct core_request *request)
+{
+    if (!request->told)
+        request->detail = session->verdict_detail;
+    request_finish(core, request, session->verdict);
+}
+
+static void finish_all(
+        struct core *core, const struct core_session *session, struct list *list)
 {
     struct list_node *node;
     while ((node = list_first(list)) != NULL)
-        request_finish(core, LIST_OWNER(node, struct core_request, link), status);
+        finish_one(core, session, LIST_OWNER(node, struct core_request, link));
 }
 
 /* None of its open requests will be done, or its end does it. */
 static void finish_requests(struct core *core, struct core_session *session)
 {
     struct core_request *opening = request_at(core, session->opening);
-    session->opening = 0;
     if (opening != NULL)
-        request_finish(core, opening, STATUS_LOST);
-    finish_all(core, &session->urgent, STATUS_LOST);
-    finish_all(core, &session->acquires, STATUS_LOST);
-    finish_all(core, &session->sent, STATUS_LOST);
-    finish_all(core, &session->queued, STATUS_LOST);
-    finish_all(core, &session->granted, STATUS_LOST);
+        finish_one(core, session, opening);
+    finish_all(core, session, &session->urgent);
+    finish_all(core, session, &session->acquires);
+    finish_all(core, session, &session->sent);
+    finish_all(core, session, &session->queued);
+    finish_all(core, session, &session->granted);
 }
 
 static void unlink_if(struct list_node *node)
@@ -49,8 +58,9 @@ void session_settle(struct core *core, struct core_session *session)
     unlink_if(&session->dirty_link);
     unlink_if(&session->rest_link);
     struct core_request *closing = request_at(core, session->closing);
-    session->closing = 0;
-    if (closing != NULL)
+    if (closing != NULL && session->verdict == STATUS_WRONG_CLUSTER)
+        request_finish(core, closing, STATUS_WRONG_CLUSTER);
+    else if (closing != NULL)
         request_finish(core, closing, session->doubted ? STATUS_LOST : STATUS_OK);
     if (session->dismissed)
         pool_give(&core->sessions, session->handle);
@@ -63,12 +73,12 @@ void session_dismiss(struct core_session *session)
     unlink_if(&session->event_link);
 }
 
-/* The answer to its OPEN is lost: what it opened expires by itself. */
+/* The answer to its OPEN is lost, or refused it: what it opened expires by itself. */
 void session_forget_opening(struct core *core, struct core_request *opening)
 {
     struct core_session *session = session_at(core, opening->session);
     assert(session->phase == PHASE_ENDED);
-    request_finish(core, opening, STATUS_LOST);
+    finish_one(core, session, opening);
     session->close_wanted = false;
     session_settle(core, session);
 }
@@ -76,7 +86,7 @@ void session_forget_opening(struct core *core, struct core_request *opening)
 static void ask_to_close(struct core *core, struct core_session *session)
 {
     struct core_request *request = request_make_own(core, session, REQUEST_CLOSE);
-    request_move(request, &session->urgent, PLACE_WAITING);
+    request_move(core, request, &session->urgent, PLACE_WAITING);
     session_touch(core, session);
 }
 
@@ -116,7 +126,9 @@ void session_end(struct core *core, struct core_session *session, enum core_reas
         session->opening = 0; /* Wait for its answer: what it opened must be closed. */
     finish_requests(core, session);
     if (open_sent) {
-        request_tell(core, opened, STATUS_LOST);
+        if (!opened->told)
+            opened->detail = session->verdict_detail;
+        request_tell(core, opened, session->verdict);
         session->opening = opened->handle; /* Given up with the session, if nothing comes */
     }
     session->resend = false;
@@ -155,7 +167,7 @@ void session_on_time(struct core *core, struct core_session *session)
     }
     if (session->state == BELIEF_HELD && session_left_ns(core, session) == 0)
         session_suspend(core, session, CORE_REASON_SILENT);
-    uint64_t lost_ns = session->suspended_ns + core->settings.grace_ns;
+    uint64_t lost_ns = u64_sum(session->suspended_ns, core->settings.grace_ns);
     if (session->state == BELIEF_SUSPENDED && core->now.boot_ns >= lost_ns) {
         session_end(core, session, CORE_REASON_SILENT, true);
         return;
@@ -170,10 +182,8 @@ static void give_what_fits(struct core *core, struct core_session *session)
     if (session->state != BELIEF_HELD)
         return;
     struct core_request *opening = request_at(core, session->opening);
-    if (opening != NULL) {
-        session->opening = 0;
+    if (opening != NULL)
         request_finish(core, opening, STATUS_OK);
-    }
     struct list_node *node;
     while ((node = list_first(&session->granted)) != NULL &&
             session_left_ns(core, session) >= session->min_usable_ns)

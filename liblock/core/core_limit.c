@@ -8,6 +8,20 @@
 #include "core/core_internal.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
+
+/* The leader is there, and refused this with BUSY to the last: nothing is under way. */
+static bool is_refused(const struct core *core, const struct core_request *request)
+{
+    return request->refused && request->place == PLACE_WAITING &&
+           core->link.state == LINK_READY;
+}
+
+static enum status status_at_limit(
+        const struct core *core, const struct core_request *request)
+{
+    return is_refused(core, request) ? STATUS_BUSY : STATUS_UNKNOWN;
+}
 
 static void give_up_acquire(struct core *core, struct core_request *request)
 {
@@ -19,7 +33,12 @@ static void give_up_acquire(struct core *core, struct core_request *request)
 
 static void on_acquire_limit(struct core *core, struct core_request *request)
 {
-    uint64_t last_ns = request->limit_ns + UNKNOWN_AFTER_NS;
+    uint64_t last_ns = u64_sum(request->limit_ns, UNKNOWN_AFTER_NS);
+    if (request->wire_kind == REQUEST_ACQUIRE && is_refused(core, request)) {
+        MARK(client_busy_until_limit);
+        request_finish(core, request, STATUS_BUSY);
+        return;
+    }
     if (core->now.boot_ns < last_ns) {
         /* The cluster has not said that the wait is over. */
         request->expired = true;
@@ -41,12 +60,11 @@ static void on_limit(struct core *core, struct core_request *request)
         on_acquire_limit(core, request);
         break;
     case CORE_OPEN:
-        request_tell(core, request, STATUS_UNKNOWN);
+        request_tell(core, request, status_at_limit(core, request));
         if (session->phase != PHASE_ENDED) /* It may have been closed meanwhile. */
             session_end(core, session, CORE_REASON_SILENT, true);
         break;
     case CORE_CLOSE:
-        session->closing = 0;
         request_finish(core, request, STATUS_UNKNOWN);
         break;
     case CORE_RELEASE:
@@ -54,7 +72,7 @@ static void on_limit(struct core *core, struct core_request *request)
         break;
     case CORE_QUERY:
     case CORE_LIST:
-        request_finish(core, request, STATUS_UNKNOWN);
+        request_finish(core, request, status_at_limit(core, request));
         break;
     }
 }

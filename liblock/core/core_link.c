@@ -16,7 +16,9 @@
 #include "base/numbers.h"
 
 /* Stay this long with a node that knows no leader: it will tell. */
-#define FOLLOW_NS (150 * NS_PER_MS)
+#define FOLLOW_NS        (150 * NS_PER_MS)
+/* Between two tries when the nodes belong to another cluster */
+#define FOREIGN_PAUSE_NS (4 * NS_PER_S)
 
 static void notice(struct core *core, enum core_notice_kind kind, uint64_t number)
 {
@@ -31,7 +33,7 @@ static void start(struct core *core)
     link->serial++;
     link->node_id = 0;
     core->owed.count = 0;
-    link->deadline_ns = core->now.boot_ns + core->settings.connect_wait_ns;
+    link->deadline_ns = u64_sum(core->now.boot_ns, core->settings.connect_wait_ns);
     core->connect_wanted = true;
     notice(core, CORE_NOTICE_CONNECTING, 0);
 }
@@ -45,11 +47,11 @@ static void take_back(struct core *core)
         if (session_at(core, request->session)->phase == PHASE_ENDED)
             session_forget_opening(core, request);
         else
-            request_move(request, &core->opens, PLACE_WAITING);
+            request_move(core, request, &core->opens, PLACE_WAITING);
     }
     while ((node = list_first(&core->reads_sent)) != NULL) {
         struct core_request *request = LIST_OWNER(node, struct core_request, link);
-        request_move(request, &core->reads, PLACE_WAITING);
+        request_move(core, request, &core->reads, PLACE_WAITING);
     }
 }
 
@@ -60,6 +62,8 @@ static void drop(struct core *core)
         core->connect_wanted = false; /* It was not begun. */
     else if (core->link.state != LINK_IDLE)
         core->close_wanted = true;
+    if (core->link.state == LINK_READY)
+        core->link.left_ns = core->now.boot_ns;
     core->link.state = LINK_IDLE;
     core->owed.count = 0;
     core->hush_until_ns = 0; /* The next may have less to do. */
@@ -76,7 +80,9 @@ static uint64_t draw_pause(struct core *core)
         return 0;
     uint32_t doublings = tries - core->nodes.count;
     uint64_t pause = core->settings.retry_max_ns;
-    if (doublings < 20 && core->settings.retry_min_ns << doublings < pause)
+    if (core->foreign != 0) /* Nobody waits: only to notice if it was a mistake. */
+        return prng_between(&core->prng, FOREIGN_PAUSE_NS / 2, FOREIGN_PAUSE_NS);
+    if (doublings < 20 && core->settings.retry_min_ns < pause >> doublings)
         pause = core->settings.retry_min_ns << doublings;
     return prng_between(&core->prng, pause / 2, pause);
 }
@@ -87,8 +93,9 @@ static void try_next(struct core *core)
     drop(core);
     struct link *link = &core->link;
     link->tries++;
+    link->redirects = 0;
     link->node = (link->node + 1) % core->nodes.count;
-    link->deadline_ns = core->now.boot_ns + draw_pause(core);
+    link->deadline_ns = u64_sum(core->now.boot_ns, draw_pause(core));
 }
 
 static void note_trouble(struct core *core, enum core_notice_kind why, uint64_t number)
@@ -103,6 +110,58 @@ void link_on_failed(struct core *core, enum core_notice_kind why, uint64_t numbe
     try_next(core);
 }
 
+/* ---- Another cluster ---- */
+
+static void finish_all(struct core *core, struct list *list)
+{
+    struct list_node *node;
+    while ((node = list_first(list)) != NULL)
+        request_finish(
+                core, LIST_OWNER(node, struct core_request, link), STATUS_WRONG_CLUSTER);
+}
+
+/*
+ * The nodes belong to another cluster now: that of this client's sessions is not there any more.
+ * Whoever believes in a lock of it must stop at once, because the new cluster may give that
+ * lock to others.
+ */
+static void become_foreign(struct core *core, uint64_t cluster)
+{
+    MARK(client_foreign);
+    core->foreign = cluster;
+    for (uint32_t at = pool_next(&core->sessions, 0); at != 0;
+            at = pool_next(&core->sessions, at)) {
+        struct core_session *session = session_at(core, at);
+        session->verdict = STATUS_WRONG_CLUSTER;
+        session->close_wanted = false;
+        if (session->phase != PHASE_ENDED)
+            session_end(core, session, CORE_REASON_WRONG_CLUSTER, false);
+        else
+            session_settle(core, session);
+    }
+    finish_all(core, &core->reads);
+    finish_all(core, &core->reads_sent);
+    finish_all(core, &core->reads_resting);
+}
+
+/* This node belongs to that cluster, which is not ours. */
+static void on_foreign(struct core *core, uint64_t cluster)
+{
+    MARK(client_wrong_cluster);
+    link_on_failed(core, CORE_NOTICE_WRONG_CLUSTER, cluster);
+    if (core->foreign == 0 && core->cluster != 0 &&
+            nodes_foreign(&core->nodes, core->settings.node_count, core->link.left_ns))
+        become_foreign(core, cluster);
+}
+
+/* The client belongs to the cluster of the first node that leads one. */
+static void join(struct core *core, uint64_t cluster)
+{
+    core->cluster = cluster;
+    core->nodes.all[core->link.node].cluster = cluster;
+    nodes_tell_foreign(&core->nodes, cluster, core->now.boot_ns);
+}
+
 void link_on_connected(struct core *core, const unsigned char *random)
 {
     struct link *link = &core->link;
@@ -110,7 +169,7 @@ void link_on_connected(struct core *core, const unsigned char *random)
         return;
     memcpy(link->random, random, SECRET_BYTES);
     link->state = LINK_GREETING;
-    link->deadline_ns = core->now.boot_ns + core->settings.connect_wait_ns;
+    link->deadline_ns = u64_sum(core->now.boot_ns, core->settings.connect_wait_ns);
     send_hello(core);
 }
 
@@ -134,6 +193,24 @@ static void become_following(struct core *core)
     core->link.deadline_ns = core->now.boot_ns + FOLLOW_NS;
 }
 
+/*
+ * Connect at once, as a node said. Nodes that send a client round in a circle are tried like
+ * others that do not work: with pauses.
+ */
+static void go_to(struct core *core, uint32_t node)
+{
+    struct link *link = &core->link;
+    if (link->redirects > core->nodes.count) {
+        MARK(client_redirected_in_circles);
+        try_next(core);
+        return;
+    }
+    drop(core);
+    link->redirects++;
+    link->node = node;
+    link->deadline_ns = core->now.boot_ns;
+}
+
 /* Go to the node that leads, as this one says. */
 static void follow(struct core *core, uint8_t id, struct span address)
 {
@@ -146,9 +223,7 @@ static void follow(struct core *core, uint8_t id, struct span address)
         return;
     }
     notice(core, CORE_NOTICE_REDIRECT, id);
-    drop(core);
-    core->link.node = node;
-    core->link.deadline_ns = core->now.boot_ns;
+    go_to(core, node);
 }
 
 /* What a node says about the leader: it is itself, another, or unknown. */
@@ -163,8 +238,7 @@ static void on_word(struct core *core, uint8_t leader, struct span address, bool
              * Numbers go once per connection, so a leader that comes back gets a new one.
              */
             MARK(client_leader_again);
-            drop(core);
-            link->deadline_ns = core->now.boot_ns;
+            go_to(core, link->node);
         }
     } else if (leader == 0 || address.count == 0) {
         if (fresh || link->state == LINK_READY) {
@@ -184,12 +258,18 @@ void link_on_welcome(struct core *core, const struct welcome *welcome)
         return;
     }
     if (core->cluster != 0 && welcome->cluster != 0 && welcome->cluster != core->cluster) {
-        MARK(client_wrong_cluster);
-        link_on_failed(core, CORE_NOTICE_WRONG_CLUSTER, welcome->cluster);
+        on_foreign(core, welcome->cluster);
         return;
     }
+    core->nodes.all[link->node].cluster = welcome->cluster;
+    if (welcome->cluster != 0 && welcome->leader == welcome->node)
+        join(core, welcome->cluster);
     if (welcome->cluster != 0)
-        core->cluster = welcome->cluster;
+        core->foreign = 0;
+    if (welcome->ttl_max_ns != 0) {
+        core->ttl_min_ns = welcome->ttl_min_ns;
+        core->ttl_max_ns = welcome->ttl_max_ns;
+    }
     link->node_id = welcome->node;
     core->nodes.all[link->node].node.id = welcome->node;
     on_word(core, welcome->leader, welcome->leader_address, true);
@@ -198,7 +278,7 @@ void link_on_welcome(struct core *core, const struct welcome *welcome)
 void link_on_refused(struct core *core, const struct refused *refused)
 {
     if (refused->why == REFUSED_CLUSTER)
-        link_on_failed(core, CORE_NOTICE_WRONG_CLUSTER, refused->cluster);
+        on_foreign(core, refused->cluster);
     else
         link_on_failed(core, CORE_NOTICE_REFUSED, refused->why);
 }
@@ -224,13 +304,13 @@ static uint64_t silence_limit(const struct core *core)
     uint64_t limit = core->settings.silence_min_ns;
     for (uint32_t i = 0; i < core->link.silences && limit < core->settings.silence_max_ns;
             i++)
-        limit *= 2;
+        limit = u64_sum(limit, limit);
     return u64_min(limit, core->settings.silence_max_ns);
 }
 
 static uint64_t silence_deadline(const struct core *core)
 {
-    return core->owed.since_ns + silence_limit(core);
+    return u64_sum(core->owed.since_ns, silence_limit(core));
 }
 
 void link_heard(struct core *core)
@@ -243,6 +323,7 @@ void link_answered(struct core *core)
     owed_answered(&core->owed);
     core->link.tries = 0;
     core->link.silences = 0;
+    core->link.redirects = 0;
 }
 
 uint64_t link_deadline(const struct core *core)

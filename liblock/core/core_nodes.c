@@ -3,6 +3,9 @@
 #include "base/mark.h"
 #include "base/units.h"
 
+/* A node that stays in trouble is worth a line now and then. */
+#define NOTICE_AGAIN_NS (10 * NS_PER_S)
+
 void nodes_init(struct nodes *nodes, const struct core_settings *settings)
 {
     nodes->count = settings->node_count;
@@ -32,10 +35,45 @@ bool nodes_next_notice(struct nodes *nodes, struct core_notice *notice)
 void nodes_trouble(struct nodes *nodes, struct core_notice trouble, uint64_t now_ns)
 {
     struct known_node *node = &nodes->all[trouble.node];
+    bool known = node->troubled && node->trouble.kind == trouble.kind &&
+                 node->trouble.number == trouble.number &&
+                 now_ns < node->noticed_ns + NOTICE_AGAIN_NS;
     node->troubled = true;
     node->trouble = trouble;
     node->trouble_ns = now_ns;
+    if (trouble.kind == CORE_NOTICE_WRONG_CLUSTER)
+        node->cluster = trouble.number;
+    if (known)
+        return;
+    node->noticed_ns = now_ns;
     nodes_notice(nodes, trouble);
+}
+
+bool nodes_foreign(const struct nodes *nodes, uint32_t listed, uint64_t since_ns)
+{
+    uint32_t foreign = 0;
+    for (uint32_t i = 0; i < nodes->count; i++) {
+        const struct known_node *node = &nodes->all[i];
+        enum core_notice_kind why = node->trouble.kind;
+        bool tried = node->troubled && node->trouble_ns >= since_ns;
+        /* It may be one of ours that was there a moment ago, or that waits for a leader. */
+        bool ours = why == CORE_NOTICE_NO_LEADER || why == CORE_NOTICE_CLOSED ||
+                    why == CORE_NOTICE_SILENT;
+        if (!tried || ours)
+            return false;
+        foreign += i < listed && why == CORE_NOTICE_WRONG_CLUSTER;
+    }
+    return 2 * foreign > listed;
+}
+
+void nodes_tell_foreign(struct nodes *nodes, uint64_t cluster, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < nodes->count; i++) {
+        uint64_t other = nodes->all[i].cluster;
+        if (other != 0 && other != cluster)
+            nodes_trouble(nodes, (struct core_notice){CORE_NOTICE_WRONG_CLUSTER, i, other},
+                    now_ns);
+    }
 }
 
 /* Its known address did not work when it was last tried. */

@@ -58,6 +58,9 @@ struct core_request {
     bool promised; /* A hold is kept free for it */
     bool expired;  /* Its limit has passed, or it was cancelled: it must hold nothing */
     bool stray;    /* A CANCEL whose acquire has ended without it */
+    bool keeps; /* A number is kept free: for the CANCEL of this acquire, or this CANCEL */
+    bool patient; /* BUSY is waited out until the limit */
+    bool refused; /* The last word of the cluster was BUSY: nothing of it is under way */
     /*
      * Sent on an earlier connection too: even if it is refused now, it may have been done.
      */
@@ -83,6 +86,7 @@ struct core_request {
     uint32_t hold;    /* Granted: its handle */
     struct clocks sent;
     uint64_t sent_on; /* Serial of the connection; 0: not sent, or refused undone */
+    uint64_t asker;
     uint64_t cursor;
     uint16_t limit;
     struct read_answer read;
@@ -121,8 +125,10 @@ struct core_session {
     bool doubted;      /* Not believed when it ended here: it may have been over */
     bool resend;       /* Some of `sent` are to be sent on this connection */
     bool listing;      /* Part of a list came on this connection, and there is more */
-    uint32_t opening;  /* The OPEN that has no completion yet */
-    uint32_t closing;  /* The CLOSE that has none */
+    uint8_t verdict_detail;
+    enum status verdict; /* Ended: what calls on it get */
+    uint32_t opening;    /* The OPEN that has no completion yet */
+    uint32_t closing;    /* The CLOSE that has none */
     uint64_t id;
     uint64_t ttl_ns;
     uint64_t min_usable_ns;
@@ -130,7 +136,8 @@ struct core_session {
     struct clocks until;
     uint64_t seen; /* Changes up to this one are in */
     uint64_t next_number;
-    uint64_t renewed_ns; /* BOOTTIME of the last sending that renews */
+    uint32_t kept_numbers; /* Of its window, for CANCELs */
+    uint64_t renewed_ns;   /* BOOTTIME of the last sending that renews */
     uint64_t suspended_ns;
     uint64_t ended_ns;
     uint64_t list_mark; /* Of the list of holds and waits that is being read */

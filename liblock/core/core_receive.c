@@ -105,8 +105,14 @@ static bool on_read_answer(struct core *core, const struct frame *frame)
     if (!awaited)
         return true;
     if (answer.status == STATUS_NOT_LEADER && !request->stale) {
-        request_move(request, &core->reads, PLACE_WAITING);
+        request_move(core, request, &core->reads, PLACE_WAITING);
         link_on_not_leader(core);
+        return true;
+    }
+    if (answer.status == STATUS_BUSY) {
+        request->refused = true;
+        request_move(core, request, &core->reads_resting, PLACE_WAITING);
+        busy_rest(core);
         return true;
     }
     request->read = answer;

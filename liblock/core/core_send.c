@@ -113,10 +113,11 @@ static bool put_open(struct core *core, struct core_request *request)
             .name = {request->name, request->name_bytes}};
     output_put_request(output, &wire);
     output_close_section(output);
+    request->refused = false;
     request->sent = core->now;
     request->sent_on = core->link.serial;
     owed_add(&core->owed, core->now.boot_ns);
-    request_move(request, &core->opens_sent, PLACE_SENT);
+    request_move(core, request, &core->opens_sent, PLACE_SENT);
     return true;
 }
 
@@ -172,8 +173,12 @@ static bool put_again(struct core *core, struct core_session *session)
 }
 
 /* The time that a request has waited here is taken off its wait in the cluster. */
-static void set_wait(const struct core *core, struct core_request *request)
+static void set_wait(struct core *core, struct core_request *request)
 {
+    if (request->refused) {
+        request->refused = false;
+        request_set_limit(core, request);
+    }
     if (request->limit_ns == UINT64_MAX)
         request->wait_ns = WAIT_FOREVER;
     else
@@ -189,7 +194,7 @@ static bool put_new(struct core *core, struct core_session *session, struct list
     struct list_node *node;
     while ((node = list_first(list)) != NULL) {
         struct core_request *request = LIST_OWNER(node, struct core_request, link);
-        if (session->next_number > session_answered(session) + REQUEST_WINDOW) {
+        if (!request_may_number(core, session, request)) {
             MARK(client_window_full);
             return true;
         }
@@ -197,9 +202,8 @@ static bool put_new(struct core *core, struct core_session *session, struct list
             return false;
         if (request->wire_kind == REQUEST_ACQUIRE)
             set_wait(core, request);
-        request->number = session->next_number++;
+        request_number(core, session, request);
         put_numbered(core, session, request);
-        request_move(request, &session->sent, PLACE_SENT);
     }
     return true;
 }
@@ -208,7 +212,12 @@ static bool put_session(struct core *core, struct core_session *session)
 {
     if (!put_again(core, session) || !put_new(core, session, &session->urgent))
         return false;
-    return !session_can_acquire(session) || put_new(core, session, &session->acquires);
+    if (!session_can_acquire(session) || list_is_empty(&session->acquires))
+        return true;
+    if (!busy_hushed(core))
+        return put_new(core, session, &session->acquires);
+    core->held_back = true;
+    return true;
 }
 
 static bool put_sessions(struct core *core)
@@ -237,6 +246,7 @@ static bool put_read(struct core *core, struct core_request *request)
     struct read read = {.kind = request->kind == CORE_QUERY ? READ_LOCK : READ_LIST,
             .stale = request->stale,
             .stamp = request->number,
+            .asker = request->asker,
             .limit = request->limit,
             .cursor = request->cursor};
     if (request->kind == CORE_QUERY)
@@ -248,9 +258,10 @@ static bool put_read(struct core *core, struct core_request *request)
     assert(!wire.failed);
     output->end += wire.at;
     output_close_frame(output);
+    request->refused = false;
     request->sent_on = core->link.serial;
     owed_add(&core->owed, core->now.boot_ns);
-    request_move(request, &core->reads_sent, PLACE_SENT);
+    request_move(core, request, &core->reads_sent, PLACE_SENT);
     return true;
 }
 

@@ -7,6 +7,8 @@
  */
 #include "core/core_internal.h"
 
+#include "base/numbers.h"
+
 struct core_session *session_at(const struct core *core, uint32_t handle)
 {
     return pool_has(&core->sessions, handle) ? pool_at(&core->sessions, handle) : NULL;
@@ -46,6 +48,7 @@ struct core_session *session_make(struct core *core, const struct core_call *cal
         session->min_usable_ns = call->ttl_ns / 4;
     if (session->min_usable_ns > call->ttl_ns / 2)
         session->min_usable_ns = call->ttl_ns / 2; /* More would never come. */
+    session->verdict = STATUS_LOST;
     session->next_number = 1;
     session->user = call->session_user;
     memcpy(session->secret, call->secret, SECRET_BYTES);
@@ -100,23 +103,30 @@ uint64_t session_keepalive_due(const struct core_session *session)
 {
     uint64_t interval = session->ttl_ns / 3;
     uint64_t grid = interval > NS_PER_S / 2 ? 50 * NS_PER_MS : 10 * NS_PER_MS;
-    uint64_t due = session->renewed_ns + interval;
+    uint64_t due = u64_sum(session->renewed_ns, interval);
     return due - due % grid;
+}
+
+/* Without a word to the cluster it has expired there by now, whatever the cluster did. */
+static uint64_t session_forgotten_ns(const struct core_session *session)
+{
+    uint64_t ttls_ns =
+            session->ttl_ns > UINT64_MAX / 10 ? UINT64_MAX : 10 * session->ttl_ns;
+    return u64_sum(session->ended_ns, ttls_ns);
 }
 
 uint64_t session_next_due(const struct core *core, const struct core_session *session)
 {
     if (session->phase == PHASE_ENDED)
-        return session->close_wanted ? session->ended_ns + 10 * session->ttl_ns
-                                     : UINT64_MAX;
+        return session->close_wanted ? session_forgotten_ns(session) : UINT64_MAX;
     if (session->phase == PHASE_OPENING)
         return UINT64_MAX;
     uint64_t due = UINT64_MAX;
     if (!list_is_linked(&session->keepalive_link))
         due = session_keepalive_due(session);
     uint64_t turn = session->state == BELIEF_HELD
-                            ? core->now.boot_ns + session_left_ns(core, session)
-                            : session->suspended_ns + core->settings.grace_ns;
+                            ? u64_sum(core->now.boot_ns, session_left_ns(core, session))
+                            : u64_sum(session->suspended_ns, core->settings.grace_ns);
     return turn < due ? turn : due;
 }
 

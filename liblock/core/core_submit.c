@@ -6,9 +6,6 @@
 
 #include "base/numbers.h"
 
-/* The cluster's own answer at a limit may come this late. */
-#define CANCEL_SLACK_NS (300 * NS_PER_MS)
-
 static bool name_fits(const struct core_call *call)
 {
     switch (call->kind) {
@@ -34,10 +31,11 @@ static bool is_of_session(enum core_call_kind kind)
     return kind == CORE_CLOSE || kind == CORE_ACQUIRE || kind == CORE_RELEASE;
 }
 
-static bool may_acquire(const struct core *core)
+static bool may_acquire(const struct core *core, const struct core_call *call)
 {
     uint32_t holds = pool_count(&core->holds.pool) + core->holds.promised;
-    return !busy_hushed(core) && holds < core->settings.holds_max;
+    bool asked = !busy_hushed(core) || call->patient;
+    return asked && holds < core->settings.holds_max;
 }
 
 /* All reasons to refuse; afterwards nothing can fail. */
@@ -45,12 +43,14 @@ static enum status admit(const struct core *core, const struct core_call *call)
 {
     if (!name_fits(call))
         return STATUS_INVALID;
+    if (core->foreign != 0 && call->kind != CORE_CLOSE)
+        return STATUS_WRONG_CLUSTER;
     if (is_of_session(call->kind)) {
         const struct core_session *session = session_at(core, call->session);
         if (session == NULL || session->dismissed)
             return STATUS_LOST;
         if (session->phase == PHASE_ENDED && call->kind != CORE_CLOSE)
-            return STATUS_LOST;
+            return session->verdict;
     }
     /* Closing is never refused: its requests have room of their own. */
     if (core->asked_count + core->stray_count >= core->settings.requests_max &&
@@ -59,7 +59,7 @@ static enum status admit(const struct core *core, const struct core_call *call)
     if (call->kind == CORE_OPEN &&
             pool_count(&core->sessions) == core->settings.sessions_max)
         return STATUS_BUSY;
-    if (call->kind == CORE_ACQUIRE && !may_acquire(core))
+    if (call->kind == CORE_ACQUIRE && !may_acquire(core, call))
         return STATUS_BUSY;
     return STATUS_OK;
 }
@@ -77,8 +77,10 @@ static struct core_request *make(struct core *core, const struct core_call *call
     request->limit_ns = call->limit_ns;
     request->all = call->all;
     request->reentrant = call->reentrant;
+    request->patient = call->patient;
     request->stale = call->stale;
     request->target = call->token;
+    request->asker = call->asker;
     request->cursor = call->cursor;
     request->limit = call->limit;
     request->room = call->room;
@@ -95,7 +97,8 @@ static void start_close(struct core *core, struct core_request *request)
     request->wire_kind = REQUEST_CLOSE;
     session_dismiss(session);
     if (session->phase == PHASE_ENDED) {
-        request_finish(core, request, STATUS_LOST);
+        request->detail = session->verdict_detail;
+        request_finish(core, request, session->verdict);
         session_settle(core, session);
         return;
     }
@@ -111,11 +114,11 @@ static void start_acquire(struct core *core, struct core_request *request)
     request->final = STATUS_TIMEOUT;
     holds_promise(&core->holds, request);
     request->limit_ns = u64_sum(core->now.boot_ns, request->wait_ns);
-    if (request->limit_ns < UINT64_MAX - UNKNOWN_AFTER_NS)
-        timers_set(&core->timers, request, request->limit_ns + CANCEL_SLACK_NS);
-    else
+    if (request->limit_ns >= UINT64_MAX - UNKNOWN_AFTER_NS)
         request->limit_ns = UINT64_MAX;
-    request_move(request, &session->acquires, PLACE_WAITING);
+    request->refused = busy_hushed(core);
+    request_set_limit(core, request);
+    request_move(core, request, &session->acquires, PLACE_WAITING);
     session_touch(core, session);
 }
 
@@ -159,7 +162,7 @@ static void start_release(struct core *core, struct core_request *request)
         hold_left(&core->holds, hold);
     }
     timers_set(&core->timers, request, request->limit_ns);
-    request_move(request, &session->urgent, PLACE_WAITING);
+    request_move(core, request, &session->urgent, PLACE_WAITING);
     session_touch(core, session);
 }
 
@@ -174,7 +177,7 @@ static void start(
         request->wire_kind = REQUEST_OPEN;
         session->opening = request->handle;
         timers_set(&core->timers, request, request->limit_ns);
-        request_move(request, &core->opens, PLACE_WAITING);
+        request_move(core, request, &core->opens, PLACE_WAITING);
         break;
     case CORE_CLOSE:
         start_close(core, request);
@@ -188,7 +191,7 @@ static void start(
     case CORE_QUERY:
     case CORE_LIST:
         timers_set(&core->timers, request, request->limit_ns);
-        request_move(request, &core->reads, PLACE_WAITING);
+        request_move(core, request, &core->reads, PLACE_WAITING);
         break;
     }
 }

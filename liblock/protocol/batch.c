@@ -17,6 +17,8 @@ void wire_keepalive(struct wire *wire, struct keepalive *keepalive)
 {
     wire_u64(wire, &keepalive->session);
     wire_u64(wire, &keepalive->confirmed);
+    wire_u64(wire, &keepalive->answered);
+    wire_u32(wire, &keepalive->waited_us);
     wire_require(wire, keepalive->session != 0);
 }
 
@@ -25,7 +27,8 @@ void wire_command(struct wire *wire, struct command *command)
     wire_request(wire, &command->request);
     bool open = command->request.kind == REQUEST_OPEN;
     wire_require(wire, open == (command->section.session == 0));
-    wire_require(wire, command->request.kind != REQUEST_KEEPALIVE);
+    wire_require(
+            wire, command->request.kind != REQUEST_KEEPALIVE || command->section.unproved);
     if (open)
         wire_fixed(wire, command->section.secret, SECRET_BYTES);
 }

@@ -2,9 +2,10 @@
  * The body of ENTRY_BATCH and ENTRY_TERM_START:
  *
  *     head      dt u64, wall u64, command_bytes u32, keepalive_count u32
- *     sections  of commands, command_bytes long (request.h, without secrets; the request of
- *               an OPEN is followed by the 16 bytes of its secret)
- *     keepalives  keepalive_count times: session u64, confirmed u64
+ *     sections  of commands, command_bytes long (request.h; the request of an OPEN is
+ *               followed by the 16 bytes of its secret)
+ *     keepalives  keepalive_count times: session u64, confirmed u64, answered u64,
+ *               waited_us u32
  *
  * Keepalives come last because commands are written as they arrive, and keepalives only at
  * the end. They take effect first (a keepalive in the same entry prevents expiry).
@@ -25,7 +26,7 @@ extern "C" {
 
 enum {
     BATCH_HEAD_BYTES = 24,
-    KEEPALIVE_BYTES = 16
+    KEEPALIVE_BYTES = 28
 };
 
 struct batch_head {
@@ -35,10 +36,15 @@ struct batch_head {
     uint32_t keepalive_count;
 };
 
-/* A keepalive, or the part of a command that renews. */
+/*
+ * A keepalive. It may have waited for other work before the entry was made. That time does
+ * not lengthen the lease: the session is renewed as of when the keepalive arrived.
+ */
 struct keepalive {
     uint64_t session;
     uint64_t confirmed;
+    uint64_t answered;
+    uint32_t waited_us; /* Served time from its arrival to the entry's clock reading */
 };
 
 /* One request in the context of its section; an OPEN's secret is in it. */
@@ -51,9 +57,10 @@ void wire_batch_head(struct wire *wire, struct batch_head *head);
 void wire_keepalive(struct wire *wire, struct keepalive *keepalive);
 
 /*
- * One request of a section as a batch has it. An OPEN has its secret; a KEEPALIVE never
- * comes here, because the batch has its own part for keepalives. The section is the
- * context: only an OPEN may be in a section of session 0.
+ * One request of a section as a batch has it. An OPEN has its secret. A KEEPALIVE comes here
+ * only in an unproved section: the batch has its own part for keepalives of sessions whose
+ * secret was compared. The section is the context: only an OPEN may be in a section of
+ * session 0.
  */
 void wire_command(struct wire *wire, struct command *command);
 

@@ -40,6 +40,8 @@ enum condition {
     CONDITION_CLOCK_SUSPECT = 14,
     /* A part of its log cannot be read back. */
     CONDITION_READ_ERROR = 16,
+    /* Of something that has a limit nine tenths are in use. */
+    CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster. */
     CONDITION_OTHER_CLUSTER = 24,
     /* ... they know another data directory of this node. */

@@ -45,6 +45,9 @@ void wire_welcome(struct wire *wire, struct welcome *welcome)
     wire_u64(wire, &welcome->cluster);
     wire_u64(wire, &welcome->term);
     wire_span(wire, &welcome->leader_address, ADDRESS_BYTES_MAX);
+    wire_u64(wire, &welcome->ttl_min_ns);
+    wire_u64(wire, &welcome->ttl_max_ns);
+    wire_require(wire, welcome->ttl_min_ns <= welcome->ttl_max_ns);
     wire_require(wire, is_node(welcome->node));
     require_leader(wire, welcome->leader, welcome->leader_address);
 }

@@ -40,6 +40,9 @@ struct welcome {
     uint64_t cluster; /* 0: not bootstrapped yet */
     uint64_t term;
     struct span leader_address; /* Empty when unknown or when it is this node. */
+    /* The ttl of a session may be from ... to; 0: not bootstrapped yet. */
+    uint64_t ttl_min_ns;
+    uint64_t ttl_max_ns;
 };
 
 /* The node's first frame back to another node that it takes for the member it says to be. */

@@ -45,6 +45,19 @@ static void walk_counts(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->lines_dropped);
 }
 
+static void walk_capacities(struct wire *wire, struct node_status *status)
+{
+    wire_u32(wire, &status->answers);
+    wire_u32(wire, &status->name_blocks);
+    wire_u32(wire, &status->sessions_max);
+    wire_u32(wire, &status->locks_max);
+    wire_u32(wire, &status->holds_max);
+    wire_u32(wire, &status->waits_max);
+    wire_u32(wire, &status->answers_max);
+    wire_u32(wire, &status->name_blocks_max);
+    wire_u32(wire, &status->connections_max);
+}
+
 void wire_node_status(struct wire *wire, struct node_status *status)
 {
     if (wire->mode == WIRE_READ)
@@ -56,6 +69,7 @@ void wire_node_status(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->missing);
     walk_log(wire, status);
     walk_counts(wire, status);
+    walk_capacities(wire, status);
     wire_u8(wire, &status->peer_count);
     wire_require(wire, status->peer_count <= NODE_STATUS_PEERS_MAX);
     for (uint8_t i = 0; i < status->peer_count && !wire->failed; i++)

@@ -69,6 +69,16 @@ struct node_status {
     uint64_t elections;    /* Times this node became leader */
     /* Lines of its log that were lost: nobody read its standard error. */
     uint64_t lines_dropped;
+    /* How full it is: beside the counts above, and the most that there may be of each. */
+    uint32_t answers; /* Remembered, and room that is kept for some */
+    uint32_t name_blocks;
+    uint32_t sessions_max;
+    uint32_t locks_max;
+    uint32_t holds_max;
+    uint32_t waits_max;
+    uint32_t answers_max;
+    uint32_t name_blocks_max;
+    uint32_t connections_max;
     uint8_t peer_count;
     struct node_status_peer peers[NODE_STATUS_PEERS_MAX];
     struct span version; /* of the program, as text */

@@ -28,6 +28,10 @@ WIRE_WALK walk_whole_section(struct wire *wire, struct section *section)
 WIRE_WALK walk_section_logged(struct wire *wire, struct section *section)
 {
     wire_u64(wire, &section->session);
+    wire_bool(wire, &section->unproved);
+    wire_require(wire, section->session != 0 || !section->unproved);
+    if (section->unproved)
+        wire_fixed(wire, section->secret, SECRET_BYTES);
     walk_section(wire, section);
 }
 

@@ -5,11 +5,14 @@
  *     section  session u64, secret 16 bytes, answered u64, confirmed u64, count u16
  *     request  kind u8, then the fields of its kind
  *
- * The same sections, without the secret, are in batches of the log (batch.h).
+ * The same sections are in batches of the log (batch.h). There the leader has compared the
+ * secret, and leaves it out. In place of it stands `unproved` u8; if that is 1, the secret
+ * follows after all.
  */
 #ifndef PROTOCOL_REQUEST_H
 #define PROTOCOL_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "protocol/wire.h"
@@ -64,6 +67,11 @@ struct request {
 
 struct section {
     uint64_t session; /* 0 with OPEN, which is alone in its section */
+    /*
+     * In the log only: the leader did not find the session in its applied state, so the
+     * secret stands in the entry and is compared when the commands are applied.
+     */
+    bool unproved;
     unsigned char secret[SECRET_BYTES];
     uint64_t answered;  /* Answers to all numbers up to this one have arrived. */
     uint64_t confirmed; /* So have all changes up to this one. */
@@ -75,7 +83,7 @@ struct section {
  * request.
  */
 void wire_section(struct wire *wire, struct section *section);        /* With the secret. */
-void wire_section_logged(struct wire *wire, struct section *section); /* Without. */
+void wire_section_logged(struct wire *wire, struct section *section); /* As in the log. */
 void wire_request(struct wire *wire, struct request *request);
 
 #ifdef __cplusplus

@@ -19,11 +19,13 @@ struct cluster_settings settings_default(void)
             .holds_max = 1048576,
             .waits_max = 262144,
             .waits_per_lock_max = 65535,
-            .answers_max = 1048576,
+            .answers_max = 2097152,
             .changes_max = 262144,
             .changes_per_session_max = 64,
             .name_blocks_max = 2097152,
             .count_max = 1000000,
+            .holds_per_session_max = 1000000,
+            .waits_per_session_max = 131072,
     };
 }
 
@@ -42,7 +44,9 @@ bool settings_valid(const struct cluster_settings *s)
                    is_capacity(s->waits_per_lock_max) && is_capacity(s->name_blocks_max);
     bool memory = is_capacity(s->answers_max) && is_capacity(s->changes_max) &&
                   is_capacity(s->changes_per_session_max);
-    return times && objects && memory && is_capacity(s->work_max) &&
+    bool shares =
+            is_capacity(s->holds_per_session_max) && is_capacity(s->waits_per_session_max);
+    return times && objects && memory && shares && is_capacity(s->work_max) &&
            is_capacity(s->count_max);
 }
 
@@ -62,6 +66,8 @@ static void walk_settings(struct wire *wire, struct cluster_settings *settings)
     wire_u32(wire, &settings->changes_per_session_max);
     wire_u32(wire, &settings->name_blocks_max);
     wire_u32(wire, &settings->count_max);
+    wire_u32(wire, &settings->holds_per_session_max);
+    wire_u32(wire, &settings->waits_per_session_max);
     wire_require(wire, settings_valid(settings));
 }
 

@@ -45,6 +45,9 @@ enum limit {
     LIMIT_NAME_BLOCKS = 6, /* Room for the bytes of names and labels. */
     LIMIT_ANSWERS = 7,
     LIMIT_COUNT = 8, /* Times that an owner entered one lock. */
+    /* What one session may have, so that others find something left: */
+    LIMIT_SESSION_HOLDS = 9, /* Holds, and waits, which become holds */
+    LIMIT_SESSION_WAITS = 10,
 };
 
 #ifdef __cplusplus

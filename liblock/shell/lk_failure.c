@@ -26,6 +26,7 @@ static_assert(LK_STATUS_VERSION == (int)STATUS_VERSION, "");
 static_assert(LK_STATE_LOST == (int)BELIEF_LOST, "");
 static_assert(LK_STATE_SUSPENDED == (int)BELIEF_SUSPENDED, "");
 static_assert(LK_REASON_REHEARSED == (int)CORE_REASON_REHEARSED, "");
+static_assert(LK_REASON_WRONG_CLUSTER == (int)CORE_REASON_WRONG_CLUSTER, "");
 static_assert(LK_CONDITION_HEALTHY == (int)CONDITION_HEALTHY, "");
 static_assert(LK_CONDITION_BLANK == (int)CONDITION_BLANK, "");
 static_assert(LK_CONDITION_NOT_BOOTSTRAPPED == (int)CONDITION_NOT_BOOTSTRAPPED, "");
@@ -41,6 +42,7 @@ static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, ""
 static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
 static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
 static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
+static_assert(LK_CONDITION_NEARLY_FULL == (int)CONDITION_NEARLY_FULL, "");
 static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
@@ -139,6 +141,7 @@ const char *lk_reason_text(enum lk_reason reason)
             [LK_REASON_UNKNOWN] = "the cluster does not know this session",
             [LK_REASON_ENDED] = "the cluster ended the hold",
             [LK_REASON_REHEARSED] = "lost on purpose, as a test",
+            [LK_REASON_WRONG_CLUSTER] = "the nodes belong to another cluster now",
     };
     return PICK(texts, reason);
 }
@@ -177,6 +180,8 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_NAME_BLOCKS] = "bytes of names",
             [LIMIT_ANSWERS] = "remembered answers",
             [LIMIT_COUNT] = "entries of one owner",
+            [LIMIT_SESSION_HOLDS] = "locks of one session",
+            [LIMIT_SESSION_WAITS] = "waiting requests of one session",
     };
     return PICK(texts, limit);
 }
@@ -248,6 +253,20 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
     return text;
 }
 
+/* Why this node is of no use; NULL: nothing is known. */
+static const char *explain_node(
+        const struct lk_client *client, uint32_t node, char *text, size_t bytes)
+{
+    struct core_notice trouble;
+    bool troubled = core_node_trouble(client->core, node, &trouble);
+    bool silent = !troubled ||
+                  (trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0);
+    /* It is not the node that did not answer. */
+    if (silent && lookup_is_pending(core_node_at(client->core, node)->address))
+        return "no name server has found its address yet";
+    return troubled ? notice_text(&trouble, text, bytes) : NULL;
+}
+
 /* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
 static void explain_search(struct lk_client *client)
 {
@@ -255,20 +274,52 @@ static void explain_search(struct lk_client *client)
     size_t at = strlen(last_error);
     const char *before = ": ";
     for (uint32_t i = 0; i < core_node_count(client->core); i++) {
-        struct core_notice trouble;
         char text[160];
-        if (!core_node_trouble(client->core, i, &trouble))
+        const char *why = explain_node(client, i, text, sizeof(text));
+        if (why == NULL)
             continue;
-        /* It is not the node that did not answer. */
-        bool no_name = trouble.kind == CORE_NOTICE_CONNECT_FAILED && trouble.number == 0 &&
-                       lookup_is_pending(core_node_at(client->core, i)->address);
         put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
-                core_node_at(client->core, i)->address,
-                no_name ? "no name server has found its address yet"
-                        : notice_text(&trouble, text, sizeof(text)));
+                core_node_at(client->core, i)->address, why);
         at = strlen(last_error);
         before = "; ";
     }
+}
+
+/* "500ms", "60s": for ranges, which are round. */
+static void put_duration(char *text, size_t bytes, uint64_t ns)
+{
+    bool whole = ns % LK_SECOND == 0;
+    put_text(text, bytes, "%llu%s",
+            (unsigned long long)(ns / (whole ? LK_SECOND : NS_PER_MS)), whole ? "s" : "ms");
+}
+
+/* What the library lets through and the cluster does not: a session's ttl. */
+static void explain_invalid(const struct lk_client *client)
+{
+    uint64_t min_ns;
+    uint64_t max_ns;
+    char min[32];
+    char max[32];
+    if (!core_ttl_range(client->core, &min_ns, &max_ns)) {
+        fail(LK_STATUS_INVALID, "%s", lk_status_text(LK_STATUS_INVALID));
+        return;
+    }
+    put_duration(min, sizeof(min), min_ns);
+    put_duration(max, sizeof(max), max_ns);
+    fail(LK_STATUS_INVALID, "ttl_ns: this cluster allows a ttl from %s to %s", min, max);
+}
+
+static void explain_foreign(const struct lk_client *client)
+{
+    uint64_t ours;
+    uint64_t theirs;
+    if (core_is_foreign(client->core, &ours, &theirs))
+        fail(LK_STATUS_WRONG_CLUSTER,
+                "the nodes belong to cluster %016llx now, and no longer to %016llx: its locks "
+                "are gone; open a new client",
+                (unsigned long long)theirs, (unsigned long long)ours);
+    else
+        fail(LK_STATUS_WRONG_CLUSTER, "%s", lk_status_text(LK_STATUS_WRONG_CLUSTER));
 }
 
 enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail)
@@ -281,6 +332,10 @@ enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t d
         explain_search(client);
     else if (status == STATUS_LIMIT)
         fail(said, "the cluster has reached its limit of %s", limit_text(detail));
+    else if (status == STATUS_INVALID)
+        explain_invalid(client);
+    else if (status == STATUS_WRONG_CLUSTER)
+        explain_foreign(client);
     else
         fail(said, "%s", lk_status_text(said));
     return said;

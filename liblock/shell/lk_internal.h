@@ -40,8 +40,9 @@ enum {
 
 /* ---- lk_address.c ---- */
 
-/* False: `*bad` is the part of the list that cannot be read. */
-bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad);
+/* False: `*bad` is the part of the list that cannot be read, and `*why` says why. */
+bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad,
+        const char **why);
 
 /* ---- Sessions ---- */
 
@@ -52,11 +53,6 @@ struct lk_session {
     void *user;
     uint64_t lose_ns; /* LOCKD_TEST_LOSE: BOOTTIME; UINT64_MAX: never */
 };
-
-static inline struct lk_client *client_of(const struct lk_session *session)
-{
-    return session == NULL ? NULL : __atomic_load_n(&session->client, __ATOMIC_RELAXED);
-}
 
 /* ---- Threads in calls ---- */
 
@@ -224,6 +220,8 @@ struct lk_client *client_map(const struct core_settings *settings);
 /* The memory becomes zero now, and is unmapped later. */
 void client_unmap(struct lk_client *client);
 
+/* Of a session whose client was closed: one that is closed. Of NULL: NULL. */
+struct lk_client *client_of(const struct lk_session *session);
 /* Count this thread; false: the client is being closed, or was, or is the parent's. */
 bool client_enter(struct lk_client *client);
 void client_leave(struct lk_client *client);

@@ -436,8 +436,10 @@ enum lk_status keeper_call(
         return fail(LK_STATUS_BUSY, "cannot wait for the answer: %s", strerror(errno));
     enum status status = core_submit(client->core, call, now, &waiter.request);
     if (status != STATUS_OK) {
+        uint8_t detail = 0;
         remove_waiter(client, &waiter);
-        return fail_core(client, status, 0);
+        core_session_verdict(client->core, call->session, &detail);
+        return fail_core(client, status, detail);
     }
     if (call->kind == CORE_OPEN)
         session_adopt(client, core_opened(client->core), call->session_user);

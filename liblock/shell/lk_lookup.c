@@ -279,8 +279,12 @@ void lookup_end(struct lookup_ticket *ticket)
     if (ticket->lookup == NULL)
         return;
     struct lookups *lookups = get();
+    struct lookup *lookup = ticket->lookup;
     pthread_mutex_lock(&lookups->mutex);
     list_remove(&ticket->link);
+    /* Nobody wants to know any longer. What a thread is asking already is kept. */
+    if (lookup->progress == QUEUED && list_is_empty(&lookup->tickets))
+        lookup->progress = REST;
     pthread_mutex_unlock(&lookups->mutex);
     ticket->lookup = NULL;
 }

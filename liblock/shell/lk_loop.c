@@ -195,8 +195,10 @@ static enum lk_status ask(
     set_answer_limit(client, call, now);
     enum status status = core_submit(client->core, call, now, NULL);
     if (status != STATUS_OK) {
+        uint8_t detail = 0;
         give_pending(client, pending);
-        return fail_core(client, status, 0);
+        core_session_verdict(client->core, call->session, &detail);
+        return fail_core(client, status, detail);
     }
     note_asked(client);
     return LK_OK;
@@ -327,6 +329,7 @@ enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t
         status = make_query_call(span_of(name, name_len), NULL, &call);
     if (status != LK_OK)
         return status;
+    call.asker = client->first == NULL ? 0 : lk_session_id(client->first);
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->lock = lock;

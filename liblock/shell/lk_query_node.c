@@ -203,6 +203,15 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
     status->bad_frames = node->bad_frames;
     status->elections = node->elections;
     status->lines_dropped = node->lines_dropped;
+    status->answers = node->answers;
+    status->name_blocks = node->name_blocks;
+    status->sessions_max = node->sessions_max;
+    status->locks_max = node->locks_max;
+    status->holds_max = node->holds_max;
+    status->waits_max = node->waits_max;
+    status->answers_max = node->answers_max;
+    status->name_blocks_max = node->name_blocks_max;
+    status->connections_max = node->connections_max;
     status->peer_count = node->peer_count;
     for (uint32_t i = 0; i < node->peer_count; i++)
         status->peers[i] = (struct lk_peer){.node = node->peers[i].node,

@@ -3,8 +3,12 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/units.h"
 #include "lk_connect.h"
+
+#define QUICK_NS (100 * NS_PER_MS)
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -79,18 +83,27 @@ static int look_up(const struct host_port *cut, int flags, struct addresses *fou
     return 0;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 /*
  * AI_ADDRCONFIG spares name servers questions for addresses that this machine cannot use.
- * But it does not count loopback, and then hides a node on ::1 behind the name of another.
+ * But it does not count loopback, and may hide that a name of this machine is also ::1. Such
+ * names are in a file, and are found at once: then look again for all there is.
  */
 int resolve(const struct host_port *cut, struct addresses *found)
 {
+    uint64_t begin_ns = now_ns();
     int error = look_up(cut, AI_ADDRCONFIG, found);
-    if (error == EAI_AGAIN || (error == 0 && !are_loopback(found)))
+    bool quick = now_ns() - begin_ns < QUICK_NS;
+    if (!quick || error == EAI_AGAIN || (error == 0 && !are_loopback(found)))
         return error;
     struct addresses all;
-    int again = look_up(cut, 0, &all);
-    if (again != 0)
+    if (look_up(cut, 0, &all) != 0)
         return error;
     *found = all;
     return 0;

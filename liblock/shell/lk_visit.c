@@ -105,6 +105,20 @@ void client_unmap(struct lk_client *client)
 
 /* ---- In and out ---- */
 
+/* A client that was closed, with the page before it. */
+static struct {
+    unsigned char page[PAGE_BYTES];
+    struct lk_client client;
+} closed;
+
+struct lk_client *client_of(const struct lk_session *session)
+{
+    if (session == NULL)
+        return NULL;
+    struct lk_client *client = __atomic_load_n(&session->client, __ATOMIC_RELAXED);
+    return client == NULL ? &closed.client : client;
+}
+
 static void futex(uint32_t *word, int what, uint32_t value)
 {
     syscall(SYS_futex, word, what, value, NULL, NULL, 0);
@@ -143,8 +157,7 @@ void client_wait_for_leaving(struct lk_client *client)
 enum lk_status refuse_handle(const struct lk_client *client)
 {
     if (client == NULL)
-        return fail(LK_STATUS_INVALID,
-                "the client or session is NULL, or its client was closed");
+        return fail(LK_STATUS_INVALID, "the client or session is NULL");
     if (client_is_ours(client) || client->mapped_bytes == 0)
         return fail(LK_STATUS_LOST, "the client is being closed, or was");
     return fail(LK_STATUS_LOST,

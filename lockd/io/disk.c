@@ -11,6 +11,10 @@
 #include "io/disk_maker.h"
 #include "io/locked_memory.h"
 
+enum {
+    READ_TRIES_MAX = 100 /* That the kernel asks to make again */
+};
+
 void disk_close(struct disk *disk)
 {
     for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
@@ -160,6 +164,29 @@ static void begin_read(struct disk *disk)
     io_uring_sqe_set_data64(sqe, uring_tag(OP_LOG_READ, 0));
 }
 
+static void say_read_failed(struct disk *disk, int error)
+{
+    if (!disk->read_said)
+        tell_line(disk->tell, TELL_ERROR, "log-read-failed",
+                "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log cannot be read; check the disk (dmesg, smartctl), and put the file back if it is missing",
+                disk->settings.path, (unsigned long long)disk->read.place.segment,
+                (unsigned long long)disk->read.place.offset, strerror(error));
+    disk->read_said = true;
+}
+
+/* Whatever was read goes to the node; what it needs and does not get, it asks for again. */
+static void finish_read(struct disk *disk)
+{
+    disk->reading = false;
+    if (disk->read_file != NULL)
+        disk->read_file->users--;
+    turn_step(disk->turn,
+            (struct node_event){.kind = NODE_READ,
+                    .id = disk->read.id,
+                    .bytes = disk->read_buffer,
+                    .count = disk->read_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES});
+}
+
 static void perform_read(struct disk *disk, const struct node_read *read)
 {
     assert(!disk->reading && read->count <= NODE_READ_BYTES_MAX);
@@ -167,33 +194,34 @@ static void perform_read(struct disk *disk, const struct node_read *read)
     disk->reading = true;
     disk->read = *read;
     disk->read_bytes = 0;
-    disk->read_file = disk_use_file(disk, read->place.segment);
-    begin_read(disk);
+    disk->read_tries = 0;
+    disk->read_file = disk_find_file(disk, read->place.segment);
+    if (disk->read_file != NULL) {
+        begin_read(disk);
+        return;
+    }
+    say_read_failed(disk, errno);
+    disk->read_failed = true; /* No step may overwrite effects that are being performed. */
 }
 
 void disk_read(struct disk *disk, const struct uring_done *done)
 {
     assert(disk->reading);
-    if (done->result < 0 && done->result != -EINTR && done->result != -EAGAIN)
-        tell_fatal(disk->tell, "log-read-failed",
-                "path=%s segment=%llu offset=%llu error=\"%s\": a durable part of the log cannot be read; check or replace the disk",
-                disk->settings.path, (unsigned long long)disk->read.place.segment,
-                (unsigned long long)disk->read.place.offset, strerror(-done->result));
-    if (done->result > 0)
+    bool again = (done->result == -EINTR || done->result == -EAGAIN) &&
+                 ++disk->read_tries < READ_TRIES_MAX;
+    if (done->result < 0 && !again)
+        say_read_failed(disk, -done->result);
+    if (done->result > 0) {
         disk->read_bytes += (size_t)done->result;
-    /* Short but not at the file's end: a multiple of the block, continue after it. */
-    if (done->result != 0 && disk->read_bytes < disk->read.count &&
-            disk->read_bytes % WAL_BLOCK_BYTES == 0) {
-        begin_read(disk);
-        return;
+        disk->read_said = false;
     }
-    disk->reading = false;
-    disk->read_file->users--;
-    turn_step(disk->turn,
-            (struct node_event){.kind = NODE_READ,
-                    .id = disk->read.id,
-                    .bytes = disk->read_buffer,
-                    .count = disk->read_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES});
+    /* Short but not at the file's end: a multiple of the block, continue after it. */
+    bool is_more = done->result > 0 && disk->read_bytes < disk->read.count &&
+                   disk->read_bytes % WAL_BLOCK_BYTES == 0;
+    if (again || is_more)
+        begin_read(disk);
+    else
+        finish_read(disk);
 }
 
 void disk_perform(struct disk *disk, const struct node_effects *effects)
@@ -210,9 +238,13 @@ void disk_perform(struct disk *disk, const struct node_effects *effects)
 void disk_time(struct disk *disk)
 {
     maker_tell_failed(disk);
+    if (!disk->read_failed)
+        return;
+    disk->read_failed = false;
+    finish_read(disk);
 }
 
 uint64_t disk_deadline(const struct disk *disk)
 {
-    return maker_deadline(disk);
+    return disk->read_failed ? 0 : maker_deadline(disk);
 }

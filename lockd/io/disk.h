@@ -101,8 +101,11 @@ struct disk {
     struct disk_maker maker;
     bool reading;
     struct node_read read;
-    struct disk_file *read_file;
+    struct disk_file *read_file; /* NULL: it could not be opened. */
     size_t read_bytes;
+    uint32_t read_tries;
+    bool read_failed; /* The node learns it in the next turn. */
+    bool read_said;   /* A read that failed was reported, and none has succeeded since. */
     unsigned char *read_buffer; /* NODE_READ_BYTES_MAX, page-aligned */
     uint64_t *numbers;          /* The segments found at start, ascending */
     uint32_t number_count;

@@ -88,25 +88,40 @@ static void lock_again(const struct disk *disk, struct disk_file *file)
                 (unsigned long long)file->number, strerror(errno));
 }
 
-struct disk_file *disk_use_file(struct disk *disk, uint64_t number)
+static struct disk_file *find_open(struct disk *disk, uint64_t number)
+{
+    for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
+        if (disk->files[i].number == number)
+            return &disk->files[i];
+    }
+    return NULL;
+}
+
+struct disk_file *disk_find_file(struct disk *disk, uint64_t number)
 {
     char name[DISK_NAME_BYTES];
-    for (;;) {
-        for (uint32_t i = 0; i < DISK_FILES_MAX; i++) {
-            struct disk_file *file = &disk->files[i];
-            if (file->number != number)
-                continue;
-            file->users++;
-            file->used = ++disk->use_count;
-            lock_again(disk, file);
-            return file;
-        }
+    struct disk_file *file = find_open(disk, number);
+    if (file == NULL) {
         segment_name(name, number);
         int fd = disk_open_file(disk, name, 0);
         if (fd < 0)
-            tell_fatal(disk->tell, "segment-lost",
-                    "path=%s/%s error=\"%s\": this log segment cannot be opened; put the file back, or replace this node",
-                    disk->settings.path, name, strerror(errno));
+            return NULL;
         disk_adopt(disk, number, fd);
+        file = find_open(disk, number);
+        assert(file != NULL);
     }
+    file->users++;
+    file->used = ++disk->use_count;
+    lock_again(disk, file);
+    return file;
+}
+
+struct disk_file *disk_use_file(struct disk *disk, uint64_t number)
+{
+    struct disk_file *file = disk_find_file(disk, number);
+    if (file == NULL)
+        tell_fatal(disk->tell, "segment-lost",
+                "path=%s segment=%llu error=\"%s\": the log segment that is written now cannot be opened; put the file back, or replace this node",
+                disk->settings.path, (unsigned long long)number, strerror(errno));
+    return file;
 }

@@ -24,9 +24,12 @@ int disk_open_file(struct disk *disk, const char *name, int flags);
 /* The file of a segment that is open already: it is closed when its place is needed. */
 void disk_adopt(struct disk *disk, uint64_t number, int fd);
 
+/* The open file of a segment, with one more user; NULL with errno: it cannot be opened. */
+struct disk_file *disk_find_file(struct disk *disk, uint64_t number);
+
 /*
- * The open file of a segment, with one more user. It exists, or the log was changed from
- * outside.
+ * The same for a segment that is written. If it cannot be opened, the process ends: the log
+ * was changed from outside, or the system has no descriptors.
  */
 struct disk_file *disk_use_file(struct disk *disk, uint64_t number);
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "locks/object.h"
+#include "locks/remembered.h"
 #include "locks/told.h"
 
 struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash)
@@ -118,6 +119,7 @@ struct hold *claim_hold(struct locks *locks, const struct claim *claim)
             number_key(hold->session, hold->number), handle);
     object_change(locks, AFTER, PART_HOLD, hold);
     hold->lock->hold_count++;
+    remembered_promise(locks, 1);
     return hold;
 }
 
@@ -140,12 +142,14 @@ uint32_t claim_enter(struct locks *locks, struct hold *hold)
     object_change(locks, BEFORE, PART_HOLD, hold);
     hold->count++;
     object_change(locks, AFTER, PART_HOLD, hold);
+    remembered_promise(locks, 1);
     return hold->count;
 }
 
 uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count)
 {
     assert(0 < count && count <= hold->count);
+    remembered_unpromise(locks, count);
     uint32_t left = hold->count - count;
     if (left > 0) {
         object_change(locks, BEFORE, PART_HOLD, hold);
@@ -187,6 +191,7 @@ struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t
             number_key(wait->session, wait->number), handle);
     object_change(locks, AFTER, PART_WAIT, wait);
     wait->lock->wait_count++;
+    remembered_promise(locks, 1);
     return wait;
 }
 
@@ -203,6 +208,7 @@ void claim_unwait(struct locks *locks, struct wait *wait)
     wait->session->wait_count--;
     pool_give(&locks->waits, handle);
     lock->wait_count--;
+    remembered_unpromise(locks, 1);
 }
 
 static void set_ready(struct locks *locks, struct lock *lock, bool ready)

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/mark.h"
+#include "base/units.h"
 #include "locks/claim.h"
 #include "locks/due.h"
 #include "locks/remembered.h"
@@ -100,6 +101,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     buckets_init(&locks->answers_by_number);
     nametable_init(&locks->names);
     heap_init(&locks->due);
+    ttls_init(&locks->ttls);
     list_init(&locks->ending);
     list_init(&locks->ready);
     list_init(&locks->changed);
@@ -114,6 +116,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->digest = 0;
     locks->work_left = 0;
     locks->ready_count = 0;
+    locks->answers_promised = 0;
 }
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns)
@@ -135,8 +138,18 @@ void locks_renew(struct locks *locks, const struct keepalive *keepalive)
     struct session *session = sessions_find(locks, keepalive->session);
     if (session == NULL || session->end_order != 0)
         return;
-    struct section heard = {.confirmed = keepalive->confirmed};
-    sessions_renew(locks, session, &heard);
+    struct section heard = {
+            .confirmed = keepalive->confirmed, .answered = keepalive->answered};
+    sessions_renew(locks, session, &heard, (uint64_t)keepalive->waited_us * NS_PER_US);
+}
+
+void locks_renew_by(struct locks *locks, const struct section *section)
+{
+    struct session *session = sessions_find(locks, section->session);
+    if (session == NULL || session->end_order != 0 || !sessions_proves(session, section))
+        return;
+    struct section heard = {.confirmed = section->confirmed};
+    sessions_renew(locks, session, &heard, 0);
 }
 
 /* OPEN: not numbered, and not remembered. A repeated one may leave an empty session. */
@@ -154,6 +167,10 @@ static void apply_open(
         answer_limit(&outcome->answer, LIMIT_SESSIONS);
     } else if (namechain_blocks(request->name.count) > blocks_left) {
         answer_limit(&outcome->answer, LIMIT_NAME_BLOCKS);
+    } else if (settings->answers_max - pool_count(&locks->answers) -
+                       locks->answers_promised <
+               ANSWERS_OF_SESSION) {
+        answer_limit(&outcome->answer, LIMIT_ANSWERS);
     } else {
         const struct session *session = sessions_open(
                 locks, request->wait_ns, command->section.secret, request->name);
@@ -162,6 +179,42 @@ static void apply_open(
         outcome->deadline = session->deadline;
         outcome->anchor = true;
     }
+}
+
+/*
+ * Room to remember the answer. What ends a hold or a wait has the room that was promised
+ * for that; a CLOSE forgets all answers. An acquire that finds none is told which capacity
+ * is met. Whatever else gives something back may come again when some of the session's
+ * answers are confirmed.
+ */
+static bool admit_answer(const struct locks *locks, const struct session *session,
+        const struct request *request, struct answer *answer)
+{
+    bool too_many = remembered_too_many(locks, session);
+    bool room = false;
+    switch (request->kind) {
+    case REQUEST_CLOSE:
+        return true;
+    case REQUEST_RELEASE:
+        room = (!too_many && remembered_room(locks, session, 1, 0)) ||
+               request_release_ends(locks, session, request);
+        break;
+    case REQUEST_CANCEL:
+        /* It may also remember its target. */
+        room = (!too_many && remembered_room(locks, session, 2, 0)) ||
+               request_cancel_ends(locks, session, request);
+        break;
+    default:
+        room = !too_many && remembered_room(locks, session, 1, 1);
+        break;
+    }
+    if (room)
+        return true;
+    MARK(locks_answers_full);
+    answer->status = STATUS_BUSY;
+    if (request->kind == REQUEST_ACQUIRE && !too_many)
+        answer_limit(answer, LIMIT_ANSWERS);
+    return false;
 }
 
 /*
@@ -191,15 +244,7 @@ static bool admit_number(const struct locks *locks, const struct session *sessio
         answer->count = known->count;
         return false;
     }
-    /* A CLOSE forgets all answers; a CANCEL may also remember its target. */
-    uint32_t needed = request->kind == REQUEST_CLOSE    ? 0
-                      : request->kind == REQUEST_CANCEL ? 2
-                                                        : 1;
-    if (!remembered_room(locks, needed)) {
-        answer_limit(answer, LIMIT_ANSWERS);
-        return false;
-    }
-    return true;
+    return admit_answer(locks, session, request, answer);
 }
 
 static void dispatch(struct locks *locks, struct session *session,
@@ -264,7 +309,12 @@ void locks_apply(
         answer_lost(session, &outcome->answer);
         return;
     }
-    sessions_renew(locks, session, &command->section);
+    if (!sessions_proves(session, &command->section)) {
+        MARK(locks_wrong_secret);
+        outcome->answer.status = STATUS_DENIED;
+        return;
+    }
+    sessions_renew(locks, session, &command->section, 0);
     outcome->deadline = session->deadline;
     uint64_t id = session->id;
     if (request->kind == REQUEST_KEEPALIVE)
@@ -282,6 +332,11 @@ void locks_end(struct locks *locks)
     assert(locks->work_left == 0 || !locks_has_work(locks));
 }
 
+const struct cluster_settings *locks_settings(const struct locks *locks)
+{
+    return &locks->settings;
+}
+
 uint64_t locks_index(const struct locks *locks)
 {
     return locks->index;
@@ -290,6 +345,11 @@ uint64_t locks_index(const struct locks *locks)
 uint64_t locks_time(const struct locks *locks)
 {
     return locks->time;
+}
+
+uint64_t locks_shortest_ttl_ns(const struct locks *locks)
+{
+    return ttls_shortest_ns(&locks->ttls);
 }
 
 uint64_t locks_digest(const struct locks *locks)
@@ -307,6 +367,8 @@ struct locks_counts locks_tally(const struct locks *locks)
             .holds = pool_count(&locks->holds),
             .waits = pool_count(&locks->waits),
             .answers = pool_count(&locks->answers),
+            .answers_promised = locks->answers_promised,
             .changes = pool_count(&locks->changes),
+            .name_blocks = pool_count(&locks->blocks),
     };
 }

@@ -64,23 +64,31 @@ struct locks_outcome {
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns);
 
 /*
- * Renew the session: D = T + ttl; changes up to `confirmed` are forgotten. No such session:
- * nothing.
+ * Renew the session: D = T + ttl, less the time for which the keepalive waited, and never
+ * earlier than before; changes up to `confirmed` and answers up to `answered` are forgotten.
+ * No such session: nothing.
  */
 void locks_renew(struct locks *locks, const struct keepalive *keepalive);
+
+/* ... by a command of that section; not if it is unproved and its secret is wrong. */
+void locks_renew_by(struct locks *locks, const struct section *section);
 
 /* Do what is due: expiries, waits' ends, the grants these make possible. */
 void locks_due(struct locks *locks);
 
 /*
  * One command; the outcome points to no memory. It renews its session like locks_renew(),
- * unless the session is over. The grants that it causes are made in the same call, while
+ * unless the session is over. In an unproved section the secret is compared here: DENIED if
+ * it is wrong, and then nothing is done. The grants that it causes are made in the same call, while
  * items are left.
  */
 void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
 void locks_end(struct locks *locks);
+
+/* The settings of the state; those that locks_init() got, if no entry made others. */
+const struct cluster_settings *locks_settings(const struct locks *locks);
 
 uint64_t locks_index(const struct locks *locks); /* The last entry applied */
 uint64_t locks_time(const struct locks *locks);  /* T */
@@ -90,6 +98,9 @@ uint64_t locks_time(const struct locks *locks);  /* T */
  * appends a tick by then. UINT64_MAX: nothing pending, no log traffic needed.
  */
 uint64_t locks_deadline(const struct locks *locks);
+
+/* The shortest ttl of a session, or a little less; UINT64_MAX: there is none. */
+uint64_t locks_shortest_ttl_ns(const struct locks *locks);
 
 /* Due work was left over by work_max: the leader appends an entry at once. */
 bool locks_has_work(const struct locks *locks);
@@ -146,6 +157,12 @@ enum {
 void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
         unsigned char *scratch);
 
+/*
+ * How many requests wait for this lock before the first one of that session: all, if it has
+ * none there, or is too far behind for counting.
+ */
+uint32_t locks_ahead(const struct locks *locks, struct span name, uint64_t session);
+
 /* Room for a page of views. */
 struct view_page {
     struct lock_view *views;
@@ -165,8 +182,10 @@ struct locks_counts {
     uint32_t locks;
     uint32_t holds;
     uint32_t waits;
-    uint32_t answers;
+    uint32_t answers;          /* Remembered */
+    uint32_t answers_promised; /* ... and room that is kept for some */
     uint32_t changes;
+    uint32_t name_blocks;
 };
 struct locks_counts locks_tally(const struct locks *locks);
 

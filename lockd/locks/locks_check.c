@@ -26,6 +26,7 @@ struct walk {
     uint32_t lock_holds;
     uint32_t lock_waits;
     uint32_t answers;
+    uint32_t promised; /* Answers */
     uint32_t changes;
     uint32_t blocks;
     uint32_t filed; /* In the heap */
@@ -77,6 +78,7 @@ static void check_session_claims(struct walk *walk, const struct session *sessio
         assert(hold->token > before);
         before = hold->token;
         check_hold(walk, hold);
+        walk->promised += hold->count;
         count++;
     }
     assert(count == session->hold_count);
@@ -89,6 +91,7 @@ static void check_session_claims(struct walk *walk, const struct session *sessio
         assert(wait->due.tie_low > before);
         before = wait->due.tie_low;
         check_wait(walk, wait);
+        walk->promised++;
         count++;
     }
     assert(count == session->wait_count);
@@ -110,6 +113,8 @@ static void check_session_answers(struct walk *walk, const struct session *sessi
     assert(count == session->answer_count);
     assert(count <= REQUEST_WINDOW);
     walk->answers += count;
+    if (count < ANSWERS_OF_SESSION)
+        walk->promised += ANSWERS_OF_SESSION - count;
 }
 
 static void check_session_changes(struct walk *walk, const struct session *session)
@@ -303,7 +308,8 @@ static void check_pools(const struct walk *walk)
     assert(walk->locks_found <= settings->locks_max);
     assert(walk->holds + walk->ready <= settings->holds_max);
     assert(walk->waits <= settings->waits_max);
-    assert(walk->answers <= settings->answers_max);
+    assert(locks->answers_promised == walk->promised);
+    assert(walk->answers + walk->promised <= settings->answers_max);
     assert(walk->changes <= settings->changes_max);
     assert(walk->blocks <= settings->name_blocks_max);
     assert(heap_count(&locks->due) == walk->filed);

@@ -17,14 +17,51 @@ struct remembered *remembered_find(
     return NULL;
 }
 
-bool remembered_room(const struct locks *locks, uint32_t count)
+/* Neither remembered nor promised */
+static uint32_t left(const struct locks *locks)
 {
-    return locks->settings.answers_max - pool_count(&locks->answers) >= count;
+    return locks->settings.answers_max - pool_count(&locks->answers) -
+           locks->answers_promised;
+}
+
+/* What the session may still remember of its own room */
+static uint32_t own_left(const struct session *session)
+{
+    uint32_t count = session->answer_count;
+    return count < ANSWERS_OF_SESSION ? ANSWERS_OF_SESSION - count : 0;
+}
+
+bool remembered_room(const struct locks *locks, const struct session *session,
+        uint32_t answers, uint32_t promises)
+{
+    uint32_t own = own_left(session);
+    uint32_t shared = answers > own ? answers - own : 0;
+    return shared + promises <= left(locks);
+}
+
+bool remembered_too_many(const struct locks *locks, const struct session *session)
+{
+    uint32_t share = locks->settings.answers_max / ANSWERS_SHARE;
+    return own_left(session) == 0 && session->answer_count >= share;
+}
+
+void remembered_promise(struct locks *locks, uint32_t count)
+{
+    assert(count <= left(locks));
+    locks->answers_promised += count;
+}
+
+void remembered_unpromise(struct locks *locks, uint32_t count)
+{
+    assert(count <= locks->answers_promised);
+    locks->answers_promised -= count;
 }
 
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer)
 {
+    if (own_left(session) > 0)
+        remembered_unpromise(locks, 1);
     uint32_t handle = pool_take(&locks->answers);
     struct remembered *added = pool_at(&locks->answers, handle);
     added->session = session;
@@ -60,6 +97,8 @@ void remembered_drop(struct locks *locks, struct remembered *answer)
     list_remove(&answer->in_session);
     session->answer_count--;
     pool_give(&locks->answers, handle);
+    if (own_left(session) > 0)
+        remembered_promise(locks, 1);
 }
 
 /* Forget answers at the front of the list that are confirmed; returns how many. */

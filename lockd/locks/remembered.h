@@ -2,6 +2,13 @@
  * Remembered answers: a request that comes again gets the answer it had (G6). An answer is
  * kept from the time when its request is applied until the session says that it has the
  * answer, or ends.
+ *
+ * Room is promised, so that no session's request which gives something back fails because
+ * others have filled the memory: each session has room for ANSWERS_OF_SESSION, and each
+ * count of a hold and each wait has room for the answer to the request that ends it. What
+ * is left is for whoever comes, but one session takes at most an eighth of the whole.
+ *
+ *     remembered + promised <= answers_max
  */
 #ifndef LOCKS_REMEMBERED_H
 #define LOCKS_REMEMBERED_H
@@ -16,8 +23,18 @@ extern "C" {
 struct remembered *remembered_find(
         const struct locks *locks, const struct session *session, uint64_t number);
 
-/* True when `count` more may be remembered. */
-bool remembered_room(const struct locks *locks, uint32_t count);
+/*
+ * True when `answers` more of the session may be remembered, and `promises` more be made.
+ */
+bool remembered_room(const struct locks *locks, const struct session *session,
+        uint32_t answers, uint32_t promises);
+
+/* True when the session has more unconfirmed answers than its share. */
+bool remembered_too_many(const struct locks *locks, const struct session *session);
+
+/* Room for that many answers is kept, or no longer. */
+void remembered_promise(struct locks *locks, uint32_t count);
+void remembered_unpromise(struct locks *locks, uint32_t count);
 
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer);

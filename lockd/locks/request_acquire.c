@@ -13,10 +13,20 @@
 #include "locks/claim.h"
 #include "locks/requests.h"
 
+/* A wait counts as the hold that it will become. */
+static bool has_enough_holds(const struct locks *locks, const struct session *session)
+{
+    uint64_t count = (uint64_t)session->hold_count + session->wait_count;
+    return count >= locks->settings.holds_per_session_max;
+}
+
 /* The capacity that prevents a new hold; 0: none. */
-static enum limit find_hold_limit(const struct locks *locks, uint32_t name_bytes)
+static enum limit find_hold_limit(
+        const struct locks *locks, const struct session *session, uint32_t name_bytes)
 {
     const struct cluster_settings *settings = &locks->settings;
+    if (has_enough_holds(locks, session))
+        return LIMIT_SESSION_HOLDS;
     if (pool_count(&locks->holds) + locks->ready_count >= settings->holds_max)
         return LIMIT_HOLDS;
     if (pool_count(&locks->locks) >= settings->locks_max)
@@ -27,9 +37,14 @@ static enum limit find_hold_limit(const struct locks *locks, uint32_t name_bytes
     return 0;
 }
 
-static enum limit find_wait_limit(const struct locks *locks, const struct lock *lock)
+static enum limit find_wait_limit(
+        const struct locks *locks, const struct session *session, const struct lock *lock)
 {
     const struct cluster_settings *settings = &locks->settings;
+    if (has_enough_holds(locks, session))
+        return LIMIT_SESSION_HOLDS;
+    if (session->wait_count >= settings->waits_per_session_max)
+        return LIMIT_SESSION_WAITS;
     if (pool_count(&locks->waits) >= settings->waits_max)
         return LIMIT_WAITS;
     return lock->wait_count >= settings->waits_per_lock_max ? LIMIT_WAITS_PER_LOCK : 0;
@@ -38,7 +53,7 @@ static enum limit find_wait_limit(const struct locks *locks, const struct lock *
 static void grant_new(struct locks *locks, struct claim *claim, struct span name,
         uint64_t hash, struct answer *answer)
 {
-    enum limit limit = find_hold_limit(locks, name.count);
+    enum limit limit = find_hold_limit(locks, claim->session, name.count);
     if (limit != 0) {
         MARK(locks_hold_refused);
         answer_limit(answer, limit);
@@ -67,7 +82,7 @@ static void enter_own(
 static void queue_up(struct locks *locks, const struct claim *claim, uint64_t wait_ns,
         struct answer *answer)
 {
-    enum limit limit = find_wait_limit(locks, claim->lock);
+    enum limit limit = find_wait_limit(locks, claim->session, claim->lock);
     if (wait_ns == 0) {
         answer->status = STATUS_TIMEOUT;
     } else if (limit != 0) {

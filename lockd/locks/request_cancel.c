@@ -77,15 +77,34 @@ static void cancel_unseen(struct locks *locks, struct session *session, uint64_t
     remembered_add(locks, session, &unseen);
 }
 
+static bool is_valid(const struct session *session, const struct request *request,
+        const struct remembered *known)
+{
+    uint64_t target = request->target;
+    bool past = target <= session->answered;
+    return target != 0 && target != request->number &&
+           (past || target - session->answered <= REQUEST_WINDOW) &&
+           (known == NULL || known->kind == REQUEST_ACQUIRE);
+}
+
+bool request_cancel_ends(const struct locks *locks, const struct session *session,
+        const struct request *request)
+{
+    uint64_t target = request->target;
+    const struct remembered *known = remembered_find(locks, session, target);
+    bool unseen = target > session->answered && known == NULL;
+    return is_valid(session, request, known) && !unseen &&
+           (claim_wait_by_number(locks, session, target) != NULL ||
+                   find_unconfirmed(locks, session, target, known) != NULL);
+}
+
 void request_cancel(struct locks *locks, struct session *session,
         const struct request *request, struct answer *answer)
 {
     uint64_t target = request->target;
     const struct remembered *known = remembered_find(locks, session, target);
     bool past = target <= session->answered;
-    if (target == 0 || target == request->number ||
-            (!past && target - session->answered > REQUEST_WINDOW) ||
-            (known != NULL && known->kind != REQUEST_ACQUIRE)) {
+    if (!is_valid(session, request, known)) {
         answer->status = STATUS_INVALID;
         return;
     }

@@ -21,6 +21,14 @@ void request_release(struct locks *locks, struct session *session,
 void request_cancel(struct locks *locks, struct session *session,
         const struct request *request, struct answer *answer);
 
+/* True when the request ends a hold of the session, or takes a count of it. */
+bool request_release_ends(const struct locks *locks, const struct session *session,
+        const struct request *request);
+
+/* True when the request takes back a wait or a grant of the session. */
+bool request_cancel_ends(const struct locks *locks, const struct session *session,
+        const struct request *request);
+
 static inline void answer_limit(struct answer *answer, enum limit limit)
 {
     answer->status = STATUS_LIMIT;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "locks/claim.h"
 #include "locks/object.h"
 #include "locks/remembered.h"
@@ -40,16 +41,25 @@ struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
     session->due.tie_high = DUE_SESSION;
     session->due.tie_low = session->id;
     heap_add(&locks->due, &session->due);
+    ttls_add(&locks->ttls, ttl_ns);
+    remembered_promise(locks, ANSWERS_OF_SESSION);
     buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
     object_change(locks, AFTER, PART_SESSION, session);
     return session;
 }
 
-void sessions_renew(
-        struct locks *locks, struct session *session, const struct section *heard)
+bool sessions_proves(const struct session *session, const struct section *section)
+{
+    return !section->unproved ||
+           memcmp(session->secret, section->secret, SECRET_BYTES) == 0;
+}
+
+void sessions_renew(struct locks *locks, struct session *session,
+        const struct section *heard, uint64_t waited_ns)
 {
     assert(session->end_order == 0);
-    uint64_t deadline = time_after(locks->time, session->ttl_ns);
+    uint64_t heard_at = locks->time - u64_min(locks->time, waited_ns);
+    uint64_t deadline = u64_max(session->deadline, time_after(heard_at, session->ttl_ns));
     if (deadline == session->deadline && heard->confirmed <= session->confirmed &&
             heard->answered <= session->answered)
         return;
@@ -105,6 +115,8 @@ static void remove_session(struct locks *locks, struct session *session)
     uint32_t handle =
             buckets_remove(&locks->sessions_by_id, &locks->sessions, session->id, session);
     namechain_give(&locks->blocks, session->label);
+    ttls_remove(&locks->ttls, session->ttl_ns);
+    remembered_unpromise(locks, ANSWERS_OF_SESSION);
     pool_give(&locks->sessions, handle);
 }
 

@@ -19,9 +19,15 @@ struct session *sessions_find(const struct locks *locks, uint64_t id);
 struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
         const unsigned char *secret, struct span label);
 
-/* The session is alive, and has received what the section confirms. */
-void sessions_renew(
-        struct locks *locks, struct session *session, const struct section *heard);
+/*
+ * The session is alive, and has received what the section confirms. It was heard
+ * `waited_ns` before T.
+ */
+void sessions_renew(struct locks *locks, struct session *session,
+        const struct section *heard, uint64_t waited_ns);
+
+/* Whether the section may act for the session: its secret was compared, or is right. */
+bool sessions_proves(const struct session *session, const struct section *section);
 
 /* E: when it expires without another keepalive. */
 uint64_t sessions_due_at(const struct locks *locks, const struct session *session);

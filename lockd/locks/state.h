@@ -31,10 +31,16 @@
 #include "locks/locks.h"
 #include "locks/namechain.h"
 #include "locks/nametable.h"
+#include "locks/ttls.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum {
+    ANSWERS_OF_SESSION = 4, /* Room that each session has of its own: remembered.h */
+    ANSWERS_SHARE = 8,      /* One session may have a part of this of all. */
+};
 
 /* Kinds of deadlines, in the order in which equal deadlines are done. */
 enum due_kind {
@@ -172,10 +178,12 @@ struct locks {
     struct buckets answers_by_number;
     struct nametable names;
     struct heap due;
+    struct ttls ttls;    /* Of all sessions */
     struct list ending;  /* Sessions being removed */
     struct list ready;   /* Locks whose first wait could be granted */
     struct list changed; /* Local */
     uint32_t ready_count;
+    uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
 };
 
 /*

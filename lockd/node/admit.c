@@ -2,6 +2,17 @@
 #include "node/admit.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
+#include "base/units.h"
+
+#define KEEPALIVE_WAIT_MAX_NS (500 * NS_PER_MS)
+
+/* What admission knows of the section's session. */
+struct sender {
+    struct route *route; /* NULL: not in the applied state */
+    uint64_t ttl_ns;
+    bool denied;
+};
 
 static bool serves(const struct admit *admit)
 {
@@ -47,27 +58,59 @@ static void refuse_not_leader(
     refuse(admit, conn, command, STATUS_NOT_LEADER);
 }
 
+/*
+ * Its session was removed from the state while it waited, and another one has the slot now:
+ * the keepalive's place is the new session's.
+ */
+static void answer_ended(
+        const struct admit *admit, const struct pending_keepalive *keepalive)
+{
+    MARK(admit_keepalive_outlived_session);
+    struct conn *conn = conn_if_alive(admit->conns, keepalive->conn, keepalive->serial);
+    if (!conn)
+        return;
+    struct answer answer = {
+            .kind = REQUEST_KEEPALIVE,
+            .status = STATUS_LOST,
+            .detail = LOST_UNKNOWN,
+            .number = keepalive->stamp,
+    };
+    reply_refuse(admit->replies, conn, keepalive->session, &answer);
+}
+
+/*
+ * How long a keepalive may wait for other work: a twentieth of the ttl, so that sessions
+ * which do nothing else share entries. A tick always, and never so long that its client
+ * takes this node for silent.
+ */
+static uint64_t keepalive_wait_ns(const struct admit *admit, uint64_t ttl_ns)
+{
+    uint64_t tick_ns = admit->batcher->settings->tick_ns;
+    return u64_max(tick_ns, u64_min(ttl_ns / 20, KEEPALIVE_WAIT_MAX_NS));
+}
+
+/* A slot has at most one that is in no entry yet, so there is always room: ledger.h. */
 static void admit_keepalive(const struct admit *admit, struct conn *conn,
-        const struct command *command, struct route *route)
+        const struct command *command, const struct sender *sender)
 {
     struct ledger *ledger = admit->ledger;
+    uint64_t wait_ns = keepalive_wait_ns(admit, sender->ttl_ns);
     struct pending_keepalive *keepalive = NULL;
-    if (route && route->keepalive != 0)
-        keepalive = ledger_unsealed(ledger, route->keepalive - 1);
+    if (sender->route->keepalive != 0)
+        keepalive = ledger_unsealed(ledger, sender->route->keepalive - 1);
     if (!keepalive) {
-        keepalive = ledger_new_keepalive(ledger, route != NULL);
-        if (route)
-            route->keepalive = ledger->keepalive_ring.end;
-    }
-    if (!keepalive) {
-        MARK(admit_unknown_keepalives_full);
-        refuse_busy(admit, conn, command);
-        return;
+        keepalive = ledger_new_keepalive(ledger, admit->batcher->times->now_ns + wait_ns);
+        sender->route->keepalive = ledger->keepalive_ring.end;
+    } else if (keepalive->session != command->section.session) {
+        answer_ended(admit, keepalive);
     }
     *keepalive = (struct pending_keepalive){
             .session = command->section.session,
+            .answered = command->section.answered,
             .confirmed = command->section.confirmed,
             .stamp = command->request.number,
+            .arrived_ns = admit->batcher->served->total_ns,
+            .wait_ns = wait_ns,
             .conn = conn_slot(admit->conns, conn),
             .serial = conn->serial,
     };
@@ -90,12 +133,6 @@ static void admit_command(
     ledger_owe(admit->ledger, &owed);
 }
 
-/* What admission knows of the section's session. */
-struct sender {
-    struct route *route; /* NULL: not in the applied state */
-    bool denied;
-};
-
 static struct sender identify(
         const struct admit *admit, struct conn *conn, const struct section *section)
 {
@@ -109,6 +146,7 @@ static struct sender identify(
         return sender;
     }
     sender.route = reply_route_of(admit->replies, &view);
+    sender.ttl_ns = view.ttl_ns;
     reply_route(admit->replies, &view, conn);
     return sender;
 }
@@ -119,8 +157,8 @@ static void admit_one(const struct admit *admit, struct conn *conn,
     admit->notices->counters.requests++;
     if (sender->denied)
         refuse(admit, conn, command, STATUS_DENIED);
-    else if (command->request.kind == REQUEST_KEEPALIVE)
-        admit_keepalive(admit, conn, command, sender->route);
+    else if (command->request.kind == REQUEST_KEEPALIVE && sender->route)
+        admit_keepalive(admit, conn, command, sender);
     else
         admit_command(admit, conn, command);
 }
@@ -136,6 +174,7 @@ static bool admit_section(const struct admit *admit, struct conn *conn, struct w
     struct sender sender = {0};
     if (serving)
         sender = identify(admit, conn, &command.section);
+    command.section.unproved = command.section.session != 0 && !sender.route;
     for (uint16_t i = 0; i < command.section.count; i++) {
         wire_request(wire, &command.request);
         bool opens = command.request.kind == REQUEST_OPEN;

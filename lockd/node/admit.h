@@ -5,6 +5,12 @@
  * leads. What is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect.
  * A keepalive is never refused for load: one per session waits in a ring that has room for
  * every session.
+ *
+ * The secret of every session is compared: of one in the applied state here, before
+ * anything is logged. A section of any other session is logged with its secret, and the
+ * secret is compared when it is applied. There the session may be one whose OPEN stands in
+ * the log before it, or none: then the answer is LOST. A keepalive of such a session is
+ * logged as a command, so that it cannot renew a session either whose secret it lacks.
  */
 #ifndef NODE_ADMIT_H
 #define NODE_ADMIT_H

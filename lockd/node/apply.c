@@ -41,9 +41,7 @@ static void renew_all(struct applier *applier, struct batch_reader *batch)
     struct batch_reader ahead = *batch;
     struct command *command;
     while (batch_next_command(&ahead, &command)) {
-        keepalive =
-                (struct keepalive){command->section.session, command->section.confirmed};
-        locks_renew(applier->locks, &keepalive);
+        locks_renew_by(applier->locks, &command->section);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "protocol/batch.h"
 
 enum {
-    SECTION_HEAD_BYTES = 26, /* Of wire_section_logged() */
+    SECTION_HEAD_BYTES = 27, /* Of wire_section_logged(), when the secret was compared */
     COMMAND_BYTES_MAX = 512, /* A section's head and its longest request */
 };
 
@@ -47,12 +47,13 @@ static void open_section(struct open_batch *batch, const struct section *section
     close_section(batch);
     batch->section = *section;
     batch->section.count = 0;
-    batch->wire.at = late_head_leave(&batch->head, batch->wire.at, SECTION_HEAD_BYTES);
+    size_t bytes = SECTION_HEAD_BYTES + (section->unproved ? (size_t)SECRET_BYTES : 0);
+    batch->wire.at = late_head_leave(&batch->head, batch->wire.at, bytes);
 }
 
 static bool continues_section(const struct open_batch *batch, const struct section *section)
 {
-    return batch->head.open && batch->section.count < UINT16_MAX &&
+    return batch->head.open && batch->section.count < UINT16_MAX && !section->unproved &&
            batch->section.session == section->session && section->session != 0 &&
            batch->section.answered == section->answered &&
            batch->section.confirmed == section->confirmed;
@@ -113,13 +114,29 @@ static void seal_entry(struct batcher *batcher, const struct entry_head *wanted,
     event->entry.bytes = (uint32_t)entry_bytes(&head);
 }
 
+/*
+ * How long it waited for other work, in us. Only the wait that was allowed counts: what came
+ * on top of it, because entries were slow, must not shorten a lease. (G3)
+ */
+static uint32_t waited_us(
+        const struct batcher *batcher, const struct pending_keepalive *keepalive)
+{
+    uint64_t served_ns = batcher->served->total_ns;
+    assert(keepalive->arrived_ns <= served_ns);
+    uint64_t waited_ns = u64_min(served_ns - keepalive->arrived_ns, keepalive->wait_ns);
+    return (uint32_t)u64_min(waited_ns / NS_PER_US, UINT32_MAX);
+}
+
 static uint32_t take_keepalives(struct batcher *batcher, struct wire *wire)
 {
     uint32_t most = batcher->settings->limits.keepalives_max;
     uint32_t count = 0;
     const struct pending_keepalive *pending;
     while (count < most && (pending = ledger_seal_keepalive(batcher->ledger)) != NULL) {
-        struct keepalive keepalive = {pending->session, pending->confirmed};
+        struct keepalive keepalive = {.session = pending->session,
+                .confirmed = pending->confirmed,
+                .answered = pending->answered,
+                .waited_us = waited_us(batcher, pending)};
         wire_keepalive(wire, &keepalive);
         count++;
     }
@@ -193,13 +210,29 @@ static uint64_t time_to_be(const struct batcher *batcher)
 }
 
 /*
- * A tick is due: keepalives, a deadline that is reached, work left over, or a second gone
- * by.
+ * How much served time may be in no entry while something has a deadline: as much of the
+ * lease of each open session is lost when this leader dies.
+ */
+static uint64_t unlogged_max_ns(const struct batcher *batcher)
+{
+    return u64_max(NS_PER_S, locks_shortest_ttl_ns(batcher->locks) / 3);
+}
+
+/* Keepalives have waited enough for other work, and the last entry is a tick old. */
+static uint64_t keepalives_due_ns(const struct batcher *batcher)
+{
+    uint64_t due_ns = ledger_keepalives_due_ns(batcher->ledger);
+    return u64_max(due_ns, batcher->appended_ns + batcher->settings->tick_ns);
+}
+
+/*
+ * A tick is due: keepalives, a deadline that is reached, work left over, or too much time
+ * that is in no entry.
  */
 static bool wants_tick(const struct batcher *batcher)
 {
     uint64_t age_ns = batcher->times->now_ns - batcher->appended_ns;
-    if (ledger_has_unsealed(batcher->ledger) && age_ns >= batcher->settings->tick_ns)
+    if (batcher->times->now_ns >= keepalives_due_ns(batcher))
         return true;
     if (locks_has_work(batcher->locks) && !ledger_newest(batcher->ledger))
         return true;
@@ -208,7 +241,7 @@ static bool wants_tick(const struct batcher *batcher)
         return false;
     uint64_t time = time_to_be(batcher);
     bool reached = time < deadline && time + batcher->served->sum_ns >= deadline;
-    return reached || age_ns >= NS_PER_S;
+    return reached || age_ns >= unlogged_max_ns(batcher);
 }
 
 /*
@@ -303,12 +336,9 @@ uint64_t batcher_deadline(const struct batcher *batcher)
     uint64_t time = time_to_be(batcher) + batcher->served->sum_ns;
     if (time < deadline && deadline - time < batcher->settings->tick_ns)
         wake_ns = batcher->times->now_ns + (deadline - time) + NS_PER_US;
-    if (ledger_has_unsealed(batcher->ledger) && may_seal(batcher)) {
-        uint64_t tick_ns = batcher->appended_ns + batcher->settings->tick_ns;
-        if (tick_ns < wake_ns)
-            wake_ns = tick_ns > batcher->times->now_ns ? tick_ns
-                                                       : batcher->times->now_ns + NS_PER_US;
-    }
+    uint64_t keepalives_ns = keepalives_due_ns(batcher);
+    if (keepalives_ns < wake_ns && may_seal(batcher))
+        wake_ns = u64_max(keepalives_ns, batcher->times->now_ns + NS_PER_US);
     uint64_t spaced_ns = spacing_deadline(batcher);
     return spaced_ns < wake_ns ? spaced_ns : wake_ns;
 }

@@ -11,6 +11,12 @@
  * An entry with dt > 0 carries every keepalive that arrived before its clock reading. If
  * they do not fit, dt is 0 and the sum goes to the entry that carries the last of them.
  * (G3)
+ *
+ * An idle cluster logs little. A keepalive waits for other work for up to a twentieth of
+ * its session's ttl, and shares the entry with those that arrive meanwhile; the entry says
+ * how long it waited, so that waiting does not lengthen the lease (G5). Without keepalives
+ * time is logged when a deadline is reached, and at least once in a third of the shortest
+ * ttl of an open session.
  */
 #ifndef NODE_BATCHER_H
 #define NODE_BATCHER_H

@@ -156,6 +156,10 @@ static void send_welcome(struct greet *greet, struct conn *conn)
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = leader_address(greet);
+    if (welcome.cluster != 0) {
+        welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
+        welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
+    }
     struct wire wire = conn_begin(conn, 64 + ADDRESS_BYTES_MAX);
     wire_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_WELCOME, &wire);

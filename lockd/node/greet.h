@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "locks/locks.h"
 #include "node/conn.h"
 #include "node/door.h"
 #include "node/rivals.h"
@@ -36,6 +37,7 @@ struct greet {
     const struct node_settings *settings; /* Addresses */
     const struct raft *raft;
     const struct wal *wal;
+    const struct locks *locks; /* The settings of the cluster */
     struct roster *roster;
     struct conns *conns;
     struct notices *notices;

@@ -1,11 +1,13 @@
 /* Pushes what a leader owes, seals it into entries, settles or drops it: see ledger.h. */
 #include "node/ledger.h"
 
+#include "base/mark.h"
 #include "base/numbers.h"
 
+/* One in no entry and one in an entry for each session slot, and as many more as fit. */
 static uint32_t keepalives_max(const struct node_settings *settings)
 {
-    return power_of_two_at_least(3 * (uint64_t)settings->cluster.sessions_max + 1024);
+    return power_of_two_at_least(2 * (uint64_t)settings->cluster.sessions_max);
 }
 
 void ledger_carve(
@@ -22,8 +24,10 @@ void ledger_init(struct ledger *ledger, const struct node_settings *settings)
     ring_init(&ledger->owed_ring, settings->limits.owed_max);
     ring_init(&ledger->keepalive_ring, keepalives_max(settings));
     ring_init(&ledger->under_way_ring, UNDER_WAY_MAX);
-    ledger->keepalives_known = 2 * (uint64_t)settings->cluster.sessions_max;
-    assert(ledger->keepalives_known < ledger->keepalive_ring.capacity);
+    uint32_t capacity = ledger->keepalive_ring.capacity;
+    assert(capacity >= 2 * (uint64_t)settings->cluster.sessions_max);
+    ledger->keepalives_kept_max = capacity - settings->cluster.sessions_max;
+    ledger->keepalives_due_ns = UINT64_MAX;
 }
 
 struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position)
@@ -33,12 +37,10 @@ struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t positi
     return &ledger->keepalives[ring_at(&ledger->keepalive_ring, position)];
 }
 
-struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known)
+struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, uint64_t due_ns)
 {
-    struct ring *ring = &ledger->keepalive_ring;
-    if (!known && ring_room(ring) <= ledger->keepalives_known)
-        return NULL;
-    return &ledger->keepalives[ring_push(ring)];
+    ledger->keepalives_due_ns = u64_min(ledger->keepalives_due_ns, due_ns);
+    return &ledger->keepalives[ring_push(&ledger->keepalive_ring)];
 }
 
 bool ledger_has_unsealed(const struct ledger *ledger)
@@ -46,12 +48,38 @@ bool ledger_has_unsealed(const struct ledger *ledger)
     return ledger->keepalives_sealed < ledger->keepalive_ring.end;
 }
 
+void ledger_read(struct ledger *ledger, uint64_t served_ns)
+{
+    uint64_t at = u64_max(ledger->keepalives_read, ledger->keepalives_sealed);
+    for (; at < ledger->keepalive_ring.end; at++)
+        ledger->keepalives[ring_at(&ledger->keepalive_ring, at)].arrived_ns = served_ns;
+    ledger->keepalives_read = at;
+}
+
+static bool has_room_in_entries(const struct ledger *ledger)
+{
+    uint64_t kept = ledger->keepalives_sealed - ledger->keepalive_ring.begin;
+    return kept < ledger->keepalives_kept_max;
+}
+
+uint64_t ledger_keepalives_due_ns(const struct ledger *ledger)
+{
+    bool sealable = ledger_has_unsealed(ledger) && has_room_in_entries(ledger);
+    return sealable ? ledger->keepalives_due_ns : UINT64_MAX;
+}
+
 const struct pending_keepalive *ledger_seal_keepalive(struct ledger *ledger)
 {
     if (!ledger_has_unsealed(ledger))
         return NULL;
+    if (!has_room_in_entries(ledger)) {
+        MARK(keepalives_wait_for_room);
+        return NULL;
+    }
     uint32_t slot = ring_at(&ledger->keepalive_ring, ledger->keepalives_sealed);
     ledger->keepalives_sealed++;
+    if (!ledger_has_unsealed(ledger))
+        ledger->keepalives_due_ns = UINT64_MAX;
     return &ledger->keepalives[slot];
 }
 
@@ -153,6 +181,7 @@ void ledger_drop(struct ledger *ledger, struct conns *conns)
     ring_pop_before(&ledger->owed_ring, ledger->owed_ring.end);
     ring_pop_before(&ledger->keepalive_ring, ledger->keepalive_ring.end);
     ledger->keepalives_sealed = ledger->keepalive_ring.end;
+    ledger->keepalives_due_ns = UINT64_MAX;
     ring_pop_before(&ledger->under_way_ring, ledger->under_way_ring.end);
     assert(!ledger_has_unsealed(ledger) && !ledger_newest(ledger));
 }
@@ -162,6 +191,12 @@ void ledger_check(const struct ledger *ledger)
     const struct ring *ring = &ledger->under_way_ring;
     assert(ledger->keepalive_ring.begin <= ledger->keepalives_sealed);
     assert(ledger->keepalives_sealed <= ledger->keepalive_ring.end);
+    /* The room for new keepalives is never given away. */
+    uint64_t kept = ledger->keepalives_sealed - ledger->keepalive_ring.begin;
+    uint64_t fresh = ledger->keepalive_ring.end - ledger->keepalives_sealed;
+    assert(kept <= ledger->keepalives_kept_max);
+    assert(fresh <= ledger->keepalive_ring.capacity - ledger->keepalives_kept_max);
+    assert(ledger->keepalives_read <= ledger->keepalive_ring.end);
     assert(ledger->under_way_handed <= ring->end);
     /* Entries under way follow one another, and share out what is owed. */
     uint64_t owed = ledger->owed_ring.begin;

@@ -3,13 +3,21 @@
  *
  * Three rings. The first has the answers that are owed for each command in the open batch
  * and in entries under way, in the order of the commands. The second has the keepalives,
- * which are owed an answer too: one per session, before it is in an entry and while that
- * entry is under way. The third has the entries under way: each says up to where both other
- * rings belong to it. So an entry that is applied settles them from the front:
+ * which are owed an answer too: at most one per session that is in no entry yet, and those
+ * in entries under way. The third has the entries under way: each says up to where both
+ * other rings belong to it. So an entry that is applied settles them from the front:
  *
  *     owed         [ entry 1      | entry 2 | open batch ]     owed_end of each entry
  *     keepalives   [ entry 1 | entry 2      | unsealed   ]     keepalive_end of each entry
  *     under way    [ entry 1, entry 2 ]
+ *
+ * Each ring has a bound, and whoever pushes has made sure of the room before:
+ *
+ *     owed         backlog_takes() refuses the command (BUSY) when it is full
+ *     keepalives   never full: a session slot has at most one that is in no entry, and those
+ *                  in entries are at most as many as leave room for one of each slot. What
+ *                  finds no room in an entry waits for the next, and so does served time (G3)
+ *     under way    the batcher seals no entry when as many are under way as the limits allow
  *
  * A node that is no longer leader drops everything: its clients get their answers from the
  * next leader.
@@ -48,8 +56,11 @@ struct owed {
  */
 struct pending_keepalive {
     uint64_t session;
+    uint64_t answered;
     uint64_t confirmed;
     uint64_t stamp;
+    uint64_t arrived_ns; /* Served time at the first reading after it arrived */
+    uint64_t wait_ns;    /* How long it may wait for other work */
     uint32_t conn;
     uint32_t serial;
 };
@@ -68,8 +79,10 @@ struct ledger {
     struct owed *owed;
     struct ring keepalive_ring;
     struct pending_keepalive *keepalives;
-    uint64_t keepalives_sealed; /* Position up to which they are in entries */
-    uint64_t keepalives_known;  /* Room that is for sessions of the applied state only */
+    uint64_t keepalives_sealed;   /* Position up to which they are in entries */
+    uint64_t keepalives_read;     /* ... and up to which a reading was made after them */
+    uint64_t keepalives_due_ns;   /* When the first that is in no entry has waited enough */
+    uint32_t keepalives_kept_max; /* In entries; the rest of the ring is for new ones. */
     struct ring under_way_ring;
     struct under_way under_way[UNDER_WAY_MAX];
     uint64_t under_way_handed; /* Position: all before it was handed on */
@@ -92,15 +105,27 @@ static inline void ledger_owe(struct ledger *ledger, const struct owed *owed)
 struct pending_keepalive *ledger_unsealed(struct ledger *ledger, uint64_t position);
 
 /*
- * A new one to fill; its position is the ring's last. NULL: there is no room. Of sessions
- * that are not `known` only as many are taken as leave room for all that are.
+ * A new one, of a session slot whose newest is in an entry; its position is the ring's
+ * last. It waits for other work until `due_ns` at most. There is always room.
  */
-struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, bool known);
+struct pending_keepalive *ledger_new_keepalive(struct ledger *ledger, uint64_t due_ns);
 bool ledger_has_unsealed(const struct ledger *ledger);
+
+/* A reading of the clocks: `served_ns` is served time when the new keepalives arrived. */
+void ledger_read(struct ledger *ledger, uint64_t served_ns);
+
+/*
+ * When keepalives want an entry, because one of them has waited long enough; UINT64_MAX:
+ * none is there, or those in entries under way leave no room for more.
+ */
+uint64_t ledger_keepalives_due_ns(const struct ledger *ledger);
 
 /* ---- Seal ---- */
 
-/* The next keepalive goes into the entry that is being made. NULL: all are in entries. */
+/*
+ * The next keepalive goes into the entry that is being made. NULL: all are in entries, or
+ * so many that the others must wait until some are applied.
+ */
 const struct pending_keepalive *ledger_seal_keepalive(struct ledger *ledger);
 
 /* The entry is sealed: all that is owed is in it or in those before it. */

@@ -108,7 +108,7 @@ enum node_event_kind {
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
     NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
     NODE_WRITTEN, /* id: a node_effects write is durable */
-    /* id, bytes, count: what was read; shorter only at the end of the segment */
+    /* id, bytes, count: what was read; shorter at the end of the segment, or after an error */
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
@@ -166,6 +166,9 @@ enum node_notice_kind {
     NOTICE_PLAN_TOO_SMALL,
     NOTICE_HANDED_OVER, /* peer leads now; stopping */
     NOTICE_CLOCK_SUSPECT,
+    /* A durable part of the log cannot be read: number: segment, offset; or can again */
+    NOTICE_LOG_UNREADABLE,
+    NOTICE_LOG_READABLE,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
 };
@@ -176,6 +179,7 @@ struct node_notice {
     uint32_t conn;
     uint64_t term;
     uint64_t number;
+    uint64_t offset;            /* Of NOTICE_LOG_UNREADABLE and NOTICE_LOG_READABLE */
     char from[NODE_FROM_BYTES]; /* The other end's address; "" if there is none to name */
 };
 

@@ -22,6 +22,14 @@ void notices_tell(
     notices_tell_of(notices, &notice, "");
 }
 
+void notices_tell_place(
+        struct notices *notices, enum node_notice_kind kind, struct wal_place place)
+{
+    const struct node_notice notice = {
+            .kind = kind, .number = place.segment, .offset = place.offset};
+    notices_tell_of(notices, &notice, "");
+}
+
 void notices_check(const struct notices *notices)
 {
     assert(notices->raft);

@@ -15,6 +15,7 @@ struct counters {
     uint64_t refused_busy;
     uint64_t bad_frames;
     uint64_t elections;
+    uint64_t bad_reads; /* Of the log: an error, or bytes that are not what was written */
 };
 
 struct notices {
@@ -27,6 +28,9 @@ struct notices {
 void notices_tell(
         struct notices *notices, enum node_notice_kind kind, uint8_t peer, uint64_t number);
 
+/* About a place of the log. */
+void notices_tell_place(
+        struct notices *notices, enum node_notice_kind kind, struct wal_place place);
 /* ... about a connection whose other end is `from`. */
 void notices_tell_of(
         struct notices *notices, const struct node_notice *notice, const char *from);

@@ -76,6 +76,25 @@ static bool suspects_clock(const struct node *node)
                                       : node->guard.suspect;
 }
 
+static bool nearly(uint32_t used, uint32_t most)
+{
+    return (uint64_t)used * 10 >= (uint64_t)most * 9;
+}
+
+/* Some request will soon be refused because a limit is met. */
+static bool is_nearly_full(const struct node *node)
+{
+    const struct cluster_settings *settings = locks_settings(node->locks);
+    struct locks_counts counts = locks_tally(node->locks);
+    return nearly(counts.sessions, settings->sessions_max) ||
+           nearly(counts.locks, settings->locks_max) ||
+           nearly(counts.holds, settings->holds_max) ||
+           nearly(counts.waits, settings->waits_max) ||
+           nearly(counts.answers + counts.answers_promised, settings->answers_max) ||
+           nearly(counts.name_blocks, settings->name_blocks_max) ||
+           nearly(node->conns.taken, node->conns.max);
+}
+
 /*
  * The first that is true. What this node lacks itself comes before what it lacks from
  * others: an election can fail because there is no space, but never the other way round.
@@ -96,7 +115,11 @@ enum condition own_condition(const struct node *node)
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (suspects_clock(node))
         return CONDITION_CLOCK_SUSPECT;
-    return objected != CONDITION_HEALTHY ? objected : greet_refused(&node->greet);
+    if (objected == CONDITION_HEALTHY)
+        objected = greet_refused(&node->greet);
+    if (objected == CONDITION_HEALTHY && is_nearly_full(node))
+        return CONDITION_NEARLY_FULL;
+    return objected;
 }
 
 /* The members that the condition is about. */
@@ -154,6 +177,16 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->bad_frames = node->notices.counters.bad_frames;
     status->elections = node->notices.counters.elections;
     status->lines_dropped = node->stages->loop.lines_dropped;
+    const struct cluster_settings *settings = locks_settings(node->locks);
+    status->answers = counts.answers + counts.answers_promised;
+    status->name_blocks = counts.name_blocks;
+    status->sessions_max = settings->sessions_max;
+    status->locks_max = settings->locks_max;
+    status->holds_max = settings->holds_max;
+    status->waits_max = settings->waits_max;
+    status->answers_max = settings->answers_max;
+    status->name_blocks_max = settings->name_blocks_max;
+    status->connections_max = node->conns.max;
 }
 
 void own_status_frame(struct node *node, struct conn *conn)

@@ -3,11 +3,18 @@
 
 #include "base/mark.h"
 #include "base/numbers.h"
+#include "base/units.h"
+
+static const uint64_t pause_first_ns = 100 * NS_PER_MS;
+static const uint64_t pause_most_ns = 30 * NS_PER_S;
+
+/* For a record whose write is under way. */
+static const uint64_t pause_for_write_ns = 5 * NS_PER_MS;
 
 void reader_init(struct reader *reader, uint8_t peer_count)
 {
     assert(peer_count < MEMBERS_MAX);
-    assert(reader->wal && reader->raft);
+    assert(reader->wal && reader->raft && reader->times && reader->notices);
     reader->user_count = (uint8_t)(peer_count + 1);
 }
 
@@ -16,7 +23,95 @@ void reader_want(struct reader *reader, uint8_t user, uint64_t begin)
     assert(user < reader->user_count);
     assert(begin > 0);
     reader->wanting |= UINT32_C(1) << user;
-    reader->users[user].begin = begin;
+    struct reader_user *that = &reader->users[user];
+    if (that->begin == begin)
+        return;
+    that->begin = begin;
+    that->pause_ns = 0;
+    that->retry_ns = 0;
+}
+
+/* ---- Faults ---- */
+
+static bool waits(const struct reader *reader, uint8_t user)
+{
+    return reader->users[user].retry_ns > reader->times->now_ns;
+}
+
+static void pause(struct reader *reader, uint8_t user, uint64_t pause_ns)
+{
+    reader->users[user].pause_ns = pause_ns;
+    reader->users[user].retry_ns = reader->times->now_ns + pause_ns;
+}
+
+static void note_fault(struct reader *reader, uint8_t user, struct wal_place place)
+{
+    MARK(log_unreadable);
+    reader->notices->counters.bad_reads++;
+    struct reader_user *that = &reader->users[user];
+    uint64_t longer_ns = u64_min(2 * that->pause_ns, pause_most_ns);
+    pause(reader, user, that->pause_ns < pause_first_ns ? pause_first_ns : longer_ns);
+    if (reader->unreadable)
+        return;
+    reader->unreadable = true;
+    reader->fault = place;
+    pause(reader, READER_PROBE, pause_most_ns);
+    notices_tell_place(reader->notices, NOTICE_LOG_UNREADABLE, place);
+}
+
+static bool is_at(struct wal_place a, struct wal_place b)
+{
+    return a.segment == b.segment && a.offset == b.offset;
+}
+
+static void note_success(struct reader *reader, uint8_t user, struct wal_place place)
+{
+    pause(reader, user, 0);
+    if (!reader->unreadable || !is_at(place, reader->fault))
+        return;
+    MARK(log_readable_again);
+    reader->unreadable = false;
+    for (uint8_t other = 0; other < READER_USERS_MAX; other++)
+        pause(reader, other, 0);
+    notices_tell_place(reader->notices, NOTICE_LOG_READABLE, place);
+}
+
+/* Whether what was read begins with a record of this log: else there is nothing in it. */
+static bool is_sound(struct wal_walk walk)
+{
+    return wal_walk_next(&walk) < WAL_WALK_MORE;
+}
+
+static bool probe_is_due(const struct reader *reader)
+{
+    return reader->unreadable && !waits(reader, READER_PROBE);
+}
+
+/* ---- Turns ---- */
+
+bool reader_is_due(const struct reader *reader)
+{
+    if (reader->busy)
+        return false;
+    for (uint8_t user = 0; user < reader->user_count; user++) {
+        if (reader_wants(reader, user) && !waits(reader, user))
+            return true;
+    }
+    return probe_is_due(reader);
+}
+
+uint64_t reader_deadline(const struct reader *reader)
+{
+    uint64_t deadline_ns = UINT64_MAX;
+    if (reader->busy)
+        return deadline_ns;
+    for (uint8_t user = 0; user < reader->user_count; user++) {
+        if (reader_wants(reader, user) && waits(reader, user))
+            deadline_ns = u64_min(deadline_ns, reader->users[user].retry_ns);
+    }
+    if (reader->unreadable)
+        deadline_ns = u64_min(deadline_ns, reader->users[READER_PROBE].retry_ns);
+    return deadline_ns;
 }
 
 void reader_done(struct reader *reader, uint8_t user)
@@ -37,48 +132,64 @@ static void point_at(
     };
 }
 
-static void ask_disk(struct reader *reader, uint8_t user, struct node_effects *effects)
+static void ask_disk(struct reader *reader, uint8_t user, struct wal_place place,
+        struct node_effects *effects)
 {
     assert(!reader->busy && !effects->read_wanted);
-    struct disk_cursor *cursor = &reader->users[user].cursor;
-    point_at(reader, cursor, reader->users[user].begin);
-    uint64_t end = wal_segment_end(reader->wal, cursor->place.segment);
-    if (cursor->place.offset >= end) {
-        cursor->place.segment++;
-        cursor->place.offset = 0;
-        end = wal_segment_end(reader->wal, cursor->place.segment);
-    }
-    assert(end > cursor->place.offset);
+    uint64_t end = wal_segment_end(reader->wal, place.segment);
+    assert(end > place.offset);
     reader->busy = true;
     reader->busy_for = user;
+    reader->busy_at = place;
     effects->read_wanted = true;
     effects->read = (struct node_read){
             .id = ++reader->id,
-            .place = cursor->place,
-            .count = u64_min(end - cursor->place.offset, NODE_READ_BYTES_MAX),
+            .place = place,
+            .count = u64_min(end - place.offset, NODE_READ_BYTES_MAX),
     };
+}
+
+static void ask_for_user(struct reader *reader, uint8_t user, struct node_effects *effects)
+{
+    struct disk_cursor *cursor = &reader->users[user].cursor;
+    point_at(reader, cursor, reader->users[user].begin);
+    if (cursor->place.offset >= wal_segment_end(reader->wal, cursor->place.segment)) {
+        cursor->place.segment++;
+        cursor->place.offset = 0;
+    }
+    ask_disk(reader, user, cursor->place, effects);
+}
+
+static void ask_for_probe(struct reader *reader, struct node_effects *effects)
+{
+    if (reader->fault.offset < wal_segment_end(reader->wal, reader->fault.segment))
+        ask_disk(reader, READER_PROBE, reader->fault, effects);
+    else
+        reader->unreadable = false; /* The log no longer has this place. */
 }
 
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects)
 {
     assert(reader_is_due(reader));
-    if (reader_wants(reader, READER_APPLY)) {
-        ask_disk(reader, READER_APPLY, effects);
+    if (reader_wants(reader, READER_APPLY) && !waits(reader, READER_APPLY)) {
+        ask_for_user(reader, READER_APPLY, effects);
         return;
     }
     uint8_t peer_count = (uint8_t)(reader->user_count - 1);
     for (uint8_t i = 0; i < peer_count; i++) {
         uint8_t user = (uint8_t)((reader->turn + i) % peer_count + 1);
-        if (!reader_wants(reader, user))
+        if (!reader_wants(reader, user) || waits(reader, user))
             continue;
         if ((able & UINT32_C(1) << user) == 0) {
             reader_done(reader, user);
             continue;
         }
         reader->turn = user;
-        ask_disk(reader, user, effects);
+        ask_for_user(reader, user, effects);
         return;
     }
+    if (probe_is_due(reader))
+        ask_for_probe(reader, effects);
 }
 
 struct reading reader_take(struct reader *reader, const struct node_event *event)
@@ -86,11 +197,19 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
     assert(reader->busy && event->id == reader->id);
     assert(event->bytes || event->count == 0);
     reader->busy = false;
-    struct reading reading = {
-            .user = reader->busy_for,
-            .base = reader->users[reader->busy_for].cursor.place.offset,
-    };
-    wal_walk_init(&reading.walk, event->bytes, event->count);
+    uint8_t user = reader->busy_for;
+    struct wal_place place = reader->busy_at;
+    struct reading reading = {.user = user, .base = place.offset};
+    wal_walk_at(reader->wal, &reading.walk, place, event->bytes, event->count);
+    if (is_sound(reading.walk)) {
+        note_success(reader, user, place);
+        return reading;
+    }
+    if (wal_is_durable_at(reader->wal, place))
+        note_fault(reader, user, place);
+    else
+        pause(reader, user, pause_for_write_ns);
+    wal_walk_init(&reading.walk, NULL, 0);
     return reading;
 }
 
@@ -102,11 +221,9 @@ const unsigned char *reader_entry(struct reader *reader, struct reading *reading
     for (;;) {
         enum wal_walk_result result = wal_walk_next(walk);
         if (result == WAL_WALK_END) {
-            /*
-             * No read goes past the records of a segment: the write of this record is under
-             * way.
-             */
-            MARK(read_before_the_write);
+            /* Damaged, which the next read finds out, or its write is under way. */
+            if (!wal_is_durable_at(reader->wal, cursor->place))
+                MARK(read_before_the_write);
             return NULL;
         }
         if (result == WAL_WALK_MORE)
@@ -125,12 +242,14 @@ const unsigned char *reader_entry(struct reader *reader, struct reading *reading
 
 void reader_check(const struct reader *reader)
 {
-    assert(reader->user_count > 0 && reader->user_count <= READER_USERS_MAX);
+    assert(reader->user_count > 0 && reader->user_count <= READER_PROBE);
     assert(reader->turn < reader->user_count);
     assert(reader->wanting >> reader->user_count == 0);
     if (reader->busy) {
-        assert(reader->id > 0 && reader->busy_for < reader->user_count);
-        assert(reader->users[reader->busy_for].cursor.valid);
+        assert(reader->id > 0);
+        bool is_probe = reader->busy_for == READER_PROBE;
+        assert(is_probe || reader->busy_for < reader->user_count);
+        assert(is_probe || reader->users[reader->busy_for].cursor.valid);
     }
     for (uint8_t user = 0; user < reader->user_count; user++) {
         const struct reader_user *that = &reader->users[user];

@@ -6,6 +6,11 @@
  * cursor that remembers where its next entry lies, so a long catch-up reads the log once,
  * in order, from whatever index it began. A read also meets records that were cut off:
  * their term tells.
+ *
+ * A durable part of the log that cannot be read back, because of an error or because its
+ * bytes are not what was written, is a fault. It is told once, and whoever wants to read
+ * there tries again after a pause that grows from 100 ms to 30 s. If nobody does, the
+ * reader itself looks at the place (READER_PROBE). So a fault ends when its cause does.
  */
 #ifndef NODE_READER_H
 #define NODE_READER_H
@@ -14,6 +19,8 @@
 #include <stdint.h>
 
 #include "node/node.h"
+#include "node/notices.h"
+#include "node/times.h"
 #include "raft/raft.h"
 #include "store/wal.h"
 
@@ -23,7 +30,8 @@ extern "C" {
 
 enum {
     READER_APPLY = 0, /* A peer's number is its place in the roster + 1. */
-    READER_USERS_MAX = MEMBERS_MAX + 1,
+    READER_PROBE = MEMBERS_MAX + 1,
+    READER_USERS_MAX = MEMBERS_MAX + 2,
 };
 
 /* Walks the log on disk from an index on. */
@@ -36,6 +44,8 @@ struct disk_cursor {
 struct reader_user {
     uint64_t begin; /* It wants entries from here on. */
     struct disk_cursor cursor;
+    uint64_t pause_ns; /* After its last read, which brought nothing; 0: it did */
+    uint64_t retry_ns; /* Until then it waits. */
 };
 
 /* What was read just now, for one user. Valid during the step that brought it. */
@@ -48,12 +58,16 @@ struct reading {
 struct reader {
     const struct wal *wal;
     const struct raft *raft;
+    const struct times *times;
+    struct notices *notices;
     struct reader_user users[READER_USERS_MAX];
     uint8_t user_count;
-    uint32_t wanting; /* Bit set of the users who want entries */
-    bool unreadable;  /* A durable part of the log could not be read back. */
-    bool busy;        /* A read is under way ... */
+    uint32_t wanting;       /* Bit set of the users who want entries */
+    bool unreadable;        /* A durable part of the log could not be read back: */
+    struct wal_place fault; /* ... the record there. */
+    bool busy;              /* A read is under way ... */
     uint8_t busy_for;
+    struct wal_place busy_at;
     uint64_t id;  /* ... with this number. */
     uint8_t turn; /* Which peer is looked at first */
 };
@@ -73,11 +87,14 @@ static inline bool reader_wants(const struct reader *reader, uint8_t user)
     return (reader->wanting & UINT32_C(1) << user) != 0;
 }
 
-/* Whether a read could be started: a user wants one, and none is under way. */
-static inline bool reader_is_due(const struct reader *reader)
-{
-    return reader->wanting != 0 && !reader->busy;
-}
+/*
+ * Whether a read could be started: a user wants one and need not wait, and none is under
+ * way.
+ */
+bool reader_is_due(const struct reader *reader);
+
+/* When it could be, if a user waits; UINT64_MAX: nobody does. */
+uint64_t reader_deadline(const struct reader *reader);
 
 /*
  * Turn end, if it is due: ask io for the next read, if any. Of the peers only those in the
@@ -86,7 +103,7 @@ static inline bool reader_is_due(const struct reader *reader)
  */
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects);
 
-/* What was read has come. */
+/* What was read has come: nothing, if it could not be read or is not what was written. */
 struct reading reader_take(struct reader *reader, const struct node_event *event);
 
 /*

@@ -226,7 +226,7 @@ void reply_route(
     *route = (struct route){
             .session = view->id,
             .from = {.after = view->confirmed},
-            .keepalive = same_session ? route->keepalive : 0,
+            .keepalive = route->keepalive,
             .conn = slot,
             .serial = conn->serial,
     };

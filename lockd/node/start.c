@@ -145,6 +145,8 @@ static void join_bottom(struct node *node)
     ledger_init(&node->ledger, settings);
     node->reader.wal = node->wal;
     node->reader.raft = node->raft;
+    node->reader.times = &node->times;
+    node->reader.notices = &node->notices;
     reader_init(&node->reader, node->roster.count);
 }
 
@@ -160,6 +162,7 @@ static void join_wishes(struct node *node)
     node->health = (struct health){
             .raft = node->raft,
             .wal = node->wal,
+            .journal = &node->journal,
             .reader = &node->reader,
             .segments = &node->segments,
             .times = &node->times,
@@ -191,6 +194,7 @@ static void join_wishes(struct node *node)
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
             .roster = &node->roster,
             .conns = &node->conns,
             .notices = &node->notices,

@@ -89,6 +89,10 @@ static const struct setting table[] = {
     CAPACITY("changes", "most changes not yet confirmed by clients", changes_max),
     CAPACITY("changes-per-session", "the same, per session", changes_per_session_max),
     CAPACITY("name-blocks", "most memory blocks for names and labels", name_blocks_max),
+    CAPACITY("holds-per-session", "most locks held and waited for per session",
+        holds_per_session_max),
+    CAPACITY("waits-per-session", "most waiting requests per session",
+        waits_per_session_max),
     CAPACITY("reentries", "most times an owner may enter one lock", count_max),
 };
 /* clang-format on */

@@ -185,6 +185,20 @@ static void describe_condition(const struct node_notice *notice, struct notice_t
                 "this node %s: %s", words->sentence, words->cure);
 }
 
+static void describe_place(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long segment = notice->number;
+    unsigned long long offset = notice->offset;
+    if (notice->kind == NOTICE_LOG_UNREADABLE)
+        describe(text, LOGGER_ERROR, "log-damaged",
+                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; check the disk (dmesg, smartctl), keep a copy of the data directory, and put the file back if you have a good copy",
+                segment, offset);
+    else
+        describe(text, LOGGER_INFO, "log-readable",
+                "segment=%llu offset=%llu: the log can be read there again", segment,
+                offset);
+}
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
@@ -236,6 +250,10 @@ void notice_describe(
         describe(text, LOGGER_ERROR, "clock-suspect",
                 "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
                 notice->peer);
+        break;
+    case NOTICE_LOG_UNREADABLE:
+    case NOTICE_LOG_READABLE:
+        describe_place(notice, text);
         break;
     }
 }

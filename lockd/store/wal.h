@@ -212,6 +212,9 @@ bool wal_sum_at(const struct wal *wal, uint64_t index, uint64_t *sum);
  */
 struct wal_place wal_locate(const struct wal *wal, uint64_t index);
 
+/* Whether a record that begins at this place of the log was written and is durable. */
+bool wal_is_durable_at(const struct wal *wal, struct wal_place place);
+
 /* Bytes used in a segment; 0 if it is not begun, or before the beginning. */
 uint64_t wal_segment_end(const struct wal *wal, uint64_t number);
 
@@ -219,7 +222,8 @@ enum wal_walk_result {
     WAL_WALK_ENTRY, /* An entry is in the chunk. */
     WAL_WALK_OTHER, /* A vote or truncation, or a segment header. */
     WAL_WALK_MORE,  /* Cut off by the end of the chunk: continue to read at `at`. */
-    WAL_WALK_END,   /* No whole record: the segment has no more, or none that is durable. */
+    /* No whole record of this log: it is not written yet, or the bytes are damaged. */
+    WAL_WALK_END,
 };
 
 /* Walks the records of one chunk read from one segment. */
@@ -229,9 +233,15 @@ struct wal_walk {
     size_t at; /* Offset in the chunk of the next record; a multiple of the block */
     const unsigned char *entry;
     struct entry_head head;
+    struct wal_place place; /* Of its first byte; segment 0: not known */
+    uint64_t position;      /* ... in the whole log */
 };
 
 void wal_walk_init(struct wal_walk *walk, const void *bytes, size_t count);
+
+/* The same for bytes that were read there: records that belong to other places end it. */
+void wal_walk_at(const struct wal *wal, struct wal_walk *walk, struct wal_place place,
+        const void *bytes, size_t count);
 enum wal_walk_result wal_walk_next(struct wal_walk *walk);
 
 void wal_check(const struct wal *wal);

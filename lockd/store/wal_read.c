@@ -41,3 +41,22 @@ uint64_t wal_segment_end(const struct wal *wal, uint64_t number)
         return 0;
     return places_segment(places, number)->used;
 }
+
+static uint64_t position_of(const struct wal *wal, struct wal_place place)
+{
+    return places_segment(&wal->log.places, place.segment)->start + place.offset;
+}
+
+bool wal_is_durable_at(const struct wal *wal, struct wal_place place)
+{
+    return place.offset < wal_segment_end(wal, place.segment) &&
+           position_of(wal, place) < wal->durable;
+}
+
+void wal_walk_at(const struct wal *wal, struct wal_walk *walk, struct wal_place place,
+        const void *bytes, size_t count)
+{
+    wal_walk_init(walk, bytes, count);
+    walk->place = place;
+    walk->position = position_of(wal, place);
+}

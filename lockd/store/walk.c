@@ -24,6 +24,15 @@ static enum wal_walk_result walk_entry(struct wal_walk *walk, const struct recor
     return WAL_WALK_ENTRY;
 }
 
+/* A sector of another place may be intact: what was written there went astray. */
+static bool belongs_here(const struct wal_walk *walk, const struct record_place *place)
+{
+    if (walk->place.segment == 0)
+        return true;
+    return place->segment == walk->place.segment &&
+           place->position == walk->position + walk->at;
+}
+
 enum wal_walk_result wal_walk_next(struct wal_walk *walk)
 {
     size_t left = walk->count - walk->at;
@@ -35,14 +44,17 @@ enum wal_walk_result wal_walk_next(struct wal_walk *walk)
     format_read(walk->bytes + walk->at, &block);
     uint64_t count = WAL_BLOCK_BYTES;
     enum wal_walk_result result = WAL_WALK_OTHER;
-    if (block.finding == FORMAT_RECORD) {
+    bool is_header = block.finding == FORMAT_HEADER;
+    bool is_known = is_header || block.finding == FORMAT_RECORD;
+    if (!is_known ||
+            !belongs_here(walk, is_header ? &block.header.place : &block.record.place)) {
+        result = WAL_WALK_END;
+    } else if (!is_header) {
         count = format_record_bytes(block.record.payload_bytes);
         if (left < count)
             return WAL_WALK_MORE;
         if (block.record.kind == RECORD_ENTRY)
             result = walk_entry(walk, &block.record);
-    } else if (block.finding != FORMAT_HEADER) {
-        result = WAL_WALK_END;
     }
     if (result != WAL_WALK_END)
         walk->at += count;

@@ -51,6 +51,79 @@ TEST(CapiLoop, OpensAcquiresReleases)
     EXPECT_EQ(released.result.status, LK_OK);
 }
 
+/* What the first session was refused with reaches what waits for it, and what comes later. */
+TEST(CapiLoop, AFullClusterSaysWhatIsFull)
+{
+    stand_in cluster;
+    cluster.full = true;
+    outcome opened;
+    test_client client(cluster.address(), [&](lk_options &options) {
+        options.flags = LK_FLAG_EXTERNAL_LOOP;
+        options.opened = opened.tell();
+    });
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    outcome acquired;
+    ASSERT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return acquired.done; }));
+    EXPECT_EQ(acquired.result.status, LK_STATUS_LIMIT);
+    EXPECT_TRUE(opened.done);
+    EXPECT_EQ(opened.result.status, LK_STATUS_LIMIT);
+    EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()),
+            LK_STATUS_LIMIT);
+    EXPECT_NE(std::string(lk_last_error()).find("sessions"), std::string::npos);
+}
+
+TEST(CapiLoop, TheFirstSessionHasACallback)
+{
+    stand_in cluster;
+    outcome opened;
+    test_client client(cluster.address(), [&](lk_options &options) {
+        options.flags = LK_FLAG_EXTERNAL_LOOP;
+        options.opened = opened.tell();
+    });
+    EXPECT_FALSE(opened.done);
+    ASSERT_TRUE(client.run_until([&] { return opened.done; }));
+    EXPECT_EQ(opened.result.status, LK_OK);
+    EXPECT_EQ(opened.result.session, client.session);
+    EXPECT_NE(lk_session_id(client.session), 0u);
+}
+
+TEST(CapiLoop, TheFirstSessionsCallbackIsMadeWhenItIsClosed)
+{
+    stand_in cluster;
+    cluster.mute = true;
+    outcome opened;
+    {
+        test_client client(cluster.address(), [&](lk_options &options) {
+            options.flags = LK_FLAG_EXTERNAL_LOOP;
+            options.opened = opened.tell();
+        });
+        EXPECT_EQ(lk_process(client.handle), LK_OK);
+    }
+    EXPECT_TRUE(opened.done);
+    EXPECT_EQ(opened.result.status, LK_STATUS_LOST);
+}
+
+TEST(CapiLoop, AllEntriesAreReleasedAtOnce)
+{
+    stand_in cluster;
+    test_client client(cluster.address(), with_loop);
+    lk_acquire_options options = LK_ACQUIRE_OPTIONS_INIT;
+    options.owner = 5;
+    options.reentrant = true;
+    outcome entered[2];
+    for (outcome &one : entered)
+        ASSERT_EQ(lk_acquire_async(client.session, "all", 3, &options, one.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return entered[0].done && entered[1].done; }));
+    lk_grant grant = entered[1].result.grant;
+    outcome released;
+    ASSERT_EQ(lk_release_all_async(client.session, "all", 3, grant.token, released.tell()),
+            LK_OK);
+    EXPECT_EQ(lk_check(client.session, &grant), LK_STATE_LOST);
+    ASSERT_TRUE(client.run_until([&] { return released.done; }));
+    EXPECT_EQ(released.result.status, LK_OK);
+}
+
 TEST(CapiLoop, AskedTogetherLeavesTogether)
 {
     stand_in cluster;

@@ -14,6 +14,7 @@ import sys
 HEAD = """/* Made from the examples in the man pages by man_examples.py. */
 #include <liblock.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -199,6 +199,38 @@ TEST_P(Disk, LocksWhatItWritesTo)
 }
 
 /*
+ * A segment that cannot be read is nothing to die of: the node learns that it got nothing,
+ * and may ask again. It is reported once.
+ */
+TEST_P(Disk, AReadThatFailsIsTold)
+{
+    io_world world;
+    ASSERT_TRUE(world.open_disk(folder.path, SEGMENT, GetParam()));
+    disk_begin(&world.disk);
+    std::string path = folder.path + "/segment-000000000005";
+    for (uint64_t id = 1; id <= 2; id++) {
+        world.node.wants.read_wanted = true;
+        world.node.wants.read = node_read{id, {5, 4096}, 8192};
+        ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == id; }));
+        EXPECT_EQ(world.node.last(NODE_READ)->id, id);
+        EXPECT_EQ(world.node.last(NODE_READ)->count, 0u);
+    }
+    auto said = std::count_if(
+            world.lines.begin(), world.lines.end(), [](const std::string &line) {
+                return line.find("log-read-failed") != std::string::npos &&
+                       line.find("segment=5 offset=4096") != std::string::npos;
+            });
+    EXPECT_EQ(said, 1);
+    /* The file comes back, shorter than it was. */
+    make_file(folder, 5, 'e');
+    ASSERT_EQ(truncate(path.c_str(), 8192 + 100), 0);
+    world.node.wants.read_wanted = true;
+    world.node.wants.read = node_read{3, {5, 4096}, 8192};
+    ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 3; }));
+    EXPECT_EQ(world.node.last(NODE_READ)->bytes, std::string(4096, 'e'));
+}
+
+/*
  * What recovery believed is written once more: with a limit to the size of files, a write
  * where the tail is fails, and one before it does not.
  */

@@ -124,6 +124,35 @@ TEST(Sim, G5_G10_ASilentHolderIsExpired)
     EXPECT_EQ(alice.state(), BELIEF_LOST);
 }
 
+/*
+ * What an idle cluster logs, entries a second: the figures that operating.md gives to plan
+ * disks with. Clients renew every third of their ttl, each at its own time.
+ */
+TEST(Sim, IdleHoldersLogLittle)
+{
+    auto entries_a_second = [](int holders) {
+        Options options;
+        options.tiny = false;
+        Scene scene(options);
+        for (int i = 0; i < holders; i++) {
+            Client &client = scene.client("holder" + std::to_string(i), 10 * NS_PER_S);
+            EXPECT_EQ(scene.acquire(client, "lock" + std::to_string(i), 0), STATUS_OK);
+            scene.world.run_for(73 * NS_PER_MS);
+        }
+        scene.world.run_for(5 * NS_PER_S);
+        uint64_t before = raft_commit(scene.world.leader()->raft());
+        scene.world.run_for(30 * NS_PER_S);
+        for (int i = 0; i < holders; i++)
+            EXPECT_TRUE(scene.clients[static_cast<size_t>(i)]->believes(
+                    "lock" + std::to_string(i)));
+        uint64_t after = raft_commit(scene.world.leader()->raft());
+        return static_cast<double>(after - before) / 30;
+    };
+    EXPECT_EQ(entries_a_second(0), 0);
+    EXPECT_LE(entries_a_second(1), 0.5);
+    EXPECT_LE(entries_a_second(100), 2);
+}
+
 /* The guard of the clocks: 10 % fast is found within two brackets, 0.4 % never. */
 TEST(Sim, AFastLeaderHandsOver)
 {

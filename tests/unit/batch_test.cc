@@ -33,7 +33,9 @@ void add_section(dice &dice, batch &batch, bytes &body)
             for (unsigned char &byte : command.section.secret)
                 byte = dice.byte(0, 255);
         } else {
-            kind = dice.byte(REQUEST_CLOSE, REQUEST_RELEASE);
+            kind = dice.byte(
+                    command.section.unproved ? REQUEST_KEEPALIVE : REQUEST_CLOSE,
+                    REQUEST_RELEASE);
         }
         command.request = make_request(dice, kind);
         append(body, encode(wire_command, command));
@@ -129,7 +131,7 @@ TEST(Batch, CutShortOrLongerIsRefused)
 TEST(Batch, SectionMustHaveItsCommands)
 {
     class dice dice(3);
-    section section{7, {}, 0, 0, 2};
+    section section{7, false, {}, 0, 0, 2};
     bytes commands = encode(wire_section_logged, section);
     append(commands, encode(wire_request, make_request(dice, REQUEST_CLOSE)));
     batch_head head{0, 0, static_cast<uint32_t>(commands.size()), 0};
@@ -140,7 +142,7 @@ TEST(Batch, SectionMustHaveItsCommands)
 
 /*
  * An OPEN stands without a session, everything else in one, a keepalive among those of the
- * entry.
+ * entry unless its section is unproved.
  */
 TEST(Batch, CommandFitsItsSection)
 {
@@ -154,6 +156,8 @@ TEST(Batch, CommandFitsItsSection)
     EXPECT_TRUE(encode(wire_command, command).empty());
     command.request = make_request(dice, REQUEST_KEEPALIVE);
     EXPECT_TRUE(encode(wire_command, command).empty());
+    command.section.unproved = true;
+    EXPECT_FALSE(encode(wire_command, command).empty());
 }
 
 /* Whatever stands there: the walk ends, within the body. */

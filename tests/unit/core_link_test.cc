@@ -227,6 +227,36 @@ TEST(CoreLink, ANodeOfAnotherClusterIsLeft)
     EXPECT_GT(mark_count("client_wrong_cluster"), 0u);
 }
 
+/* Each says that the other leads; or one that it leads, and then not. */
+TEST(CoreLink, NodesThatSendAClientRoundInACircleAreTriedWithPauses)
+{
+    core_world world(2);
+    world.tick();
+    uint64_t end = world.now.boot_ns + 10 * NS_PER_S;
+    while (world.now.boot_ns < end) {
+        if (world.connecting) {
+            world.connect_succeeds();
+            bool first = world.node == 0;
+            world.say_welcome(
+                    first ? 1 : 2, first ? 2 : 1, first ? "node2:5625" : "node1:5625");
+        }
+        world.pass(NS_PER_MS);
+    }
+    EXPECT_LT(world.connections, 1000u);
+    EXPECT_GT(mark_count("client_redirected_in_circles"), 0u);
+    for (end += 10 * NS_PER_S, world.connections = 0; world.now.boot_ns < end;) {
+        if (world.connecting) {
+            world.connect_succeeds();
+            uint8_t self = world.node == 0 ? 1 : 2;
+            world.say_welcome(self, 0);
+            if (world.connected)
+                world.push_leader(self);
+        }
+        world.pass(NS_PER_MS);
+    }
+    EXPECT_LT(world.connections, 1000u);
+}
+
 TEST(CoreLink, NonsenseEndsTheConnectionAndChangesNothing)
 {
     core_world world;

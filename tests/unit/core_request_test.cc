@@ -53,10 +53,11 @@ TEST(CoreRequest, G6_NoNumberIsMoreThanAWindowPastTheAnswered)
     for (int i = 0; i < 1100; i++)
         world.submit(world.call(CORE_ACQUIRE, world.session, "a"));
     world.tick();
-    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), size_t{REQUEST_WINDOW});
+    size_t sent = world.count_requests(REQUEST_ACQUIRE);
+    EXPECT_LT(2 * sent, size_t{REQUEST_WINDOW}) << "each has a number for its CANCEL";
     heard first = world.inbox.front();
     world.answer_to(first, STATUS_TIMEOUT);
-    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), size_t{REQUEST_WINDOW} + 1);
+    EXPECT_EQ(world.count_requests(REQUEST_ACQUIRE), sent + 1);
     EXPECT_EQ(world.inbox.back().answered, first.request.number);
     EXPECT_GT(mark_count("client_window_full"), 0u);
 }

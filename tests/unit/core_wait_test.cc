@@ -347,3 +347,17 @@ TEST(CoreWait, ATokenOfAnotherSessionIsPassedOver)
     EXPECT_TRUE(world.holds(8));
     EXPECT_GT(mark_count("client_token_of_another"), 0u);
 }
+
+/* ---- The program does not want to wait any longer ---- */
+
+TEST(CoreWait, AnExpiredAcquireIsUnknownAtOnceAndCancelled)
+{
+    open_world world;
+    uint32_t request = world.acquire(world.session, "a", 60 * NS_PER_S);
+    world.answer_to(world.take_request(REQUEST_ACQUIRE), STATUS_QUEUED);
+    EXPECT_TRUE(core_expire(world.core, request, world.now));
+    world.tick();
+    EXPECT_EQ(world.take_completion().status, STATUS_UNKNOWN);
+    EXPECT_EQ(world.count_requests(REQUEST_CANCEL), 1u);
+    EXPECT_FALSE(core_expire(world.core, request, world.now));
+}

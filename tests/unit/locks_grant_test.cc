@@ -304,3 +304,28 @@ TEST(LocksGrant, HoldsAreReservedForQueuesThatAreBehind)
 }
 
 } // namespace
+
+/* What one session may have, so that others find something left. */
+TEST(LocksGrant, OneSessionHasItsShare)
+{
+    struct cluster_settings settings = small_settings();
+    settings.holds_per_session_max = 3;
+    settings.waits_per_session_max = 1;
+    locks_world world(settings);
+    locks_client alice(world, 100), bob(world, 100);
+    auto expect_limit = [](const struct answer &answer, enum limit limit) {
+        EXPECT_EQ(answer.status, STATUS_LIMIT);
+        EXPECT_EQ(answer.detail, limit);
+    };
+    for (const char *name : {"a", "b", "c"})
+        bob.acquire(name);
+    EXPECT_EQ(alice.acquire("d").status, STATUS_OK);
+    EXPECT_EQ(alice.acquire("a", 5).status, STATUS_QUEUED);
+    expect_limit(alice.acquire("b", 5), LIMIT_SESSION_WAITS);
+    EXPECT_EQ(alice.acquire("b", 0).status, STATUS_TIMEOUT) << "a try takes nothing";
+    EXPECT_EQ(alice.acquire("e").status, STATUS_OK);
+    expect_limit(alice.acquire("f"), LIMIT_SESSION_HOLDS);
+    expect_limit(bob.acquire("d", 5), LIMIT_SESSION_HOLDS);
+    locks_client carol(world, 100);
+    EXPECT_EQ(carol.acquire("f").status, STATUS_OK);
+}

@@ -27,7 +27,9 @@ struct cluster_settings tiny_settings(struct prng *prng)
     settings.holds_max = pick(2, 3);
     settings.waits_max = pick(2, 6);
     settings.waits_per_lock_max = pick(1, 4);
-    settings.answers_max = pick(4, 40);
+    settings.holds_per_session_max = pick(1, 4);
+    settings.waits_per_session_max = pick(1, 4);
+    settings.answers_max = pick(24, 60);
     settings.changes_max = pick(2, 8);
     settings.changes_per_session_max = pick(1, 4);
     settings.name_blocks_max = pick(4, 8);
@@ -62,7 +64,9 @@ public:
         std::vector<struct keepalive> keepalives;
         for (const random_client &client : clients)
             if (chance(3))
-                keepalives.push_back({client.id, confirmed_by(client.id)});
+                keepalives.push_back({client.id, confirmed_by(client.id),
+                        chance(2) ? client.answered : 0,
+                        static_cast<uint32_t>(below(3))});
 
         auto outcomes = world.entry(dt, commands, keepalives, kind);
         twin.entry(dt, commands, keepalives, kind);
@@ -210,7 +214,8 @@ private:
     {
         model.begin(kind, dt);
         for (const struct keepalive &keepalive : keepalives)
-            model.renew(keepalive.session, keepalive.confirmed);
+            model.renew(keepalive.session, keepalive.confirmed, keepalive.answered,
+                    uint64_t{keepalive.waited_us} * 1000);
         for (const asked &each : commands)
             model.renew(each.session, each.confirmed);
         model.due();
@@ -372,6 +377,10 @@ const char *const to_meet[] = {
         "kind 4 status 9 detail 6 anchor",  /* LIMIT_NAME_BLOCKS */
         "kind 4 status 9 detail 7",         /* LIMIT_ANSWERS */
         "kind 4 status 9 detail 8 anchor",  /* LIMIT_COUNT */
+        "kind 4 status 9 detail 9 anchor",  /* LIMIT_SESSION_HOLDS */
+        "kind 4 status 9 detail 10 anchor", /* LIMIT_SESSION_WAITS */
+        "kind 1 status 9 detail 7",         /* OPEN: LIMIT_ANSWERS */
+        "kind 5 status 4 detail 0",         /* CANCEL: BUSY, no room to remember */
         "kind 4 status 10 detail 0",        /* OLD */
         "kind 4 status 32 detail 0 anchor", /* QUEUED */
         "kind 4 status 32 detail 0",        /* QUEUED from memory */

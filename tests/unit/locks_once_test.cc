@@ -111,12 +111,10 @@ TEST(LocksOnce, NumberZeroIsOld)
 TEST(LocksOnce, AnswersLimitHasNoEffect)
 {
     struct cluster_settings settings = small_settings();
-    settings.answers_max = 2;
+    settings.answers_max = 2 * 4 + 2;
     locks_world world(settings);
     locks_client alice(world, 100), bob(world, 100);
-    alice.acquire("a");
-    asked cancel = bob.cancel_of(9);
-    EXPECT_EQ(world.apply(cancel).answer.detail, LIMIT_ANSWERS);
+    alice.acquire("a"); /* Its answer is one of alice's four; its release has room, too. */
     alice.acquire("b");
     asked acquire = bob.acquire_of("c", 0);
     struct locks_outcome refused = world.apply(acquire);
@@ -126,6 +124,74 @@ TEST(LocksOnce, AnswersLimitHasNoEffect)
     EXPECT_EQ(world.view("c").session, 0u);
     EXPECT_EQ(alice.close().status, STATUS_OK); /* Needs no memory. */
     EXPECT_EQ(world.apply(acquire).answer.status, STATUS_OK);
+}
+
+/*
+ * One session never confirms its answers, and takes all the room that it can get. The other
+ * gives back all that it has all the same: holds, entries of holds, waits.
+ */
+TEST(LocksOnce, NobodyTakesTheRoomInWhichOthersGiveBack)
+{
+    struct cluster_settings settings = small_settings();
+    settings.answers_max = 100;
+    locks_world world(settings);
+    locks_client good(world, 100), bad(world, 100), other(world, 100);
+    other.acquire("queued");
+    struct answer held = good.acquire("held");
+    struct answer again = good.acquire("again", 0, 7, ACQUIRE_REENTRANT);
+    good.acquire("again", 0, 7, ACQUIRE_REENTRANT);
+    uint64_t waits = good.number + 1;
+    EXPECT_EQ(good.acquire("queued", 50).status, STATUS_QUEUED);
+    std::vector<std::unique_ptr<locks_client>> crowd;
+    while (crowd.size() < 12)
+        crowd.push_back(std::make_unique<locks_client>(world, 100));
+    uint64_t full = mark_count("locks_answers_full");
+    for (auto &each : crowd) {
+        for (int i = 0; i < 20; i++)
+            each->release("nothing", 1);
+    }
+    EXPECT_GT(mark_count("locks_answers_full"), full);
+    EXPECT_EQ(good.release("held", held.token).status, STATUS_OK);
+    EXPECT_EQ(good.release("again", again.token).status, STATUS_OK);
+    EXPECT_EQ(good.release("again", again.token).status, STATUS_OK);
+    EXPECT_EQ(good.cancel(waits).status, STATUS_CANCELLED);
+    EXPECT_EQ(good.close().status, STATUS_OK);
+    for (auto &each : crowd)
+        EXPECT_EQ(each->close().status, STATUS_OK);
+    EXPECT_EQ(locks_tally(world.locks).answers, 1u) << "of the one who holds";
+}
+
+/* A session that does not confirm its answers has its share, and the others the rest. */
+TEST(LocksOnce, OneSessionHasAnEighthOfTheAnswers)
+{
+    struct cluster_settings settings = small_settings();
+    settings.answers_max = 160;
+    locks_world world(settings);
+    locks_client bad(world, 100), good(world, 100);
+    for (int i = 0; i < 20; i++)
+        EXPECT_EQ(bad.release("nothing", 1).status, STATUS_NOT_FOUND);
+    EXPECT_EQ(bad.release("nothing", 1).status, STATUS_BUSY);
+    EXPECT_EQ(bad.acquire("a").status, STATUS_BUSY) << "its own doing, no limit of the cluster";
+    EXPECT_EQ(good.acquire("a").status, STATUS_OK);
+    bad.answered = 10;
+    EXPECT_EQ(bad.release("nothing", 1).status, STATUS_NOT_FOUND);
+}
+
+/* Every session has room for some answers; one for which there is none is not opened. */
+TEST(LocksOnce, OpenTakesRoomForAnswers)
+{
+    struct cluster_settings settings = small_settings();
+    settings.answers_max = 7;
+    locks_world world(settings);
+    locks_client alice(world, 100);
+    asked open;
+    open.kind = REQUEST_OPEN;
+    open.wait_ns = 100;
+    struct answer refused = world.apply(open).answer;
+    EXPECT_EQ(refused.status, STATUS_LIMIT);
+    EXPECT_EQ(refused.detail, LIMIT_ANSWERS);
+    alice.close();
+    EXPECT_EQ(world.apply(open).answer.status, STATUS_OK);
 }
 
 TEST(LocksOnce, UnknownKindIsInvalidAndRemembered)

@@ -35,12 +35,11 @@ protected:
 
     void renew(uint64_t session)
     {
-        pending_keepalive *fresh = ledger_new_keepalive(&ledger_, true);
-        *fresh = {.session = session,
-                .confirmed = 0,
-                .stamp = session,
-                .conn = 0,
-                .serial = 1};
+        pending_keepalive *fresh = ledger_new_keepalive(&ledger_, 100);
+        *fresh = {};
+        fresh->session = session;
+        fresh->stamp = session;
+        fresh->serial = 1;
     }
 
     entry_id seal()
@@ -111,14 +110,45 @@ TEST_F(NodeLedger, KeepaliveIsOfTheEntryThatItWasSealedInto)
     ledger_check(&ledger_);
 }
 
-TEST_F(NodeLedger, UnknownSessionsLeaveRoomForTheKnown)
+/*
+ * Entries are sealed and none is applied, as when the disks of the others stand still, while
+ * every session sends keepalives.
+ */
+TEST_F(NodeLedger, EverySessionHasRoomForAKeepaliveHoweverManyAreInEntries)
 {
-    uint32_t taken = 0;
-    while (ledger_new_keepalive(&ledger_, false))
-        taken++;
-    EXPECT_EQ(ring_room(&ledger_.keepalive_ring), 2 * settings_.cluster.sessions_max);
-    EXPECT_GT(taken, 0u);
-    EXPECT_NE(ledger_new_keepalive(&ledger_, true), nullptr);
+    uint32_t sessions = settings_.cluster.sessions_max;
+    entry_id first{};
+    uint32_t in_entries = 0;
+    for (unsigned round = 0; round < 10; round++) {
+        uint32_t fresh = static_cast<uint32_t>(
+                ledger_.keepalive_ring.end - ledger_.keepalives_sealed);
+        for (uint32_t i = fresh; i < sessions; i++)
+            renew(i + 1);
+        while (ledger_seal_keepalive(&ledger_))
+            in_entries++;
+        entry_id id = seal();
+        first = round == 0 ? id : first;
+    }
+    EXPECT_EQ(in_entries, sessions);
+    EXPECT_TRUE(ledger_has_unsealed(&ledger_)) << "those wait for room, and are not lost";
+    EXPECT_EQ(ledger_keepalives_due_ns(&ledger_), UINT64_MAX) << "an entry would not help";
+
+    const under_way *own = ledger_own(&ledger_, first);
+    while (ledger_settle_keepalive(&ledger_, own))
+        ;
+    ledger_finish(&ledger_, own);
+    EXPECT_EQ(ledger_keepalives_due_ns(&ledger_), 100u) << "now one would";
+    EXPECT_NE(ledger_seal_keepalive(&ledger_), nullptr);
+}
+
+TEST_F(NodeLedger, KeepaliveArrivedAtTheReadingAfterIt)
+{
+    renew(7);
+    ledger_read(&ledger_, 50);
+    renew(8);
+    ledger_read(&ledger_, 60);
+    EXPECT_EQ(ledger_seal_keepalive(&ledger_)->arrived_ns, 50u);
+    EXPECT_EQ(ledger_seal_keepalive(&ledger_)->arrived_ns, 60u);
 }
 
 TEST_F(NodeLedger, DropClosesWhoeverWaits)

@@ -4,8 +4,11 @@
  */
 #include "worlds/node_world.h"
 
+#include <algorithm>
+
 #include "base/mark.h"
 #include "raft/raft.h"
+#include "store/format.h"
 
 using namespace node_test;
 
@@ -116,7 +119,7 @@ protected:
         bytes body(BATCH_HEAD_BYTES + size_t{keepalives} * KEEPALIVE_BYTES);
         wire wire = wire_writer(body.data(), body.size());
         wire_batch_head(&wire, &head);
-        for (keepalive keepalive{1, 0}; keepalive.session <= keepalives;
+        for (keepalive keepalive{1, 0, 0, 0}; keepalive.session <= keepalives;
                 keepalive.session++)
             wire_keepalive(&wire, &keepalive);
         EXPECT_FALSE(wire.failed);
@@ -207,7 +210,8 @@ TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
     make_bootstrap();
     append(1, 1, 0);
     for (uint64_t index = 2; index <= 6; index++) {
-        make_batch(index, 1, 1, 65534);
+        make_batch(index, 1, 1,
+                (uint32_t{ENTRY_BODY_MAX} - BATCH_HEAD_BYTES) / KEEPALIVE_BYTES);
         append(index, 1, 0);
         world.turn();
     }
@@ -246,4 +250,137 @@ TEST_F(NodeLog, PassesOverWhatWasCutOff)
     EXPECT_EQ(mark_count("read_cut_off_entry"), before + 1);
     EXPECT_EQ(applied(), 5U);
     EXPECT_EQ(locks_time(node_locks(world.replica())), 60U) << "10, 10, 20, 20";
+}
+
+/* ---- A log that cannot be read back ---- */
+
+namespace {
+
+/* Five entries, of which none is in memory; the fifth will be committed. */
+class NodeRot : public NodeLog {
+protected:
+    void SetUp() override
+    {
+        ask_for_vote(1);
+        world.turn();
+        make_bootstrap();
+        for (uint64_t index = 2; index <= 5; index++)
+            make_batch(index, 1, 10);
+        append(1, 1, 0);
+        world.turn();
+        world.restart();
+        connect();
+        whole = world.disk;
+    }
+
+    void commit_all()
+    {
+        append(6, 1, 5);
+        world.turn();
+    }
+
+    void run_for(uint64_t ns)
+    {
+        world.run_until(world.now_ns + ns);
+    }
+
+    /* The place of the record of an entry in segment 1. */
+    uint64_t offset_of(uint64_t index) const
+    {
+        for (uint64_t at = 0; at < whole.at(1).size(); at += WAL_BLOCK_BYTES) {
+            format_block block;
+            format_read(&whole.at(1)[at], &block);
+            if (block.finding == FORMAT_RECORD && block.record.kind == RECORD_ENTRY &&
+                    block.record.value == log[index - 1].head.sum)
+                return at;
+        }
+        return 0;
+    }
+
+    uint64_t notices_of(node_notice_kind kind, uint64_t offset) const
+    {
+        return static_cast<uint64_t>(std::count_if(
+                world.notices.begin(), world.notices.end(), [&](const node_notice &notice) {
+                    return notice.kind == kind && notice.number == 1 &&
+                           notice.offset == offset;
+                }));
+    }
+
+    /*
+     * The fault is told once, and for long only a few reads are made. When the disk is
+     * whole again, all is applied, and that is told, too.
+     */
+    void expect_fault_and_cure(uint64_t offset, uint64_t applied_before)
+    {
+        commit_all();
+        EXPECT_EQ(applied(), applied_before);
+        EXPECT_EQ(notices_of(NOTICE_LOG_UNREADABLE, offset), 1U);
+        uint64_t reads = world.reads;
+        run_for(100 * NS_PER_S);
+        EXPECT_GT(world.reads, reads + 8);
+        EXPECT_LT(world.reads, reads + 30);
+        EXPECT_EQ(applied(), applied_before);
+        EXPECT_EQ(notices_of(NOTICE_LOG_UNREADABLE, offset), 1U);
+        EXPECT_EQ(notices_of(NOTICE_LOG_READABLE, offset), 0U);
+        world.disk = whole;
+        world.reads_fail = false;
+        run_for(31 * NS_PER_S);
+        EXPECT_EQ(applied(), 5U);
+        EXPECT_EQ(notices_of(NOTICE_LOG_READABLE, offset), 1U);
+        reads = world.reads;
+        run_for(40 * NS_PER_S);
+        EXPECT_EQ(world.reads, reads);
+        EXPECT_GT(mark_count("log_unreadable"), 0U);
+        EXPECT_GT(mark_count("log_readable_again"), 0U);
+    }
+
+    std::map<uint64_t, bytes> whole;
+};
+
+} // namespace
+
+TEST_F(NodeRot, AFlippedBitStopsNothingElse)
+{
+    uint64_t at = offset_of(3);
+    world.disk.at(1)[at + WAL_RECORD_HEAD_BYTES + 60] ^= 1;
+    expect_fault_and_cure(at, 2);
+}
+
+TEST_F(NodeRot, ABadHeadIsAFault)
+{
+    uint64_t at = offset_of(4);
+    world.disk.at(1)[at + 20] ^= 1;
+    expect_fault_and_cure(at, 3);
+}
+
+TEST_F(NodeRot, ZerosAreAFault)
+{
+    uint64_t at = offset_of(2);
+    memset(&world.disk.at(1)[at], 0, WAL_BLOCK_BYTES);
+    expect_fault_and_cure(at, 1);
+}
+
+/* An intact record that belongs elsewhere is none of this place. */
+TEST_F(NodeRot, AMisdirectedBlockIsAFault)
+{
+    uint64_t at = offset_of(3);
+    memcpy(&world.disk.at(1)[at], &whole.at(1)[offset_of(5)], WAL_BLOCK_BYTES);
+    expect_fault_and_cure(at, 2);
+}
+
+TEST_F(NodeRot, AReadErrorIsAFault)
+{
+    world.reads_fail = true;
+    expect_fault_and_cure(offset_of(1), 0);
+}
+
+TEST_F(NodeRot, AFaultThatEndsSoonIsOverSoon)
+{
+    uint64_t at = offset_of(3);
+    world.disk.at(1)[at + 20] ^= 1;
+    commit_all();
+    world.disk = whole;
+    run_for(200 * NS_PER_MS);
+    ASSERT_EQ(applied(), 5U);
+    EXPECT_EQ(notices_of(NOTICE_LOG_READABLE, at), 1U);
 }

@@ -190,7 +190,7 @@ TEST_F(Stages, AnEntryWithoutCommandsHasNoQueue)
     open_session(1);
     world->turn();
     Said opened = ask(*world);
-    world->run_until(world->now_ns + 3 * NS_PER_S);
+    world->run_until(world->now_ns + 30 * NS_PER_S);
     Said after = ask(*world);
     EXPECT_GT(counted(after, STAGE_REPLICATE), counted(opened, STAGE_REPLICATE));
     EXPECT_EQ(counted(after, STAGE_QUEUE), counted(opened, STAGE_QUEUE));

@@ -72,7 +72,7 @@ span text(const char *text)
 
 section make_section(uint64_t session, uint64_t answered)
 {
-    section section{session, {}, answered, 0, 1};
+    section section{session, false, {}, answered, 0, 1};
     for (unsigned char i = 0; i < SECRET_BYTES; i++)
         section.secret[i] = static_cast<unsigned char>(0xa0 + i);
     return section;

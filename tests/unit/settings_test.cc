@@ -38,6 +38,8 @@ TEST(Settings, OutOfRangeIsInvalid)
             [](cluster_settings &s) { s.changes_per_session_max = 0; },
             [](cluster_settings &s) { s.name_blocks_max = 0; },
             [](cluster_settings &s) { s.count_max = 0; },
+            [](cluster_settings &s) { s.holds_per_session_max = 0; },
+            [](cluster_settings &s) { s.waits_per_session_max = 0; },
             [](cluster_settings &s) { s.sessions_max = UINT32_MAX; },
     };
     class dice dice(1);

@@ -232,6 +232,8 @@ public:
         said.cluster = cluster;
         said.term = 1;
         said.leader_address = span_of(leader_address);
+        said.ttl_min_ns = NS_PER_S;
+        said.ttl_max_ns = 60 * NS_PER_S;
         say(FRAME_WELCOME, lay_out(wire_welcome, &said));
     }
 

@@ -51,10 +51,10 @@ public:
             lifted = std::max(lifted, time + settings.term_grace_ns);
     }
 
-    void renew(uint64_t id, uint64_t confirmed)
+    void renew(uint64_t id, uint64_t confirmed, uint64_t answered = 0, uint64_t waited = 0)
     {
         if (is_alive(id))
-            hear(sessions[id], 0, confirmed);
+            hear(sessions[id], answered, confirmed, waited);
     }
 
     void due()
@@ -174,6 +174,8 @@ private:
             limit(answer, LIMIT_SESSIONS);
         } else if (blocks_used() + blocks_of(label.size()) > settings.name_blocks_max) {
             limit(answer, LIMIT_NAME_BLOCKS);
+        } else if (counts().answers + promised() + 4 > settings.answers_max) {
+            limit(answer, LIMIT_ANSWERS);
         } else {
             one_session session = {};
             session.ttl = request.wait_ns;
@@ -187,10 +189,12 @@ private:
         }
     }
 
-    void hear(one_session &session, uint64_t answered, uint64_t confirmed)
+    void hear(one_session &session, uint64_t answered, uint64_t confirmed,
+            uint64_t waited = 0)
     {
-        if (session.deadline != time + session.ttl)
-            session.deadline = session.filed = time + session.ttl;
+        uint64_t deadline = time - std::min(time, waited) + session.ttl;
+        if (session.deadline < deadline)
+            session.deadline = session.filed = deadline;
         session.confirmed =
                 std::max(session.confirmed, std::min(confirmed, session.change));
         session.answered = std::max(session.answered, answered);
@@ -209,9 +213,6 @@ private:
     bool is_new(const one_session &session, const struct request &request,
             struct answer &answer)
     {
-        uint32_t needed = request.kind == REQUEST_CLOSE ? 0 : 1;
-        if (request.kind == REQUEST_CANCEL)
-            needed = 2;
         if (request.number <= session.answered) {
             answer.status = STATUS_OLD;
         } else if (request.number - session.answered > 1024) {
@@ -220,11 +221,74 @@ private:
             answer = session.answers.at(request.number);
             if (answer.status == STATUS_CANCELLED)
                 answer.kind = request.kind;
-        } else if (counts().answers + needed > settings.answers_max) {
-            limit(answer, LIMIT_ANSWERS);
         } else {
-            return true;
+            return has_room(session, request, answer);
         }
+        return false;
+    }
+
+    /* Answers for which room is kept: of each session, for each hold's count and each wait */
+    uint32_t promised() const
+    {
+        uint32_t count = 0;
+        for (const auto &[id, session] : sessions)
+            count += 4 - std::min(uint32_t{4}, uint32_t(session.answers.size()));
+        for (const auto &[name, lock] : locks)
+            count += (lock.holder ? lock.holder->count : 0) + uint32_t(lock.queue.size());
+        return count;
+    }
+
+    /* Whether the request takes back something that the session has. */
+    bool gives_back(const one_session &session, const struct request &request) const
+    {
+        uint64_t target = request.target;
+        auto known = session.answers.find(target);
+        bool is_known = known != session.answers.end();
+        for (const auto &[name, lock] : locks) {
+            bool its = lock.holder && &sessions.at(lock.holder->session) == &session;
+            if (request.kind == REQUEST_RELEASE && its && lock.holder->token == target &&
+                    name == std::string(reinterpret_cast<const char *>(request.name.bytes),
+                                    request.name.count))
+                return true;
+            if (request.kind != REQUEST_CANCEL || target == request.number ||
+                    (is_known && known->second.kind != REQUEST_ACQUIRE) ||
+                    (!is_known && target > session.answered))
+                continue;
+            for (const one_wait &wait : lock.queue) {
+                if (&sessions.at(wait.session) == &session && wait.number == target)
+                    return true;
+            }
+            bool by_answer = its && is_known && known->second.status == STATUS_OK &&
+                             lock.holder->token == known->second.token;
+            bool by_change = its && lock.holder->number == target &&
+                             lock.holder->told > session.confirmed &&
+                             (!is_known || known->second.status != STATUS_OK);
+            if (by_answer || by_change)
+                return true;
+        }
+        return false;
+    }
+
+    bool has_room(const one_session &session, const struct request &request,
+            struct answer &answer)
+    {
+        if (request.kind == REQUEST_CLOSE)
+            return true;
+        uint32_t size = uint32_t(session.answers.size());
+        uint32_t own = 4 - std::min(uint32_t{4}, size);
+        bool too_many = own == 0 && size >= settings.answers_max / 8;
+        uint32_t needed = request.kind == REQUEST_CANCEL ? 2 : 1;
+        uint32_t wanted = needed - std::min(needed, own);
+        if (request.kind == REQUEST_ACQUIRE)
+            wanted++;
+        bool room = !too_many &&
+                    counts().answers + promised() + wanted <= settings.answers_max;
+        if (room || gives_back(session, request))
+            return true;
+        if (request.kind == REQUEST_ACQUIRE && !too_many)
+            limit(answer, LIMIT_ANSWERS);
+        else
+            answer.status = STATUS_BUSY;
         return false;
     }
 
@@ -244,13 +308,28 @@ private:
         sessions[id].answers[request.number] = answer;
     }
 
+    /* Holds and waits of the session */
+    std::pair<uint32_t, uint32_t> claims_of(uint64_t id) const
+    {
+        std::pair<uint32_t, uint32_t> count;
+        for (const auto &[name, lock] : locks) {
+            count.first += lock.holder && lock.holder->session == id;
+            for (const one_wait &wait : lock.queue)
+                count.second += wait.session == id;
+        }
+        return count;
+    }
+
     void acquire(uint64_t id, const struct request &request, const std::string &name,
             struct answer &answer)
     {
         bool reentrant = (request.flags & ACQUIRE_REENTRANT) != 0;
         if (!locks.count(name)) {
             struct locks_counts now = counts();
-            if (now.holds + ready.size() >= settings.holds_max)
+            if (claims_of(id).first + claims_of(id).second >=
+                    settings.holds_per_session_max)
+                limit(answer, LIMIT_SESSION_HOLDS);
+            else if (now.holds + ready.size() >= settings.holds_max)
                 limit(answer, LIMIT_HOLDS);
             else if (now.locks >= settings.locks_max)
                 limit(answer, LIMIT_LOCKS);
@@ -276,6 +355,11 @@ private:
             answer.count = ++lock.holder->count;
         } else if (request.wait_ns == 0) {
             answer.status = STATUS_TIMEOUT;
+        } else if (claims_of(id).first + claims_of(id).second >=
+                   settings.holds_per_session_max) {
+            limit(answer, LIMIT_SESSION_HOLDS);
+        } else if (claims_of(id).second >= settings.waits_per_session_max) {
+            limit(answer, LIMIT_SESSION_WAITS);
         } else if (counts().waits >= settings.waits_max) {
             limit(answer, LIMIT_WAITS);
         } else if (lock.queue.size() >= settings.waits_per_lock_max) {

@@ -102,8 +102,8 @@ public:
         for (const struct keepalive &keepalive : keepalives)
             locks_renew(locks, &keepalive);
         for (const asked &each : commands) {
-            struct keepalive keepalive = {each.session, each.confirmed};
-            locks_renew(locks, &keepalive);
+            struct command command = command_of(each);
+            locks_renew_by(locks, &command.section);
         }
         locks_due(locks);
         std::vector<struct locks_outcome> outcomes;
@@ -249,7 +249,7 @@ public:
 
     struct keepalive keepalive() const
     {
-        return {id, confirmed};
+        return {id, confirmed, answered, 0};
     }
 
     locks_world &world;

@@ -64,14 +64,18 @@ struct welcome_case {
     static constexpr auto walk = wire_welcome;
     static welcome make(dice &dice)
     {
-        welcome m{dice.node(), dice.byte(0, NODE_ID_MAX), dice.number(), dice.number(), {}};
+        welcome m{dice.node(), dice.byte(0, NODE_ID_MAX), dice.number(), dice.number(), {},
+                dice.number(), dice.number()};
+        if (m.ttl_min_ns > m.ttl_max_ns)
+            std::swap(m.ttl_min_ns, m.ttl_max_ns);
         if (m.leader != 0)
             m.leader_address = dice.text(0, ADDRESS_BYTES_MAX);
         return m;
     }
     static auto fields(const welcome &m)
     {
-        return std::make_tuple(m.node, m.leader, m.cluster, m.term, view(m.leader_address));
+        return std::make_tuple(m.node, m.leader, m.cluster, m.term, view(m.leader_address),
+                m.ttl_min_ns, m.ttl_max_ns);
     }
 };
 
@@ -109,8 +113,9 @@ inline section make_section(dice &dice, bool secret)
     section m{};
     m.session = dice.number();
     m.count = 1;
+    m.unproved = !secret && m.session != 0 && dice.coin();
     for (unsigned char &byte : m.secret)
-        byte = secret ? dice.byte(0, 255) : 0;
+        byte = secret || m.unproved ? dice.byte(0, 255) : 0;
     if (m.session != 0) {
         m.answered = dice.number();
         m.confirmed = dice.number();
@@ -121,8 +126,8 @@ inline section make_section(dice &dice, bool secret)
 
 inline auto section_fields(const section &m)
 {
-    return std::make_tuple(
-            m.session, view(m.secret, SECRET_BYTES), m.answered, m.confirmed, m.count);
+    return std::make_tuple(m.session, m.unproved, view(m.secret, SECRET_BYTES), m.answered,
+            m.confirmed, m.count);
 }
 
 struct section_case {
@@ -238,7 +243,7 @@ struct answer_case {
         if (m.status == STATUS_LOST)
             m.detail = dice.byte(LOST_EXPIRED, LOST_UNKNOWN);
         if (m.status == STATUS_LIMIT)
-            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_COUNT);
+            m.detail = dice.byte(LIMIT_SESSIONS, LIMIT_SESSION_WAITS);
         m.number = dice.number();
         if (m.kind == REQUEST_ACQUIRE && m.status == STATUS_OK)
             m.token = dice.positive();
@@ -284,6 +289,7 @@ struct read_case {
         m.stamp = dice.number();
         if (m.kind == READ_LOCK) {
             m.name = dice.text(1, NAME_BYTES_MAX);
+            m.asker = dice.number();
         } else {
             m.limit = static_cast<uint16_t>(dice.between(1, LIST_LOCKS_MAX));
             m.cursor = dice.number();
@@ -293,8 +299,8 @@ struct read_case {
     }
     static auto fields(const read_request &m)
     {
-        return std::make_tuple(
-                m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name), view(m.prefix));
+        return std::make_tuple(m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name),
+                m.asker, view(m.prefix));
     }
 };
 
@@ -326,6 +332,7 @@ struct lock_view_case {
         m.name = dice.text(1, NAME_BYTES_MAX);
         m.session = dice.number();
         m.waits = dice.small();
+        m.ahead = static_cast<uint32_t>(dice.below(m.waits + UINT64_C(1)));
         if (m.session == 0)
             return m;
         m.owner = dice.number();
@@ -339,7 +346,7 @@ struct lock_view_case {
     static auto fields(const lock_view &m)
     {
         return std::make_tuple(view(m.name), m.session, m.owner, m.token, m.count, m.waits,
-                m.held_ns, m.remain_ns, view(m.label));
+                m.ahead, m.held_ns, m.remain_ns, view(m.label));
     }
 };
 
@@ -358,6 +365,10 @@ struct node_status_case {
         m.bad_frames = dice.number();
         m.elections = dice.number();
         m.lines_dropped = dice.number();
+        for (uint32_t *value : {&m.answers, &m.name_blocks, &m.sessions_max, &m.locks_max,
+                     &m.holds_max, &m.waits_max, &m.answers_max, &m.name_blocks_max,
+                     &m.connections_max})
+            *value = dice.small();
     }
     static node_status make(dice &dice)
     {
@@ -388,8 +399,10 @@ struct node_status_case {
                 m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
                 m.write_age_ns, m.segments, m.segments_max, m.time, m.digest, m.uptime_ns,
                 m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
-                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.peer_count,
-                peers, view(m.version));
+                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.answers,
+                m.name_blocks, m.sessions_max, m.locks_max, m.holds_max, m.waits_max,
+                m.answers_max, m.name_blocks_max, m.connections_max, m.peer_count, peers,
+                view(m.version));
     }
 };
 
@@ -556,11 +569,11 @@ struct keepalive_case {
     static constexpr auto walk = wire_keepalive;
     static keepalive make(dice &dice)
     {
-        return {dice.positive(), dice.number()};
+        return {dice.positive(), dice.number(), dice.number(), dice.small()};
     }
     static auto fields(const keepalive &m)
     {
-        return std::make_tuple(m.session, m.confirmed);
+        return std::make_tuple(m.session, m.confirmed, m.answered, m.waited_us);
     }
 };
 
@@ -597,7 +610,8 @@ struct bootstrap_case {
         s.term_grace_ns = dice.below(3600 * NS_PER_S);
         for (uint32_t *count : {&s.work_max, &s.sessions_max, &s.locks_max, &s.holds_max,
                      &s.waits_max, &s.waits_per_lock_max, &s.answers_max, &s.changes_max,
-                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max})
+                     &s.changes_per_session_max, &s.name_blocks_max, &s.count_max,
+                     &s.holds_per_session_max, &s.waits_per_session_max})
             *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(24)));
         m.members.count = dice.byte(1, MEMBERS_MAX);
         for (uint8_t i = 0; i < m.members.count; i++)
@@ -614,7 +628,8 @@ struct bootstrap_case {
         return std::make_tuple(s.max_ttl_ns, s.min_ttl_ns, s.term_grace_ns, s.work_max,
                 s.sessions_max, s.locks_max, s.holds_max, s.waits_max, s.waits_per_lock_max,
                 s.answers_max, s.changes_max, s.changes_per_session_max, s.name_blocks_max,
-                s.count_max, m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
+                s.count_max, s.holds_per_session_max, s.waits_per_session_max,
+                m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
                 std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX));
     }
 };

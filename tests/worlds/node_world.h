@@ -290,7 +290,10 @@ public:
     uint64_t sleep_ns = 1000; /* From the end of a turn to the start of the next */
     uint64_t handed_ns = 0;   /* When the effects of the turn before were handed on */
     uint64_t turns = 0;
-    uint64_t heartbeats = 0;  /* Appends that the node sent */
+    uint64_t heartbeats = 0;        /* Appends that the node sent */
+    std::map<uint64_t, bytes> disk; /* The segments */
+    bool reads_fail = false;
+    uint64_t reads = 0;
     bool disk_stalls = false; /* What is written then becomes durable when it is over. */
     std::map<uint32_t, bool> slow; /* Connections that take nothing */
     std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
@@ -309,7 +312,7 @@ private:
         memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
         node_ = node_carve(&memory_->arena, &settings_);
         node_init(node_, &settings_, 7);
-        for (const auto &[number, content] : disk_) {
+        for (const auto &[number, content] : disk) {
             recovery_begin_segment(node_recovery(node_), number, content.size());
             recovery_feed(node_recovery(node_), content.data(), content.size());
             node_recover(node_);
@@ -435,7 +438,7 @@ private:
             stalled_writes_.push_back(effects.writes[i]);
         while (!disk_stalls && !stalled_writes_.empty()) {
             const wal_write &write = stalled_writes_.front();
-            std::memcpy(&disk_.at(write.place.segment)[write.place.offset], write.bytes,
+            std::memcpy(&disk.at(write.place.segment)[write.place.offset], write.bytes,
                     write.count);
             node_event written = event_of(NODE_WRITTEN);
             written.id = write.id;
@@ -443,7 +446,7 @@ private:
             stalled_writes_.erase(stalled_writes_.begin());
         }
         if (effects.segment_wanted != 0) {
-            disk_[effects.segment_wanted].resize(settings_.wal.segment_bytes);
+            disk[effects.segment_wanted].resize(settings_.wal.segment_bytes);
             node_event ready = event_of(NODE_SEGMENT_READY);
             ready.id = effects.segment_wanted;
             due_.push_back(ready);
@@ -455,11 +458,13 @@ private:
     void perform_read()
     {
         const node_read &wanted = effects.read;
-        const bytes &segment = disk_.at(wanted.place.segment);
+        const bytes &segment = disk.at(wanted.place.segment);
         node_event read = event_of(NODE_READ);
         read.id = wanted.id;
         read.bytes = &segment[wanted.place.offset];
-        read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        if (!reads_fail)
+            read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        reads++;
         due_.push_back(read);
     }
 
@@ -508,7 +513,6 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
-    std::map<uint64_t, bytes> disk_; /* The segments */
     std::vector<wal_write> stalled_writes_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;

@@ -53,6 +53,29 @@ void Life::pause_client()
     });
 }
 
+/* For so long that its sessions end; then it wakes to all that came meanwhile. */
+void Life::stop_client()
+{
+    Client &client = persons_[roll(persons_.size())]->client();
+    say(client.name(), "is stopped");
+    client.pause(true);
+    world_.in(NS_PER_S + roll(7 * NS_PER_S), [this, &client] {
+        say(client.name(), "goes on");
+        client.pause(false);
+    });
+}
+
+void Life::isolate_client()
+{
+    int number = 101 + static_cast<int>(roll(persons_.size()));
+    say(name_of(number), "is cut off from all nodes");
+    for (int id = 1; id <= world_.count(); id++) {
+        world_.network.cut(id, number);
+        world_.network.cut(number, id);
+    }
+    heal_later();
+}
+
 /* One way, both ways, or from all other nodes. */
 void Life::cut(int id)
 {
@@ -147,6 +170,12 @@ bool Life::do_deed(Kind kind, int id)
         return true;
     case Kind::pause_client:
         pause_client();
+        return true;
+    case Kind::stop_client:
+        stop_client();
+        return true;
+    case Kind::isolate_client:
+        isolate_client();
         return true;
     case Kind::cut:
         cut(id);

@@ -13,6 +13,7 @@
 #ifndef SIM_LIFE_H
 #define SIM_LIFE_H
 
+#include "sim/lives/crowd.h"
 #include "sim/lives/faults.h"
 #include "sim/lives/life_plan.h"
 #include "sim/lives/plays.h"
@@ -59,7 +60,10 @@ private:
     struct prng dice_;
     bool leaving_ = false;
     std::unique_ptr<Client> client_;
+    std::unique_ptr<Crowd> crowd_; /* In lives of rough clients */
+    uint64_t crowds_ = 0;
     std::vector<std::unique_ptr<Client>> gone_; /* Events may still name them. */
+    std::vector<std::unique_ptr<Crowd>> gone_crowds_;
 };
 
 class Life {
@@ -131,6 +135,8 @@ private:
     bool end_node(Kind kind, int id);
     void pause_node(int id);
     void pause_client();
+    void stop_client();
+    void isolate_client();
     void cut(int id);
     void reset(int id);
     void disturb_disk(int id);
@@ -157,6 +163,7 @@ private:
     /* The end of a life */
     void make_well(int id);
     int silence_leader();
+    void heal_network(const std::set<int> &majority);
     void heal_majority();
     void heal();
     void must_grant(int number, const std::string &lock);

@@ -218,6 +218,61 @@ void draw_disks(Plan &plan)
     plan.world.page_cache = dice.one_in(4);
 }
 
+bool has_plays(const Plan &plan)
+{
+    return std::any_of(plan.deeds.begin(), plan.deeds.end(), [](const Deed &deed) {
+        return deed.kind == Kind::old_entries || deed.kind == Kind::late_votes;
+    });
+}
+
+/*
+ * In some lives clients live as roughly as real ones; all else is as it was. They make many
+ * entries, so what a node missed must be sent by more than one at a time.
+ */
+void draw_rough(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_ROUGH);
+    if (plan.tests_guard || has_plays(plan) || !dice.one_in(3))
+        return;
+    plan.rough = true;
+    plan.world.rough_clients = true;
+    plan.world.tune = [tune = plan.world.tune](node_settings &settings) {
+        if (tune)
+            tune(settings);
+        if (settings.raft.append_entries_max != 0)
+            settings.raft.append_entries_max =
+                    std::max(settings.raft.append_entries_max, 8U);
+        settings.raft.window = std::max(settings.raft.window, 2U);
+    };
+    uint64_t gap_ns = dice.from(500, 4000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns) {
+        Kind kind = dice.one_in(2) ? Kind::isolate_client : Kind::stop_client;
+        plan.deeds.push_back({number++, at_ns, kind});
+    }
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
+/*
+ * In some lives disks are of no use for long, while their nodes and the network are well. All
+ * else in them is as it was, but in the end a majority must do without the others' disks.
+ */
+void draw_bad_disks(Plan &plan)
+{
+    static const Kind bad[] = {Kind::stuck_disk, Kind::log_full, Kind::slow_replay};
+    Dice dice(plan.seed, STREAM_BAD_DISKS);
+    if (plan.tests_guard || has_plays(plan) || plan.world.nodes < 3 || !dice.one_in(5))
+        return;
+    plan.bad_disks = true;
+    uint64_t gap_ns = dice.from(1000, 6000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, dice.one_of(bad)});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -226,7 +281,8 @@ const char *name_of(Kind kind)
             "pause client", "cut", "reset", "disk", "vandal", "client dies",
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
-            "bend clock", "slow start", "depose", "old entries", "late votes"};
+            "bend clock", "slow start", "depose", "old entries", "late votes",
+            "isolate client", "stop client", "stuck disk", "log full", "slow replay"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -261,6 +317,8 @@ Plan draw_plan(uint64_t seed)
     draw_plays(plan);
     draw_strange(plan);
     draw_disks(plan);
+    draw_rough(plan);
+    draw_bad_disks(plan);
     return plan;
 }
 

@@ -35,19 +35,24 @@ enum class Kind : uint8_t {
     all_lose_power, /* Every node at once */
     slow,           /* The network, one way */
     lossy,
-    break_frame,  /* A connection breaks amid a frame. */
-    half_open,    /* One end forgets it. */
-    bridge,       /* Two halves that one node alone reaches */
-    end_amid,     /* A node ends between two effects of a turn. */
-    end_at_start, /* ... or as it starts */
-    damage,       /* Of a node's disk */
-    empty,        /* A node finds no log, until later. */
-    jump_wall,    /* Somebody sets a node's time of day. */
-    bend_clock,   /* A clock runs beyond rho: in lives of that kind only */
-    slow_start,   /* A leader ends, and the next finds slow disks: in some lives only */
-    depose,       /* A leader is cut off, and does not know: in the same lives */
-    old_entries,  /* Played with roles (plays.h), in some lives only */
-    late_votes,   /* ... */
+    break_frame,    /* A connection breaks amid a frame. */
+    half_open,      /* One end forgets it. */
+    bridge,         /* Two halves that one node alone reaches */
+    end_amid,       /* A node ends between two effects of a turn. */
+    end_at_start,   /* ... or as it starts */
+    damage,         /* Of a node's disk */
+    empty,          /* A node finds no log, until later. */
+    jump_wall,      /* Somebody sets a node's time of day. */
+    bend_clock,     /* A clock runs beyond rho: in lives of that kind only */
+    slow_start,     /* A leader ends, and the next finds slow disks: in some lives only */
+    depose,         /* A leader is cut off, and does not know: in the same lives */
+    old_entries,    /* Played with roles (plays.h), in some lives only */
+    late_votes,     /* ... */
+    isolate_client, /* From all nodes: in lives of rough clients only */
+    stop_client,    /* Paused for longer than its sessions last: in the same lives */
+    stuck_disk,     /* A node's disk finishes no write for long: in some lives only */
+    log_full,       /* A node may have no more segments until a restart: in the same */
+    slow_replay,    /* A node restarts, and its disk reads slowly: in the same */
     count
 };
 
@@ -73,8 +78,11 @@ struct Plan {
     bool waits_for_leader = false;
     /* Queues of one, clients that know one node, vandals who pose, whole files damaged */
     bool strange = false;
+    bool rough = false;       /* Persons' clients have crowds (crowd.h). */
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
-    std::vector<Deed> deeds;  /* In order of time */
+    /* In the end, while only a majority is healed: the others are there, with bad disks. */
+    bool bad_disks = false;
+    std::vector<Deed> deeds; /* In order of time */
     /* What was taken from the world that was drawn (shrink.h) */
     std::vector<std::string> taken;
     std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
@@ -94,7 +102,11 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_PLAYS,  /* ... and plays */
     STREAM_STRANGE,
     STREAM_DISKS,
+    STREAM_ROUGH,      /* Which lives have rough clients */
+    STREAM_BAD_DISKS,  /* ... and disks that are of no use */
+    STREAM_LAST_DISKS, /* Which ones, in the end */
     STREAM_PERSONS = UINT64_C(1) << 33,
+    STREAM_CROWDS = UINT64_C(1) << 34,
 };
 
 } // namespace sim

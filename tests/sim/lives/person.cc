@@ -37,6 +37,11 @@ void Person::begin()
     client_->set_rate(life_.some_rate(dice_));
     life_.oracle().clocks().forget(number_);
     watch();
+    if (!life_.plan().rough)
+        return;
+    uint64_t one = STREAM_CROWDS + 1000 * static_cast<uint64_t>(number_) + crowds_++;
+    crowd_ = std::make_unique<Crowd>(life_, *client_, stream(life_.plan().seed, one));
+    crowd_->live();
 }
 
 void Person::live()
@@ -80,6 +85,10 @@ void Person::begin_anew()
     life_.oracle().forget(client_.get());
     client_->after_step = nullptr;
     client_->on_event = nullptr;
+    if (crowd_) {
+        crowd_->leave();
+        gone_crowds_.push_back(std::move(crowd_));
+    }
     gone_.push_back(std::move(client_));
     begin();
     live();
@@ -194,6 +203,8 @@ void Person::leave()
     leaving_ = true;
     client_->pause(false);
     client_->cancel_all();
+    if (crowd_)
+        crowd_->leave();
     std::map<std::string, Held> held = client_->held();
     for (const auto &[lock, what] : held) {
         for (uint32_t i = 0; i < what.count; i++)

@@ -209,7 +209,7 @@ Plan shrink(const Plan &plan, const std::string &breach, unsigned lives_most)
 }
 
 const std::vector<std::string> plain_names = {"jitter", "splits", "turns", "rates",
-        "limits", "long-names", "guard", "late-writes", "page-cache"};
+        "limits", "long-names", "guard", "late-writes", "page-cache", "crowds"};
 
 void take_away(Plan &plan, const std::string &plain)
 {
@@ -224,6 +224,8 @@ void take_away(Plan &plan, const std::string &plain)
         plan.rate_most = 0;
     else if (plain == "guard")
         plan.tests_guard = false;
+    else if (plain == "crowds")
+        plan.rough = false;
     else if (plain == "long-names")
         plan.long_names = false;
     else if (plain == "late-writes")

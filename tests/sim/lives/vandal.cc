@@ -40,6 +40,7 @@ Vandal::Vandal(World &world, const struct prng &dice, bool poses)
             return;
         Bytes &heard = heard_[link];
         heard.insert(heard.end(), bytes.begin(), bytes.end());
+        note(bytes);
         if (heard_.size() > heard_max)
             heard_.erase(heard_.begin());
     };
@@ -114,6 +115,64 @@ Vandal::Bytes Vandal::with_another_secret(const Bytes &heard)
     return said;
 }
 
+/* The newest session that it has heard of; and whether somebody opens one just now. */
+void Vandal::note(const Bytes &heard)
+{
+    Bytes room(heard.size() + FRAME_HEAD_BYTES);
+    struct frame_reader reader;
+    frame_reader_init(&reader, room.data(), room.size());
+    frame_reader_feed(&reader, heard.data(), heard.size());
+    struct frame frame;
+    bool opens = false;
+    while (frame_reader_next(&reader, &frame)) {
+        struct section section {};
+        struct wire wire = wire_reader(frame.body, frame.body_bytes);
+        if (frame.kind != FRAME_REQUESTS)
+            continue;
+        wire_section(&wire, &section);
+        opens = opens || (!wire.failed && section.session == 0);
+        last_session_ = std::max(last_session_, wire.failed ? 0 : section.session);
+    }
+    if (opens && world_.now() < lurks_until_)
+        world_.in(0, [this] { meddle(); });
+}
+
+/*
+ * Sessions are numbered, so anybody can name the next ones. It ends them, in the hope that
+ * this arrives before the OPEN is applied.
+ */
+Vandal::Bytes Vandal::for_sessions_to_come()
+{
+    Bytes said = hello();
+    uint64_t count = 1 + roll(4);
+    for (uint64_t session = last_session_ + 1; session <= last_session_ + count; session++) {
+        struct section section {};
+        section.session = session;
+        section.count = 1;
+        section.answered = roll(2) == 0 ? 0 : 500;
+        struct request request {};
+        request.kind = roll(2) == 0 ? REQUEST_KEEPALIVE : REQUEST_CLOSE;
+        request.number = 501;
+        Bytes body(128);
+        struct wire wire = wire_writer(body.data(), body.size());
+        wire_section(&wire, &section);
+        wire_request(&wire, &request);
+        body.resize(wire.at);
+        said = joined(said, sealed(FRAME_REQUESTS, body));
+    }
+    return said;
+}
+
+/* At all nodes, as one of them may lead */
+void Vandal::meddle()
+{
+    for (int node = 1; node <= world_.count(); node++) {
+        uint64_t link = world_.network.open(this, number, node);
+        if (link != 0)
+            say(link, for_sessions_to_come());
+    }
+}
+
 /* A node of other members or of another cluster, or one that says nothing of sense. */
 Vandal::Bytes Vandal::pose_as_node(int node)
 {
@@ -142,7 +201,9 @@ Vandal::Bytes Vandal::speech(uint64_t deed, int node)
         return echo();
     if (deed < 4)
         return joined(hello(), frame_of_noise());
-    return deed < 6 ? with_another_secret(echo()) : pose_as_node(node);
+    if (deed < 6)
+        return with_another_secret(echo());
+    return deed < 8 ? pose_as_node(node) : for_sessions_to_come();
 }
 
 void Vandal::say(uint64_t link, const Bytes &what)
@@ -157,10 +218,12 @@ void Vandal::act()
     uint64_t link = world_.network.open(this, number, node);
     if (link == 0)
         return;
-    uint64_t deed = roll(poses_ ? 8 : 4);
+    uint64_t deed = roll(poses_ ? 10 : 4);
+    if (deed >= 8)
+        lurks_until_ = world_.now() + 10 * NS_PER_S;
     Bytes what = speech(deed, node);
     say(link, what);
-    if (deed < 6)
+    if (deed < 6 || deed >= 8)
         return;
     /* That threw out the node whose name it takes, and itself: soon the place is free. */
     world_.in(roll(50) * NS_PER_MS, [this, node, what] {

@@ -19,7 +19,7 @@ class Vandal : public Endpoint {
 public:
     static constexpr int number = 900;
 
-    /* `poses`: as a client with another secret, and as a node. */
+    /* `poses`: as a client with another secret, also before its session is, and as a node. */
     Vandal(World &world, const struct prng &dice, bool poses);
     void act(); /* One deed, at a node that is up */
 
@@ -33,6 +33,9 @@ private:
     Bytes frame_of_noise();
     Bytes echo();
     Bytes with_another_secret(const Bytes &heard);
+    Bytes for_sessions_to_come();
+    void note(const Bytes &heard);
+    void meddle();
     Bytes pose_as_node(int node);
     Bytes speech(uint64_t deed, int node);
     void say(uint64_t link, const Bytes &what);
@@ -42,6 +45,8 @@ private:
     World &world_;
     struct prng dice_;
     bool poses_;
+    uint64_t last_session_ = 0;
+    uint64_t lurks_until_ = 0; /* Till then it meddles with sessions that are opened. */
     uint64_t posing_ = 0; /* The connection on which it waits to be welcomed as a node */
     std::map<uint64_t, Bytes> heard_; /* By connection: all that its client sent */
 };

@@ -33,9 +33,12 @@ core_settings settings_for(World &world, int number)
         std::string address = "n" + std::to_string(id);
         std::memcpy(node.address, address.c_str(), address.size() + 1);
     }
-    settings.sessions_max = 2;
-    settings.requests_max = 16;
-    settings.holds_max = 16;
+    bool rough = world.options().rough_clients;
+    settings.sessions_max = rough ? 6 : 2;
+    settings.requests_max = rough ? 48 : 16;
+    settings.holds_max = rough ? 48 : 16;
+    if (rough)
+        settings.window = 10;
     return settings;
 }
 
@@ -256,6 +259,49 @@ void Client::close()
     submit(call, [](const core_completion &) {});
 }
 
+/* ---- ... and what others in it ask ---- */
+
+void Client::ask_beside(const core_call &call, Done done)
+{
+    uint32_t request = 0;
+    enum status status = core_submit(core_, &call, clocks(), &request);
+    if (status == STATUS_OK) {
+        waiting_[request] = {std::move(done), Scribe::none};
+        step_soon();
+        return;
+    }
+    core_completion refused{};
+    refused.kind = call.kind;
+    refused.status = status;
+    done(refused);
+}
+
+uint32_t Client::open_beside(const core_call &call)
+{
+    core_call made = call;
+    for (unsigned char &byte : made.secret)
+        byte = static_cast<unsigned char>(prng_next(&world_.random()));
+    uint32_t request = 0;
+    if (core_submit(core_, &made, clocks(), &request) != STATUS_OK)
+        return 0;
+    waiting_[request] = {[](const core_completion &) {}, Scribe::none};
+    step_soon();
+    return core_opened(core_);
+}
+
+void Client::cancel_beside(uint32_t session, uint64_t tag)
+{
+    (void)core_cancel_tag(core_, session, tag, clocks());
+    step_soon();
+}
+
+void Client::lose_beside(uint32_t session)
+{
+    if (core_has_session(core_, session))
+        core_lose(core_, session, clocks());
+    step_soon();
+}
+
 /* ---- What it believes ---- */
 
 struct belief Client::belief() const
@@ -299,6 +345,8 @@ void Client::collect_events(bool believed)
 {
     core_session_event event;
     while (core_next_event(core_, &event)) {
+        if (event.session != session_)
+            continue; /* Nobody judges the others. */
         bool over = event.token == 0 && event.state == BELIEF_LOST;
         bool told =
                 event.reason == CORE_REASON_EXPIRED || event.reason == CORE_REASON_UNKNOWN;

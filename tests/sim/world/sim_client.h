@@ -51,6 +51,19 @@ public:
     void cancel_all();
     void close();
 
+    /*
+     * Beside the session that is judged: others of the same program. Nothing of them is in the
+     * history. 0: refused.
+     */
+    uint32_t open_beside(const core_call &call);
+    void ask_beside(const core_call &call, Done done);
+    void cancel_beside(uint32_t session, uint64_t tag);
+    void lose_beside(uint32_t session);
+    uint64_t own_clock() const
+    {
+        return clocks().boot_ns;
+    }
+
     void pause(bool on); /* SIGSTOP: it neither hears nor acts, and time goes on. */
     void die();          /* Its machine is gone, without a word to anybody. */
     bool paused() const

@@ -71,6 +71,11 @@ std::optional<std::string> text(const node_notice &notice)
         return "has handed over to n" + std::to_string(notice.peer);
     case NOTICE_PLAN_TOO_SMALL:
         return "its plan is too small";
+    case NOTICE_LOG_UNREADABLE:
+        return "cannot read its log in segment " + std::to_string(notice.number) + " at " +
+               std::to_string(notice.offset);
+    case NOTICE_LOG_READABLE:
+        return "can read its log again";
     default:
         return std::nullopt;
     }

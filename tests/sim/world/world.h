@@ -38,7 +38,8 @@ struct Options {
     bool page_cache = false;  /* ... that keeps what a failed sync did not write */
     bool tiny = true;         /* Small limits, so that rings wrap and pools fill */
     int known_nodes = 7; /* Clients are told this many addresses; they learn the others. */
-    bool checks = true;  /* Walk each node's whole state after each of its turns */
+    bool rough_clients = false; /* Several sessions each, and many requests at once */
+    bool checks = true;         /* Walk each node's whole state after each of its turns */
     std::function<void(node_settings &)> tune;
 };
 
