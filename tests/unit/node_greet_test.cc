@@ -144,6 +144,7 @@ TEST(Rivals, AConnectionThatItsProcessMadeBeforeIsVoid)
 TEST(Rivals, TheSecondNewcomerIsTurnedAway)
 {
     auto world = leader_of_three();
+    world->deaf[1] = true;
     world->hello(5, another_process(*world, 1));
     world->turn();
     hello third = another_process(*world, 1);
@@ -157,6 +158,7 @@ TEST(Rivals, TheSecondNewcomerIsTurnedAway)
 TEST(Rivals, WhoSpeaksWhileItIsToWaitIsClosed)
 {
     auto world = leader_of_three();
+    world->deaf[1] = true;
     world->hello(5, another_process(*world, 1));
     world->turn();
     say_empty(*world, 5, FRAME_PEER_ALIVE);
@@ -183,6 +185,9 @@ TEST(Rivals, OfTwoThatDialEachOtherTheSmallerIdCounts)
 
     NodeWorld smaller(1, 3);
     smaller.silent = true;
+    smaller.step(event_of(NODE_CLOSED, NodeWorld::DIALED + 3));
+    smaller.turn();
+    smaller.heard[NodeWorld::DIALED + 3].clear();
     pass(smaller, 50 * NS_PER_MS);
     ASSERT_TRUE(heard_kind(smaller, NodeWorld::DIALED + 3, FRAME_HELLO));
     smaller.hello(1, smaller.peer_hello(3));
@@ -339,7 +344,7 @@ TEST(Greet, AnAppendThatTakesBackWhatIsCommittedIsRefused)
     const struct raft *raft = node_raft(world->replica());
     uint64_t before = mark_count("append_takes_back");
     uint64_t commit = raft_commit(raft);
-    ASSERT_GT(commit, 1U);
+    ASSERT_GE(commit, 1U);
     peer_message append{};
     append.kind = PEER_APPEND;
     append.from = 1;
@@ -406,7 +411,7 @@ TEST(Door, SilentConnectionsGiveWayToNewOnes)
     uint32_t max = world->settings().limits.connections_max;
     for (uint32_t conn = 2; conn < NodeWorld::DIALED; conn++)
         world->accept(conn);
-    for (uint32_t conn = NodeWorld::DIALED + 8; conn < max; conn++)
+    for (uint32_t conn = NodeWorld::DIALED + 4; conn < max; conn++)
         world->accept(conn);
     world->turn();
     EXPECT_GT(mark_count("unfinished_gives_way"), before);
