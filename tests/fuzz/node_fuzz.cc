@@ -255,7 +255,8 @@ private:
         head.command_bytes = static_cast<uint32_t>(wire.at - begin);
         head.keepalive_count = in.byte() % 3;
         for (unsigned i = 0; i < head.keepalive_count; i++) {
-            keepalive keepalive{1 + in.number() % 8, in.number()};
+            keepalive keepalive{1 + in.number() % 8, in.number(), in.number(),
+                    static_cast<uint32_t>(in.number())};
             wire_keepalive(&wire, &keepalive);
         }
         struct wire again = wire_writer(wire.bytes, BATCH_HEAD_BYTES);
