@@ -1,7 +1,6 @@
 /* What is wrong with this node's own log, and who is told: see health.h. */
 #include "node/health.h"
 
-#include "base/mark.h"
 #include "base/units.h"
 
 enum {
@@ -63,7 +62,6 @@ bool health_judge(struct health *health, struct raft_event *event)
     enum peer_fitness fitness = judge(health);
     if (fitness == health->fitness)
         return false;
-    MARK(fitness_changed);
     health->fitness = fitness;
     *event = (struct raft_event){.kind = RAFT_FITNESS, .fitness = fitness};
     return true;
