@@ -344,13 +344,13 @@ TEST(Range, NodeStatus)
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
-    /* The peers' count stands behind 4 bytes, 12 numbers, 16 counts and 4 numbers. */
+    /* The peers' count stands behind 4 bytes, 12 numbers, 16 counts and 5 numbers. */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 196, 8},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 197, 0}});
+                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 204, 8},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 205, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }
