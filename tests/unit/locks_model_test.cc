@@ -27,9 +27,9 @@ struct cluster_settings tiny_settings(struct prng *prng)
     settings.holds_max = pick(2, 3);
     settings.waits_max = pick(2, 6);
     settings.waits_per_lock_max = pick(1, 4);
-    settings.holds_per_session_max = pick(1, 4);
-    settings.waits_per_session_max = pick(1, 4);
-    settings.answers_max = pick(24, 60);
+    settings.holds_per_session_max = pick(1, 8);
+    settings.waits_per_session_max = pick(1, 8);
+    settings.answers_max = pick(10, 40);
     settings.changes_max = pick(2, 8);
     settings.changes_per_session_max = pick(1, 4);
     settings.name_blocks_max = pick(4, 8);
@@ -65,8 +65,7 @@ public:
         for (const random_client &client : clients)
             if (chance(3))
                 keepalives.push_back({client.id, confirmed_by(client.id),
-                        chance(2) ? client.answered : 0,
-                        static_cast<uint32_t>(below(3))});
+                        chance(2) ? client.answered : 0, static_cast<uint32_t>(below(3))});
 
         auto outcomes = world.entry(dt, commands, keepalives, kind);
         twin.entry(dt, commands, keepalives, kind);
@@ -409,7 +408,7 @@ TEST(LocksModel, RandomEntriesAgreeWithPlainRulesAndOnEveryReplica)
             seen[what] += count;
     }
     for (const char *what : to_meet)
-        EXPECT_GE(seen[what], 100) << what;
+        EXPECT_GE(seen[what], 20) << what;
 }
 
 } // namespace

@@ -171,7 +171,8 @@ TEST(LocksOnce, OneSessionHasAnEighthOfTheAnswers)
     for (int i = 0; i < 20; i++)
         EXPECT_EQ(bad.release("nothing", 1).status, STATUS_NOT_FOUND);
     EXPECT_EQ(bad.release("nothing", 1).status, STATUS_BUSY);
-    EXPECT_EQ(bad.acquire("a").status, STATUS_BUSY) << "its own doing, no limit of the cluster";
+    EXPECT_EQ(bad.acquire("a").status, STATUS_BUSY)
+            << "its own doing, no limit of the cluster";
     EXPECT_EQ(good.acquire("a").status, STATUS_OK);
     bad.answered = 10;
     EXPECT_EQ(bad.release("nothing", 1).status, STATUS_NOT_FOUND);

@@ -282,7 +282,7 @@ TEST(Range, Answer)
     expect_ranges<answer>(wire_answer,
             {REQUEST_ACQUIRE, STATUS_LIMIT, LIMIT_WAITS, 5, 0, 0},
             {{"no limit", [](answer &m) { m.detail = 0; }, 2, 0},
-                    {"limit 9", [](answer &m) { m.detail = 9; }, 2, 9}});
+                    {"limit 11", [](answer &m) { m.detail = 11; }, 2, 11}});
 }
 
 TEST(Range, Changes)

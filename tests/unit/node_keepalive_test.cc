@@ -254,5 +254,6 @@ TEST_F(NodeKeepalive, OfNoSessionIsLost)
     send(session, 1, REQUEST_KEEPALIVE, 1);
     send(session + 5, 1, REQUEST_KEEPALIVE, 2);
     world->turn();
-    EXPECT_EQ(statuses(REQUEST_KEEPALIVE), (std::vector<uint8_t>{STATUS_LOST, STATUS_LOST}));
+    EXPECT_EQ(
+            statuses(REQUEST_KEEPALIVE), (std::vector<uint8_t>{STATUS_LOST, STATUS_LOST}));
 }

@@ -281,8 +281,8 @@ private:
         uint32_t wanted = needed - std::min(needed, own);
         if (request.kind == REQUEST_ACQUIRE)
             wanted++;
-        bool room = !too_many &&
-                    counts().answers + promised() + wanted <= settings.answers_max;
+        bool room =
+                !too_many && counts().answers + promised() + wanted <= settings.answers_max;
         if (room || gives_back(session, request))
             return true;
         if (request.kind == REQUEST_ACQUIRE && !too_many)

@@ -345,7 +345,7 @@ private:
         settings_.cluster.holds_max = 64;
         settings_.cluster.waits_max = 128;
         settings_.cluster.waits_per_lock_max = 32;
-        settings_.cluster.answers_max = 1024;
+        settings_.cluster.answers_max = 8192;
         settings_.cluster.changes_max = 256;
         settings_.cluster.changes_per_session_max = 8;
         settings_.cluster.name_blocks_max = 1024;
