@@ -79,7 +79,7 @@ enum lk_status lk_session_close(struct lk_session *session)
 
 uint64_t lk_cluster_id(struct lk_client *client)
 {
-    if (!client_is_ours(client))
+    if (!client_enter(client))
         return 0;
     bool lock = !has_loop(client);
     if (lock)
@@ -87,6 +87,7 @@ uint64_t lk_cluster_id(struct lk_client *client)
     uint64_t id = core_cluster(client->core);
     if (lock)
         pthread_mutex_unlock(&client->mutex);
+    client_leave(client);
     return id;
 }
 

@@ -129,6 +129,10 @@ const row ROWS[] = {
                 [](const handles &with) -> int {
                     return lk_session_id(with.session) == 0;
                 }},
+        {"lk_cluster_id", LOOKS,
+                [](const handles &with) -> int {
+                    return lk_cluster_id(with.client) == 0;
+                }},
         {"lk_client_session", LOOKS,
                 [](const handles &with) -> int {
                     return lk_client_session(with.client) == nullptr;
