@@ -50,6 +50,7 @@ enum class Kind : uint8_t {
     late_votes,     /* ... */
     isolate_client, /* From all nodes: in lives of rough clients only */
     stop_client,    /* Paused for longer than its sessions last: in the same lives */
+    rot,            /* Of a running node's log, whole again later: in some lives */
     count
 };
 
