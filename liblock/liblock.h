@@ -493,10 +493,15 @@ struct lk_lock {
     uint64_t remain_ns; /* Cluster time until its session expires without keepalive */
     /* Of the holder's session; with a final NUL. */
     char label[LK_LABEL_MAX + 1];
+    /*
+     * lk_query_async(): of `waits`, those before the first request of this client's first
+     * session. Everywhere else, and if that session does not wait for it: `waits`.
+     */
+    uint32_t ahead;
 };
 
 /* clang-format off */
-#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
+#define LK_LOCK_INIT { sizeof(struct lk_lock), { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, 0 }
 /* clang-format on */
 
 /* Where and when something was read. */
@@ -538,6 +543,12 @@ LK_API LK_MUST_USE enum lk_status lk_list_page(
 
 /* The nodes of the client's list, numbered from 0 in its order. */
 LK_API uint32_t lk_node_count(const struct lk_client *client);
+
+/*
+ * The id of the cluster, as each of its nodes has it in lk_node_status; 0 while the client
+ * has not reached a node of it. Any thread.
+ */
+LK_API uint64_t lk_cluster_id(struct lk_client *client);
 
 /* "host:port" of a node of the list; NULL if there is no such node. */
 LK_API const char *lk_node_address(const struct lk_client *client, uint32_t number);

@@ -7,11 +7,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "io/loop.h"
 #include "ops/config.h"
 #include "ops/logger.h"
+#include "ops/memory_limit.h"
 #include "ops/plan.h"
 
 enum {
@@ -81,6 +84,22 @@ static int print_plan(const struct node_settings *settings)
     return EXIT_SUCCESS;
 }
 
+/* The limit may be meant so: the node starts, and its operator knows. */
+static void warn_of_memory_limit(
+        struct logger *logger, const struct node_settings *settings)
+{
+    struct arena arena;
+    struct memory_limit limit;
+    char details[2 * MEMORY_LIMIT_SOURCE_BYTES];
+    arena_init(&arena, NULL, 0);
+    (void)loop_measure(&arena, settings);
+    memory_limit_find(&limit, "");
+    if (limit.bytes >= arena_used_bytes(&arena))
+        return;
+    memory_limit_text(&limit, arena_used_bytes(&arena), details, sizeof details);
+    logger_line(logger, LOGGER_WARN, "memory-limit", details);
+}
+
 static int run(struct config *config)
 {
     /* Used by a thread until the process ends, so they are not on the stack. */
@@ -103,8 +122,10 @@ static int run(struct config *config)
     };
     int status = EXIT_FAILURE;
     if (loop_fit_connections(&settings.tell, config->node.member_count,
-                &config->node.limits.connections_max))
+                &config->node.limits.connections_max)) {
+        warn_of_memory_limit(&logger, &config->node);
         status = loop_run(&settings, &config->node);
+    }
     flush_log(&logger);
     return status;
 }
@@ -117,7 +138,9 @@ int main(int argc, char **argv)
     if (!hold_standard_streams())
         return EXIT_FAILURE;
     if (!config_read(&config, argv, error)) {
-        (void)fprintf(stderr, "lockd: %s\n", error);
+        char shown[CONFIG_ERROR_BYTES * TEXT_SHOWN_MAX];
+        (void)text_show(shown, sizeof shown, error, strlen(error));
+        (void)fprintf(stderr, "lockd: %s\n", shown);
         return EXIT_USAGE;
     }
     config.node.version = LOCKD_VERSION;

@@ -23,7 +23,7 @@ bool history_open(struct history *history, const char *path, uint64_t ttl_ns)
     (void)setvbuf(history->out, NULL, _IOFBF, BUFFER_BYTES);
     (void)fprintf(history->out,
             "{\"format\":\"lockhist/1\",\"defaults\":{\"model\":\"fenced\",\"ttl\":%" PRIu64
-            "},\"locks\":{},\"global_tokens\":true}\n",
+            "},\"locks\":{},\"global_tokens\":true,\"commands_renew\":true}\n",
             ttl_ns);
     return true;
 }

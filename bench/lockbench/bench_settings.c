@@ -17,6 +17,8 @@ enum {
     PREFIX_BYTES_MAX = 200
 };
 
+#define SEED_NOT_GIVEN UINT64_MAX
+
 static const char *const load_names[] = {"uncontended", "contended", "mixed"};
 
 const char *load_text(enum load load)
@@ -104,6 +106,27 @@ static bool blocking_fits(const struct settings *settings)
     return !loops && settings->inflight <= THREADS_MAX;
 }
 
+static bool needs(const char *option, const char *why)
+{
+    complain("%s does nothing here: %s", option, why);
+    return false;
+}
+
+/* An option without effect is a misunderstanding: the figures would not be what they seem. */
+static bool all_matter(struct settings *settings)
+{
+    bool draws = settings->load == LOAD_MIXED || settings->look != 0;
+    if (settings->late_ns != LK_FOREVER && settings->rate == 0)
+        return needs("--late", "it needs --rate");
+    if (settings->locks != 0 && settings->load == LOAD_UNCONTENDED)
+        return needs("--locks", "it needs --workload contended or mixed");
+    if (settings->seed != SEED_NOT_GIVEN && !draws)
+        return needs("--seed", "it needs --workload mixed or --look");
+    if (settings->seed == SEED_NOT_GIVEN)
+        settings->seed = 1;
+    return true;
+}
+
 /* Defaults that depend on other settings, and combinations that are refused. */
 static bool complete(struct settings *settings)
 {
@@ -123,7 +146,7 @@ static bool complete(struct settings *settings)
                 (unsigned long long)settings->inflight);
         return false;
     }
-    if (!blocking_fits(settings))
+    if (!blocking_fits(settings) || !all_matter(settings))
         return false;
     if (settings->locks == 0)
         settings->locks = settings->load == LOAD_MIXED ? 16 : 1;
@@ -157,7 +180,7 @@ static bool complete(struct settings *settings)
             "ttl of the sessions (10s)"},                                               \
     {"look", OPTION_NUMBER, &(settings)->look, 0, 99, "PERCENT",                        \
             "percent of operations that only query the lock (0)"},                      \
-    {"seed", OPTION_NUMBER, &(settings)->seed, 0, UINT64_MAX, "N",                      \
+    {"seed", OPTION_NUMBER, &(settings)->seed, 0, UINT64_MAX - 1, "N",                  \
             "seed of the choices of a mixed load (1)"},                                 \
     {"prefix", OPTION_TEXT, &(settings)->prefix, 0, 0, "TEXT",                          \
             "prefix of all lock names (bench-PID-)"},                                   \
@@ -190,7 +213,7 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
             .connect_ns = 5 * LK_SECOND,
             .wait_ns = LK_FOREVER,
             .late_ns = LK_FOREVER,
-            .seed = 1};
+            .seed = SEED_NOT_GIVEN};
     const char *load_name = load_names[LOAD_UNCONTENDED];
     bool version = false;
     const struct option_row rows[] = {ROWS(settings, &load_name, &version)};

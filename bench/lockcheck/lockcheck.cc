@@ -42,8 +42,8 @@ const char usage_line[] = "usage: lockcheck [OPTION...] FILE...\n";
 
 [[noreturn]] void refuse(const std::string &why)
 {
-    std::fprintf(stderr, "lockcheck: %s\n%sTry \"lockcheck --help\".\n", why.c_str(),
-            usage_line);
+    std::fprintf(stderr, "lockcheck: %s\n%sTry \"lockcheck --help\".\n",
+            linear::shown(why).c_str(), usage_line);
     std::exit(bad_usage);
 }
 
@@ -258,7 +258,7 @@ void write(const std::string &text, const std::string &path)
         out << text << std::flush;
     if (out)
         return;
-    std::fprintf(stderr, "lockcheck: %s: cannot be written: %s\n", path.c_str(),
+    std::fprintf(stderr, "lockcheck: %s: cannot be written: %s\n", linear::shown(path).c_str(),
             std::strerror(errno));
     std::exit(bad_usage);
 }
@@ -289,7 +289,8 @@ int main(int count, char **arguments)
         report.file = file;
         worst = linear::worse(worst, check(report, settings));
         if (!report.error.empty())
-            std::fprintf(stderr, "lockcheck: %s: %s\n", file.c_str(), report.error.c_str());
+            std::fprintf(stderr, "lockcheck: %s: %s\n", linear::shown(file).c_str(),
+                    linear::shown(report.error).c_str());
         else if (!settings.json && !settings.quiet)
             say(text_of(report));
         if (report.error.empty())

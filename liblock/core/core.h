@@ -88,7 +88,7 @@ enum core_call_kind {
     CORE_CLOSE,   /* session: its handle is the caller's until the completion, then gone */
     CORE_ACQUIRE, /* session, name, wait_ns, owner, reentrant, tag */
     CORE_RELEASE, /* session, name, token, all */
-    CORE_QUERY,   /* name, stale, room */
+    CORE_QUERY,   /* name, stale, asker, room */
     CORE_LIST,    /* name: the prefix, cursor, limit, stale, room */
 };
 
@@ -109,6 +109,7 @@ struct core_call {
     unsigned char secret[SECRET_BYTES]; /* From the system's source of randomness */
     void *session_user;
     bool stale;
+    uint64_t asker; /* QUERY: the id of a session, for its place in the queue; 0: none */
     uint64_t cursor;
     uint16_t limit;
     uint64_t limit_ns; /* All but ACQUIRE: BOOTTIME at which to say STATUS_UNKNOWN */
@@ -280,6 +281,9 @@ uint32_t core_node_count(const struct core *core);
 
 /* The node that the client uses as leader; false: none now. */
 bool core_leader(const struct core *core, uint32_t *number);
+
+/* The id of the cluster it has spoken with; 0: none yet. */
+uint64_t core_cluster(const struct core *core);
 
 /*
  * What calls on the session get: STATUS_OK while it is open or being opened; else why not, with

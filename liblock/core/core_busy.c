@@ -13,7 +13,7 @@
  * After BUSY for an acquire, others are refused here for twice as long as it took to come.
  */
 #define HUSH_MIN_NS  (5 * NS_PER_MS)
-#define HUSH_MAX_NS  (100 * NS_PER_MS)
+#define HUSH_MAX_NS  NS_PER_S
 /* The longest pause of what is sent again and again */
 #define PAUSE_MAX_NS (500 * NS_PER_MS)
 

@@ -142,6 +142,11 @@ uint32_t core_opened(const struct core *core)
     return core->opened;
 }
 
+uint64_t core_cluster(const struct core *core)
+{
+    return core->cluster;
+}
+
 uint32_t core_session_count(const struct core *core)
 {
     uint32_t count = 0;

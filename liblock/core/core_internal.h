@@ -18,6 +18,24 @@
  *     core_timer.h   limits of requests           core_hold.h    holds and their tokens
  *
  * core_objects.h has sessions, requests and holds. core_fetch.c and core_check.c read.
+ *
+ * Everything is bounded, and nothing is added without room:
+ *
+ *     sessions, ids, timers      sessions_max: more are refused when they are submitted
+ *     requests, numbers, timers  requests_max, twice, and two for each session. Calls and stray
+ *                                CANCELs are refused beyond requests_max; each acquire has one
+ *                                CANCEL at a time. CLOSE is never refused: there is one of the
+ *                                program for each session or OPEN, and one of ours for each
+ *                                session
+ *     holds, tokens, beliefs     holds_max: one is promised to each acquire, or it is refused
+ *     lists                      are chained through what is in them
+ *     numbers of a session       window: what finds none waits in its list
+ *     events of a session        EVENTS_PER_STEP_MAX: SUSPENDED, HELD and LOST in a step at most
+ *     nodes                      CORE_NODES_MAX: the last place is used again
+ *     notices                    CORE_NOTICES_MAX: more are dropped
+ *     sendings of keepalives     SENDINGS_MAX: answers to older ones are no anchors
+ *     output, input              output_bytes: what does not fit waits in its list; one frame
+ *     answers owed               owed_max: what would be owed waits in its list
  */
 #ifndef CORE_CORE_INTERNAL_H
 #define CORE_CORE_INTERNAL_H

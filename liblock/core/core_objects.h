@@ -86,6 +86,7 @@ struct core_request {
     uint32_t hold;    /* Granted: its handle */
     struct clocks sent;
     uint64_t sent_on; /* Serial of the connection; 0: not sent, or refused undone */
+    uint64_t asker;
     uint64_t cursor;
     uint16_t limit;
     struct read_answer read;

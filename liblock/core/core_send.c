@@ -246,6 +246,7 @@ static bool put_read(struct core *core, struct core_request *request)
     struct read read = {.kind = request->kind == CORE_QUERY ? READ_LOCK : READ_LIST,
             .stale = request->stale,
             .stamp = request->number,
+            .asker = request->asker,
             .limit = request->limit,
             .cursor = request->cursor};
     if (request->kind == CORE_QUERY)

@@ -80,6 +80,7 @@ static struct core_request *make(struct core *core, const struct core_call *call
     request->patient = call->patient;
     request->stale = call->stale;
     request->target = call->token;
+    request->asker = call->asker;
     request->cursor = call->cursor;
     request->limit = call->limit;
     request->room = call->room;

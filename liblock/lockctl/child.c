@@ -2,75 +2,55 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 
-/* In the child: exec the command, or tell the parent why it failed. */
-__attribute__((noreturn)) static void become(
-        char **command, const sigset_t *mask, pid_t parent, int failures)
-{
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* If the parent died before prctl, no signal will come. */
-    if (getppid() != parent)
-        _exit(EXIT_SYSTEM);
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    execvp(command[0], command);
-    int error = errno;
-    if (write(failures, &error, sizeof(error)) < 0)
-        _exit(EXIT_SYSTEM);
-    _exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
-}
-
-/* The error of exec, 0 on success: then the pipe closes without a byte. */
-static int await_exec(int failures)
-{
-    int error = 0;
-    ssize_t count;
-    do
-        count = read(failures, &error, sizeof(error));
-    while (count < 0 && errno == EINTR);
-    return count == (ssize_t)sizeof(error) ? error : 0;
-}
-
-static int cannot_start(const char *command, int error, int code)
-{
-    complain("cannot run %s: %s", command, strerror(error));
-    return code;
-}
-
-int child_start(struct child *child, char **command, const sigset_t *mask)
+int child_start(struct child *child, char **command, uint64_t deadline_ns)
 {
     *child = (struct child){.terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)};
-    int failures[2];
-    if (pipe2(failures, O_CLOEXEC) < 0)
-        return cannot_start(command[0], errno, EXIT_SYSTEM);
-    pid_t parent = getpid();
-    child->pid = fork();
-    if (child->pid < 0)
-        return cannot_start(command[0], errno, EXIT_SYSTEM);
-    if (child->pid == 0)
-        become(command, mask, parent, failures[1]);
-    setpgid(child->pid, child->pid);
-    close(failures[1]);
-    int error = await_exec(failures[0]);
-    close(failures[0]);
-    if (error == 0)
+    child->pid = warden_start(&child->warden, command, deadline_ns);
+    if (child->pid > 0)
         return EXIT_DONE;
-    waitpid(child->pid, NULL, 0);
-    return cannot_start(
-            command[0], error, error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+    complain("cannot run %s: %s", command[0], strerror(errno));
+    return EXIT_SYSTEM;
 }
 
-void child_signal(const struct child *child, int signal)
+void child_extend(struct child *child, uint64_t deadline_ns)
 {
-    kill(-child->pid, signal);
+    warden_extend(&child->warden, deadline_ns);
+}
+
+int child_link(const struct child *child)
+{
+    return child->warden.link;
+}
+
+bool child_signal(const struct child *child, int signal)
+{
+    return child->pid > 0 && kill(-child->pid, signal) == 0;
+}
+
+static struct descendants below(const struct child *child)
+{
+    return (struct descendants){
+            .root = getpid(), .group = child->pid, .spare = child->warden.pid};
+}
+
+struct survivors child_kill(const struct child *child)
+{
+    struct descendants all = below(child);
+    return descendants_kill(&all);
+}
+
+struct survivors child_end(const struct child *child, int most_ms)
+{
+    struct descendants all = below(child);
+    return descendants_end(&all, most_ms);
 }
 
 static bool give_terminal(struct child *child)
@@ -109,31 +89,70 @@ static enum child_change on_stopped(struct child *child, int signal)
     return CHILD_STOPPED;
 }
 
-enum child_change child_look(struct child *child)
+static enum child_change on_ended(struct child *child, int wait_status)
 {
-    int status = 0;
+    child->ended = true;
+    child->wait_status = wait_status;
+    child_take_terminal(child);
+    return CHILD_ENDED;
+}
+
+static enum child_change on_event(struct child *child, const struct warden_event *event)
+{
+    switch (event->kind) {
+    case WARDEN_FAILED:
+        child->exec_error = event->value;
+        break;
+    case WARDEN_STOPPED:
+        return on_stopped(child, event->value);
+    case WARDEN_ENDED:
+        return on_ended(child, event->value);
+    case WARDEN_GONE:
+        return CHILD_UNGUARDED;
+    case WARDEN_FORKED:
+        break;
+    }
+    return CHILD_SAME;
+}
+
+/* Our children: the warden, orphans of the command if it is gone, and all if we are init. */
+static enum child_change reap(struct child *child)
+{
     enum child_change change = CHILD_SAME;
-    while (!child->ended &&
-            waitpid(child->pid, &status, WNOHANG | WUNTRACED) == child->pid) {
-        if (WIFSTOPPED(status)) {
-            change = on_stopped(child, WSTOPSIG(status));
-            continue;
-        }
-        child->ended = true;
-        child->wait_status = status;
-        child_take_terminal(child);
-        return CHILD_ENDED;
+    int status = 0;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == child->warden.pid)
+            child->warden.pid = -1;
+        else if (pid == child->pid && !child->ended)
+            change = on_ended(child, status);
     }
     return change;
 }
 
-bool child_group_is_gone(const struct child *child)
+enum child_change child_look(struct child *child)
 {
-    return kill(-child->pid, 0) < 0 && errno == ESRCH;
+    enum child_change change = CHILD_SAME;
+    struct warden_event event;
+    while (!child->ended && warden_next(&child->warden, &event)) {
+        enum child_change next = on_event(child, &event);
+        change = next != CHILD_SAME ? next : change;
+    }
+    enum child_change last = reap(child);
+    return last != CHILD_SAME ? last : change;
+}
+
+void child_bury(struct child *child)
+{
+    warden_dismiss(&child->warden);
+    if (child->terminal >= 0)
+        close(child->terminal);
+    child->terminal = -1;
 }
 
 int child_exit_code(const struct child *child)
 {
+    if (child->exec_error != 0)
+        return child->exec_error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
     if (WIFSIGNALED(child->wait_status))
         return EXIT_SIGNAL + WTERMSIG(child->wait_status);
     return WEXITSTATUS(child->wait_status);

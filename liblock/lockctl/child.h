@@ -1,6 +1,6 @@
 /*
  * The command under `lockctl run`: a process group of its own, so that all of it can be
- * signalled and ended, with SIGKILL for its first process if lockctl dies.
+ * signalled, below a warden that ends it when lockctl cannot (warden.h).
  *
  * The terminal. For the terminal, the child's group is a background group, and a background
  * group that reads from the terminal is stopped. This stop is the signal for lockctl: if it
@@ -12,9 +12,12 @@
 #ifndef LOCKCTL_CHILD_H
 #define LOCKCTL_CHILD_H
 
-#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+#include "lockctl/descendants.h"
+#include "lockctl/warden.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,25 +29,43 @@ struct child {
     bool foreground;
     bool ended;
     int wait_status;
+    int exec_error; /* Why the command could not be executed; 0: it was */
+    struct warden warden;
 };
 
 enum child_change {
     CHILD_SAME,
     CHILD_ENDED,
-    CHILD_STOPPED, /* As by ^Z: stop too, and then child_continue(). */
+    CHILD_STOPPED,   /* As by ^Z: stop too, and then child_continue(). */
+    CHILD_UNGUARDED, /* Somebody killed the warden, so the kernel kills the child. */
 };
 
 /*
- * Start `command` with that signal mask. 0: it runs. Else an exit code, and the error was
- * printed.
+ * Start `command`; the lease is certain until `deadline_ns`. 0: it was started. Else an exit
+ * code, and the error was printed.
  */
-int child_start(struct child *child, char **command, const sigset_t *mask);
+int child_start(struct child *child, char **command, uint64_t deadline_ns);
 
-/* Check its state; call this after SIGCHLD. */
+/* Until when the lease is certain now; 0: no longer. */
+void child_extend(struct child *child, uint64_t deadline_ns);
+
+/* Readable when child_look() may have something. */
+int child_link(const struct child *child);
+
+/* Check its state; call this after SIGCHLD, too. */
 enum child_change child_look(struct child *child);
 
-/* Send a signal to the whole group. */
-void child_signal(const struct child *child, int signal);
+/* Send a signal to the whole group. False: errno says why none of it got the signal. */
+bool child_signal(const struct child *child, int signal);
+
+/*
+ * Kill the whole group and all that is below the child, whatever its group. Returns what was
+ * alive until then.
+ */
+struct survivors child_kill(const struct child *child);
+
+/* The same until nothing is alive, at most `most_ms`. */
+struct survivors child_end(const struct child *child, int most_ms);
 
 /* Give it the terminal again if it had it, and let it continue. */
 void child_continue(struct child *child);
@@ -52,8 +73,8 @@ void child_continue(struct child *child);
 /* Give the terminal back to lockctl. */
 void child_take_terminal(struct child *child);
 
-/* True when no process is left in the group. */
-bool child_group_is_gone(const struct child *child);
+/* It has ended, and so has all of it that should: let the warden go. */
+void child_bury(struct child *child);
 
 /* Its exit code, or 128 and the signal that ended it. */
 int child_exit_code(const struct child *child);

@@ -59,14 +59,16 @@ int status_exit(enum lk_status status)
         return EXIT_NOT_ACQUIRED;
     case LK_STATUS_UNKNOWN:
     case LK_STATUS_LOST:
-    case LK_STATUS_BUSY:
     case LK_STATUS_INTERRUPTED:
         return EXIT_NO_CLUSTER;
+    case LK_STATUS_BUSY:
+        return EXIT_BUSY;
+    case LK_STATUS_LIMIT:
+        return EXIT_LIMIT;
     case LK_STATUS_INVALID:
         return EXIT_WRONG_USAGE;
     case LK_STATUS_NOT_FOUND:
         return EXIT_NO;
-    case LK_STATUS_LIMIT:
     case LK_STATUS_OLD:
     case LK_STATUS_DENIED:
     case LK_STATUS_WRONG_CLUSTER:

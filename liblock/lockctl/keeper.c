@@ -1,62 +1,65 @@
 #include "lockctl/keeper.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "liblock.h"
+#include "lockctl/hex.h"
 #include "tool/fail.h"
 
-enum {
-    DISMISS_WAIT_MS = 5000
-};
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
 
-void keeper_line_text(char line[], const char *name, uint64_t token)
+/* ---- The card ---- */
+
+void keeper_card_text(const struct keeper_card *card, char text[KEEPER_CARD_BYTES])
 {
-    int at = snprintf(line, KEEPER_LINE_BYTES, "%" PRIu64 " ", token);
-    for (; *name != '\0'; name++)
-        at += snprintf(
-                line + at, KEEPER_LINE_BYTES - (size_t)at, "%02x", (unsigned char)*name);
-    (void)snprintf(line + at, KEEPER_LINE_BYTES - (size_t)at, "\n");
+    char name[HEX_TEXT_BYTES];
+    hex_text(card->name, name);
+    (void)snprintf(text, KEEPER_CARD_BYTES, "%" PRIu64 " %" PRIx64 " %d %s %s\n",
+            card->token, card->cluster, card->process, name, card->nodes);
 }
 
-static int hex_digit(char c)
+/* A number and the space behind it; NULL: there is none. */
+static const char *take_number(const char *at, int base, uint64_t *number)
 {
-    const char *digits = "0123456789abcdef";
-    const char *found = c != '\0' ? strchr(digits, c) : NULL;
-    return found ? (int)(found - digits) : -1;
+    char *end = NULL;
+    *number = strtoull(at, &end, base);
+    return end != at && *end == ' ' && *at != ' ' && *at != '-' ? end + 1 : NULL;
 }
 
-bool keeper_line_parse(const char *line, char name[], uint64_t *token)
+bool keeper_card_parse(const char *text, struct keeper_card *card)
 {
-    char *at = NULL;
-    *token = strtoull(line, &at, 10);
-    if (at == line || *at != ' ')
+    uint64_t process = 0;
+    const char *at = take_number(text, 10, &card->token);
+    at = at ? take_number(at, 16, &card->cluster) : NULL;
+    at = at ? take_number(at, 10, &process) : NULL;
+    at = at ? hex_parse(at, card->name) : NULL;
+    if (!at || *at != ' ')
         return false;
-    size_t count = 0;
-    for (at++; *at != '\n'; at += 2) {
-        int high = hex_digit(at[0]);
-        int low = high < 0 ? -1 : hex_digit(at[1]);
-        if (low < 0 || count == LK_NAME_MAX)
-            return false;
-        name[count++] = (char)(high * 16 + low);
-    }
-    name[count] = '\0';
-    return count > 0;
+    size_t length = strcspn(at + 1, "\n");
+    if (at[1 + length] != '\n' || length >= sizeof(card->nodes))
+        return false;
+    memcpy(card->nodes, at + 1, length);
+    card->nodes[length] = '\0';
+    card->process = (int)process;
+    return true;
 }
 
-/* Only our own files: otherwise other users could make us signal any process. */
-static bool open_folder(char path[], bool make)
+/* ---- The folder ---- */
+
+/* Only our own folder: otherwise other users could release our locks, or fool us. */
+bool keeper_folder(char path[], bool make)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     if (runtime && runtime[0] == '/')
@@ -78,91 +81,140 @@ static bool open_folder(char path[], bool make)
     return false;
 }
 
-bool keeper_announce(struct keeper *keeper, const char *name, uint64_t token)
+/* ---- The keeper ---- */
+
+static bool fail_with(const char *what)
 {
-    char folder[KEEPER_PATH_BYTES];
-    char line[KEEPER_LINE_BYTES];
-    keeper->file = -1;
-    if (!open_folder(folder, true))
+    char path[KEEPER_PATH_BYTES];
+    int error = errno;
+    (void)keeper_folder(path, false);
+    complain("cannot %s in %s: %s", what, path, strerror(error));
+    return false;
+}
+
+static bool watch_socket(const struct keeper *keeper, int socket, uint32_t number)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = number}};
+    return epoll_ctl(keeper->events, EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+/* A path of a socket may have 107 bytes: in the folder itself the name alone will do. */
+static bool bind_here(struct keeper *keeper)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", keeper->file);
+    (void)unlinkat(keeper->folder, keeper->file, 0); /* Left by a process of our id */
+    bool bound = fchdir(keeper->folder) == 0 &&
+                 bind(keeper->listener, (struct sockaddr *)&address, sizeof(address)) == 0;
+    int error = errno;
+    bool left = chdir("/") == 0;
+    errno = bound ? errno : error;
+    return bound && left;
+}
+
+bool keeper_prepare(struct keeper *keeper)
+{
+    char path[KEEPER_PATH_BYTES];
+    *keeper = (struct keeper){.folder = -1, .listener = -1, .events = -1};
+    for (int i = 0; i < KEEPER_CALLERS_MAX; i++)
+        keeper->callers[i].socket = -1;
+    if (!keeper_folder(path, true))
         return false;
-    (void)snprintf(keeper->path, sizeof(keeper->path), "%.*s/%d", KEEPER_PATH_BYTES - 16,
-            folder, (int)getpid());
-    keeper->file = open(keeper->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    keeper_line_text(line, name, token);
-    if (keeper->file < 0 || flock(keeper->file, LOCK_EX | LOCK_NB) < 0 ||
-            ftruncate(keeper->file, 0) < 0 ||
-            write(keeper->file, line, strlen(line)) != (ssize_t)strlen(line)) {
-        complain("cannot write %s: %s", keeper->path, strerror(errno));
-        return false;
-    }
+    (void)snprintf(keeper->file, sizeof(keeper->file), ".new-%d", (int)getpid());
+    keeper->folder = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    keeper->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    keeper->events = epoll_create1(EPOLL_CLOEXEC);
+    if (keeper->folder < 0 || keeper->listener < 0 || keeper->events < 0 ||
+            !bind_here(keeper) || listen(keeper->listener, 64) < 0 ||
+            !watch_socket(keeper, keeper->listener, KEEPER_CALLERS_MAX))
+        return fail_with("create a socket");
     return true;
 }
 
-void keeper_withdraw(struct keeper *keeper)
+/*
+ * A socket appears under its name only when it listens, so one that refuses is dead. The
+ * name can be taken: by a keeper of another pid namespace that has our id there.
+ */
+bool keeper_publish(struct keeper *keeper, const struct keeper_card *card)
 {
-    if (keeper->file < 0)
+    keeper_card_text(card, keeper->card);
+    for (int i = 0; i < 100; i++) {
+        char file[64];
+        (void)snprintf(file, sizeof(file), i == 0 ? "%d" : "%d-%d", (int)getpid(), i);
+        if (syscall(SYS_renameat2, keeper->folder, keeper->file, keeper->folder, file,
+                    RENAME_NOREPLACE) == 0) {
+            (void)snprintf(keeper->file, sizeof(keeper->file), "%s", file);
+            return true;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    return fail_with("name the socket");
+}
+
+static void accept_callers(struct keeper *keeper)
+{
+    for (int socket; (socket = accept4(keeper->listener, NULL, NULL,
+                              SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+        int i = 0;
+        while (i < KEEPER_CALLERS_MAX && keeper->callers[i].socket >= 0)
+            i++;
+        size_t length = strlen(keeper->card);
+        if (i == KEEPER_CALLERS_MAX || !watch_socket(keeper, socket, (uint32_t)i) ||
+                send(socket, keeper->card, length, MSG_NOSIGNAL) != (ssize_t)length) {
+            close(socket);
+            continue;
+        }
+        keeper->callers[i].socket = socket;
+        keeper->callers[i].asked = false;
+    }
+}
+
+static void hear_caller(struct keeper *keeper, uint32_t i)
+{
+    char word;
+    ssize_t count = recv(keeper->callers[i].socket, &word, 1, 0);
+    keeper->callers[i].asked = keeper->callers[i].asked || count > 0;
+    if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)))
         return;
-    unlink(keeper->path);
-    close(keeper->file);
-    keeper->file = -1;
+    close(keeper->callers[i].socket);
+    keeper->callers[i].socket = -1;
 }
 
-/* True when a living keeper of that lock holds the file. A left-over file is removed. */
-static bool is_kept(int folder, const char *file_name, const char *name, uint64_t token)
+bool keeper_asked(struct keeper *keeper)
 {
-    int file = openat(folder, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (file < 0)
-        return false;
-    char line[KEEPER_LINE_BYTES];
-    char found[LK_NAME_MAX + 1];
-    uint64_t found_token = 0;
-    bool dead = flock(file, LOCK_SH | LOCK_NB) == 0;
-    ssize_t count = read(file, line, sizeof(line) - 1);
-    line[count > 0 ? count : 0] = '\0';
-    if (dead && count > 0)
-        unlinkat(folder, file_name, 0);
-    close(file);
-    return !dead && strchr(line, '\n') && keeper_line_parse(line, found, &found_token) &&
-           strcmp(found, name) == 0 && (token == 0 || token == found_token);
-}
-
-/* The process of a file, by a descriptor that can never mean another process. */
-static int open_process(int folder, const char *file_name, const char *name, uint64_t token)
-{
-    int pid = (int)strtol(file_name, NULL, 10);
-    if (pid <= 1)
-        return -1;
-    int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (process >= 0 && !is_kept(folder, file_name, name, token)) {
-        close(process);
-        return -1;
+    struct epoll_event event;
+    bool asked = false;
+    while (keeper->events >= 0 && !asked && epoll_wait(keeper->events, &event, 1, 0) == 1) {
+        if (event.data.u32 == KEEPER_CALLERS_MAX) {
+            accept_callers(keeper);
+        } else {
+            hear_caller(keeper, event.data.u32);
+            asked = keeper->callers[event.data.u32].asked &&
+                    keeper->callers[event.data.u32].socket >= 0;
+        }
     }
-    return process;
+    return asked;
 }
 
-static bool dismiss(int process)
+static void drop(int *descriptor)
 {
-    struct pollfd polled = {process, POLLIN, 0};
-    bool ended = syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) == 0 &&
-                 poll(&polled, 1, DISMISS_WAIT_MS) == 1;
-    if (!ended)
-        complain("the process that holds the lock did not exit within %d ms",
-                DISMISS_WAIT_MS);
-    close(process);
-    return ended;
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
 }
 
-int keeper_dismiss(const char *name, uint64_t token)
+void keeper_withdraw(struct keeper *keeper, int code)
 {
-    char path[KEEPER_PATH_BYTES];
-    DIR *folder = open_folder(path, false) ? opendir(path) : NULL;
-    int count = 0;
-    for (struct dirent *entry; folder && count >= 0 && (entry = readdir(folder)) != NULL;) {
-        int process = open_process(dirfd(folder), entry->d_name, name, token);
-        if (process >= 0)
-            count = dismiss(process) ? count + 1 : -1;
+    unsigned char byte = (unsigned char)code;
+    if (keeper->folder >= 0)
+        unlinkat(keeper->folder, keeper->file, 0);
+    for (int i = 0; i < KEEPER_CALLERS_MAX; i++) {
+        if (keeper->callers[i].socket >= 0 && keeper->callers[i].asked)
+            (void)!send(keeper->callers[i].socket, &byte, 1, MSG_NOSIGNAL);
+        drop(&keeper->callers[i].socket);
     }
-    if (folder)
-        closedir(folder);
-    return count;
+    drop(&keeper->listener);
+    drop(&keeper->events);
+    drop(&keeper->folder);
 }

@@ -1,9 +1,12 @@
 /*
  * lockctl: locks of a lockd cluster from the shell. `run` is the everyday use.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lockctl/hygiene.h"
 #include "lockctl/lockctl.h"
 #include "tool/fail.h"
 
@@ -20,6 +23,8 @@ static const struct subcommand subcommands[] = {
                 "acquire a lock and hold it until stopped"},
         {"release", "lockctl release", release_command,
                 "release a lock that `acquire` holds"},
+        {"check", "lockctl check", check_command,
+                "ask whether a token still holds a lock"},
         {"status", "lockctl status", status_command, "show the status of each node"},
         {"list", "lockctl list", list_command, "list the locks that are held"},
         {"query", "lockctl query", query_command, "show who holds a lock"},
@@ -96,14 +101,29 @@ static int dispatch(char **arguments)
     return command->call(arguments + 1);
 }
 
+/*
+ * Output to a full disk, or to nowhere, must not count as success. Who stops reading has
+ * seen enough: no line about that, but the code of the signal that usually ends a writer.
+ */
+static int end_output(int code)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    int error = errno;
+    failed = ferror(stdout) != 0 || failed;
+    if (!failed || (code != EXIT_DONE && code != EXIT_NO))
+        return code;
+    if (error == EPIPE)
+        return EXIT_SIGNAL + SIGPIPE;
+    complain("cannot write the output%s%s", error != 0 ? ": " : "",
+            error != 0 ? strerror(error) : "");
+    return EXIT_SYSTEM;
+}
+
 int main(int argc, char **argv)
 {
+    hygiene_start();
     complain_as("lockctl");
-    int code = dispatch(argv + (argc > 0));
-    /* Output to a full disk must not count as success. */
-    if (fflush(stdout) != 0 && code == EXIT_DONE) {
-        complain("cannot write the output");
-        code = EXIT_SYSTEM;
-    }
-    return code;
+    complain_without_waiting();
+    return end_output(dispatch(argv + (argc > 0)));
 }

@@ -16,18 +16,25 @@ extern "C" {
 #endif
 
 /*
- * Exit codes. They are those of sysexits.h, as in flock(1), because commands under `lockctl
- * run` mostly use codes below 64. 128 + N: ended by signal N.
+ * Exit codes: this list, and the one in lockctl(1). They are those of sysexits.h where one
+ * fits, as in flock(1), because commands under `lockctl run` mostly use codes below 64. What
+ * stands for a failure of lockctl stands for nothing else. 128 + N: ended by signal N.
  */
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_NO = 1,           /* status: serves, but has a problem; release: nothing is held */
-    EXIT_WRONG_USAGE = 64, /* The command line can never work. */
-    EXIT_NO_CLUSTER = 69,  /* No node, or no leader, answered in time. */
-    EXIT_REFUSED = 70,     /* The cluster refused; the message says why. */
-    EXIT_SYSTEM = 71,      /* This machine refused: fork, files, descriptors. */
-    EXIT_LOST = 74,        /* The lock was lost while it was held. */
+    /* status: serves, but has a problem; release: nothing is held. */
+    EXIT_NO = 1,
+    EXIT_WRONG_USAGE = 64,  /* The command line can never work. */
+    EXIT_NO_CLUSTER = 69,   /* No node, or no leader, answered in time. */
+    EXIT_REFUSED = 70,      /* The cluster refused; the message says why. */
+    EXIT_SYSTEM = 71,       /* This machine refused: fork, files, descriptors. */
+    EXIT_LIMIT = 72,        /* A limit of the cluster is reached; the message names it. */
+    EXIT_UNCONFIRMED = 73,  /* The lock was given up, but no answer says that it is free. */
+    EXIT_LOST = 74,         /* The lock was lost while it was held. */
     EXIT_NOT_ACQUIRED = 75, /* Others held it until the wait ended. */
+    EXIT_BUSY = 76,         /* The cluster was overloaded all the time. */
+    EXIT_OUTLIVED = 77,     /* The lock was lost, and the command could not be ended. */
+    EXIT_OUT_OF_RANGE = 78, /* --ttl is out of the range that the cluster allows. */
     EXIT_NOT_EXECUTABLE = 126,
     EXIT_NOT_FOUND = 127,
     EXIT_SIGNAL = 128,
@@ -83,6 +90,7 @@ int status_exit(enum lk_status status);
 int run_command(char **arguments);
 int acquire_command(char **arguments);
 int release_command(char **arguments);
+int check_command(char **arguments);
 int status_command(char **arguments);
 int list_command(char **arguments);
 int query_command(char **arguments);

@@ -15,6 +15,13 @@ struct look {
     struct lk_read read;
     const char *prefix;
     uint64_t limit;
+    bool exit_code; /* query: EXIT_NO for a free lock */
+};
+
+/* A place for the locks of a list as they come: JSON, or a table. */
+struct list_output {
+    struct json *json;
+    struct table *table;
 };
 
 static const char list_header[] = "name|token|session|label|held for|expires in|waiting";
@@ -80,11 +87,12 @@ static int query(struct look *look, const char *name)
         complain("%s", lk_last_error());
         return status_exit(status);
     }
+    int code = look->exit_code && lock.session == 0 ? EXIT_NO : EXIT_DONE;
     if (look->common.json) {
         struct json json;
         json_init(&json, stdout);
         write_lock(&json, &lock);
-        return EXIT_DONE;
+        return code;
     }
     struct table table;
     table_init(&table, "lrrlrrr");
@@ -92,22 +100,10 @@ static int query(struct look *look, const char *name)
     add_lock(&table, &lock);
     table_print(&table, stdout, "");
     table_drop(&table);
-    return EXIT_DONE;
+    return code;
 }
 
-static void print_page(const struct lk_list *page, bool first)
-{
-    struct table table;
-    table_init(&table, "lrrlrrr");
-    if (first)
-        add_header(&table);
-    for (uint32_t i = 0; i < page->count; i++)
-        add_lock(&table, &page->locks[i]);
-    table_print(&table, stdout, "");
-    table_drop(&table);
-}
-
-static int list_pages(struct look *look, struct json *json)
+static int list_pages(struct look *look, const struct list_output *output)
 {
     static struct lk_lock locks[LK_PAGE_MAX];
     struct lk_list page = LK_LIST_INIT;
@@ -116,7 +112,6 @@ static int list_pages(struct look *look, struct json *json)
     page.locks = locks;
     page.read = look->read;
     uint64_t left = look->limit;
-    bool first = true;
     do {
         page.room = left < LK_PAGE_MAX ? (uint32_t)left : LK_PAGE_MAX;
         enum lk_status status = lk_list_page(look->client, &page);
@@ -124,26 +119,41 @@ static int list_pages(struct look *look, struct json *json)
             complain("%s", lk_last_error());
             return status_exit(status);
         }
-        for (uint32_t i = 0; json && i < page.count; i++)
-            write_lock(json, &locks[i]);
-        if (!json && page.count > 0) {
-            print_page(&page, first);
-            first = false;
+        for (uint32_t i = 0; i < page.count; i++) {
+            if (output->json)
+                write_lock(output->json, &locks[i]);
+            else
+                add_lock(output->table, &locks[i]);
         }
         left -= page.count;
-    } while (page.cursor != 0 && left > 0);
+        /* Nobody reads on: `lockctl list --json | head`. */
+    } while (page.cursor != 0 && left > 0 && !ferror(stdout));
     return EXIT_DONE;
+}
+
+/* One table for all pages, because its columns are as wide as its widest cells. */
+static int list_table(struct look *look)
+{
+    struct table table;
+    table_init(&table, "lrrlrrr");
+    add_header(&table);
+    size_t empty = table.cell_count;
+    int code = list_pages(look, &(struct list_output){.table = &table});
+    if (table.cell_count > empty)
+        table_print(&table, stdout, "");
+    table_drop(&table);
+    return code;
 }
 
 static int list(struct look *look)
 {
     if (!look->common.json)
-        return list_pages(look, NULL);
+        return list_table(look);
     struct json json;
     json_init(&json, stdout);
     json_begin_object(&json, NULL);
     json_begin_array(&json, "locks");
-    int code = list_pages(look, &json);
+    int code = list_pages(look, &(struct list_output){.json = &json});
     json_end(&json);
     /* The reader of an incomplete list must be able to see that. */
     json_bool(&json, "complete", code == EXIT_DONE);
@@ -157,21 +167,29 @@ static int list(struct look *look)
                 "read from any node; may lag, works without a majority" \
     }
 
-static const char look_exits[] =
-        "exit: 0 answered, 64 wrong usage, 69 no cluster, 70 refused";
+static const char query_exits[] =
+        "exit: 0 answered, 64 wrong usage, 69 no cluster, 70 refused, 71 cannot write;\n"
+        "with --exit-code 0 held, 1 free";
+static const char list_exits[] =
+        "exit: 0 answered, 64 wrong usage, 69 no cluster, 70 refused, 71 cannot write";
 
 int query_command(char **arguments)
 {
     struct look look = {.common = COMMON_INIT};
     const struct option_row rows[] = {
-            STALE_ROW(&look), COMMON_ROWS(&look.common), JSON_ROW(&look.common)};
+            {"exit-code", OPTION_FLAG, &look.exit_code, 0, 0, NULL,
+                    "exit 0 if the lock is held, 1 if it is free"},
+            STALE_ROW(&look),
+            COMMON_ROWS(&look.common),
+            JSON_ROW(&look.common),
+    };
     const struct options table = {
             "lockctl query NAME [options]",
             "Show who holds the lock NAME and how many requests wait for it.",
             ROWS_OF(rows),
             {"NAME"},
             false,
-            look_exits,
+            query_exits,
     };
     struct operands operands;
     int code;
@@ -203,7 +221,7 @@ int list_command(char **arguments)
             ROWS_OF(rows),
             {NULL},
             false,
-            look_exits,
+            list_exits,
     };
     struct operands operands;
     int code;

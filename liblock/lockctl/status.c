@@ -11,8 +11,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "lockctl/latency.h"
 #include "lockctl/lockctl.h"
+#include "lockctl/watch.h"
 #include "tool/duration.h"
 #include "tool/fail.h"
 #include "tool/json_writer.h"
@@ -27,12 +29,16 @@ struct reading {
     enum lk_status status;
     char why[200];
     struct lk_node_status node;
-    bool latency;     /* Query the stages, too: */
-    uint32_t read;    /* how many readings there are, ... */
-    bool read_failed; /* ... and whether one failed, for the reason in `why`; */
+    uint64_t started_ns; /* When the process started, by this machine's CLOCK_BOOTTIME */
+    bool latency;        /* Query the stages, too: */
+    uint32_t read;       /* how many readings there are, ... */
+    bool read_failed;    /* ... and whether one failed, for the reason in `why`; */
     struct lk_node_stages before;
     struct lk_node_stages after;
 };
+
+/* Starts of one process as two answers tell them are not farther apart. */
+static const uint64_t same_start_ns = LK_SECOND / 2;
 
 struct wish {
     struct common common;
@@ -57,6 +63,7 @@ static void *query(void *argument)
     struct reading *reading = argument;
     reading->status = lk_query_status(
             reading->client, reading->number, reading->wait_ns, &reading->node);
+    reading->started_ns = boottime_ns() - reading->node.uptime_ns;
     if (reading->status != LK_OK)
         (void)snprintf(reading->why, sizeof(reading->why), "%s", lk_last_error());
     else if (reading->latency)
@@ -90,6 +97,64 @@ static bool diverges(const struct reading *readings, uint32_t count, uint32_t wh
     return false;
 }
 
+static bool has_cluster(const struct reading *reading)
+{
+    return reading->status == LK_OK && reading->node.cluster != 0;
+}
+
+/* The first node of the cluster that most nodes of the list belong to; `count`: none. */
+static uint32_t usual_cluster(const struct reading *readings, uint32_t count)
+{
+    uint32_t usual = count;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t same = 0;
+        for (uint32_t j = 0; j < count && has_cluster(&readings[i]); j++)
+            same += has_cluster(&readings[j]) &&
+                    readings[j].node.cluster == readings[i].node.cluster;
+        if (same > most) {
+            most = same;
+            usual = i;
+        }
+    }
+    return usual;
+}
+
+static bool is_of_another_cluster(
+        const struct reading *readings, uint32_t count, uint32_t which)
+{
+    uint32_t usual = usual_cluster(readings, count);
+    return usual < count && has_cluster(&readings[which]) &&
+           readings[which].node.cluster != readings[usual].node.cluster;
+}
+
+/*
+ * Another process that answers with the same id, or `count`. One process behind two
+ * addresses started once.
+ */
+static uint32_t find_twin(const struct reading *readings, uint32_t count, uint32_t which)
+{
+    const struct reading *one = &readings[which];
+    for (uint32_t i = 0; i < count && one->status == LK_OK; i++) {
+        const struct reading *other = &readings[i];
+        uint64_t apart = other->started_ns > one->started_ns
+                                 ? other->started_ns - one->started_ns
+                                 : one->started_ns - other->started_ns;
+        if (i != which && other->status == LK_OK && other->node.node == one->node.node &&
+                other->node.cluster == one->node.cluster && apart > same_start_ns)
+            return i;
+    }
+    return count;
+}
+
+/* What a node cannot know of itself: it takes a look at all of them. */
+static bool is_odd(const struct reading *readings, uint32_t count, uint32_t which)
+{
+    return diverges(readings, count, which) ||
+           is_of_another_cluster(readings, count, which) ||
+           find_twin(readings, count, which) < count;
+}
+
 /* A leader in one of these conditions grants nothing. */
 static bool serves(const struct lk_node_status *node)
 {
@@ -111,7 +176,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
         bool reached = readings[i].status == LK_OK;
         led = led || (reached && serves(node));
         well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
-               !diverges(readings, count, i);
+               !is_odd(readings, count, i);
     }
     if (!led)
         return EXIT_NO_CLUSTER;
@@ -200,13 +265,46 @@ static void print_capacities(const struct lk_node_status *node, bool nearly_full
     }
 }
 
+static void print_text(const char *text)
+{
+    char shown[sizeof(((struct reading *)NULL)->why) * TEXT_SHOWN_MAX];
+    (void)text_show(shown, sizeof(shown), text, strlen(text));
+    (void)fputs(shown, stdout);
+}
+
+/* What only a look at all nodes shows, a sentence each. */
+static void print_oddities(const struct lk_client *client, const struct reading *readings,
+        uint32_t count, uint32_t which)
+{
+    unsigned id = readings[which].node.node;
+    const char *address = lk_node_address(client, which);
+    if (diverges(readings, count, which))
+        (void)printf(
+                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
+                id, address);
+    if (is_of_another_cluster(readings, count, which)) {
+        uint32_t usual = usual_cluster(readings, count);
+        (void)printf(
+                "node %u at %s belongs to another cluster (%016" PRIx64
+                ") than node %u at %s (%016" PRIx64
+                "): it has a wrong --data or --cluster, or the list names two clusters\n",
+                id, address, readings[which].node.cluster, readings[usual].node.node,
+                lk_node_address(client, usual), readings[usual].node.cluster);
+    }
+    uint32_t twin = find_twin(readings, count, which);
+    if (twin < count)
+        (void)printf(
+                "node %u runs twice, at %s and at %s: stop one of the two processes, and give it an id of its own\n",
+                id, address, lk_node_address(client, twin));
+}
+
 /* One sentence for each node that is not healthy: which node, what is wrong, what to do. */
-static void print_condition(
-        const struct reading *reading, const char *address, bool diverged)
+static void print_condition(const struct reading *reading, const char *address)
 {
     const struct lk_node_status *node = &reading->node;
     if (reading->status != LK_OK) {
-        (void)printf("%s\n", reading->why);
+        print_text(reading->why);
+        (void)putchar('\n');
         return;
     }
     if (node->condition != LK_CONDITION_HEALTHY) {
@@ -219,10 +317,6 @@ static void print_condition(
         }
         (void)putchar('\n');
     }
-    if (diverged)
-        (void)printf(
-                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
-                node->node, address);
 }
 
 static void print_status(
@@ -246,9 +340,11 @@ static void print_status(
         (void)putchar('\n');
         break;
     }
-    for (uint32_t i = 0; i < count; i++)
-        print_condition(
-                &readings[i], lk_node_address(client, i), diverges(readings, count, i));
+    for (uint32_t i = 0; i < count; i++) {
+        print_condition(&readings[i], lk_node_address(client, i));
+        if (readings[i].status == LK_OK)
+            print_oddities(client, readings, count, i);
+    }
 }
 
 static struct latency *measure(const struct reading *reading)
@@ -264,8 +360,8 @@ static void print_latency(const struct reading *reading)
     if (reading->status != LK_OK)
         return; /* The lines above say so. */
     if (reading->read_failed) {
-        (void)printf("%s: its latency is unknown; an older version does not measure it\n",
-                reading->why);
+        print_text(reading->why);
+        (void)puts(": its latency is unknown; an older version does not measure it");
         return;
     }
     (void)printf("\nnode %u, %s, %s, ", reading->node.node, address,
@@ -345,9 +441,11 @@ static void write_missing(struct json *json, uint64_t missing)
 }
 
 static void write_node(struct json *json, const struct lk_client *client,
-        const struct reading *reading, bool diverged)
+        const struct reading *readings, uint32_t which)
 {
+    const struct reading *reading = &readings[which];
     const struct lk_node_status *node = &reading->node;
+    uint32_t count = lk_node_count(client);
     json_begin_object(json, NULL);
     json_text(json, "address", lk_node_address(client, reading->number));
     json_bool(json, "reached", reading->status == LK_OK);
@@ -359,13 +457,16 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "node", node->node);
     json_text(json, "role", lk_role_text(node->role));
     json_u64(json, "leader", node->leader);
-    json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !diverged);
+    bool odd = is_odd(readings, count, which);
+    json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !odd);
     json_text(json, "condition", lk_condition_name(node->condition));
     bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
     json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
     if (node->missing != 0)
         write_missing(json, node->missing);
-    json_bool(json, "diverged", diverged);
+    json_bool(json, "diverged", diverges(readings, count, which));
+    json_bool(json, "other_cluster", is_of_another_cluster(readings, count, which));
+    json_bool(json, "runs_twice", find_twin(readings, count, which) < count);
     json_hex(json, "cluster", node->cluster);
     json_u64(json, "term", node->term);
     json_u64(json, "commit", node->commit);
@@ -391,7 +492,7 @@ static void write_status(
     json_begin_object(&json, NULL);
     json_begin_array(&json, "nodes");
     for (uint32_t i = 0; i < count; i++)
-        write_node(&json, client, &readings[i], diverges(readings, count, i));
+        write_node(&json, client, readings, i);
     json_end(&json);
     json_end(&json);
 }

@@ -27,8 +27,8 @@ void wire_command(struct wire *wire, struct command *command)
     wire_request(wire, &command->request);
     bool open = command->request.kind == REQUEST_OPEN;
     wire_require(wire, open == (command->section.session == 0));
-    wire_require(wire,
-            command->request.kind != REQUEST_KEEPALIVE || command->section.unproved);
+    wire_require(
+            wire, command->request.kind != REQUEST_KEEPALIVE || command->section.unproved);
     if (open)
         wire_fixed(wire, command->section.secret, SECRET_BYTES);
 }

@@ -62,9 +62,9 @@ enum refusal {
     REFUSED_NONSENSE = 5,
     /* A peer whose data directory is not the one that this member has. */
     REFUSED_DIRECTORY = 6,
-    REFUSED_TWICE = 7, /* A peer: another process that is this member is connected. */
-    REFUSED_ID = 8,    /* A peer that has the id of the node it connected to */
-    REFUSED_NODE = 9,  /* A peer that wants another node than the one it reached */
+    REFUSED_TWICE = 7,    /* A peer: another process that is this member is connected. */
+    REFUSED_ID = 8,       /* A peer that has the id of the node it connected to */
+    REFUSED_NODE = 9,     /* A peer that wants another node than the one it reached */
     REFUSED_TERM = 10,    /* A peer whose term is ahead by more than elections explain */
     REFUSED_HISTORY = 11, /* A peer whose log takes back what is committed here */
     REFUSED_LAST = REFUSED_HISTORY,

@@ -15,6 +15,7 @@ void wire_read(struct wire *wire, struct read *read)
     wire_u64(wire, &read->stamp);
     if (read->kind == READ_LOCK) {
         wire_span(wire, &read->name, NAME_BYTES_MAX);
+        wire_u64(wire, &read->asker);
         wire_require(wire, read->name.count > 0);
     } else {
         wire_require(wire, read->kind == READ_LIST);
@@ -52,10 +53,12 @@ void wire_lock_view(struct wire *wire, struct lock_view *view)
     wire_u64(wire, &view->token);
     wire_u32(wire, &view->count);
     wire_u32(wire, &view->waits);
+    wire_u32(wire, &view->ahead);
     wire_u64(wire, &view->held_ns);
     wire_u64(wire, &view->remain_ns);
     wire_span(wire, &view->label, LABEL_BYTES_MAX);
     wire_require(wire, view->name.count > 0);
+    wire_require(wire, view->ahead <= view->waits);
     bool held = view->session != 0;
     wire_require(wire, held == (view->token != 0));
     wire_require(wire, held == (view->count != 0));

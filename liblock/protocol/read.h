@@ -30,6 +30,7 @@ struct read {
     uint16_t limit;     /* READ_LIST: 1 to LIST_LOCKS_MAX */
     uint64_t cursor;    /* READ_LIST: 0 to begin, else `cursor` of the page before */
     struct span name;   /* READ_LOCK: the lock */
+    uint64_t asker;     /* READ_LOCK: a session, for `ahead`; 0: none */
     struct span prefix; /* READ_LIST: only names with this prefix; may be empty */
 };
 
@@ -41,6 +42,10 @@ struct lock_view {
     uint64_t token;
     uint32_t count; /* How often the owner entered */
     uint32_t waits;
+    /*
+     * Of `waits`, those before the first of the asker. All, if it has none or does not ask.
+     */
+    uint32_t ahead;
     uint64_t held_ns; /* Cluster time since the grant */
     /* Cluster time until the holder's session expires without a keepalive */
     uint64_t remain_ns;

@@ -44,8 +44,8 @@ bool settings_valid(const struct cluster_settings *s)
                    is_capacity(s->waits_per_lock_max) && is_capacity(s->name_blocks_max);
     bool memory = is_capacity(s->answers_max) && is_capacity(s->changes_max) &&
                   is_capacity(s->changes_per_session_max);
-    bool shares = is_capacity(s->holds_per_session_max) &&
-                  is_capacity(s->waits_per_session_max);
+    bool shares =
+            is_capacity(s->holds_per_session_max) && is_capacity(s->waits_per_session_max);
     return times && objects && memory && shares && is_capacity(s->work_max) &&
            is_capacity(s->count_max);
 }

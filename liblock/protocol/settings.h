@@ -34,8 +34,8 @@ struct cluster_settings {
     uint32_t answers_max; /* Remembered answers, of all sessions */
     uint32_t changes_max; /* Unconfirmed changes, of all sessions */
     uint32_t changes_per_session_max;
-    uint32_t name_blocks_max; /* Blocks of NAME_BLOCK_BYTES for names and labels */
-    uint32_t count_max;       /* Times that an owner may enter one lock */
+    uint32_t name_blocks_max;       /* Blocks of NAME_BLOCK_BYTES for names and labels */
+    uint32_t count_max;             /* Times that an owner may enter one lock */
     uint32_t holds_per_session_max; /* Waits count too, as they become holds. */
     uint32_t waits_per_session_max;
 };

@@ -27,22 +27,24 @@ static uint8_t read_id(const char *text, size_t count)
     return id <= NODE_ID_MAX ? (uint8_t)id : 0;
 }
 
-static bool read_node(const char *text, size_t count, struct core_node *node)
+static bool read_node(
+        const char *text, size_t count, struct core_node *node, const char **why)
 {
     const char *equals = memchr(text, '=', count);
     if (equals != NULL) {
         size_t digits = (size_t)(equals - text);
         node->id = read_id(text, digits);
+        *why = "the id must be from 1 to 63";
         if (node->id == 0)
             return false;
         text += digits + 1;
         count -= digits + 1;
     }
     struct address address;
-    const char *why;
     char full[ADDRESS_TEXT_BYTES];
-    if (!address_parse(text, count, &address, &why))
+    if (!address_parse(text, count, &address, why))
         return false;
+    *why = "it is too long";
     size_t bytes = address_text(&address, full);
     if (bytes > ADDRESS_BYTES_MAX)
         return false;
@@ -50,7 +52,8 @@ static bool read_node(const char *text, size_t count, struct core_node *node)
     return true;
 }
 
-bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad)
+bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad,
+        const char **why)
 {
     settings->node_count = 0;
     for (;;) {
@@ -62,7 +65,8 @@ bool nodes_parse(const char *list, struct core_settings *settings, struct span *
             count--;
         *bad = span_of(part, count);
         struct core_node node = {0};
-        if (settings->node_count == CORE_NODES_MAX || !read_node(part, count, &node))
+        *why = "a list has at most 16 nodes";
+        if (settings->node_count == CORE_NODES_MAX || !read_node(part, count, &node, why))
             return false;
         settings->nodes[settings->node_count++] = node;
         if (list[length] == '\0')

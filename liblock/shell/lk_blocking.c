@@ -77,6 +77,19 @@ enum lk_status lk_session_close(struct lk_session *session)
     return leave(&visit, status);
 }
 
+uint64_t lk_cluster_id(struct lk_client *client)
+{
+    if (!client_is_ours(client))
+        return 0;
+    bool lock = !has_loop(client);
+    if (lock)
+        pthread_mutex_lock(&client->mutex);
+    uint64_t id = core_cluster(client->core);
+    if (lock)
+        pthread_mutex_unlock(&client->mutex);
+    return id;
+}
+
 uint64_t lk_session_id(const struct lk_session *session)
 {
     struct lk_client *client = client_of(session);

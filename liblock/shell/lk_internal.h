@@ -40,8 +40,9 @@ enum {
 
 /* ---- lk_address.c ---- */
 
-/* False: `*bad` is the part of the list that cannot be read. */
-bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad);
+/* False: `*bad` is the part of the list that cannot be read, and `*why` says why. */
+bool nodes_parse(const char *list, struct core_settings *settings, struct span *bad,
+        const char **why);
 
 /* ---- Sessions ---- */
 

@@ -329,6 +329,7 @@ enum lk_status lk_query_async(struct lk_client *client, const char *name, size_t
         status = make_query_call(span_of(name, name_len), NULL, &call);
     if (status != LK_OK)
         return status;
+    call.asker = client->first == NULL ? 0 : lk_session_id(client->first);
     struct pending *pending = take_pending(client, done);
     if (pending != NULL)
         pending->lock = lock;

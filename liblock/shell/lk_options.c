@@ -138,11 +138,10 @@ static enum lk_status take_nodes(const char *nodes, struct core_settings *settin
         return fail(LK_STATUS_INVALID,
                 "no nodes given; set them in the options or in LOCKD_CLUSTER");
     struct span bad;
-    if (!nodes_parse(nodes, settings, &bad))
-        return fail(LK_STATUS_INVALID,
-                "%s: \"%.*s\" is not [ID=]HOST[:PORT], or there are more than %d nodes",
-                from, (int)u64_min(bad.count, EVENT_BYTES / 2), (const char *)bad.bytes,
-                CORE_NODES_MAX);
+    const char *why = "";
+    if (!nodes_parse(nodes, settings, &bad, &why))
+        return fail(LK_STATUS_INVALID, "%s: \"%.*s\" is not [ID=]HOST[:PORT]: %s", from,
+                (int)u64_min(bad.count, EVENT_BYTES / 2), (const char *)bad.bytes, why);
     return LK_OK;
 }
 

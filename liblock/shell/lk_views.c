@@ -30,6 +30,7 @@ static bool read_view(struct wire *wire, struct lk_lock *lock, size_t bytes)
             .token = view.token,
             .count = view.count,
             .waits = view.waits,
+            .ahead = view.ahead,
             .held_ns = view.held_ns,
             .remain_ns = view.remain_ns};
     copy_span(full.name, view.name);

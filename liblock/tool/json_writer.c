@@ -4,25 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-size_t utf8_length(const unsigned char *bytes, size_t count)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (count == 0)
-        return 0;
-    if (bytes[0] < 0x80)
-        return 1;
-    size_t length = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
-    if (bytes[0] < 0xc2 || bytes[0] > 0xf4 || length > count)
-        return 0;
-    uint32_t code = bytes[0] & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (bytes[i] & 0x3f);
-    }
-    bool surrogate = 0xd800 <= code && code <= 0xdfff;
-    return code < least[length] || code > 0x10ffff || surrogate ? 0 : length;
-}
+#include "base/text.h"
 
 void json_init(struct json *json, FILE *out)
 {
@@ -43,12 +25,32 @@ static void put_escaped(struct json *json, unsigned char c)
         (void)fputs("\\t", json->out);
         break;
     default:
-        /* DEL too: somebody may read this on a terminal. */
         if (c < 0x20 || c == 0x7f)
             (void)fprintf(json->out, "\\u%04x", c);
         else
             (void)fputc(c, json->out);
     }
+}
+
+/*
+ * Somebody may read this on a terminal, so what is not plain is escaped. JSON counts in
+ * UTF-16: what is above U+FFFF needs two escapes.
+ */
+static void put_wide(struct json *json, const unsigned char *bytes, size_t length)
+{
+    uint32_t code = bytes[0] & (0x7fU >> length);
+    if (text_is_plain(bytes, length)) {
+        (void)fwrite(bytes, 1, length, json->out);
+        return;
+    }
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (bytes[i] & 0x3f);
+    if (code > 0xffff) {
+        code -= 0x10000;
+        (void)fprintf(json->out, "\\u%04" PRIx32, 0xd800 + (code >> 10));
+        code = 0xdc00 + (code & 0x3ff);
+    }
+    (void)fprintf(json->out, "\\u%04" PRIx32, code);
 }
 
 static bool put_string(struct json *json, const unsigned char *bytes, size_t count)
@@ -64,7 +66,7 @@ static bool put_string(struct json *json, const unsigned char *bytes, size_t cou
         } else if (length == 1) {
             put_escaped(json, bytes[at]);
         } else {
-            (void)fwrite(bytes + at, 1, length, json->out);
+            put_wide(json, bytes + at, length);
         }
         at += length;
     }

@@ -46,9 +46,6 @@ void json_null(struct json *json, const char *key);
 void json_text(struct json *json, const char *key, const char *text); /* NULL: null */
 void json_bytes(struct json *json, const char *key, const void *bytes, size_t count);
 
-/* The length of the UTF-8 sequence at `bytes`, 0 if there is none. Shortest forms only. */
-size_t utf8_length(const unsigned char *bytes, size_t count);
-
 #ifdef __cplusplus
 }
 #endif

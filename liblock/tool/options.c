@@ -19,6 +19,12 @@ static const struct option_row *find_row(
     return NULL;
 }
 
+/* "--" or, before the name of one letter, "-". */
+static const char *dashes(const struct option_row *row)
+{
+    return row->name[1] == '\0' ? "-" : "--";
+}
+
 static bool take_number(const struct option_row *row, const char *value)
 {
     char *end = NULL;
@@ -26,8 +32,8 @@ static bool take_number(const struct option_row *row, const char *value)
     unsigned long long number = strtoull(value, &end, 10);
     bool digits = value[0] != '\0' && strspn(value, "0123456789") == strlen(value);
     if (!digits || errno != 0 || number < row->least || number > row->most) {
-        complain("--%s %s: must be a whole number from %" PRIu64 " to %" PRIu64, row->name,
-                value, row->least, row->most);
+        complain("%s%s %s: must be a whole number from %" PRIu64 " to %" PRIu64,
+                dashes(row), row->name, value, row->least, row->most);
         return false;
     }
     *(uint64_t *)row->value = number;
@@ -40,8 +46,8 @@ static bool take_duration(const struct option_row *row, const char *value)
     if (!duration_parse(value, &ns) || ns < row->least || ns > row->most) {
         char least[DURATION_TEXT_BYTES];
         char most[DURATION_TEXT_BYTES];
-        complain("--%s %s: must be a duration from %s to %s, like 500ms, 10s or 1h30m",
-                row->name, value, duration_exact(row->least, least),
+        complain("%s%s %s: must be a duration from %s to %s, like 500ms, 10s or 1h30m",
+                dashes(row), row->name, value, duration_exact(row->least, least),
                 duration_exact(row->most, most));
         return false;
     }
@@ -66,28 +72,45 @@ static bool take_value(const struct option_row *row, const char *value)
     return true;
 }
 
+/* "-q" and "--quiet": the row of `length` characters at `text`. */
+static const struct option_row *row_of(
+        const struct options *options, const char *text, size_t length)
+{
+    if (length == 2 && text[1] != '-')
+        return find_row(options, text + 1, 1);
+    return length > 3 && text[1] == '-' ? find_row(options, text + 2, length - 2) : NULL;
+}
+
+static bool no_such_option(const struct options *options, const char *text, size_t length)
+{
+    const char *hint = "";
+    if (options->takes_command)
+        hint = " (the command goes behind --, as does a NAME that begins with a dash)";
+    else if (options->operand_names[0])
+        hint = " (a NAME that begins with a dash goes behind --)";
+    complain("%.*s: no such option; see --help%s", (int)length, text, hint);
+    return false;
+}
+
 /* Takes one option at *at and moves past it. */
 static bool take_option(const struct options *options, char ***at)
 {
     const char *text = **at;
     const char *equals = strchr(text, '=');
     size_t length = equals ? (size_t)(equals - text) : strlen(text);
-    const struct option_row *row =
-            length > 2 && text[1] == '-' ? find_row(options, text + 2, length - 2) : NULL;
+    const struct option_row *row = row_of(options, text, length);
     (*at)++;
-    if (!row) {
-        complain("%.*s: no such option; see --help%s", (int)length, text,
-                options->takes_command ? " (the command goes after --)" : "");
-        return false;
-    }
+    if (!row)
+        return no_such_option(options, text, length);
     if (row->kind == OPTION_FLAG && equals) {
-        complain("--%s takes no value, but got \"%s\"", row->name, equals + 1);
+        complain("%s%s takes no value, but got \"%s\"", dashes(row), row->name, equals + 1);
         return false;
     }
     if (row->kind == OPTION_FLAG)
         return take_value(row, NULL);
     if (!equals && !**at) {
-        complain("--%s needs a value: --%s %s", row->name, row->name, row->argument);
+        complain("%s%s needs a value: %s%s %s", dashes(row), row->name, dashes(row),
+                row->name, row->argument);
         return false;
     }
     return take_value(row, equals ? equals + 1 : *(*at)++);
@@ -106,7 +129,7 @@ static bool take_operand(
 {
     if (operands->count == operands_wanted(options)) {
         complain("\"%s\": unexpected argument; see --help%s", value,
-                options->takes_command ? " (the command goes after --)" : "");
+                options->takes_command ? " (the command goes behind --)" : "");
         return false;
     }
     operands->values[operands->count++] = value;
@@ -120,11 +143,7 @@ static bool is_complete(const struct options *options, const struct operands *op
         return false;
     }
     if (options->takes_command && (!operands->command || !operands->command[0])) {
-        complain("the command is missing; give it after --");
-        return false;
-    }
-    if (!options->takes_command && operands->command) {
-        complain("\"--\": this command takes nothing after it; see --help");
+        complain("the command is missing; give it behind --");
         return false;
     }
     return true;
@@ -139,15 +158,54 @@ static bool asks_for_help(char **at)
     return false;
 }
 
+/*
+ * What follows "--" is no option: the operands that are still missing, then the command,
+ * with or without another "--" before it.
+ */
+static bool take_rest(const struct options *options, char **at, struct operands *operands)
+{
+    size_t missing = operands_wanted(options) - operands->count;
+    if (!options->takes_command)
+        missing = SIZE_MAX;
+    bool between = false;
+    for (; *at && missing > 0 && (!options->takes_command || strcmp(*at, "--") != 0);
+            missing--) {
+        if (!take_operand(options, *at++, operands))
+            return false;
+        between = true;
+    }
+    if (options->takes_command)
+        operands->command = between && *at && strcmp(*at, "--") == 0 ? at + 1 : at;
+    return true;
+}
+
+/*
+ * `run NAME -- COMMAND` in a script has any NAME. With one word before "--" there is only
+ * one way to read it, also if that word begins with a dash.
+ */
+static bool has_odd_name(const struct options *options, char **arguments)
+{
+    return options->takes_command && operands_wanted(options) == 1 && arguments[0] &&
+           arguments[0][0] == '-' && arguments[0][1] != '\0' &&
+           strcmp(arguments[0], "--") != 0 && arguments[1] &&
+           strcmp(arguments[1], "--") == 0;
+}
+
 bool options_parse(
         const struct options *options, char **arguments, struct operands *operands)
 {
     *operands = (struct operands){.help = asks_for_help(arguments)};
     if (operands->help)
         return true;
+    if (has_odd_name(options, arguments)) {
+        operands->values[operands->count++] = *arguments++;
+        complain("\"%s\" is taken as the %s, since nothing else is before --",
+                operands->values[0], options->operand_names[0]);
+    }
     for (char **at = arguments; *at;) {
         if (strcmp(*at, "--") == 0) {
-            operands->command = at + 1;
+            if (!take_rest(options, at + 1, operands))
+                return false;
             break;
         }
         bool taken = (*at)[0] == '-' && (*at)[1] != '\0'
@@ -162,8 +220,8 @@ bool options_parse(
 static void show_row(const struct option_row *row, FILE *out)
 {
     char left[64];
-    (void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? " " : "",
-            row->argument ? row->argument : "");
+    (void)snprintf(left, sizeof(left), "%s%s%s%s", dashes(row), row->name,
+            row->argument ? " " : "", row->argument ? row->argument : "");
     (void)fprintf(out, "  %-22s %s\n", left, row->help);
 }
 

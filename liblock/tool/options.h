@@ -1,9 +1,11 @@
 /*
  * Command lines: a table lists the options, options_parse fills in what it points to.
  *
- *     --wait 5s   --wait=5s   --try        options may come before and after the operands
+ *     --wait 5s   --wait=5s   --try   -q   options may come before and after the operands
  *     NAME                                 operands
- *     -- make -j2                          what follows -- is not parsed
+ *     NAME -- make -j2                     what follows -- is a command, ...
+ *     -- NAME make -j2                     ... after the operands that are still missing
+ *     -- -x                                so a NAME may begin with a dash
  *
  * An error is one line that names the option, the value and what is allowed.
  */
@@ -31,7 +33,7 @@ enum option_kind {
 };
 
 struct option_row {
-    const char *name; /* Without the dashes */
+    const char *name; /* Without the dashes; one letter has one dash */
     enum option_kind kind;
     void *value;
     uint64_t least;
@@ -46,14 +48,14 @@ struct options {
     const struct option_row *rows;
     size_t row_count;
     const char *operand_names[OPERANDS_MAX]; /* All required; NULL past the last */
-    bool takes_command;                      /* A command is required after -- */
+    bool takes_command;                      /* A command is required behind -- */
     const char *more;                        /* The end of --help; may be NULL */
 };
 
 struct operands {
     const char *values[OPERANDS_MAX];
     size_t count;
-    char **command; /* After --; ends with NULL. NULL if there is none */
+    char **command; /* Behind --; ends with NULL. NULL if there is none */
     bool help;      /* --help or -h: nothing else was parsed */
 };
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "tool/fail.h"
-#include "tool/json_writer.h"
 
 void table_init(struct table *table, const char *columns)
 {
@@ -37,25 +37,10 @@ void table_cell(struct table *table, const char *format, ...)
 
 void table_bytes(struct table *table, const void *bytes, size_t count)
 {
-    const unsigned char *from = bytes;
-    char *cell = need(malloc(count * 4 + 1));
-    size_t end = 0;
-    for (size_t at = 0; at < count;) {
-        size_t length = utf8_length(from + at, count - at);
-        bool control = from[at] < 0x20 || from[at] == 0x7f;
-        /* 0x80 to 0x9f are control characters too, in two bytes. */
-        bool high_control = length == 2 && from[at] == 0xc2 && from[at + 1] < 0xa0;
-        if (length == 0 || control || high_control) {
-            end += (size_t)snprintf(cell + end, 5, "\\x%02x", from[at]);
-            at++;
-            continue;
-        }
-        memcpy(cell + end, from + at, length);
-        end += length;
-        at += length;
-    }
-    cell[end] = '\0';
-    take_cell(table, cell);
+    size_t room = count * TEXT_SHOWN_MAX + 1;
+    char *cell = need(malloc(room));
+    size_t length = text_show(cell, room, bytes, count);
+    take_cell(table, need(realloc(cell, length + 1)));
 }
 
 /* Characters, as near as counting code points comes to it. */

@@ -27,8 +27,8 @@
 #include "io/uring.h"
 
 enum {
-    DONE_MAX = 1024, /* Completions in one turn */
-    DONE_CHUNK = 64, /* ... and how many before the clock is read */
+    DONE_MAX = 1024,        /* Completions in one turn */
+    DONE_CHUNK = 64,        /* ... and how many before the clock is read */
     OTHER_DESCRIPTORS = 64, /* Ring, log, standard streams, helpers */
     SLOTS_MIN = 2 * MEMBERS_MAX,
 };

@@ -68,12 +68,12 @@ struct conn {
 /* Another member that we connect to. */
 struct net_peer {
     uint8_t id;
-    bool numeric;  /* Its address needs no resolving. */
-    bool asking;   /* Its name is being looked up. */
-    bool wanted;   /* ... and the node waits for a connection, as no address is known. */
+    bool numeric; /* Its address needs no resolving. */
+    bool asking;  /* Its name is being looked up. */
+    bool wanted;  /* ... and the node waits for a connection, as no address is known. */
     uint64_t asked_ns; /* When its name was last looked up; 0: never */
-    bool said;     /* Reported that its name cannot be resolved. */
-    uint32_t next; /* The address to try next */
+    bool said;         /* Reported that its name cannot be resolved. */
+    uint32_t next;     /* The address to try next */
     struct address host;
     struct name_answer found;
 };

@@ -157,6 +157,12 @@ enum {
 void locks_view(const struct locks *locks, struct span name, struct lock_view *view,
         unsigned char *scratch);
 
+/*
+ * How many requests wait for this lock before the first one of that session: all, if it has
+ * none there, or is too far behind for counting.
+ */
+uint32_t locks_ahead(const struct locks *locks, struct span name, uint64_t session);
+
 /* Room for a page of views. */
 struct view_page {
     struct lock_view *views;
@@ -176,7 +182,7 @@ struct locks_counts {
     uint32_t locks;
     uint32_t holds;
     uint32_t waits;
-    uint32_t answers; /* Remembered */
+    uint32_t answers;          /* Remembered */
     uint32_t answers_promised; /* ... and room that is kept for some */
     uint32_t changes;
     uint32_t name_blocks;

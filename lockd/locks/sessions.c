@@ -59,8 +59,7 @@ void sessions_renew(struct locks *locks, struct session *session,
 {
     assert(session->end_order == 0);
     uint64_t heard_at = locks->time - u64_min(locks->time, waited_ns);
-    uint64_t deadline =
-            u64_max(session->deadline, time_after(heard_at, session->ttl_ns));
+    uint64_t deadline = u64_max(session->deadline, time_after(heard_at, session->ttl_ns));
     if (deadline == session->deadline && heard->confirmed <= session->confirmed &&
             heard->answered <= session->answered)
         return;

@@ -178,7 +178,7 @@ struct locks {
     struct buckets answers_by_number;
     struct nametable names;
     struct heap due;
-    struct ttls ttls; /* Of all sessions */
+    struct ttls ttls;    /* Of all sessions */
     struct list ending;  /* Sessions being removed */
     struct list ready;   /* Locks whose first wait could be granted */
     struct list changed; /* Local */

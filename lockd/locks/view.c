@@ -11,7 +11,8 @@
 #include "locks/state.h"
 
 enum {
-    LIST_BUCKETS_MAX = 4096, /* Looked at for one page */
+    LIST_BUCKETS_MAX = 16384, /* Looked at for one page */
+    AHEAD_MAX = 4096,         /* Waits looked at to find a place in the queue */
 };
 
 bool locks_session(const struct locks *locks, uint64_t id, struct session_view *view)
@@ -128,6 +129,7 @@ static void view_lock(const struct locks *locks, const struct lock *lock,
     *view = (struct lock_view){
             .name = {.bytes = scratch, .count = lock->name_bytes},
             .waits = lock->wait_count,
+            .ahead = lock->wait_count,
     };
     struct list_node *first = list_first(&lock->holders);
     if (first != NULL)
@@ -147,6 +149,21 @@ void locks_view(const struct locks *locks, struct span name, struct lock_view *v
     if (name.count > 0)
         memcpy(scratch, name.bytes, name.count);
     *view = (struct lock_view){.name = {.bytes = scratch, .count = name.count}};
+}
+
+uint32_t locks_ahead(const struct locks *locks, struct span name, uint64_t session)
+{
+    const struct lock *lock = nametable_find(locks, name);
+    if (lock == NULL)
+        return 0;
+    uint32_t ahead = 0;
+    for (struct list_node *node = list_first(&lock->queue);
+            node != NULL && ahead < AHEAD_MAX; node = list_next(&lock->queue, node)) {
+        if (LIST_OWNER(node, struct wait, in_lock)->session->id == session)
+            return ahead;
+        ahead++;
+    }
+    return lock->wait_count;
 }
 
 static bool has_prefix(
@@ -201,6 +218,10 @@ uint32_t locks_list(const struct locks *locks, struct span prefix, uint64_t *cur
         const struct view_page *page)
 {
     assert(page->most > 0);
+    if (pool_count(&locks->locks) == 0) {
+        *cursor = 0;
+        return 0;
+    }
     struct filling filling = {
             .locks = locks, .page = page, .prefix = prefix, .cursor = *cursor};
     const struct nametable *table = &locks->names;

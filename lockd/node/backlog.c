@@ -5,7 +5,7 @@
 #include "base/units.h"
 #include "protocol/request.h"
 
-#define WAIT_NS (100 * NS_PER_MS)
+#define WAIT_NS (30 * NS_PER_MS)
 
 void backlog_init(struct backlog *backlog, uint32_t owed_max)
 {

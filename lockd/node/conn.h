@@ -96,7 +96,7 @@ struct conns {
     uint32_t busy_count;
     uint32_t clients;       /* Greeted clients that are not guests */
     struct list unfinished; /* Connections, by `unfinished_ns` */
-    unsigned char *memory; /* Input and two outputs of each slot */
+    unsigned char *memory;  /* Input and two outputs of each slot */
     const struct node_limits *limits;
     struct notices *notices;
 };

@@ -195,8 +195,8 @@ static bool same_cluster(const struct greet *greet, uint64_t cluster)
 }
 
 /* What speaks against that the other end is this member; 0: nothing. */
-static enum refusal doubt(
-        const struct greet *greet, const struct peer *peer, uint64_t cluster, uint64_t heard)
+static enum refusal doubt(const struct greet *greet, const struct peer *peer,
+        uint64_t cluster, uint64_t heard)
 {
     if (!same_cluster(greet, cluster)) {
         MARK(hello_other_cluster);
@@ -254,8 +254,7 @@ static void peer_is_up(struct greet *greet, struct conn *conn, struct raft_event
 }
 
 /* `dial`: of its connections, those up to this one are void. */
-static void note_process(
-        struct peer *peer, uint64_t heard, uint64_t run, uint64_t dial)
+static void note_process(struct peer *peer, uint64_t heard, uint64_t run, uint64_t dial)
 {
     peer->heard = heard;
     if (peer->run != run || dial > peer->void_dials)

@@ -11,7 +11,7 @@ enum {
 
 static bool has_room(const struct health *health)
 {
-    return wal_segments_have_room(health->wal, 1, health->entry_bytes_max);
+    return journal_segments_have_room(health->journal, 1, health->entry_bytes_max);
 }
 
 /* No room, and neither a full disk nor too many segments is the cause. */
@@ -48,7 +48,7 @@ static enum peer_fitness judge(const struct health *health)
 {
     bool known = health->segments->retry_ns != 0 || wal_is_full(health->wal);
     if (!has_room(health) && (known || waits_for_segment(health))) {
-        bool votes = wal_segments_have_room(health->wal, 0, 0);
+        bool votes = journal_segments_have_room(health->journal, 0, 0);
         return votes ? PEER_NO_ROOM : PEER_CANNOT_WRITE;
     }
     return health->reader->unreadable ? PEER_CANNOT_LEAD : PEER_FIT;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "node/journal.h"
 #include "node/notices.h"
 #include "node/reader.h"
 #include "node/times.h"
@@ -39,6 +40,7 @@ struct told_condition {
 struct health {
     const struct raft *raft;
     const struct wal *wal;
+    const struct journal *journal;
     const struct reader *reader;
     const struct segments *segments;
     const struct times *times;

@@ -28,6 +28,12 @@ bool journal_has_room(const struct journal *journal, uint32_t entries, uint64_t 
     return ring_room(&journal->ring) > 0 && wal_has_room(journal->wal, entries + 2, bytes);
 }
 
+bool journal_segments_have_room(
+        const struct journal *journal, uint32_t entries, uint64_t bytes)
+{
+    return wal_segments_have_room(journal->wal, entries + 2, bytes);
+}
+
 static uint64_t event_bytes(const struct raft_event *event)
 {
     uint64_t bytes = 0;

@@ -64,6 +64,10 @@ void journal_check(const struct journal *journal);
 /* Room for `entries` more, and always for a vote and a truncation besides? */
 bool journal_has_room(const struct journal *journal, uint32_t entries, uint64_t bytes);
 
+/* The same for the segments of the log alone, whatever waits for the disk. */
+bool journal_segments_have_room(
+        const struct journal *journal, uint32_t entries, uint64_t bytes);
+
 /* Could all that a step with this event writes be written? */
 bool journal_takes(const struct journal *journal, const struct raft_event *event);
 

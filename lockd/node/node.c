@@ -13,6 +13,11 @@
 #include "base/units.h"
 #include "node/replica.h"
 
+enum {
+    LEAVE_ELECTIONS = 4, /* A leader that leaves waits this many of the longest, ... */
+    LEAVE_LATER_S = 10,  /* ... or so long while a member applies its log. */
+};
+
 /* ---- Raft ---- */
 
 /* Bytes that a step's effects are about, beside the event: each NULL if there are none. */
@@ -257,6 +262,21 @@ static void on_segment_ready(struct node *node, uint64_t number)
     node->segments.asked = false;
 }
 
+/*
+ * A leader that leaves hands over as soon as a member could serve at once. Until then it
+ * serves: a member that has just started has to apply its log first.
+ */
+static void hand_over(struct node *node)
+{
+    const struct leaving *leaving = &node->leaving;
+    /* Without proposals a handover is under way. */
+    if (!leaving->handing_over || !raft_takes_proposals(node->raft) ||
+            raft_successor(node->raft) != RAFT_SUCCESSOR_READY)
+        return;
+    struct raft_event event = {.kind = RAFT_TRANSFER};
+    step_raft(node, &event);
+}
+
 /* Leave: a leader hands over first, so that no client waits for an election. */
 static void on_stop(struct node *node)
 {
@@ -266,11 +286,8 @@ static void on_stop(struct node *node)
     leaving->begun = true;
     leaving->begun_ns = node->times.now_ns;
     node->greet.stopping = true;
-    if (!raft_is_leader(node->raft) || node->roster.count == 0)
-        return;
-    leaving->handing_over = true;
-    struct raft_event event = {.kind = RAFT_TRANSFER};
-    step_raft(node, &event);
+    leaving->handing_over = raft_is_leader(node->raft) && node->roster.count > 0;
+    hand_over(node);
 }
 
 static void on_event(struct node *node, const struct node_event *event)
@@ -344,6 +361,18 @@ static bool owes_output(const struct conns *conns)
     return false;
 }
 
+/* It has waited long enough for another node to take over. */
+static bool is_overdue(const struct node *node)
+{
+    uint64_t waited_ns = node->times.now_ns - node->leaving.begun_ns;
+    if (waited_ns < LEAVE_ELECTIONS * node->settings.raft.election_max_ns)
+        return false;
+    /* A member still applies its log: the wait is worth it. */
+    bool later = raft_is_leader(node->raft) &&
+                 raft_successor(node->raft) == RAFT_SUCCESSOR_LATER;
+    return !later || waited_ns >= LEAVE_LATER_S * NS_PER_S;
+}
+
 /*
  * Stopped when nothing is owed: this node no longer leads, or no other node took over in
  * time.
@@ -353,8 +382,7 @@ static bool has_stopped(struct node *node)
     struct leaving *leaving = &node->leaving;
     if (!leaving->begun)
         return false;
-    uint64_t waited_ns = node->times.now_ns - leaving->begun_ns;
-    bool overdue = waited_ns >= 4 * node->settings.raft.election_max_ns;
+    bool overdue = is_overdue(node);
     if (leaving->handing_over && !overdue) {
         bool handed_over = !raft_is_leader(node->raft) && raft_leader(node->raft) != 0;
         if (!handed_over)
@@ -462,6 +490,7 @@ static void end_turn(
     greet_leader_changed(&node->greet);
     if (health_tell_is_due(&node->health))
         health_tell(&node->health, own_condition(node));
+    hand_over(node);
     effects->stopped = has_stopped(node);
     conns_send(&node->conns, effects);
     tell_writes(node, effects);

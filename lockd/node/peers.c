@@ -2,7 +2,14 @@
 #include "node/peers.h"
 
 #include "base/mark.h"
+#include "base/units.h"
 #include "protocol/batch.h"
+
+/*
+ * Cluster time never ends: a leader counts only time in which it hears a majority, so no
+ * entry adds more than a few election timeouts.
+ */
+#define DT_MAX_NS (3600 * NS_PER_S)
 
 /* Does the entry follow the one before it in the same log? */
 static bool chains(const struct received *received, uint32_t at, uint64_t cluster)
@@ -40,7 +47,7 @@ static bool is_own_bootstrap(
 static bool is_batch(const unsigned char *body, uint32_t body_bytes)
 {
     struct batch_reader batch;
-    if (!batch_reader_init(&batch, body, body_bytes))
+    if (!batch_reader_init(&batch, body, body_bytes) || batch.head.dt_ns > DT_MAX_NS)
         return false;
     struct keepalive keepalive;
     while (batch_next_keepalive(&batch, &keepalive))
@@ -52,8 +59,8 @@ static bool is_batch(const unsigned char *body, uint32_t body_bytes)
 }
 
 /* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */
-static bool can_be_applied(const struct peers *peers, const struct entry_head *head,
-        const unsigned char *body)
+static bool can_be_applied(
+        const struct peers *peers, const struct entry_head *head, const unsigned char *body)
 {
     if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
         return false;
@@ -91,6 +98,20 @@ static bool decode_entries(
     return at == frame->body_bytes;
 }
 
+/* An entry that is here already must be the same one, also by its sum. */
+static bool fits_entries(const struct peers *peers, const struct received *received)
+{
+    for (uint32_t i = 0; i < received->count; i++) {
+        const struct entry_head *head = &received->heads[i];
+        uint64_t sum = 0;
+        bool known = raft_term_at(peers->raft, head->id.index) == head->id.term &&
+                     wal_sum_at(peers->wal, head->id.index, &sum);
+        if (known && sum != head->sum)
+            return false;
+    }
+    return true;
+}
+
 /* The entry before the first must be the one in this log, also by its sum. */
 static bool fits_log(const struct peers *peers, const struct received *received)
 {
@@ -119,7 +140,7 @@ static bool decode(
     if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
         return false;
     return !append || (decode_entries(peers, received, frame) &&
-                              fits_log(peers, received));
+                              fits_log(peers, received) && fits_entries(peers, received));
 }
 
 /* What the message says of clocks counts only if the message counts. */

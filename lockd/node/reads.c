@@ -52,6 +52,8 @@ static void put_views(const struct reads *reads, struct wire *wire,
     unsigned char scratch[LIST_LOCKS_MAX * VIEW_SCRATCH_BYTES];
     if (read->kind == READ_LOCK) {
         locks_view(reads->locks, read->name, &views[0], scratch);
+        if (read->asker != 0)
+            views[0].ahead = locks_ahead(reads->locks, read->name, read->asker);
         answer->count = 1;
     } else {
         answer->cursor = read->cursor;

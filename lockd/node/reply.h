@@ -31,7 +31,7 @@ struct route {
     uint64_t session;
     struct changes_from from; /* Changes up to `after` were sent on that connection. */
     uint64_t list_change;     /* The change that the list being sent describes, or 0 */
-    uint64_t keepalive;       /* admit.c: position + 1 in the ledger, of the slot's newest */
+    uint64_t keepalive; /* admit.c: position + 1 in the ledger, of the slot's newest */
     uint32_t conn;
     uint32_t serial;
     struct list_node behind; /* In its connection's list, while changes wait for room */

@@ -62,8 +62,8 @@ static void judge(const struct rivals *rivals, struct peer *peer)
 }
 
 /* Of one process only the newest newcomer counts. */
-static enum rival_verdict meet_waiting(const struct rivals *rivals, struct peer *peer,
-        const struct hello *hello)
+static enum rival_verdict meet_waiting(
+        const struct rivals *rivals, struct peer *peer, const struct hello *hello)
 {
     const struct hello *first = &conn_at(rivals->conns, peer->waiting)->hello;
     if (first->run != hello->run)

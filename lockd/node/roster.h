@@ -69,8 +69,7 @@ void roster_init(struct roster *roster, const struct node_settings *settings);
 void roster_learn(struct roster *roster, const struct bootstrap *bootstrap);
 
 /* The same for the entry: what each member said of itself. `own` is this node's. */
-void roster_tell(
-        const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
+void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
 
 /* NULL: no member, or this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);

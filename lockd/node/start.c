@@ -162,6 +162,7 @@ static void join_wishes(struct node *node)
     node->health = (struct health){
             .raft = node->raft,
             .wal = node->wal,
+            .journal = &node->journal,
             .reader = &node->reader,
             .segments = &node->segments,
             .times = &node->times,

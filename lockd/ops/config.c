@@ -8,9 +8,12 @@
 #include "ops/logger.h"
 
 enum {
-    LINE_BYTES_MAX = 4096,
+    LINE_BYTES_MAX = 4096, /* With its end and the NUL */
     VALUE_SHOWN_MAX = 120, /* Of a wrong value, in the error line */
 };
+
+/* A byte order mark, which some editors write: U+FEFF in UTF-8. */
+static const char utf8_mark[] = "\xef\xbb\xbf";
 
 static void set_defaults(struct config *config)
 {
@@ -66,6 +69,8 @@ static bool take_flag(struct config *config, char ***at, char *error)
     const char *flag = *(*at)++;
     if (strcmp(flag, "-h") == 0)
         flag = "--help";
+    if (strcmp(flag, "--") == 0)
+        return **at == NULL || fail(error, "", **at, "lockd takes only flags; see --help");
     if (strncmp(flag, "--", 2) != 0)
         return fail(error, "", flag, "lockd takes only flags; see --help");
     (void)snprintf(key, sizeof key, "%.*s", (int)strcspn(flag + 2, "="), flag + 2);
@@ -120,9 +125,33 @@ static bool take_pair(
     return true;
 }
 
+/* Without the quotes around it, if there are any. NULL: they are not closed at its end. */
+static char *unquote(char *value)
+{
+    char quote = value[0];
+    size_t length = strlen(value);
+    if (quote != '"' && quote != '\'')
+        return value;
+    if (length < 2 || strchr(value + 1, quote) != value + length - 1)
+        return NULL;
+    value[length - 1] = 0;
+    return value + 1;
+}
+
+/* Where a comment begins, or the end: # within the quotes of a value begins none. */
+static char *find_comment(char *line)
+{
+    char *value = line + strcspn(line, "=#");
+    if (*value == '=')
+        value += 1 + strspn(value + 1, " \t");
+    char *closing = *value == '"' || *value == '\'' ? strchr(value + 1, *value) : NULL;
+    char *from = closing != NULL ? closing : value;
+    return from + strcspn(from, "#");
+}
+
 static bool take_line(struct config *config, bool *in_file, char *line, char *why)
 {
-    line[strcspn(line, "#")] = 0;
+    *find_comment(line) = 0;
     char *key = trim(line);
     if (key[0] == 0)
         return true;
@@ -130,7 +159,32 @@ static bool take_line(struct config *config, bool *in_file, char *line, char *wh
     if (equals == NULL)
         return fail(why, "", key, "must be KEY = VALUE");
     *equals = 0;
-    return take_pair(config, in_file, trim(key), trim(equals + 1), why);
+    char *value = unquote(trim(equals + 1));
+    if (value == NULL)
+        return fail(why, "", trim(key), "quotes must be closed at the end of the value");
+    return take_pair(config, in_file, trim(key), value, why);
+}
+
+/* Read one line as text. False at the end, and with *why not empty if it is no text. */
+static bool next_line(FILE *file, char *line, unsigned number, const char **why)
+{
+    size_t length = 0;
+    int byte = EOF;
+    while (*why == NULL && (byte = getc(file)) != EOF && byte != '\n') {
+        if (byte == 0)
+            *why = "is not text: it contains a NUL byte; save the file as UTF-8";
+        else if (length == LINE_BYTES_MAX - 1)
+            *why = "is longer than 4095 bytes";
+        else if (length > 0 && line[length - 1] == '\r')
+            *why = "contains a carriage return (CR); end lines with LF or CR LF";
+        else
+            line[length++] = (char)byte;
+    }
+    line[length] = 0;
+    bool wide = strncmp(line, "\xff\xfe", 2) == 0 || strncmp(line, "\xfe\xff", 2) == 0;
+    if (number == 1 && wide)
+        *why = "is not UTF-8: the file begins with a byte order mark of UTF-16";
+    return *why == NULL && (length > 0 || byte != EOF);
 }
 
 static bool read_file(struct config *config, char *error)
@@ -143,18 +197,23 @@ static bool read_file(struct config *config, char *error)
     FILE *file = fopen(config->file, "re");
     if (file == NULL)
         return fail(error, "--config ", config->file, strerror(errno));
-    while (good && fgets(line, sizeof line, file) != NULL) {
+    const char *odd = NULL;
+    while (good && next_line(file, line, number + 1, &odd)) {
         number++;
-        good = take_line(config, in_file, line, why);
+        bool marked = number == 1 && strncmp(line, utf8_mark, strlen(utf8_mark)) == 0;
+        good = take_line(config, in_file, line + (marked ? strlen(utf8_mark) : 0), why);
     }
     bool failed = ferror(file) != 0;
     (void)fclose(file);
-    if (!good)
+    if (odd != NULL)
+        (void)snprintf(error, CONFIG_ERROR_BYTES, "%.100s line %u %s", config->file,
+                number + 1, odd);
+    else if (!good)
         (void)snprintf(error, CONFIG_ERROR_BYTES, "%.100s line %u: %.380s", config->file,
                 number, why);
     else if (failed)
         return fail(error, "--config ", config->file, "cannot be read");
-    return good;
+    return good && odd == NULL;
 }
 
 bool config_read(struct config *config, char **argv, char *error)

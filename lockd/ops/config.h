@@ -3,6 +3,7 @@
  *
  *     --heartbeat 50ms   --heartbeat=50ms          on the command line
  *     heartbeat = 50ms                             in the file; # starts a comment
+ *     data = "/var/lib/lock #1"                    also with quotes
  *
  * A flag overrides the file. An error is one line that names the flag, the value and what
  * is allowed; then nothing is started.

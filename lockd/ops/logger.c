@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "ops/notice.h"
 
 enum {
@@ -26,14 +27,16 @@ static const char *name_level(enum logger_level level)
 static size_t write_text(
         char *line, enum logger_level level, const char *event, const char *details)
 {
+    char shown[LOG_LINE_BYTES_MAX];
     struct timespec now;
     struct tm utc;
+    (void)text_show(shown, sizeof shown, details, strlen(details));
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &utc);
     int length = snprintf(line, LOG_LINE_BYTES_MAX,
             "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", utc.tm_year + 1900,
             utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-            now.tv_nsec / 1000000, name_level(level), event, details);
+            now.tv_nsec / 1000000, name_level(level), event, shown);
     if (length < 0)
         return 0;
     size_t most = LOG_LINE_BYTES_MAX - 1;

@@ -42,10 +42,10 @@ struct logger_repeat {
 struct logger {
     int descriptor;
     struct log_writer *writer; /* NULL: lines are written by the thread that calls. */
-    enum logger_level level; /* Less important lines are not written. */
-    time_t second;           /* Of the newest line that a stranger caused, ... */
-    uint32_t count;          /* ... how many there were in it, ... */
-    uint64_t left_out;       /* ... and how many were left out since the last line. */
+    enum logger_level level;   /* Less important lines are not written. */
+    time_t second;             /* Of the newest line that a stranger caused, ... */
+    uint32_t count;            /* ... how many there were in it, ... */
+    uint64_t left_out;         /* ... and how many were left out since the last line. */
     struct logger_repeat repeats[LOGGER_REPEATS];
 };
 

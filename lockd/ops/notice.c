@@ -144,9 +144,8 @@ static void describe_refusal(const struct node_notice *notice, struct notice_tex
                 "peer=%u from=%s why=%llu by=this-node: %s", notice->peer, notice->from,
                 number, name_refusal(notice->number));
     else
-        describe(text, LOGGER_ERROR, "peer-refused",
-                "peer=%u from=%s why=%llu by=peer: %s", notice->peer, notice->from, number,
-                name_refusal(notice->number));
+        describe(text, LOGGER_ERROR, "peer-refused", "peer=%u from=%s why=%llu by=peer: %s",
+                notice->peer, notice->from, number, name_refusal(notice->number));
     text->repeats = true;
 }
 

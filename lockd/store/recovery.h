@@ -56,7 +56,7 @@ struct recovery_decision {
     enum recovery_verdict verdict;
     uint64_t term; /* Newest vote record or header */
     uint8_t vote;
-    uint8_t node;     /* Of the segment headers; 0: blank */
+    uint8_t node;         /* Of the segment headers; 0: blank */
     uint64_t cluster;     /* 0: not bootstrapped */
     uint64_t incarnation; /* Of the directory; 0: blank, or of an earlier version */
     struct entry_id last;

@@ -196,6 +196,7 @@ TEST_F(CapiCluster, EveryNodeSpeaksForItself)
         ASSERT_EQ(lk_query_status(client.handle, i, 5 * LK_SECOND, &status), LK_OK)
                 << lk_last_error();
         EXPECT_EQ(status.node, i + 1);
+        EXPECT_EQ(status.cluster, lk_cluster_id(client.handle));
         EXPECT_EQ(status.condition, LK_CONDITION_HEALTHY)
                 << lk_condition_text(status.condition);
         EXPECT_GT(status.applied, 0u);

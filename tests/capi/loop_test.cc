@@ -51,6 +51,28 @@ TEST(CapiLoop, OpensAcquiresReleases)
     EXPECT_EQ(released.result.status, LK_OK);
 }
 
+/* What the first session was refused with reaches what waits for it, and what comes later. */
+TEST(CapiLoop, AFullClusterSaysWhatIsFull)
+{
+    stand_in cluster;
+    cluster.full = true;
+    outcome opened;
+    test_client client(cluster.address(), [&](lk_options &options) {
+        options.flags = LK_FLAG_EXTERNAL_LOOP;
+        options.opened = opened.tell();
+    });
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    outcome acquired;
+    ASSERT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()), LK_OK);
+    ASSERT_TRUE(client.run_until([&] { return acquired.done; }));
+    EXPECT_EQ(acquired.result.status, LK_STATUS_LIMIT);
+    EXPECT_TRUE(opened.done);
+    EXPECT_EQ(opened.result.status, LK_STATUS_LIMIT);
+    EXPECT_EQ(lk_acquire_async(client.session, "a", 1, nullptr, acquired.tell()),
+            LK_STATUS_LIMIT);
+    EXPECT_NE(std::string(lk_last_error()).find("sessions"), std::string::npos);
+}
+
 TEST(CapiLoop, TheFirstSessionHasACallback)
 {
     stand_in cluster;

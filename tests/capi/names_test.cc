@@ -14,6 +14,9 @@
 #include <map>
 #include <thread>
 
+extern "C" {
+#include "shell/lk_connect.h"
+}
 #include "worlds/capi_client.h"
 #include "worlds/stand_in.h"
 
@@ -332,6 +335,39 @@ TEST_F(CapiNames, AQueryOfANodeTriesAllAddresses)
             LK_STATUS_UNKNOWN);
     EXPECT_NE(std::string(lk_last_error()).find("name server"), std::string::npos)
             << lk_last_error();
+}
+
+/* Another address than the one that was found a moment ago. */
+TEST_F(CapiNames, ANameThatMovesIsFoundAgain)
+{
+    std::string host = name("moves", {{"127.0.0.99"}});
+    auto shortly = [](lk_options &options) {
+        options.answer_wait_ns = 200 * LK_MILLISECOND;
+    };
+    test_client before(with_port(host), shortly);
+    EXPECT_EQ(before.status, LK_STATUS_UNKNOWN);
+    servers.set(host, {{"127.0.0.1"}});
+    auto begin = clock_type::now();
+    test_client after(with_port(host));
+    ASSERT_EQ(after.status, LK_OK) << after.why;
+    EXPECT_LT(since(begin), milliseconds(1500));
+}
+
+/* Who knows the addresses needs no name server to come back. */
+TEST_F(CapiNames, OldAddressesAreUsedWhileTheNameServerIsDead)
+{
+    std::string host = name("old", {{"127.0.0.1"}});
+    test_client client(with_port(host));
+    ASSERT_EQ(client.status, LK_OK) << client.why;
+    servers.set(host, {{}, milliseconds(0), 0, true});
+    lookup_distrust(with_port(host).c_str()); /* As if it had been found long ago. */
+    int before = cluster.accepted;
+    cluster.hang_up();
+    auto begin = clock_type::now();
+    client.must_acquire("old");
+    EXPECT_LT(since(begin), milliseconds(1500));
+    EXPECT_GT(cluster.accepted, before);
+    EXPECT_EQ(servers.count(host), 1) << "it was to be looked up again";
 }
 
 /* lk_close() does not wait for a name, and the thread that does harms nobody. */

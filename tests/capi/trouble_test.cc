@@ -24,6 +24,8 @@ TEST(CapiTrouble, WrongArgumentsSayWhich)
     EXPECT_NE(refused("a,,b").find("\"\""), std::string::npos);
     EXPECT_NE(refused("64=a").find("64=a"), std::string::npos);
     EXPECT_NE(refused("[::1:5625").find("[::1"), std::string::npos);
+    EXPECT_NE(refused("fd00::2").find("needs brackets"), std::string::npos);
+    EXPECT_NE(refused("a,0=b").find("the id must be"), std::string::npos);
     EXPECT_NE(refused("a", [](lk_options &o) { o.ttl_ns = 1; }).find("ttl_ns"),
             std::string::npos);
     EXPECT_NE(refused("a", [](lk_options &o) { o.flags = 64; }).find("flags"),
@@ -135,8 +137,68 @@ TEST(CapiTrouble, BusyIsToldForAcquires)
     lk_grant held = client.must_acquire("b");
     cluster.busy = true;
     lk_grant grant = {};
+    EXPECT_EQ(client.acquire("c", 0, &grant), LK_STATUS_BUSY);
+    auto begin = std::chrono::steady_clock::now();
     EXPECT_EQ(client.acquire("c", LK_SECOND, &grant), LK_STATUS_BUSY);
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
     EXPECT_EQ(client.release("b", held.token), LK_OK);
+}
+
+TEST(CapiTrouble, BusyIsWaitedOut)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    cluster.busy = true;
+    std::thread relief([&cluster] {
+        usleep(1500000);
+        cluster.busy = false;
+    });
+    lk_grant grant = {};
+    EXPECT_EQ(client.acquire("c", LK_FOREVER, &grant), LK_OK);
+    relief.join();
+}
+
+TEST(CapiTrouble, ATtlThatTheClusterDoesNotAllowIsRefusedWithTheRange)
+{
+    stand_in cluster;
+    test_client client(cluster.address(),
+            [](lk_options &options) { options.ttl_ns = 61 * LK_SECOND; });
+    EXPECT_EQ(client.status, LK_STATUS_INVALID);
+    EXPECT_NE(client.why.find("from 1s to 60s"), std::string::npos) << client.why;
+}
+
+TEST(CapiTrouble, AFullClusterSaysWhatIsFull)
+{
+    stand_in cluster;
+    cluster.full = true;
+    test_client client(cluster.address());
+    EXPECT_EQ(client.status, LK_STATUS_LIMIT);
+    EXPECT_NE(client.why.find("sessions"), std::string::npos) << client.why;
+}
+
+/* The nodes are there again, and are another cluster. */
+TEST(CapiTrouble, AClusterMadeAnewIsToldAtOnceByEveryCall)
+{
+    stand_in cluster;
+    test_client client(cluster.address());
+    lk_grant held = client.must_acquire("b");
+    cluster.cluster = 43;
+    cluster.hang_up();
+    auto begin = std::chrono::steady_clock::now();
+    lk_lock lock = LK_LOCK_INIT;
+    EXPECT_EQ(lk_query(client.handle, "b", 1, &lock, nullptr), LK_STATUS_WRONG_CLUSTER);
+    EXPECT_NE(std::string(lk_last_error()).find("2b"), std::string::npos)
+            << lk_last_error();
+    EXPECT_EQ(lk_check(client.session, &held), LK_STATE_LOST);
+    EXPECT_EQ(client.release("b", held.token), LK_STATUS_WRONG_CLUSTER);
+    lk_grant grant = {};
+    EXPECT_EQ(client.acquire("c", LK_FOREVER, &grant), LK_STATUS_WRONG_CLUSTER);
+    lk_session *other = nullptr;
+    EXPECT_EQ(lk_session_open(client.handle, nullptr, &other), LK_STATUS_WRONG_CLUSTER);
+    EXPECT_EQ(lk_session_close(client.session), LK_STATUS_WRONG_CLUSTER);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+    test_client fresh(cluster.address());
+    fresh.must_acquire("c");
 }
 
 TEST(CapiTrouble, SilenceSuspendsAndThenLoses)

@@ -133,6 +133,15 @@ bytes make_hello(dice &dice)
     return body;
 }
 
+/* A whole life of a node among hostile members: any bytes are one. */
+bytes make_node(dice &dice)
+{
+    bytes deeds(static_cast<size_t>(dice.between(200, 1500)));
+    for (unsigned char &deed : deeds)
+        deed = dice.byte(0, UINT8_MAX);
+    return deeds;
+}
+
 bytes make_batch(dice &dice)
 {
     bytes commands;
@@ -216,9 +225,9 @@ corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
-            {"peers", make_peers}, {"reads", make_reads}, {"node_status", make_node_status},
-            {"requests", make_requests}, {"recovery", make_recovery},
-            {"stages", make_stages}};
+            {"node", make_node}, {"peers", make_peers}, {"reads", make_reads},
+            {"node_status", make_node_status}, {"requests", make_requests},
+            {"recovery", make_recovery}, {"stages", make_stages}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

@@ -5,6 +5,7 @@
  * Whatever is said, no assertion fails and the node's parts stay sound.
  */
 #include "mirror.h"
+#include "node/replica.h"
 #include "protocol/entry.h"
 #include "worlds/node_world.h"
 
@@ -78,33 +79,50 @@ public:
     }
 
 private:
+    /* Small limits, so that rings wrap and pools fill soon. */
     static void make_small(node_settings &settings)
     {
-        settings.wal.segment_bytes = 2 * MIB;
+        settings.wal.segment_bytes = 256 * KIB;
+        settings.wal.buffer_bytes = 160 * KIB;
+        settings.wal.entry_body_max = 16 * KIB;
+        settings.raft.append_bytes_max = ENTRY_HEAD_BYTES + 16 * KIB;
+        settings.raft.append_entries_max = 8;
+        settings.raft.window = 2;
+        settings.raft.recent_max = 16;
         settings.raft.trail_max = 64;
-        settings.limits.connections_max = 24;
+        settings.limits.connections_max = 56;
+        settings.limits.entry_body_max = 16 * KIB;
+        settings.limits.keepalives_max = 64;
+        settings.limits.peer_frame_bytes = 20 * KIB;
+        settings.limits.peer_output_bytes = 64 * KIB;
+        settings.limits.client_frame_bytes = 4 * KIB;
+        settings.limits.client_output_bytes = 40 * KIB;
+        settings.cluster.answers_max = 256;
+        settings.cluster.changes_max = 64;
+        settings.cluster.name_blocks_max = 256;
+        settings.cluster.work_max = 4;
     }
 
     /* A member's connection; its slot is taken again once it is closed. */
-    void greet(uint8_t member)
+    void greet(uint8_t who)
     {
         uint32_t conn = next_conn;
         next_conn = next_conn == 20 ? 0 : next_conn + 1;
         if (world.closed.count(conn) == 0 || world.closed[conn]) {
             world.closed[conn] = false;
-            struct hello hello = world.peer_hello(member);
-            hello.run = 1 + in.byte() % 2;
+            struct hello hello = world.peer_hello(who);
+            hello.run = who + (in.byte() % 16 == 0 ? 100 : 0);
             hello.dial = ++dials;
             hello.cluster = cluster();
             world.hello(conn, hello);
             world.turn();
-            conns[member] = conn;
+            conns[who] = conn;
         }
     }
 
     uint64_t cluster()
     {
-        return in.byte() % 4 == 0 ? in.number() : 0;
+        return in.byte() % 16 == 0 ? in.number() : 0;
     }
 
     uint64_t own_term()
@@ -192,8 +210,8 @@ private:
 
     void other()
     {
-        static constexpr peer_kind kinds[] = {PEER_TIMEOUT_NOW, PEER_READ,
-                PEER_READ_ANSWER};
+        static constexpr peer_kind kinds[] = {
+                PEER_TIMEOUT_NOW, PEER_READ, PEER_READ_ANSWER};
         peer_message made = message(kinds[in.byte() % 3]);
         if (made.kind != PEER_TIMEOUT_NOW)
             made.context = in.number();
@@ -207,14 +225,14 @@ private:
     /* The body of an entry that a sound leader might write, or anything. */
     bytes body_of(entry_kind kind)
     {
-        if (in.byte() % 4 == 0)
+        if (in.byte() % 16 == 0)
             return in.some(200);
         bytes body(4096);
         wire wire = wire_writer(body.data(), body.size());
         if (kind == ENTRY_BOOTSTRAP) {
             bootstrap bootstrap{};
             bootstrap.settings = world.settings().cluster;
-            if (in.byte() % 4 == 0)
+            if (in.byte() % 16 == 0)
                 bootstrap.settings.sessions_max = static_cast<uint32_t>(in.number());
             bootstrap.members = {3, {1, 2, 3}};
             wire_bootstrap(&wire, &bootstrap);
@@ -273,20 +291,23 @@ private:
     bytes entries(peer_message &append)
     {
         bytes all;
-        uint64_t count = in.byte() % 4;
+        uint64_t count = append.previous.index < UINT64_MAX / 2 ? in.byte() % 4 : 0;
         append.begin = append.previous.index + 1;
         append.end = append.begin + count;
-        uint64_t sum = append.previous.index == 0 ? 0 : sums[append.previous.index];
+        uint64_t sum = 0;
+        (void)wal_sum_at(world.replica()->wal, append.previous.index, &sum);
         entry_id before = append.previous;
         for (uint64_t i = append.begin; i < append.end; i++) {
             entry_head head{};
-            head.kind = i == 1 ? ENTRY_BOOTSTRAP
-                               : in.byte() % 2 ? ENTRY_BATCH : ENTRY_TERM_START;
+            head.kind = i == 1          ? ENTRY_BOOTSTRAP
+                        : in.byte() % 2 ? ENTRY_BATCH
+                                        : ENTRY_TERM_START;
             if (in.byte() % 32 == 0)
                 head.kind = static_cast<entry_kind>(1 + in.byte() % 3);
             bytes body = body_of(head.kind);
             head.body_bytes = static_cast<uint32_t>(body.size());
             head.id = {std::max<uint64_t>(before.term, in.byte() % 4 ? append.term : 1), i};
+            head.id.term = std::max<uint64_t>(head.id.term, 1);
             head.previous_term = before.term;
             head.previous_sum = sum;
             head.cluster = 77;
@@ -296,7 +317,6 @@ private:
             entry_seal(&all[at], &head);
             sum = head.sum;
             before = head.id;
-            sums[i] = sum;
         }
         return all;
     }
@@ -333,7 +353,7 @@ private:
         peer_message made = message(PEER_APPEND);
         made.term = std::max<uint64_t>(own_term(), 1);
         made.previous = raft_last(node_raft(world.replica()));
-        made.commit = made.previous.index;
+        made.commit = made.previous.index + in.byte() % 4;
         send_append(made);
     }
 
@@ -396,7 +416,6 @@ private:
     source in;
     node_test::NodeWorld world;
     std::map<uint8_t, uint32_t> conns;
-    std::map<uint64_t, uint64_t> sums; /* Of the entries sent, by index */
     uint32_t next_conn = 0;
     uint64_t dials = 0;
     uint8_t member = 1;

@@ -226,7 +226,7 @@ void compare(const History &history, uint32_t seed, Tally &tally)
         if (op.lock == 0)
             own.push_back(&op);
     }
-    Sessions sessions(pointers(history), 0);
+    Sessions sessions(history, 0);
     Plan plan = make_plan(history.locks[0], own, sessions, 0);
     if (plan.vague) {
         tally.vague++;

@@ -1,5 +1,6 @@
 /*
- * history_maker OPERATIONS MODEL PROCS UNKNOWN_PERCENT SEED: a valid history, for timing.
+ * history_maker OPERATIONS MODEL PROCS UNKNOWN_PERCENT SEED [PERMITS]: a valid history, for
+ * timing.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -9,8 +10,9 @@
 
 int main(int count, char **arguments)
 {
-    if (count != 6) {
-        std::fprintf(stderr, "usage: %s OPERATIONS MODEL PROCS UNKNOWN_PERCENT SEED\n",
+    if (count != 6 && count != 7) {
+        std::fprintf(stderr,
+                "usage: %s OPERATIONS MODEL PROCS UNKNOWN_PERCENT SEED [PERMITS]\n",
                 arguments[0]);
         return 2;
     }
@@ -22,6 +24,8 @@ int main(int count, char **arguments)
         recipe.model = static_cast<linear::Model>((static_cast<int>(recipe.model) + 1) % 4);
     }
     recipe.permits = recipe.model == linear::Model::semaphore ? 5 : 1;
+    if (count == 7)
+        recipe.permits = static_cast<uint32_t>(std::strtoull(arguments[6], nullptr, 10));
     recipe.procs = static_cast<uint32_t>(std::strtoull(arguments[3], nullptr, 10));
     recipe.unknown_percent =
             static_cast<uint32_t>(std::strtoull(arguments[4], nullptr, 10));

@@ -183,7 +183,7 @@ TEST(Linear, TheDeathOfASessionEndsItsOwnPermits)
     std::string header =
             R"({"format":"lockhist/1","defaults":{"model":"semaphore","permits":3}})";
     EXPECT_TRUE(judge_text(op(1, "acquire", 5, 7, "ok", token(2)) +
-                                   op(3, "acquire", 7, 17, "ok", token(4)) +
+                                   op(3, "acquire", 7, 12, "ok", token(4)) +
                                    op(1, "release", 11, -1, "info", token(2)) +
                                    op(3, "renew", 13, 16, "expired", token(4)) +
                                    op(4, "try", 18, 33, "held", R"("permits":3)"),

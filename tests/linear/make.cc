@@ -61,6 +61,7 @@ public:
     explicit Service(const Recipe &recipe) : recipe_(recipe), dice_(recipe.seed)
     {
         history_.global_tokens = recipe.model != Model::mutex;
+        history_.commands_renew = recipe.commands_renew;
         history_.defaults.model = recipe.model;
         history_.defaults.permits = recipe.permits;
         if (!recipe.session_leases)
@@ -114,9 +115,9 @@ private:
         return until_[session] == INT64_MIN;
     }
 
-    void extend(uint64_t session)
+    void extend(uint64_t session, bool by_command = true)
     {
-        if (recipe_.session_leases)
+        if (recipe_.session_leases && (recipe_.commands_renew || !by_command))
             until_[session] = now_ + recipe_.ttl;
     }
 
@@ -431,7 +432,7 @@ private:
         if (op.kind == Kind::close)
             end_session(*op.session);
         else
-            extend(*op.session);
+            extend(*op.session, op.kind != Kind::keepalive);
         if (op.lock < 0) {
             for (Place &place : places_)
                 serve(place);

@@ -19,6 +19,7 @@ struct Recipe {
     uint32_t unknown_percent = 5; /* Answers that get lost */
     uint32_t death_percent = 1;   /* Of decisions: the client stops for good */
     bool session_leases = true;   /* Or each hold has its own */
+    bool commands_renew = true;   /* Or only keepalives extend a session's lease */
     int64_t ttl = 1000000;
 };
 

@@ -127,7 +127,7 @@ TEST(Made, AGrantTooMuchIsFoundInLongContentionWithoutTokens)
         if (!intrude(history, at))
             continue;
         tried++;
-        Sessions sessions(pointers(history), 0);
+        Sessions sessions(history, 0);
         std::vector<const Operation *> own;
         for (const Operation &op : history.operations) {
             if (op.lock == 0)

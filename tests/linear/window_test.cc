@@ -89,7 +89,7 @@ void expect_needed(const History &history)
     auto without = pointers(history);
     without.pop_back();
     EXPECT_FALSE(judge(part_of(history, without), Rules{}).violations.empty());
-    Sessions sessions(pointers(history), 0);
+    Sessions sessions(history, 0);
     Numbers needed = Excuses(history, sessions).of(0);
     EXPECT_TRUE(std::count(needed.begin(), needed.end(),
             static_cast<uint32_t>(history.operations.size() - 1)));
@@ -113,7 +113,7 @@ TEST(Excuses, ClosedPartsOfValidHistoriesAreValid)
         Recipe recipe = recipe_of(seed);
         recipe.unknown_percent = static_cast<uint32_t>(seed % 5 * 5);
         History history = make_history(recipe);
-        Sessions sessions(pointers(history), 0);
+        Sessions sessions(history, 0);
         Excuses excuses(history, sessions);
         std::mt19937_64 dice(seed);
         for (int i = 0; i < 40; i++) {
@@ -136,7 +136,7 @@ TEST(Excuses, WhatIsLeftOfValidHistoriesIsValid)
         Recipe recipe = recipe_of(seed);
         recipe.unknown_percent = static_cast<uint32_t>(seed % 5 * 5);
         History history = make_history(recipe);
-        Sessions sessions(pointers(history), 0);
+        Sessions sessions(history, 0);
         Excuses excuses(history, sessions);
         std::mt19937_64 dice(seed);
         for (int i = 0; i < 10; i++) {

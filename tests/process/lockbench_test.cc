@@ -268,6 +268,19 @@ TEST_F(Lockbench, G1_G2_BlockingCallsAreMeasuredAndRight)
     EXPECT_EQ(wrong.wait(), 2) << wrong.said();
 }
 
+/* An option that would do nothing is a misunderstanding. */
+TEST_F(Lockbench, OptionsThatDoNothingAreRefused)
+{
+    for (std::vector<std::string> flags : std::vector<std::vector<std::string>>{
+                 {"--late", "30ms"}, {"--locks", "3"}, {"--seed", "7"},
+                 {"--workload", "contended", "--seed", "7"}}) {
+        Command command = bench(flags);
+        EXPECT_EQ(command.wait(), 2) << command.said();
+        EXPECT_NE(command.said().find("does nothing here"), std::string::npos)
+                << command.said();
+    }
+}
+
 /*
  * One slot at 20 ms a round cannot begin 500 a second: what is late is left out, and said.
  */

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
+#include <memory>
 #include <thread>
 
 #include "worlds/commands.h"
@@ -190,6 +192,155 @@ TEST(Condition, Behind)
     EXPECT_TRUE(seen) << reading.said;
     EXPECT_EQ(reading.code, 1) << reading.said;
     expect_healthy(cluster);
+}
+
+/*
+ * The same obstacle on the leader, and load until its first segment is full: it has no room
+ * and gives the lead to a member that has. When the obstacle is gone it takes part again.
+ */
+TEST(Condition, DiskFullLeaderHandsOver)
+{
+    Cluster cluster;
+    for (int id = 1; id <= 3; id++)
+        std::filesystem::create_directories(cluster.data(id) / "segment-000000000002.new");
+    cluster.start_all();
+    int full = cluster.wait_for_leader();
+    for (int id = 1; id <= 3; id++) {
+        if (id != full)
+            std::filesystem::remove(cluster.data(id) / "segment-000000000002.new");
+    }
+    Command loader({process::lockbench_binary(), "--cluster", cluster.nodes(), "--warmup",
+            "0s", "--time", "12s", "--inflight", "8", "--connections", "2", "--survive"});
+    expect_line(cluster, full,
+            "takes no new entries, because its disk is full and its log has no room left: "
+            "free space on the disk of its data directory; the node takes part again by "
+            "itself",
+            1);
+    (void)loader.wait(seconds(60));
+    EXPECT_NE(cluster.leader(), full);
+    Command grant({process::lockctl_binary(), "run", "x", "--cluster", cluster.nodes(),
+            "--", "true"});
+    EXPECT_EQ(grant.wait(seconds(20)), 0) << grant.said();
+    EXPECT_NE(cluster.log(full).find(" disk-full "), std::string::npos);
+    std::filesystem::remove(cluster.data(full) / "segment-000000000002.new");
+    expect_healthy(cluster);
+    EXPECT_TRUE(wait_until(
+            [&] { return cluster.log(full).find("was=disk-full") != std::string::npos; }));
+}
+
+void restart_all(Cluster &cluster, const std::string &segments)
+{
+    cluster.set("--segments", segments);
+    cluster.kill_all();
+    cluster.start_all();
+}
+
+/* Every log uses up its segments: nobody leads, and each node says what it needs. */
+TEST(Condition, LogFull)
+{
+    Cluster cluster(3, {"--segment-size", "4MiB", "--segments", "16"});
+    cluster.start_all();
+    cluster.wait_for_leader();
+    {
+        Command loader({process::lockbench_binary(), "--cluster", cluster.nodes(),
+                "--warmup", "0s", "--time", "60s", "--inflight", "2048", "--connections",
+                "8", "--survive"});
+        for (int id = 1; id <= 3; id++)
+            expect_line(cluster, id,
+                    "takes no new entries, because its log has used all segments that it "
+                    "may have: restart it with a larger --segments",
+                    69);
+        loader.program().signal(SIGKILL);
+        (void)loader.wait();
+    }
+    EXPECT_EQ(cluster.leader(), 0);
+    Reading json = read_status(cluster, "--json");
+    EXPECT_TRUE(json.has("\"segments\":16,\"segments_max\":16")) << json.said;
+    EXPECT_NE(cluster.log(1).find(" log-full "), std::string::npos);
+    restart_all(cluster, "17");
+    expect_line(cluster, 1,
+            "uses the last segment that its log may have: restart it with a larger "
+            "--segments, before the segment is full",
+            1);
+    restart_all(cluster, "32");
+    expect_healthy(cluster);
+}
+
+/* ext4 on a loop device in a namespace of its own, which can be frozen. Needs root. */
+class FreezableDisk {
+public:
+    explicit FreezableDisk(const std::filesystem::path &data) : mount_(data)
+    {
+        std::filesystem::create_directories(data);
+        image_ = data.string() + ".img";
+        ready_ = shell("truncate -s 200M " + image_ + " && mkfs.ext4 -q -F -m 0 " + image_ +
+                       " && mount -o loop " + image_ + " " + data.string());
+    }
+    ~FreezableDisk()
+    {
+        if (!ready_)
+            return;
+        freeze(false);
+        (void)shell("umount -l " + mount_.string());
+    }
+    FreezableDisk(const FreezableDisk &) = delete;
+    FreezableDisk &operator=(const FreezableDisk &) = delete;
+    bool ready() const
+    {
+        return ready_;
+    }
+    bool freeze(bool on) const
+    {
+        return shell(std::string("fsfreeze ") + (on ? "-f " : "-u ") + mount_.string());
+    }
+
+private:
+    static bool shell(const std::string &command)
+    {
+        return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+    }
+    std::filesystem::path mount_;
+    std::string image_;
+    bool ready_ = false;
+};
+
+/* The others grant, and the node takes part again when its disk has finished the write. */
+TEST(Condition, DiskStalledLeaderHandsOver)
+{
+    Cluster cluster;
+    std::vector<std::unique_ptr<FreezableDisk>> disks;
+    for (int id = 1; id <= 3; id++) {
+        disks.push_back(std::make_unique<FreezableDisk>(cluster.data(id)));
+        if (!disks.back()->ready())
+            GTEST_SKIP() << "no file system could be mounted here";
+    }
+    cluster.start_all();
+    int bad = cluster.wait_for_leader();
+    FreezableDisk &disk = *disks.at(static_cast<size_t>(bad - 1));
+    ASSERT_TRUE(disk.freeze(true));
+    Command holder({process::lockctl_binary(), "run", "x", "--cluster", cluster.nodes(),
+            "--", "sleep", "8"});
+    expect_line(cluster, bad,
+            "does not take part, because its disk does not finish a write: check or replace "
+            "the disk of its data directory; the node takes part again when the write is "
+            "done",
+            1);
+    EXPECT_NE(cluster.leader(), bad);
+    /* Two of three stall: the third leads, and grants nothing. */
+    int other = cluster.leader() % 3 + 1;
+    if (other == bad)
+        other = other % 3 + 1;
+    FreezableDisk &second = *disks.at(static_cast<size_t>(other - 1));
+    ASSERT_TRUE(second.freeze(true));
+    EXPECT_TRUE(wait_until([&] {
+        Reading reading = read_status(cluster);
+        return reading.code == 69 && reading.has("no majority writes what it sends");
+    })) << read_status(cluster).said;
+    ASSERT_TRUE(second.freeze(false));
+    ASSERT_TRUE(disk.freeze(false));
+    expect_healthy(cluster);
+    EXPECT_EQ(holder.wait(seconds(30)), 0) << holder.said();
+    cluster.kill_all();
 }
 
 } // namespace

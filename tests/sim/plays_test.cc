@@ -23,6 +23,7 @@ int count_lives(Kind kind, int nodes, const std::string &last_act)
             settings.raft.append_entries_max = 1;
         };
         plan.tests_guard = false;
+        plan.rough = false;
         plan.waits_for_leader = true;
         plan.hostile_ns = 8 * NS_PER_S;
         plan.deeds = {{0, NS_PER_S, kind}};

@@ -60,6 +60,15 @@ TEST(Json, EscapesWhatIsSpecial)
     EXPECT_EQ(name_of(std::string("a\0b", 3)), R"("n":"a\u0000b")");
 }
 
+/* The same bytes that text_show() does not show, and readers get them back. */
+TEST(Json, EscapesWhatPlaysTricksWithATerminal)
+{
+    EXPECT_EQ(name_of("a\xc2\x9b"
+                      "b\xe2\x80\xaez"),
+            R"("n":"a\u009bb\u202ez")");
+    EXPECT_EQ(name_of("\xf3\xa0\x80\xa0"), R"("n":"\udb40\udc20")");
+}
+
 TEST(Json, SaysExactlyWhatIsNotUtf8)
 {
     EXPECT_EQ(name_of("a\xff"

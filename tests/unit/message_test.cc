@@ -311,26 +311,28 @@ TEST(Range, Changes)
 TEST(Range, Read)
 {
     expect_ranges<read_request>(wire_read,
-            {READ_LIST, false, 1, LIST_LOCKS_MAX, 0, {}, name},
+            {READ_LIST, false, 1, LIST_LOCKS_MAX, 0, {}, 0, name},
             {{"kind 0", [](read_request &m) { m.kind = 0; }, 0, 0},
                     {"limit 65", [](read_request &m) { m.limit = 65; }, 10, 65},
                     {"limit 0", [](read_request &m) { m.limit = 0; }, 10, 0}});
-    expect_ranges<read_request>(wire_read, {READ_LOCK, false, 1, 0, 0, name, {}},
+    expect_ranges<read_request>(wire_read, {READ_LOCK, false, 1, 0, 0, name, 9, {}},
             {{"no name", [](read_request &m) { m.name.count = 0; }, 10, 0}});
     expect_ranges<read_answer>(wire_read_answer, {1, STATUS_OK, 2, 3, 4, 5},
             {{"status LOST", [](read_answer &m) { m.status = STATUS_LOST; }, 8, 3},
                     {"busy with locks", [](read_answer &m) { m.status = STATUS_BUSY; }, 8,
                             4},
                     {"65 locks", [](read_answer &m) { m.count = 65; }, 33, 65}});
-    lock_view held{name, 1, 2, 3, 4, 5, 6, 7, name};
+    lock_view held{name, 1, 2, 3, 4, 5, 4, 6, 7, name};
     size_t session = 2 + name.count;
     expect_ranges<lock_view>(wire_lock_view, held,
             {{"held by nobody", [](lock_view &m) { m.session = 0; }, session, 0},
                     {"held without token", [](lock_view &m) { m.token = 0; }, session + 16,
                             0},
-                    {"held 0 times", [](lock_view &m) { m.count = 0; }, session + 24, 0}});
-    lock_view free{name, 0, 0, 0, 0, 5, 0, 0, {}};
-    size_t label = session + 24 + 8 + 16;
+                    {"held 0 times", [](lock_view &m) { m.count = 0; }, session + 24, 0},
+                    {"more ahead than wait", [](lock_view &m) { m.ahead = 6; },
+                            session + 32, 6}});
+    lock_view free{name, 0, 0, 0, 0, 5, 5, 0, 0, {}};
+    size_t label = session + 24 + 12 + 16;
     ASSERT_EQ(encode(wire_lock_view, free).size(), label + 2);
     free.label = name;
     EXPECT_TRUE(encode(wire_lock_view, free).empty()) << "label of nobody";

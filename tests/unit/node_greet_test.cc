@@ -50,7 +50,7 @@ void say_empty(NodeWorld &world, uint32_t conn, frame_kind kind)
 }
 
 /* What its status says, as a client on a connection of its own reads it. */
-uint32_t condition(NodeWorld &world, uint32_t conn)
+uint32_t condition_of(NodeWorld &world, uint32_t conn)
 {
     world.client(conn);
     say_empty(world, conn, FRAME_STATUS);
@@ -85,6 +85,7 @@ TEST(Rivals, ACloneDoesNotEndTheConnectionOfALivingMember)
 {
     auto world = leader_of_three();
     uint64_t before = mark_count("peer_is_there_twice");
+    uint64_t probed = mark_count("peer_of_another_process");
     world->hello(5, another_process(*world, 1));
     world->turn();
     EXPECT_TRUE(heard_kind(*world, 1, FRAME_PEER_PROBE));
@@ -93,9 +94,10 @@ TEST(Rivals, ACloneDoesNotEndTheConnectionOfALivingMember)
     EXPECT_TRUE(world->closed[5]);
     EXPECT_EQ(refusal_on(*world, 5).why, REFUSED_TWICE);
     EXPECT_EQ(mark_count("peer_is_there_twice"), before + 1);
-    EXPECT_EQ(condition(*world, 6), uint32_t{CONDITION_STRANGER});
+    EXPECT_EQ(mark_count("peer_of_another_process"), probed + 1);
+    EXPECT_EQ(condition_of(*world, 6), uint32_t{CONDITION_STRANGER});
     pass(*world, 11 * NS_PER_S);
-    EXPECT_EQ(condition(*world, 7), uint32_t{CONDITION_HEALTHY}) << "it is over";
+    EXPECT_EQ(condition_of(*world, 7), uint32_t{CONDITION_HEALTHY}) << "it is over";
 }
 
 /* A member whose machine died comes back, and the old connection was never closed. */
@@ -192,6 +194,20 @@ TEST(Rivals, OfTwoThatDialEachOtherTheSmallerIdCounts)
             << "nobody answered at the address that this node has";
 }
 
+/* The peer connected while the node's own attempt was under way: that is not needed. */
+TEST(Rivals, AnAttemptThatComesTooLateIsGivenUp)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("dialed_for_nothing");
+    node_event connected = event_of(NODE_CONNECTED, 9);
+    connected.peer = 1;
+    world->step(connected);
+    world->turn();
+    EXPECT_TRUE(world->closed[9]);
+    EXPECT_FALSE(world->closed[1]);
+    EXPECT_EQ(mark_count("dialed_for_nothing"), before + 1);
+}
+
 TEST(Rivals, TheLargerIdDialsAMomentLater)
 {
     NodeWorld world(3, 3);
@@ -223,7 +239,7 @@ TEST(Greet, AnotherDirectoryOfAMemberIsRefused)
     EXPECT_FALSE(world->closed[1]);
     EXPECT_FALSE(heard_kind(*world, 1, FRAME_PEER_PROBE)) << "it did not prove itself";
     EXPECT_EQ(mark_count("hello_other_directory"), before + 2);
-    EXPECT_EQ(condition(*world, 6), uint32_t{CONDITION_STRANGER});
+    EXPECT_EQ(condition_of(*world, 6), uint32_t{CONDITION_STRANGER});
 }
 
 /* It may have granted its vote and not have the first entry yet. */
@@ -279,7 +295,7 @@ TEST(Greet, ABlankNodeLearnsThatItsDirectoryIsAnother)
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();
     EXPECT_TRUE(world.noticed(NOTICE_REFUSED_BY_PEER));
-    EXPECT_EQ(condition(world, 6), uint32_t{CONDITION_BLANK});
+    EXPECT_EQ(condition_of(world, 6), uint32_t{CONDITION_BLANK});
 }
 
 TEST(Greet, ANodeOfAnotherClusterSaysSo)
@@ -291,7 +307,7 @@ TEST(Greet, ANodeOfAnotherClusterSaysSo)
     world.say(NodeWorld::DIALED + 1,
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();
-    EXPECT_EQ(condition(world, 6), uint32_t{CONDITION_OTHER_CLUSTER});
+    EXPECT_EQ(condition_of(world, 6), uint32_t{CONDITION_OTHER_CLUSTER});
 }
 
 /* ---- What members say ---- */
@@ -300,6 +316,7 @@ TEST(Greet, ATermThatNoElectionExplainsIsRefused)
 {
     auto world = leader_of_three();
     uint64_t term = raft_term(node_raft(world->replica()));
+    uint64_t before = mark_count("term_jumped");
     peer_message vote{};
     vote.kind = PEER_VOTE;
     vote.from = 1;
@@ -312,6 +329,7 @@ TEST(Greet, ATermThatNoElectionExplainsIsRefused)
     EXPECT_EQ(raft_term(node_raft(world->replica())), term);
     EXPECT_TRUE(raft_is_leader(node_raft(world->replica())));
     EXPECT_EQ(refusal_on(*world, 1).why, REFUSED_TERM);
+    EXPECT_GT(mark_count("term_jumped"), before);
     EXPECT_TRUE(world->closed[1]);
 }
 
@@ -319,6 +337,7 @@ TEST(Greet, AnAppendThatTakesBackWhatIsCommittedIsRefused)
 {
     auto world = leader_of_three();
     const struct raft *raft = node_raft(world->replica());
+    uint64_t before = mark_count("append_takes_back");
     uint64_t commit = raft_commit(raft);
     ASSERT_GT(commit, 1U);
     peer_message append{};
@@ -333,7 +352,8 @@ TEST(Greet, AnAppendThatTakesBackWhatIsCommittedIsRefused)
     world->turn();
     EXPECT_TRUE(raft_is_leader(raft));
     EXPECT_EQ(refusal_on(*world, 1).why, REFUSED_HISTORY);
-    EXPECT_EQ(condition(*world, 6), uint32_t{CONDITION_CONTRADICTED});
+    EXPECT_GT(mark_count("append_takes_back"), before);
+    EXPECT_EQ(condition_of(*world, 6), uint32_t{CONDITION_CONTRADICTED});
 }
 
 /* ---- Slots ---- */
@@ -408,7 +428,7 @@ TEST(Door, AClientTooManyMayOnlyAskForTheStatus)
         world->client(conn);
     }
     EXPECT_EQ(mark_count("client_is_guest"), before);
-    EXPECT_EQ(condition(*world, conn), uint32_t{CONDITION_HEALTHY});
+    EXPECT_EQ(condition_of(*world, conn), uint32_t{CONDITION_HEALTHY});
     EXPECT_EQ(mark_count("client_is_guest"), before + 1);
     EXPECT_TRUE(world->noticed(NOTICE_CLIENTS_FULL));
     struct request open = request_of(REQUEST_OPEN, 1);

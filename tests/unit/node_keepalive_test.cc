@@ -157,7 +157,7 @@ TEST_F(NodeKeepalive, OutlivesItsSessionAndIsAnswered)
     EXPECT_EQ(answers[1].second.status, STATUS_OK);
 }
 
-/* It waits for other work, and the time for which it waited is no part of the lease. (G5) */
+/* It waits for other work, and the time for which it waited is no part of the lease. */
 TEST_F(NodeKeepalive, WaitsWithoutALongerLease)
 {
     lead();

@@ -209,6 +209,29 @@ TEST(Config, TheFileHasTheSameKeysAndFlagsGoBeforeIt)
     EXPECT_EQ(got.config->node.tick_ns, 200 * NS_PER_MS);
 }
 
+/* As editors of other systems write it. */
+TEST(Config, AFileFromElsewhereIsTakenAsItIsMeant)
+{
+    for (const char *text : {
+                 "\xef\xbb\xbfid = 1\ncluster = 1=a,2=b,3=c\ndata = /d\n",
+                 "id = 1\r\ncluster = 1=a,2=b,3=c\r\ndata = /d\r\n",
+                 "\xef\xbb\xbf# first\r\nid = 1\r\ncluster = 1=a,2=b,3=c\r\ndata = /d",
+                 "id = \"1\"\ncluster = \"1=a,2=b,3=c\"\ndata = \"/d\"\n",
+                 "id = '1' # one\ncluster='1=a,2=b,3=c'\t#all\n\tdata = '/d'\n",
+         }) {
+        file settings(text);
+        outcome got = read({"--config", settings.path});
+        ASSERT_TRUE(got.good) << got.error;
+        EXPECT_EQ(got.config->node.self, 1);
+        EXPECT_EQ(got.config->node.member_count, 3);
+        EXPECT_STREQ(got.config->data, "/d");
+    }
+    file settings("id = 1\ncluster = 1=a,2=b,3=c\ndata = \"/lock #1 'a'\" # it's\n");
+    outcome got = read({"--config", settings.path});
+    ASSERT_TRUE(got.good) << got.error;
+    EXPECT_STREQ(got.config->data, "/lock #1 'a'");
+}
+
 TEST(Config, WrongFilesAreSaidWithTheirLine)
 {
     struct {
@@ -223,6 +246,13 @@ TEST(Config, WrongFilesAreSaidWithTheirLine)
             {"check = 1\n", "line 1: check: no such key"},
             {"dev = /x\n", "line 1: dev: no such key"},
             {"data =\n", "line 1: data : must have"},
+            {"data = \"\"\n", "line 1: data : must have"},
+            {"id = 1\ndata = \"/d\n", "line 2: data: quotes must be closed"},
+            {"data = \"/d\" /e\n", "line 1: data: quotes must be closed"},
+            {"data = \"/d\"/e\"\n", "line 1: data: quotes must be closed"},
+            {"data = \"\n", "line 1: data: quotes must be closed"},
+            {"id = 1\rdata = /d\r", "line 1 contains a carriage return"},
+            {"\xff\xfei", "line 1 is not UTF-8: the file begins with a byte order mark"},
     };
     for (const auto &row : rows) {
         file settings(row.text);
@@ -230,6 +260,10 @@ TEST(Config, WrongFilesAreSaidWithTheirLine)
         EXPECT_FALSE(got.good) << row.text;
         EXPECT_TRUE(has(got.error, row.says)) << got.error;
     }
+    file nul(std::string("id = 1\nda\0ta = /d\n", 18));
+    EXPECT_TRUE(has(read({"--config", nul.path}).error, "line 2 is not text"));
+    file endless("id = 1\ndata = /" + std::string(5000, 'd') + "\n");
+    EXPECT_TRUE(has(read({"--config", endless.path}).error, "line 2 is longer than 4095"));
     /* A flag hides a line of the file, but not what is wrong with it. */
     file settings("tick = never\n");
     EXPECT_FALSE(read(with({"--config", settings.path, "--tick", "1s"})).good);

@@ -41,8 +41,8 @@ struct hello_case {
     }
     static auto fields(const hello &m)
     {
-        return std::make_tuple(m.role, m.node, m.to, m.cluster, m.members, m.incarnation,
-                m.run, m.dial);
+        return std::make_tuple(
+                m.role, m.node, m.to, m.cluster, m.members, m.incarnation, m.run, m.dial);
     }
 };
 
@@ -289,6 +289,7 @@ struct read_case {
         m.stamp = dice.number();
         if (m.kind == READ_LOCK) {
             m.name = dice.text(1, NAME_BYTES_MAX);
+            m.asker = dice.number();
         } else {
             m.limit = static_cast<uint16_t>(dice.between(1, LIST_LOCKS_MAX));
             m.cursor = dice.number();
@@ -298,8 +299,8 @@ struct read_case {
     }
     static auto fields(const read_request &m)
     {
-        return std::make_tuple(
-                m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name), view(m.prefix));
+        return std::make_tuple(m.kind, m.stale, m.stamp, m.limit, m.cursor, view(m.name),
+                m.asker, view(m.prefix));
     }
 };
 
@@ -331,6 +332,7 @@ struct lock_view_case {
         m.name = dice.text(1, NAME_BYTES_MAX);
         m.session = dice.number();
         m.waits = dice.small();
+        m.ahead = static_cast<uint32_t>(dice.below(m.waits + UINT64_C(1)));
         if (m.session == 0)
             return m;
         m.owner = dice.number();
@@ -344,7 +346,7 @@ struct lock_view_case {
     static auto fields(const lock_view &m)
     {
         return std::make_tuple(view(m.name), m.session, m.owner, m.token, m.count, m.waits,
-                m.held_ns, m.remain_ns, view(m.label));
+                m.ahead, m.held_ns, m.remain_ns, view(m.label));
     }
 };
 
@@ -633,10 +635,10 @@ struct bootstrap_case {
 };
 
 using every_message = ::testing::Types<hello_case, welcome_case, peer_welcome_case,
-        refused_case, leader_case,
-        section_case, section_logged_case, request_case, answer_section_case, answer_case,
-        change_case, read_case, read_answer_case, lock_view_case, node_status_case,
-        bucket_case, bucket_count_case, stages_head_case, stage_row_case, stage_value_case,
-        peer_case, batch_head_case, keepalive_case, open_command_case, bootstrap_case>;
+        refused_case, leader_case, section_case, section_logged_case, request_case,
+        answer_section_case, answer_case, change_case, read_case, read_answer_case,
+        lock_view_case, node_status_case, bucket_case, bucket_count_case, stages_head_case,
+        stage_row_case, stage_value_case, peer_case, batch_head_case, keepalive_case,
+        open_command_case, bootstrap_case>;
 
 } // namespace messages

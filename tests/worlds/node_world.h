@@ -304,7 +304,6 @@ public:
     node_effects effects{};
 
 private:
-
     void boot()
     {
         struct arena measure;

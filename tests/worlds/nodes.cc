@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <utility>
@@ -42,9 +43,20 @@ std::filesystem::path Cluster::data(int id) const
 void Cluster::start(int id)
 {
     std::vector<std::string> arguments = {lockd_binary(), "--id", std::to_string(id),
-            "--cluster", nodes(), "--data", data(id).string(), "--segment-size", "8MiB"};
+            "--cluster", nodes(), "--data", data(id).string()};
+    if (std::find(more_.begin(), more_.end(), "--segment-size") == more_.end())
+        arguments.insert(arguments.end(), {"--segment-size", "8MiB"});
     arguments.insert(arguments.end(), more_.begin(), more_.end());
     program(id) = Program(arguments, scratch_.path() / ("log" + std::to_string(id)));
+}
+
+void Cluster::set(const std::string &flag, const std::string &value)
+{
+    auto at = std::find(more_.begin(), more_.end(), flag);
+    if (at != more_.end())
+        *(at + 1) = value;
+    else
+        more_.insert(more_.end(), {flag, value});
 }
 
 void Cluster::start_all()

@@ -20,6 +20,8 @@ public:
 
     void start(int id);
     void start_all();
+    /* From the next start on; what is given to the constructor goes before the default. */
+    void set(const std::string &flag, const std::string &value);
     void kill(int id); /* kill -9, and it is gone */
     void kill_all();
     int stop(int id); /* SIGTERM; its exit status */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "protocol/hello.h"
 #include "protocol/read.h"
 #include "protocol/status.h"
@@ -183,8 +184,10 @@ void stand_in::on_frame(int fd, peer &from, const struct frame &frame)
         struct welcome welcome = {};
         welcome.node = 1;
         welcome.leader = no_leader ? 0 : 1;
-        welcome.cluster = 42;
+        welcome.cluster = cluster;
         welcome.term = 1;
+        welcome.ttl_min_ns = NS_PER_S;
+        welcome.ttl_max_ns = 60 * NS_PER_S;
         say(from, FRAME_WELCOME,
                 lay_out([&](struct wire *wire) { wire_welcome(wire, &welcome); }));
     } else if (frame.kind == FRAME_REQUESTS) {
@@ -243,7 +246,7 @@ void stand_in::on_requests(int fd, peer &from, const struct frame &frame)
             keepalives += request.kind == REQUEST_KEEPALIVE;
             answers.push_back(apply(section, request));
             refused = refused || answers.back().status == STATUS_BUSY;
-            if (request.kind == REQUEST_OPEN) {
+            if (request.kind == REQUEST_OPEN && answers.back().status == STATUS_OK) {
                 id = last_session;
                 sessions[id].fd = fd;
             }
@@ -258,6 +261,16 @@ struct answer stand_in::apply(const struct section &section, const struct reques
     struct answer answer = {};
     answer.kind = request.kind;
     answer.number = request.number;
+    if (request.kind == REQUEST_OPEN && full) {
+        answer.status = STATUS_LIMIT;
+        answer.detail = LIMIT_SESSIONS;
+        return answer;
+    }
+    if (request.kind == REQUEST_OPEN &&
+            (request.wait_ns < NS_PER_S || request.wait_ns > 60 * NS_PER_S)) {
+        answer.status = STATUS_INVALID;
+        return answer;
+    }
     if (request.kind == REQUEST_OPEN) {
         table_session &made = sessions[++last_session];
         made.secret.assign(
@@ -483,6 +496,7 @@ void stand_in::on_read(peer &from, const struct frame &frame)
                 view.held_ns = time() - lock.granted;
             }
             view.waits = static_cast<uint32_t>(lock.queue.size());
+            view.ahead = view.waits;
             wire_lock_view(out, &view);
         }
     }));

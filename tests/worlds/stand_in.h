@@ -34,6 +34,8 @@ public:
     std::atomic<bool> busy = false; /* Refuses acquires. */
     std::atomic<bool> other_version = false;
     std::atomic<bool> no_leader = false; /* Welcomes, but knows no leader. */
+    std::atomic<bool> full = false;      /* Has no room for another session. */
+    std::atomic<uint64_t> cluster = 42;  /* Its id, said when a client comes */
     std::atomic<int> accepted = 0;
     std::atomic<int> received = 0; /* Receives that brought something */
     std::atomic<int> requests = 0;

@@ -1,7 +1,9 @@
 #include "lockcheck/history/history.h"
 
+#include <algorithm>
 #include <array>
 #include <bitset>
+#include <tuple>
 #include <unordered_map>
 
 #include "lockcheck/history/scan.h"
@@ -24,7 +26,7 @@ constexpr std::array fields = {"proc"sv, "op"sv, "lock"sv, "session"sv, "call"sv
 constexpr std::array lock_fields = {
         "model"sv, "permits"sv, "idempotent"sv, "fifo"sv, "ttl"sv};
 constexpr std::array header_fields = {
-        "format"sv, "defaults"sv, "locks"sv, "global_tokens"sv};
+        "format"sv, "defaults"sv, "locks"sv, "global_tokens"sv, "commands_renew"sv};
 
 template <size_t N> std::string list(const std::array<std::string_view, N> &words)
 {
@@ -148,6 +150,8 @@ public:
                 read_locks(scan);
             else if (field == 3)
                 history_.global_tokens = scan.truth(name);
+            else if (field == 4)
+                history_.commands_renew = scan.truth(name);
         });
         scan.end();
         if (!seen[0])
@@ -180,6 +184,7 @@ public:
 
     History take()
     {
+        check_procs();
         return std::move(history_);
     }
 
@@ -213,13 +218,13 @@ private:
     void read_main(Scan &scan, Operation &op, size_t field, std::string_view name)
     {
         if (field == 0)
-            op.proc = scan.natural(name);
+            op.proc = read_id(scan, name);
         else if (field == 1)
             op.kind = static_cast<Kind>(choose(scan, name, kinds));
         else if (field == 2)
             op.lock = number_of(scan.string(name));
         else if (field == 3)
-            op.session = scan.natural(name);
+            op.session = read_id(scan, name);
         else if (field == 4)
             op.call = read_ns(scan, name);
         else if (field == 5)
@@ -228,7 +233,21 @@ private:
             op.result = static_cast<Result>(choose(scan, name, results));
     }
 
-    static void read_claim(Scan &scan, Operation &op, size_t field, std::string_view name)
+    uint64_t read_id(Scan &scan, std::string_view field)
+    {
+        uint64_t number = 0;
+        std::string text = scan.id(field, &number);
+        if (text.empty() && number < named_ids)
+            return number;
+        if (text.empty())
+            text = std::to_string(number);
+        auto [it, fresh] = ids_.emplace(text, named_ids + history_.names.size());
+        if (fresh)
+            history_.names.push_back(text);
+        return it->second;
+    }
+
+    void read_claim(Scan &scan, Operation &op, size_t field, std::string_view name)
     {
         if (field == 7)
             op.token = scan.natural(name);
@@ -247,7 +266,7 @@ private:
         else {
             op.holder_said = true;
             if (!scan.take_null())
-                op.holder = scan.natural(name);
+                op.holder = read_id(scan, name);
         }
     }
 
@@ -310,12 +329,50 @@ private:
             scan.fail("\"permits\" is for the model semaphore");
     }
 
+    /*
+     * A process does one thing at a time. What it was not told may still happen, so it must
+     * not do more under the same id.
+     */
+    void check_procs() const
+    {
+        std::vector<const Operation *> all;
+        all.reserve(history_.operations.size());
+        for (const Operation &op : history_.operations)
+            all.push_back(&op);
+        std::sort(all.begin(), all.end(), [](const Operation *a, const Operation *b) {
+            auto key = [](const Operation *op) {
+                return std::tuple(op->proc, op->call, op->result == Result::info, op->ret,
+                        op->line);
+            };
+            return key(a) < key(b);
+        });
+        for (size_t i = 1; i < all.size(); i++) {
+            const Operation &before = *all[i - 1];
+            const Operation &op = *all[i];
+            if (before.proc != op.proc)
+                continue;
+            std::string who = "process " + id_text(history_, op.proc);
+            std::string where = " (line " + std::to_string(before.line) + ")";
+            if (before.result == Result::info)
+                throw Malformed(op.line, who + " continues after a result \"info\"" + where +
+                                                 "; it needs a new \"proc\"");
+            if (op.call < before.ret)
+                throw Malformed(op.line, who + " does two things at a time" + where);
+        }
+    }
+
     History history_;
+    std::unordered_map<std::string, uint64_t> ids_;
     std::vector<std::pair<std::string, Wish>> declared_;
     std::unordered_map<std::string, int32_t> numbers_;
 };
 
 } // namespace
+
+std::string id_text(const History &history, uint64_t id)
+{
+    return id < named_ids ? std::to_string(id) : history.names.at(id - named_ids);
+}
 
 const char *text(Kind kind)
 {

@@ -115,9 +115,18 @@ struct Lock {
     Maybe<int64_t> ttl; /* The lease of a hold, where its session has none */
 };
 
+/*
+ * Processes and sessions have ids: numbers or strings. A small number is itself. Of all
+ * others, this is the first, and the next ones follow it: History::names has their text.
+ */
+constexpr uint64_t named_ids = uint64_t{1} << 63;
+
 struct History {
     Lock defaults;
     bool global_tokens = false;
+    /* Each operation that was accepted extends its session, not only a keepalive. */
+    bool commands_renew = false;
+    std::vector<std::string> names; /* Of ids, as JSON: "\"web-1\"" or "-1" */
     std::vector<Lock> locks;
     std::vector<Operation> operations;
 };
@@ -133,6 +142,9 @@ public:
 
 /* Reads line by line and keeps only the operation of a line, 112 bytes. */
 History read_history(std::istream &input);
+
+/* An id as JSON has it. */
+std::string id_text(const History &history, uint64_t id);
 
 const char *text(Kind kind);
 const char *text(Result result);

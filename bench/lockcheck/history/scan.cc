@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include "base/text.h"
 #include "lockcheck/history/history.h"
+#include "lockcheck/history/write.h"
 
 namespace linear {
 
@@ -63,10 +65,25 @@ unsigned Scan::hex4()
     return code;
 }
 
-/*
- * After the backslash. A pair of surrogates becomes two characters of three bytes: names
- * are only compared.
- */
+void Scan::put_character(unsigned code)
+{
+    auto put = [this](unsigned byte) { buffer_ += static_cast<char>(byte); };
+    if (code < 0x80)
+        return put(code);
+    if (code < 0x800) {
+        put(0xc0 | (code >> 6));
+    } else if (code < 0x10000) {
+        put(0xe0 | (code >> 12));
+        put(0x80 | ((code >> 6) & 0x3f));
+    } else {
+        put(0xf0 | (code >> 18));
+        put(0x80 | ((code >> 12) & 0x3f));
+        put(0x80 | ((code >> 6) & 0x3f));
+    }
+    put(0x80 | (code & 0x3f));
+}
+
+/* After the backslash. */
 void Scan::escape()
 {
     static constexpr std::string_view names = "\"\\/bfnrt";
@@ -79,40 +96,56 @@ void Scan::escape()
     if (kind != 'u')
         fail("an escape is not known");
     unsigned code = hex4();
-    if (code < 0x80) {
-        buffer_ += static_cast<char>(code);
-    } else if (code < 0x800) {
-        buffer_ += static_cast<char>(0xc0 | (code >> 6));
-        buffer_ += static_cast<char>(0x80 | (code & 0x3f));
-    } else {
-        buffer_ += static_cast<char>(0xe0 | (code >> 12));
-        buffer_ += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-        buffer_ += static_cast<char>(0x80 | (code & 0x3f));
+    if (code >= 0xd800 && code < 0xdc00 && text_.substr(at_, 2) == "\\u") {
+        at_ += 2;
+        unsigned low = hex4();
+        if (low < 0xdc00 || low >= 0xe000)
+            fail("half of a surrogate pair is no character");
+        return put_character(0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00));
     }
+    if (code >= 0xd800 && code < 0xe000)
+        fail("half of a surrogate pair is no character");
+    put_character(code);
+}
+
+/* Past a character of more than one byte. */
+void Scan::wide()
+{
+    const auto *bytes = reinterpret_cast<const unsigned char *>(text_.data());
+    size_t length = utf8_length(bytes + at_, text_.size() - at_);
+    if (length == 0)
+        fail("this is not UTF-8");
+    if (copying_)
+        buffer_.append(text_, at_, length);
+    at_ += length;
 }
 
 std::string_view Scan::raw_string()
 {
     size_t begin = at_;
-    bool escaped = false;
+    copying_ = false;
     for (buffer_.clear(); at_ < text_.size() && text_[at_] != '"';) {
         char c = text_[at_];
         if (static_cast<unsigned char>(c) < 0x20)
             fail("a string contains a control character");
-        if (c == '\\' && !escaped) {
+        if (static_cast<unsigned char>(c) >= 0x80) {
+            wide();
+            continue;
+        }
+        if (c == '\\' && !copying_) {
             buffer_ = text_.substr(begin, at_ - begin);
-            escaped = true;
+            copying_ = true;
         }
         at_++;
         if (c == '\\')
             escape();
-        else if (escaped)
+        else if (copying_)
             buffer_ += c;
     }
     if (at_ == text_.size())
         fail("a string is not ended");
     at_++;
-    return escaped ? std::string_view(buffer_) : text_.substr(begin, at_ - 1 - begin);
+    return copying_ ? std::string_view(buffer_) : text_.substr(begin, at_ - 1 - begin);
 }
 
 std::string_view Scan::name()
@@ -153,6 +186,22 @@ uint64_t Scan::natural(std::string_view field)
 int64_t Scan::integer(std::string_view field)
 {
     return number<int64_t>(field, "an integer of 64 bits");
+}
+
+std::string Scan::id(std::string_view field, uint64_t *number)
+{
+    char first = peek();
+    if (first == '"')
+        return quoted(std::string(string(field)));
+    if (first == '-') {
+        int64_t negative = integer(field);
+        *number = 0;
+        return negative == 0 ? "" : std::to_string(negative);
+    }
+    if (first < '0' || first > '9')
+        fail("\"" + std::string(field) + "\" is a number or a string");
+    *number = natural(field);
+    return "";
 }
 
 bool Scan::truth(std::string_view field)

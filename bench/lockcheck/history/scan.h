@@ -27,6 +27,10 @@ public:
     std::string_view string(std::string_view field);
     uint64_t natural(std::string_view field);
     int64_t integer(std::string_view field);
+    /*
+     * An id: the text of a string or of a negative number, as JSON has it; empty: `*number`.
+     */
+    std::string id(std::string_view field, uint64_t *number);
     bool truth(std::string_view field);
     void end();
 
@@ -35,7 +39,9 @@ private:
     char peek();
     bool word(std::string_view wanted);
     std::string_view raw_string();
+    void put_character(unsigned code);
     void escape();
+    void wide();
     unsigned hex4();
     template <class T> T number(std::string_view field, const char *allowed);
 
@@ -43,6 +49,7 @@ private:
     uint64_t line_;
     size_t at_ = 0;
     std::string buffer_; /* A string with escapes in it */
+    bool copying_ = false;
 };
 
 } // namespace linear

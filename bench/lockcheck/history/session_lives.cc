@@ -20,6 +20,12 @@ std::vector<const Operation *> pointers(const History &history)
     return all;
 }
 
+bool extends_session(const History &history, const Operation &op)
+{
+    return op.kind == Kind::open || op.kind == Kind::keepalive ||
+           (history.commands_renew && op.kind != Kind::close);
+}
+
 const Session &Sessions::of(uint64_t id) const
 {
     static const Session unknown;
@@ -27,7 +33,7 @@ const Session &Sessions::of(uint64_t id) const
     return it == sessions_.end() ? unknown : it->second;
 }
 
-void Sessions::learn(const Operation &op, int64_t drift_ppm)
+void Sessions::learn(const Operation &op, bool extends, int64_t drift_ppm)
 {
     Session &session = sessions_[*op.session];
     bool over = op.result == Result::expired ||
@@ -41,10 +47,12 @@ void Sessions::learn(const Operation &op, int64_t drift_ppm)
             session.close = std::min(session.close, op.call);
         return;
     }
+    if (op.kind == Kind::open && op.result != Result::fail)
+        session.opened = std::min(session.opened, op.call);
     if (op.result != Result::ok || op.kind == Kind::query)
         return;
     session.last_ok = std::max(session.last_ok, op.call);
-    bool extends = op.kind != Kind::release && session.ttl;
+    extends = extends && session.ttl;
     int64_t until = extends ? op.call + at_least(*session.ttl, drift_ppm) : INT64_MIN;
     if (until > session.extended) {
         session.extended = until;
@@ -52,15 +60,15 @@ void Sessions::learn(const Operation &op, int64_t drift_ppm)
     }
 }
 
-Sessions::Sessions(const std::vector<const Operation *> &operations, int64_t drift_ppm)
+Sessions::Sessions(const History &history, int64_t drift_ppm)
 {
-    for (const Operation *op : operations) {
-        if (op->kind == Kind::open && op->session && op->ttl)
-            sessions_[*op->session].ttl = op->ttl;
+    for (const Operation &op : history.operations) {
+        if (op.kind == Kind::open && op.session && op.ttl)
+            sessions_[*op.session].ttl = op.ttl;
     }
-    for (const Operation *op : operations) {
-        if (op->session)
-            learn(*op, drift_ppm);
+    for (const Operation &op : history.operations) {
+        if (op.session)
+            learn(op, extends_session(history, op), drift_ppm);
     }
     for (auto &[id, session] : sessions_) {
         bool told = session.over && session.over->result == Result::expired;

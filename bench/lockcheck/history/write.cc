@@ -1,5 +1,9 @@
 #include "lockcheck/history/write.h"
 
+#include <cstdio>
+
+#include "base/text.h"
+
 namespace linear {
 
 namespace {
@@ -22,19 +26,45 @@ std::string lock_text(const Lock &lock)
     return out + "}";
 }
 
+/* \uXXXX, and above U+FFFF two of them, as JSON counts in UTF-16. */
+std::string escaped(const unsigned char *bytes, size_t length)
+{
+    char text[16];
+    unsigned code = length == 1 ? bytes[0] : bytes[0] & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (bytes[i] & 0x3F);
+    if (code > 0xFFFF)
+        std::snprintf(text, sizeof(text), "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10),
+                0xDC00 + (code & 0x3FF));
+    else
+        std::snprintf(text, sizeof(text), "\\u%04x", code);
+    return text;
+}
+
 } // namespace
+
+std::string shown(const std::string &text)
+{
+    std::string out(text.size() * TEXT_SHOWN_MAX + 1, '\0');
+    out.resize(text_show(out.data(), out.size(), text.data(), text.size()));
+    return out;
+}
 
 std::string quoted(const std::string &text)
 {
-    static const char digits[] = "0123456789abcdef";
     std::string out = "\"";
-    for (char c : text) {
-        if (c == '"' || c == '\\')
-            (out += '\\') += c;
-        else if (static_cast<unsigned char>(c) < 0x20)
-            ((out += "\\u00") += digits[c / 16]) += digits[c % 16];
+    const auto *bytes = reinterpret_cast<const unsigned char *>(text.data());
+    for (size_t at = 0; at < text.size();) {
+        size_t length = utf8_length(bytes + at, text.size() - at);
+        if (text[at] == '"' || text[at] == '\\')
+            (out += '\\') += text[at];
+        else if (length == 0)
+            out += "\\ufffd";
+        else if (text_is_plain(bytes + at, length))
+            out.append(text, at, length);
         else
-            out += c;
+            out += escaped(bytes + at, length);
+        at += length == 0 ? 1 : length;
     }
     return out + '"';
 }
@@ -47,16 +77,18 @@ std::string header_of(const History &history)
     for (size_t i = 0; i < history.locks.size(); i++)
         out += (i == 0 ? "" : ",") + quoted(history.locks[i].name) + ":" +
                lock_text(history.locks[i]);
-    return out + "},\"global_tokens\":" + (history.global_tokens ? "true" : "false") + "}";
+    out += std::string("},\"global_tokens\":") + (history.global_tokens ? "true" : "false");
+    return out + (history.commands_renew ? ",\"commands_renew\":true}" : "}");
 }
 
 std::string line_of(const Operation &op, const History &history)
 {
     std::string out =
-            "{\"proc\":" + std::to_string(op.proc) + ",\"op\":\"" + text(op.kind) + "\"";
+            "{\"proc\":" + id_text(history, op.proc) + ",\"op\":\"" + text(op.kind) + "\"";
     if (op.lock >= 0)
         out += ",\"lock\":" + quoted(history.locks[static_cast<size_t>(op.lock)].name);
-    add(out, "session", op.session);
+    if (op.session)
+        out += ",\"session\":" + id_text(history, *op.session);
     out += ",\"call\":" + std::to_string(op.call) + ",\"ret\":";
     out += op.ret == never ? "null" : std::to_string(op.ret);
     out += std::string(",\"res\":\"") + text(op.result) + "\"";
@@ -69,7 +101,7 @@ std::string line_of(const Operation &op, const History &history)
     add(out, "deadline", op.deadline);
     add(out, "queued", op.queued);
     if (op.holder_said)
-        out += ",\"holder\":" + (op.holder ? std::to_string(*op.holder) : "null");
+        out += ",\"holder\":" + (op.holder ? id_text(history, *op.holder) : "null");
     add(out, "used", op.used);
     return out + "}";
 }

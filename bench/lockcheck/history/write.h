@@ -8,6 +8,9 @@
 
 namespace linear {
 
+/* For people: what is not printable as \xNN (base/text.h). */
+std::string shown(const std::string &text);
+
 /* As a JSON string. */
 std::string quoted(const std::string &text);
 

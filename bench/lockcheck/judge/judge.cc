@@ -9,6 +9,8 @@ namespace linear {
 
 namespace {
 
+constexpr size_t thorough_steps_max = 200;
+
 int64_t longest_gap(const History &history)
 {
     std::vector<int64_t> successes;
@@ -49,7 +51,7 @@ void compare(const History &history, int32_t lock, const Rules &rules,
 Judgement judge(const History &history, const Rules &rules)
 {
     Judgement judgement;
-    Sessions sessions(pointers(history), rules.drift_ppm);
+    Sessions sessions(history, rules.drift_ppm);
     judgement.violations = check_rules(history, rules, sessions);
     count(history, judgement);
     std::vector<std::vector<const Operation *>> by_lock(history.locks.size());
@@ -61,6 +63,9 @@ Judgement judge(const History &history, const Rules &rules)
         int32_t lock = static_cast<int32_t>(i);
         Plan plan = make_plan(history.locks[i], by_lock[i], sessions, rules.drift_ppm);
         Verdict verdict = search(plan);
+        /* Where a session did several things at once, shortcuts may have been wrong. */
+        if (plan.vague && !verdict.decided && plan.steps.size() <= thorough_steps_max)
+            verdict = search(plan, true);
         judgement.undecided += !verdict.decided;
         judgement.configurations = std::max(judgement.configurations, verdict.most);
         if (verdict.stuck)

@@ -97,6 +97,8 @@ public:
         lease_deadline();
         early_expiry();
         session_death();
+        session_unique();
+        session_begin();
         return std::move(found_);
     }
 
@@ -355,6 +357,15 @@ private:
 
     void session_death()
     {
+        std::unordered_map<uint64_t, const Operation *> closed;
+        for (const Operation &op : history_.operations) {
+            if (op.kind != Kind::close || op.result != Result::ok)
+                continue;
+            auto [it, fresh] = closed.emplace(*op.session, &op);
+            bool overlap = it->second->call <= op.ret && op.call <= it->second->ret;
+            if (!fresh && overlap)
+                report("session-death", "closed twice", {it->second, &op});
+        }
         for (const Operation &op : history_.operations) {
             if (!op.session || op.result != Result::ok || op.kind == Kind::query ||
                     op.kind == Kind::open)
@@ -363,6 +374,41 @@ private:
             if (over && over != &op && op.call > over->ret)
                 report("session-death", "accepted for a session that was over",
                         {over, &op});
+        }
+    }
+
+    /* One id is one session: it is opened once, and not when it is over. */
+    void session_unique()
+    {
+        std::unordered_map<uint64_t, const Operation *> opened;
+        for (const Operation &op : history_.operations) {
+            if (op.kind != Kind::open || op.result != Result::ok || !op.session)
+                continue;
+            auto [it, fresh] = opened.emplace(*op.session, &op);
+            if (!fresh)
+                report("session-unique", "two sessions were opened with one id",
+                        {it->second, &op});
+            const Operation *over = sessions_.of(op).over;
+            if (over && op.call > over->ret)
+                report("session-unique", "a session was opened that was over", {over, &op});
+        }
+    }
+
+    /* Nothing is accepted for a session before it is opened. */
+    void session_begin()
+    {
+        std::unordered_map<uint64_t, const Operation *> opened;
+        for (const Operation &op : history_.operations) {
+            if (op.kind == Kind::open && op.result == Result::ok && op.session)
+                opened.emplace(*op.session, &op);
+        }
+        for (const Operation &op : history_.operations) {
+            if (!op.session || op.result != Result::ok || op.kind == Kind::query)
+                continue;
+            auto it = opened.find(*op.session);
+            if (it != opened.end() && op.ret < it->second->call)
+                report("session-begin", "accepted for a session before it was opened",
+                        {&op, it->second});
         }
     }
 

@@ -21,7 +21,7 @@ class Cutter {
 public:
     Cutter(const History &history, const Rules &rules, uint64_t effort)
             : history_(history), rules_(rules), effort_(effort),
-              sessions_(pointers(history), rules.drift_ppm), excuses_(history, sessions_)
+              sessions_(history, rules.drift_ppm), excuses_(history, sessions_)
     {
         rules_.both = false;
     }
@@ -279,6 +279,8 @@ History part_of(const History &history, const Operations &operations)
     History part;
     part.defaults = history.defaults;
     part.global_tokens = history.global_tokens;
+    part.commands_renew = history.commands_renew;
+    part.names = history.names;
     std::map<int32_t, int32_t> numbers;
     for (const Operation *op : operations) {
         part.operations.push_back(*op);

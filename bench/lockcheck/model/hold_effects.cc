@@ -10,12 +10,21 @@ bool can_begin(const World &world, const Configuration &config, uint32_t number)
     const Hold &hold = world.plan.holds[step.hold];
     /* Without tokens, what was brief before its session's end is open after it. */
     bool over = !world.plan.ordered && hold.until < world.time;
-    return !hold.late && !over && has_room(world, config, hold.permits, hold.shared);
+    bool again = world.is_entered_again() &&
+                 hold_of_session(world, config, hold.session) != no_hold;
+    return !hold.late && !over &&
+           (again || has_room(world, config, hold.permits, hold.shared));
 }
 
 void begin_hold(const World &world, Configuration &config, uint32_t number)
 {
     uint32_t hold = world.plan.steps[number].hold;
+    /* The one hold there is goes by the newest grant, whose lease is the longest. */
+    uint32_t old = world.is_entered_again()
+                           ? hold_of_session(world, config, world.plan.holds[hold].session)
+                           : no_hold;
+    if (old != no_hold)
+        drop(config.holds, old);
     put(config.holds, hold);
     if (world.plan.ordered) {
         config.next++;

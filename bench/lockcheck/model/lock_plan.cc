@@ -37,7 +37,8 @@ public:
             finish_hold(hold);
         add_deaths();
         name_ghosts();
-        if (!plan_.ordered)
+        /* Where a session may be given again what it holds, holds have no order. */
+        if (!plan_.ordered && !lock_.idempotent)
             find_turns();
         return std::move(plan_);
     }
@@ -80,8 +81,29 @@ private:
                 }
             }
             add_hold(op, op->token.value_or(0), false);
+            if (lock_.idempotent && plan_.ordered)
+                step.call = std::min(step.call, first_unknown(*op->session));
             plan_.steps.push_back(step);
         }
+    }
+
+    /*
+     * With an idempotent lock, the first grant that is known can be of a hold that an
+     * acquire without an answer began.
+     */
+    int64_t first_unknown(uint64_t session)
+    {
+        if (unknown_.empty()) {
+            for (const Operation *op : operations_) {
+                if (!is_ghost(*op))
+                    continue;
+                int64_t &first = unknown_.emplace(*op->session, never).first->second;
+                first = std::min(first, op->call);
+            }
+            unknown_.emplace(UINT64_MAX, never); /* It is made, though empty. */
+        }
+        auto it = unknown_.find(session);
+        return it == unknown_.end() ? never : it->second;
     }
 
     /* Tokens that a process presented with success or saw, and that no known grant gave. */
@@ -138,7 +160,7 @@ private:
             return;
         std::map<uint64_t, std::vector<const Operation *>> ghosts;
         for (const Operation *op : operations_) {
-            if (may_have_held(*op))
+            if (may_have_held(*op) && op->call <= sessions_.of(*op).latest)
                 ghosts[*op->session].push_back(op);
         }
         for (auto &[session, own] : ghosts)
@@ -246,8 +268,11 @@ private:
 
     void add_step(const Operation *op)
     {
-        if (may_have_held(*op) && (!promoted_.count(op) || doubtful_.count(op)))
-            plan_.ghosts.push_back(ghost_of(*op));
+        Ghost ghost = may_have_held(*op) ? ghost_of(*op) : Ghost{};
+        /* One that was called after its session's end never held. */
+        if (ghost.op && ghost.call <= ghost.until &&
+                (!promoted_.count(op) || doubtful_.count(op)))
+            plan_.ghosts.push_back(ghost);
         switch (op->result) {
         case Result::fail:
             break;
@@ -528,6 +553,7 @@ private:
     Plan plan_;
     uint32_t grants_ = 0;
     Operations again_;
+    std::map<uint64_t, int64_t> unknown_; /* The first call of an acquire, by session */
     std::set<const Operation *> promoted_;
     std::set<const Operation *> doubtful_; /* For these, it may as well have been another */
     std::map<Key, uint32_t> by_key_;

@@ -31,6 +31,14 @@ bool is_there(const World &world, const Configuration &config, const Step &step)
     return hold_of_session(world, config, step.session) != no_hold;
 }
 
+uint64_t permits_used(const World &world, const Configuration &config)
+{
+    uint64_t used = 0;
+    for (uint32_t hold : config.holds)
+        used += world.permits_of(hold);
+    return used;
+}
+
 /* Does a waiting request keep out another that would fit? */
 bool is_behind(const World &world, const Configuration &config, const Operation &op)
 {
@@ -70,6 +78,10 @@ bool shows(const World &world, const Configuration &config, const Operation &op)
     }
     if (!op.holder_said)
         return true;
+    bool single = world.plan.lock->model == Model::mutex ||
+                  world.plan.lock->model == Model::fenced;
+    if (single && op.used && *op.used != (op.holder ? 1 : 0))
+        return false;
     bool found = false;
     bool any = false;
     for (uint32_t hold : config.holds) {
@@ -116,6 +128,11 @@ bool is_satisfied(const World &world, const Configuration &config, const Step &s
     case Does::held:
         /* Without tokens: by any one of many ghosts, without using it up. */
         if (!world.plan.ordered && world.is_many() && world.has_ghost(config))
+            return true;
+        /* Of a semaphore it may take several of them. */
+        if (world.is_many() && world.plan.capacity > 1 &&
+                permits_used(world, config) + world.ghost_permits + step.op->permits >
+                        world.plan.capacity)
             return true;
         return !has_room(world, config, step.op->permits, step.op->shared) ||
                (world.plan.lock->model != Model::mutex &&

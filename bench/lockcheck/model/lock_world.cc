@@ -122,6 +122,11 @@ bool World::is_many() const
     return plan.ghosts.size() > 8 && !thorough;
 }
 
+bool World::is_entered_again() const
+{
+    return !plan.ordered && plan.lock->idempotent;
+}
+
 uint64_t World::session_of(uint32_t hold) const
 {
     return hold >= ghost_base ? plan.ghosts[hold - ghost_base].session

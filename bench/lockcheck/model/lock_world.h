@@ -39,6 +39,9 @@ struct World {
     /* It was called, its session may live, and it is not used up. */
     bool is_about(uint32_t ghost) const;
 
+    /* Without tokens: a grant may be of the hold that the session has. */
+    bool is_entered_again() const;
+
     uint64_t session_of(uint32_t hold) const;
     uint32_t permits_of(uint32_t hold) const;
     bool is_shared(uint32_t hold) const;

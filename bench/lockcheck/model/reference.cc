@@ -40,7 +40,8 @@ struct World {
 class Reference {
 public:
     Reference(const History &history, int32_t lock, int64_t drift_ppm)
-            : lock_(history.locks[static_cast<size_t>(lock)]), drift_ppm_(drift_ppm)
+            : history_(history), lock_(history.locks[static_cast<size_t>(lock)]),
+              drift_ppm_(drift_ppm)
     {
         for (const Operation &op : history.operations) {
             if ((op.lock < 0 || op.lock == lock) && op.result != Result::fail && op.session)
@@ -106,6 +107,11 @@ private:
 
     void find_orphans()
     {
+        /* A grant of an idempotent lock may be of a hold that an unknown acquire began. */
+        for (const Operation *op : ops_) {
+            if (lock_.idempotent && op->is_grant() && op->token)
+                orphans_.insert({*op->session, *op->token});
+        }
         for (const Operation *op : ops_) {
             bool saw = op->kind == Kind::query && op->holder && op->token;
             if (op->result != Result::ok || !op->token || !(op->presents() || saw))
@@ -308,6 +314,20 @@ private:
         return true;
     }
 
+    /* It is told now, so it does not end in silence any longer. */
+    bool enter_again(World &world, const Operation &op) const
+    {
+        auto hold = find(world, op);
+        if (!hold->ghost)
+            return renew(world, op);
+        uint64_t last = world.token;
+        world.holds.erase(hold);
+        world.token = 0;
+        bool given = give(world, op, op.token.value_or(0), false);
+        world.token = last;
+        return given;
+    }
+
     /* A waiting request may be granted first. */
     bool is_behind(World &world, const Operation &op, int64_t end) const
     {
@@ -363,7 +383,7 @@ private:
         if (life.over)
             return false;
         auto ttl = ttls_.find(*op.session);
-        if (ttl != ttls_.end() && op.kind != Kind::release)
+        if (ttl != ttls_.end() && extends_session(history_, op))
             life.until = std::max(life.until, op.call + at_least(ttl->second, drift_ppm_));
         if (op.lock < 0)
             return true;
@@ -371,8 +391,8 @@ private:
             return release(world, op);
         if (op.kind == Kind::renew)
             return renew(world, op);
-        if (lock_.idempotent && fenced_ && find(world, op) != world.holds.end())
-            return renew(world, op);
+        if (lock_.idempotent && find(world, op) != world.holds.end())
+            return enter_again(world, op);
         return give(world, op, op.token.value_or(0), false);
     }
 
@@ -397,6 +417,7 @@ private:
         return true;
     }
 
+    const History &history_;
     const Lock &lock_;
     int64_t drift_ppm_;
     bool fenced_ = true;

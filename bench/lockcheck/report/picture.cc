@@ -93,7 +93,7 @@ std::string label_of(const Operation &op, const History &history)
     if (op.lock >= 0)
         out += " \"" + elided(history.locks[static_cast<size_t>(op.lock)].name, 24) + "\"";
     else if (op.session)
-        out += " session " + std::to_string(*op.session);
+        out += " session " + elided(id_text(history, *op.session), 24);
     if (op.shared)
         out += " shared";
     if (op.permits != 1)
@@ -101,7 +101,7 @@ std::string label_of(const Operation &op, const History &history)
     if (op.token)
         out += " token " + std::to_string(*op.token);
     if (op.kind == Kind::query && op.holder_said)
-        out += op.holder ? " holder " + std::to_string(*op.holder) : " free";
+        out += op.holder ? " holder " + elided(id_text(history, *op.holder), 24) : " free";
     return out;
 }
 
@@ -207,7 +207,7 @@ private:
         double bar = *y + labels + 6;
         std::string out =
                 box(10, *y, page_width - 20, labels + bar_height + 14, " fill=\"#f4f4f4\"");
-        out += words(18, bar + 13, "process " + elided(std::to_string(proc), 11),
+        out += words(18, bar + 13, "process " + elided(id_text(history_, proc), 11),
                 " font-size=\"13\"");
         for (const Operation *op : lane)
             out += draw_hold(*op, bar);
@@ -293,7 +293,7 @@ private:
                clock_.when(op.call) + " to " +
                (op.ret == never ? "never" : clock_.when(op.ret)) + ", " +
                object_of(op, history_) +
-               (op.session ? ", session " + std::to_string(*op.session) : "") + ", line " +
+               (op.session ? ", session " + id_text(history_, *op.session) : "") + ", line " +
                std::to_string(op.line);
     }
 

@@ -12,7 +12,7 @@ namespace {
 
 std::string heading(const Violation &violation, const Report &report)
 {
-    std::string out = report.file + ": violation of " + violation.rule;
+    std::string out = shown(report.file) + ": violation of " + violation.rule;
     if (violation.lock >= 0)
         out += " on " +
                quoted(report.history.locks[static_cast<size_t>(violation.lock)].name);
@@ -22,11 +22,11 @@ std::string heading(const Violation &violation, const Report &report)
 /* What no window was cut for: how often, and in which lines. */
 std::string text_of_rest(const Report &report)
 {
-    size_t shown = report.windows.size();
+    size_t told = report.windows.size();
     size_t all = report.judgement.violations.size();
     for (const Window &window : report.windows)
-        shown += window.also.size();
-    if (all <= shown)
+        told += window.also.size();
+    if (all <= told)
         return "";
     std::set<std::string> rules;
     for (const Violation &violation : report.judgement.violations)
@@ -34,7 +34,7 @@ std::string text_of_rest(const Report &report)
     std::string names;
     for (const std::string &rule : rules)
         names += (names.empty() ? "" : ", ") + rule;
-    return report.file + ": " + std::to_string(all) + " violations in all, of " + names +
+    return shown(report.file) + ": " + std::to_string(all) + " violations in all, of " + names +
            "; each is in the output of --json\n";
 }
 
@@ -131,11 +131,11 @@ std::string text_of(const Report &report)
         out += heading(shown, report) + text_of(window, report.history);
     }
     out += text_of_rest(report);
-    return out + report.file + ": " + std::to_string(report.history.operations.size()) +
+    return out + shown(report.file) + ": " + std::to_string(report.history.operations.size()) +
            " operations, " + std::to_string(judgement.grants) + " grants, " +
            std::to_string(judgement.unknown) + " unknown, " +
            std::to_string(judgement.refused) + " refused, longest_gap_ns " +
-           std::to_string(judgement.longest_gap_ns) + "\n" + report.file + ": " +
+           std::to_string(judgement.longest_gap_ns) + "\n" + shown(report.file) + ": " +
            text(report.finding) + "\n";
 }
 

@@ -16,11 +16,6 @@ std::string number(uint64_t value)
     return std::to_string(value);
 }
 
-std::string who(const Operation &op)
-{
-    return "process " + number(op.proc);
-}
-
 std::string token_of(const Operation &op)
 {
     return op.token ? "token " + number(*op.token) : "no token";
@@ -57,12 +52,29 @@ public:
             return early_expiry();
         if (rule == "session-death")
             return session_death();
+        if (rule == "session-unique")
+            return session_unique();
+        if (rule == "session-begin")
+            return "The " + std::string(text(first_.kind)) + " of " +
+                   session(first_.session) + " by " + who(first_) + " was accepted by " +
+                   clock_.when(first_.ret) + ", before its open was called at " +
+                   clock_.when(last_.call) + ".";
         if (rule == "fifo")
             return fifo();
         return window_.what + ".";
     }
 
 private:
+    std::string who(const Operation &op) const
+    {
+        return "process " + id_text(history_, op.proc);
+    }
+
+    std::string session(Maybe<uint64_t> id) const
+    {
+        return "session " + id_text(history_, id.value_or(0));
+    }
+
     std::string name(const Operation &op) const
     {
         return object_of(op, history_);
@@ -123,7 +135,7 @@ private:
         bool by_first = first_.result == Result::expired;
         const Operation &told = by_first ? first_ : last_;
         const Operation &lease = by_first ? last_ : first_;
-        return "session " + number(*told.session) + " was reported as over by " +
+        return session(told.session) + " was reported as over by " +
                clock_.when(told.ret) + ", but its lease from the " + text(lease.kind) +
                " at " + clock_.when(lease.call) +
                " still ran, and no process had closed it.";
@@ -135,9 +147,20 @@ private:
         if (first_.is_grant() && first_.session != last_.session)
             given_on = " (" + name(first_) + " was given to " + who(first_) +
                        " without a release)";
-        return "session " + number(last_.session.value_or(0)) + " was over by " +
+        return session(last_.session) + " was over by " +
                clock_.when(first_.ret) + given_on + ", but its " + text(last_.kind) +
                ", called at " + clock_.when(last_.call) + ", was accepted.";
+    }
+
+    std::string session_unique() const
+    {
+        if (first_.kind != Kind::open || last_.kind != Kind::open)
+            return session(last_.session) + " was over by " + clock_.when(first_.ret) +
+                   ", but an open with the same id, called at " + clock_.when(last_.call) +
+                   ", was accepted.";
+        return "Two opens gave the id of " + session(last_.session) + ", to " +
+               who(first_) + " by " + clock_.when(first_.ret) + " and to " + who(last_) +
+               " by " + clock_.when(last_.ret) + ": an id is one session's.";
     }
 
     std::string fifo() const
@@ -174,15 +197,15 @@ private:
         if (op.is_grant())
             return given(op) + ", but no order of these operations has room for it " +
                    span(op) + ".";
-        return "session " + number(op.session.value_or(0)) + " cannot have been over by " +
+        return session(op.session) + " cannot have been over by " +
                clock_.when(op.ret) + ": no order of these operations allows it.";
     }
 
-    static std::string seen(const Operation &op)
+    std::string seen(const Operation &op) const
     {
         std::string said;
         if (op.holder_said)
-            said = op.holder ? " held by session " + number(*op.holder) : " free";
+            said = op.holder ? " held by " + session(op.holder) : " free";
         if (op.token)
             said += " with " + token_of(op);
         if (op.used)
@@ -214,10 +237,10 @@ Row row_of(const Operation &op, const Window &window, const History &history)
         kind += " shared";
     if (op.permits != 1)
         kind += " " + number(op.permits) + " permits";
-    return {is_guilty(window, op) ? ">" : "", number(op.proc), kind,
+    return {is_guilty(window, op) ? ">" : "", id_text(history, op.proc), kind,
             op.lock < 0 ? "" : elided(object_of(op, history), 32), clock.when(op.call),
             op.ret == never ? "never" : clock.when(op.ret), text(op.result),
-            op.token ? number(*op.token) : "", op.session ? number(*op.session) : "",
+            op.token ? number(*op.token) : "", op.session ? id_text(history, *op.session) : "",
             number(op.line)};
 }
 
@@ -330,7 +353,7 @@ std::string object_of(const Operation &op, const History &history)
 {
     if (op.lock >= 0)
         return quoted(history.locks[static_cast<size_t>(op.lock)].name);
-    return op.session ? "session " + number(*op.session) : "a session";
+    return op.session ? "session " + id_text(history, *op.session) : "a session";
 }
 
 std::string object_of(const Window &window, const History &history)

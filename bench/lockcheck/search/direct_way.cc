@@ -1,6 +1,7 @@
 #include "lockcheck/search/direct_way.h"
 
 #include <unordered_map>
+#include <utility>
 
 #include "lockcheck/model/hold_effects.h"
 #include "lockcheck/model/lock_view.h"
@@ -12,6 +13,7 @@ void choose_ends(const World &world, const Configuration &config, const Hold &wa
 {
     struct Choice {
         int64_t ret;
+        bool buries; /* It ends with its session, which may have other holds */
         uint32_t hold;
     };
     std::unordered_map<uint32_t, Choice> best; /* By permits */
@@ -22,9 +24,12 @@ void choose_ends(const World &world, const Configuration &config, const Hold &wa
         int64_t ret = release != no_hold ? world.plan.steps[release].ret : never;
         if (release == no_hold && hold < ghost_base && !can_end(world, config, hold))
             continue;
-        auto [it, fresh] = best.emplace(world.permits_of(hold), Choice{ret, hold});
-        if (!fresh && ret < it->second.ret)
-            it->second = {ret, hold};
+        bool buries = release == no_hold && hold < ghost_base &&
+                      world.plan.holds[hold].alone > world.time;
+        Choice choice{ret, buries, hold};
+        auto [it, fresh] = best.emplace(world.permits_of(hold), choice);
+        if (!fresh && std::pair(ret, buries) < std::pair(it->second.ret, it->second.buries))
+            it->second = choice;
     }
     for (const auto &[permits, choice] : best)
         choices.push_back(choice.hold);

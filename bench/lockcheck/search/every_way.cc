@@ -1,5 +1,6 @@
 #include "lockcheck/search/every_way.h"
 
+#include <map>
 #include <set>
 
 #include "lockcheck/model/hold_effects.h"
@@ -37,6 +38,26 @@ void try_grants(const World &world, const Configuration &config, uint32_t target
     }
 }
 
+/* Sessions that may be over: each that has several holds, as they all end with it. */
+void add_burials(const World &world, const Configuration &config, Numbers &some)
+{
+    std::map<uint64_t, Numbers> dying;
+    for (uint32_t hold : config.holds) {
+        if (hold < ghost_base && world.plan.holds[hold].alone > world.time &&
+                can_end(world, config, hold))
+            dying[world.session_of(hold)].push_back(hold);
+    }
+    std::map<uint32_t, uint32_t> single; /* By permits */
+    for (const auto &[session, holds] : dying) {
+        if (holds.size() > 1)
+            some.push_back(holds[0]);
+        else
+            single.emplace(world.permits_of(holds[0]), holds[0]);
+    }
+    for (const auto &[permits, hold] : single)
+        some.push_back(hold);
+}
+
 /* Equal permits are interchangeable, except if an operation names their session. */
 Numbers ends_to_try(const World &world, const Configuration &config, uint32_t target)
 {
@@ -45,6 +66,7 @@ Numbers ends_to_try(const World &world, const Configuration &config, uint32_t ta
         return config.holds;
     Numbers some;
     choose_ends(world, config, Hold{}, some);
+    add_burials(world, config, some);
     for (uint32_t number : config.undone) {
         const Step &step = world.plan.steps[number];
         if (step.does == Does::absent && has(config.holds, step.hold))

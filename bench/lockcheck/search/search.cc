@@ -14,7 +14,8 @@ namespace linear {
 
 namespace {
 
-constexpr size_t compared_max = 1000; /* Configurations with each other */
+constexpr size_t compared_max = 1000;     /* Configurations with each other */
+constexpr uint64_t work_max = 1000000000; /* Comparisons: some minutes */
 
 class Search {
 public:
@@ -32,13 +33,15 @@ public:
             if (!plan_.ordered && plan_.steps[moment.number].does == Does::death)
                 use_in_time(plan_.steps[moment.number].session);
             leave(moment.number);
-            if (overflow_ || (now_.empty() && plan_.vague))
+            if (overflow_ || (now_.empty() && plan_.vague && !world_.thorough))
                 verdict_.decided = false;
             else if (now_.empty())
                 verdict_.stuck = plan_.steps[moment.number].op;
             if (overflow_ || now_.empty())
                 break;
             verdict_.most = std::max(verdict_.most, now_.size());
+            work_ += now_.size() * now_.size();
+            overflow_ = overflow_ || work_ > work_max;
         }
         return verdict_;
     }
@@ -215,6 +218,7 @@ private:
     std::vector<Configuration> now_;
     Verdict verdict_;
     bool overflow_ = false;
+    uint64_t work_ = 0;
 };
 
 } // namespace

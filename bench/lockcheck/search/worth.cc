@@ -100,7 +100,10 @@ Numbers grants_to_try(const World &world, const Configuration &config, uint32_t 
         dies = world.plan.steps[target].session;
     for (uint32_t number : world.open_grants) {
         uint64_t session = world.plan.steps[number].session;
-        if (number == target || session == dies || is_wanted(world, config, session) ||
+        bool again = world.is_entered_again() &&
+                     hold_of_session(world, config, session) != no_hold;
+        if (number == target || session == dies || again ||
+                is_wanted(world, config, session) ||
                 is_tricky_grant(world, config, number))
             some.push_back(number);
     }

@@ -37,7 +37,9 @@ class Bench:
         arguments = [rig.binaries["lockbench"], "--cluster", network.client_list(host),
                      "--time", f"{seconds:.0f}s", "--warmup", "0s", "--connect", connect,
                      "--wait", "2s", "--answer", "2s", "--survive",
-                     "--seed", str(rig.seed), "--history", self.history, "--json", *flags]
+                     "--history", self.history, "--json", *flags]
+        if "mixed" in flags or "--look" in flags:  # Otherwise nothing is drawn.
+            arguments += ["--seed", str(rig.seed)]
         with open(self.report_path, "w", encoding="utf-8") as out:
             self.process = Process(name, arguments, rig.scratch / f"{name}.log",
                                    space=network.space(host), stdout=out)

@@ -32,6 +32,12 @@ bool Faults::act(Kind kind, int id)
         return empty(id);
     case Kind::jump_wall:
         return jump_wall(id);
+    case Kind::stuck_disk:
+        return stick_disk(id);
+    case Kind::log_full:
+        return fill_log(id);
+    case Kind::slow_replay:
+        return replay_slowly(id);
     default:
         return false;
     }
@@ -233,6 +239,103 @@ void Faults::come_back(int id)
     machine.disk.segments.swap(kept->second);
     kept_.erase(kept);
     (void)life_.oracle().disk_changed(id, durable_[id]);
+}
+
+/* ---- Disks of no use ---- */
+
+/* It finishes no write, while its node answers all that needs none. */
+bool Faults::stick_disk(int id)
+{
+    World &world = life_.world();
+    Machine &machine = world.machine(id);
+    if (!machine.up() || !life_.may_disturb(id))
+        return false;
+    life_.say(id, "has a disk that finishes nothing");
+    machine.disk.stuck = true;
+    world.in(NS_PER_S + life_.roll(9 * NS_PER_S),
+            [this, id] { life_.world().machine(id).disk.stuck = spoilt_.count(id) > 0; });
+    return true;
+}
+
+void Faults::restart(int id)
+{
+    life_.world().machine(id).crash(End::killed);
+    life_.start(id);
+}
+
+/* It may have the segments that it has, and one more. */
+bool Faults::fill_log(int id)
+{
+    World &world = life_.world();
+    Machine &machine = world.machine(id);
+    if (!machine.up() || !life_.may_disturb(id) || machine.has_few_segments() ||
+            machine.disk.is_damaged())
+        return false;
+    life_.say(id, "is started with few segments");
+    machine.limit_segments(1);
+    restart(id);
+    world.in(life_.roll(10 * NS_PER_S), [this, id] {
+        Machine &limited = life_.world().machine(id);
+        if (!limited.has_few_segments() || spoilt_.count(id) > 0)
+            return;
+        limited.allow_segments();
+        if (limited.up()) {
+            life_.say(id, "is started with more segments");
+            restart(id);
+        }
+    });
+    return true;
+}
+
+bool Faults::replay_slowly(int id)
+{
+    World &world = life_.world();
+    Machine &machine = world.machine(id);
+    if (!machine.up() || !life_.may_disturb(id))
+        return false;
+    life_.say(id, "is started, and reads slowly");
+    machine.disk.read_ns = NS_PER_MS + life_.roll(NS_PER_S);
+    restart(id);
+    world.in(life_.roll(8 * NS_PER_S),
+            [this, id] { life_.world().machine(id).disk.read_ns = 0; });
+    return true;
+}
+
+void Faults::repair_disk(int id)
+{
+    Machine &machine = life_.world().machine(id);
+    machine.disk.full = false;
+    machine.disk.broken = false;
+    machine.disk.stalled_until = 0;
+    machine.disk.stuck = false;
+    machine.disk.read_ns = 0;
+    spoilt_.erase(id);
+    if (!machine.has_few_segments())
+        return;
+    machine.allow_segments();
+    machine.crash(End::killed);
+}
+
+void Faults::spoil_disk(int id)
+{
+    Machine &machine = life_.world().machine(id);
+    if (is_away(id) || machine.disk.is_damaged())
+        return;
+    repair_disk(id);
+    machine.pause(false);
+    if (!machine.up())
+        life_.start(id);
+    if (!machine.up())
+        return;
+    spoilt_.insert(id);
+    if (life_.roll(3) == 0) {
+        life_.say(id, "is started with no more segments");
+        machine.limit_segments(0);
+        restart(id);
+    } else {
+        life_.say(id, "has a disk that finishes nothing any more");
+        machine.disk.stuck = true;
+    }
 }
 
 /* ---- Clocks ---- */

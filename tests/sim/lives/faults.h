@@ -30,6 +30,10 @@ public:
         return away_.count(id) > 0;
     }
     void come_back(int id);
+    /* All is well with its disk again, and it may have as many segments as ever. */
+    void repair_disk(int id);
+    /* From now on its disk is of no use, in one way or another; it is up and connected. */
+    void spoil_disk(int id);
 
 private:
     bool slow(int id);
@@ -44,11 +48,16 @@ private:
     void become_readable(int id);
     bool empty(int id);
     bool jump_wall(int id);
+    bool stick_disk(int id);
+    bool fill_log(int id);
+    bool replay_slowly(int id);
+    void restart(int id);
     int other_end(int id);
     bool may_go_away(int id);
 
     Life &life_;
     std::set<int> away_;
+    std::set<int> spoilt_; /* For good, until they are repaired */
     std::map<int, std::map<uint64_t, std::vector<uint8_t>>>
             kept_; /* Logs, while not there */
     std::map<int, struct entry_id> durable_;

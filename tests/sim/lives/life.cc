@@ -123,9 +123,7 @@ void Life::make_well(int id)
 {
     Machine &machine = world_.machine(id);
     faults_of_world_.come_back(id);
-    machine.disk.full = false;
-    machine.disk.broken = false;
-    machine.disk.stalled_until = 0;
+    faults_of_world_.repair_disk(id);
     machine.pause(false);
     if (!machine.up())
         start(id);
@@ -143,6 +141,22 @@ int Life::silence_leader()
     return id;
 }
 
+/* Of the majority; or of all, and then those who are not in it have disks of no use. */
+void Life::heal_network(const std::set<int> &majority)
+{
+    if (!plan_.bad_disks) {
+        world_.network.heal_among(majority);
+        return;
+    }
+    struct prng kept = std::exchange(dice_, stream(plan_.seed, STREAM_LAST_DISKS));
+    world_.network.heal();
+    for (int id = 1; id <= world_.count(); id++) {
+        if (majority.count(id) == 0 && !world_.machine(id).paused())
+            faults_of_world_.spoil_disk(id);
+    }
+    dice_ = kept;
+}
+
 /* Any majority, which is then enough, whatever the others do. */
 void Life::heal_majority()
 {
@@ -154,7 +168,7 @@ void Life::heal_majority()
         majority.insert(1 + static_cast<int>(roll(count)));
         majority.erase(without);
     }
-    world_.network.heal_among(majority);
+    heal_network(majority);
     for (int id : majority) {
         say(id, "is healed");
         make_well(id);
@@ -173,16 +187,22 @@ void Life::heal()
         person->leave();
 }
 
-/* Liveness: a client that comes now is granted what nobody holds. */
+/*
+ * Liveness: a client that comes now is granted what nobody holds. A node that is needed may
+ * have to catch up first, in plays one entry at a time.
+ */
 void Life::must_grant(int number, const std::string &lock)
 {
     last_.push_back(
             std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S, &history_));
     Client &fresh = *last_.back();
     auto status = std::make_shared<std::optional<enum status>>();
-    fresh.acquire(lock, 10 * NS_PER_S,
+    /* Who was long without its disk has much to catch up. */
+    uint64_t wait_ns = (plan_.bad_disks ? 40 : 20) * NS_PER_S;
+    fresh.acquire(lock, wait_ns,
             [status](const core_completion &done) { *status = done.status; });
-    bool answered = world_.run_until([&] { return status->has_value(); }, 20 * NS_PER_S);
+    bool answered =
+            world_.run_until([&] { return status->has_value(); }, wait_ns + 10 * NS_PER_S);
     expect(answered && *status == STATUS_OK, "no grant after healing");
     fresh.close();
     world_.run_until([&] { return fresh.waiting() == 0; }, 5 * NS_PER_S);

@@ -163,6 +163,7 @@ private:
     /* The end of a life */
     void make_well(int id);
     int silence_leader();
+    void heal_network(const std::set<int> &majority);
     void heal_majority();
     void heal();
     void must_grant(int number, const std::string &lock);

@@ -262,6 +262,25 @@ void draw_rough(Plan &plan)
             [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
 
+/*
+ * In some lives disks are of no use for long, while their nodes and the network are well. All
+ * else in them is as it was, but in the end a majority must do without the others' disks.
+ */
+void draw_bad_disks(Plan &plan)
+{
+    static const Kind bad[] = {Kind::stuck_disk, Kind::log_full, Kind::slow_replay};
+    Dice dice(plan.seed, STREAM_BAD_DISKS);
+    if (plan.tests_guard || has_plays(plan) || plan.world.nodes < 3 || !dice.one_in(5))
+        return;
+    plan.bad_disks = true;
+    uint64_t gap_ns = dice.from(1000, 6000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, dice.one_of(bad)});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -271,7 +290,8 @@ const char *name_of(Kind kind)
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
-            "isolate client", "stop client", "rot"};
+            "isolate client", "stop client", "stuck disk", "log full", "slow replay",
+            "rot"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -306,6 +326,7 @@ Plan draw_plan(uint64_t seed)
     draw_plays(plan);
     draw_strange(plan);
     draw_rough(plan);
+    draw_bad_disks(plan);
     draw_disks(plan);
     return plan;
 }

@@ -50,6 +50,9 @@ enum class Kind : uint8_t {
     late_votes,     /* ... */
     isolate_client, /* From all nodes: in lives of rough clients only */
     stop_client,    /* Paused for longer than its sessions last: in the same lives */
+    stuck_disk,     /* A node's disk finishes no write for long: in some lives only */
+    log_full,       /* A node may have no more segments until a restart: in the same */
+    slow_replay,    /* A node restarts, and its disk reads slowly: in the same */
     rot,            /* Of a running node's log, whole again later: in some lives */
     count
 };
@@ -78,7 +81,9 @@ struct Plan {
     bool strange = false;
     bool rough = false;       /* Persons' clients have crowds (crowd.h). */
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
-    std::vector<Deed> deeds;  /* In order of time */
+    /* In the end, while only a majority is healed: the others are there, with bad disks. */
+    bool bad_disks = false;
+    std::vector<Deed> deeds; /* In order of time */
     /* What was taken from the world that was drawn (shrink.h) */
     std::vector<std::string> taken;
     std::optional<Kind> denied; /* A false claim, for tests: no second deed of this kind */
@@ -98,7 +103,9 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_PLAYS,  /* ... and plays */
     STREAM_STRANGE,
     STREAM_DISKS,
-    STREAM_ROUGH, /* Which lives have rough clients */
+    STREAM_ROUGH,      /* Which lives have rough clients */
+    STREAM_BAD_DISKS,  /* ... and disks that are of no use */
+    STREAM_LAST_DISKS, /* Which ones, in the end */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };

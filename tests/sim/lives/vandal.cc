@@ -40,6 +40,7 @@ Vandal::Vandal(World &world, const struct prng &dice, bool poses)
             return;
         Bytes &heard = heard_[link];
         heard.insert(heard.end(), bytes.begin(), bytes.end());
+        note(bytes);
         if (heard_.size() > heard_max)
             heard_.erase(heard_.begin());
     };
@@ -114,28 +115,37 @@ Vandal::Bytes Vandal::with_another_secret(const Bytes &heard)
     return said;
 }
 
-/*
- * Sessions are numbered, so anybody can name the next ones. It ends them, or takes a lock
- * through them, in the hope that this arrives together with the OPEN.
- */
-Vandal::Bytes Vandal::for_a_session_to_come(const Bytes &heard)
+/* The newest session that it has heard of; and whether somebody opens one just now. */
+void Vandal::note(const Bytes &heard)
 {
     Bytes room(heard.size() + FRAME_HEAD_BYTES);
     struct frame_reader reader;
     frame_reader_init(&reader, room.data(), room.size());
     frame_reader_feed(&reader, heard.data(), heard.size());
     struct frame frame;
-    uint64_t last = 0;
+    bool opens = false;
     while (frame_reader_next(&reader, &frame)) {
         struct section section {};
         struct wire wire = wire_reader(frame.body, frame.body_bytes);
-        if (frame.kind == FRAME_REQUESTS)
-            wire_section(&wire, &section);
-        last = std::max(last, wire.failed ? 0 : section.session);
+        if (frame.kind != FRAME_REQUESTS)
+            continue;
+        wire_section(&wire, &section);
+        opens = opens || (!wire.failed && section.session == 0);
+        last_session_ = std::max(last_session_, wire.failed ? 0 : section.session);
     }
+    if (opens && world_.now() < lurks_until_)
+        world_.in(0, [this] { meddle(); });
+}
+
+/*
+ * Sessions are numbered, so anybody can name the next ones. It ends them, in the hope that
+ * this arrives before the OPEN is applied.
+ */
+Vandal::Bytes Vandal::for_sessions_to_come()
+{
     Bytes said = hello();
-    uint64_t count = 1 + roll(8);
-    for (uint64_t session = last + 1; session <= last + count; session++) {
+    uint64_t count = 1 + roll(4);
+    for (uint64_t session = last_session_ + 1; session <= last_session_ + count; session++) {
         struct section section {};
         section.session = session;
         section.count = 1;
@@ -151,6 +161,16 @@ Vandal::Bytes Vandal::for_a_session_to_come(const Bytes &heard)
         said = joined(said, sealed(FRAME_REQUESTS, body));
     }
     return said;
+}
+
+/* At all nodes, as one of them may lead */
+void Vandal::meddle()
+{
+    for (int node = 1; node <= world_.count(); node++) {
+        uint64_t link = world_.network.open(this, number, node);
+        if (link != 0)
+            say(link, for_sessions_to_come());
+    }
 }
 
 /* A node of other members or of another cluster, or one that says nothing of sense. */
@@ -183,7 +203,7 @@ Vandal::Bytes Vandal::speech(uint64_t deed, int node)
         return joined(hello(), frame_of_noise());
     if (deed < 6)
         return with_another_secret(echo());
-    return deed < 8 ? pose_as_node(node) : for_a_session_to_come(echo());
+    return deed < 8 ? pose_as_node(node) : for_sessions_to_come();
 }
 
 void Vandal::say(uint64_t link, const Bytes &what)
@@ -199,6 +219,8 @@ void Vandal::act()
     if (link == 0)
         return;
     uint64_t deed = roll(poses_ ? 10 : 4);
+    if (deed >= 8)
+        lurks_until_ = world_.now() + 10 * NS_PER_S;
     Bytes what = speech(deed, node);
     say(link, what);
     if (deed < 6 || deed >= 8)

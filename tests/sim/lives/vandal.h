@@ -33,7 +33,9 @@ private:
     Bytes frame_of_noise();
     Bytes echo();
     Bytes with_another_secret(const Bytes &heard);
-    Bytes for_a_session_to_come(const Bytes &heard);
+    Bytes for_sessions_to_come();
+    void note(const Bytes &heard);
+    void meddle();
     Bytes pose_as_node(int node);
     Bytes speech(uint64_t deed, int node);
     void say(uint64_t link, const Bytes &what);
@@ -43,6 +45,8 @@ private:
     World &world_;
     struct prng dice_;
     bool poses_;
+    uint64_t last_session_ = 0;
+    uint64_t lurks_until_ = 0; /* Till then it meddles with sessions that are opened. */
     uint64_t posing_ = 0; /* The connection on which it waits to be welcomed as a node */
     std::map<uint64_t, Bytes> heard_; /* By connection: all that its client sent */
 };

@@ -37,6 +37,7 @@ ClientHistory::ClientHistory()
 {
     history_.defaults.idempotent = true;
     history_.global_tokens = true;
+    history_.commands_renew = true;
 }
 
 uint64_t ClientHistory::join()

@@ -67,6 +67,7 @@ Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
     if (world.options().tune)
         world.options().tune(settings_);
     disk.segment_bytes = settings_.wal.segment_bytes;
+    segments_of_all_ = settings_.wal.segments_max;
     disk.late_writes = world_.options().late_writes;
     disk.page_cache = world_.options().page_cache;
 }
@@ -141,6 +142,16 @@ void Machine::recover()
     }
 }
 
+/* How many it may have in the life that begins. */
+void Machine::count_segments()
+{
+    uint32_t there = static_cast<uint32_t>(disk.segments.size());
+    if (more_segments_ && segments_max_ == 0)
+        segments_max_ = std::max(there + *more_segments_, 1U);
+    settings_.wal.segments_max =
+            more_segments_ ? std::max(segments_max_, there) : segments_of_all_;
+}
+
 /* As io does: what was read is durable from then on. */
 void Machine::settle()
 {
@@ -159,6 +170,7 @@ void Machine::settle()
 enum node_boot Machine::start()
 {
     assert(!node_);
+    count_segments();
     /* As io draws one for each start; it takes nothing from the world's dice. */
     uint64_t parts[] = {id_, life_, world_.now()};
     settings_.wal.incarnation = hash_bytes(parts, sizeof parts, 0) | 1;
@@ -326,6 +338,22 @@ void Machine::wake_at(uint64_t deadline)
 
 /* ---- Disk ---- */
 
+void Machine::finish_write(uint64_t id, uint64_t life)
+{
+    if (life != life_)
+        return;
+    if (disk.stuck) {
+        world_.in(10 * NS_PER_MS, [this, id, life] { finish_write(id, life); });
+        return;
+    }
+    disk.end_write(id); /* Also while the process is paused. */
+    defer(0, [this, id] {
+        node_event written = event(NODE_WRITTEN);
+        written.id = id;
+        step(written);
+    });
+}
+
 void Machine::perform_writes()
 {
     if (node_ && effects_.write_count > 0 && disk.broken) {
@@ -340,16 +368,7 @@ void Machine::perform_writes()
         done = std::max(done, disk.stalled_until);
         uint64_t id = effects_.writes[i].id;
         disk.begin_write(effects_.writes[i]);
-        world_.at(done, [this, id, life = life_] {
-            if (life != life_)
-                return;
-            disk.end_write(id); /* Also while the process is paused. */
-            defer(0, [this, id] {
-                node_event written = event(NODE_WRITTEN);
-                written.id = id;
-                step(written);
-            });
-        });
+        world_.at(done, [this, id, life = life_] { finish_write(id, life); });
     }
 }
 
@@ -358,7 +377,7 @@ void Machine::perform_read()
     if (!effects_.read_wanted || !may_do())
         return;
     node_read read = effects_.read;
-    defer(world_.options().disk_ns, [this, read] {
+    defer(world_.options().disk_ns + disk.read_ns, [this, read] {
         std::vector<uint8_t> bytes = disk.read(read.place, read.count);
         node_event done = event(NODE_READ);
         done.id = read.id;
@@ -374,14 +393,21 @@ void Machine::perform_segment()
         return;
     uint64_t number = effects_.segment_wanted;
     disk.begin_segment(number);
-    defer(NS_PER_MS, [this, number] {
-        bool full = disk.full;
-        if (!full)
-            disk.end_segment(number);
-        node_event done = event(full ? NODE_SEGMENT_FAILED : NODE_SEGMENT_READY);
-        done.id = number;
-        step(done);
-    });
+    defer(NS_PER_MS, [this, number] { finish_segment(number); });
+}
+
+void Machine::finish_segment(uint64_t number)
+{
+    if (disk.stuck) {
+        defer(10 * NS_PER_MS, [this, number] { finish_segment(number); });
+        return;
+    }
+    bool full = disk.full;
+    if (!full)
+        disk.end_segment(number);
+    node_event done = event(full ? NODE_SEGMENT_FAILED : NODE_SEGMENT_READY);
+    done.id = number;
+    step(done);
 }
 
 /* ---- Network ---- */

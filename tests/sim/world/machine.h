@@ -39,6 +39,21 @@ public:
         wall_ += static_cast<uint64_t>(ns);
     }
 
+    /* From its next start on it may have this many segments more than it has then. */
+    void limit_segments(uint32_t more)
+    {
+        more_segments_ = more;
+        segments_max_ = 0;
+    }
+    void allow_segments()
+    {
+        more_segments_.reset();
+    }
+    bool has_few_segments() const
+    {
+        return more_segments_.has_value();
+    }
+
     /*
      * It ends amid the effects of a turn, when this many more have been done. `disk_first`: in
      * that turn writes go before messages, else behind them.
@@ -96,6 +111,7 @@ public:
 
 private:
     void carve();
+    void count_segments();
     void recover();
     void settle();
     void step(node_event event);
@@ -104,8 +120,10 @@ private:
     bool may_do();
     void perform_sends();
     void perform_writes();
+    void finish_write(uint64_t id, uint64_t life);
     void perform_read();
     void perform_segment();
+    void finish_segment(uint64_t number);
     void perform_closes();
     void send_later(uint32_t conn, uint64_t link, size_t count);
     size_t take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin);
@@ -124,7 +142,10 @@ private:
     size_t memory_bytes_ = 0;
     node_effects effects_{};
     node_settings settings_{};
-    uint64_t life_ = 0; /* Counts starts: events of an older life are dropped. */
+    uint32_t segments_of_all_ = 0; /* What its settings say */
+    std::optional<uint32_t> more_segments_;
+    uint32_t segments_max_ = 0; /* While they are limited; 0: not known yet */
+    uint64_t life_ = 0;         /* Counts starts: events of an older life are dropped. */
     bool in_turn_ = false;
     uint64_t turn_begin_ = 0;
     uint64_t wake_ = 0;

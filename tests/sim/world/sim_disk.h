@@ -47,6 +47,8 @@ public:
     bool broken = false; /* The next write fails: its node stops. */
     bool tears = false;  /* Writes that the machine's end cuts short: their first half */
     uint64_t stalled_until = 0;
+    bool stuck = false;   /* What is under way does not end. */
+    uint64_t read_ns = 0; /* A read takes so much longer. */
     bool late_writes = false;
     bool page_cache = false;
 
