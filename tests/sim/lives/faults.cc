@@ -26,6 +26,8 @@ bool Faults::act(Kind kind, int id)
         return end_at_start(id);
     case Kind::damage:
         return damage(id);
+    case Kind::rot:
+        return rot(id);
     case Kind::empty:
         return empty(id);
     case Kind::jump_wall:
@@ -167,6 +169,39 @@ bool Faults::damage(int id)
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
     return true;
+}
+
+/*
+ * It runs on, and may find out or not. Nobody is without an answer for it; if it ends, it
+ * must not start as it is.
+ */
+bool Faults::rot(int id)
+{
+    Machine &machine = life_.world().machine(id);
+    if (!machine.up() || !may_go_away(id))
+        return false;
+    uint64_t kind = life_.roll(4);
+    if (!machine.disk.damage(static_cast<Damage>(kind), life_.dice()))
+        return false;
+    life_.say(id, "has rot in its log, and runs");
+    away_.insert(id);
+    bool ends_running = life_.roll(2) == 0;
+    life_.world().in(life_.roll(life_.plan().away_ns), [this, id, ends_running] {
+        if (ends_running)
+            become_readable(id);
+        else
+            come_back(id);
+    });
+    return true;
+}
+
+/* Somebody has put the file back; the node finds that out by itself, if it is up. */
+void Faults::become_readable(int id)
+{
+    if (away_.erase(id) == 0)
+        return;
+    life_.say(id, "has a log without rot again");
+    life_.world().machine(id).disk.undo_damage();
 }
 
 /*

@@ -44,6 +44,8 @@ private:
     bool end_amid(int id);
     bool end_at_start(int id);
     bool damage(int id);
+    bool rot(int id);
+    void become_readable(int id);
     bool empty(int id);
     bool jump_wall(int id);
     bool stick_disk(int id);

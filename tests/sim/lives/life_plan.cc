@@ -216,6 +216,14 @@ void draw_disks(Plan &plan)
     Dice dice(plan.seed, STREAM_DISKS);
     plan.world.late_writes = dice.one_in(4);
     plan.world.page_cache = dice.one_in(4);
+    if (plan.tests_guard || !dice.one_in(4))
+        return;
+    uint64_t gap_ns = dice.from(1000, 5000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::rot});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
 
 bool has_plays(const Plan &plan)
@@ -282,7 +290,8 @@ const char *name_of(Kind kind)
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
-            "isolate client", "stop client", "stuck disk", "log full", "slow replay"};
+            "isolate client", "stop client", "stuck disk", "log full", "slow replay",
+            "rot"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -316,9 +325,9 @@ Plan draw_plan(uint64_t seed)
     draw_changes(plan);
     draw_plays(plan);
     draw_strange(plan);
-    draw_disks(plan);
     draw_rough(plan);
     draw_bad_disks(plan);
+    draw_disks(plan);
     return plan;
 }
 

@@ -53,6 +53,7 @@ enum class Kind : uint8_t {
     stuck_disk,     /* A node's disk finishes no write for long: in some lives only */
     log_full,       /* A node may have no more segments until a restart: in the same */
     slow_replay,    /* A node restarts, and its disk reads slowly: in the same */
+    rot,            /* Of a running node's log, whole again later: in some lives */
     count
 };
 
