@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -336,6 +337,8 @@ void net_init(struct net *net, const struct net_settings *settings)
     net->accept_again_ns = 0;
     net->full_since_ns = 0;
     net->polling = false;
+    /* accept4() never waits: whoever was in the queue may be gone again. */
+    (void)fcntl(net->listener, F_SETFL, fcntl(net->listener, F_GETFL) | O_NONBLOCK);
     (void)snprintf(net->congestion, sizeof net->congestion, "%s", settings->congestion);
     build_refusal(net);
     peers_init(net, settings->node);
