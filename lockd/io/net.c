@@ -265,7 +265,8 @@ static void perform_close(struct net *net, uint32_t slot)
     struct conn *conn = slot_at(net, slot);
     if (conn->state != CONN_OPEN)
         return;
-    bool said_nothing = conn->received == 0 && !conn->sending;
+    /* With nothing under way, it would end here: but no step may come amid the effects. */
+    bool said_nothing = !conn->received && !conn->sending && conn->under_way > 0;
     if (said_nothing) {
         end_conn(net, conn, false);
         return;
