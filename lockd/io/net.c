@@ -266,7 +266,7 @@ static void perform_close(struct net *net, uint32_t slot)
     if (conn->state != CONN_OPEN)
         return;
     /* With nothing under way, it would end here: but no step may come amid the effects. */
-    bool said_nothing = !conn->received && !conn->sending && conn->under_way > 0;
+    bool said_nothing = !conn->received && !conn->send_bytes && conn->under_way > 0;
     if (said_nothing) {
         end_conn(net, conn, false);
         return;
