@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -150,8 +149,6 @@ int listen_bind(const struct address *address, char *reason, bool *later)
 bool listen_begin(int socket, const struct address *address, char *reason)
 {
     listen_tune(socket);
-    int flags = fcntl(socket, F_GETFL);
-    (void)fcntl(socket, F_SETFL, flags | O_NONBLOCK); /* accept() never waits. */
     if (listen(socket, BACKLOG) == 0)
         return true;
     explain(address, errno, reason);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -264,7 +265,8 @@ static void perform_close(struct net *net, uint32_t slot)
     struct conn *conn = slot_at(net, slot);
     if (conn->state != CONN_OPEN)
         return;
-    bool said_nothing = conn->received == 0 && !conn->sending;
+    /* With nothing under way, it would end here: but no step may come amid the effects. */
+    bool said_nothing = !conn->received && !conn->send_bytes && conn->under_way > 0;
     if (said_nothing) {
         end_conn(net, conn, false);
         return;
@@ -336,6 +338,8 @@ void net_init(struct net *net, const struct net_settings *settings)
     net->accept_again_ns = 0;
     net->full_since_ns = 0;
     net->polling = false;
+    /* accept4() never waits: whoever was in the queue may be gone again. */
+    (void)fcntl(net->listener, F_SETFL, fcntl(net->listener, F_GETFL) | O_NONBLOCK);
     (void)snprintf(net->congestion, sizeof net->congestion, "%s", settings->congestion);
     build_refusal(net);
     peers_init(net, settings->node);
