@@ -111,7 +111,7 @@ start_node() {
 await_all() {
     for _ in $(seq 1000); do
         if lockctl status --connect 1s >"$scratch/status" 2>/dev/null &&
-            [ "$(awk 'NR > 1 { print $6 }' "$scratch/status" | sort -u | wc -l)" = 1 ]; then
+            [ "$(awk '$1 ~ /^[0-9]+$/ { print $6 }' "$scratch/status" | sort -u | wc -l)" = 1 ]; then
             return
         fi
         sleep 0.02

@@ -296,13 +296,15 @@ TEST(Condition, LogFull)
     EXPECT_EQ(cluster.leader(), 0);
     Reading json = read_status(cluster, "--json");
     EXPECT_TRUE(json.has("\"segments\":16,\"segments_max\":16")) << json.said;
-    size_t full = 0;
-    size_t nearly = 0;
-    for (int id = 1; id <= 3; id++) {
-        full += count(cluster.log(id), " log-full ");
-        nearly += count(cluster.log(id), " log-nearly-full ");
-    }
-    EXPECT_GE(full, 2U);
+    auto logged = [&](const std::string &event) {
+        size_t found = 0;
+        for (int id = 1; id <= 3; id++)
+            found += count(cluster.log(id), event);
+        return found;
+    };
+    EXPECT_TRUE(wait_until([&] { return logged(" log-full ") >= 2; }));
+    size_t full = logged(" log-full ");
+    size_t nearly = logged(" log-nearly-full ");
     EXPECT_LE(full, 6U) << "it is told again and again";
     EXPECT_GE(nearly, 1U);
     cluster.set("--segments", "32");

@@ -248,7 +248,7 @@ TEST(Service, ManyConnectionsAtOnce)
         welcome += talkers.back()->hello();
     }
     EXPECT_GE(welcome, 50u);
-    EXPECT_LE(welcome, 64u);
+    EXPECT_LE(welcome, 64u + 8u) << "an eighth more may ask for the status";
     EXPECT_TRUE(single.lockd->says("connections-full"));
     talkers.clear();
     EXPECT_TRUE(single.leads()) << "slots are free again";

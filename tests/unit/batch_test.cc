@@ -33,8 +33,7 @@ void add_section(dice &dice, batch &batch, bytes &body)
             for (unsigned char &byte : command.section.secret)
                 byte = dice.byte(0, 255);
         } else {
-            kind = dice.byte(
-                    command.section.unproved ? REQUEST_KEEPALIVE : REQUEST_CLOSE,
+            kind = dice.byte(command.section.unproved ? REQUEST_KEEPALIVE : REQUEST_CLOSE,
                     REQUEST_RELEASE);
         }
         command.request = make_request(dice, kind);

@@ -21,7 +21,7 @@ uint64_t number_from(const char *name, uint64_t otherwise)
 TEST(CoreHostile, NothingThatACriminalClusterSaysBreaksTheClient)
 {
     uint64_t from = number_from("HOSTILE_FROM", 1);
-    uint64_t count = number_from("HOSTILE_COUNT", 300);
+    uint64_t count = number_from("HOSTILE_COUNT", 1000);
     for (uint64_t seed = from; seed < from + count; seed++) {
         RecordProperty("seed", std::to_string(seed)); /* An assertion ends the process. */
         struct prng dice;

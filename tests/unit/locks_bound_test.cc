@@ -19,7 +19,7 @@ struct cluster_settings large_settings()
     settings.holds_max = 120000;
     settings.waits_max = 50000;
     settings.waits_per_lock_max = 20000;
-    settings.answers_max = 300000;
+    settings.answers_max = 600000;
     settings.changes_max = 100000;
     settings.name_blocks_max = 240000;
     return settings;

@@ -46,8 +46,13 @@ TYPED_TEST(Message, CutShortIsRefused)
 {
     class dice dice(3);
     for (int i = 0; i < 20; i++) {
-        bytes wire = encode(TypeParam::walk, TypeParam::make(dice));
+        auto sent = TypeParam::make(dice);
+        bytes wire = encode(TypeParam::walk, sent);
         for (size_t size = 0; size < wire.size(); size++) {
+            if constexpr (requires { TypeParam::optional_bytes(sent); }) {
+                if (size + TypeParam::optional_bytes(sent) == wire.size())
+                    continue;
+            }
             typename TypeParam::message heard;
             ASSERT_FALSE(decode(
                     TypeParam::walk, bytes(wire.begin(), wire.begin() + size), heard));

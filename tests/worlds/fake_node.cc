@@ -169,7 +169,8 @@ static void carve(struct arena *arena, io_world *world, uint32_t connections)
             arena_take(arena, "names", 1, sizeof(struct names), alignof(struct names)));
 }
 
-io_world::io_world(uint32_t connections) : tell{&lines, write_line, nullptr, nullptr, nullptr}
+io_world::io_world(uint32_t connections)
+        : tell{&lines, write_line, nullptr, nullptr, nullptr}
 {
     char reason[URING_REASON_BYTES] = "";
     if (!uring_open(&uring, 4 * connections, reason))

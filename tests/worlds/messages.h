@@ -622,6 +622,11 @@ struct bootstrap_case {
             m.incarnations[i] = dice.number();
         return m;
     }
+    /* The incarnations, which stand at the end, may all be missing. */
+    static size_t optional_bytes(const bootstrap &m)
+    {
+        return 8U * m.members.count;
+    }
     static auto fields(const bootstrap &m)
     {
         const cluster_settings &s = m.settings;

@@ -145,7 +145,8 @@ Vandal::Bytes Vandal::for_sessions_to_come()
 {
     Bytes said = hello();
     uint64_t count = 1 + roll(4);
-    for (uint64_t session = last_session_ + 1; session <= last_session_ + count; session++) {
+    for (uint64_t session = last_session_ + 1; session <= last_session_ + count;
+            session++) {
         struct section section {};
         section.session = session;
         section.count = 1;
