@@ -221,7 +221,8 @@ TEST(Sim, AReadThatMeetsAWriteUnderWayContinuesLater)
     };
     Machine &late = world.machine(world.leader()->id() == 1 ? 2 : 1);
     late.crash();
-    work(50);
+    /* The last append is then not full, so the read continues into the write. */
+    work(51);
     for (int id = 1; id <= 3; id++)
         world.machine(id).crash();
     for (int id = 1; id <= 3; id++) {
