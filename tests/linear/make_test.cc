@@ -117,6 +117,23 @@ TEST(Made, LongContentionWithoutTokensIsDecided)
     EXPECT_LT(judgement.configurations, 1000u);
 }
 
+/* Many holds can end for each grant, and there are many ways to end them. */
+TEST(Made, SemaphoresWithManyPermitsAreDecided)
+{
+    for (uint32_t procs : {20u, 64u, 200u}) {
+        Recipe recipe;
+        recipe.seed = 3;
+        recipe.model = Model::semaphore;
+        recipe.permits = 50;
+        recipe.procs = procs;
+        recipe.operations = 4000;
+        Judgement judgement = judge(make_history(recipe), Rules{});
+        EXPECT_TRUE(judgement.violations.empty()) << say(judgement);
+        EXPECT_EQ(judgement.undecided, 0u) << procs;
+        EXPECT_LE(judgement.configurations, 256u) << procs;
+    }
+}
+
 /* One grant too much, amid the holds that a release ended: the search itself finds each. */
 TEST(Made, AGrantTooMuchIsFoundInLongContentionWithoutTokens)
 {

@@ -19,6 +19,8 @@
  *  - of two configurations that differ in holds which can end now, the one that still has them
  *    is enough.
  * Where something does wait, or the direct way fails, everything possible is tried.
+ * Few configurations are kept at first. If some were dropped and no order was found, the
+ * search is repeated with more. Work and memory are bounded: over a bound it is undecided.
  * `thorough` does so always.
  */
 #ifndef LINEAR_SEARCH_H
@@ -29,7 +31,7 @@
 namespace linear {
 
 struct Verdict {
-    bool decided = true; /* False: more configurations than are kept */
+    bool decided = true; /* False: more configurations or work than allowed */
     /* What could not take effect by its return (of a session: the end), if anything. */
     const Operation *stuck = nullptr;
     size_t most = 0; /* Configurations at once */
