@@ -2,7 +2,8 @@
 
 namespace linear {
 
-World::World(const Plan &the_plan, bool is_thorough) : plan(the_plan), thorough(is_thorough)
+World::World(const Plan &the_plan, bool is_thorough, Effort &the_effort)
+        : plan(the_plan), thorough(is_thorough), effort(the_effort)
 {
     grant_of.assign(plan.holds.size(), no_hold);
     release_of.assign(plan.holds.size(), no_hold);

@@ -14,8 +14,37 @@
 
 namespace linear {
 
+/*
+ * What a search may spend, and what it has spent. A narrow search drops what is over the
+ * limits: what it finds is an order, but if it finds none, that proves nothing. Any other
+ * search stops there, undecided.
+ */
+struct Effort {
+    size_t width = configurations_max;
+    bool narrow = false;
+    bool over = false; /* A limit was met: something was dropped, or the search stops */
+    uint64_t work = 0; /* Configurations that were made or compared, by their size */
+
+    void spend(uint64_t count, const Configuration &config)
+    {
+        work += count * (4 + config.holds.size()) / 4;
+        over = over || work > work_max;
+    }
+
+    /* Configurations on the ways from one moment to the next. */
+    size_t seen_max() const
+    {
+        return narrow ? 16 * width : configurations_max;
+    }
+
+    bool must_stop() const
+    {
+        return over && (!narrow || work > work_max);
+    }
+};
+
 struct World {
-    World(const Plan &plan, bool thorough);
+    World(const Plan &plan, bool thorough, Effort &effort);
 
     void open(uint32_t number);
     void close(uint32_t number);
@@ -49,6 +78,7 @@ struct World {
 
     const Plan &plan;
     bool thorough;
+    Effort &effort;
     int64_t time = 0;
     Numbers grant_of;
     Numbers release_of;

@@ -1,10 +1,13 @@
 #include "lockcheck/search/direct_way.h"
 
+#include <iterator>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "lockcheck/model/hold_effects.h"
 #include "lockcheck/model/lock_view.h"
+#include "lockcheck/search/dominance.h"
 
 namespace linear {
 
@@ -37,31 +40,54 @@ void choose_ends(const World &world, const Configuration &config, const Hold &wa
 
 namespace {
 
-/* Begin all holds up to `last`. */
-void begin_up_to(const World &world, Configuration config, uint32_t last,
-        std::vector<Configuration> &out)
+/*
+ * Begin the next hold in each of these, after every way to make room for it. Many ways lead
+ * to the same holds, so each is followed once.
+ */
+std::vector<Configuration> begin_next(
+        const World &world, std::vector<Configuration> todo, uint32_t grant)
 {
-    while (config.next <= last) {
-        uint32_t grant = world.grant_of[config.next];
-        if (!world.is_open[grant])
-            return;
-        if (can_begin(world, config, grant)) {
-            begin_hold(world, config, grant);
+    std::set<Configuration> seen;
+    std::vector<Configuration> begun;
+    while (!todo.empty() && !world.effort.must_stop()) {
+        Configuration from = std::move(todo.back());
+        todo.pop_back();
+        world.effort.spend(1, from);
+        if (can_begin(world, from, grant)) {
+            begin_hold(world, from, grant);
+            begun.push_back(std::move(from));
+            continue;
+        }
+        if (seen.size() > world.effort.seen_max()) {
+            world.effort.over = true;
             continue;
         }
         Numbers choices;
-        choose_ends(world, config, world.plan.holds[config.next], choices);
-        if (choices.empty())
-            return;
-        for (size_t i = 1; i < choices.size(); i++) {
-            Configuration other = config;
-            if (end_hold(world, other, choices[i]))
-                begin_up_to(world, std::move(other), last, out);
+        choose_ends(world, from, world.plan.holds[from.next], choices);
+        for (uint32_t choice : choices) {
+            Configuration other = from;
+            if (!end_hold(world, other, choice))
+                continue;
+            if (choices.size() == 1 || seen.insert(other).second)
+                todo.push_back(std::move(other));
         }
-        if (!end_hold(world, config, choices[0]))
-            return;
     }
-    out.push_back(std::move(config));
+    thin_out(world, begun);
+    return begun;
+}
+
+/* Begin all holds up to `last`. */
+void begin_up_to(const World &world, const Configuration &config, uint32_t last,
+        std::vector<Configuration> &out)
+{
+    std::vector<Configuration> all = {config};
+    for (uint32_t hold = config.next; hold <= last && !all.empty(); hold++) {
+        uint32_t grant = world.grant_of[hold];
+        if (!world.is_open[grant] || world.plan.holds[hold].late)
+            return;
+        all = begin_next(world, std::move(all), grant);
+    }
+    std::move(all.begin(), all.end(), std::back_inserter(out));
 }
 
 void bury_now(const World &world, Configuration config, uint64_t session,

@@ -1,5 +1,7 @@
 #include "lockcheck/search/dominance.h"
 
+#include <tuple>
+
 #include "lockcheck/model/hold_effects.h"
 
 namespace linear {
@@ -46,6 +48,60 @@ bool is_enough(const World &world, const Configuration &a, const Configuration &
     return a.next == b.next && covers(b.undone, a.undone) && covers(a.holds, b.holds) &&
            covers(b.used, a.used) && has_same_effects(a, b) &&
            has_same_chances(world, a, b) && can_catch_up(world, a, b);
+}
+
+namespace {
+
+/* Whatever holds can end later; what waits for an explanation may not get one. */
+void keep_best(const World &world, std::vector<Configuration> &some, size_t count)
+{
+    if (some.size() <= count)
+        return;
+    world.effort.over = true;
+    if (!world.effort.narrow)
+        return;
+    auto permits = [&](const Configuration &config) {
+        uint64_t used = 0;
+        for (uint32_t hold : config.holds)
+            used += world.permits_of(hold);
+        return used;
+    };
+    std::vector<std::tuple<size_t, uint64_t, size_t>> order;
+    for (size_t i = 0; i < some.size(); i++)
+        order.emplace_back(some[i].undone.size(), UINT64_MAX - permits(some[i]), i);
+    std::nth_element(
+            order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end());
+    std::vector<Configuration> kept;
+    for (size_t i = 0; i < count; i++)
+        kept.push_back(std::move(some[std::get<2>(order[i])]));
+    some = std::move(kept);
+}
+
+} // namespace
+
+void thin_out(const World &world, std::vector<Configuration> &some)
+{
+    if (some.size() <= 1)
+        return;
+    std::sort(some.begin(), some.end());
+    some.erase(std::unique(some.begin(), some.end()), some.end());
+    keep_best(
+            world, some, world.effort.narrow ? 4 * world.effort.width : configurations_max);
+    if (some.size() > compared_max || world.thorough)
+        return;
+    std::vector<bool> needless(some.size(), false);
+    for (size_t i = 0; i < some.size(); i++) {
+        for (size_t j = 0; j < some.size() && !needless[i]; j++)
+            needless[i] = i != j && !needless[j] && is_enough(world, some[j], some[i]);
+        world.effort.spend(some.size(), some[i]);
+    }
+    std::vector<Configuration> kept;
+    for (size_t i = 0; i < some.size(); i++) {
+        if (!needless[i])
+            kept.push_back(std::move(some[i]));
+    }
+    some = std::move(kept);
+    keep_best(world, some, world.effort.width);
 }
 
 void forget_moot(const World &world, Configuration &config)

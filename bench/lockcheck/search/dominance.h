@@ -15,6 +15,12 @@ namespace linear {
 bool is_enough(const World &world, const Configuration &a, const Configuration &b);
 
 /*
+ * Keep those that are needed: none twice, and none for which another is enough. If there
+ * are still more than the effort allows, a narrow search keeps the most promising ones.
+ */
+void thin_out(const World &world, std::vector<Configuration> &some);
+
+/*
  * Without tokens and with many ghosts: ghosts that no operation can name are not told
  * apart.
  */

@@ -224,6 +224,7 @@ public:
             return false;
         if (world_.plan.ordered || world_.thorough)
             return true;
+        world_.effort.spend(best_.size(), config);
         for (const Configuration *other : best_) {
             /* Where the other still has to end a hold, this may be the way to do so. */
             if (other->holds == config.holds && is_enough(world_, *other, config))
@@ -235,7 +236,7 @@ public:
 
     bool is_full() const
     {
-        return all_.size() > configurations_max;
+        return all_.size() > world_.effort.seen_max();
     }
 
 private:
@@ -254,13 +255,13 @@ void conclude(const World &world, Configuration &&config, uint32_t number,
     out.push_back(std::move(config));
 }
 
-bool try_every_way(const World &world, const Configuration &config, uint32_t number,
+void try_every_way(const World &world, const Configuration &config, uint32_t number,
         std::vector<Configuration> &out)
 {
     Seen seen(world);
     seen.add(config);
     std::vector<Configuration> todo = {config};
-    while (!todo.empty() && !seen.is_full()) {
+    while (!todo.empty() && !seen.is_full() && !world.effort.must_stop()) {
         Configuration from = std::move(todo.back());
         todo.pop_back();
         if (number == no_hold)
@@ -274,12 +275,13 @@ bool try_every_way(const World &world, const Configuration &config, uint32_t num
         }
         std::vector<Configuration> next;
         try_everything(world, from, number, next);
+        world.effort.spend(1 + next.size(), from);
         for (Configuration &to : next) {
             if (seen.add(to))
                 todo.push_back(std::move(to));
         }
     }
-    return !seen.is_full();
+    world.effort.over = world.effort.over || seen.is_full();
 }
 
 } // namespace linear

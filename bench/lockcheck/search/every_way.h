@@ -15,11 +15,8 @@ namespace linear {
 void conclude(const World &world, Configuration &&config, uint32_t number,
         std::vector<Configuration> &out);
 
-/*
- * All ways to where this step is done; all ways to anywhere for no_hold. False: there are
- * more than are kept.
- */
-bool try_every_way(const World &world, const Configuration &config, uint32_t number,
+/* All ways to where this step is done; all ways to anywhere for no_hold. */
+void try_every_way(const World &world, const Configuration &config, uint32_t number,
         std::vector<Configuration> &out);
 
 } // namespace linear

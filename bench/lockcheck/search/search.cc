@@ -14,12 +14,14 @@ namespace linear {
 
 namespace {
 
-constexpr size_t compared_max = 1000;     /* Configurations with each other */
-constexpr uint64_t work_max = 1000000000; /* Comparisons: some minutes */
+constexpr size_t narrow_widths[] = {16, 256};
 
 class Search {
 public:
-    Search(const Plan &plan, bool thorough) : plan_(plan), world_(plan, thorough) {}
+    Search(const Plan &plan, bool thorough, Effort &effort)
+            : plan_(plan), effort_(effort), world_(plan, thorough, effort)
+    {
+    }
 
     Verdict run()
     {
@@ -33,15 +35,14 @@ public:
             if (!plan_.ordered && plan_.steps[moment.number].does == Does::death)
                 use_in_time(plan_.steps[moment.number].session);
             leave(moment.number);
-            if (overflow_ || (now_.empty() && plan_.vague && !world_.thorough))
-                verdict_.decided = false;
-            else if (now_.empty())
+            bool stop = effort_.must_stop();
+            if (now_.empty() && !effort_.over && (!plan_.vague || world_.thorough))
                 verdict_.stuck = plan_.steps[moment.number].op;
-            if (overflow_ || now_.empty())
+            verdict_.decided = verdict_.stuck || !(stop || now_.empty());
+            if (stop || now_.empty())
                 break;
             verdict_.most = std::max(verdict_.most, now_.size());
-            work_ += now_.size() * now_.size();
-            overflow_ = overflow_ || work_ > work_max;
+            effort_.spend(now_.size(), now_[0]);
         }
         return verdict_;
     }
@@ -110,13 +111,6 @@ private:
         world_.remove_ghost(number);
     }
 
-    void go_every_way(
-            const Configuration &config, uint32_t number, std::vector<Configuration> &out)
-    {
-        if (!overflow_)
-            overflow_ = !try_every_way(world_, config, number, out);
-    }
-
     /* A hold or ghost goes that may explain what still waits for an explanation. */
     void use_in_time(std::optional<uint64_t> session)
     {
@@ -124,12 +118,13 @@ private:
         bool released = !plan_.ordered && session && world_.has_open_release(*session);
         for (const Configuration &config : now_) {
             if (!config.undone.empty() || released)
-                go_every_way(config, no_hold, more);
+                try_every_way(world_, config, no_hold, more);
+            bound(more);
         }
         if (more.empty())
             return;
         now_.insert(now_.end(), more.begin(), more.end());
-        thin_out();
+        thin_out(world_, now_);
     }
 
     void call(uint32_t number)
@@ -161,7 +156,7 @@ private:
         if (config.undone.empty() && !world_.thorough && !is_tricky(world_, config))
             more = direct_way(world_, config, number);
         if (more.empty())
-            go_every_way(config, number, more);
+            try_every_way(world_, config, number, more);
         for (Configuration &found : more)
             next.push_back(std::move(found));
     }
@@ -169,8 +164,10 @@ private:
     void leave(uint32_t number)
     {
         std::vector<Configuration> next;
-        for (Configuration &config : now_)
+        for (Configuration &config : now_) {
             extend(std::move(config), number, next);
+            bound(next);
+        }
         world_.close(number);
         for (Configuration &config : next) {
             drop(config.early, number);
@@ -179,28 +176,18 @@ private:
                 forget_moot(world_, config);
         }
         now_ = std::move(next);
-        if (now_.size() > 1)
-            thin_out();
+        thin_out(world_, now_);
         if (now_.size() == 1)
             forget_used();
     }
 
-    void thin_out()
+    /* Memory: what comes from many configurations is thinned out before it is too much. */
+    void bound(std::vector<Configuration> &some)
     {
-        std::sort(now_.begin(), now_.end());
-        now_.erase(std::unique(now_.begin(), now_.end()), now_.end());
-        overflow_ = overflow_ || now_.size() > configurations_max;
-        if (now_.size() > compared_max || world_.thorough)
-            return;
-        std::vector<Configuration> kept;
-        for (size_t i = 0; i < now_.size(); i++) {
-            bool needless = false;
-            for (size_t j = 0; j < now_.size() && !needless; j++)
-                needless = i != j && is_enough(world_, now_[j], now_[i]);
-            if (!needless)
-                kept.push_back(now_[i]);
-        }
-        now_ = std::move(kept);
+        if (some.size() > 4 * effort_.seen_max())
+            thin_out(world_, some);
+        if (effort_.must_stop())
+            some.clear();
     }
 
     /*
@@ -214,18 +201,28 @@ private:
     }
 
     const Plan &plan_;
+    Effort &effort_;
     World world_;
     std::vector<Configuration> now_;
     Verdict verdict_;
-    bool overflow_ = false;
-    uint64_t work_ = 0;
 };
 
 } // namespace
 
+/*
+ * Nearly always few configurations lead to the end, the ones that hold most. What they find
+ * is an order, so only if they find none, more are tried.
+ */
 Verdict search(const Plan &plan, bool thorough)
 {
-    return Search(plan, thorough).run();
+    for (size_t width : narrow_widths) {
+        Effort effort{width, true};
+        Verdict verdict = Search(plan, thorough, effort).run();
+        if (verdict.decided || !effort.over)
+            return verdict;
+    }
+    Effort effort;
+    return Search(plan, thorough, effort).run();
 }
 
 } // namespace linear
