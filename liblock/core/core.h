@@ -292,6 +292,9 @@ uint64_t core_cluster(const struct core *core);
 enum status core_session_verdict(
         const struct core *core, uint32_t session, uint8_t *detail);
 
+/* The ttl that the session asked for; 0: the session is gone. */
+uint64_t core_session_ttl(const struct core *core, uint32_t session);
+
 /* The shortest and the longest ttl that the cluster allows; false: not known yet. */
 bool core_ttl_range(const struct core *core, uint64_t *min_ns, uint64_t *max_ns);
 

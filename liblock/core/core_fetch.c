@@ -97,6 +97,12 @@ enum status core_session_verdict(const struct core *core, uint32_t session, uint
     return found->verdict;
 }
 
+uint64_t core_session_ttl(const struct core *core, uint32_t session)
+{
+    const struct core_session *found = session_at(core, session);
+    return found == NULL ? 0 : found->ttl_ns;
+}
+
 bool core_ttl_range(const struct core *core, uint64_t *min_ns, uint64_t *max_ns)
 {
     *min_ns = core->ttl_min_ns;

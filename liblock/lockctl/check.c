@@ -71,7 +71,8 @@ static int check_lock(struct check *check)
     status = lk_query(client, check->name, strlen(check->name), &lock, NULL);
     if (status != LK_OK)
         complain("%s", lk_last_error());
-    int code = status == LK_OK ? tell(check, &lock) : status_exit(status);
+    int code = status == LK_OK ? tell(check, &lock)
+                               : tell_causes(&check->common, status_exit(status));
     lk_close(client);
     return code;
 }

@@ -118,7 +118,8 @@ static void explain_silence(struct holder *holder, const struct common *common)
     char text[DURATION_TEXT_BYTES];
     holder->answered = true;
     holder->status = LK_STATUS_UNKNOWN;
-    if (holder->was_open)
+    /* Its cluster is known: a leader was found. */
+    if (holder->was_open || lk_cluster_id(holder->client) != 0)
         (void)snprintf(holder->why, sizeof(holder->why),
                 "the cluster has not answered within --connect %s: %s",
                 duration_exact(common->connect_ns, text), common->notice);
@@ -287,6 +288,8 @@ int holder_acquire(
             tell_refused(holder, wish);
         else if (code != EXIT_DONE && holder->answered && code < EXIT_SIGNAL)
             complain("\"%s\" was not acquired: %s", wish->name, holder->why);
+        if (holder->answered)
+            (void)tell_causes(common, code);
     }
     return code == EXIT_NOT_ACQUIRED ? (int)wish->conflict_code : code;
 }
@@ -319,6 +322,8 @@ int holder_release(struct holder *holder, const struct common *common, const cha
     complain("the cluster has not confirmed that \"%s\" is released: it becomes free when "
              "its lease ends",
             name);
+    if (!interrupted)
+        (void)tell_causes(common, EXIT_NO_CLUSTER);
     return EXIT_UNCONFIRMED;
 }
 

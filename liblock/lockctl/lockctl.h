@@ -87,6 +87,13 @@ bool name_is_valid(const char *name);
 /* The exit code for a status that is not LK_OK and came while nothing was held. */
 int status_exit(enum lk_status status);
 
+/*
+ * Returns `code`. If it is EXIT_NO_CLUSTER, the nodes are asked first what is wrong with them,
+ * for half a second at most, and a line is printed for each that is not well. Call it after
+ * the line that says what failed.
+ */
+int tell_causes(const struct common *common, int code);
+
 int run_command(char **arguments);
 int acquire_command(char **arguments);
 int release_command(char **arguments);

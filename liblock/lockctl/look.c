@@ -85,7 +85,7 @@ static int query(struct look *look, const char *name)
     enum lk_status status = lk_query(look->client, name, strlen(name), &lock, &look->read);
     if (status != LK_OK) {
         complain("%s", lk_last_error());
-        return status_exit(status);
+        return tell_causes(&look->common, status_exit(status));
     }
     int code = look->exit_code && lock.session == 0 ? EXIT_NO : EXIT_DONE;
     if (look->common.json) {
@@ -117,7 +117,7 @@ static int list_pages(struct look *look, const struct list_output *output)
         enum lk_status status = lk_list_page(look->client, &page);
         if (status != LK_OK) {
             complain("%s", lk_last_error());
-            return status_exit(status);
+            return tell_causes(&look->common, status_exit(status));
         }
         for (uint32_t i = 0; i < page.count; i++) {
             if (output->json)

@@ -5,40 +5,18 @@
  * between two readings.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
 #include "lockctl/latency.h"
 #include "lockctl/lockctl.h"
-#include "lockctl/watch.h"
+#include "lockctl/reading.h"
 #include "tool/duration.h"
 #include "tool/fail.h"
 #include "tool/json_writer.h"
 #include "tool/table.h"
-
-/* What was read of one node. */
-struct reading {
-    const struct lk_client *client;
-    uint32_t number;
-    uint64_t wait_ns;
-    pthread_t thread;
-    enum lk_status status;
-    char why[200];
-    struct lk_node_status node;
-    uint64_t started_ns; /* When the process started, by this machine's CLOCK_BOOTTIME */
-    bool latency;        /* Query the stages, too: */
-    uint32_t read;       /* how many readings there are, ... */
-    bool read_failed;    /* ... and whether one failed, for the reason in `why`; */
-    struct lk_node_stages before;
-    struct lk_node_stages after;
-};
-
-/* Starts of one process as two answers tell them are not farther apart. */
-static const uint64_t same_start_ns = LK_SECOND / 2;
 
 struct wish {
     struct common common;
@@ -46,114 +24,6 @@ struct wish {
     uint64_t for_ns;   /* Within that time; 0: since the nodes' start */
     uint64_t watch_ns; /* Again and again */
 };
-
-static void query_stages(struct reading *reading)
-{
-    reading->before = reading->after;
-    enum lk_status said = lk_query_stages(
-            reading->client, reading->number, reading->wait_ns, &reading->after);
-    reading->read_failed = said != LK_OK;
-    reading->read = said == LK_OK ? reading->read + 1 : 0;
-    if (said != LK_OK)
-        (void)snprintf(reading->why, sizeof(reading->why), "%s", lk_last_error());
-}
-
-static void *query(void *argument)
-{
-    struct reading *reading = argument;
-    reading->status = lk_query_status(
-            reading->client, reading->number, reading->wait_ns, &reading->node);
-    reading->started_ns = boottime_ns() - reading->node.uptime_ns;
-    if (reading->status != LK_OK)
-        (void)snprintf(reading->why, sizeof(reading->why), "%s", lk_last_error());
-    else if (reading->latency)
-        query_stages(reading);
-    return NULL;
-}
-
-static bool query_all(struct reading *readings, uint32_t count)
-{
-    uint32_t begun = 0;
-    while (begun < count &&
-            pthread_create(&readings[begun].thread, NULL, query, &readings[begun]) == 0)
-        begun++;
-    for (uint32_t i = 0; i < begun; i++)
-        pthread_join(readings[i].thread, NULL);
-    if (begun < count)
-        complain("cannot start a thread");
-    return begun == count;
-}
-
-/* Two nodes that applied the same entries must have the same state. */
-static bool diverges(const struct reading *readings, uint32_t count, uint32_t which)
-{
-    const struct lk_node_status *one = &readings[which].node;
-    for (uint32_t i = 0; i < count && readings[which].status == LK_OK; i++) {
-        const struct lk_node_status *other = &readings[i].node;
-        if (readings[i].status == LK_OK && other->cluster == one->cluster &&
-                other->applied == one->applied && other->digest != one->digest)
-            return true;
-    }
-    return false;
-}
-
-static bool has_cluster(const struct reading *reading)
-{
-    return reading->status == LK_OK && reading->node.cluster != 0;
-}
-
-/* The first node of the cluster that most nodes of the list belong to; `count`: none. */
-static uint32_t usual_cluster(const struct reading *readings, uint32_t count)
-{
-    uint32_t usual = count;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t same = 0;
-        for (uint32_t j = 0; j < count && has_cluster(&readings[i]); j++)
-            same += has_cluster(&readings[j]) &&
-                    readings[j].node.cluster == readings[i].node.cluster;
-        if (same > most) {
-            most = same;
-            usual = i;
-        }
-    }
-    return usual;
-}
-
-static bool is_of_another_cluster(
-        const struct reading *readings, uint32_t count, uint32_t which)
-{
-    uint32_t usual = usual_cluster(readings, count);
-    return usual < count && has_cluster(&readings[which]) &&
-           readings[which].node.cluster != readings[usual].node.cluster;
-}
-
-/*
- * Another process that answers with the same id, or `count`. One process behind two
- * addresses started once.
- */
-static uint32_t find_twin(const struct reading *readings, uint32_t count, uint32_t which)
-{
-    const struct reading *one = &readings[which];
-    for (uint32_t i = 0; i < count && one->status == LK_OK; i++) {
-        const struct reading *other = &readings[i];
-        uint64_t apart = other->started_ns > one->started_ns
-                                 ? other->started_ns - one->started_ns
-                                 : one->started_ns - other->started_ns;
-        if (i != which && other->status == LK_OK && other->node.node == one->node.node &&
-                other->node.cluster == one->node.cluster && apart > same_start_ns)
-            return i;
-    }
-    return count;
-}
-
-/* What a node cannot know of itself: it takes a look at all of them. */
-static bool is_odd(const struct reading *readings, uint32_t count, uint32_t which)
-{
-    return diverges(readings, count, which) ||
-           is_of_another_cluster(readings, count, which) ||
-           find_twin(readings, count, which) < count;
-}
 
 /* A leader in one of these conditions grants nothing. */
 static bool serves(const struct lk_node_status *node)
@@ -176,7 +46,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
         bool reached = readings[i].status == LK_OK;
         led = led || (reached && serves(node));
         well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
-               !is_odd(readings, count, i);
+               !reading_is_odd(readings, count, i);
     }
     if (!led)
         return EXIT_NO_CLUSTER;
@@ -209,116 +79,6 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
-/* The bit set of ids, after the sentence about them. */
-static void print_missing(uint64_t missing)
-{
-    const char *between = " (";
-    for (unsigned id = 1; id < 64; id++) {
-        if ((missing >> id & 1) == 0)
-            continue;
-        (void)printf("%s%u", between, id);
-        between = ", ";
-    }
-    if (missing != 0)
-        (void)putchar(')');
-}
-
-/* Something of which there is only so much. */
-struct capacity {
-    const char *name;
-    uint32_t used;
-    uint32_t limit;
-};
-
-enum {
-    CAPACITY_COUNT = 7
-};
-
-static void find_capacities(const struct lk_node_status *node, struct capacity *capacities)
-{
-    const struct capacity found[CAPACITY_COUNT] = {
-            {"sessions", node->sessions, node->sessions_max},
-            {"locks", node->locks, node->locks_max},
-            {"holds", node->holds, node->holds_max},
-            {"waits", node->waits, node->waits_max},
-            {"answers", node->answers, node->answers_max},
-            {"name_blocks", node->name_blocks, node->name_blocks_max},
-            {"connections", node->connections, node->connections_max},
-    };
-    memcpy(capacities, found, sizeof(found));
-}
-
-/* How much of each is in use; with `nearly_full` only those of which it is most. */
-static void print_capacities(const struct lk_node_status *node, bool nearly_full)
-{
-    struct capacity capacities[CAPACITY_COUNT];
-    find_capacities(node, capacities);
-    const char *between = " ";
-    for (int i = 0; i < CAPACITY_COUNT; i++) {
-        const struct capacity *one = &capacities[i];
-        if (nearly_full && (uint64_t)one->used * 10 < (uint64_t)one->limit * 9)
-            continue;
-        (void)printf("%s%s %" PRIu32 " of %" PRIu32, between,
-                strcmp(one->name, "name_blocks") == 0 ? "name blocks" : one->name,
-                one->used, one->limit);
-        between = ", ";
-    }
-}
-
-static void print_text(const char *text)
-{
-    char shown[sizeof(((struct reading *)NULL)->why) * TEXT_SHOWN_MAX];
-    (void)text_show(shown, sizeof(shown), text, strlen(text));
-    (void)fputs(shown, stdout);
-}
-
-/* What only a look at all nodes shows, a sentence each. */
-static void print_oddities(const struct lk_client *client, const struct reading *readings,
-        uint32_t count, uint32_t which)
-{
-    unsigned id = readings[which].node.node;
-    const char *address = lk_node_address(client, which);
-    if (diverges(readings, count, which))
-        (void)printf(
-                "node %u at %s differs from another node that applied the same entries: stop using the cluster, keep all data directories, and report it\n",
-                id, address);
-    if (is_of_another_cluster(readings, count, which)) {
-        uint32_t usual = usual_cluster(readings, count);
-        (void)printf(
-                "node %u at %s belongs to another cluster (%016" PRIx64
-                ") than node %u at %s (%016" PRIx64
-                "): it has a wrong --data or --cluster, or the list names two clusters\n",
-                id, address, readings[which].node.cluster, readings[usual].node.node,
-                lk_node_address(client, usual), readings[usual].node.cluster);
-    }
-    uint32_t twin = find_twin(readings, count, which);
-    if (twin < count)
-        (void)printf(
-                "node %u runs twice, at %s and at %s: stop one of the two processes, and give it an id of its own\n",
-                id, address, lk_node_address(client, twin));
-}
-
-/* One sentence for each node that is not healthy: which node, what is wrong, what to do. */
-static void print_condition(const struct reading *reading, const char *address)
-{
-    const struct lk_node_status *node = &reading->node;
-    if (reading->status != LK_OK) {
-        print_text(reading->why);
-        (void)putchar('\n');
-        return;
-    }
-    if (node->condition != LK_CONDITION_HEALTHY) {
-        (void)printf("node %u at %s %s: %s", node->node, address,
-                lk_condition_text(node->condition), lk_condition_cure(node->condition));
-        print_missing(node->missing);
-        if (node->condition == LK_CONDITION_NEARLY_FULL) {
-            (void)fputs("; in use:", stdout);
-            print_capacities(node, true);
-        }
-        (void)putchar('\n');
-    }
-}
-
 static void print_status(
         const struct lk_client *client, const struct reading *readings, uint32_t count)
 {
@@ -336,15 +96,12 @@ static void print_status(
         if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER)
             continue;
         (void)fputs("in use:", stdout);
-        print_capacities(&readings[i].node, false);
+        reading_put_capacities(stdout, &readings[i].node, false);
         (void)putchar('\n');
         break;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        print_condition(&readings[i], lk_node_address(client, i));
-        if (readings[i].status == LK_OK)
-            print_oddities(client, readings, count, i);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        reading_put_troubles(stdout, readings, count, i);
 }
 
 static struct latency *measure(const struct reading *reading)
@@ -360,7 +117,7 @@ static void print_latency(const struct reading *reading)
     if (reading->status != LK_OK)
         return; /* The lines above say so. */
     if (reading->read_failed) {
-        print_text(reading->why);
+        reading_put_why(stdout, reading);
         (void)puts(": its latency is unknown; an older version does not measure it");
         return;
     }
@@ -385,7 +142,7 @@ static void write_latency(struct json *json, const struct reading *reading)
 static void write_capacities(struct json *json, const struct lk_node_status *node)
 {
     struct capacity capacities[CAPACITY_COUNT];
-    find_capacities(node, capacities);
+    reading_capacities(node, capacities);
     json_begin_object(json, "capacities");
     for (int i = 0; i < CAPACITY_COUNT; i++) {
         json_begin_object(json, capacities[i].name);
@@ -457,16 +214,16 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "node", node->node);
     json_text(json, "role", lk_role_text(node->role));
     json_u64(json, "leader", node->leader);
-    bool odd = is_odd(readings, count, which);
+    bool odd = reading_is_odd(readings, count, which);
     json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !odd);
     json_text(json, "condition", lk_condition_name(node->condition));
     bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
     json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));
     if (node->missing != 0)
         write_missing(json, node->missing);
-    json_bool(json, "diverged", diverges(readings, count, which));
-    json_bool(json, "other_cluster", is_of_another_cluster(readings, count, which));
-    json_bool(json, "runs_twice", find_twin(readings, count, which) < count);
+    json_bool(json, "diverged", reading_diverges(readings, count, which));
+    json_bool(json, "other_cluster", reading_is_foreign(readings, count, which));
+    json_bool(json, "runs_twice", reading_twin(readings, count, which) < count);
     json_hex(json, "cluster", node->cluster);
     json_u64(json, "term", node->term);
     json_u64(json, "commit", node->commit);
@@ -522,13 +279,13 @@ static int query_and_show(const struct wish *wish, const struct lk_client *clien
         struct reading *readings, uint32_t count)
 {
     uint64_t span_ns = wish->watch_ns != 0 ? wish->watch_ns : wish->for_ns;
-    if (span_ns != 0 && !query_all(readings, count))
+    if (span_ns != 0 && !reading_query_all(readings, count))
         return EXIT_SYSTEM;
     bool again = true;
     while (again) {
         if (span_ns != 0)
             pause_for(span_ns);
-        if (!query_all(readings, count))
+        if (!reading_query_all(readings, count))
             return EXIT_SYSTEM;
         show(wish, client, readings, count);
         again = wish->watch_ns != 0 && fflush(stdout) == 0;

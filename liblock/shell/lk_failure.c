@@ -285,28 +285,34 @@ static void explain_search(struct lk_client *client)
     }
 }
 
-/* "500ms", "60s": for ranges, which are round. */
+/* "500ms", "60s"; what is not round to a millisecond keeps its nanoseconds. */
 static void put_duration(char *text, size_t bytes, uint64_t ns)
 {
-    bool whole = ns % LK_SECOND == 0;
-    put_text(text, bytes, "%llu%s",
-            (unsigned long long)(ns / (whole ? LK_SECOND : NS_PER_MS)), whole ? "s" : "ms");
+    bool whole_s = ns % LK_SECOND == 0;
+    bool whole_ms = ns % NS_PER_MS == 0;
+    uint64_t unit = whole_s ? LK_SECOND : whole_ms ? NS_PER_MS : 1;
+    const char *name = whole_s ? "s" : whole_ms ? "ms" : "ns";
+    put_text(text, bytes, "%llu%s", (unsigned long long)(ns / unit), name);
 }
 
 /* What the library lets through and the cluster does not: a session's ttl. */
-static void explain_invalid(const struct lk_client *client)
+static void explain_invalid(const struct lk_client *client, uint32_t session)
 {
     uint64_t min_ns;
     uint64_t max_ns;
+    char asked[32];
     char min[32];
     char max[32];
-    if (!core_ttl_range(client->core, &min_ns, &max_ns)) {
+    uint64_t asked_ns = core_session_ttl(client->core, session);
+    if (!core_ttl_range(client->core, &min_ns, &max_ns) || asked_ns == 0) {
         fail(LK_STATUS_INVALID, "%s", lk_status_text(LK_STATUS_INVALID));
         return;
     }
+    put_duration(asked, sizeof(asked), asked_ns);
     put_duration(min, sizeof(min), min_ns);
     put_duration(max, sizeof(max), max_ns);
-    fail(LK_STATUS_INVALID, "ttl_ns: this cluster allows a ttl from %s to %s", min, max);
+    fail(LK_STATUS_INVALID, "ttl_ns is %s: this cluster allows a ttl from %s to %s", asked,
+            min, max);
 }
 
 static void explain_foreign(const struct lk_client *client)
@@ -322,7 +328,8 @@ static void explain_foreign(const struct lk_client *client)
         fail(LK_STATUS_WRONG_CLUSTER, "%s", lk_status_text(LK_STATUS_WRONG_CLUSTER));
 }
 
-enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail)
+enum lk_status fail_core(
+        struct lk_client *client, uint32_t session, enum status status, uint8_t detail)
 {
     uint32_t node;
     enum lk_status said = (enum lk_status)status;
@@ -333,7 +340,7 @@ enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t d
     else if (status == STATUS_LIMIT)
         fail(said, "the cluster has reached its limit of %s", limit_text(detail));
     else if (status == STATUS_INVALID)
-        explain_invalid(client);
+        explain_invalid(client, session);
     else if (status == STATUS_WRONG_CLUSTER)
         explain_foreign(client);
     else

@@ -334,8 +334,9 @@ enum lk_status fail(enum lk_status status, const char *format, ...)
 /* Write a text that is cut where it does not fit. */
 void put_text(char *text, size_t bytes, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* fail() with what the core knows of the cluster; the mutex is held. */
-enum lk_status fail_core(struct lk_client *client, enum status status, uint8_t detail);
+/* fail() with what the core knows of the cluster and the session; the mutex is held. */
+enum lk_status fail_core(
+        struct lk_client *client, uint32_t session, enum status status, uint8_t detail);
 const char *notice_text(const struct core_notice *notice, char *text, size_t bytes);
 void client_log(struct lk_client *client, const struct core_notice *notice);
 

@@ -421,7 +421,7 @@ static enum lk_status outcome_of(struct lk_client *client, const struct waiter *
         return fail(LK_STATUS_LOST, "the client is being closed");
     if (given_up && waiter->interrupted && completion->status != STATUS_LOST)
         return fail(LK_STATUS_INTERRUPTED, "a signal or lk_interrupt() ended the call");
-    return fail_core(client, completion->status, completion->detail);
+    return fail_core(client, completion->session, completion->status, completion->detail);
 }
 
 enum lk_status keeper_call(
@@ -439,7 +439,7 @@ enum lk_status keeper_call(
         uint8_t detail = 0;
         remove_waiter(client, &waiter);
         core_session_verdict(client->core, call->session, &detail);
-        return fail_core(client, status, detail);
+        return fail_core(client, call->session, status, detail);
     }
     if (call->kind == CORE_OPEN)
         session_adopt(client, core_opened(client->core), call->session_user);

@@ -71,7 +71,7 @@ static void complete(struct lk_client *client, const struct core_completion *com
     if (status == LK_OK)
         status = take_views(completion, pending);
     else
-        fail_core(client, completion->status, completion->detail);
+        fail_core(client, completion->session, completion->status, completion->detail);
     struct lk_result result = {
             .status = status, .session = pending->session, .tag = completion->tag};
     if (status == LK_OK && completion->kind == CORE_ACQUIRE)
@@ -198,7 +198,7 @@ static enum lk_status ask(
         uint8_t detail = 0;
         give_pending(client, pending);
         core_session_verdict(client->core, call->session, &detail);
-        return fail_core(client, status, detail);
+        return fail_core(client, call->session, status, detail);
     }
     note_asked(client);
     return LK_OK;

@@ -130,6 +130,67 @@ TEST(Condition, NoLeader)
             69);
 }
 
+/* What a command prints that finds no leader that serves. */
+Reading refuse(std::vector<std::string> words)
+{
+    words.insert(words.begin(), process::lockctl_binary());
+    Command command(words);
+    Reading reading;
+    reading.code = command.wait(seconds(20));
+    reading.said = command.said();
+    EXPECT_EQ(reading.code, 69) << words[1] << ": " << reading.said;
+    return reading;
+}
+
+/* Who wants a lock and gets none is told what an operator has to do, not only that it failed. */
+TEST(Condition, EveryCommandThatFindsNoLeaderNamesTheCause)
+{
+    Cluster cluster;
+    cluster.start(1);
+    cluster.start(3);
+    std::string sentence =
+            "waits for all members to bootstrap the cluster: start the members "
+            "that are missing (2)";
+    expect_line(cluster, 1, sentence, 69);
+    expect_line(cluster, 3, sentence, 69);
+    std::string list = cluster.nodes();
+    for (const std::vector<std::string> &words : std::vector<std::vector<std::string>>{
+                 {"run", "x", "--connect", "300ms", "--cluster", list, "--", "true"},
+                 {"acquire", "x", "--connect", "300ms", "--cluster", list},
+                 {"check", "x", "--token", "1", "--connect", "300ms", "--cluster", list},
+                 {"query", "x", "--connect", "300ms", "--cluster", list},
+                 {"list", "--connect", "300ms", "--cluster", list}}) {
+        Reading reading = refuse(words);
+        for (int id : {1, 3})
+            EXPECT_TRUE(
+                    reading.has("lockctl " + words[0] + ": " + line(cluster, id, sentence)))
+                    << reading.said;
+        EXPECT_FALSE(reading.has("node 2 at")) << reading.said;
+    }
+}
+
+/* All that there is leads, and cannot write: a client finds a leader that does not answer. */
+TEST(Condition, RefusalSaysThatTheDiskIsFull)
+{
+    Cluster cluster(1, {"--segment-size", "4MiB"});
+    std::filesystem::create_directories(cluster.data(1) / "segment-000000000003.new");
+    cluster.start_all();
+    cluster.wait_for_leader();
+    Command loader({process::lockbench_binary(), "--cluster", cluster.nodes(), "--warmup",
+            "0s", "--time", "10s", "--inflight", "512", "--connections", "4", "--survive"});
+    std::string sentence =
+            "takes no new entries, because its disk is full and its log has no "
+            "room left: free space on the disk of its data directory; the node "
+            "takes part again by itself";
+    expect_line(cluster, 1, sentence, 69);
+    loader.program().signal(SIGKILL);
+    (void)loader.wait();
+    Reading reading = refuse(
+            {"run", "x", "--connect", "1s", "--cluster", cluster.nodes(), "--", "true"});
+    EXPECT_TRUE(reading.has(line(cluster, 1, sentence))) << reading.said;
+    EXPECT_FALSE(reading.has("no leader found")) << reading.said;
+}
+
 /* From when the others may elect somebody else, until this one has given up leading. */
 TEST(Condition, NoMajority)
 {
