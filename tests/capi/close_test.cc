@@ -352,7 +352,13 @@ TEST(CapiCloseAlone, ManyClientsOneAfterTheOther)
         if (i == 75)
             middle = mapped();
     }
+    /* AddressSanitizer keeps freed memory for a while, to find its later use. */
+#if !defined(__SANITIZE_ADDRESS__)
     EXPECT_LT(mapped(), middle + 4096) << "pages";
+#else
+    EXPECT_GT(mapped(), 0U);
+    EXPECT_GT(middle, 0U);
+#endif
 }
 
 } // namespace
