@@ -38,6 +38,17 @@ static bool may_acquire(const struct core *core, const struct core_call *call)
     return asked && holds < core->settings.holds_max;
 }
 
+/* Closing is never refused: its requests have room of their own. */
+static bool has_room(const struct core *core, const struct core_call *call)
+{
+    if (core->asked_count + core->stray_count >= core->settings.requests_max &&
+            call->kind != CORE_CLOSE)
+        return false;
+    if (call->kind == CORE_OPEN)
+        return pool_count(&core->sessions) < core->settings.sessions_max;
+    return call->kind != CORE_ACQUIRE || may_acquire(core, call);
+}
+
 /* All reasons to refuse; afterwards nothing can fail. */
 static enum status admit(const struct core *core, const struct core_call *call)
 {
@@ -52,16 +63,7 @@ static enum status admit(const struct core *core, const struct core_call *call)
         if (session->phase == PHASE_ENDED && call->kind != CORE_CLOSE)
             return session->verdict;
     }
-    /* Closing is never refused: its requests have room of their own. */
-    if (core->asked_count + core->stray_count >= core->settings.requests_max &&
-            call->kind != CORE_CLOSE)
-        return STATUS_BUSY;
-    if (call->kind == CORE_OPEN &&
-            pool_count(&core->sessions) == core->settings.sessions_max)
-        return STATUS_BUSY;
-    if (call->kind == CORE_ACQUIRE && !may_acquire(core, call))
-        return STATUS_BUSY;
-    return STATUS_OK;
+    return has_room(core, call) ? STATUS_OK : STATUS_BUSY;
 }
 
 static struct core_request *make(struct core *core, const struct core_call *call)

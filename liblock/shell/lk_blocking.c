@@ -6,8 +6,10 @@
 /* With the mutex locked on LK_OK. */
 static enum lk_status enter(struct visit *visit, struct lk_client *client)
 {
-    if (in_callback())
-        return fail(LK_STATUS_INVALID, "a callback must not make calls that wait");
+    if (in_callback()) {
+        (void)fail(LK_STATUS_INVALID, "a callback must not make calls that wait");
+        return LK_STATUS_INVALID;
+    }
     enum lk_status status = visit_begin(visit, client);
     if (status != LK_OK)
         return status;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +67,15 @@ static int holder_in(const char *line, const struct stat *status)
 {
     /* 3: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF */
     char kind[16];
-    int process = 0;
-    unsigned long long inode = 0;
+    char process[16];
+    char inode[32];
     int found = sscanf(
-            line, "%*s %15s %*s %*s %d %*[0-9a-f]:%*[0-9a-f]:%llu", kind, &process, &inode);
-    if (found != 3 || strcmp(kind, "FLOCK") != 0 || inode != status->st_ino)
+            line, "%*s %15s %*s %*s %15s %*[0-9a-f]:%*[0-9a-f]:%31s", kind, process, inode);
+    if (found != 3 || strcmp(kind, "FLOCK") != 0 ||
+            strtoull(inode, NULL, 10) != status->st_ino)
         return 0;
-    return process > 0 ? process : 0;
+    long number = strtol(process, NULL, 10);
+    return number > 0 && number <= INT_MAX ? (int)number : 0;
 }
 
 /* The process that has the lock of this file; 0: it cannot be seen from here. */
@@ -105,11 +108,11 @@ static bool is_ending(int process)
     bool ending = false;
     while (!ending && fgets(line, sizeof line, status) != NULL) {
         char state = 0;
-        unsigned long long pending = 0;
+        char pending[32];
         if (sscanf(line, "State: %c", &state) == 1)
             ending = state == 'Z' || state == 'X';
-        else if (sscanf(line, "SigPnd: %llx", &pending) == 1)
-            ending = (pending & 1ULL << (9 - 1)) != 0; /* SIGKILL */
+        else if (sscanf(line, "SigPnd: %31s", pending) == 1)
+            ending = (strtoull(pending, NULL, 16) & 1ULL << (9 - 1)) != 0; /* SIGKILL */
     }
     (void)fclose(status);
     return ending;

@@ -164,18 +164,19 @@ bool listen_is_loopback(int socket)
 
 void listen_text(const struct sockaddr_storage *address, char *text)
 {
-    const void *any = address;
-    const struct sockaddr_in *v4 = any;
-    const struct sockaddr_in6 *v6 = any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, address, sizeof v4);
+    memcpy(&v6, address, sizeof v6);
     char host[INET6_ADDRSTRLEN] = "?";
     if (address->ss_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        (void)inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
         (void)snprintf(
-                text, LISTEN_TEXT_BYTES, "[%s]:%u", host, (unsigned)ntohs(v6->sin6_port));
+                text, LISTEN_TEXT_BYTES, "[%s]:%u", host, (unsigned)ntohs(v6.sin6_port));
     } else {
-        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        (void)inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
         (void)snprintf(
-                text, LISTEN_TEXT_BYTES, "%s:%u", host, (unsigned)ntohs(v4->sin_port));
+                text, LISTEN_TEXT_BYTES, "%s:%u", host, (unsigned)ntohs(v4.sin_port));
     }
 }
 

@@ -231,9 +231,10 @@ static enum refusal doubt_hello(
 static void refuse_peer(
         struct greet *greet, struct peer *peer, struct conn *conn, enum refusal why)
 {
+    assert(peer || conn->role != CONN_PEER);
     if (peer)
         peer->refused = (struct objection){(uint8_t)why, greet->times->now_ns};
-    if (conn->role == CONN_PEER)
+    if (peer && conn->role == CONN_PEER)
         pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
     greet_refuse(greet, conn, why);
 }

@@ -71,8 +71,8 @@ static void note_success(struct reader *reader, uint8_t user, struct wal_place p
         return;
     MARK(log_readable_again);
     reader->unreadable = false;
-    for (uint8_t other = 0; other < READER_USERS_MAX; other++)
-        pause(reader, other, 0);
+    for (uint32_t other = 0; other < READER_USERS_MAX; other++)
+        pause(reader, (uint8_t)other, 0);
     notices_tell_place(reader->notices, NOTICE_LOG_READABLE, place);
 }
 

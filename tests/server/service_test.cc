@@ -269,6 +269,12 @@ TEST(Service, SaysWhenOthersCanReachIt)
     }
 }
 
+/* A thread of the node writes its log, so a line may come later than what it tells about. */
+bool logs(const std::string &file, const std::string &line)
+{
+    return process::wait_until([&] { return has(process::read_file(file), line); });
+}
+
 static process::Program start_limited(
         const std::string &limits, const std::filesystem::path &data, int port)
 {
@@ -285,10 +291,10 @@ TEST(Service, LivesWithFewDescriptors)
     process::Program program = start_limited(
             "ulimit -Sn 100; ulimit -Hn 200; exec ", scratch.path() / "d", port);
     ASSERT_TRUE(process::wait_until([&] { return state_of(port).has_value(); }));
-    std::string said = process::read_file(scratch.path() / "d.log");
-    EXPECT_TRUE(has(said, "fewer-connections connections=136 wanted=4096")) << said;
+    std::string log = scratch.path() / "d.log";
+    EXPECT_TRUE(logs(log, "fewer-connections connections=136 wanted=4096"));
     program.signal(SIGTERM);
-    EXPECT_EQ(program.wait(), 0) << said;
+    EXPECT_EQ(program.wait(), 0) << process::read_file(log);
 }
 
 /*
@@ -312,8 +318,7 @@ TEST(Service, NodesOfAUserShareItsLockedMemory)
         programs.push_back(start_limited(limit + counted, data, ports[i]));
         EXPECT_TRUE(process::wait_until([&] { return state_of(ports[i]).has_value(); }))
                 << process::read_file(data.string() + ".log");
-        EXPECT_TRUE(has(
-                process::read_file(data.string() + ".log"), "log-buffer-not-registered"));
+        EXPECT_TRUE(logs(data.string() + ".log", "log-buffer-not-registered"));
     }
 }
 
