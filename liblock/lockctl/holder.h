@@ -36,7 +36,7 @@ struct holder_wish {
     uint64_t wait_ns;
     uint64_t ttl_ns;
     bool try_only;
-    bool quiet;             /* Nothing is said about others that hold the lock. */
+    bool quiet;             /* No word about others that hold the lock. */
     const char *command;    /* For the default label */
     uint64_t conflict_code; /* Instead of EXIT_NOT_ACQUIRED */
     /*
