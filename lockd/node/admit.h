@@ -1,10 +1,10 @@
 /*
  * Admission: clients' requests go into the open batch, or are refused here.
  *
- * Only a leader that has committed in its term, and applied that, admits requests; every other node says who
- * leads. What is refused here (NOT_LEADER, DENIED, BUSY) was not logged and has no effect.
- * A keepalive is never refused for load: one per session waits in a ring that has room for
- * every session.
+ * Only a leader that has committed in its term, and applied that, admits requests; every
+ * other node says who leads. What is refused here (NOT_LEADER, DENIED, BUSY) was not logged
+ * and has no effect. A keepalive is never refused for load: one per session waits in a ring
+ * that has room for every session.
  *
  * The secret of every session is compared: of one in the applied state here, before
  * anything is logged. A section of any other session is logged with its secret, and the

@@ -5,8 +5,9 @@
  * per turn, after the turn has handled all that arrived. A slice is the smaller of what two
  * clocks say, cut at two ticks. It counts only while a majority answered within the longest
  * election timeout, and while this leader serves clients: before that nobody could renew
- * through it, however long its term's first entry or its log takes. So no stall of this process, jump of a clock or lost majority makes
- * cluster time run ahead of real time, and so no lease ends early. (G3, G4)
+ * through it, however long its term's first entry or its log takes. So no stall of this
+ * process, jump of a clock or lost majority makes cluster time run ahead of real time, and
+ * so no lease ends early. (G3, G4)
  */
 #ifndef NODE_SERVED_H
 #define NODE_SERVED_H

@@ -2,7 +2,7 @@
  * A whole node against members that say anything: well-framed messages with good sums and bad
  * content, from the places that members have, and hellos of strangers in between.
  *
- * Whatever is said, no assertion fails and the node's parts stay sound.
+ * Whatever the members say, no assertion fails and the node's parts stay sound.
  */
 #include "mirror.h"
 #include "node/replica.h"
