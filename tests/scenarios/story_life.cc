@@ -7,7 +7,8 @@
  *     live
  *
  * The seed is drawn anew, and then cut down to what is said; so such a file is about the
- * simulator of its day. What it found is told again, in the other verbs, by the person who fixes it.
+ * simulator of its day. What it found is told again, in the other verbs, by the person who
+ * fixes it.
  */
 #include <algorithm>
 

@@ -8,7 +8,8 @@
  * lists or changes, or on a connection that did not carry them. Time passes step by step, or all
  * at once as for a program that was stopped.
  *
- * Whatever the cluster says, the core's state stays sound, no request is completed twice, and nothing is
+ * Whatever the cluster says, the core's state stays sound, no request is completed twice,
+ * and nothing is
  * believed for longer than the ttl of its session. In the end, with no node there, whatever has
  * a limit is completed, and closing the sessions completes the rest and leaves nothing.
  */

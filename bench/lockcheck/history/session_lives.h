@@ -4,7 +4,8 @@
  *
  * A session ends once. Everything accepted for it took effect before. So each of its leases
  * (from open and keepalive, and where commands renew from everything that was accepted: from
- * the call, for the session's ttl) had to run out first, or the session was closed. That gives `earliest`. It was over when a process
+ * the call, for the session's ttl) had to run out first, or the session was closed. That
+ * gives `earliest`. It was over when a process
  * was told so, or before: `latest`.
  */
 #ifndef LINEAR_SESSIONS_H

@@ -4,7 +4,8 @@
  * They share the core of the person's client, and know no restraint: several sessions, opened
  * with limits that pass before the answer comes, and closed while they are being opened; many
  * requests at once, more than their window of numbers holds, cancelled while their answers are
- * on the way; releases of what is not held; sessions lost on purpose. What they hold is not judged, beyond what the oracle judges of every
+ * on the way; releases of what is not held; sessions lost on purpose. What they hold is not
+ * judged, beyond what the oracle judges of every
  * session. What they do to the core is: it must not break, and at the end nothing may be left.
  */
 #ifndef SIM_CROWD_H
