@@ -64,6 +64,18 @@ static const struct condition_words table[] = {
         [CONDITION_STRANGER] = {"stranger",
                 "refuses a process that has another member's id, but is of another cluster, has another data directory, or is a second one",
                 "see the line peer-refused in its log, which has the address; stop that process or correct its settings"},
+        [CONDITION_REMOVED] = {"removed",
+                "is no longer a member of the cluster: it was removed or replaced",
+                "delete its data directory, or keep it aside; to use the machine again, start lockd with an empty directory and add it"},
+        [CONDITION_LEARNER] = {"learner",
+                "is a learner: it gets the log, and neither votes nor leads",
+                "wait until the leader has promoted it; one that was added with --learner stays one until lockctl members promote"},
+        [CONDITION_MEMBERS_CHANGE] = {"members-change",
+                "has a change of the members that is not committed yet",
+                "wait; if it does not end, start the members that are missing"},
+        [CONDITION_NOT_MEMBER] = {"not-member",
+                "is new and not a member of the cluster yet",
+                "add it with lockctl members add, or replace a member with lockctl members replace"},
 };
 
 static const struct condition_words unknown = {"unknown",

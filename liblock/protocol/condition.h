@@ -54,6 +54,14 @@ enum condition {
     CONDITION_CONTRADICTED = 28,
     /* It refuses a process that says to be another member, as it can be none. */
     CONDITION_STRANGER = 29,
+    /* It was removed from the cluster, or replaced. */
+    CONDITION_REMOVED = 30,
+    /* It gets the log, and counts for nothing yet. */
+    CONDITION_LEARNER = 31,
+    /* A change of the members is not committed yet. */
+    CONDITION_MEMBERS_CHANGE = 32,
+    /* It is new, and the cluster was not told to take it. */
+    CONDITION_NOT_MEMBER = 33,
     CONDITION_COUNT /* One more than the greatest; a newer node may say others. */
 };
 

@@ -27,7 +27,7 @@ bool entry_id_equal(struct entry_id a, struct entry_id b)
 
 static bool is_kind(uint8_t kind)
 {
-    return kind >= ENTRY_BOOTSTRAP && kind <= ENTRY_BATCH;
+    return kind >= ENTRY_BOOTSTRAP && kind <= ENTRY_CONFIGURATION;
 }
 
 static void walk_head(struct wire *wire, struct entry_head *head)

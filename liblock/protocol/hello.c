@@ -21,6 +21,9 @@ void wire_hello(struct wire *wire, struct hello *hello)
         wire_u64(wire, &hello->incarnation);
         wire_u64(wire, &hello->run);
         wire_u64(wire, &hello->dial);
+        wire_u64(wire, &hello->configuration);
+        wire_u8(wire, &hello->to_role);
+        wire_u64(wire, &hello->to_incarnation);
         wire_require(wire, is_node(hello->node) && is_node(hello->to));
     } else {
         wire_require(wire, hello->role == HELLO_CLIENT);
@@ -59,6 +62,9 @@ void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome)
     wire_u64(wire, &welcome->incarnation);
     wire_u64(wire, &welcome->run);
     wire_u64(wire, &welcome->dial);
+    wire_u64(wire, &welcome->configuration);
+    wire_u8(wire, &welcome->to_role);
+    wire_u64(wire, &welcome->to_incarnation);
     wire_require(wire, is_node(welcome->node));
 }
 
@@ -66,6 +72,8 @@ void wire_refused(struct wire *wire, struct refused *refused)
 {
     wire_u8(wire, &refused->why);
     wire_u64(wire, &refused->cluster);
+    if (refused->why == REFUSED_REMOVED)
+        wire_u64(wire, &refused->index);
     wire_require(wire, refused->why >= REFUSED_VERSION && refused->why <= REFUSED_LAST);
 }
 

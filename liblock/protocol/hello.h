@@ -31,6 +31,10 @@ struct hello {
     uint64_t incarnation; /* Of its data directory */
     uint64_t run;         /* Of its process: another number after each start */
     uint64_t dial;        /* Counts this process's connections to `to`, from 1 */
+    uint64_t configuration; /* Index of the newest configuration that it knows */
+    /* What `to` is in that: enum member_role, 0: no member; and whose directory it has. */
+    uint8_t to_role;
+    uint64_t to_incarnation;
 };
 
 /* The node's first frame back. */
@@ -52,6 +56,9 @@ struct peer_welcome {
     uint64_t incarnation; /* As in a hello: what the node that sends this has itself */
     uint64_t run;
     uint64_t dial; /* Connections that it has made to the other node so far are void. */
+    uint64_t configuration; /* As in a hello, as are the next */
+    uint8_t to_role;
+    uint64_t to_incarnation;
 };
 
 enum refusal {
@@ -67,12 +74,16 @@ enum refusal {
     REFUSED_NODE = 9,     /* A peer that wants another node than the one it reached */
     REFUSED_TERM = 10,    /* A peer whose term is ahead by more than elections explain */
     REFUSED_HISTORY = 11, /* A peer whose log takes back what is committed here */
-    REFUSED_LAST = REFUSED_HISTORY,
+    /* A member that was removed, or replaced: by the configuration at `index` */
+    REFUSED_REMOVED = 12,
+    REFUSED_NOT_MEMBER = 13, /* A blank node that has to be added first */
+    REFUSED_LAST = REFUSED_NOT_MEMBER,
 };
 
 struct refused {
     uint8_t why; /* enum refusal */
     uint64_t cluster;
+    uint64_t index; /* REFUSED_REMOVED; else 0, and not in the frame */
 };
 
 /* Pushed, and sent with the first STATUS_NOT_LEADER: the node to use instead. */

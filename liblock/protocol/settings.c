@@ -3,6 +3,7 @@
  */
 #include "protocol/settings.h"
 
+#include "base/address.h"
 #include "base/units.h"
 
 #define TTL_LIMIT_NS (UINT64_C(86400) * NS_PER_S)
@@ -95,6 +96,35 @@ static void walk_incarnations(struct wire *wire, struct bootstrap *bootstrap)
         wire_u64(wire, &bootstrap->incarnations[i]);
 }
 
+/* Text of a fixed size. What is read is an address that a node could connect to. */
+void wire_address(struct wire *wire, char *address)
+{
+    struct span text = {(const unsigned char *)address, 0};
+    if (wire->mode != WIRE_READ)
+        text.count = (uint32_t)strlen(address);
+    wire_span(wire, &text, ADDRESS_BYTES_MAX - 1);
+    if (wire->mode != WIRE_READ || wire->failed)
+        return;
+    memset(address, 0, ADDRESS_BYTES_MAX);
+    if (text.count == 0)
+        return;
+    memcpy(address, text.bytes, text.count);
+    struct address parsed;
+    const char *why;
+    wire_require(wire, memchr(address, 0, text.count) == NULL &&
+                               address_parse(address, text.count, &parsed, &why));
+}
+
+/* Behind the incarnations, and only with them. */
+static void walk_addresses(struct wire *wire, struct bootstrap *bootstrap)
+{
+    bool known = wire->mode == WIRE_READ && wire_left(wire) > 0;
+    for (uint8_t i = 0; i < MEMBERS_MAX && wire->mode != WIRE_READ; i++)
+        known = known || bootstrap->addresses[i][0] != 0;
+    for (uint8_t i = 0; i < bootstrap->members.count && known && !wire->failed; i++)
+        wire_address(wire, bootstrap->addresses[i]);
+}
+
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
     if (wire->mode == WIRE_READ)
@@ -103,4 +133,5 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
     walk_members(wire, &bootstrap->members);
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);
+    walk_addresses(wire, bootstrap);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "protocol/hello.h"
 #include "protocol/wire.h"
 
 #ifdef __cplusplus
@@ -55,7 +56,12 @@ struct bootstrap {
      * earlier version has none.
      */
     uint64_t incarnations[MEMBERS_MAX];
+    /* Where each is reached: host:port; "": not known. An earlier version has none. */
+    char addresses[MEMBERS_MAX][ADDRESS_BYTES_MAX];
 };
+
+/* An address of ADDRESS_BYTES_MAX, NUL-terminated; "" for none. */
+void wire_address(struct wire *wire, char *address);
 
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);
 

@@ -194,8 +194,6 @@ static const char *explain_boot(enum node_boot boot)
         return "";
     case NODE_BOOT_FOREIGN_NODE:
         return "the data directory belongs to another node; correct --id or --data";
-    case NODE_BOOT_FOREIGN_MEMBERS:
-        return "the cluster was created with other members than --cluster lists; use the original list";
     case NODE_BOOT_DAMAGED:
         return "data that this node acknowledged cannot be read back, so it must not vote; copy the directory, check the disk, and restore the files if you have them elsewhere";
     case NODE_BOOT_NEWER:

@@ -27,6 +27,13 @@ static void apply_bootstrap(
     locks_end(applier->locks);
 }
 
+/* It counted since it was appended. The state of the locks only moves on by an entry. */
+static void apply_configuration(struct applier *applier, const struct entry_head *head)
+{
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_end(applier->locks);
+}
+
 /* Everyone whose keepalive or command is in the entry is alive, before anything expires. */
 static void renew_all(struct applier *applier, struct batch_reader *batch)
 {
@@ -146,9 +153,12 @@ static void apply_entry(
 {
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
-    if (head->kind == ENTRY_BOOTSTRAP) {
+    if (head->kind == ENTRY_BOOTSTRAP || head->kind == ENTRY_CONFIGURATION) {
         const struct under_way *own = ledger_own(applier->ledger, head->id);
-        apply_bootstrap(applier, head, body);
+        if (head->kind == ENTRY_BOOTSTRAP)
+            apply_bootstrap(applier, head, body);
+        else
+            apply_configuration(applier, head);
         if (own)
             ledger_finish(applier->ledger, own);
     } else {

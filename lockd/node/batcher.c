@@ -167,6 +167,16 @@ static void seal_batch(
     seal_entry(batcher, &entry, &described, event);
 }
 
+/* It counts from the entry on that is about to be appended. */
+static void take_configuration(struct batcher *batcher,
+        const struct configuration *configuration, struct raft_event *event)
+{
+    configurations_take(batcher->configurations, raft_next_id(batcher->raft).index,
+            configuration);
+    event->entry.configuration =
+            configuration_for_raft(batcher->configurations, configuration);
+}
+
 /* The first entry of all: who is in the cluster, and its settings. */
 static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
 {
@@ -178,7 +188,11 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
             .wall_ns = batcher->times->clocks.wall_ns,
     };
     roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);
-    roster_learn(batcher->roster, &bootstrap);
+    for (uint8_t i = 0; i < bootstrap.members.count; i++)
+        memcpy(bootstrap.addresses[i], batcher->settings->members[i].address,
+                sizeof bootstrap.addresses[i]);
+    struct configuration first;
+    configuration_of_bootstrap(&first, &bootstrap);
     uint32_t body_max = batcher->settings->limits.entry_body_max;
     struct wire wire = wire_writer(batcher->batch.body, body_max);
     wire_bootstrap(&wire, &bootstrap);
@@ -186,7 +200,36 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
     struct entry_head entry = {.kind = ENTRY_BOOTSTRAP, .body_bytes = (uint32_t)wire.at};
     struct under_way described = {0};
     seal_entry(batcher, &entry, &described, event);
+    take_configuration(batcher, &first, event);
     notices_tell(batcher->notices, NOTICE_BOOTSTRAPPED, 0, wal_cluster(batcher->wal));
+}
+
+bool batcher_flush(struct batcher *batcher, struct raft_event *event)
+{
+    if (batcher->batch.command_count == 0)
+        return false;
+    seal_batch(batcher, ENTRY_BATCH, event);
+    return true;
+}
+
+bool batcher_seal_configuration(struct batcher *batcher,
+        const struct configuration *configuration, struct raft_event *event)
+{
+    assert(raft_may_reconfigure(batcher->raft));
+    if (!batcher->batch.open && !open_batch(batcher))
+        return false;
+    assert(batcher->batch.command_count == 0);
+    struct configuration written = *configuration;
+    uint32_t body_max = batcher->settings->limits.entry_body_max;
+    struct wire wire = wire_writer(batcher->batch.body, body_max);
+    wire_configuration(&wire, &written);
+    assert(!wire.failed);
+    struct entry_head entry = {
+            .kind = ENTRY_CONFIGURATION, .body_bytes = (uint32_t)wire.at};
+    struct under_way described = {0};
+    seal_entry(batcher, &entry, &described, event);
+    take_configuration(batcher, configuration, event);
+    return true;
 }
 
 /* The entry that begins the term: until it is committed nothing else is admitted. */

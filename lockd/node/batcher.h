@@ -27,6 +27,7 @@
 #include "base/prng.h"
 #include "locks/locks.h"
 #include "node/backlog.h"
+#include "node/configuration.h"
 #include "node/gather.h"
 #include "node/journal.h"
 #include "node/ledger.h"
@@ -64,6 +65,7 @@ struct batcher {
     struct roster *roster; /* Whose directory is whose, for a new cluster */
     struct notices *notices;
     struct prng *prng; /* For the id of a new cluster */
+    struct configurations *configurations;
     struct open_batch batch;
     uint64_t appended_ns; /* When this leader last sealed an entry */
     bool term_start_due;
@@ -83,6 +85,16 @@ void batcher_begin_term(struct batcher *batcher);
 
 /* Turn end. True: an entry is sealed; the event makes raft append it. */
 bool batcher_seal(struct batcher *batcher, struct raft_event *event);
+
+/* An entry for what is in the open batch, now. False: there is nothing in it. */
+bool batcher_flush(struct batcher *batcher, struct raft_event *event);
+
+/*
+ * An entry for the configuration; it counts from now on. The open batch is empty. False:
+ * the log has no room.
+ */
+bool batcher_seal_configuration(struct batcher *batcher,
+        const struct configuration *configuration, struct raft_event *event);
 
 /* This node is no longer leader: forget what was not appended. */
 void batcher_drop(struct batcher *batcher);

@@ -20,7 +20,7 @@ uint32_t fetch_able(const struct fetch *fetch)
     uint32_t able = 0;
     if (!raft_is_leader(fetch->raft))
         return able;
-    for (uint8_t i = 0; i < roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         if (roster->peers[i].conn != NO_CONN)
             able |= UINT32_C(1) << (i + 1);
     }
@@ -56,7 +56,7 @@ bool fetch_collect(const struct fetch *fetch, struct reading *reading, struct ch
 {
     struct reader *reader = fetch->reader;
     assert(reading->user != READER_APPLY);
-    assert(reading->user <= fetch->roster->count);
+    assert(reading->user <= NODE_PEERS_MAX);
     const struct reader_user *user = &reader->users[reading->user];
     if (!reader_wants(reader, reading->user) || user->cursor.index != user->begin)
         return false; /* Something else is wanted meanwhile. */

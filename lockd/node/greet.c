@@ -22,12 +22,9 @@ static struct span text_span(const char *text)
 /* Where clients reach the leader; empty if none is known. */
 static struct span leader_address(const struct greet *greet)
 {
-    uint8_t leader = raft_leader(greet->raft);
-    for (uint8_t i = 0; i < greet->settings->member_count; i++) {
-        if (greet->settings->members[i].id == leader)
-            return text_span(greet->settings->members[i].address);
-    }
-    return text_span("");
+    const struct member *leader = configuration_find(
+            &greet->doubts->configurations->newest.is, raft_leader(greet->raft));
+    return text_span(leader ? leader->address : "");
 }
 
 /* A leader counts as one for clients when it can serve them. */
@@ -66,7 +63,7 @@ static void pause_dialing(const struct greet *greet, struct peer *peer, uint64_t
 
 static bool may_dial(const struct greet *greet, const struct peer *peer)
 {
-    return peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing &&
+    return peer->id != 0 && peer->member && peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing &&
            !greet->stopping;
 }
 
@@ -76,7 +73,7 @@ static bool may_dial(const struct greet *greet, const struct peer *peer)
  */
 void greet_dial(struct greet *greet, struct node_effects *effects)
 {
-    for (uint8_t i = 0; i < greet->roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         struct peer *peer = &greet->roster->peers[i];
         struct conn *silent = unwelcomed(greet, peer);
         if (silent && greet->times->now_ns >= peer->welcome_ns) {
@@ -87,8 +84,10 @@ void greet_dial(struct greet *greet, struct node_effects *effects)
             continue;
         peer->dialing = true;
         pause_dialing(greet, peer, DIAL_PAUSE_MS * NS_PER_MS);
-        assert(effects->connect_count < MEMBERS_MAX);
-        effects->connects[effects->connect_count++] = peer->id;
+        assert(effects->connect_count < NODE_PEERS_MAX);
+        uint32_t at = effects->connect_count++;
+        effects->connects[at] = peer->id;
+        effects->connect_to[at] = peer->address[0] != 0 ? peer->address : NULL;
     }
 }
 
@@ -96,7 +95,7 @@ void greet_dial(struct greet *greet, struct node_effects *effects)
 uint64_t greet_deadline(const struct greet *greet)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < greet->roster->count && !greet->stopping; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && !greet->stopping; i++) {
         const struct peer *peer = &greet->roster->peers[i];
         if (unwelcomed(greet, peer))
             deadline_ns = u64_min(deadline_ns, peer->welcome_ns);
@@ -104,6 +103,27 @@ uint64_t greet_deadline(const struct greet *greet)
             deadline_ns = u64_min(deadline_ns, dial_due_ns(greet, peer));
     }
     return deadline_ns;
+}
+
+/* What the other node is in the newest configuration, and with which directory. */
+static uint8_t what_is(const struct greet *greet, uint8_t id, uint64_t *incarnation)
+{
+    const struct indexed_configuration *newest = &greet->doubts->configurations->newest;
+    const struct member *member = configuration_find(&newest->is, id);
+    bool known = member && newest->index > 0;
+    *incarnation = known ? member->incarnation : 0;
+    return known ? member->role : 0;
+}
+
+/*
+ * The other end is in a cluster that has this very directory as a learner: then a blank one
+ * has nothing to forget.
+ */
+static void hear_role(struct greet *greet, uint8_t role, uint64_t incarnation)
+{
+    bool learner = role == MEMBER_LEARNER || role == MEMBER_OBSERVER;
+    if (learner && incarnation == wal_incarnation(greet->wal) && raft_is_blank(greet->raft))
+        greet->join_due = true;
 }
 
 /* Beside a connection that the peer has made meanwhile, this one is not needed. */
@@ -123,6 +143,8 @@ void greet_connected(struct greet *greet, const struct node_event *event)
     peer->welcome_ns = greet->times->now_ns + WELCOME_WAIT_MS * NS_PER_MS;
     peer->dials++;
     conn_become_peer(greet->conns, conn, peer);
+    uint64_t to_incarnation;
+    uint8_t to_role = what_is(greet, event->peer, &to_incarnation);
     struct hello hello = {
             .role = HELLO_PEER,
             .node = greet->roster->self,
@@ -132,8 +154,11 @@ void greet_connected(struct greet *greet, const struct node_event *event)
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .configuration = greet->doubts->configurations->newest.index,
+            .to_role = to_role,
+            .to_incarnation = to_incarnation,
     };
-    struct wire wire = conn_begin(conn, 64);
+    struct wire wire = conn_begin(conn, 128);
     wire_hello(&wire, &hello);
     conn_end(greet->conns, conn, FRAME_HELLO, &wire);
 }
@@ -175,7 +200,9 @@ static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
 static void send_refusal(struct greet *greet, struct conn *conn, enum refusal why)
 {
     struct refused refused = {.why = (uint8_t)why, .cluster = wal_cluster(greet->wal)};
-    struct wire wire = conn_begin(conn, 16);
+    if (why == REFUSED_REMOVED)
+        refused.index = greet->doubts->configurations->newest.index;
+    struct wire wire = conn_begin(conn, 32);
     wire_refused(&wire, &refused);
     conn_end(greet->conns, conn, FRAME_REFUSED, &wire);
     conn_close(greet->conns, conn);
@@ -194,37 +221,18 @@ static bool same_cluster(const struct greet *greet, uint64_t cluster)
     return cluster == 0 || own == 0 || cluster == own;
 }
 
-/* What speaks against that the other end is this member; 0: nothing. */
-static enum refusal doubt(const struct greet *greet, const struct peer *peer,
-        uint64_t cluster, uint64_t heard)
-{
-    if (!same_cluster(greet, cluster)) {
-        MARK(hello_other_cluster);
-        return REFUSED_CLUSTER;
-    }
-    if (peer->incarnation != 0 && peer->incarnation != heard) {
-        MARK(hello_other_directory);
-        return REFUSED_DIRECTORY;
-    }
-    return (enum refusal)0;
-}
-
 static enum refusal doubt_hello(
-        const struct greet *greet, const struct peer *peer, const struct hello *hello)
+        const struct greet *greet, const struct hello *hello, const struct claim *claim)
 {
     if (hello->node == greet->roster->self) {
         MARK(hello_own_id);
         return REFUSED_ID;
     }
-    if (!peer || hello->members != greet->roster->members_hash) {
-        MARK(hello_other_members);
-        return REFUSED_MEMBERS;
-    }
-    if (hello->to != greet->roster->self) {
-        MARK(hello_other_node);
-        return REFUSED_NODE;
-    }
-    return doubt(greet, peer, hello->cluster, hello->incarnation);
+    enum refusal why = doubt_claim(greet->doubts, claim);
+    if (why != 0 || hello->to == greet->roster->self)
+        return why;
+    MARK(hello_other_node);
+    return REFUSED_NODE;
 }
 
 /* This node refuses who says to be `peer`, and will say so when it is asked. */
@@ -245,23 +253,48 @@ void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
     refuse_peer(greet, roster_find(greet->roster, conn->peer), conn, why);
 }
 
-static void peer_is_up(struct greet *greet, struct conn *conn, struct raft_event *event)
+static void tell_open(struct peer *peer, struct raft_event *event)
+{
+    peer->outsider = roster_is_outsider(peer);
+    *event = (struct raft_event){
+            .kind = RAFT_PEER_OPEN,
+            .peer = peer->id,
+            .incarnation = peer->heard,
+            .outsider = peer->outsider,
+    };
+}
+
+static void peer_is_up(struct greet *greet, struct peer *peer, struct conn *conn,
+        struct raft_event *event)
 {
     assert(conn->role == CONN_PEER && !conn->greeted);
     conn->greeted = true;
     const struct node_notice notice = {.kind = NOTICE_PEER_UP, .peer = conn->peer};
     notices_tell_of(greet->notices, &notice, conn->from);
-    *event = (struct raft_event){.kind = RAFT_PEER_OPEN, .peer = conn->peer};
+    tell_open(peer, event);
 }
 
 /* `dial`: of its connections, those up to this one are void. */
-static void note_process(struct peer *peer, uint64_t heard, uint64_t run, uint64_t dial)
+static void note_process(
+        struct peer *peer, const struct claim *claim, uint64_t run, uint64_t dial)
 {
-    peer->heard = heard;
+    peer->heard = claim->incarnation;
+    peer->configuration = claim->configuration;
     if (peer->run != run || dial > peer->void_dials)
         peer->void_dials = dial;
     peer->run = run;
     peer->objected.why = 0;
+}
+
+static struct claim claim_of_hello(const struct hello *hello)
+{
+    return (struct claim){
+            .node = hello->node,
+            .cluster = hello->cluster,
+            .incarnation = hello->incarnation,
+            .configuration = hello->configuration,
+            .members = hello->members,
+    };
 }
 
 /* A connection that the peer made is the one that counts. */
@@ -270,26 +303,37 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
 {
     struct peer *peer = roster_find(greet->roster, hello->node);
     conn_become_peer(greet->conns, conn, peer);
-    note_process(peer, hello->incarnation, hello->run, hello->dial);
+    const struct claim claim = claim_of_hello(hello);
+    note_process(peer, &claim, hello->run, hello->dial);
+    hear_role(greet, hello->to_role, hello->to_incarnation);
+    uint64_t to_incarnation;
+    uint8_t to_role = what_is(greet, peer->id, &to_incarnation);
     struct peer_welcome welcome = {
             .node = greet->roster->self,
             .cluster = wal_cluster(greet->wal),
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .configuration = greet->doubts->configurations->newest.index,
+            .to_role = to_role,
+            .to_incarnation = to_incarnation,
     };
-    struct wire wire = conn_begin(conn, 64);
+    struct wire wire = conn_begin(conn, 128);
     wire_peer_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_PEER_WELCOME, &wire);
-    peer_is_up(greet, conn, event);
+    peer_is_up(greet, peer, conn, event);
 }
 
 static bool greet_peer(struct greet *greet, struct conn *conn, const struct hello *hello,
         struct raft_event *event)
 {
-    struct peer *peer = roster_find(greet->roster, hello->node);
+    const struct claim claim = claim_of_hello(hello);
     conn->peer = hello->node;
-    enum refusal why = doubt_hello(greet, peer, hello);
+    enum refusal why = doubt_hello(greet, hello, &claim);
+    struct peer *peer = why == 0 ? roster_admit(greet->roster, hello->node)
+                                 : roster_find(greet->roster, hello->node);
+    if (why == 0 && !peer)
+        why = REFUSED_FULL;
     if (why != 0) {
         refuse_peer(greet, peer, conn, why);
         return false;
@@ -361,15 +405,30 @@ static bool on_welcome(
         return false;
     }
     struct peer *peer = roster_find(greet->roster, conn->peer);
-    enum refusal why = doubt(greet, peer, welcome.cluster, welcome.incarnation);
+    const struct claim claim = {
+            .node = welcome.node,
+            .cluster = welcome.cluster,
+            .incarnation = welcome.incarnation,
+            .configuration = welcome.configuration,
+    };
+    enum refusal why = doubt_claim(greet->doubts, &claim);
     if (why != 0) {
         refuse_peer(greet, peer, conn, why);
         return false;
     }
-    note_process(peer, welcome.incarnation, welcome.run, welcome.dial);
-    peer_is_up(greet, conn, event);
+    note_process(peer, &claim, welcome.run, welcome.dial);
+    hear_role(greet, welcome.to_role, welcome.to_incarnation);
+    peer_is_up(greet, peer, conn, event);
     rivals_welcomed(greet->rivals, peer);
     return true;
+}
+
+/* A member says that a committed configuration, newer than any here, is without this node. */
+static bool is_removal(const struct greet *greet, const struct refused *refused)
+{
+    uint64_t own = wal_cluster(greet->wal);
+    return own != 0 && refused->cluster == own &&
+           refused->index > greet->doubts->configurations->newest.index;
 }
 
 /*
@@ -386,9 +445,15 @@ static bool on_refused(
         conn_nonsense(greet->conns, conn, 100 + FRAME_REFUSED);
         return false;
     }
+    bool removed = refused.why == REFUSED_REMOVED && is_removal(greet, &refused);
+    if (removed)
+        greet->removed_at = refused.index;
     tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
     peer->objected = (struct objection){refused.why, greet->times->now_ns};
-    pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
+    /* A new machine wants to know soon that it was added. */
+    bool waits = wal_cluster(greet->wal) == 0 &&
+                 (refused.why == REFUSED_NOT_MEMBER || refused.why == REFUSED_DIRECTORY);
+    pause_dialing(greet, peer, waits ? NS_PER_S : REFUSED_PAUSE_S * NS_PER_S);
     conn_close(greet->conns, conn);
     *event = (struct raft_event){.kind = RAFT_FORGOTTEN};
     return refused.why == REFUSED_DIRECTORY && refused.cluster != 0;
@@ -455,6 +520,30 @@ bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
     return true;
 }
 
+bool greet_membership(struct greet *greet, struct raft_event *event)
+{
+    if (greet->join_due) {
+        greet->join_due = false;
+        *event = (struct raft_event){.kind = RAFT_JOIN};
+        return true;
+    }
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        struct peer *peer = &greet->roster->peers[i];
+        if (peer->conn == NO_CONN)
+            continue;
+        struct conn *conn = conn_at(greet->conns, peer->conn);
+        if (!conn->greeted || conn->closing)
+            continue;
+        if (doubt_is_removed(greet->doubts, peer))
+            refuse_peer(greet, peer, conn, REFUSED_REMOVED);
+        else if (peer->outsider != roster_is_outsider(peer)) {
+            tell_open(peer, event);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_recent(const struct greet *greet, const struct objection *objection)
 {
     return objection->why != 0 &&
@@ -480,7 +569,10 @@ static enum condition condition_of_objection(uint8_t why)
     case REFUSED_ID:
     case REFUSED_NODE:
     case REFUSED_TERM:
+    case REFUSED_REMOVED:
         break;
+    case REFUSED_NOT_MEMBER:
+        return CONDITION_NOT_MEMBER;
     }
     return CONDITION_NOT_ACCEPTED;
 }
@@ -488,7 +580,7 @@ static enum condition condition_of_objection(uint8_t why)
 enum condition greet_objected(const struct greet *greet)
 {
     enum condition condition = CONDITION_HEALTHY;
-    for (uint8_t i = 0; i < greet->roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct objection *objected = &greet->roster->peers[i].objected;
         if (is_recent(greet, objected) && condition == CONDITION_HEALTHY)
             condition = condition_of_objection(objected->why);
@@ -498,9 +590,11 @@ enum condition greet_objected(const struct greet *greet)
 
 enum condition greet_refused(const struct greet *greet)
 {
-    for (uint8_t i = 0; i < greet->roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct objection *refused = &greet->roster->peers[i].refused;
-        if (!is_recent(greet, refused) || refused->why == REFUSED_MEMBERS)
+        bool harmless =
+                refused->why == REFUSED_MEMBERS || refused->why == REFUSED_REMOVED;
+        if (!is_recent(greet, refused) || harmless)
             continue;
         return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED
                                                : CONDITION_STRANGER;
@@ -538,8 +632,7 @@ void greet_check(const struct greet *greet)
 {
     const struct roster *roster = greet->roster;
     assert(greet->leader_term_told <= raft_term(greet->raft));
-    assert(greet->settings->member_count == roster->count + 1);
-    for (uint8_t i = 0; i < roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->conn == NO_CONN)
             continue;

@@ -8,10 +8,8 @@
  * is welcomed; then raft may send. Clients learn who leads with the welcome and whenever it
  * changes.
  *
- * Who says that it is a member must name the cluster and the member's incarnation: the
- * random number of its data directory, which the cluster's first entry has. So neither a
- * stranger nor a member whose directory was emptied or exchanged takes part. A node that is
- * not in a cluster yet takes everybody with the same list of members.
+ * doubt.h says who is accepted. When a configuration comes, those that are no longer members
+ * are told and refused.
  */
 #ifndef NODE_GREET_H
 #define NODE_GREET_H
@@ -22,6 +20,7 @@
 #include "locks/locks.h"
 #include "node/conn.h"
 #include "node/door.h"
+#include "node/doubt.h"
 #include "node/rivals.h"
 #include "node/roster.h"
 #include "node/times.h"
@@ -44,6 +43,9 @@ struct greet {
     const struct times *times;
     const struct door *door;
     const struct rivals *rivals;
+    struct doubts *doubts;
+    bool join_due;       /* raft is to be told that this node may join. */
+    uint64_t removed_at; /* Members say that this node was removed there; 0: they do not. */
     uint64_t run;        /* Of this process: a random number */
     bool stopping;       /* The node leaves: it makes no more connections. */
     uint8_t leader_told; /* The last leader that clients were told */
@@ -73,6 +75,12 @@ bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *fra
  * the event tells raft. Call again until it is false.
  */
 bool greet_waiting(struct greet *greet, struct raft_event *event);
+
+/*
+ * Turn end: what a new configuration or a greeting changed for raft. True: the event tells
+ * it. Call again until it is false.
+ */
+bool greet_membership(struct greet *greet, struct raft_event *event);
 
 /* Before it is closed, or when it speaks although it is to wait: it waits no longer. */
 void greet_waits_no_more(struct greet *greet, const struct conn *conn);

@@ -85,11 +85,17 @@ static void close_bracket(struct guard *guard)
 static bool heed_suspicion(struct guard *guard, struct raft_event *event)
 {
     const struct roster *roster = guard->roster;
-    uint32_t member_count = roster->count + 1U;
+    uint64_t voters = raft_newest_configuration(guard->raft).voters;
+    uint32_t voter_count = 0;
+    for (uint64_t rest = voters; rest != 0; rest &= rest - 1)
+        voter_count++;
     uint32_t suspicious = 0;
-    for (uint8_t i = 0; i < roster->count; i++)
-        suspicious += roster->peers[i].clock_suspect;
-    bool majority = 2 * suspicious > member_count;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        const struct peer *peer = &roster->peers[i];
+        bool votes = (voters >> peer->id & 1) != 0 && !peer->outsider;
+        suspicious += votes && peer->clock_suspect ? 1 : 0;
+    }
+    bool majority = 2 * suspicious > voter_count;
     if (!majority || guard->times->now_ns < guard->quiet_until_ns)
         return false;
     MARK(clock_suspect_hands_over);
@@ -105,7 +111,7 @@ bool guard_judge(struct guard *guard, struct raft_event *event)
         begin_term(guard, raft_term(guard->raft));
         return heed_suspicion(guard, event);
     }
-    for (uint8_t i = 0; i < guard->roster->count; i++)
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++)
         guard->roster->peers[i].clock_suspect = false;
     close_bracket(guard);
     return false;

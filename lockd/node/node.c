@@ -35,21 +35,20 @@ static void stop_leading(struct node *node)
     ledger_drop(&node->ledger, &node->conns);
 }
 
-/* The first entry of the cluster came: from now on this node knows whose directory is whose. */
+/* What of the step is about configurations: those cut off, and those received. */
 static void learn_members(struct node *node, const struct raft_effects *effects,
         const struct received *received)
 {
-    if (!received || effects->append_count == 0)
-        return;
-    const struct entry_head *head = &received->heads[effects->append_skip];
-    if (head->kind != ENTRY_BOOTSTRAP)
-        return;
-    struct bootstrap bootstrap;
-    const unsigned char *entry = received->bytes[effects->append_skip];
-    struct wire wire = wire_reader(entry + ENTRY_HEAD_BYTES, head->body_bytes);
-    wire_bootstrap(&wire, &bootstrap);
-    assert(wire_complete(&wire)); /* peers.c has seen that it is. */
-    roster_learn(&node->roster, &bootstrap);
+    if (effects->truncate_from != 0)
+        configurations_cut(&node->configurations, effects->truncate_from);
+    for (uint32_t i = 0; received && i < effects->append_count; i++) {
+        uint32_t at = effects->append_skip + i;
+        const struct entry_head *head = &received->heads[at];
+        struct configuration configuration;
+        if (configuration_read(
+                    &configuration, head, received->bytes[at] + ENTRY_HEAD_BYTES))
+            configurations_take(&node->configurations, head->id.index, &configuration);
+    }
 }
 
 /* The effects of a step are carried out in the order that raft.h demands. */
@@ -58,7 +57,7 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
 {
     if (effects->truncate_from != 0)
         assert(effects->truncate_from > node->applier.applied);
-    assert(effects->fetch_count <= MEMBERS_MAX);
+    assert(effects->fetch_count <= RAFT_PEERS_MAX);
     assert(effects->read_count <= RAFT_READS_READY_MAX);
     journal_write(&node->journal, effects, bytes->received);
     learn_members(node, effects, bytes->received);
@@ -286,7 +285,7 @@ static void on_stop(struct node *node)
     leaving->begun = true;
     leaving->begun_ns = node->times.now_ns;
     node->greet.stopping = true;
-    leaving->handing_over = raft_is_leader(node->raft) && node->roster.count > 0;
+    leaving->handing_over = raft_is_leader(node->raft) && !raft_is_alone(node->raft);
     hand_over(node);
 }
 
@@ -412,7 +411,7 @@ static uint64_t next_deadline(const struct node *node)
     deadline_ns = u64_min(deadline_ns, batcher_deadline(&node->batcher));
     if (node->segments.retry_ns != 0 && !node->segments.asked)
         deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
-    if (node->leaving.begun)
+    if (node->leaving.begun || node->removed_ns != 0)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
     deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
     if (apply_has_more(&node->applier))
@@ -435,6 +434,20 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
     if (health_judge(&node->health, &event))
         step_raft(node, &event);
     if (guard_judge(&node->guard, &event))
+        step_raft(node, &event);
+}
+
+/* The newest configuration is another than before: who is connected may be none of it. */
+static void settle_members(struct node *node)
+{
+    struct configurations *configurations = &node->configurations;
+    if (configurations->changed) {
+        configurations->changed =
+                !roster_adopt(&node->roster, &configurations->newest.is);
+        notices_tell(&node->notices, NOTICE_MEMBERS, 0, configurations->newest.index);
+    }
+    struct raft_event event;
+    while (greet_membership(&node->greet, &event))
         step_raft(node, &event);
 }
 
@@ -474,14 +487,47 @@ static void propose_batch(struct node *node)
     step_raft(node, &event);
 }
 
+/* A configuration is an entry of its own: what is in the open batch goes before it. */
+static void propose_change(struct node *node)
+{
+    struct configuration after;
+    if (!changes_next(&node->changes, &after))
+        return;
+    struct raft_event event;
+    if (batcher_flush(&node->batcher, &event))
+        step_raft(node, &event);
+    if (!batcher_seal_configuration(&node->batcher, &after, &event))
+        return;
+    changes_proposed(&node->changes);
+    step_raft(node, &event);
+}
+
+/* It is no longer a member, by what is committed here or by what the members say. */
+static bool is_removed(struct node *node)
+{
+    uint64_t index = node->greet.removed_at;
+    if (index == 0 && changes_removed_self(&node->changes, node->applier.applied))
+        index = node->configurations.newest.index;
+    if (index == 0)
+        return false;
+    if (node->removed_ns == 0) {
+        node->removed_ns = node->times.now_ns;
+        notices_tell(&node->notices, NOTICE_REMOVED, 0, index);
+    }
+    bool overdue = node->times.now_ns - node->removed_ns >= NS_PER_S;
+    return overdue || !owes_output(&node->conns);
+}
+
 static void end_turn(
         struct node *node, const struct node_event *event, struct node_effects *effects)
 {
     assert(effects->write_count == 0 && !effects->read_wanted);
     take_time(node, &event->clocks);
+    settle_members(node);
     settle_connections(node);
     apply(node);
     ask_reads(node);
+    propose_change(node);
     propose_batch(node);
     reads_answer(&node->reads, node->applier.applied);
     if (reader_is_due(&node->reader))
@@ -495,7 +541,7 @@ static void end_turn(
     conns_send(&node->conns, effects);
     tell_writes(node, effects);
     effects->deadline_ns = next_deadline(node);
-    effects->failed = node->applier.failed;
+    effects->failed = is_removed(node) || node->applier.failed;
 }
 
 /* The effects of the turn before were handed on; until then everything in it took. */
@@ -584,6 +630,7 @@ void node_check(const struct node *node)
     assert(node->turn.booted && !node->turn.raft_is_stepped);
     times_check(&node->times);
     notices_check(&node->notices);
+    configurations_check(&node->configurations);
     roster_check(&node->roster);
     conns_check(&node->conns);
     stages_check(node->stages);

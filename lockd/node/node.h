@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/histogram.h"
+#include "protocol/configuration.h"
 #include "protocol/hello.h"
 #include "protocol/settings.h"
 #include "raft/raft.h"
@@ -36,6 +37,8 @@ extern "C" {
 #endif
 
 enum {
+    /* Other nodes at a time: the most members there may be, and one that was one */
+    NODE_PEERS_MAX = CONFIGURATION_MAX,
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
@@ -169,6 +172,10 @@ enum node_notice_kind {
     /* A durable part of the log cannot be read: number: segment, offset; or can again */
     NOTICE_LOG_UNREADABLE,
     NOTICE_LOG_READABLE,
+    /* A newer configuration: number: its index; it may be uncommitted. */
+    NOTICE_MEMBERS,
+    /* This node was removed from the cluster, or replaced, at index `number`. */
+    NOTICE_REMOVED,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
 };
@@ -191,7 +198,9 @@ struct node_effects {
     /* Slots to close once what is under way is sent; NODE_CLOSED follows */
     uint32_t *closes;
     uint32_t connect_count;
-    uint8_t connects[MEMBERS_MAX]; /* Peers to connect to */
+    uint8_t connects[NODE_PEERS_MAX]; /* Peers to connect to, ... */
+    /* ... and where, as host:port; NULL: where it was before, at first as in settings */
+    const char *connect_to[NODE_PEERS_MAX];
     uint32_t write_count;
     struct wal_write writes[NODE_WRITES_MAX];
     bool read_wanted;
@@ -224,8 +233,6 @@ void node_recover(struct node *node);
 enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE, /* The directory belongs to another node id. */
-    /* It was bootstrapped with other members than --cluster says. */
-    NODE_BOOT_FOREIGN_MEMBERS,
     NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */

@@ -24,24 +24,17 @@ static bool chains(const struct received *received, uint32_t at, uint64_t cluste
            head->id.index == before->id.index + 1 && head->cluster == before->cluster;
 }
 
-/* The members that this node was started with, and its own directory. */
-static bool is_own_bootstrap(
-        const struct peers *peers, const unsigned char *body, uint32_t body_bytes)
+/*
+ * The first entry of a cluster that this node helps to make has this very directory. A node
+ * that joins gets the first entry too, long after.
+ */
+static bool is_own_bootstrap(const struct peers *peers, const struct configuration *first)
 {
-    struct bootstrap bootstrap;
-    struct wire wire = wire_reader(body, body_bytes);
-    wire_bootstrap(&wire, &bootstrap);
-    const struct members *members = &bootstrap.members;
-    if (!wire_complete(&wire) || members->count != peers->members->count ||
-            memcmp(members->ids, peers->members->ids, members->count) != 0)
-        return false;
-    for (uint8_t i = 0; i < members->count; i++) {
-        uint64_t incarnation = bootstrap.incarnations[i];
-        if (members->ids[i] == peers->roster->self && incarnation != 0 &&
-                incarnation != wal_incarnation(peers->wal))
-            return false;
-    }
-    return true;
+    const struct member *own = configuration_find(first, peers->roster->self);
+    if (raft_is_joining(peers->raft))
+        return true;
+    return own &&
+           (own->incarnation == 0 || own->incarnation == wal_incarnation(peers->wal));
 }
 
 static bool is_batch(const unsigned char *body, uint32_t body_bytes)
@@ -58,14 +51,25 @@ static bool is_batch(const unsigned char *body, uint32_t body_bytes)
     return batch_complete(&batch);
 }
 
-/* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */
-static bool can_be_applied(
-        const struct peers *peers, const struct entry_head *head, const unsigned char *body)
+/*
+ * Can it be applied where it stands? The first entry bootstraps the cluster, no other does.
+ * An entry that has a configuration gets it as raft is told.
+ */
+static bool can_be_applied(const struct peers *peers, const struct entry_head *head,
+        const unsigned char *body, struct raft_configuration *sets)
 {
+    *sets = (struct raft_configuration){0};
     if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
         return false;
-    return head->kind == ENTRY_BOOTSTRAP ? is_own_bootstrap(peers, body, head->body_bytes)
-                                         : is_batch(body, head->body_bytes);
+    if (head->kind != ENTRY_BOOTSTRAP && head->kind != ENTRY_CONFIGURATION)
+        return is_batch(body, head->body_bytes);
+    struct configuration configuration;
+    if (!configuration_read(&configuration, head, body))
+        return false;
+    *sets = configuration_for_raft(peers->configurations, &configuration);
+    /* A cluster with no voter but another directory of this node's id sends it nothing. */
+    return sets->voters != 0 && (head->kind == ENTRY_CONFIGURATION ||
+                                        is_own_bootstrap(peers, &configuration));
 }
 
 /* Cut the entries apart. False: they are not what the message says. */
@@ -84,13 +88,15 @@ static bool decode_entries(
             return false;
         if (head->id.index != message->begin + i || !chains(received, i, cluster))
             return false;
-        if (!can_be_applied(peers, head, frame->body + at + ENTRY_HEAD_BYTES))
+        struct raft_configuration sets;
+        if (!can_be_applied(peers, head, frame->body + at + ENTRY_HEAD_BYTES, &sets))
             return false;
         received->bytes[i] = frame->body + at;
         received->entries[i] = (struct raft_entry){
                 .id = head->id,
                 .kind = head->kind,
                 .bytes = (uint32_t)entry_bytes(head),
+                .configuration = sets,
         };
         at += entry_bytes(head);
     }

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 struct peers {
-    const struct members *members;
+    const struct configurations *configurations;
     const struct raft *raft;
     const struct wal *wal;
     struct roster *roster;

@@ -13,7 +13,7 @@ static const uint64_t pause_for_write_ns = 5 * NS_PER_MS;
 
 void reader_init(struct reader *reader, uint8_t peer_count)
 {
-    assert(peer_count < MEMBERS_MAX);
+    assert(peer_count <= NODE_PEERS_MAX);
     assert(reader->wal && reader->raft && reader->times && reader->notices);
     reader->user_count = (uint8_t)(peer_count + 1);
 }

@@ -30,8 +30,8 @@ extern "C" {
 
 enum {
     READER_APPLY = 0, /* A peer's number is its place in the roster + 1. */
-    READER_PROBE = MEMBERS_MAX + 1,
-    READER_USERS_MAX = MEMBERS_MAX + 2,
+    READER_PROBE = NODE_PEERS_MAX + 1,
+    READER_USERS_MAX = NODE_PEERS_MAX + 2,
 };
 
 /* Walks the log on disk from an index on. */

@@ -8,12 +8,14 @@
  *     admit          clients' requests, into the open batch or refused
  *     reads          queries and lists
  *     greet          hello, welcome, refusal, who leads
+ *     changes        changes of the members: which may be made, and when
  *     peers          messages of other nodes, as events of raft
  *     fetch          entries from disk, for peers that lag far behind
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
  *     rivals         which of two connections of one member is kept
  *     door           who may have a connection slot
+ *     doubt          whether the other end is a member
  *
  *     batcher        the open batch, and when it is sealed
  *     apply          applies committed entries to the lock state
@@ -28,7 +30,8 @@
  *     backlog        how much may wait before acquires are refused
  *     stages         how long entries take, stage by stage
  *     conn           connection slots and their output
- *     roster         the other members
+ *     roster         the other nodes
+ *     configuration  who is a member, by the newest entry that says it
  *     notices        what the node reports, for the log and the status
  *     times          the clocks as io read them
  *     figures        histograms, as nodes send them
@@ -49,8 +52,11 @@
 #include "node/apply.h"
 #include "node/backlog.h"
 #include "node/batcher.h"
+#include "node/changes.h"
+#include "node/configuration.h"
 #include "node/conn.h"
 #include "node/door.h"
+#include "node/doubt.h"
 #include "node/fetch.h"
 #include "node/gather.h"
 #include "node/greet.h"
@@ -112,6 +118,7 @@ struct node {
     struct turn_state turn;
     struct times times;
     struct notices notices;
+    struct configurations configurations;
     struct roster roster;
     struct conns conns;
     struct stages *stages;
@@ -130,7 +137,10 @@ struct node {
     struct peers peers;
     struct door door;
     struct rivals rivals;
+    struct doubts doubts;
     struct greet greet;
+    struct changes changes;
+    uint64_t removed_ns; /* Since then it knows that it is removed; 0: it is not. */
     struct reads reads;
     struct admit admit;
     struct segments segments;

@@ -7,8 +7,7 @@ void roster_carve(
         struct roster *roster, struct arena *arena, const struct node_settings *settings)
 {
     const struct node_limits *limits = &settings->limits;
-    roster->count = (uint8_t)(settings->member_count - 1);
-    for (uint8_t i = 0; i < roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         struct peer *peer = &roster->peers[i];
         peer->input =
                 arena_take(arena, "node.peer_input", 1, limits->peer_frame_bytes, 4096);
@@ -22,42 +21,103 @@ void roster_carve(
 void roster_init(struct roster *roster, const struct node_settings *settings)
 {
     roster->self = settings->self;
-    uint8_t at = 0;
-    for (uint8_t i = 0; i < settings->member_count; i++) {
-        uint8_t id = settings->members[i].id;
-        if (id == settings->self)
-            continue;
-        roster->peers[at].id = id;
-        roster->peers[at].conn = NO_CONN;
-        roster->peers[at].waiting = NO_CONN;
-        at++;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        roster->peers[i].conn = NO_CONN;
+        roster->peers[i].waiting = NO_CONN;
     }
-    assert(at == roster->count);
     const struct members *members = &settings->raft.members;
     roster->members_hash = hash_bytes(members->ids, members->count, 0);
 }
 
 struct peer *roster_find(struct roster *roster, uint8_t id)
 {
-    for (uint8_t i = 0; i < roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && id != 0; i++) {
         if (roster->peers[i].id == id)
             return &roster->peers[i];
     }
     return NULL;
 }
 
-void roster_learn(struct roster *roster, const struct bootstrap *bootstrap)
+static void clear(struct peer *peer)
 {
-    for (uint8_t i = 0; i < bootstrap->members.count; i++) {
-        struct peer *peer = roster_find(roster, bootstrap->members.ids[i]);
-        if (peer && bootstrap->incarnations[i] != 0)
-            peer->incarnation = bootstrap->incarnations[i];
+    *peer = (struct peer){
+            .conn = NO_CONN,
+            .waiting = NO_CONN,
+            .input = peer->input,
+            .outputs = {peer->outputs[0], peer->outputs[1]},
+    };
+}
+
+struct peer *roster_admit(struct roster *roster, uint8_t id)
+{
+    assert(id != 0 && id != roster->self);
+    struct peer *peer = roster_find(roster, id);
+    if (peer)
+        return peer;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        peer = &roster->peers[i];
+        if (peer->id != 0)
+            continue;
+        clear(peer);
+        peer->id = id;
+        roster->count++;
+        return peer;
     }
+    return NULL;
+}
+
+/* Another directory under the same id is another member: nothing of the old one counts. */
+static void adopt(struct peer *peer, const struct member *member)
+{
+    if (peer->incarnation != member->incarnation) {
+        peer->refused.why = 0;
+        peer->objected.why = 0;
+        peer->clock_suspect = false;
+    }
+    peer->member = true;
+    peer->incarnation = member->incarnation;
+    memcpy(peer->address, member->address, sizeof peer->address);
+}
+
+static void leave(struct roster *roster, struct peer *peer)
+{
+    peer->member = false;
+    peer->incarnation = 0;
+    if (peer->conn != NO_CONN || peer->waiting != NO_CONN || peer->dialing)
+        return;
+    clear(peer);
+    roster->count--;
+}
+
+bool roster_adopt(struct roster *roster, const struct configuration *configuration)
+{
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        struct peer *peer = &roster->peers[i];
+        if (peer->id != 0 && !configuration_find(configuration, peer->id))
+            leave(roster, peer);
+    }
+    bool all = true;
+    for (uint8_t i = 0; i < configuration->count; i++) {
+        const struct member *member = &configuration->members[i];
+        if (member->id == roster->self)
+            continue;
+        struct peer *peer = roster_admit(roster, member->id);
+        if (peer)
+            adopt(peer, member);
+        else
+            all = false;
+    }
+    return all;
+}
+
+bool roster_is_outsider(const struct peer *peer)
+{
+    return !peer->member || (peer->incarnation != 0 && peer->incarnation != peer->heard);
 }
 
 static uint64_t heard_of(const struct roster *roster, uint8_t id)
 {
-    for (uint8_t i = 0; i < roster->count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         if (roster->peers[i].id == id)
             return roster->peers[i].heard;
     }
@@ -74,18 +134,22 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
 
 void roster_check(const struct roster *roster)
 {
-    assert(roster->count < MEMBERS_MAX);
-    for (uint8_t i = 0; i < roster->count; i++) {
+    uint8_t count = 0;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &roster->peers[i];
-        assert(peer->id != 0 && peer->id != roster->self);
+        count += peer->id != 0 ? 1 : 0;
+        if (peer->id == 0)
+            assert(peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing);
+        assert(peer->id != roster->self);
         if (peer->probe_ns != 0)
             assert(peer->conn != NO_CONN && peer->waiting != NO_CONN);
         if (peer->waiting != NO_CONN)
             assert(peer->waiting != peer->conn);
         for (uint8_t j = 0; j < i; j++) {
-            assert(roster->peers[j].id != peer->id);
+            assert(peer->id == 0 || roster->peers[j].id != peer->id);
             if (peer->conn != NO_CONN)
                 assert(roster->peers[j].conn != peer->conn);
         }
     }
+    assert(count == roster->count);
 }

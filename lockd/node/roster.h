@@ -1,5 +1,7 @@
 /*
- * The other members: how each is reached, and what this node remembers of it.
+ * The other nodes: how each is reached, and what this node remembers of it. There is one
+ * for each member of the newest configuration, and for others that are connected: nodes
+ * that know a newer configuration, or have not heard yet that they are removed.
  */
 #ifndef NODE_ROSTER_H
 #define NODE_ROSTER_H
@@ -8,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "node/configuration.h"
 #include "node/node.h"
 
 #ifdef __cplusplus
@@ -23,7 +26,10 @@ struct objection {
 };
 
 struct peer {
-    uint8_t id;
+    uint8_t id;    /* 0: the place is free */
+    bool member;   /* Of the newest configuration: this node connects to it. */
+    bool outsider; /* As raft was told: see RAFT_PEER_OPEN */
+    char address[ADDRESS_BYTES_MAX]; /* As the configuration has it */
     uint32_t conn; /* NO_CONN: none */
     bool dialing;
     uint64_t dial_ns;    /* Not before */
@@ -32,7 +38,8 @@ struct peer {
 
     /* Which process and directory it is: see greet.h. */
     uint64_t incarnation; /* As the configuration has it; 0: not known yet */
-    uint64_t heard;       /* ... and as it said itself, in its last greeting */
+    uint64_t heard;       /* ... and as it said itself, in its last greeting, ... */
+    uint64_t configuration; /* ... with the index of the newest that it knew */
     uint64_t run;         /* Of the process that was last greeted; 0: none yet */
     uint64_t void_dials;  /* Connections of that process up to this number are void. */
     uint64_t dials;       /* Connections that this node made to it */
@@ -50,9 +57,12 @@ struct peer {
 
 struct roster {
     uint8_t self;
-    uint8_t count;
-    struct peer peers[MEMBERS_MAX];
-    /* Of all member ids: a node with another one is of another cluster. */
+    uint8_t count; /* Places in use */
+    struct peer peers[NODE_PEERS_MAX];
+    /*
+     * Of the ids in --cluster. Members of a new cluster must agree on them; later nobody
+     * asks.
+     */
     uint64_t members_hash;
 };
 
@@ -63,15 +73,22 @@ void roster_carve(
 void roster_init(struct roster *roster, const struct node_settings *settings);
 
 /*
- * What the entry that bootstrapped the cluster says: whose directory is whose. It is the
- * configuration: what all members durably know of each other.
+ * The newest configuration says whose directory is whose, and where it is. Members get a
+ * place; a node that is no member loses its own once it is not connected. False: some
+ * member has none yet, as strangers are connected.
  */
-void roster_learn(struct roster *roster, const struct bootstrap *bootstrap);
+bool roster_adopt(struct roster *roster, const struct configuration *configuration);
+
+/* A place for a node that is no member; NULL: there is none. */
+struct peer *roster_admit(struct roster *roster, uint8_t id);
+
+/* Whether the node that is connected under this id is not the member that has it. */
+bool roster_is_outsider(const struct peer *peer);
 
 /* The same for the entry: what each member said of itself. `own` is this node's. */
 void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
 
-/* NULL: no member, or this node */
+/* NULL: it has no place, or is this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);
 void roster_check(const struct roster *roster);
 

@@ -134,7 +134,9 @@ static void join_bottom(struct node *node)
 {
     const struct node_settings *settings = &node->settings;
     node->notices.raft = node->raft;
+    configurations_init(&node->configurations, settings);
     roster_init(&node->roster, settings);
+    (void)roster_adopt(&node->roster, &node->configurations.newest.is);
     conns_init(&node->conns, &settings->limits, &node->notices);
     stages_init(node->stages);
     backlog_init(&node->backlog, settings->limits.owed_max);
@@ -147,7 +149,7 @@ static void join_bottom(struct node *node)
     node->reader.raft = node->raft;
     node->reader.times = &node->times;
     node->reader.notices = &node->notices;
-    reader_init(&node->reader, node->roster.count);
+    reader_init(&node->reader, NODE_PEERS_MAX);
 }
 
 /* Parts that say what they want from raft. */
@@ -172,7 +174,7 @@ static void join_wishes(struct node *node)
                     ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
     };
     node->peers = (struct peers){
-            .members = &node->settings.raft.members,
+            .configurations = &node->configurations,
             .raft = node->raft,
             .wal = node->wal,
             .roster = &node->roster,
@@ -190,8 +192,15 @@ static void join_wishes(struct node *node)
             .conns = &node->conns,
             .times = &node->times,
     };
+    node->doubts = (struct doubts){
+            .configurations = &node->configurations,
+            .raft = node->raft,
+            .wal = node->wal,
+            .roster = &node->roster,
+            .times = &node->times,
+    };
     node->greet = (struct greet){
-            .settings = &node->settings,
+            .doubts = &node->doubts,
             .raft = node->raft,
             .wal = node->wal,
             .locks = node->locks,
@@ -265,6 +274,7 @@ static void join_batch(struct node *node)
             .roster = &node->roster,
             .notices = &node->notices,
             .prng = &node->prng,
+            .configurations = &node->configurations,
     };
     node->admit = (struct admit){
             .raft = node->raft,
@@ -307,10 +317,17 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
             .kind = item->head.kind,
             .bytes = (uint32_t)entry_bytes(&item->head),
     };
+    struct configuration configuration;
+    const unsigned char *body = item->entry + ENTRY_HEAD_BYTES;
+    if (configuration_read(&configuration, &item->head, body)) {
+        node->configurations.incarnation = recovery_incarnation(node->restart.recovery);
+        entry.configuration = configuration_for_raft(&node->configurations, &configuration);
+        configurations_take(&node->configurations, item->head.id.index, &configuration);
+    }
     raft_restore(node->raft, &entry);
     if (item->head.kind != ENTRY_BOOTSTRAP)
         return;
-    struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
+    struct wire wire = wire_reader(body, item->head.body_bytes);
     wire_bootstrap(&wire, &node->restart.bootstrap);
     node->restart.bootstrapped = wire_complete(&wire);
 }
@@ -329,14 +346,10 @@ void node_recover(struct node *node)
             break;
         case RECOVERY_TRUNCATE:
             raft_restore_truncate(node->raft, item.from);
+            configurations_cut(&node->configurations, item.from);
             break;
         }
     }
-}
-
-static bool same_members(const struct members *a, const struct members *b)
-{
-    return a->count == b->count && memcmp(a->ids, b->ids, a->count) == 0;
 }
 
 static enum node_boot judge(
@@ -352,8 +365,6 @@ static enum node_boot judge(
         return NODE_BOOT_DAMAGED;
     if (!node->restart.bootstrapped)
         return NODE_BOOT_OK;
-    if (!same_members(&node->restart.bootstrap.members, &node->settings.raft.members))
-        return NODE_BOOT_FOREIGN_MEMBERS;
     if (!locks_fits(node->locks, &node->restart.bootstrap.settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
@@ -368,8 +379,8 @@ enum node_boot node_boot(
     if (boot != NODE_BOOT_OK)
         return boot;
     wal_init(node->wal, &node->settings.wal, node->restart.recovery);
-    if (node->restart.bootstrapped)
-        roster_learn(&node->roster, &node->restart.bootstrap);
+    node->configurations.incarnation = wal_incarnation(node->wal);
+    (void)roster_adopt(&node->roster, &node->configurations.newest.is);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
     raft_boot(node->raft, now_ns, blank);

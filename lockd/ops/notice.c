@@ -81,6 +81,11 @@ static void describe_raft(
                 "peer=%u: that node's log is damaged, so it takes no part; its own log lines say what to do",
                 notice->peer);
         break;
+    case RAFT_NOTICE_LEFT:
+        describe(text, LOGGER_INFO, "left",
+                "term=%llu: this node stopped leading, because it is no longer a voter",
+                term);
+        break;
     case RAFT_NOTICE_TRUNCATED:
         describe(text, LOGGER_INFO, "truncated",
                 "term=%llu: entries of an earlier leader that were never committed are removed",
@@ -114,6 +119,10 @@ static const char *name_refusal(uint64_t why)
         return "its term is further ahead than elections can explain; it is not of this cluster, or its disk is damaged";
     case REFUSED_HISTORY:
         return "its log takes back what the cluster has committed: an old copy of a data directory was put back; stop the node with the old copy, and take no more copies";
+    case REFUSED_REMOVED:
+        return "that node is no longer a member: it was removed or replaced; stop it and delete its data directory";
+    case REFUSED_NOT_MEMBER:
+        return "that node is new and not a member yet; add it with lockctl members add, or replace a member with lockctl members replace";
     }
     return "for a reason that this version does not know; run one release on all nodes";
 }
@@ -241,6 +250,15 @@ void notice_describe(
     case NOTICE_HANDED_OVER:
         describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",
                 notice->peer);
+        break;
+    case NOTICE_MEMBERS:
+        describe(text, LOGGER_INFO, "members",
+                "index=%llu: the members changed; lockctl members lists them", number);
+        break;
+    case NOTICE_REMOVED:
+        describe(text, LOGGER_ERROR, "removed",
+                "index=%llu: this node was replaced (or removed) at that index; it stops for good; delete its data directory, or keep it aside",
+                number);
         break;
     case NOTICE_CONDITION:
     case NOTICE_CONDITION_OVER:

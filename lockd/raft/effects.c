@@ -45,7 +45,7 @@ static bool outdoes(enum raft_notice notice, enum raft_notice told)
     return told == RAFT_NOTICE_NONE ||
            (told == RAFT_NOTICE_FOLLOWER &&
                    (notice == RAFT_NOTICE_NEW_LEADER || notice == RAFT_NOTICE_NO_MAJORITY ||
-                           notice == RAFT_NOTICE_RESIGNED));
+                           notice == RAFT_NOTICE_RESIGNED || notice == RAFT_NOTICE_LEFT));
 }
 
 void raft_note(struct raft *raft, enum raft_notice notice, uint8_t peer)
@@ -90,6 +90,7 @@ void raft_append(struct raft *raft, const struct raft_entry *entry)
     if (raft->commit.index == raft_log_last(&raft->log).index)
         raft->commit_ns = raft->now_ns;
     raft_log_add(&raft->log, entry->id, entry->bytes);
+    raft_membership_take(raft, entry);
 }
 
 void raft_truncate(struct raft *raft, uint64_t from)
@@ -98,6 +99,7 @@ void raft_truncate(struct raft *raft, uint64_t from)
     open_write(raft);
     raft->effects->truncate_from = from;
     raft_log_cut(&raft->log, from);
+    raft_membership_cut(raft, from);
     if (raft->durable >= from)
         raft->durable = from - 1;
     for (uint64_t at = raft->pending_ring.begin; at < raft->pending_ring.end; at++) {

@@ -25,7 +25,8 @@ enum {
 
 bool raft_may_stand(const struct raft *raft)
 {
-    return !(raft->blank && raft->met_bootstrapped) && raft_fitness(raft) == PEER_FIT &&
+    return raft_is_voter(raft) && !(raft->blank && raft->met_bootstrapped) &&
+           raft_fitness(raft) == PEER_FIT &&
            raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }
 
@@ -72,8 +73,7 @@ static bool leader_lives(const struct raft *raft, uint8_t candidate)
     if (raft->leader == 0 || raft->leader == candidate)
         return false;
     const struct raft_peer *leader = raft_find_peer_const(raft, raft->leader);
-    assert(leader);
-    return leader->open &&
+    return leader && leader->open &&
            raft->now_ns - raft->leader_heard_ns < raft->settings.election_min_ns;
 }
 
@@ -140,6 +140,10 @@ void raft_on_vote(
 {
     if (vote->term == 0 || vote->bootstrap != (vote->last.index == 0))
         return;
+    if (vote->bootstrap && raft->joining) {
+        MARK(joining_node_bootstraps_nothing);
+        return;
+    }
     if (!vote->pre && raft_fitness(raft) == PEER_CANNOT_WRITE) {
         MARK(vote_could_not_be_durable);
         return;
@@ -193,15 +197,17 @@ void raft_on_vote_answer(
 /* How many votes are needed, this node's included. */
 static uint32_t votes_needed(const struct raft *raft)
 {
-    uint32_t members = raft->settings.members.count;
-    return raft_is_bootstrapped(raft) ? members / 2 + 1 : members;
+    uint32_t voters = raft_count(raft->membership.newest.voters);
+    return raft_is_bootstrapped(raft) ? voters / 2 + 1 : voters;
 }
 
 static uint32_t count_granted(const struct raft *raft)
 {
-    uint32_t count = 1;
-    for (uint8_t i = 0; i < raft->peer_count; i++)
-        count += raft->peers[i].granted ? 1 : 0;
+    uint32_t count = raft_is_voter(raft) ? 1 : 0;
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        count += peer->granted && raft_votes(raft, peer) ? 1 : 0;
+    }
     return count;
 }
 
@@ -212,6 +218,8 @@ static bool is_lost(const struct raft *raft)
     uint32_t against = 0;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
+        if (!raft_votes(raft, peer))
+            continue;
         count += !peer->granted && !peer->refused && peer->open ? 1 : 0;
         against += peer->refused ? 1 : 0;
     }
@@ -231,7 +239,8 @@ static void ask_for_votes(struct raft *raft)
     };
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];
-        if (peer->granted || raft->now_ns < peer->due_ns || !raft_can_send(raft, peer))
+        if (!raft_votes(raft, peer) || peer->granted || raft->now_ns < peer->due_ns ||
+                !raft_can_send(raft, peer))
             continue;
         raft_send(raft, peer, &request, 0);
         peer->due_ns = raft->now_ns + raft->settings.heartbeat_ns;

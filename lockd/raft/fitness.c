@@ -33,8 +33,8 @@ bool raft_lags(const struct raft *raft)
 
 bool raft_peer_can_lead(const struct raft *raft, const struct raft_peer *peer)
 {
-    return peer->open && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT &&
-           peer->acked_ns != 0 &&
+    return raft_votes(raft, peer) && peer->open && peer->state == PEER_STATE_ORDINARY &&
+           peer->fitness == PEER_FIT && peer->acked_ns != 0 &&
            raft->now_ns - peer->acked_ns < raft->settings.election_max_ns;
 }
 
@@ -80,11 +80,12 @@ uint64_t raft_uncommitted_ns(const struct raft *raft, uint64_t *members)
     *members = 0;
     if (raft->role != RAFT_LEADER || raft->commit.index == last)
         return 0;
-    if (raft->durable < last)
+    if (raft->durable < last && raft_is_voter(raft))
         *members |= UINT64_C(1) << raft->settings.self;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
-        if (raft->peers[i].match < last)
-            *members |= UINT64_C(1) << raft->peers[i].id;
+        const struct raft_peer *peer = &raft->peers[i];
+        if (raft_votes(raft, peer) && peer->match < last)
+            *members |= raft_bit(peer->id);
     }
     return raft->now_ns - raft->commit_ns;
 }

@@ -11,9 +11,9 @@
 #include "base/mark.h"
 #include "raft/raft_state.h"
 
-static bool may_take_over(const struct raft_peer *peer)
+static bool may_take_over(const struct raft *raft, const struct raft_peer *peer)
 {
-    return peer->open && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT;
+    return peer->open && raft_votes(raft, peer) && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT;
 }
 
 void raft_on_transfer(struct raft *raft, uint8_t id)
@@ -22,7 +22,7 @@ void raft_on_transfer(struct raft *raft, uint8_t id)
         return;
     const struct raft_peer *peer =
             id == 0 ? raft_best_peer(raft) : raft_find_peer(raft, id);
-    if (!peer || !may_take_over(peer)) {
+    if (!peer || !may_take_over(raft, peer)) {
         MARK(transfer_to_nobody);
         return;
     }
@@ -36,8 +36,7 @@ void raft_settle_transfer(struct raft *raft)
     if (raft->transfer == 0)
         return;
     const struct raft_peer *peer = raft_find_peer(raft, raft->transfer);
-    assert(peer);
-    if (raft->now_ns >= raft->transfer_ns || !may_take_over(peer)) {
+    if (!peer || raft->now_ns >= raft->transfer_ns || !may_take_over(raft, peer)) {
         MARK(transfer_given_up);
         raft->transfer = 0;
         if (raft->resigning)
@@ -82,8 +81,8 @@ static void pass_on(struct raft *raft)
 
 void raft_judge_lead(struct raft *raft)
 {
-    /* Nobody could lead instead of a single member. */
-    if (raft->role != RAFT_LEADER || raft->peer_count == 0)
+    /* Nobody could lead instead of a single voter. */
+    if (raft->role != RAFT_LEADER || raft_is_alone(raft))
         return;
     if (raft_fitness(raft) == PEER_FIT) {
         raft->resigning = false;
@@ -100,6 +99,15 @@ void raft_judge_lead(struct raft *raft)
     MARK(unfit_leader_steps_down);
     raft_become_follower(raft);
     raft_note(raft, RAFT_NOTICE_RESIGNED, 0);
+}
+
+void raft_judge_membership(struct raft *raft)
+{
+    if (raft_is_voter(raft) || raft->membership.index > raft->commit.index)
+        return;
+    MARK(removed_leader_steps_down);
+    raft_become_follower(raft);
+    raft_note(raft, RAFT_NOTICE_LEFT, 0);
 }
 
 void raft_on_fitness(struct raft *raft, enum peer_fitness fitness)

@@ -182,7 +182,7 @@ static void fetch(struct raft *raft, struct raft_peer *peer)
     if (raft->now_ns < peer->fetch_after_ns)
         return;
     struct raft_effects *effects = raft->effects;
-    assert(effects->fetch_count < MEMBERS_MAX);
+    assert(effects->fetch_count < RAFT_PEERS_MAX);
     effects->fetches[effects->fetch_count] = (struct raft_fetch){peer->id, peer->next};
     effects->fetch_count++;
     peer->fetching = true;
@@ -253,8 +253,10 @@ static void settle_peer(struct raft *raft, struct raft_peer *peer)
 
 void raft_settle_peers(struct raft *raft)
 {
-    for (uint8_t i = 0; i < raft->peer_count; i++)
-        settle_peer(raft, &raft->peers[i]);
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        if (raft_is_fed(raft, &raft->peers[i]))
+            settle_peer(raft, &raft->peers[i]);
+    }
 }
 
 void raft_on_fetched(

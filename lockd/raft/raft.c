@@ -28,6 +28,8 @@ static void on_propose(struct raft *raft, const struct raft_event *event)
     assert(raft_takes_proposals(raft));
     struct raft_entry entry = event->entry;
     entry.id = raft_next_id(raft);
+    if (entry.kind == ENTRY_CONFIGURATION)
+        assert(raft_may_reconfigure(raft) && entry.configuration.voters != 0);
     raft_append(raft, &entry);
 }
 
@@ -67,8 +69,25 @@ static void on_receive(struct raft *raft, const struct raft_event *event)
     }
 }
 
-static void on_open(struct raft *raft, struct raft_peer *peer)
+/* Another directory has nothing of what the one before had. */
+static void meet(struct raft_peer *peer, const struct raft_event *event)
 {
+    bool another = peer->incarnation != 0 && peer->incarnation != event->incarnation;
+    bool counts_now = peer->open && peer->outsider && !event->outsider;
+    if (another || counts_now) {
+        raft_forget_peer(peer);
+        peer->open = false;
+    }
+    peer->incarnation = event->incarnation;
+    peer->outsider = event->outsider;
+}
+
+static void on_open(struct raft *raft, const struct raft_event *event)
+{
+    struct raft_peer *peer = raft_know_peer(raft, event->peer);
+    if (!peer)
+        return;
+    meet(peer, event);
     if (peer->open)
         return;
     peer->open = true;
@@ -86,6 +105,7 @@ static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)
     if (!peer->open)
         return;
     peer->open = false;
+    raft->peers_changed = true;
     if (raft->leader != peer->id)
         return;
     raft_fail_reads(raft);
@@ -98,12 +118,14 @@ static void on_closed(struct raft *raft, struct raft_peer *peer, bool by_peer)
 
 static void on_peer_event(struct raft *raft, const struct raft_event *event)
 {
+    if (event->kind == RAFT_PEER_OPEN) {
+        on_open(raft, event);
+        return;
+    }
     struct raft_peer *peer = raft_find_peer(raft, event->peer);
     if (!peer)
         return;
-    if (event->kind == RAFT_PEER_OPEN)
-        on_open(raft, peer);
-    else if (event->kind == RAFT_PEER_CLOSED)
+    if (event->kind == RAFT_PEER_CLOSED)
         on_closed(raft, peer, event->by_peer);
     else
         raft_on_fetched(raft, peer, event);
@@ -165,6 +187,9 @@ static void on_event(struct raft *raft, const struct raft_event *event)
         if (raft->blank)
             raft_meet_bootstrapped(raft);
         break;
+    case RAFT_JOIN:
+        raft_join(raft);
+        break;
     }
 }
 
@@ -176,9 +201,10 @@ static void settle(struct raft *raft)
         raft_settle_transfer(raft);
         raft_settle_rounds(raft);
         raft_settle_peers(raft);
-        /* With a single member, a round is confirmed as it begins. */
-        if (raft->peer_count == 0)
+        /* With a single voter, a round is confirmed as it begins. */
+        if (raft_is_alone(raft))
             raft_settle_rounds(raft);
+        raft_judge_membership(raft);
     }
     raft_tell_reads(raft);
 }
@@ -222,6 +248,7 @@ bool raft_may_write(const struct raft *raft, const struct raft_event *event)
     case RAFT_FITNESS:
     case RAFT_READ:
     case RAFT_FORGOTTEN:
+    case RAFT_JOIN:
         return false;
     }
     return false;
@@ -245,6 +272,7 @@ void raft_step(
     raft->now_ns = event->now_ns;
     raft->more = false;
     raft->effects = effects;
+    raft_drop_peers(raft);
     bool may_write = raft_may_write(raft, event);
     on_event(raft, event);
     settle(raft);
@@ -256,10 +284,10 @@ void raft_step(
 static uint64_t leader_deadline(const struct raft *raft)
 {
     /*
-     * A single member still notes from time to time that it is there:
+     * A single voter still notes from time to time that it is there:
      * raft_majority_heard_ns().
      */
-    if (raft->peer_count == 0)
+    if (raft_is_alone(raft))
         return raft->now_ns + raft->settings.heartbeat_ns;
     uint64_t deadline_ns = raft_majority_heard_ns(raft) + raft->settings.election_max_ns;
     if (raft->transfer != 0)
@@ -280,7 +308,9 @@ uint64_t raft_deadline(const struct raft *raft)
         return deadline_ns;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
-        if (peer->open && (raft->role == RAFT_LEADER || !peer->granted))
+        bool wanted = raft->role == RAFT_LEADER ? raft_is_fed(raft, peer)
+                                                : raft_votes(raft, peer) && !peer->granted;
+        if (peer->open && wanted)
             deadline_ns = u64_min(deadline_ns, peer->due_ns);
     }
     return deadline_ns;

@@ -24,6 +24,13 @@
  * (RAFT_FITNESS). Such a leader hands over to a member that is fit, or steps down, which
  * needs no write. It does not campaign again while the cause lasts. Acknowledgements say
  * which members are fit, and what they have applied (raft_tell_applied()).
+ *
+ * Members. The newest configuration in the log counts, from the moment its entry is
+ * appended, committed or not; if the entry is cut off, the one before it counts again.
+ * [Raft 4.1] One change is uncommitted at a time, and a leader begins one only after an
+ * entry of its own term is committed. Voters elect and commit. Learners get the log, count
+ * for nothing and never campaign. raft never reads entries, so the caller says with an
+ * entry which configuration it has.
  */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -49,6 +56,8 @@ enum {
     /* A member counts as current with this many entries to apply. */
     RAFT_APPLIED_NEAR = RAFT_ENTRIES_MAX,
     RAFT_STALL_ELECTIONS = 2, /* Longest election timeouts without progress: a stall */
+    /* Nodes that raft knows at a time: of the newest configuration, and connected ones */
+    RAFT_PEERS_MAX = 24,
 };
 
 enum raft_role {
@@ -58,8 +67,15 @@ enum raft_role {
     RAFT_LEADER
 };
 
+/* Bit sets of node ids: bit `id` is set for the member `id`. No id is in both. */
+struct raft_configuration {
+    uint64_t voters;
+    uint64_t learners;
+};
+
 struct raft_settings {
     uint8_t self;
+    /* The voters until there is a configuration in the log, ascending */
     struct members members;
     uint64_t heartbeat_ns;    /* 50 ms */
     uint64_t election_min_ns; /* Timeouts are drawn from [min, max): 250 ms, ... */
@@ -80,6 +96,11 @@ struct raft_entry {
     struct entry_id id;
     enum entry_kind kind;
     uint32_t bytes; /* Whole, with its head */
+    /*
+     * ENTRY_CONFIGURATION, ENTRY_BOOTSTRAP: what it says; else empty. A bootstrap without
+     * voters keeps those of the settings.
+     */
+    struct raft_configuration configuration;
 };
 
 enum raft_event_kind {
@@ -88,7 +109,13 @@ enum raft_event_kind {
     RAFT_PROPOSE, /* Leader only: append entry.kind of entry.bytes; see raft_next_id() */
     RAFT_WRITTEN, /* All writes up to number `write` are durable. */
     RAFT_FETCHED, /* Answers a fetch: [begin, end) can be sent to `peer` now; none: later */
-    RAFT_PEER_OPEN,   /* A connection to `peer` is open: messages can be sent. */
+    /*
+     * A connection to `peer` is open: messages can be sent. `incarnation` is the other
+     * end's. `outsider`: it is not the directory that the newest configuration has under
+     * this id, or the id is in none; it is heard, but counts for nothing. Said again when
+     * `outsider` changes.
+     */
+    RAFT_PEER_OPEN,
     RAFT_PEER_CLOSED, /* It ended. `by_peer`: the other end closed it (its process died). */
     RAFT_CAMPAIGN,    /* Campaign now (operators, tests) */
     RAFT_TRANSFER,    /* Leader: hand over to the best member, or to `peer` if not 0 */
@@ -96,6 +123,11 @@ enum raft_event_kind {
     RAFT_READ,        /* Is it safe to read? `context` comes back in reads_ready. */
     /* Members of a cluster know another directory of this node: a blank one was emptied. */
     RAFT_FORGOTTEN,
+    /*
+     * They have this very directory as a learner: a blank one takes entries, as it has
+     * never voted.
+     */
+    RAFT_JOIN,
 };
 
 /* What is wrong with a message; see raft_object(). */
@@ -111,6 +143,8 @@ struct raft_event {
     uint64_t now_ns; /* CLOCK_MONOTONIC; never goes back */
     uint8_t peer;
     bool by_peer;
+    bool outsider;
+    uint64_t incarnation;
     const struct peer_message *message;
     const struct raft_entry *entries; /* Of an append, in order, [message->begin, end) */
     uint32_t entry_count;
@@ -157,6 +191,7 @@ enum raft_notice {
     RAFT_NOTICE_PEER_BLANK,   /* `notice_peer` says it is blank. */
     RAFT_NOTICE_PEER_DAMAGED, /* `notice_peer` says its log is damaged. */
     RAFT_NOTICE_TRUNCATED,    /* Entries that were never committed are cut off its log. */
+    RAFT_NOTICE_LEFT,         /* It led until its own removal was committed. */
 };
 
 struct raft_effects {
@@ -170,7 +205,7 @@ struct raft_effects {
     uint32_t message_count;
     struct raft_message messages[RAFT_MESSAGES_MAX];
     uint32_t fetch_count;
-    struct raft_fetch fetches[MEMBERS_MAX];
+    struct raft_fetch fetches[RAFT_PEERS_MAX];
     uint32_t read_count;
     struct raft_read_ready reads[RAFT_READS_READY_MAX];
 
@@ -193,6 +228,13 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
 
 /* After init, before any entry is restored: the log begins after `before`. */
 void raft_restore_begin(struct raft *raft, struct entry_id before);
+
+/*
+ * After raft_restore_begin(): the configuration of the entry `index`, at or before the
+ * beginning of the log, counts there.
+ */
+void raft_restore_configuration(struct raft *raft, uint64_t index,
+        const struct raft_configuration *configuration);
 
 /*
  * After init: the log's records in order, as recovery meets them. A vote record replaces
@@ -274,6 +316,31 @@ bool raft_leads_committed(const struct raft *raft);
 /* ... and has applied it: from then on it serves clients. */
 bool raft_leads_applied(const struct raft *raft);
 
+/*
+ * The configuration that counts: the newest in the log, and the index of its entry; 0: that
+ * of the settings. It may be uncommitted.
+ */
+struct raft_configuration raft_newest_configuration(const struct raft *raft);
+uint64_t raft_configuration_index(const struct raft *raft);
+
+/*
+ * Leader: may it append a configuration now? An entry of its term and the configuration
+ * that counts are committed, and it is not handing over.
+ */
+bool raft_may_reconfigure(const struct raft *raft);
+
+/*
+ * Leader: would a majority of `voters` be heard? Bit set of those that were not heard within
+ * the longest election timeout; 0 if enough of them were.
+ */
+uint64_t raft_unheard(const struct raft *raft, uint64_t voters);
+
+/* Whether it counts: for votes and commits. */
+bool raft_is_voter(const struct raft *raft);
+
+/* Whether it is this node and no other that votes. */
+bool raft_is_alone(const struct raft *raft);
+
 /* Whether it could lead: what RAFT_FITNESS said, or that its writes do not end. */
 enum peer_fitness raft_fitness(const struct raft *raft);
 
@@ -312,6 +379,9 @@ bool raft_is_blank(const struct raft *raft);
 
 /* Blank, and met a bootstrapped cluster: its directory was emptied. It takes no part. */
 bool raft_met_bootstrapped(const struct raft *raft);
+
+/* A learner whose log is empty yet. */
+bool raft_is_joining(const struct raft *raft);
 
 /* Bootstrap: bit set of the members to which there is no connection. */
 uint64_t raft_missing(const struct raft *raft);

@@ -50,11 +50,13 @@ static void check_role(const struct raft *raft)
     }
     if (raft->role != RAFT_LEADER)
         assert(raft->transfer == 0 && !raft->resigning);
-    /* Who is not fit does not campaign, and does not lead on. */
+    /* Who is not fit, or not a voter, does not campaign, and does not lead on. */
     if (raft_is_standing(raft))
-        assert(raft_fitness(raft) == PEER_FIT);
+        assert(raft_fitness(raft) == PEER_FIT && raft_is_voter(raft));
+    if (raft->role == RAFT_LEADER && !raft_is_voter(raft))
+        assert(raft->membership.index > raft->commit.index);
     if (raft->role == RAFT_LEADER && raft->told_fitness != PEER_FIT)
-        assert(raft->peer_count == 0 || raft->resigning);
+        assert(raft_is_alone(raft) || raft->resigning);
     if (raft->role != RAFT_CANDIDATE)
         assert(!raft->handed);
     if (raft->role != RAFT_LEADER)
@@ -71,6 +73,27 @@ static void check_blank(const struct raft *raft)
     }
     if (raft->met_bootstrapped)
         assert(raft->blank && raft->role == RAFT_FOLLOWER);
+    if (raft->joining)
+        assert(!raft->blank);
+}
+
+static void check_membership(const struct raft *raft)
+{
+    const struct raft_membership *membership = &raft->membership;
+    const struct raft_configuration *newest = &membership->newest;
+    assert(membership->index <= raft_log_last(&raft->log).index);
+    assert(membership->before_index <= membership->index);
+    assert((newest->voters & newest->learners) == 0);
+    uint64_t members = newest->voters | newest->learners;
+    uint64_t known = raft_bit(raft->settings.self);
+    for (uint8_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        assert((known & raft_bit(peer->id)) == 0);
+        known |= raft_bit(peer->id);
+        if (!peer->open && !raft->peers_changed)
+            assert((members & raft_bit(peer->id)) != 0);
+    }
+    assert((members & ~known) == 0);
 }
 
 static void check_peer(const struct raft *raft, const struct raft_peer *peer)
@@ -138,7 +161,7 @@ void raft_check(const struct raft *raft)
     check_role(raft);
     check_blank(raft);
     check_reads(raft);
-    assert(raft->peer_count + 1 == raft->settings.members.count);
+    check_membership(raft);
     for (uint8_t i = 0; i < raft->peer_count; i++)
         check_peer(raft, &raft->peers[i]);
 }
@@ -152,6 +175,25 @@ static void check_handover(const struct raft *before, const struct raft *after)
         return;
     const struct raft_peer *peer = raft_find_peer_const(after, after->transfer);
     assert(peer && peer->fitness == PEER_FIT && raft_peer_is_current(after, peer));
+    assert(raft_votes(after, peer));
+}
+
+/*
+ * A leader begins a change when the one before and an entry of its term are committed, and
+ * changes one voter at most.
+ */
+static void check_change(const struct raft *before, const struct raft *after)
+{
+    bool began = before->role == RAFT_LEADER && after->log.trail.last.index ==
+                         before->log.trail.last.index + 1 &&
+                 after->membership.index == after->log.trail.last.index &&
+                 before->log.trail.last.index > 0;
+    if (!began || after->term != before->term)
+        return;
+    assert(before->membership.index <= before->commit.index);
+    assert(before->commit.term == before->term);
+    uint64_t changed = before->membership.newest.voters ^ after->membership.newest.voters;
+    assert(raft_count(changed) <= 1);
 }
 
 /* Within a term the vote stays, and a leader stays leader or stops for good. */
@@ -185,6 +227,7 @@ void raft_check_step(const struct raft *before, const struct raft *after)
     assert(after->write_last - before->write_last <= 1);
     assert(after->written >= before->written);
     assert(after->applied >= before->applied);
+    check_change(before, after);
     if (after->term == before->term)
         check_same_term(before, after);
     else

@@ -41,7 +41,7 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
     carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
             sizeof(struct raft_read), alignof(struct raft_read));
     uint32_t flights = power_of_two(settings->window);
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+    for (uint32_t i = 0; i < RAFT_PEERS_MAX; i++) {
         struct raft_peer *peer = &carved->peers[i];
         peer->flight_ends = arena_take(
                 arena, "raft.flights", flights, sizeof(uint64_t), alignof(uint64_t));
@@ -59,7 +59,7 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
             .log = raft->log,
             .reads = raft->reads,
     };
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+    for (uint32_t i = 0; i < RAFT_PEERS_MAX; i++) {
         fresh.peers[i].flight_ends = raft->peers[i].flight_ends;
         fresh.peers[i].flight_bytes = raft->peers[i].flight_bytes;
     }
@@ -70,17 +70,15 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     /* A leader's late answer must not match a query of an earlier life of this node. */
     uint64_t first_read = prng_next(&raft->prng) / 2;
     ring_init_at(&raft->read_ring, power_of_two(settings->reads_max), first_read);
+    for (uint8_t i = 0; i < RAFT_PEERS_MAX; i++)
+        ring_init(&raft->peers[i].flights, power_of_two(settings->window));
     for (uint8_t i = 0; i < settings->members.count; i++) {
         uint8_t id = settings->members.ids[i];
-        if (id == settings->self)
-            continue;
-        struct raft_peer *peer = &raft->peers[raft->peer_count];
-        raft->peer_count++;
-        peer->id = id;
-        peer->next = 1;
-        peer->probing = true;
-        ring_init(&peer->flights, power_of_two(settings->window));
+        raft->membership.newest.voters |= raft_bit(id);
+        if (id != settings->self)
+            (void)raft_know_peer(raft, id);
     }
+    raft->membership.before = raft->membership.newest;
 }
 
 void raft_restore_begin(struct raft *raft, struct entry_id before)
@@ -92,10 +90,20 @@ void raft_restore_begin(struct raft *raft, struct entry_id before)
         raft->peers[i].next = before.index + 1;
 }
 
+void raft_restore_configuration(struct raft *raft, uint64_t index,
+        const struct raft_configuration *configuration)
+{
+    assert(!raft->booted && index <= raft->log.trail.before.index);
+    const struct raft_entry entry = {
+            .id = {1, index}, .configuration = *configuration};
+    raft_membership_take(raft, &entry);
+}
+
 void raft_restore(struct raft *raft, const struct raft_entry *entry)
 {
     assert(!raft->booted);
     raft_log_add(&raft->log, entry->id, entry->bytes);
+    raft_membership_take(raft, entry);
 }
 
 void raft_restore_truncate(struct raft *raft, uint64_t from)
@@ -104,6 +112,7 @@ void raft_restore_truncate(struct raft *raft, uint64_t from)
     if (from > raft_log_last(&raft->log).index)
         return;
     raft_log_cut(&raft->log, from);
+    raft_membership_cut(raft, from);
 }
 
 void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote)
@@ -135,6 +144,6 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
         raft->vote = raft->settings.self;
     }
     raft_reset_election_timer(raft);
-    if (raft->peer_count == 0)
+    if (raft_is_alone(raft))
         raft->election_ns = now_ns;
 }

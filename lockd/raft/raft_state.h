@@ -14,7 +14,8 @@
  *     effects.c     messages, writes and notices of the step under way
  *     fitness.c     who could lead: whose disk works, who has applied what
  *     raft_view.c   what others may read
- *     quorum.c      what a majority has reached
+ *     quorum.c      what a majority of the voters has reached
+ *     membership.c  which configuration counts, and which peers there are
  *     raft_log.c    the log: where it begins, terms of all entries, lengths of the newest
  *     raft_trail.c  terms of the whole log
  *
@@ -50,6 +51,8 @@ struct raft_pending {
 struct raft_peer {
     uint8_t id;
     bool open;             /* It can be sent to. */
+    bool outsider;         /* Not the directory that the configuration has */
+    uint64_t incarnation;  /* Of the directory that was connected last; 0: none yet */
     enum peer_state state; /* What it last said about itself */
     uint64_t heard_ns;     /* When anything came from it; 0: never */
 
@@ -106,6 +109,17 @@ struct raft_told {
     uint8_t peer;
 };
 
+/*
+ * Two suffice: a leader appends a configuration when the one before is committed. So of
+ * those in any log only the last can be cut off.
+ */
+struct raft_membership {
+    struct raft_configuration newest;
+    uint64_t index; /* Of its entry; 0: the settings have it */
+    struct raft_configuration before;
+    uint64_t before_index;
+};
+
 struct raft {
     struct raft_settings settings;
     struct prng prng;
@@ -120,6 +134,7 @@ struct raft {
 
     bool blank;            /* Nothing on disk: neither vote nor entry */
     bool met_bootstrapped; /* Blank, and has seen that it should not be */
+    bool joining;          /* A learner with an empty log: it bootstraps nothing. */
     uint64_t missing_told_ns;
 
     enum raft_role role;
@@ -169,11 +184,14 @@ struct raft {
     uint32_t notice_count;
     struct raft_told notices[RAFT_NOTICES_MAX];
 
-    uint8_t peer_count; /* Members without this node */
-    struct raft_peer peers[MEMBERS_MAX];
+    struct raft_membership membership;
+    bool peers_changed; /* Some may be in no configuration and not connected. */
+    /* Members of the newest configuration without this node, and who else is connected */
+    uint8_t peer_count;
+    struct raft_peer peers[RAFT_PEERS_MAX];
 };
 
-/* The member `id`; NULL if it is none, or this node. */
+/* The peer `id`; NULL if there is none, or it is this node. */
 static inline struct raft_peer *raft_find_peer(struct raft *raft, uint8_t id)
 {
     for (uint8_t i = 0; i < raft->peer_count; i++)
@@ -205,11 +223,56 @@ static inline bool raft_is_bootstrapped(const struct raft *raft)
     return raft_log_last(&raft->log).index > 0;
 }
 
+static inline uint64_t raft_bit(uint8_t id)
+{
+    return UINT64_C(1) << id;
+}
+
+/* How many ids are in a set. */
+static inline uint32_t raft_count(uint64_t set)
+{
+    uint32_t count = 0;
+    for (; set != 0; set &= set - 1)
+        count++;
+    return count;
+}
+
+/* Does it count for votes and commits? */
+static inline bool raft_votes(const struct raft *raft, const struct raft_peer *peer)
+{
+    return !peer->outsider && (raft->membership.newest.voters & raft_bit(peer->id)) != 0;
+}
+
+/*
+ * membership.c
+ */
+
+/* The entry is appended: its configuration, if it has one, counts from now on. */
+void raft_membership_take(struct raft *raft, const struct raft_entry *entry);
+
+/* `from` and all after it are cut off the log. */
+void raft_membership_cut(struct raft *raft, uint64_t from);
+
+/*
+ * Is it to get the log? While a configuration is uncommitted, those that it leaves out get
+ * it too: so they learn that they are no longer members.
+ */
+bool raft_is_fed(const struct raft *raft, const struct raft_peer *peer);
+
+/* A peer for the node `id`, which may be in no configuration; NULL: there are too many. */
+struct raft_peer *raft_know_peer(struct raft *raft, uint8_t id);
+
+/* Nothing that the peer had is there any more: it is another directory. */
+void raft_forget_peer(struct raft_peer *peer);
+
+/* Before a step: forget the peers that are in no configuration and not connected. */
+void raft_drop_peers(struct raft *raft);
+
 /*
  * quorum.c
  */
 
-/* The value that a majority has reached; `own` is this node's, `of` reads a peer's. */
+/* The value that a majority of the voters has reached; `own` is this node's, `of` reads a peer's. */
 uint64_t raft_reached(const struct raft *raft, uint64_t own,
         uint64_t (*of)(const struct raft_peer *peer));
 
@@ -306,6 +369,9 @@ void raft_adopt_term(struct raft *raft, uint64_t term);
 
 void raft_become_follower(struct raft *raft);
 
+/* This blank node is a learner of a cluster that has not seen it before. */
+void raft_join(struct raft *raft);
+
 /* This blank node has met a cluster that it must have forgotten. */
 void raft_meet_bootstrapped(struct raft *raft);
 
@@ -352,6 +418,9 @@ void raft_on_transfer(struct raft *raft, uint8_t id);
 void raft_on_timeout_now(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message);
 void raft_settle_transfer(struct raft *raft);
+
+/* Leader: one that the committed configuration no longer has as a voter steps down. */
+void raft_judge_membership(struct raft *raft);
 
 /* Leader: an unfit one gives up its lead. One that must apply its log tries to hand over. */
 void raft_judge_lead(struct raft *raft);

@@ -58,6 +58,12 @@ bool raft_takes_proposals(const struct raft *raft)
     return raft->role == RAFT_LEADER && (raft->transfer == 0 || !begun);
 }
 
+bool raft_may_reconfigure(const struct raft *raft)
+{
+    return raft_takes_proposals(raft) && raft_leads_committed(raft) &&
+           raft->membership.index <= raft->commit.index;
+}
+
 bool raft_leads_committed(const struct raft *raft)
 {
     return raft->role == RAFT_LEADER && raft->commit.term == raft->term;
@@ -99,6 +105,11 @@ bool raft_met_bootstrapped(const struct raft *raft)
     return raft->met_bootstrapped;
 }
 
+bool raft_is_joining(const struct raft *raft)
+{
+    return raft->joining && !raft_is_bootstrapped(raft);
+}
+
 uint64_t raft_missing(const struct raft *raft)
 {
     uint64_t missing = 0;
@@ -106,8 +117,8 @@ uint64_t raft_missing(const struct raft *raft)
         return 0;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
-        if (!peer->open)
-            missing |= UINT64_C(1) << peer->id;
+        if (!peer->open && raft_votes(raft, peer))
+            missing |= raft_bit(peer->id);
     }
     return missing;
 }

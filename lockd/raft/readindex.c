@@ -201,10 +201,10 @@ static bool tell(struct raft *raft, struct raft_read *read)
 {
     if (read->peer != 0) {
         const struct raft_peer *peer = raft_find_peer(raft, read->peer);
-        assert(peer);
-        if (peer->open && !raft_can_send(raft, peer))
+        if (peer && peer->open && !raft_can_send(raft, peer))
             return false;
-        answer_peer(raft, peer, read);
+        if (peer)
+            answer_peer(raft, peer, read);
     } else {
         struct raft_effects *effects = raft->effects;
         if (effects->read_count == RAFT_READS_READY_MAX) {

@@ -69,6 +69,25 @@ void raft_meet_bootstrapped(struct raft *raft)
     raft_note(raft, RAFT_NOTICE_BLANK, 0);
 }
 
+/*
+ * The members know this directory as a learner, and it is blank: it never voted, and has
+ * nothing to forget.
+ */
+void raft_join(struct raft *raft)
+{
+    if (!raft->blank)
+        return;
+    MARK(blank_node_joins);
+    raft_become_follower(raft);
+    raft->blank = false;
+    raft->met_bootstrapped = false;
+    raft->joining = true;
+    raft->membership.newest = (struct raft_configuration){
+            .learners = raft_bit(raft->settings.self)};
+    raft->membership.before = raft->membership.newest;
+    raft->peers_changed = true;
+}
+
 void raft_adopt_term(struct raft *raft, uint64_t term)
 {
     assert(term > raft->term);

@@ -27,8 +27,10 @@ static bool is_sound_append(const struct raft_event *event)
         return false;
     for (uint32_t i = 0; i < event->entry_count; i++) {
         struct entry_id id = event->entries[i].id;
+        const struct raft_entry *entry = &event->entries[i];
+        bool empty = entry->kind == ENTRY_CONFIGURATION && entry->configuration.voters == 0;
         if (id.index != before.index + 1 || id.term < before.term || id.term == 0 ||
-                id.term > append->term)
+                id.term > append->term || empty)
             return false;
         before = id;
     }

@@ -231,7 +231,7 @@ TEST(PaperLog, TruncatedEntriesDoNotComeBack)
     node.log({1, 1, 1, 1});
     raft_restore_vote(node.raft, 3, 0);
     raft_restore_truncate(node.raft, 3);
-    const struct raft_entry entry = {{3, 3}, ENTRY_BATCH, 100};
+    const struct raft_entry entry = {{3, 3}, ENTRY_BATCH, 100, {}};
     raft_restore(node.raft, &entry);
     raft_restore_truncate(node.raft, 9);
     node.boot(3);

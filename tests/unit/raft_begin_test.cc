@@ -197,7 +197,7 @@ raft_alone begun(uint8_t self, uint8_t count, const std::vector<uint64_t> &terms
     raft_restore_begin(node.raft, {3, 20});
     uint64_t index = 20;
     for (uint64_t term : terms) {
-        const struct raft_entry entry = {{term, ++index}, ENTRY_BATCH, 100};
+        const struct raft_entry entry = {{term, ++index}, ENTRY_BATCH, 100, {}};
         raft_restore(node.raft, &entry);
     }
     return node;

@@ -435,7 +435,7 @@ TEST(RaftStep, UnsoundAppendsAreDropped)
     append.previous = {1, 2};
     append.begin = 3;
     append.end = 4;
-    const struct raft_entry good = {{2, 3}, ENTRY_BATCH, 100};
+    const struct raft_entry good = {{2, 3}, ENTRY_BATCH, 100, {}};
     struct raft_entry bad = good;
     EXPECT_EQ(node.receive(append, {}).message_count, 0U) << "fewer than it says";
     bad.id.index = 4;

@@ -52,7 +52,7 @@ public:
     raft_alone &log(const std::vector<uint64_t> &terms)
     {
         for (uint64_t i = 0; i < terms.size(); i++) {
-            const struct raft_entry entry = {{terms[i], i + 1}, ENTRY_BATCH, 100};
+            const struct raft_entry entry = {{terms[i], i + 1}, ENTRY_BATCH, 100, {}};
             raft_restore(raft, &entry);
         }
         return *this;
@@ -151,7 +151,7 @@ public:
         std::vector<struct raft_entry> entries;
         for (uint64_t entry_term : terms)
             entries.push_back(
-                    {{entry_term, message.begin + entries.size()}, ENTRY_BATCH, 100});
+                    {{entry_term, message.begin + entries.size()}, ENTRY_BATCH, 100, {}});
         return receive(message, entries);
     }
 

@@ -121,7 +121,7 @@ public:
             struct sim_disk &disk = nodes[id].disk;
             disk.term = term;
             for (uint64_t entry_term : logs.at(id - 1U))
-                disk.log.push_back({{entry_term, disk.log.size() + 1}, ENTRY_BATCH, 100});
+                disk.log.push_back({{entry_term, disk.log.size() + 1}, ENTRY_BATCH, 100, {}});
             for (uint64_t i = 0; i < disk.log.size(); i++)
                 note_entry(disk.log, i);
         }
@@ -565,7 +565,7 @@ private:
     {
         struct raft_event event = {};
         event.kind = RAFT_PROPOSE;
-        event.entry = {{0, 0}, kind, bytes};
+        event.entry = {{0, 0}, kind, bytes, {}};
         step(id, event);
     }
 

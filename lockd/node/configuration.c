@@ -1,0 +1,116 @@
+/* The configurations that this node knows: see configuration.h. */
+#include "node/configuration.h"
+
+void configurations_init(
+        struct configurations *configurations, const struct node_settings *settings)
+{
+    *configurations = (struct configurations){.self = settings->self, .changed = true};
+    struct configuration *first = &configurations->newest.is;
+    for (uint8_t i = 0; i < settings->member_count; i++) {
+        struct member *member = &first->members[i];
+        member->id = settings->members[i].id;
+        member->role = MEMBER_VOTER;
+        member->priority = PRIORITY_DEFAULT;
+        memcpy(member->address, settings->members[i].address, sizeof member->address);
+    }
+    first->count = settings->member_count;
+    configurations->before = configurations->newest;
+}
+
+bool configuration_read(struct configuration *configuration, const struct entry_head *head,
+        const unsigned char *body)
+{
+    struct wire wire = wire_reader(body, head->body_bytes);
+    if (head->kind == ENTRY_CONFIGURATION) {
+        wire_configuration(&wire, configuration);
+        return wire_complete(&wire);
+    }
+    if (head->kind != ENTRY_BOOTSTRAP)
+        return false;
+    struct bootstrap bootstrap;
+    wire_bootstrap(&wire, &bootstrap);
+    configuration_of_bootstrap(configuration, &bootstrap);
+    return wire_complete(&wire);
+}
+
+/* An entry of an earlier version has no addresses: then --cluster's are as good as before. */
+static void keep_addresses(const struct configuration *before, struct configuration *after)
+{
+    for (uint8_t i = 0; i < after->count; i++) {
+        struct member *member = &after->members[i];
+        const struct member *was = configuration_find(before, member->id);
+        if (member->address[0] == 0 && was)
+            memcpy(member->address, was->address, sizeof member->address);
+    }
+}
+
+void configurations_take(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration)
+{
+    if (index <= configurations->newest.index)
+        return;
+    configurations->before = configurations->newest;
+    configurations->newest.index = index;
+    configurations->newest.is = *configuration;
+    keep_addresses(&configurations->before.is, &configurations->newest.is);
+    configurations->changed = true;
+}
+
+void configurations_cut(struct configurations *configurations, uint64_t from)
+{
+    if (configurations->newest.index < from)
+        return;
+    configurations->newest = configurations->before;
+    configurations->changed = true;
+}
+
+static bool is_own(const struct configurations *configurations, const struct member *member)
+{
+    return member->id == configurations->self &&
+           (member->incarnation == 0 || configurations->incarnation == 0 ||
+                   member->incarnation == configurations->incarnation);
+}
+
+struct raft_configuration configuration_for_raft(const struct configurations *configurations,
+        const struct configuration *configuration)
+{
+    struct raft_configuration sets = {0};
+    for (uint8_t i = 0; i < configuration->count; i++) {
+        const struct member *member = &configuration->members[i];
+        if (member->id == configurations->self && !is_own(configurations, member))
+            continue;
+        if (member->role == MEMBER_VOTER)
+            sets.voters |= UINT64_C(1) << member->id;
+        else
+            sets.learners |= UINT64_C(1) << member->id;
+    }
+    return sets;
+}
+
+const struct member *configurations_self(const struct configurations *configurations)
+{
+    const struct member *member =
+            configuration_find(&configurations->newest.is, configurations->self);
+    return member && is_own(configurations, member) ? member : NULL;
+}
+
+const struct indexed_configuration *configurations_at(
+        const struct configurations *configurations, uint64_t index)
+{
+    bool before = configurations->newest.index > index;
+    return before ? &configurations->before : &configurations->newest;
+}
+
+void configurations_restore(struct configurations *configurations,
+        const struct indexed_configuration *configuration)
+{
+    configurations->newest = *configuration;
+    configurations->before = *configuration;
+    configurations->changed = true;
+}
+
+void configurations_check(const struct configurations *configurations)
+{
+    assert(configurations->before.index <= configurations->newest.index);
+    assert(configurations->newest.is.count >= 1);
+}

@@ -1,0 +1,79 @@
+/*
+ * The configurations that this node knows: the newest in its log, and the one before it, to
+ * which it goes back if the newest is cut off. raft has the same two, as sets of ids.
+ *
+ * Until the log has one, the configuration is what --cluster says: enough to find the other
+ * members of a new cluster, or a first contact.
+ */
+#ifndef NODE_CONFIGURATION_H
+#define NODE_CONFIGURATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "node/node.h"
+#include "protocol/configuration.h"
+#include "protocol/entry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct indexed_configuration {
+    uint64_t index; /* Of its entry; 0: --cluster */
+    struct configuration is;
+};
+
+struct configurations {
+    uint8_t self;
+    uint64_t incarnation; /* Of this node's directory; 0: not known yet */
+    bool changed;         /* Since others were last told: see roster_adopt() */
+    struct indexed_configuration newest;
+    struct indexed_configuration before;
+};
+
+void configurations_init(
+        struct configurations *configurations, const struct node_settings *settings);
+
+/*
+ * What an entry says. False: it has no configuration, or none that can be read. The log's
+ * entries were read before they were taken, so there it means the first.
+ */
+bool configuration_read(struct configuration *configuration, const struct entry_head *head,
+        const unsigned char *body);
+
+/* The entry at `index` is in the log now; the same index again changes nothing. */
+void configurations_take(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration);
+
+/* `from` and all after it are cut off the log. */
+void configurations_cut(struct configurations *configurations, uint64_t from);
+
+/*
+ * As raft is told. This node is in it only with its own directory: another one under its id
+ * is another member.
+ */
+struct raft_configuration configuration_for_raft(const struct configurations *configurations,
+        const struct configuration *configuration);
+
+/* This very directory in the newest configuration; NULL: it is no member. */
+const struct member *configurations_self(const struct configurations *configurations);
+
+/*
+ * For a snapshot at `index`, while `index` is the newest entry applied: the configuration
+ * that counts there, and the index of its entry. What it is written from can be read back
+ * with wire_configuration(), and taken with configurations_restore() before any entry is
+ * recovered.
+ */
+const struct indexed_configuration *configurations_at(
+        const struct configurations *configurations, uint64_t index);
+void configurations_restore(struct configurations *configurations,
+        const struct indexed_configuration *configuration);
+
+void configurations_check(const struct configurations *configurations);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
