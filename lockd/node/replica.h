@@ -12,6 +12,7 @@
  *     fetch          entries from disk, for peers that lag far behind
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
+ *     admin          what an operator asks of the cluster
  *     rivals         which of two connections of one member is kept
  *     door           who may have a connection slot
  *
@@ -45,6 +46,7 @@
 
 #include "base/prng.h"
 #include "locks/locks.h"
+#include "node/admin.h"
 #include "node/admit.h"
 #include "node/apply.h"
 #include "node/backlog.h"
@@ -133,6 +135,7 @@ struct node {
     struct greet greet;
     struct reads reads;
     struct admit admit;
+    struct admin admin;
     struct segments segments;
     struct health health;
     bool caught_up; /* Since its start it has once applied what it knew to be committed. */
