@@ -730,6 +730,72 @@ struct lk_node_stages {
 LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client,
         uint32_t number, uint64_t wait_ns, struct lk_node_stages *stages);
 
+/* What an operator may ask of the cluster; lockctl's commands are these. */
+enum lk_admin_kind {
+    LK_ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
+    LK_ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
+};
+
+/* Set all to zero, and `size` to the size of the struct. */
+struct lk_admin_request {
+    size_t size;
+    enum lk_admin_kind kind;
+    uint8_t node;   /* The member that it is about; 0: none */
+    uint32_t flags; /* The kind says what these mean; most use none of them. */
+    uint64_t number;
+    const char *text; /* NULL: empty */
+};
+
+enum lk_admin_result {
+    LK_ADMIN_DONE = 0,    /* It is so now: committed, or it was so before. */
+    LK_ADMIN_NOT_NOW = 1, /* Something that can change is against it; nothing was done. */
+    LK_ADMIN_NEVER = 2,   /* It can never be done like this, or not by this version. */
+    LK_ADMIN_NOT_LEADER = 3, /* No leader was found; below is what one node sees. */
+};
+
+/* A member of the cluster as the node that answers sees it. */
+struct lk_member {
+    uint8_t node;
+    uint8_t role;           /* 0: votes, 1: learner; later versions may have others */
+    bool connected;         /* With the node that answers */
+    uint64_t incarnation;   /* Of its data directory; 0: not known */
+    uint64_t match;         /* Durable there up to this entry; a leader knows it */
+    uint64_t heard_ns;      /* Since its last message; UINT64_MAX: never */
+    uint32_t version_least; /* The versions that it knows; 0: it was not heard yet */
+    uint32_t version_most;
+    char address[264];
+    char program[72];     /* The version of its program; "" if it is not known */
+    uint64_t reserved[4]; /* 0: room for what later versions say */
+};
+
+enum {
+    LK_MEMBERS_MAX = 16 /* Room for members in an answer */
+};
+
+/* Set all to zero, and `size` to the size of the struct. */
+struct lk_admin_answer {
+    size_t size;
+    enum lk_admin_result result;
+    uint8_t node;               /* Who answered */
+    uint8_t leader;             /* Who leads; 0: none known */
+    char sentence[512];         /* For people: what was done, or why not and what to do */
+    uint32_t version;           /* Which the cluster uses; 0: not bootstrapped yet */
+    uint32_t version_next;      /* Which all members know */
+    uint64_t upgrade_after_ns;  /* When it will be used without a request; 0: never */
+    uint64_t upgrade_waited_ns; /* For how long all members have known it */
+    uint32_t member_count;
+    struct lk_member members[LK_MEMBERS_MAX];
+};
+
+/*
+ * Ask the cluster what an operator asks: finds the leader, by way of any node of the list,
+ * and waits up to `wait_ns` for one. LK_OK: an answer came, and `answer->result` is the
+ * result. Requests say what is to be, so a repeated one does no harm. LK_STATUS_UNKNOWN: no
+ * node answered in time, and it may or may not have happened. Any thread.
+ */
+LK_API LK_MUST_USE enum lk_status lk_admin(const struct lk_client *client, uint64_t wait_ns,
+        const struct lk_admin_request *request, struct lk_admin_answer *answer);
+
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
 LK_API uint64_t lk_bucket_begin(uint32_t bucket);
 

@@ -101,6 +101,7 @@ int check_command(char **arguments);
 int status_command(char **arguments);
 int list_command(char **arguments);
 int query_command(char **arguments);
+int upgrade_command(char **arguments);
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,8 @@ enum frame_kind {
     FRAME_STATUS_ANSWER = 10,
     FRAME_STAGES = 11, /* stage.h: where this node's time goes; needs no majority */
     FRAME_STAGES_ANSWER = 12,
+    FRAME_ADMIN = 13, /* admin.h: what an operator wants of the cluster */
+    FRAME_ADMIN_ANSWER = 14,
     FRAME_PEER_VOTE = 32, /* peer.h, from here on: between nodes only */
     FRAME_PEER_VOTE_ANSWER = 33,
     FRAME_PEER_APPEND = 34,

@@ -244,6 +244,51 @@ WIRE_INLINE void wire_span(struct wire *wire, struct span *span, uint32_t most)
 }
 
 /*
+ * A record: its length in two bytes, then its fields. A later version adds fields at the end
+ * of a record: a reader that does not know them passes over them. A reader that knows more
+ * fields than the writer wrote asks wire_has_more() first, and takes those that are missing
+ * for zero.
+ */
+struct wire_record {
+    size_t begin;
+    size_t outer_end;
+};
+
+static inline struct wire_record wire_record_begin(struct wire *wire)
+{
+    uint16_t count = 0;
+    wire_u16(wire, &count);
+    struct wire_record record = {wire->at, wire->end};
+    if (wire->mode != WIRE_READ)
+        return record;
+    wire_require(wire, count <= wire_left(wire));
+    if (!wire->failed)
+        wire->end = wire->at + count;
+    return record;
+}
+
+static inline void wire_record_end(struct wire *wire, const struct wire_record *record)
+{
+    if (wire->mode != WIRE_READ)
+        wire_require(wire, wire->at - record->begin <= UINT16_MAX);
+    if (wire->failed)
+        return;
+    if (wire->mode == WIRE_WRITE)
+        wire_put_u16(wire->bytes + record->begin - sizeof(uint16_t),
+                (uint16_t)(wire->at - record->begin));
+    if (wire->mode == WIRE_READ) {
+        wire->at = wire->end;
+        wire->end = record->outer_end;
+    }
+}
+
+/* False: the writer wrote no more fields than those before. */
+static inline bool wire_has_more(const struct wire *wire)
+{
+    return wire->mode != WIRE_READ || wire->at < wire->end;
+}
+
+/*
  * For the layouts that every command passes, several times on each node. Such a layout is
  * written once, as a walk, and compiled twice: for reading, and for the rest. It walks with
  * a copy of the cursor, which then stays in registers.

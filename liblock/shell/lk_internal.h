@@ -3,6 +3,7 @@
  * decides. A file calls only files on lower floors:
  *
  *     lk_client.c                     open and close
+ *     lk_admin.c                      what an operator asks of the cluster
  *     lk_blocking.c                   calls that wait
  *     lk_keeper.c     lk_loop.c       the thread behind them; the same calls without threads
  *     lk_drive.c      lk_query_node.c core's events and effects; the status of a node
@@ -312,6 +313,22 @@ extern const struct shell loop_shell;
 enum lk_status loop_open_first(struct lk_client *client);
 void loop_close(struct lk_client *client);
 void loop_stop(struct lk_client *client);
+
+/* ---- lk_query_node.c ---- */
+
+/* What to query of whom, and how to read the answer. */
+struct query_kind {
+    enum frame_kind kind; /* The answer's is one more. */
+    const char *address;  /* NULL: that of node `number` of the list */
+    uint32_t number;
+    const void *body; /* Of the query */
+    uint32_t body_bytes;
+    bool (*read)(const struct frame *frame, void *answer); /* NULL: only wait. */
+    void *answer; /* From malloc(): freed if the caller's thread is cancelled */
+};
+
+enum lk_status query_node(
+        const struct lk_client *client, uint64_t wait_ns, const struct query_kind *kind);
 
 /* ---- lk_views.c ---- */
 

@@ -24,6 +24,10 @@ static_assert((int)LK_SUM_COUNT == (int)SUM_COUNT, "wire and library agree on th
 /* Between two looks at the clock. */
 #define PIECE_NS (60 * NS_PER_S)
 
+enum {
+    QUERY_BYTES_MAX = 1024 /* Of hello and query */
+};
+
 /* Begins with `visit`: that is how on_cancel finds it. */
 struct node_query {
     struct visit visit;
@@ -31,7 +35,7 @@ struct node_query {
     struct connection connection;
     uint64_t limit_ns;
     const char *address;
-    enum frame_kind kind; /* The answer's is one more. */
+    const struct query_kind *kind;
     void *answer;
     unsigned char buffer[FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX];
     struct frame_reader reader;
@@ -42,8 +46,8 @@ static enum lk_status give_up(const struct node_query *query, const char *why)
     return fail(LK_STATUS_UNKNOWN, "%s: %s", query->address, why);
 }
 
-/* Whether somebody wants the call to end before its time; `*said` is the status. */
-static bool is_ended(struct node_query *query, enum lk_status *said)
+/* Does somebody want the call to end before its time? Then `*said` is the status. */
+static void check_ended(struct node_query *query, enum lk_status *said)
 {
     struct lk_client *client = query->visit.client;
     pthread_mutex_lock(&client->mutex);
@@ -53,9 +57,6 @@ static bool is_ended(struct node_query *query, enum lk_status *said)
         *said = fail(LK_STATUS_LOST, "the client is being closed");
     else if (__atomic_load_n(&client->stirs, __ATOMIC_SEQ_CST) != query->link.stirs)
         *said = fail(LK_STATUS_INTERRUPTED, "lk_interrupt() ended the call");
-    else
-        return false;
-    return true;
 }
 
 /* What the time ran out for. */
@@ -67,8 +68,8 @@ static enum lk_status no_answer(const struct node_query *query)
             query, name ? "no name server has found its address yet" : "no answer in time");
 }
 
-/* Wait until the connection is ready for something, or its own deadline: LK_OK. */
-static enum lk_status wait_for(struct node_query *query)
+/* Wait until the connection is ready for something, its deadline, or the limit: LK_OK. */
+static enum lk_status wait_some(struct node_query *query)
 {
     enum lk_status said = LK_OK;
     struct pollfd fds[1 + ADDRESSES_MAX] = {{.fd = query->link.wake_fd, .events = POLLIN}};
@@ -84,7 +85,15 @@ static enum lk_status wait_for(struct node_query *query)
         return fail(LK_STATUS_INTERRUPTED, "a signal ended the call");
     if (ready > 0 && fds[0].revents != 0)
         descriptor_drain(query->link.wake_fd);
-    if (is_ended(query, &said))
+    check_ended(query, &said);
+    return said;
+}
+
+/* ... and until the limit nothing else. */
+static enum lk_status wait_for(struct node_query *query)
+{
+    enum lk_status said = wait_some(query);
+    if (said != LK_OK)
         return said;
     return clocks_read().boot_ns < query->limit_ns ? LK_OK : no_answer(query);
 }
@@ -111,15 +120,19 @@ static enum lk_status reach(struct node_query *query)
 /* Hello and query in one piece: a query needs no welcome. */
 static enum lk_status send_query(struct node_query *query)
 {
-    unsigned char bytes[256];
+    unsigned char bytes[QUERY_BYTES_MAX];
+    const struct query_kind *kind = query->kind;
     struct hello hello = {.role = HELLO_CLIENT};
     struct wire wire =
             wire_writer(bytes + FRAME_HEAD_BYTES, sizeof(bytes) - FRAME_HEAD_BYTES);
     wire_hello(&wire, &hello);
     frame_seal(bytes, FRAME_HELLO, (uint32_t)wire.at);
     size_t at = FRAME_HEAD_BYTES + wire.at;
-    frame_seal(bytes + at, query->kind, 0);
-    at += FRAME_HEAD_BYTES;
+    assert(kind->body_bytes <= sizeof(bytes) - at - FRAME_HEAD_BYTES);
+    if (kind->body_bytes > 0)
+        memcpy(bytes + at + FRAME_HEAD_BYTES, kind->body, kind->body_bytes);
+    frame_seal(bytes + at, kind->kind, kind->body_bytes);
+    at += FRAME_HEAD_BYTES + kind->body_bytes;
     struct connection *connection = &query->connection;
     ssize_t sent = connection_send(connection, bytes, at);
     if (sent == (ssize_t)at)
@@ -134,7 +147,7 @@ static bool take_frame(struct node_query *query, struct frame *frame, enum lk_st
     while (frame_reader_next(&query->reader, frame)) {
         if (frame->kind == FRAME_REFUSED)
             *said = give_up(query, "refused the connection");
-        bool answer = (int)frame->kind == (int)query->kind + 1;
+        bool answer = (int)frame->kind == (int)query->kind->kind + 1;
         if (frame->kind == FRAME_REFUSED || answer)
             return true;
     }
@@ -288,17 +301,10 @@ static bool read_stages(const struct frame *frame, void *answer)
     return wire_complete(&wire);
 }
 
-/* What to query, and how to read the answer. */
-struct query_kind {
-    enum frame_kind kind;
-    bool (*read)(const struct frame *frame, void *answer);
-    void *answer;
-};
-
 static enum lk_status perform(struct node_query *query, const struct query_kind *kind)
 {
     struct frame frame;
-    query->kind = kind->kind;
+    query->kind = kind;
     enum lk_status said = reach(query);
     if (said == LK_OK)
         said = send_query(query);
@@ -306,6 +312,15 @@ static enum lk_status perform(struct node_query *query, const struct query_kind 
         said = receive_answer(query, &frame);
     if (said == LK_OK && !kind->read(&frame, kind->answer))
         said = give_up(query, "sent an answer that cannot be parsed");
+    return said;
+}
+
+/* A query of nobody: only the time passes, and who wants the call to end is heard. */
+static enum lk_status wait_until(struct node_query *query)
+{
+    enum lk_status said = LK_OK;
+    while (said == LK_OK && clocks_read().boot_ns < query->limit_ns)
+        said = wait_some(query);
     return said;
 }
 
@@ -356,15 +371,17 @@ static struct node_query *begin_query(const struct visit *visit, const char *add
 }
 
 static enum lk_status query_in(
-        struct visit *visit, uint32_t number, uint64_t wait_ns, struct query_kind *kind)
+        struct visit *visit, uint64_t wait_ns, const struct query_kind *kind)
 {
     struct lk_client *client = visit->client;
-    const char *address = lk_node_address(client, number);
+    const char *address = kind->address;
+    if (address == NULL)
+        address = lk_node_address(client, kind->number);
     enum lk_status said = LK_STATUS_INVALID;
     struct node_query *query = address == NULL ? NULL : begin_query(visit, address);
     if (address == NULL)
-        said = fail(said, "the list of nodes has no node %u; it has %u, from 0 on", number,
-                lk_node_count(client));
+        said = fail(said, "the list of nodes has no node %u; it has %u, from 0 on",
+                kind->number, lk_node_count(client));
     else if (query == NULL)
         said = fail(LK_STATUS_BUSY, "cannot query %s: %s", address, strerror(errno));
     if (query == NULL) {
@@ -373,21 +390,21 @@ static enum lk_status query_in(
     }
     query->answer = kind->answer; /* Freed with the query if the thread is cancelled. */
     query->limit_ns = u64_sum(clocks_read().boot_ns, wait_ns);
-    said = perform(query, kind);
+    said = kind->read == NULL ? wait_until(query) : perform(query, kind);
     query->answer = NULL;
     end_query(query);
     return said;
 }
 
 /* `kind->answer` stays the caller's, unless its thread is cancelled. */
-static enum lk_status query_node(const struct lk_client *client, uint32_t number,
-        uint64_t wait_ns, struct query_kind *kind)
+enum lk_status query_node(
+        const struct lk_client *client, uint64_t wait_ns, const struct query_kind *kind)
 {
     struct visit visit;
     if (kind->answer == NULL)
         return fail(LK_STATUS_BUSY, "out of memory");
     enum lk_status said = visit_begin(&visit, (struct lk_client *)(uintptr_t)client);
-    return said == LK_OK ? query_in(&visit, number, wait_ns, kind) : said;
+    return said == LK_OK ? query_in(&visit, wait_ns, kind) : said;
 }
 
 enum lk_status lk_query_status(const struct lk_client *client, uint32_t number,
@@ -395,8 +412,9 @@ enum lk_status lk_query_status(const struct lk_client *client, uint32_t number,
 {
     size_t bytes = status->size;
     struct lk_node_status *full = calloc(1, sizeof(*full));
-    struct query_kind kind = {FRAME_STATUS, read_status, full};
-    enum lk_status said = query_node(client, number, wait_ns, &kind);
+    struct query_kind kind = {
+            .kind = FRAME_STATUS, .number = number, .read = read_status, .answer = full};
+    enum lk_status said = query_node(client, wait_ns, &kind);
     struct lk_node_status none = {0};
     struct lk_node_status *given = said == LK_OK ? full : &none;
     given->size = bytes;
@@ -410,8 +428,9 @@ enum lk_status lk_query_stages(const struct lk_client *client, uint32_t number,
 {
     size_t bytes = stages->size;
     struct lk_node_stages *full = calloc(2, sizeof(*full));
-    struct query_kind kind = {FRAME_STAGES, read_stages, full};
-    enum lk_status said = query_node(client, number, wait_ns, &kind);
+    struct query_kind kind = {
+            .kind = FRAME_STAGES, .number = number, .read = read_stages, .answer = full};
+    enum lk_status said = query_node(client, wait_ns, &kind);
     if (full == NULL)
         return said;
     struct lk_node_stages *given = said == LK_OK ? full : full + 1; /* All zero */

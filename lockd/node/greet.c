@@ -19,16 +19,14 @@ static struct span text_span(const char *text)
     return span;
 }
 
-/* Where clients reach the leader; empty if none is known. */
-static struct span leader_address(const struct greet *greet)
+struct span greet_leader_address(const struct greet *greet)
 {
     const struct member *leader = configuration_find(
             &greet->doubts->configurations->newest.is, raft_leader(greet->raft));
     return text_span(leader ? leader->address : "");
 }
 
-/* A leader counts as one for clients when it can serve them. */
-static uint8_t leader_for_clients(const struct greet *greet)
+uint8_t greet_leader_id(const struct greet *greet)
 {
     uint8_t leader = raft_leader(greet->raft);
     if (leader == greet->roster->self && !raft_leads_applied(greet->raft))
@@ -175,12 +173,12 @@ static void send_welcome(struct greet *greet, struct conn *conn)
 {
     struct welcome welcome = {
             .node = greet->roster->self,
-            .leader = leader_for_clients(greet),
+            .leader = greet_leader_id(greet),
             .cluster = wal_cluster(greet->wal),
             .term = raft_term(greet->raft),
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
-        welcome.leader_address = leader_address(greet);
+        welcome.leader_address = greet_leader_address(greet);
     if (welcome.cluster != 0) {
         welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
         welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
@@ -605,9 +603,9 @@ enum condition greet_refused(const struct greet *greet)
 void greet_leader(struct greet *greet, struct conn *conn)
 {
     struct leader leader = {
-            .leader = leader_for_clients(greet), .term = raft_term(greet->raft)};
+            .leader = greet_leader_id(greet), .term = raft_term(greet->raft)};
     if (leader.leader != 0)
-        leader.address = leader_address(greet);
+        leader.address = greet_leader_address(greet);
     struct wire wire = conn_begin(conn, 32 + ADDRESS_BYTES_MAX);
     wire_leader(&wire, &leader);
     conn_end(greet->conns, conn, FRAME_LEADER, &wire);
@@ -615,7 +613,7 @@ void greet_leader(struct greet *greet, struct conn *conn)
 
 void greet_leader_changed(struct greet *greet)
 {
-    uint8_t leader = leader_for_clients(greet);
+    uint8_t leader = greet_leader_id(greet);
     uint64_t term = raft_term(greet->raft);
     if (leader == greet->leader_told && (leader == 0 || term == greet->leader_term_told))
         return;

@@ -105,6 +105,12 @@ enum condition greet_objected(const struct greet *greet);
 /* ... and what this node has against somebody. CONDITION_HEALTHY: nothing. */
 enum condition greet_refused(const struct greet *greet);
 
+/* Where clients reach the leader; empty if none is known. */
+struct span greet_leader_address(const struct greet *greet);
+
+/* The leader, as clients are told: this node only when it can serve them. 0: none. */
+uint8_t greet_leader_id(const struct greet *greet);
+
 /* Tell one client who leads; at the end of the turn all of them, if that changed. */
 void greet_leader(struct greet *greet, struct conn *conn);
 void greet_leader_changed(struct greet *greet);

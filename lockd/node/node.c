@@ -128,6 +128,12 @@ static void on_greeting(struct node *node, struct conn *conn, const struct frame
         step_raft(node, &event);
 }
 
+/* Answered when all connections for clients are taken, too. */
+static bool is_for_operators(enum frame_kind kind)
+{
+    return kind == FRAME_STATUS || kind == FRAME_STAGES || kind == FRAME_ADMIN;
+}
+
 static void on_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
     bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
@@ -137,7 +143,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     bool of_raft = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER;
     if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
-    else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
+    else if (conn->guest && !is_for_operators(frame->kind))
         greet_refuse(&node->greet, conn, REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
         admit_requests(&node->admit, conn, frame);
@@ -145,6 +151,8 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
         reads_frame(&node->reads, conn, frame);
     else if (greeted_client && frame->kind == FRAME_STATUS)
         own_status_frame(node, conn);
+    else if (greeted_client && frame->kind == FRAME_ADMIN)
+        admin_frame(&node->admin, conn, frame);
     else if (greeted_client && frame->kind == FRAME_STAGES)
         stages_frame(node->stages, &node->conns, conn,
                 node->times.now_ns - node->times.start_ns);

@@ -13,6 +13,7 @@
  *     fetch          entries from disk, for peers that lag far behind
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
+ *     admin          what an operator asks of the cluster
  *     rivals         which of two connections of one member is kept
  *     door           who may have a connection slot
  *     doubt          whether the other end is a member
@@ -48,6 +49,7 @@
 
 #include "base/prng.h"
 #include "locks/locks.h"
+#include "node/admin.h"
 #include "node/admit.h"
 #include "node/apply.h"
 #include "node/backlog.h"
@@ -143,6 +145,7 @@ struct node {
     uint64_t removed_ns; /* Since then it knows that it is removed; 0: it is not. */
     struct reads reads;
     struct admit admit;
+    struct admin admin;
     struct segments segments;
     struct health health;
     bool caught_up; /* Since its start it has once applied what it knew to be committed. */

@@ -287,6 +287,15 @@ static void join_batch(struct node *node)
             .greet = &node->greet,
             .notices = &node->notices,
     };
+    node->admin = (struct admin){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .wal = node->wal,
+            .greet = &node->greet,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
 }
 
 void node_init(struct node *node, const struct node_settings *settings, uint64_t seed)

@@ -107,6 +107,15 @@ const row ROWS[] = {
                     auto stages = std::make_unique<lk_node_stages>();
                     return lk_query_stages(with.client, 0, LK_FOREVER, stages.get());
                 }},
+        {"lk_admin", WAITS,
+                [](const handles &with) -> int {
+                    lk_admin_request request{};
+                    lk_admin_answer answer{};
+                    request.size = sizeof(request);
+                    request.kind = LK_ADMIN_UPGRADE_STATUS;
+                    answer.size = sizeof(answer);
+                    return lk_admin(with.client, LK_FOREVER, &request, &answer);
+                }},
         {"lk_cancel", ASKS,
                 [](const handles &with) -> int {
                     return lk_cancel(with.session, 7);

@@ -116,6 +116,22 @@ bytes make_stages(dice &dice)
     return body;
 }
 
+bytes make_admin(dice &dice)
+{
+    if (dice.coin()) {
+        bytes body{0};
+        add(body, encode(wire_admin_request, admin_request_case::make(dice)));
+        return body;
+    }
+    bytes body{1};
+    admin_answer answer = admin_answer_case::make(dice);
+    answer.member_count = dice.byte(0, 3);
+    add(body, encode(wire_admin_answer, answer));
+    for (unsigned i = 0; i < answer.member_count; i++)
+        add(body, encode(wire_admin_member, admin_member_case::make(dice)));
+    return body;
+}
+
 bytes make_hello(dice &dice)
 {
     uint8_t which = dice.byte(0, 4);
@@ -227,7 +243,7 @@ corpus make_all()
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
             {"node", make_node}, {"peers", make_peers}, {"reads", make_reads},
             {"node_status", make_node_status}, {"requests", make_requests},
-            {"recovery", make_recovery}, {"stages", make_stages}};
+            {"recovery", make_recovery}, {"stages", make_stages}, {"admin", make_admin}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

@@ -89,7 +89,16 @@ std::map<std::string, bytes> make_examples()
     answer waiting{REQUEST_ACQUIRE, STATUS_QUEUED, 0, 1, 0, 0};
     change grant{CHANGE_GRANTED, 0, 1, 1, 7};
     hello hello{HELLO_CLIENT, 0, 0, 0, 0, 0, 0, 0};
+    admin_request status{ADMIN_UPGRADE_STATUS, 0, 0, 0, {}};
+    admin_answer asked{
+            ADMIN_UPGRADE_STATUS, ADMIN_DONE, 1, 1, {}, text("fine"), 1, 1, 0, 0, 1};
+    admin_member member{1, ADMIN_VOTER, true, 0x1122, 7, UINT64_MAX, 1, 1, text("a:5625"),
+            text("0.1.0")};
     return {
+            {"admin", seal(FRAME_ADMIN, {encode(wire_admin_request, status)})},
+            {"admin-answer",
+                    seal(FRAME_ADMIN_ANSWER, {encode(wire_admin_answer, asked),
+                                                     encode(wire_admin_member, member)})},
             {"hello", seal(FRAME_HELLO, {encode(wire_hello, hello)})},
             {"open", seal(FRAME_REQUESTS, {encode(wire_section, make_section(0, 0)),
                                                   encode(wire_request, open)})},

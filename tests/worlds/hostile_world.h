@@ -241,7 +241,7 @@ private:
 
     void sealed()
     {
-        auto kind = static_cast<frame_kind>(1 + in.byte() % FRAME_STAGES_ANSWER);
+        auto kind = static_cast<frame_kind>(1 + in.byte() % FRAME_ADMIN_ANSWER);
         std::vector<unsigned char> body = in.some();
         if (connected)
             say(kind, body);

@@ -2,7 +2,8 @@
  * Random messages of the protocol that are in range, for the tests and for the corpora of
  * tests/fuzz. A case of `every_message` has three things: the layout function; make(), which
  * gives values to all fields of the struct that a kind carries; and fields(), all of
- * them as a tuple, so that a layout which forgets a field is found by comparing.
+ * them as a tuple, so that a layout which forgets a field is found by comparing. A message
+ * that is one record (wire.h) says so: it may have more fields than are known here.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "protocol/admin.h"
 #include "protocol/answer.h"
 #include "protocol/batch.h"
 #include "protocol/hello.h"
@@ -471,6 +473,67 @@ struct stage_value_case {
     }
 };
 
+struct admin_request_case {
+    using message = admin_request;
+    static constexpr auto walk = wire_admin_request;
+    static admin_request make(dice &dice)
+    {
+        return {dice.byte(0, 255), dice.byte(0, NODE_ID_MAX), dice.small(), dice.number(),
+                dice.text(0, ADDRESS_BYTES_MAX)};
+    }
+    static auto fields(const admin_request &m)
+    {
+        return std::make_tuple(m.kind, m.node, m.flags, m.number, view(m.text));
+    }
+};
+
+struct admin_answer_case {
+    using message = admin_answer;
+    static constexpr auto walk = wire_admin_answer;
+    static admin_answer make(dice &dice)
+    {
+        admin_answer m{};
+        m.kind = dice.byte(0, 255);
+        m.result = dice.byte(ADMIN_DONE, ADMIN_NOT_LEADER);
+        m.node = dice.node();
+        m.leader = dice.byte(0, NODE_ID_MAX);
+        if (m.leader != 0)
+            m.leader_address = dice.text(0, ADDRESS_BYTES_MAX);
+        m.sentence = dice.text(0, ADMIN_SENTENCE_BYTES_MAX);
+        m.version = static_cast<uint16_t>(dice.number());
+        m.version_next = static_cast<uint16_t>(dice.number());
+        m.upgrade_after_ns = dice.number();
+        m.upgrade_waited_ns = dice.number();
+        m.member_count = dice.byte(0, 255);
+        return m;
+    }
+    static auto fields(const admin_answer &m)
+    {
+        return std::make_tuple(m.kind, m.result, m.node, m.leader, view(m.leader_address),
+                view(m.sentence), m.version, m.version_next, m.upgrade_after_ns,
+                m.upgrade_waited_ns, m.member_count);
+    }
+};
+
+struct admin_member_case {
+    using message = admin_member;
+    static constexpr auto walk = wire_admin_member;
+    static constexpr bool is_record = true;
+    static admin_member make(dice &dice)
+    {
+        return {dice.node(), dice.byte(0, 255), dice.coin(), dice.number(), dice.number(),
+                dice.number(), static_cast<uint16_t>(dice.number()),
+                static_cast<uint16_t>(dice.number()), dice.text(0, ADDRESS_BYTES_MAX),
+                dice.text(0, ADMIN_PROGRAM_BYTES_MAX)};
+    }
+    static auto fields(const admin_member &m)
+    {
+        return std::make_tuple(m.node, m.role, m.connected, m.incarnation, m.match,
+                m.heard_ns, m.version_least, m.version_most, view(m.address),
+                view(m.program));
+    }
+};
+
 struct peer_case {
     using message = peer_message;
     static constexpr auto walk = wire_peer_message;
@@ -643,7 +706,8 @@ using every_message = ::testing::Types<hello_case, welcome_case, peer_welcome_ca
         refused_case, leader_case, section_case, section_logged_case, request_case,
         answer_section_case, answer_case, change_case, read_case, read_answer_case,
         lock_view_case, node_status_case, bucket_case, bucket_count_case, stages_head_case,
-        stage_row_case, stage_value_case, peer_case, batch_head_case, keepalive_case,
-        open_command_case, bootstrap_case>;
+        stage_row_case, stage_value_case, admin_request_case, admin_answer_case,
+        admin_member_case, peer_case, batch_head_case, keepalive_case, open_command_case,
+        bootstrap_case>;
 
 } // namespace messages

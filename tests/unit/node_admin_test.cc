@@ -1,0 +1,126 @@
+/* What an operator asks of the cluster, on a client's connection. */
+#include "base/mark.h"
+#include "node/replica.h"
+#include "protocol/admin.h"
+#include "raft/raft.h"
+#include "worlds/node_world.h"
+
+using namespace node_test;
+
+namespace {
+
+struct Answer {
+    admin_answer head{};
+    std::string sentence;
+    std::vector<admin_member> members;
+};
+
+std::string text(span span)
+{
+    return {reinterpret_cast<const char *>(span.bytes), span.count};
+}
+
+void ask(NodeWorld &world, uint32_t conn, admin_request request)
+{
+    world.say(conn, make_frame(FRAME_ADMIN,
+                            [&](wire &wire) { wire_admin_request(&wire, &request); }));
+    world.turn();
+}
+
+Answer answer_on(NodeWorld &world, uint32_t conn)
+{
+    Answer said;
+    EXPECT_EQ(world.heard[conn].size(), 1U);
+    const Heard &frame = world.heard[conn].at(0);
+    EXPECT_EQ(frame.kind, FRAME_ADMIN_ANSWER);
+    wire wire = frame.reader();
+    wire_admin_answer(&wire, &said.head);
+    said.sentence = text(said.head.sentence);
+    for (uint8_t i = 0; i < said.head.member_count; i++)
+        wire_admin_member(&wire, &said.members.emplace_back());
+    EXPECT_TRUE(wire_complete(&wire));
+    return said;
+}
+
+std::unique_ptr<NodeWorld> leader_of_three()
+{
+    auto world = std::make_unique<NodeWorld>(2, 3);
+    world->hello(1, world->peer_hello(1));
+    world->turn();
+    world->run_until(world->now_ns + 2 * NS_PER_S);
+    EXPECT_TRUE(raft_leads_committed(node_raft(world->replica())));
+    return world;
+}
+
+admin_request request_of(uint8_t kind)
+{
+    return {kind, 0, 0, 0, {}};
+}
+
+} // namespace
+
+TEST(Admin, TheLeaderShowsTheMembers)
+{
+    auto world = leader_of_three();
+    world->client(6);
+    ask(*world, 6, request_of(ADMIN_UPGRADE_STATUS));
+    Answer said = answer_on(*world, 6);
+    EXPECT_EQ(said.head.result, ADMIN_DONE);
+    EXPECT_EQ(said.head.node, 2);
+    EXPECT_EQ(said.head.leader, 2);
+    ASSERT_EQ(said.members.size(), 3U);
+    for (uint8_t i = 0; i < 3; i++) {
+        EXPECT_EQ(said.members[i].node, i + 1);
+        EXPECT_TRUE(said.members[i].connected);
+        EXPECT_EQ(text(said.members[i].address), world->settings().members[i].address);
+    }
+    EXPECT_EQ(said.members[0].incarnation, NodeWorld::incarnation_of(1));
+}
+
+TEST(Admin, WhoDoesNotLeadSaysSoAndWhatItSees)
+{
+    NodeWorld world(2, 3);
+    uint64_t before = mark_count("admin_not_leader");
+    world.client(6);
+    ask(world, 6, request_of(ADMIN_UPGRADE_FINISH));
+    Answer said = answer_on(world, 6);
+    EXPECT_EQ(said.head.result, ADMIN_NOT_LEADER);
+    EXPECT_EQ(said.head.leader, 0);
+    EXPECT_EQ(said.sentence, "node 2 does not lead");
+    EXPECT_EQ(said.members.size(), 3U);
+    EXPECT_EQ(mark_count("admin_not_leader"), before + 1);
+}
+
+TEST(Admin, AKindThatIsNotKnownIsAnswered)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("admin_unknown_kind");
+    world->client(6);
+    ask(*world, 6, request_of(250));
+    Answer said = answer_on(*world, 6);
+    EXPECT_EQ(said.head.kind, 250);
+    EXPECT_EQ(said.head.result, ADMIN_NEVER);
+    EXPECT_EQ(said.sentence,
+            "node 2 does not know this request: its lockd is older than lockctl");
+    EXPECT_EQ(mark_count("admin_unknown_kind"), before + 1);
+}
+
+/* A later lockctl may send more fields; fewer than these are nonsense. */
+TEST(Admin, MoreFieldsArePassedOverAndFewerAreNot)
+{
+    auto world = leader_of_three();
+    world->client(6);
+    admin_request request = request_of(ADMIN_UPGRADE_STATUS);
+    world->say(6, make_frame(FRAME_ADMIN, [&](wire &wire) {
+        uint64_t more = UINT64_MAX;
+        wire_admin_request(&wire, &request);
+        wire_u64(&wire, &more);
+    }));
+    world->turn();
+    EXPECT_EQ(answer_on(*world, 6).head.result, ADMIN_DONE);
+    EXPECT_FALSE(world->closed[6]);
+    world->say(
+            6, make_frame(FRAME_ADMIN, [&](wire &wire) { wire_u8(&wire, &request.kind); }));
+    world->turn();
+    EXPECT_TRUE(world->closed[6]);
+}
