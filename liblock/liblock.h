@@ -87,7 +87,7 @@ enum {
     LK_LABEL_MAX = 64,     /* Bytes of a session's label */
     LK_PORT = 5625,        /* The default port of a node */
     LK_PAGE_MAX = 64,      /* Locks in one page of lk_list_page() */
-    LK_PEERS_MAX = 7,      /* Other nodes in what one says of itself */
+    LK_PEERS_MAX = 8,      /* Other nodes in what one says of itself */
     LK_BUCKET_COUNT = 656, /* Of a histogram, see lk_bucket_begin() */
 };
 
@@ -588,7 +588,11 @@ enum lk_condition {
     LK_CONDITION_ID_TAKEN = 26,        /* ... another process with its id is alive, ... */
     LK_CONDITION_NOT_ACCEPTED = 27,    /* ... or for another reason, which its log tells. */
     LK_CONDITION_CONTRADICTED = 28,    /* Its log and another member's contradict. */
-    LK_CONDITION_STRANGER = 29         /* It refuses a process that has a member's id. */
+    LK_CONDITION_STRANGER = 29,        /* It refuses a process that has a member's id. */
+    LK_CONDITION_REMOVED = 30,         /* It is no member any more. */
+    LK_CONDITION_LEARNER = 31,         /* It gets the log, and does not vote. */
+    LK_CONDITION_MEMBERS_CHANGE = 32,  /* A change of the members is not committed yet. */
+    LK_CONDITION_NOT_MEMBER = 33       /* It is new, and was not added yet. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -734,6 +738,13 @@ LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client
 enum lk_admin_kind {
     LK_ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
     LK_ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
+    LK_ADMIN_MEMBERS = 16,         /* Show the members. */
+    LK_ADMIN_MEMBERS_ADD = 17,     /* `node`, at the address `text`; flags: 1: a learner */
+    LK_ADMIN_MEMBERS_REMOVE = 18,  /* `node` */
+    LK_ADMIN_MEMBERS_REPLACE = 19, /* `node`, whose incarnation `number` is to go */
+    LK_ADMIN_MEMBERS_MOVE = 20,    /* `node`, to the address `text` */
+    LK_ADMIN_MEMBERS_PROMOTE = 21, /* `node`, a learner that stays one until then */
+    LK_ADMIN_TRANSFER = 22,        /* `node` is to lead; 0: anybody but node `number` */
 };
 
 /* Set all to zero, and `size` to the size of the struct. */
@@ -751,12 +762,13 @@ enum lk_admin_result {
     LK_ADMIN_NOT_NOW = 1, /* Something that can change is against it; nothing was done. */
     LK_ADMIN_NEVER = 2,   /* It can never be done like this, or not by this version. */
     LK_ADMIN_NOT_LEADER = 3, /* No leader was found; below is what one node sees. */
+    LK_ADMIN_UNDER_WAY = 4,  /* It was begun and is not done: ask again. */
 };
 
 /* A member of the cluster as the node that answers sees it. */
 struct lk_member {
     uint8_t node;
-    uint8_t role;           /* 0: votes, 1: learner; later versions may have others */
+    uint8_t role; /* 0: votes, 1: learner, 2: learner that stays one; later: others */
     bool connected;         /* With the node that answers */
     uint64_t incarnation;   /* Of its data directory; 0: not known */
     uint64_t match;         /* Durable there up to this entry; a leader knows it */

@@ -11,6 +11,8 @@ static int exit_of(const struct lk_admin_answer *answer)
         complain("no leader was found: node %u %s", answer->node,
                 answer->leader == 0 ? "knows none" : "names one that does not answer");
         return EXIT_NO_CLUSTER;
+    case LK_ADMIN_UNDER_WAY:
+        return EXIT_UNDER_WAY;
     case LK_ADMIN_NOT_NOW:
     case LK_ADMIN_NEVER:
         break;

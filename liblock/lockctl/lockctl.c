@@ -27,6 +27,9 @@ static const struct subcommand subcommands[] = {
         {"status", "lockctl status", status_command, "show the status of each node"},
         {"list", "lockctl list", list_command, "list the locks that are held"},
         {"query", "lockctl query", query_command, "show who holds a lock"},
+        {"members", "lockctl members", members_command,
+                "list or change the members of the cluster"},
+        {"transfer", "lockctl transfer", transfer_command, "let another node lead"},
         {"upgrade", "lockctl upgrade", upgrade_command,
                 "show or finish the upgrade of the cluster"},
 };

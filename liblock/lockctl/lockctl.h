@@ -35,6 +35,7 @@ enum exit_code {
     EXIT_BUSY = 76,         /* The cluster was overloaded all the time. */
     EXIT_OUTLIVED = 77,     /* The lock was lost, and the command could not be ended. */
     EXIT_OUT_OF_RANGE = 78, /* --ttl is out of the range that the cluster allows. */
+    EXIT_UNDER_WAY = 79,    /* A change was begun, but not done in time. */
     EXIT_NOT_EXECUTABLE = 126,
     EXIT_NOT_FOUND = 127,
     EXIT_SIGNAL = 128,
@@ -101,6 +102,8 @@ int check_command(char **arguments);
 int status_command(char **arguments);
 int list_command(char **arguments);
 int query_command(char **arguments);
+int members_command(char **arguments);
+int transfer_command(char **arguments);
 int upgrade_command(char **arguments);
 
 #ifdef __cplusplus

@@ -29,7 +29,7 @@ void wire_admin_answer(struct wire *wire, struct admin_answer *answer)
     wire_u64(wire, &answer->upgrade_after_ns);
     wire_u64(wire, &answer->upgrade_waited_ns);
     wire_u8(wire, &answer->member_count);
-    wire_require(wire, answer->result <= ADMIN_NOT_LEADER && is_node(answer->node));
+    wire_require(wire, answer->result <= ADMIN_UNDER_WAY && is_node(answer->node));
     wire_require(wire, answer->leader <= NODE_ID_MAX);
     wire_require(wire, answer->leader != 0 || answer->leader_address.count == 0);
 }

@@ -30,7 +30,19 @@ enum {
 enum admin_kind {
     ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
     ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
-    ADMIN_MEMBERS = 16,       /* From here on: about the list of members */
+    ADMIN_MEMBERS = 16,       /* Show the members. */
+    /* `node` at the address `text` is to be a member; flags: ADMIN_FLAG_LEARNER. */
+    ADMIN_MEMBERS_ADD = 17,
+    ADMIN_MEMBERS_REMOVE = 18,
+    /* The incarnation `number` of `node` gives way to the blank node with its id. */
+    ADMIN_MEMBERS_REPLACE = 19,
+    ADMIN_MEMBERS_MOVE = 20,    /* `node` is reached at the address `text`. */
+    ADMIN_MEMBERS_PROMOTE = 21, /* A learner that was to stay one is to be a voter. */
+    ADMIN_TRANSFER = 22, /* `node` is to lead; 0: anybody but the node `number` */
+};
+
+enum {
+    ADMIN_FLAG_LEARNER = 1 /* It stays a learner. */
 };
 
 struct admin_request {
@@ -46,6 +58,7 @@ enum admin_result {
     ADMIN_NOT_NOW = 1,    /* Something that can change is against it; nothing was done. */
     ADMIN_NEVER = 2,      /* It can never be done like this, or the kind is not known. */
     ADMIN_NOT_LEADER = 3, /* Nothing was done. The rows are what this node sees. */
+    ADMIN_UNDER_WAY = 4,  /* It was begun, or waits for another change: ask again. */
 };
 
 struct admin_answer {
@@ -65,6 +78,7 @@ struct admin_answer {
 enum admin_role {
     ADMIN_VOTER = 0,
     ADMIN_LEARNER = 1,
+    ADMIN_OBSERVER = 2, /* A learner that is not to be promoted */
 };
 
 /* A member as the node that answers sees it; a node of a later version may say more. */

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 enum {
-    NODE_STATUS_PEERS_MAX = 7,
+    NODE_STATUS_PEERS_MAX = 8,
     NODE_STATUS_VERSION_BYTES_MAX = 200
 };
 

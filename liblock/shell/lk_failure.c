@@ -44,6 +44,10 @@ static_assert(LK_CONDITION_NOT_ACCEPTED == (int)CONDITION_NOT_ACCEPTED, "");
 static_assert(LK_CONDITION_CONTRADICTED == (int)CONDITION_CONTRADICTED, "");
 static_assert(LK_CONDITION_NEARLY_FULL == (int)CONDITION_NEARLY_FULL, "");
 static_assert(LK_CONDITION_STRANGER == (int)CONDITION_STRANGER, "");
+static_assert(LK_CONDITION_REMOVED == (int)CONDITION_REMOVED, "");
+static_assert(LK_CONDITION_LEARNER == (int)CONDITION_LEARNER, "");
+static_assert(LK_CONDITION_MEMBERS_CHANGE == (int)CONDITION_MEMBERS_CHANGE, "");
+static_assert(LK_CONDITION_NOT_MEMBER == (int)CONDITION_NOT_MEMBER, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
@@ -200,6 +204,8 @@ static const char *refusal_text(uint64_t why)
             [REFUSED_NODE] = "took this client for a node",
             [REFUSED_TERM] = "took this client for a node",
             [REFUSED_HISTORY] = "took this client for a node",
+            [REFUSED_REMOVED] = "took this client for a node",
+            [REFUSED_NOT_MEMBER] = "took this client for a node",
     };
     return PICK(texts, why);
 }

@@ -308,9 +308,8 @@ static void read_names(struct loop *loop)
 
 static void open_names(struct loop *loop)
 {
-    uint32_t count = count_names(loop);
-    if (count == 0)
-        return;
+    /* A member that is added later may have a name, too. */
+    uint32_t count = count_names(loop) > 0 ? count_names(loop) : 1;
     if (!names_open(loop->names, count))
         tell_fatal(loop->tell, "no-thread",
                 "error=\"%s\": the thread that resolves names cannot start",

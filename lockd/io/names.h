@@ -19,7 +19,7 @@ extern "C" {
 
 enum {
     NAMES_ADDRESSES_MAX = 8,
-    NAMES_MAX = 8
+    NAMES_MAX = 9 /* As many as a node may connect to at a time */
 };
 
 struct name_answer {

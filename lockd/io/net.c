@@ -285,7 +285,7 @@ void net_perform(struct net *net, const struct node_effects *effects)
     for (uint32_t i = 0; i < effects->close_count; i++)
         perform_close(net, effects->closes[i]);
     for (uint32_t i = 0; i < effects->connect_count; i++)
-        peer_connect(net, effects->connects[i]);
+        peer_connect(net, effects->connects[i], effects->connect_to[i]);
     while (!list_is_empty(&net->unarmed)) {
         struct conn *conn = LIST_OWNER(list_first(&net->unarmed), struct conn, link);
         list_remove(&conn->link);
@@ -296,7 +296,7 @@ void net_perform(struct net *net, const struct node_effects *effects)
 
 uint64_t net_deadline(const struct net *net)
 {
-    if (net->failed != 0)
+    if (net->failed_ids != 0)
         return 0;
     uint64_t deadline = accept_deadline(net);
     const struct list_node *first = list_first(&net->lingering);
@@ -329,7 +329,7 @@ void net_init(struct net *net, const struct net_settings *settings)
     list_init(&net->unarmed);
     list_init(&net->lingering);
     net->free_count = 0;
-    net->failed = 0;
+    net->failed_ids = 0;
     for (uint32_t i = 0; i < net->conn_count; i++)
         slot_give(net, &net->conns[i]);
     net->refused_said_ns = 0;

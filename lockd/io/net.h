@@ -97,10 +97,11 @@ struct net {
     struct list free;
     struct list unarmed;   /* OPEN, and a receive is to be armed */
     struct list lingering; /* By linger_until_ns */
-    /* Bit set of peers whose attempt failed at once; the node learns it next turn */
-    uint32_t failed;
+    /* Bit set of ids whose attempt failed at once; the node learns it next turn */
+    uint64_t failed_ids;
     uint32_t peer_count;
-    struct net_peer peers[MEMBERS_MAX];
+    uint32_t replaced; /* Places given to another member: the next in turn */
+    struct net_peer peers[NODE_PEERS_MAX];
     char congestion[16];
     bool polling;             /* The listening socket is polled. */
     uint64_t accept_again_ns; /* Not before. No descriptor was free. */

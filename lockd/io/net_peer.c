@@ -18,13 +18,12 @@ static const uint64_t name_wait_ns = NS_PER_S;
 /* Enough for a distant rack under load, short compared with a failed election. */
 static struct __kernel_timespec connect_timeout = {.tv_sec = 1, .tv_nsec = 0};
 
-static void init_peer(struct net_peer *peer, const struct node_member *member)
+static void init_peer(struct net_peer *peer, uint8_t id, const char *text)
 {
     const char *why;
-    *peer = (struct net_peer){.id = member->id};
-    bool parsed = address_parse(member->address,
-            strnlen(member->address, sizeof member->address), &peer->host, &why);
-    assert(parsed);
+    *peer = (struct net_peer){.id = id};
+    bool parsed = address_parse(text, strlen(text), &peer->host, &why);
+    assert(parsed); /* It is of the settings, or was checked when it was read. */
     peer->numeric = names_numeric(&peer->host, &peer->found.addresses[0]);
     peer->found.count = peer->numeric ? 1 : 0;
 }
@@ -33,34 +32,68 @@ void peers_init(struct net *net, const struct node_settings *settings)
 {
     net->peer_count = 0;
     for (uint8_t i = 0; i < settings->member_count; i++) {
-        if (settings->members[i].id != settings->self)
-            init_peer(&net->peers[net->peer_count++], &settings->members[i]);
+        const struct node_member *member = &settings->members[i];
+        if (member->id != settings->self)
+            init_peer(&net->peers[net->peer_count++], member->id, member->address);
     }
 }
 
-static uint32_t find_peer(const struct net *net, uint8_t id)
+/* NULL: nothing is known of it. */
+static struct net_peer *find_peer(struct net *net, uint8_t id)
 {
-    uint32_t slot = 0;
-    while (slot < net->peer_count && net->peers[slot].id != id)
-        slot++;
-    assert(slot < net->peer_count);
-    return slot;
+    for (uint32_t slot = 0; slot < net->peer_count; slot++) {
+        if (net->peers[slot].id == id)
+            return &net->peers[slot];
+    }
+    return NULL;
+}
+
+/* A place for one more member. One whose name is being looked up keeps its own. */
+static struct net_peer *take_place(struct net *net)
+{
+    if (net->peer_count < NODE_PEERS_MAX)
+        return &net->peers[net->peer_count++];
+    uint32_t first = net->replaced++;
+    for (uint32_t i = 0; i < NODE_PEERS_MAX; i++) {
+        struct net_peer *peer = &net->peers[(first + i) % NODE_PEERS_MAX];
+        if (!peer->asking)
+            return peer;
+    }
+    return NULL;
+}
+
+/* The members may change, and where they are. NULL: later. */
+static struct net_peer *peer_at(struct net *net, uint8_t id, const char *address)
+{
+    struct net_peer *peer = find_peer(net, id);
+    char known[ADDRESS_TEXT_BYTES] = "";
+    if (peer)
+        (void)address_text(&peer->host, known);
+    if (peer && (!address || strcmp(known, address) == 0))
+        return peer;
+    if (peer && peer->asking)
+        return NULL;
+    if (!peer)
+        peer = take_place(net);
+    if (peer && address)
+        init_peer(peer, id, address);
+    return address ? peer : NULL;
 }
 
 /* The node is told later: while effects are performed, no step may overwrite them. */
 static void fail(struct net *net, struct net_peer *peer)
 {
-    net->failed |= UINT32_C(1) << (peer - net->peers);
+    net->failed_ids |= UINT64_C(1) << peer->id;
 }
 
 void peers_tell_failed(struct net *net)
 {
-    for (uint32_t i = 0; i < net->peer_count; i++) {
-        if ((net->failed >> i & 1) != 0)
-            turn_step(net->turn, (struct node_event){.kind = NODE_CONNECT_FAILED,
-                                         .peer = net->peers[i].id});
+    for (uint8_t id = 1; id <= NODE_ID_MAX; id++) {
+        if ((net->failed_ids >> id & 1) != 0)
+            turn_step(net->turn,
+                    (struct node_event){.kind = NODE_CONNECT_FAILED, .peer = id});
     }
-    net->failed = 0;
+    net->failed_ids = 0;
 }
 
 /* Connect to the next of its addresses, with a time limit linked to it. */
@@ -89,21 +122,24 @@ static void attempt(struct net *net, struct net_peer *peer)
  * A member that has to be connected to may have moved: its name is looked up again, beside
  * the attempt at the address that it had last.
  */
-static void look_up(struct net *net, struct net_peer *peer, uint32_t slot)
+static void look_up(struct net *net, struct net_peer *peer)
 {
     bool lately = peer->asked_ns != 0 && net->turn->now_ns - peer->asked_ns < name_wait_ns;
-    if (peer->numeric || lately || peer->asking)
+    if (peer->numeric || lately || peer->asking || !net->names)
         return;
     peer->asked_ns = net->turn->now_ns;
     peer->asking = true;
-    names_ask(net->names, slot, &peer->host);
+    names_ask(net->names, (uint32_t)(peer - net->peers), &peer->host);
 }
 
-void peer_connect(struct net *net, uint8_t id)
+void peer_connect(struct net *net, uint8_t id, const char *address)
 {
-    uint32_t slot = find_peer(net, id);
-    struct net_peer *peer = &net->peers[slot];
-    look_up(net, peer, slot);
+    struct net_peer *peer = peer_at(net, id, address);
+    if (!peer) {
+        net->failed_ids |= UINT64_C(1) << id;
+        return;
+    }
+    look_up(net, peer);
     if (peer->found.count > 0)
         attempt(net, peer);
     else if (peer->asking)
@@ -145,7 +181,7 @@ void net_resolved(struct net *net)
 void net_connected(struct net *net, const struct uring_done *done)
 {
     struct conn *conn = slot_at(net, uring_tag_slot(done->tag));
-    struct net_peer *peer = &net->peers[find_peer(net, conn->peer)];
+    uint8_t id = conn->peer;
     slot_done(conn);
     if (done->result == 0) {
         conn->state = CONN_OPEN;
@@ -155,14 +191,14 @@ void net_connected(struct net *net, const struct uring_done *done)
         listen_peer_text(conn->fd, text);
         turn_step(net->turn, (struct node_event){.kind = NODE_CONNECTED,
                                      .conn = slot_number(net, conn),
-                                     .peer = peer->id,
+                                     .peer = id,
                                      .bytes = text,
                                      .count = strlen(text)});
         return;
     }
-    tell_line(net->tell, TELL_DEBUG, "connect-failed", "peer=%u error=\"%s\"", peer->id,
+    tell_line(net->tell, TELL_DEBUG, "connect-failed", "peer=%u error=\"%s\"", id,
             done->result == -ECANCELED ? "timed out" : strerror(-done->result));
     (void)close(conn->fd);
     slot_give(net, conn);
-    fail(net, peer);
+    net->failed_ids |= UINT64_C(1) << id;
 }

@@ -36,24 +36,41 @@ static void describe_peer(
         const struct admin *admin, const struct peer *peer, struct admin_member *row)
 {
     uint64_t heard_ns = raft_peer_heard_ns(admin->raft, peer->id);
-    row->connected = raft_peer_is_open(admin->raft, peer->id);
+    row->connected = raft_peer_is_open(admin->raft, peer->id) && !peer->outsider;
     row->incarnation = peer->heard;
     row->match = raft_peer_match(admin->raft, peer->id);
     row->heard_ns = heard_ns == 0 ? UINT64_MAX : admin->times->now_ns - heard_ns;
 }
 
+static uint8_t role_of(const struct member *member)
+{
+    switch ((enum member_role)member->role) {
+    case MEMBER_VOTER:
+        break;
+    case MEMBER_LEARNER:
+        return ADMIN_LEARNER;
+    case MEMBER_OBSERVER:
+        return ADMIN_OBSERVER;
+    }
+    return ADMIN_VOTER;
+}
+
 static void put_rows(const struct admin *admin, struct wire *wire)
 {
-    const struct node_settings *settings = admin->settings;
-    for (uint8_t i = 0; i < settings->member_count; i++) {
-        struct admin_member row = {.node = settings->members[i].id,
-                .address = text_span(settings->members[i].address)};
+    const struct configuration *newest = &admin->changes->configurations->newest.is;
+    for (uint8_t i = 0; i < newest->count; i++) {
+        const struct member *member = &newest->members[i];
+        struct admin_member row = {.node = member->id,
+                .role = role_of(member),
+                .heard_ns = UINT64_MAX,
+                .address = text_span(member->address)};
         if (row.node == admin->roster->self)
             describe_self(admin, &row);
-        for (uint8_t j = 0; j < admin->roster->count; j++) {
-            if (admin->roster->peers[j].id == row.node)
-                describe_peer(admin, &admin->roster->peers[j], &row);
-        }
+        const struct peer *peer = roster_find_const(admin->roster, row.node);
+        if (peer)
+            describe_peer(admin, peer, &row);
+        if (member->incarnation != 0)
+            row.incarnation = member->incarnation;
         wire_admin_member(wire, &row);
     }
 }
@@ -69,7 +86,7 @@ static void answer(const struct admin *admin, struct conn *conn, uint8_t kind,
             .sentence = {(const unsigned char *)sentence->bytes, sentence->count},
             .version = wal_cluster(admin->wal) == 0 ? 0 : 1,
             .version_next = 1,
-            .member_count = admin->settings->member_count,
+            .member_count = admin->changes->configurations->newest.is.count,
     };
     if (answer.leader != 0 && answer.leader != admin->roster->self)
         answer.leader_address = greet_leader_address(admin->greet);
@@ -111,6 +128,14 @@ static void answer_elsewhere(
     answer(admin, conn, request->kind, ADMIN_NOT_LEADER, &sentence);
 }
 
+static void answer_members(
+        const struct admin *admin, struct conn *conn, const struct admin_request *request)
+{
+    struct sentence sentence = {0};
+    enum admin_result result = changes_ask(admin->changes, request, &sentence);
+    answer(admin, conn, request->kind, result, &sentence);
+}
+
 static void perform(
         const struct admin *admin, struct conn *conn, const struct admin_request *request)
 {
@@ -118,6 +143,15 @@ static void perform(
     case ADMIN_UPGRADE_STATUS:
     case ADMIN_UPGRADE_FINISH:
         answer_upgrade(admin, conn, request);
+        return;
+    case ADMIN_MEMBERS:
+    case ADMIN_MEMBERS_ADD:
+    case ADMIN_MEMBERS_REMOVE:
+    case ADMIN_MEMBERS_REPLACE:
+    case ADMIN_MEMBERS_MOVE:
+    case ADMIN_MEMBERS_PROMOTE:
+    case ADMIN_TRANSFER:
+        answer_members(admin, conn, request);
         return;
     default:
         answer_unknown(admin, conn, request);

@@ -10,6 +10,7 @@
 
 #include "base/sentence.h"
 #include "locks/locks.h"
+#include "node/changes.h"
 #include "node/conn.h"
 #include "node/greet.h"
 #include "node/roster.h"
@@ -25,6 +26,7 @@ struct admin {
     const struct raft *raft;
     const struct wal *wal;
     const struct greet *greet; /* Where the leader is */
+    struct changes *changes;
     const struct roster *roster;
     struct conns *conns;
     const struct times *times;

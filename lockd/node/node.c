@@ -545,6 +545,9 @@ static void end_turn(
     if (health_tell_is_due(&node->health))
         health_tell(&node->health, own_condition(node));
     hand_over(node);
+    struct raft_event transfer;
+    if (changes_handover(&node->changes, &transfer))
+        step_raft(node, &transfer);
     effects->stopped = has_stopped(node);
     conns_send(&node->conns, effects);
     tell_writes(node, effects);

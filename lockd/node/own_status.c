@@ -107,14 +107,21 @@ enum condition own_condition(const struct node *node)
     enum condition objected = greet_objected(&node->greet);
     if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
         return objected;
+    if (node->removed_ns != 0)
+        return CONDITION_REMOVED;
     if (wal_cluster(node->wal) == 0)
-        return CONDITION_NOT_BOOTSTRAPPED;
+        return objected == CONDITION_NOT_MEMBER ? objected : CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
         return CONDITION_NO_LEADER;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
+    if (!raft_is_voter(node->raft))
+        return CONDITION_LEARNER;
     if (suspects_clock(node))
         return CONDITION_CLOCK_SUSPECT;
+    if (raft_is_leader(node->raft) &&
+            raft_configuration_index(node->raft) > raft_commit(node->raft))
+        return CONDITION_MEMBERS_CHANGE;
     if (objected == CONDITION_HEALTHY)
         objected = greet_refused(&node->greet);
     if (objected == CONDITION_HEALTHY && is_nearly_full(node))
@@ -135,11 +142,12 @@ static uint64_t members_missing(const struct node *node, enum condition conditio
 
 static void tell_peers(const struct node *node, struct node_status *status)
 {
-    status->peer_count = node->roster.count;
-    for (uint8_t i = 0; i < node->roster.count; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &node->roster.peers[i];
+        if (!peer->member || status->peer_count == NODE_STATUS_PEERS_MAX)
+            continue;
         uint64_t heard_ns = raft_peer_heard_ns(node->raft, peer->id);
-        status->peers[i] = (struct node_status_peer){
+        status->peers[status->peer_count++] = (struct node_status_peer){
                 .node = peer->id,
                 .connected = raft_peer_is_open(node->raft, peer->id),
                 .match = raft_peer_match(node->raft, peer->id),

@@ -3,18 +3,30 @@
 
 #include "base/hash.h"
 
+enum {
+    PAGE_BYTES = 4096
+};
+
+static size_t whole_pages(size_t bytes)
+{
+    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
 void roster_carve(
         struct roster *roster, struct arena *arena, const struct node_settings *settings)
 {
     const struct node_limits *limits = &settings->limits;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    size_t input_bytes = whole_pages(limits->peer_frame_bytes);
+    size_t output_bytes = whole_pages(limits->peer_output_bytes);
+    unsigned char *inputs =
+            arena_take(arena, "node.peer_input", NODE_PEERS_MAX, input_bytes, PAGE_BYTES);
+    unsigned char *outputs = arena_take(
+            arena, "node.peer_output", 2 * NODE_PEERS_MAX, output_bytes, PAGE_BYTES);
+    for (uint8_t i = 0; inputs && outputs && i < NODE_PEERS_MAX; i++) {
         struct peer *peer = &roster->peers[i];
-        peer->input =
-                arena_take(arena, "node.peer_input", 1, limits->peer_frame_bytes, 4096);
-        peer->outputs[0] =
-                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
-        peer->outputs[1] =
-                arena_take(arena, "node.peer_output", 1, limits->peer_output_bytes, 4096);
+        peer->input = inputs + i * input_bytes;
+        peer->outputs[0] = outputs + (size_t)2 * i * output_bytes;
+        peer->outputs[1] = peer->outputs[0] + output_bytes;
     }
 }
 
@@ -30,6 +42,15 @@ void roster_init(struct roster *roster, const struct node_settings *settings)
 }
 
 struct peer *roster_find(struct roster *roster, uint8_t id)
+{
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && id != 0; i++) {
+        if (roster->peers[i].id == id)
+            return &roster->peers[i];
+    }
+    return NULL;
+}
+
+const struct peer *roster_find_const(const struct roster *roster, uint8_t id)
 {
     for (uint8_t i = 0; i < NODE_PEERS_MAX && id != 0; i++) {
         if (roster->peers[i].id == id)
@@ -137,7 +158,8 @@ void roster_check(const struct roster *roster)
     uint8_t count = 0;
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &roster->peers[i];
-        count += peer->id != 0 ? 1 : 0;
+        if (peer->id != 0)
+            count++;
         if (peer->id == 0)
             assert(peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing);
         assert(peer->id != roster->self);

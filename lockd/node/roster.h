@@ -90,6 +90,7 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
 
 /* NULL: it has no place, or is this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);
+const struct peer *roster_find_const(const struct roster *roster, uint8_t id);
 void roster_check(const struct roster *roster);
 
 #ifdef __cplusplus

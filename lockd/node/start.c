@@ -292,8 +292,15 @@ static void join_batch(struct node *node)
             .raft = node->raft,
             .wal = node->wal,
             .greet = &node->greet,
+            .changes = &node->changes,
             .roster = &node->roster,
             .conns = &node->conns,
+            .times = &node->times,
+    };
+    node->changes = (struct changes){
+            .configurations = &node->configurations,
+            .raft = node->raft,
+            .doubts = &node->doubts,
             .times = &node->times,
     };
 }

@@ -41,12 +41,13 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
     carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
             sizeof(struct raft_read), alignof(struct raft_read));
     uint32_t flights = power_of_two(settings->window);
-    for (uint32_t i = 0; i < RAFT_PEERS_MAX; i++) {
-        struct raft_peer *peer = &carved->peers[i];
-        peer->flight_ends = arena_take(
-                arena, "raft.flights", flights, sizeof(uint64_t), alignof(uint64_t));
-        peer->flight_bytes = arena_take(
-                arena, "raft.flights", flights, sizeof(uint32_t), alignof(uint32_t));
+    uint64_t *ends = arena_take(arena, "raft.flights", RAFT_PEERS_MAX * flights,
+            sizeof(uint64_t), alignof(uint64_t));
+    uint32_t *bytes = arena_take(arena, "raft.flights", RAFT_PEERS_MAX * flights,
+            sizeof(uint32_t), alignof(uint32_t));
+    for (uint32_t i = 0; ends && bytes && i < RAFT_PEERS_MAX; i++) {
+        carved->peers[i].flight_ends = ends + i * flights;
+        carved->peers[i].flight_bytes = bytes + i * flights;
     }
     return raft;
 }

@@ -397,6 +397,11 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     return decision;
 }
 
+uint64_t recovery_incarnation(const struct recovery *recovery)
+{
+    return recovery->log.incarnation;
+}
+
 static bool is_writable(enum recovery_verdict verdict)
 {
     return verdict == RECOVERY_BLANK || verdict == RECOVERY_CLEAN ||

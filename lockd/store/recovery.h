@@ -67,6 +67,9 @@ struct recovery_decision {
 
 /* Memory for the longest record and for the index of places. */
 struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *settings);
+
+/* Of the directory, as far as it was fed; 0: not known. */
+uint64_t recovery_incarnation(const struct recovery *recovery);
 void recovery_init(struct recovery *recovery, const struct wal_settings *settings);
 
 /*
