@@ -35,7 +35,8 @@ static const char *role_name(const struct lk_member *member)
     return member->role < sizeof(names) / sizeof(names[0]) ? names[member->role] : "other";
 }
 
-static const struct lk_member *find_member(const struct lk_admin_answer *answer, uint8_t node)
+static const struct lk_member *find_member(
+        const struct lk_admin_answer *answer, uint8_t node)
 {
     for (uint32_t i = 0; i < answer->member_count; i++) {
         if (answer->members[i].node == node)
@@ -53,8 +54,8 @@ static uint64_t lag_of(const struct lk_admin_answer *answer, const struct lk_mem
     return leader && leader->match > member->match ? leader->match - member->match : 0;
 }
 
-static void add_row(
-        struct table *table, const struct lk_admin_answer *answer, const struct lk_member *member)
+static void add_row(struct table *table, const struct lk_admin_answer *answer,
+        const struct lk_member *member)
 {
     char heard[DURATION_TEXT_BYTES];
     bool leads = member->node == answer->leader;
@@ -93,8 +94,8 @@ static void print_members(const struct lk_admin_answer *answer)
     table_drop(&table);
 }
 
-static void write_member(
-        struct json *json, const struct lk_admin_answer *answer, const struct lk_member *member)
+static void write_member(struct json *json, const struct lk_admin_answer *answer,
+        const struct lk_member *member)
 {
     char incarnation[17];
     (void)snprintf(incarnation, sizeof incarnation, "%016" PRIx64, member->incarnation);
@@ -240,22 +241,25 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-        {"add", LK_ADMIN_MEMBERS_ADD, "lockctl members add ID ADDRESS [--learner] [options]",
+        {"add", LK_ADMIN_MEMBERS_ADD,
+                "lockctl members add ID ADDRESS [--learner] [options]",
                 "Add a member: a new machine on which lockd is, or will be, started as node ID with an\n"
                 "empty data directory. It is a learner until it has caught up; then it votes.",
                 true, true, false},
         {"remove", LK_ADMIN_MEMBERS_REMOVE, "lockctl members remove ID [options]",
-                "Remove a member. Its node says so in its log and ends.", false, false, false},
-        {"replace", LK_ADMIN_MEMBERS_REPLACE, "lockctl members replace ID [ADDRESS] [options]",
+                "Remove a member. Its node says so in its log and ends.", false, false,
+                false},
+        {"replace", LK_ADMIN_MEMBERS_REPLACE,
+                "lockctl members replace ID [ADDRESS] [options]",
                 "Replace a member by a new machine, on which lockd runs as the same node ID with an\n"
                 "empty data directory. The old one is no member from then on.",
                 false, true, true},
         {"move", LK_ADMIN_MEMBERS_MOVE, "lockctl members move ID ADDRESS [options]",
-                "Tell the cluster the new address of a member that keeps its data directory.", true,
-                true, false},
+                "Tell the cluster the new address of a member that keeps its data directory.",
+                true, true, false},
         {"promote", LK_ADMIN_MEMBERS_PROMOTE, "lockctl members promote ID [options]",
-                "Let a learner that was added with --learner vote, once it has caught up.", false,
-                false, false},
+                "Let a learner that was added with --learner vote, once it has caught up.",
+                false, false, false},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -267,9 +271,9 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-#define CHANGE_INIT                                                                        \
-    {                                                                                      \
-        .common = COMMON_INIT, .wait_ns = 600 * NS_PER_S                                   \
+#define CHANGE_INIT                                      \
+    {                                                    \
+        .common = COMMON_INIT, .wait_ns = 600 * NS_PER_S \
     }
 
 static const char exit_text[] =
@@ -294,9 +298,9 @@ static int change_members(const struct verb *verb, char **arguments)
             {"learner", OPTION_FLAG, &change.learner, 0, 0, NULL,
                     "add: it gets the log and does not vote, until it is promoted"},
     };
-    bool address = verb->needs_address ||
-                   (verb->may_have_address && is_operand(arguments[0]) &&
-                           is_operand(arguments[1]));
+    bool address =
+            verb->needs_address || (verb->may_have_address && is_operand(arguments[0]) &&
+                                           is_operand(arguments[1]));
     const struct options table = {
             verb->usage,
             verb->about,

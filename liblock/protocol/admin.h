@@ -38,7 +38,7 @@ enum admin_kind {
     ADMIN_MEMBERS_REPLACE = 19,
     ADMIN_MEMBERS_MOVE = 20,    /* `node` is reached at the address `text`. */
     ADMIN_MEMBERS_PROMOTE = 21, /* A learner that was to stay one is to be a voter. */
-    ADMIN_TRANSFER = 22, /* `node` is to lead; 0: anybody but the node `number` */
+    ADMIN_TRANSFER = 22,        /* `node` is to lead; 0: anybody but the node `number` */
 };
 
 enum {

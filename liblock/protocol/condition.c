@@ -9,7 +9,7 @@ static const struct condition_words table[] = {
         [CONDITION_HEALTHY] = {"healthy", "is healthy", ""},
         [CONDITION_BLANK] = {"blank",
                 "does not take part, because its data directory was emptied",
-                "put back the directory that it had last; without it the node stays out of the cluster"},
+                "put back the directory that it had last, or let this one take its place with lockctl members replace"},
         [CONDITION_NOT_BOOTSTRAPPED] = {"not-bootstrapped",
                 "waits for all members to bootstrap the cluster",
                 "start the members that are missing"},

@@ -25,8 +25,8 @@ void wire_configuration(struct wire *wire, struct configuration *configuration)
     if (wire->mode == WIRE_READ)
         *configuration = (struct configuration){0};
     wire_u8(wire, &configuration->count);
-    wire_require(wire,
-            configuration->count >= 1 && configuration->count <= (uint8_t)CONFIGURATION_MAX);
+    wire_require(wire, configuration->count >= 1 &&
+                               configuration->count <= (uint8_t)CONFIGURATION_MAX);
     uint8_t before = 0;
     for (uint8_t i = 0; i < configuration->count && !wire->failed; i++) {
         walk_member(wire, &configuration->members[i]);

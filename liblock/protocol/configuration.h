@@ -28,7 +28,7 @@ enum {
 
 enum member_role {
     MEMBER_VOTER = 1,
-    MEMBER_LEARNER = 2, /* Gets the log; the leader promotes it when it has caught up. */
+    MEMBER_LEARNER = 2,  /* Gets the log; the leader promotes it when it has caught up. */
     MEMBER_OBSERVER = 3, /* A learner that stays one */
 };
 
@@ -57,7 +57,8 @@ const struct member *configuration_find(
         const struct configuration *configuration, uint8_t id);
 
 /* Bit set of the ids with this role. */
-uint64_t configuration_ids(const struct configuration *configuration, enum member_role role);
+uint64_t configuration_ids(
+        const struct configuration *configuration, enum member_role role);
 
 /*
  * Can `after` follow `before`? One voter at most is added or removed, and nobody becomes a

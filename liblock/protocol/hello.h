@@ -28,9 +28,9 @@ struct hello {
     uint64_t members; /* HELLO_PEER: hash of its member list, to find unequal ones */
 
     /* HELLO_PEER only: a client's hello ends before these. */
-    uint64_t incarnation; /* Of its data directory */
-    uint64_t run;         /* Of its process: another number after each start */
-    uint64_t dial;        /* Counts this process's connections to `to`, from 1 */
+    uint64_t incarnation;   /* Of its data directory */
+    uint64_t run;           /* Of its process: another number after each start */
+    uint64_t dial;          /* Counts this process's connections to `to`, from 1 */
     uint64_t configuration; /* Index of the newest configuration that it knows */
     /* What `to` is in that: enum member_role, 0: no member; and whose directory it has. */
     uint8_t to_role;

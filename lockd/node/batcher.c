@@ -171,8 +171,8 @@ static void seal_batch(
 static void take_configuration(struct batcher *batcher,
         const struct configuration *configuration, struct raft_event *event)
 {
-    configurations_take(batcher->configurations, raft_next_id(batcher->raft).index,
-            configuration);
+    configurations_take(
+            batcher->configurations, raft_next_id(batcher->raft).index, configuration);
     event->entry.configuration =
             configuration_for_raft(batcher->configurations, configuration);
 }

@@ -159,7 +159,8 @@ bool changes_removed_self(const struct changes *changes, uint64_t applied)
 
 /* ---- What an operator asks ---- */
 
-static void name(struct sentence *sentence, const char *before, uint8_t id, const char *after)
+static void name(
+        struct sentence *sentence, const char *before, uint8_t id, const char *after)
 {
     sentence_add(sentence, before);
     sentence_add_nodes(sentence, bit(id));
@@ -167,8 +168,8 @@ static void name(struct sentence *sentence, const char *before, uint8_t id, cons
 }
 
 /* It is so in the newest configuration: done once that is committed. */
-static enum admin_result is_so(
-        const struct changes *changes, uint8_t id, const char *what, struct sentence *sentence)
+static enum admin_result is_so(const struct changes *changes, uint8_t id, const char *what,
+        struct sentence *sentence)
 {
     name(sentence, "", id, what);
     if (is_settled(changes))
@@ -210,8 +211,8 @@ static enum admin_result change(struct changes *changes, const struct configurat
     }
     if (unheard != 0 && !same_voters) {
         MARK(change_would_stop_the_cluster);
-        sentence_add(sentence,
-                "too few of the voters that there would be are heard: start ");
+        sentence_add(
+                sentence, "too few of the voters that there would be are heard: start ");
         sentence_add_nodes(sentence, unheard);
         sentence_add(sentence, " first");
         return ADMIN_NOT_NOW;
@@ -257,7 +258,8 @@ static bool has_room(const struct changes *changes, struct sentence *sentence)
         voters++;
     if (newest(changes)->count - voters < LEARNERS_MAX)
         return true;
-    sentence_add(sentence, "there are two learners already; wait until they are promoted, or remove one");
+    sentence_add(sentence,
+            "there are two learners already; wait until they are promoted, or remove one");
     return false;
 }
 

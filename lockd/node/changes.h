@@ -39,7 +39,7 @@ struct changes {
     bool wanted; /* `next` is to be proposed in this turn. */
     struct configuration next;
     bool handover_wanted;
-    uint8_t handover_to; /* 0: the best */
+    uint8_t handover_to;               /* 0: the best */
     uint64_t samples[CHANGES_SAMPLES]; /* The oldest first */
     uint64_t sampled_ns;
     /* Of each id, since when it has been near enough to be promoted; 0: it is not. */

@@ -71,7 +71,8 @@ static bool is_own(const struct configurations *configurations, const struct mem
                    member->incarnation == configurations->incarnation);
 }
 
-struct raft_configuration configuration_for_raft(const struct configurations *configurations,
+struct raft_configuration configuration_for_raft(
+        const struct configurations *configurations,
         const struct configuration *configuration)
 {
     struct raft_configuration sets = {0};

@@ -53,7 +53,8 @@ void configurations_cut(struct configurations *configurations, uint64_t from);
  * As raft is told. This node is in it only with its own directory: another one under its id
  * is another member.
  */
-struct raft_configuration configuration_for_raft(const struct configurations *configurations,
+struct raft_configuration configuration_for_raft(
+        const struct configurations *configurations,
         const struct configuration *configuration);
 
 /* This very directory in the newest configuration; NULL: it is no member. */

@@ -61,8 +61,8 @@ static void pause_dialing(const struct greet *greet, struct peer *peer, uint64_t
 
 static bool may_dial(const struct greet *greet, const struct peer *peer)
 {
-    return peer->id != 0 && peer->member && peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing &&
-           !greet->stopping;
+    return peer->id != 0 && peer->member && peer->conn == NO_CONN &&
+           peer->waiting == NO_CONN && !peer->dialing && !greet->stopping;
 }
 
 /*
@@ -262,8 +262,8 @@ static void tell_open(struct peer *peer, struct raft_event *event)
     };
 }
 
-static void peer_is_up(struct greet *greet, struct peer *peer, struct conn *conn,
-        struct raft_event *event)
+static void peer_is_up(
+        struct greet *greet, struct peer *peer, struct conn *conn, struct raft_event *event)
 {
     assert(conn->role == CONN_PEER && !conn->greeted);
     conn->greeted = true;
@@ -421,12 +421,18 @@ static bool on_welcome(
     return true;
 }
 
-/* A member says that a committed configuration, newer than any here, is without this node. */
+/*
+ * A member says that a configuration is committed that is without this node. Either that is
+ * newer than any here, or it is here and this node did not know that it is committed.
+ */
 static bool is_removal(const struct greet *greet, const struct refused *refused)
 {
     uint64_t own = wal_cluster(greet->wal);
+    const struct configurations *configurations = greet->doubts->configurations;
+    uint64_t known = configurations->newest.index;
     return own != 0 && refused->cluster == own &&
-           refused->index > greet->doubts->configurations->newest.index;
+           (refused->index > known ||
+                   (refused->index == known && !configurations_self(configurations)));
 }
 
 /*
@@ -590,8 +596,7 @@ enum condition greet_refused(const struct greet *greet)
 {
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct objection *refused = &greet->roster->peers[i].refused;
-        bool harmless =
-                refused->why == REFUSED_MEMBERS || refused->why == REFUSED_REMOVED;
+        bool harmless = refused->why == REFUSED_MEMBERS || refused->why == REFUSED_REMOVED;
         if (!is_recent(greet, refused) || harmless)
             continue;
         return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED

@@ -450,8 +450,7 @@ static void settle_members(struct node *node)
 {
     struct configurations *configurations = &node->configurations;
     if (configurations->changed) {
-        configurations->changed =
-                !roster_adopt(&node->roster, &configurations->newest.is);
+        configurations->changed = !roster_adopt(&node->roster, &configurations->newest.is);
         notices_tell(&node->notices, NOTICE_MEMBERS, 0, configurations->newest.index);
     }
     struct raft_event event;

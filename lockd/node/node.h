@@ -232,7 +232,7 @@ void node_recover(struct node *node);
 
 enum node_boot {
     NODE_BOOT_OK,
-    NODE_BOOT_FOREIGN_NODE, /* The directory belongs to another node id. */
+    NODE_BOOT_FOREIGN_NODE,    /* The directory belongs to another node id. */
     NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */

@@ -68,8 +68,8 @@ static bool can_be_applied(const struct peers *peers, const struct entry_head *h
         return false;
     *sets = configuration_for_raft(peers->configurations, &configuration);
     /* A cluster with no voter but another directory of this node's id sends it nothing. */
-    return sets->voters != 0 && (head->kind == ENTRY_CONFIGURATION ||
-                                        is_own_bootstrap(peers, &configuration));
+    return sets->voters != 0 &&
+           (head->kind == ENTRY_CONFIGURATION || is_own_bootstrap(peers, &configuration));
 }
 
 /* Cut the entries apart. False: they are not what the message says. */

@@ -30,21 +30,21 @@ struct peer {
     bool member;   /* Of the newest configuration: this node connects to it. */
     bool outsider; /* As raft was told: see RAFT_PEER_OPEN */
     char address[ADDRESS_BYTES_MAX]; /* As the configuration has it */
-    uint32_t conn; /* NO_CONN: none */
+    uint32_t conn;                   /* NO_CONN: none */
     bool dialing;
     uint64_t dial_ns;    /* Not before */
     uint64_t alone_ns;   /* Since then there has been no connection. */
     uint64_t welcome_ns; /* A connection not welcomed by then is given up. */
 
     /* Which process and directory it is: see greet.h. */
-    uint64_t incarnation; /* As the configuration has it; 0: not known yet */
-    uint64_t heard;       /* ... and as it said itself, in its last greeting, ... */
+    uint64_t incarnation;   /* As the configuration has it; 0: not known yet */
+    uint64_t heard;         /* ... and as it said itself, in its last greeting, ... */
     uint64_t configuration; /* ... with the index of the newest that it knew */
-    uint64_t run;         /* Of the process that was last greeted; 0: none yet */
-    uint64_t void_dials;  /* Connections of that process up to this number are void. */
-    uint64_t dials;       /* Connections that this node made to it */
-    uint32_t waiting;     /* A connection that waits until `conn` is decided; NO_CONN */
-    uint64_t probe_ns;    /* `conn` must show by then that it is alive; 0: nobody asked */
+    uint64_t run;           /* Of the process that was last greeted; 0: none yet */
+    uint64_t void_dials;    /* Connections of that process up to this number are void. */
+    uint64_t dials;         /* Connections that this node made to it */
+    uint32_t waiting;       /* A connection that waits until `conn` is decided; NO_CONN */
+    uint64_t probe_ns;      /* `conn` must show by then that it is alive; 0: nobody asked */
     struct objection refused;  /* This node refused who said to be this member, */
     struct objection objected; /* ... and the member refused this node. */
 

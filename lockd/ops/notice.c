@@ -64,7 +64,7 @@ static void describe_raft(
         break;
     case RAFT_NOTICE_BLANK:
         describe(text, LOGGER_ERROR, "blank",
-                "this node's data directory is empty although the cluster exists; it may have forgotten a vote, so it takes no part until you put the directory back");
+                "this node's data directory is empty although the cluster exists; it may have forgotten a vote, so it takes no part until you put the directory back, or let the node take its own place as a new one with lockctl members replace");
         break;
     case RAFT_NOTICE_MISSING:
         describe(text, LOGGER_WARN, "founding",
@@ -73,7 +73,7 @@ static void describe_raft(
         break;
     case RAFT_NOTICE_PEER_BLANK:
         describe(text, LOGGER_ERROR, "peer-blank",
-                "peer=%u: that node's data directory is empty; it takes no part until you put its directory back",
+                "peer=%u: that node's data directory is empty; it takes no part until you put its directory back, or replace it with lockctl members replace",
                 notice->peer);
         break;
     case RAFT_NOTICE_PEER_DAMAGED:
@@ -108,7 +108,7 @@ static const char *name_refusal(uint64_t why)
     case REFUSED_NONSENSE:
         return "the message could not be parsed";
     case REFUSED_DIRECTORY:
-        return "the cluster knows another data directory of that node; put back the one that it had, or stop the process that has a wrong --id or --data";
+        return "the cluster knows another data directory of that node; put back the one that it had, let it take that one's place with lockctl members replace, or stop the process that has a wrong --id or --data";
     case REFUSED_TWICE:
         return "another process is that node already, and it is alive; stop one of the two";
     case REFUSED_ID:

@@ -13,7 +13,8 @@
 
 static bool may_take_over(const struct raft *raft, const struct raft_peer *peer)
 {
-    return peer->open && raft_votes(raft, peer) && peer->state == PEER_STATE_ORDINARY && peer->fitness == PEER_FIT;
+    return peer->open && raft_votes(raft, peer) && peer->state == PEER_STATE_ORDINARY &&
+           peer->fitness == PEER_FIT;
 }
 
 void raft_on_transfer(struct raft *raft, uint8_t id)

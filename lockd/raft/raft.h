@@ -233,8 +233,8 @@ void raft_restore_begin(struct raft *raft, struct entry_id before);
  * After raft_restore_begin(): the configuration of the entry `index`, at or before the
  * beginning of the log, counts there.
  */
-void raft_restore_configuration(struct raft *raft, uint64_t index,
-        const struct raft_configuration *configuration);
+void raft_restore_configuration(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration);
 
 /*
  * After init: the log's records in order, as recovery meets them. A vote record replaces

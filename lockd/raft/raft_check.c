@@ -184,8 +184,8 @@ static void check_handover(const struct raft *before, const struct raft *after)
  */
 static void check_change(const struct raft *before, const struct raft *after)
 {
-    bool began = before->role == RAFT_LEADER && after->log.trail.last.index ==
-                         before->log.trail.last.index + 1 &&
+    bool began = before->role == RAFT_LEADER &&
+                 after->log.trail.last.index == before->log.trail.last.index + 1 &&
                  after->membership.index == after->log.trail.last.index &&
                  before->log.trail.last.index > 0;
     if (!began || after->term != before->term)

@@ -91,12 +91,11 @@ void raft_restore_begin(struct raft *raft, struct entry_id before)
         raft->peers[i].next = before.index + 1;
 }
 
-void raft_restore_configuration(struct raft *raft, uint64_t index,
-        const struct raft_configuration *configuration)
+void raft_restore_configuration(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration)
 {
     assert(!raft->booted && index <= raft->log.trail.before.index);
-    const struct raft_entry entry = {
-            .id = {1, index}, .configuration = *configuration};
+    const struct raft_entry entry = {.id = {1, index}, .configuration = *configuration};
     raft_membership_take(raft, &entry);
 }
 

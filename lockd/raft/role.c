@@ -82,8 +82,8 @@ void raft_join(struct raft *raft)
     raft->blank = false;
     raft->met_bootstrapped = false;
     raft->joining = true;
-    raft->membership.newest = (struct raft_configuration){
-            .learners = raft_bit(raft->settings.self)};
+    raft->membership.newest =
+            (struct raft_configuration){.learners = raft_bit(raft->settings.self)};
     raft->membership.before = raft->membership.newest;
     raft->peers_changed = true;
 }

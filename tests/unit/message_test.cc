@@ -218,12 +218,12 @@ const span name{NAME, sizeof(NAME) - 1};
 
 TEST(Range, Hello)
 {
-    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0},
+    expect_ranges<hello>(wire_hello, {HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0},
             {{"role", [](hello &m) { m.role = 3; }, 0, 3},
                     {"node of a client", [](hello &m) { m.node = 1; }, 1, 1},
                     {"to of a client", [](hello &m) { m.to = 1; }, 2, 1},
                     {"members of a client", [](hello &m) { m.members = 1; }, 11, 1}});
-    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5},
+    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5, 6, 1, 8},
             {{"no node", [](hello &m) { m.node = 0; }, 1, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 1, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 2, 0}});
@@ -234,10 +234,10 @@ TEST(Range, Hello)
     expect_ranges<leader>(wire_leader, {2, 9, name},
             {{"leader 64", [](leader &m) { m.leader = 64; }, 0, 64},
                     {"address of nobody", [](leader &m) { m.leader = 0; }, 0, 0}});
-    expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7},
+    expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7, 0},
             {{"no reason", [](refused &m) { m.why = 0; }, 0, 0},
-                    {"reason 12", [](refused &m) { m.why = 12; }, 0, 12}});
-    expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5},
+                    {"reason 14", [](refused &m) { m.why = 14; }, 0, 14}});
+    expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5, 6, 1, 8},
             {{"no node", [](peer_welcome &m) { m.node = 0; }, 0, 0},
                     {"node 64", [](peer_welcome &m) { m.node = 64; }, 0, 64}});
 }
@@ -380,7 +380,7 @@ TEST(Range, NodeStatus)
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 204, 8},
+                    {"9 peers", [](node_status &m) { m.peer_count = 9; }, 204, 9},
                     {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 205, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});

@@ -295,7 +295,7 @@ TEST(Greet, ABlankNodeLearnsThatItsDirectoryIsAnother)
     NodeWorld world(3, 3);
     world.silent = true;
     pass(world, 200 * NS_PER_MS);
-    refused refused{REFUSED_DIRECTORY, 99};
+    refused refused{REFUSED_DIRECTORY, 99, 0};
     world.say(NodeWorld::DIALED + 1,
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();
@@ -308,7 +308,7 @@ TEST(Greet, ANodeOfAnotherClusterSaysSo)
     NodeWorld world(3, 3);
     world.silent = true;
     pass(world, 200 * NS_PER_MS);
-    refused refused{REFUSED_CLUSTER, 99};
+    refused refused{REFUSED_CLUSTER, 99, 0};
     world.say(NodeWorld::DIALED + 1,
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <gtest/gtest.h>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "protocol/admin.h"
 #include "protocol/answer.h"
 #include "protocol/batch.h"
+#include "protocol/configuration.h"
 #include "protocol/hello.h"
 #include "protocol/node_status.h"
 #include "protocol/peer.h"
@@ -37,14 +40,15 @@ struct hello_case {
     static hello make(dice &dice)
     {
         if (dice.coin())
-            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0};
+            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0, 0, 0, 0};
         return {HELLO_PEER, dice.node(), dice.node(), dice.number(), dice.number(),
-                dice.number(), dice.number(), dice.number()};
+                dice.number(), dice.number(), dice.number(), dice.number(),
+                dice.byte(0, MEMBER_OBSERVER), dice.number()};
     }
     static auto fields(const hello &m)
     {
-        return std::make_tuple(
-                m.role, m.node, m.to, m.cluster, m.members, m.incarnation, m.run, m.dial);
+        return std::make_tuple(m.role, m.node, m.to, m.cluster, m.members, m.incarnation,
+                m.run, m.dial, m.configuration, m.to_role, m.to_incarnation);
     }
 };
 
@@ -53,11 +57,13 @@ struct peer_welcome_case {
     static constexpr auto walk = wire_peer_welcome;
     static peer_welcome make(dice &dice)
     {
-        return {dice.node(), dice.number(), dice.number(), dice.number(), dice.number()};
+        return {dice.node(), dice.number(), dice.number(), dice.number(), dice.number(),
+                dice.number(), dice.byte(0, MEMBER_OBSERVER), dice.number()};
     }
     static auto fields(const peer_welcome &m)
     {
-        return std::make_tuple(m.node, m.cluster, m.incarnation, m.run, m.dial);
+        return std::make_tuple(m.node, m.cluster, m.incarnation, m.run, m.dial,
+                m.configuration, m.to_role, m.to_incarnation);
     }
 };
 
@@ -86,11 +92,14 @@ struct refused_case {
     static constexpr auto walk = wire_refused;
     static refused make(dice &dice)
     {
-        return {dice.byte(REFUSED_VERSION, REFUSED_LAST), dice.number()};
+        refused m{dice.byte(REFUSED_VERSION, REFUSED_LAST), dice.number(), 0};
+        if (m.why == REFUSED_REMOVED)
+            m.index = dice.number();
+        return m;
     }
     static auto fields(const refused &m)
     {
-        return std::make_tuple(m.why, m.cluster);
+        return std::make_tuple(m.why, m.cluster, m.index);
     }
 };
 
@@ -614,6 +623,39 @@ struct peer_case {
     }
 };
 
+struct configuration_case {
+    using message = configuration;
+    static constexpr auto walk = wire_configuration;
+    static configuration make(dice &dice)
+    {
+        configuration m{};
+        m.count = dice.byte(1, CONFIGURATION_MAX);
+        for (uint8_t i = 0; i < m.count; i++) {
+            member &one = m.members[i];
+            one.id = static_cast<uint8_t>(7 * i + dice.byte(1, 7));
+            one.role = i < LEARNERS_MAX && i + 1 < m.count
+                               ? dice.byte(MEMBER_LEARNER, MEMBER_OBSERVER)
+                               : static_cast<uint8_t>(MEMBER_VOTER);
+            one.priority = dice.byte(0, 255);
+            one.incarnation = dice.number();
+            std::snprintf(one.address, sizeof one.address, "node%u:%u", unsigned{one.id},
+                    1U + dice.byte(0, 250));
+        }
+        return m;
+    }
+    static auto fields(const configuration &m)
+    {
+        std::string all;
+        for (uint8_t i = 0; i < m.count; i++) {
+            const member &one = m.members[i];
+            all += std::to_string(one.id) + "/" + std::to_string(one.role) + "/" +
+                   std::to_string(one.priority) + "/" + std::to_string(one.incarnation) +
+                   "=" + one.address + " ";
+        }
+        return std::make_tuple(m.count, all);
+    }
+};
+
 struct batch_head_case {
     using message = batch_head;
     static constexpr auto walk = wire_batch_head;
@@ -707,7 +749,7 @@ using every_message = ::testing::Types<hello_case, welcome_case, peer_welcome_ca
         answer_section_case, answer_case, change_case, read_case, read_answer_case,
         lock_view_case, node_status_case, bucket_case, bucket_count_case, stages_head_case,
         stage_row_case, stage_value_case, admin_request_case, admin_answer_case,
-        admin_member_case, peer_case, batch_head_case, keepalive_case, open_command_case,
-        bootstrap_case>;
+        admin_member_case, peer_case, configuration_case, batch_head_case, keepalive_case,
+        open_command_case, bootstrap_case>;
 
 } // namespace messages

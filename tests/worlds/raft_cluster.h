@@ -127,6 +127,13 @@ public:
         }
     }
 
+    /* ... and the first entry makes these the voters. */
+    void begin_with(uint64_t voters)
+    {
+        for (uint8_t id = 1; id <= count(); id++)
+            nodes[id].disk.log.at(0).configuration.voters = voters;
+    }
+
     void start(uint8_t id)
     {
         struct sim_node &node = nodes[id];
@@ -266,6 +273,18 @@ public:
                 raft_last(raft(id)).term != raft_term(raft(id)))
             return false;
         append(id, ENTRY_BATCH, bytes);
+        return true;
+    }
+
+    /* False if the node does not take it. */
+    bool propose_configuration(uint8_t id, struct raft_configuration configuration)
+    {
+        if (!is_up(id) || !raft_may_reconfigure(raft(id)))
+            return false;
+        struct raft_event event = {};
+        event.kind = RAFT_PROPOSE;
+        event.entry = {{0, 0}, ENTRY_CONFIGURATION, 300, configuration};
+        step(id, event);
         return true;
     }
 
@@ -628,11 +647,13 @@ private:
         struct raft *raft = node.life->raft;
         if (raft_is_leader(raft) && !led)
             check_leader(node.id, raft);
-        check_commit(raft, node.commit, [this](struct entry_id id) {
+        const uint64_t voters = raft_newest_configuration(raft).voters;
+        check_commit(raft, node.commit, [this, voters](struct entry_id id) {
             uint32_t copies = 0;
             for (const struct sim_node &other : nodes)
-                copies += other.disk.has(id) || other.lost.has(id) ? 1 : 0;
-            return copies > count() / 2U;
+                if ((voters >> other.id & 1) != 0)
+                    copies += other.disk.has(id) || other.lost.has(id) ? 1 : 0;
+            return copies > raft_count(voters) / 2U;
         });
         node.commit = raft_commit(raft);
     }
