@@ -25,7 +25,7 @@ enum {
 
 bool raft_may_stand(const struct raft *raft)
 {
-    return raft_is_voter(raft) && !(raft->blank && raft->met_bootstrapped) &&
+    return raft_is_electable(raft) && !(raft->blank && raft->met_bootstrapped) &&
            raft_fitness(raft) == PEER_FIT &&
            raft_trail_has_room(&raft->log.trail, raft->term + 1);
 }

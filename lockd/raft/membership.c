@@ -62,6 +62,14 @@ bool raft_is_fed(const struct raft *raft, const struct raft_peer *peer)
     return !peer->outsider && (members & raft_bit(peer->id)) != 0;
 }
 
+bool raft_is_electable(const struct raft *raft)
+{
+    const struct raft_membership *membership = &raft->membership;
+    bool settled = membership->index <= raft->commit.index;
+    bool was_voter = (membership->before.voters & raft_bit(raft->settings.self)) != 0;
+    return raft_is_voter(raft) || (!settled && was_voter);
+}
+
 /* Every member has a peer. One that no longer votes is another directory, or is to be. */
 static void count_anew(struct raft *raft, const struct raft_configuration *before)
 {

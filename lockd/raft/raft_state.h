@@ -254,6 +254,13 @@ void raft_membership_take(struct raft *raft, const struct raft_entry *entry);
 void raft_membership_cut(struct raft *raft, uint64_t from);
 
 /*
+ * May this node lead? Not only a voter may: while a configuration that leaves it out is not
+ * committed, the log of this node may be the only one that has it, and then nobody else can
+ * be elected. It does not count its own vote then. [Raft 4.2.2]
+ */
+bool raft_is_electable(const struct raft *raft);
+
+/*
  * Is it to get the log? While a configuration is uncommitted, those that it leaves out get
  * it too: so they learn that they are no longer members.
  */

@@ -42,13 +42,15 @@ raft_alone &led(raft_alone &node)
 }
 
 struct raft_effects &append(raft_alone &node, uint8_t leader, uint64_t term,
-        struct entry_id previous, const std::vector<struct raft_entry> &entries)
+        struct entry_id previous, const std::vector<struct raft_entry> &entries,
+        uint64_t commit = 0)
 {
     struct peer_message message = {};
     message.kind = PEER_APPEND;
     message.from = leader;
     message.term = term;
     message.previous = previous;
+    message.commit = commit;
     message.begin = previous.index + 1;
     message.end = message.begin + entries.size();
     return node.receive(message, entries);
@@ -187,7 +189,7 @@ TEST(PaperMembers, ALearnerAndARemovedVoterStayQuiet)
     for (uint64_t learners : {set_of({3}), uint64_t{0}}) {
         raft_alone node(3, 3);
         node.log({1}).boot(1);
-        append(node, 1, 1, {1, 1}, {configuration({1, 2}, set_of({1, 2}), learners)});
+        append(node, 1, 1, {1, 1}, {configuration({1, 2}, set_of({1, 2}), learners)}, 2);
         node.written();
         node.closed(1, true);
         for (int i = 0; i < 10; i++) {
@@ -201,6 +203,30 @@ TEST(PaperMembers, ALearnerAndARemovedVoterStayQuiet)
         node.written();
         EXPECT_EQ(raft_vote(node.raft), 2U);
     }
+}
+
+/*
+ * Node 2 alone has the entry that removes it. Node 1 needs the vote of node 2, and has less
+ * of a log: so only node 2 can be elected, by node 1. [Raft 4.2.2]
+ */
+TEST(PaperMembers, ARemovedVoterStandsUntilItsRemovalIsCommitted)
+{
+    raft_alone node(2, 2);
+    node.log({1}).boot(1);
+    append(node, 1, 1, {1, 1}, {configuration({1, 2}, set_of({1}))});
+    node.written();
+    node.event(RAFT_CAMPAIGN);
+    EXPECT_EQ(raft_role(node.raft), RAFT_PRECANDIDATE) << "its own vote does not count";
+    node.answer_vote(1, 2, true, true);
+    node.written();
+    node.answer_vote(1, 2, true, false);
+    ASSERT_TRUE(raft_is_leader(node.raft));
+    node.propose();
+    node.written();
+    EXPECT_EQ(raft_commit(node.raft), 0U);
+    node.accept(1, 3);
+    EXPECT_EQ(raft_commit(node.raft), 3U);
+    EXPECT_FALSE(raft_is_leader(node.raft));
 }
 
 TEST(PaperMembers, ALeaderThatIsRemovedLeadsUntilThatIsCommitted)

@@ -201,7 +201,10 @@ public:
                 .members = hash_bytes(ids.ids, settings_.member_count, 0),
                 .incarnation = incarnation_of(from),
                 .run = from,
-                .dial = 1};
+                .dial = 1,
+                .configuration = 0,
+                .to_role = 0,
+                .to_incarnation = 0};
     }
 
     void say(uint32_t conn, peer_message message)
