@@ -71,6 +71,10 @@ static enum refusal doubt_outsider(const struct doubts *doubts, const struct cla
     }
     if (!is_settled(doubts) && has_it(&configurations->before.is, claim))
         return (enum refusal)0;
+    if (configurations->newest.index <= 1) {
+        MARK(hello_other_directory); /* Nobody was removed yet. */
+        return REFUSED_DIRECTORY;
+    }
     MARK(removed_member_refused);
     return REFUSED_REMOVED;
 }
