@@ -41,6 +41,7 @@ struct config {
     char dev[CONFIG_PATH_BYTES];
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
+    struct address http; /* Port 0: no HTTP */
     uint32_t write;     /* enum config_write */
     uint32_t log_level; /* As in logger.h */
     bool check;
