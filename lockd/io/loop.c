@@ -184,8 +184,7 @@ static bool open_http(struct loop *loop)
     http->pages = &loop->settings->pages;
     http->connections_refused = &loop->net.refused_count;
     http->folder = loop->disk.folder;
-    if (loop->settings->http.port == 0 ||
-            http_open(http, &loop->settings->http, reason))
+    if (loop->settings->http.port == 0 || http_open(http, &loop->settings->http, reason))
         return true;
     tell_line(loop->tell, TELL_ERROR, "cannot-listen", "%s; correct --http", reason);
     return false;
@@ -486,8 +485,8 @@ static int serve(struct loop *loop)
     if (loop->http.listener >= 0) {
         char http[ADDRESS_TEXT_BYTES];
         (void)address_text(&loop->settings->http, http);
-        tell_line(loop->tell, TELL_INFO, "serving-http",
-                "address=%s: metrics and probes", http);
+        tell_line(loop->tell, TELL_INFO, "serving-http", "address=%s: metrics and probes",
+                http);
     }
     if (!listen_is_loopback(loop->listener))
         tell_line(loop->tell, TELL_WARN, "not-authenticated",

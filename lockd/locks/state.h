@@ -194,7 +194,7 @@ struct locks {
     uint32_t ready_count;
     uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
 
-    /* Local: figures.c */
+    /* Local: survey.c */
     struct locks_figures figures;
     struct survey survey;
 };

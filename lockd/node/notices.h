@@ -37,7 +37,8 @@ struct notices {
 };
 
 /* One more answer to a client. */
-static inline void notices_count_answer(struct notices *notices, const struct answer *answer)
+static inline void notices_count_answer(
+        struct notices *notices, const struct answer *answer)
 {
     struct counters *counters = &notices->counters;
     uint32_t kind = answer->kind < COUNTED_KINDS ? answer->kind : COUNTED_KINDS - 1;

@@ -35,9 +35,9 @@ struct node_report {
     struct node_status status; /* As FRAME_STATUS_ANSWER says it */
     bool serves;               /* It leads and has applied its term's first entry. */
     bool clock_suspect;
-    uint64_t lag_ns;                          /* Of this node's state behind what is committed */
+    uint64_t lag_ns; /* Of this node's state behind what is committed */
     uint64_t peer_lag_ns[NODE_STATUS_PEERS_MAX]; /* Leader only: of status.peers[] */
-    uint64_t log_bytes;                       /* Of the segments in use */
+    uint64_t log_bytes;                          /* Of the segments in use */
     uint64_t leader_changes;
     uint64_t bad_reads;
     uint64_t oldest_hold_ns;

@@ -42,8 +42,8 @@ struct config {
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
     struct address http; /* Port 0: no HTTP */
-    uint32_t write;     /* enum config_write */
-    uint32_t log_level; /* As in logger.h */
+    uint32_t write;      /* enum config_write */
+    uint32_t log_level;  /* As in logger.h */
     bool check;
     bool plan;
     bool version;

@@ -24,15 +24,20 @@ struct field {
     enum exposition_unit unit;
 };
 
-#define REPORT(member) \
+#define REPORT(member)                              \
     .offset = offsetof(struct node_report, member), \
     .bytes = sizeof(((struct node_report *)0)->member)
-#define PROCESS(member) \
+#define PROCESS(member)                                 \
     .offset = offsetof(struct process_figures, member), \
     .bytes = sizeof(((struct process_figures *)0)->member)
-#define GAUGE(metric, text, what) {.name = "lockd_" metric, .type = "gauge", .help = text, what}
-#define TOTAL(metric, text, what) \
-    {.name = "lockd_" metric "_total", .type = "counter", .help = text, what}
+#define GAUGE(metric, text, what)                                    \
+    {                                                                \
+        .name = "lockd_" metric, .type = "gauge", .help = text, what \
+    }
+#define TOTAL(metric, text, what)                                               \
+    {                                                                           \
+        .name = "lockd_" metric "_total", .type = "counter", .help = text, what \
+    }
 
 /* clang-format off */
 static const struct field report_fields[] = {
@@ -168,8 +173,7 @@ static void write_peers(struct page *page, const struct node_report *report)
             "1: there is a connection to that member.");
     for (uint8_t i = 0; i < status->peer_count; i++) {
         label_peer(&status->peers[i], labels);
-        exposition_sample(
-                page, "lockd_peer_connected", labels, status->peers[i].connected);
+        exposition_sample(page, "lockd_peer_connected", labels, status->peers[i].connected);
     }
     if (status->role != ROLE_LEADER)
         return;
@@ -225,8 +229,8 @@ static void write_entries(struct page *page, const struct node_report *report)
             EXPOSITION_COUNT);
     exposition_family(
             page, "lockd_entry_bytes", "histogram", "Leader: bytes of an entry's body.");
-    exposition_histogram(page, "lockd_entry_bytes", "", report->stages[STAGE_BYTES],
-            EXPOSITION_COUNT);
+    exposition_histogram(
+            page, "lockd_entry_bytes", "", report->stages[STAGE_BYTES], EXPOSITION_COUNT);
 }
 
 /* ---- Requests ---- */
@@ -310,20 +314,18 @@ static void write_refused(struct page *page, const struct counters *counters,
     const char *name = "lockd_refused_total";
     exposition_family(page, name, "counter",
             "Requests and connections that were refused, by the reason.");
-    exposition_sample(
-            page, name, "reason=\"busy\"", answers_with(counters, STATUS_BUSY));
+    exposition_sample(page, name, "reason=\"busy\"", answers_with(counters, STATUS_BUSY));
     exposition_sample(
             page, name, "reason=\"denied\"", answers_with(counters, STATUS_DENIED));
-    exposition_sample(page, name, "reason=\"not_leader\"",
-            answers_with(counters, STATUS_NOT_LEADER));
+    exposition_sample(
+            page, name, "reason=\"not_leader\"", answers_with(counters, STATUS_NOT_LEADER));
     exposition_sample(
             page, name, "reason=\"connections_full\"", process->connections_refused);
     for (uint32_t i = 0; i < COUNTED_LIMITS; i++) {
         char labels[LABELS_BYTES];
         if (limits[i] == NULL && counters->limits[i] == 0)
             continue;
-        (void)snprintf(
-                labels, sizeof labels, "reason=\"limit_%s\"", word_of(limits, i));
+        (void)snprintf(labels, sizeof labels, "reason=\"limit_%s\"", word_of(limits, i));
         exposition_sample(page, name, labels, counters->limits[i]);
     }
 }
@@ -347,8 +349,7 @@ static void write_limits(struct page *page, const struct node_status *status)
             {"limit=\"log_segments\"", status->segments, status->segments_max},
     };
     const char *name = "lockd_limit_used_ratio";
-    exposition_family(
-            page, name, "gauge", "How much of a limit is in use, from 0 to 1.");
+    exposition_family(page, name, "gauge", "How much of a limit is in use, from 0 to 1.");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         exposition_sample_ratio(page, name, rows[i].labels, rows[i].used, rows[i].most);
 }

@@ -28,7 +28,7 @@ struct pages_call {
     const struct node *node;
     const struct process_figures *process;
     struct span head; /* The request, up to its empty line */
-    bool whole; /* It has that line; false: it is longer than lockd takes. */
+    bool whole;       /* It has that line; false: it is longer than lockd takes. */
 };
 
 /* Write the response to PAGES_ROOM bytes at `room`; returns its length. */

@@ -87,7 +87,8 @@ struct Http : testing::Test {
 
 TEST_F(Http, Pages)
 {
-    EXPECT_TRUE(single.lockd->says("serving-http address=127.0.0.1:" + std::to_string(port)));
+    EXPECT_TRUE(
+            single.lockd->says("serving-http address=127.0.0.1:" + std::to_string(port)));
     EXPECT_EQ(content(get(port, "/livez")), "ok\n");
     EXPECT_TRUE(wait_until([&] { return content(get(port, "/readyz")) == "ok\n"; }));
     EXPECT_TRUE(has(get(port, "/"), "/metrics"));
@@ -114,12 +115,22 @@ TEST_F(Http, MetricsAreOfTheFormat)
     EXPECT_EQ(system(line.c_str()), 0);
 }
 
+/* promtool is of the package prometheus, which the other tests do without. */
+TEST(Alarms, PromtoolAcceptsThem)
+{
+    if (system("command -v promtool > /dev/null") != 0)
+        GTEST_SKIP() << "promtool is not installed";
+    std::string file = LOCKD_SOURCE_DIR "/lockd/packaging/prometheus-alerts.yml";
+    EXPECT_EQ(system(("promtool check rules " + file).c_str()), 0);
+}
+
 TEST_F(Http, TheStatusIsJson)
 {
     process::Scratch scratch;
     std::string file = (scratch.path() / "status").string();
     std::ofstream(file) << content(get(port, "/status.json"));
-    EXPECT_EQ(system(("/usr/bin/python3 -m json.tool " + file + " > /dev/null").c_str()), 0);
+    EXPECT_EQ(
+            system(("/usr/bin/python3 -m json.tool " + file + " > /dev/null").c_str()), 0);
 }
 
 /* A request in pieces, and one that ends in the middle. */

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,11 +53,11 @@ TEST(HttpRequest, QueryAndHostAreNoPartOfThePath)
 
 TEST(HttpRequest, Nonsense)
 {
-    for (std::string head : {"", "\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n",
-                 "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 x\r\n\r\n",
-                 "GET metrics HTTP/1.1\r\n\r\n", " / HTTP/1.1\r\n\r\n",
-                 "GET / SMTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n",
-                 "\x16\x03\x01\x02\n\n", "GET / HTTP/1.1"})
+    for (std::string head :
+            {"", "\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
+                    "GET / HTTP/1.1 x\r\n\r\n", "GET metrics HTTP/1.1\r\n\r\n",
+                    " / HTTP/1.1\r\n\r\n", "GET / SMTP/1.1\r\n\r\n",
+                    "GET /\x01 HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\n\n", "GET / HTTP/1.1"})
         EXPECT_EQ(read(head), "400") << head;
     EXPECT_EQ(read(std::string("GET /\0 HTTP/1.1\r\n\r\n", 19)), "400");
     EXPECT_EQ(read("GET / HTTP/2.0\r\n\r\n"), "505");
@@ -114,8 +117,7 @@ TEST(Exposition, CountsAreCumulative)
     std::string said = text.said();
     for (std::string line : {"c_bucket{le=\"1\"} 2\n", "c_bucket{le=\"3\"} 2\n",
                  "c_bucket{le=\"7\"} 4\n", "c_bucket{le=\"63\"} 4\n",
-                 "c_bucket{le=\"127\"} 5\n",
-                 "c_bucket{le=\"+Inf\"} 6\n", "c_count 6\n"})
+                 "c_bucket{le=\"127\"} 5\n", "c_bucket{le=\"+Inf\"} 6\n", "c_count 6\n"})
         EXPECT_NE(said.find(line), std::string::npos) << line << said;
 }
 
@@ -201,6 +203,51 @@ TEST(Status, TheLargestPageFits)
     probes_status(&largest.report, &text.page);
     EXPECT_FALSE(text.page.full);
     EXPECT_LT(text.page.used, PAGES_ROOM - 1024U);
+}
+
+/* ---- What people read about them ---- */
+
+std::string read_file(const std::string &path)
+{
+    std::ifstream file(LOCKD_SOURCE_DIR "/" + path);
+    EXPECT_TRUE(file.good()) << path;
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::set<std::string> words_of(const std::string &text, const std::string &pattern)
+{
+    std::set<std::string> words;
+    std::regex regex(pattern);
+    for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at)
+        words.insert((*at)[1]);
+    return words;
+}
+
+std::set<std::string> families()
+{
+    Largest largest;
+    Text text;
+    metrics_write(&text.page, &largest.report, &largest.process);
+    return words_of(text.said(), "# TYPE ([a-z_]+) ");
+}
+
+TEST(Metrics, TheDocumentListsEachAndNoOther)
+{
+    std::string document = read_file("lockd/doc/metrics.md");
+    size_t list = document.find("## All metrics");
+    ASSERT_NE(list, std::string::npos);
+    EXPECT_EQ(words_of(document.substr(list), "`((?:lockd|process)_[a-z_]+)`"), families());
+}
+
+TEST(Metrics, AlarmsAndAdviceNameOnlySuchAsThereAre)
+{
+    std::set<std::string> known = families();
+    std::string text = read_file("lockd/packaging/prometheus-alerts.yml") +
+                       read_file("lockd/doc/metrics.md");
+    for (std::string name : words_of(text, "(lockd_[a-z_]+)")) {
+        size_t suffix = name.rfind("_bucket");
+        EXPECT_EQ(known.count(name.substr(0, suffix)), 1U) << name;
+    }
 }
 
 /* ---- Readiness ---- */
