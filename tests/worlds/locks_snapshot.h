@@ -64,7 +64,7 @@ inline bool load_with_right_digest(struct locks *locks, bytes records)
 {
     if (load_all(locks, records))
         return true;
-    if (locks->loading.digest == 0)
+    if (locks->loading.digest == 0 || records.size() < digest_at + 8)
         return false; /* It did not come so far. */
     wire_put_u64(&records[digest_at], locks->loading.digest);
     return load_all(locks, records);
