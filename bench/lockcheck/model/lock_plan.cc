@@ -368,6 +368,8 @@ private:
     /*
      * Without tokens: a grant that is followed by an accepted release, in a session that
      * did one thing after the other and of which no acquire is unknown, was ended by it.
+     * "One thing after the other" includes what came after the release: had it begun before
+     * the release returned, the release may have been of what that began.
      */
     void match_releases()
     {
@@ -375,7 +377,7 @@ private:
         std::map<uint64_t, Operations> own;
         for (const Operation *op : operations_) {
             bool acts = op->result == Result::ok && op->kind != Kind::query;
-            if (op->session && (acts || is_ghost(*op)))
+            if (op->session && (acts || may_have_held(*op)))
                 own[*op->session].push_back(op);
         }
         std::set<const Operation *> musts;
@@ -384,6 +386,8 @@ private:
                     [](auto *a, auto *b) { return a->call < b->call; });
             for (size_t i = 0; i < ops.size() && !is_ghost(*ops[i]); i++) {
                 if (i > 0 && ops[i]->call <= ops[i - 1]->ret)
+                    break;
+                if (i + 1 < ops.size() && ops[i + 1]->call <= ops[i]->ret)
                     break;
                 if (i > 0 && ops[i]->kind == Kind::release && ops[i - 1]->is_grant())
                     musts.insert(ops[i - 1]);

@@ -269,8 +269,7 @@ void try_every_way(const World &world, const Configuration &config, uint32_t num
         if (number != no_hold && is_done(world, from, number)) {
             Configuration done = from;
             conclude(world, std::move(done), number, out);
-            /* It may as well begin after what still waits for an explanation, and stay. */
-            if (from.undone.empty() || !has(from.brief, number))
+            if (!is_open_question(world, from, number))
                 continue;
         }
         std::vector<Configuration> next;

@@ -147,8 +147,7 @@ private:
     {
         if (!config.undone.empty() || !plan_.ordered)
             settle(world_, config);
-        bool open = has(config.brief, number) && !config.undone.empty();
-        if (is_done(world_, config, number) && !open) {
+        if (is_done(world_, config, number) && !is_open_question(world_, config, number)) {
             conclude(world_, std::move(config), number, next);
             return;
         }
