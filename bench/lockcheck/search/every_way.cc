@@ -51,8 +51,9 @@ void add_burials(const World &world, const Configuration &config, Numbers &some)
     for (const auto &[session, holds] : dying) {
         if (holds.size() > 1)
             some.push_back(holds[0]);
-        else
-            single.emplace(world.permits_of(holds[0]), holds[0]);
+        else if (auto [it, fresh] = single.emplace(world.permits_of(holds[0]), holds[0]);
+                !fresh && world.plan.holds[holds[0]].until < world.plan.holds[it->second].until)
+            it->second = holds[0];
     }
     for (const auto &[permits, hold] : single)
         some.push_back(hold);

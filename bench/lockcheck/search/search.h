@@ -13,9 +13,9 @@
  *  - with tokens, the next grant is known;
  *  - operations that change nothing are done as soon as they can be, and bind no other;
  *  - while no such operation waits for a state that has not come, the way to a return is to do
- *    what it needs: the grants before it, and room for each, made by the open release that
- *    returns first or else by a hold that can end by itself (another choice would do no
- *    more: whatever it allows later is allowed by this one too);
+ *    what it needs: the grants before it, and room for each, made by the hold that can end
+ *    and must be over first (another choice would do no more: whatever it allows later is
+ *    allowed by this one too);
  *  - of two configurations that differ in holds which can end now, the one that still has them
  *    is enough.
  * Where something does wait, or the direct way fails, everything possible is tried.
