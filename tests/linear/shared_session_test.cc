@@ -42,13 +42,12 @@ TEST(SharedSession, AReleaseThatOverlapsWithOthersNeedNotBeOfTheGrantBefore)
     const char *first = R"("proc":1,"session":2)";
     const char *second = R"("proc":2,"session":2)";
     const char *third = R"("proc":3,"session":2)";
-    std::string all =
-            line(first, "acquire", R"("call":0,"ret":5)", R"("ok","ttl":10)") +
-            line(first, "release", R"("call":20,"ret":80)", R"("ok")") +
-            line(second, "acquire", R"("call":24,"ret":42)", R"("ok")") +
-            line(third, "acquire", R"("call":28,"ret":37)", R"("ok")") +
-            line(third, "release", R"("call":40,"ret":90)", R"("ok")") +
-            line(second, "release", R"("call":60,"ret":88)", R"("not_owner")");
+    std::string all = line(first, "acquire", R"("call":0,"ret":5)", R"("ok","ttl":10)") +
+                      line(first, "release", R"("call":20,"ret":80)", R"("ok")") +
+                      line(second, "acquire", R"("call":24,"ret":42)", R"("ok")") +
+                      line(third, "acquire", R"("call":28,"ret":37)", R"("ok")") +
+                      line(third, "release", R"("call":40,"ret":90)", R"("ok")") +
+                      line(second, "release", R"("call":60,"ret":88)", R"("not_owner")");
     EXPECT_EQ(verdict("", all), "valid");
     /* While a lease without an end makes one hold too many. */
     EXPECT_NE(verdict("", all.replace(all.find(R"(,"ttl":10)"), 9, "")), "valid");
@@ -63,12 +62,13 @@ TEST(SharedSession, AReleaseMayBeOfAWaitThatCameToNothing)
     const char *first = R"("proc":1,"session":2)";
     const char *second = R"("proc":2,"session":2)";
     const char *other = R"("proc":3,"session":3)";
-    EXPECT_EQ(verdict("", line(first, "acquire", R"("call":0,"ret":5)", R"("ok","ttl":10)") +
-                              line(other, "acquire", R"("call":16,"ret":18)", R"("ok")") +
-                              line(other, "release", R"("call":19,"ret":20)", R"("ok")") +
-                              line(second, "acquire", R"("call":21,"ret":40)",
-                                      R"("timeout")") +
-                              line(first, "release", R"("call":22,"ret":50)", R"("ok")")),
+    EXPECT_EQ(
+            verdict("", line(first, "acquire", R"("call":0,"ret":5)", R"("ok","ttl":10)") +
+                                line(other, "acquire", R"("call":16,"ret":18)", R"("ok")") +
+                                line(other, "release", R"("call":19,"ret":20)", R"("ok")") +
+                                line(second, "acquire", R"("call":21,"ret":40)",
+                                        R"("timeout")") +
+                                line(first, "release", R"("call":22,"ret":50)", R"("ok")")),
             "valid");
 }
 
@@ -89,6 +89,20 @@ TEST(SharedSession, AnotherGrantMayComeAndGoFirst)
             line(first, "try", R"("call":60,"ret":109)", R"("ok")") +
             line(first, "release", R"("call":160,"ret":175)", R"("ok")");
     EXPECT_EQ(verdict(R"(,"ttl":18)", all), "valid");
+}
+
+/* The renewal was of the one of two holds that had no lease of its own. */
+TEST(SharedSession, ARenewalMayBeOfTheOtherHold)
+{
+    const char *first = R"("proc":9,"session":3)";
+    const char *second = R"("proc":10,"session":3)";
+    EXPECT_EQ(
+            verdict("", line(first, "open", R"("call":0,"ret":9)", R"("ok","ttl":90)") +
+                                line(first, "acquire", R"("call":9,"ret":29)", R"("ok")") +
+                                line(second, "acquire", R"("call":10,"ret":28)",
+                                        R"("ok","ttl":11)") +
+                                line(first, "renew", R"("call":69,"ret":97)", R"("ok")")),
+            "valid");
 }
 
 /* A release that was under way when the grant was asked for may have ended it at once. */
