@@ -43,7 +43,7 @@ void compare(const History &history, int32_t lock, const Rules &rules,
         return;
     judgement.compared++;
     bool possible = answer == Answer::possible;
-    judgement.different += possible == (verdict.stuck != nullptr);
+    judgement.different += possible != verdict.is_possible();
 }
 
 } // namespace
@@ -68,7 +68,7 @@ Judgement judge(const History &history, const Rules &rules)
             verdict = search(plan, true);
         judgement.undecided += !verdict.decided;
         judgement.configurations = std::max(judgement.configurations, verdict.most);
-        if (verdict.stuck)
+        if (verdict.decided && verdict.stuck)
             judgement.violations.push_back({"linearizability",
                     "no order explains what happened", lock, {verdict.stuck}});
         if (rules.both)

@@ -23,7 +23,7 @@ struct Story {
     Operations accepted; /* Accepted releases and renews */
     Operations grants;
     Operations firsts; /* Of several grants of one hold the first */
-    std::unordered_map<uint64_t, Sequel> sequels; /* By token */
+    std::unordered_map<uint64_t, Sequel> sequels;      /* By token */
     std::unordered_map<uint64_t, Operations> releases; /* By session, if tokenless */
 };
 

@@ -41,7 +41,7 @@ bool is_costly(const World &world, const Configuration &config, const Choice &ch
     if (!choice.buries)
         return false;
     uint64_t session = world.session_of(choice.hold);
-    auto [begin, end] = world.ghosts_of.equal_range(session);
+    auto [begin, end] = world.index.ghosts_of.equal_range(session);
     bool haunted = !world.is_many() && std::any_of(begin, end, [&](const auto &ghost) {
         return world.is_about(ghost.second) && !has(config.used, ghost.second);
     });
@@ -129,7 +129,7 @@ void begin_up_to(const World &world, const Configuration &config, uint32_t last,
 {
     std::vector<Configuration> all = {config};
     for (uint32_t hold = config.next; hold <= last && !all.empty(); hold++) {
-        uint32_t grant = world.grant_of[hold];
+        uint32_t grant = world.index.grant_of[hold];
         if (!world.is_open[grant] || world.plan.holds[hold].late)
             return;
         all = begin_next(world, std::move(all), grant);

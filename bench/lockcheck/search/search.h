@@ -19,9 +19,10 @@
  *  - of two configurations that differ in holds which can end now, the one that still has them
  *    is enough.
  * Where something does wait, or the direct way fails, everything possible is tried.
- * Few configurations are kept at first. If some were dropped and no order was found, the
- * search is repeated with more. Work and memory are bounded: over a bound it is undecided.
- * `thorough` does so always.
+ * One configuration is kept at first, the one that holds most. Where it leads no further,
+ * the search goes back some way and keeps more until that is behind it. If this finds no
+ * order, everything is tried. Work and memory are bounded: over a bound it is undecided.
+ * `thorough` tries everything at once.
  */
 #ifndef LINEAR_SEARCH_H
 #define LINEAR_SEARCH_H
@@ -32,12 +33,23 @@ namespace linear {
 
 struct Verdict {
     bool decided = true; /* False: more configurations or work than allowed */
-    /* What could not take effect by its return (of a session: the end), if anything. */
+    /*
+     * What could not take effect by its return (of a session: the end), if anything. If it
+     * is not decided: where the search got stuck.
+     */
     const Operation *stuck = nullptr;
+
+    bool is_possible() const
+    {
+        return decided && !stuck;
+    }
     size_t most = 0; /* Configurations at once */
 };
 
 Verdict search(const Plan &plan, bool thorough = false);
+
+/* Only the first part: fast, and if it finds no order it mostly proves nothing. */
+Verdict search_narrowly(const Plan &plan);
 
 } // namespace linear
 
