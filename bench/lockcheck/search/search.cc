@@ -53,6 +53,7 @@ public:
             if (!visit(moments_[at_]) && !go_back())
                 return give_up();
         }
+        verdict_.work = effort_.work;
         return verdict_;
     }
 
@@ -79,6 +80,7 @@ private:
     {
         bool proves = now_.empty() && !effort_.over && (!plan_.vague || world_->thorough);
         verdict_.decided = proves;
+        verdict_.work = effort_.work;
         verdict_.stuck = plan_.steps[moments_[at_].number].op;
         return verdict_;
     }
@@ -320,19 +322,27 @@ private:
  */
 Verdict search_narrowly(const Plan &plan)
 {
-    Effort effort{retries[0].width, true, narrow_work_max};
+    Effort effort{retries[0].width, true, short_work_max + 16 * plan.steps.size()};
     return Search(plan, false, effort).run();
+}
+
+Verdict search_widely(const Plan &plan, bool thorough, uint64_t most)
+{
+    Effort effort;
+    effort.most = most;
+    return Search(plan, thorough, effort).run();
 }
 
 Verdict search(const Plan &plan, bool thorough)
 {
-    if (!thorough) {
-        Verdict verdict = search_narrowly(plan);
-        if (verdict.decided)
-            return verdict;
-    }
-    Effort effort;
-    return Search(plan, thorough, effort).run();
+    Verdict narrow;
+    if (!thorough)
+        narrow = search_narrowly(plan);
+    if (!thorough && narrow.decided)
+        return narrow;
+    Verdict verdict = search_widely(plan, thorough);
+    verdict.work += narrow.work;
+    return verdict;
 }
 
 } // namespace linear

@@ -27,6 +27,7 @@
 #ifndef LINEAR_SEARCH_H
 #define LINEAR_SEARCH_H
 
+#include "lockcheck/model/configuration.h"
 #include "lockcheck/model/lock_plan.h"
 
 namespace linear {
@@ -43,13 +44,17 @@ struct Verdict {
     {
         return decided && !stuck;
     }
-    size_t most = 0; /* Configurations at once */
+    size_t most = 0;   /* Configurations at once */
+    uint64_t work = 0; /* Effort::work */
 };
 
 Verdict search(const Plan &plan, bool thorough = false);
 
-/* Only the first part: fast, and if it finds no order it mostly proves nothing. */
+/* Its first part: fast, and if it finds no order it mostly proves nothing. */
 Verdict search_narrowly(const Plan &plan);
+
+/* Its second part, with at most this much work (lock_world.h). */
+Verdict search_widely(const Plan &plan, bool thorough = false, uint64_t most = work_max);
 
 } // namespace linear
 
