@@ -237,7 +237,6 @@ void disk_perform(struct disk *disk, const struct node_effects *effects)
 
 void disk_time(struct disk *disk)
 {
-    maker_tell_failed(disk);
     if (!disk->read_failed)
         return;
     disk->read_failed = false;

@@ -63,11 +63,13 @@ struct disk_write {
 
 enum maker_state {
     MAKER_IDLE,
+    MAKER_CREATING,
     MAKER_RESERVING,
     MAKER_FILLING,
     MAKER_SYNCING,
     MAKER_RENAMING,
     MAKER_SYNCING_FOLDER,
+    MAKER_REMOVING, /* What is half made, after a failure */
 };
 
 /* Makes the next segment, a step at a time; see disk_maker.h. */
@@ -80,7 +82,6 @@ struct disk_maker {
     uint64_t filled;
     uint64_t chunk_ns; /* When the last chunk was begun */
     uint64_t wanted;   /* The segment that the node wants, until made or failed; 0: none */
-    bool failed;       /* The node learns it in the next turn */
     char name[DISK_NAME_BYTES];
     char name_new[DISK_NAME_BYTES];
     unsigned char *zeros;

@@ -96,6 +96,35 @@ static bool is_nearly_full(const struct node *node)
 }
 
 /*
+ * It has no leader, and others refuse it. Who refused its leader for its history knows why,
+ * too.
+ */
+static enum condition condition_of_misfit(const struct node *node)
+{
+    enum condition objected = greet_objected(&node->greet);
+    if (objected == CONDITION_HEALTHY &&
+            greet_refused(&node->greet) == CONDITION_CONTRADICTED)
+        return CONDITION_CONTRADICTED;
+    return objected;
+}
+
+/*
+ * It has a leader, so it is a member. Who calls it one of another cluster, or a second one, is
+ * the stranger.
+ */
+static enum condition condition_of_others(const struct node *node)
+{
+    enum condition refused = greet_refused(&node->greet);
+    if (refused != CONDITION_HEALTHY)
+        return refused;
+    enum condition objected = greet_objected(&node->greet);
+    bool by_stranger = objected == CONDITION_OTHER_CLUSTER ||
+                       objected == CONDITION_OTHER_DIRECTORY ||
+                       objected == CONDITION_ID_TAKEN;
+    return by_stranger ? CONDITION_STRANGER : objected;
+}
+
+/*
  * The first that is true. What this node lacks itself comes before what it lacks from
  * others: an election can fail because there is no space, but never the other way round.
  */
@@ -104,22 +133,21 @@ enum condition own_condition(const struct node *node)
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
         return work;
-    enum condition objected = greet_objected(&node->greet);
-    if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
-        return objected;
+    bool led = raft_leader(node->raft) != 0;
+    enum condition misfit = led ? condition_of_others(node) : condition_of_misfit(node);
+    if (!led && misfit != CONDITION_HEALTHY)
+        return misfit;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
-    if (raft_leader(node->raft) == 0)
+    if (!led)
         return CONDITION_NO_LEADER;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
-    if (objected == CONDITION_HEALTHY)
-        objected = greet_refused(&node->greet);
-    if (objected == CONDITION_HEALTHY && is_nearly_full(node))
+    if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
-    return objected;
+    return misfit;
 }
 
 /* The members that the condition is about. */

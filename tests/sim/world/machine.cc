@@ -365,6 +365,7 @@ void Machine::perform_writes()
         const Options &options = world_.options();
         uint64_t done =
                 world_.now() + options.disk_ns + world_.roll(options.disk_jitter_ns);
+        done += disk.write_ns;
         done = std::max(done, disk.stalled_until);
         uint64_t id = effects_.writes[i].id;
         disk.begin_write(effects_.writes[i]);
