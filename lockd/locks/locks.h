@@ -10,6 +10,7 @@
  *     locks_begin(...)                T += dt; a TERM_START lifts deadlines
  *     locks_renew(...)                for each keepalive, and for each command's session
  *     locks_due(...)                  what is due, at most work_max items
+ *     locks_expect(...)               optional: for commands that come soon
  *     locks_apply(...)                each command in order
  *     locks_end(...)
  *
@@ -84,6 +85,13 @@ void locks_due(struct locks *locks);
  */
 void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
+
+/*
+ * The command will be applied soon: fetch the memory that it will touch. Tables of names are
+ * larger than a processor's caches, and without this a replay waits for memory most of the
+ * time. It changes nothing, and may be left out.
+ */
+void locks_expect(const struct locks *locks, const struct command *command);
 
 void locks_end(struct locks *locks);
 

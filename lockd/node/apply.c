@@ -7,7 +7,8 @@
 #include "protocol/status.h"
 
 enum {
-    BYTES_PER_TURN = 4 * 1024 * 1024
+    BYTES_PER_TURN = 4 * 1024 * 1024,
+    COMMANDS_AHEAD = 16, /* Decoded before the first of them is applied */
 };
 
 static void apply_bootstrap(
@@ -104,6 +105,34 @@ static void finish_own(struct applier *applier, const struct under_way *own)
     ledger_finish(ledger, own);
 }
 
+/*
+ * The next commands, decoded together: the memory that they touch is on its way before the
+ * first of them is applied.
+ */
+static uint32_t decode_some(
+        const struct locks *locks, struct batch_reader *batch, struct command *commands)
+{
+    uint32_t count = 0;
+    struct command *command;
+    while (count < COMMANDS_AHEAD && batch_next_command(batch, &command)) {
+        locks_expect(locks, command);
+        commands[count] = *command;
+        count++;
+    }
+    return count;
+}
+
+static void apply_commands(
+        struct applier *applier, const struct command *commands, uint32_t count, bool own)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct locks_outcome outcome;
+        locks_apply(applier->locks, &commands[i], &outcome);
+        if (own)
+            answer_command(applier, &outcome);
+    }
+}
+
 static void apply_batch(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
@@ -115,13 +144,10 @@ static void apply_batch(
     locks_begin(applier->locks, head->id.index, head->kind, batch.head.dt_ns);
     renew_all(applier, &batch);
     locks_due(applier->locks);
-    struct command *command;
-    while (batch_next_command(&batch, &command)) {
-        struct locks_outcome outcome;
-        locks_apply(applier->locks, command, &outcome);
-        if (own)
-            answer_command(applier, &outcome);
-    }
+    struct command commands[COMMANDS_AHEAD];
+    uint32_t count;
+    while ((count = decode_some(applier->locks, &batch, commands)) > 0)
+        apply_commands(applier, commands, count, own != NULL);
     /* Otherwise a broken node made it, and others may apply all of it. */
     assert(batch_complete(&batch));
     locks_end(applier->locks);
