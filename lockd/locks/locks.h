@@ -111,6 +111,9 @@ uint64_t locks_deadline(const struct locks *locks);
 /* The shortest ttl of a session, or a little less; UINT64_MAX: there is none. */
 uint64_t locks_shortest_ttl_ns(const struct locks *locks);
 
+/* Items of due work that the last entry did, also by its commands. */
+uint32_t locks_work_done(const struct locks *locks);
+
 /* Due work was left over by work_max: the leader appends an entry at once. */
 bool locks_has_work(const struct locks *locks);
 

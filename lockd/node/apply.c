@@ -7,8 +7,11 @@
 #include "protocol/status.h"
 
 enum {
-    BYTES_PER_TURN = 4 * 1024 * 1024,
     COMMANDS_AHEAD = 16, /* Decoded before the first of them is applied */
+
+    /* What else takes time, as bytes of commands that take as long */
+    ENTRY_COST = 256,
+    WORK_COST = 64, /* An item of due work */
 };
 
 static void apply_bootstrap(
@@ -187,38 +190,38 @@ static void apply_entry(
     push_changes(applier);
 }
 
+/* The next entry, from memory or from what was read. NULL: it has to be read first. */
+static const unsigned char *next_entry(struct applier *applier, struct entry_head *head)
+{
+    uint64_t index = applier->applied + 1;
+    const unsigned char *entry = wal_find(applier->wal, index, head);
+    if (entry) {
+        reader_done(applier->reader, READER_APPLY);
+        return entry;
+    }
+    entry = reader_kept_entry(applier->reader, head);
+    if (!entry)
+        reader_want(applier->reader, READER_APPLY, index);
+    return entry;
+}
+
 void apply_committed(struct applier *applier)
 {
     uint64_t bytes = 0;
     uint64_t commit = raft_commit(applier->raft);
     while (applier->applied < commit && !applier->failed) {
         struct entry_head head;
-        const unsigned char *entry = wal_find(applier->wal, applier->applied + 1, &head);
-        bool later = bytes > BYTES_PER_TURN;
-        if (!entry)
-            reader_want(applier->reader, READER_APPLY, applier->applied + 1);
-        else if (later)
+        bool later = bytes >= applier->turn_bytes;
+        if (later)
             MARK(apply_continues_next_turn);
-        if (!entry || later) {
+        const unsigned char *entry = later ? NULL : next_entry(applier, &head);
+        if (!entry) {
             ledger_committed(applier->ledger, commit, applier->stages->begun_ns);
             return;
         }
-        bytes += entry_bytes(&head);
         apply_entry(applier, entry, &head);
-    }
-}
-
-void apply_reading(struct applier *applier, struct reading *reading)
-{
-    assert(reading->user == READER_APPLY);
-    while (applier->applied < raft_commit(applier->raft) && !applier->failed) {
-        const unsigned char *entry = reader_entry(applier->reader, reading);
-        if (!entry)
-            return; /* The rest with the next read. */
-        apply_entry(applier, entry, &reading->walk.head);
-        struct entry_head head;
-        if (wal_find(applier->wal, applier->applied + 1, &head))
-            break;
+        bytes += entry_bytes(&head) + ENTRY_COST;
+        bytes += (uint64_t)locks_work_done(applier->locks) * WORK_COST;
     }
     reader_done(applier->reader, READER_APPLY);
 }
@@ -226,9 +229,9 @@ void apply_reading(struct applier *applier, struct reading *reading)
 bool apply_has_more(const struct applier *applier)
 {
     struct entry_head head;
-    return applier->applied < raft_commit(applier->raft) &&
-           !reader_wants(applier->reader, READER_APPLY) &&
-           wal_find(applier->wal, applier->applied + 1, &head) != NULL;
+    return applier->applied < raft_commit(applier->raft) && !applier->failed &&
+           (reader_has_kept(applier->reader) ||
+                   wal_find(applier->wal, applier->applied + 1, &head) != NULL);
 }
 
 void apply_check(const struct applier *applier)
