@@ -43,10 +43,9 @@ static void renew_all(struct applier *applier, struct batch_reader *batch)
     MARK(apply_renews_before_expiry);
     /* The commands are walked again, to apply them. */
     struct batch_reader ahead = *batch;
-    struct command *command;
-    while (batch_next_command(&ahead, &command)) {
-        locks_renew_by(applier->locks, &command->section);
-    }
+    struct command command;
+    while (batch_next_command(&ahead, &command))
+        locks_renew_by(applier->locks, &command.section);
 }
 
 static void answer_command(struct applier *applier, const struct locks_outcome *outcome)
@@ -116,10 +115,8 @@ static uint32_t decode_some(
         const struct locks *locks, struct batch_reader *batch, struct command *commands)
 {
     uint32_t count = 0;
-    struct command *command;
-    while (count < COMMANDS_AHEAD && batch_next_command(batch, &command)) {
-        locks_expect(locks, command);
-        commands[count] = *command;
+    while (count < COMMANDS_AHEAD && batch_next_command(batch, &commands[count])) {
+        locks_expect(locks, &commands[count]);
         count++;
     }
     return count;
