@@ -69,7 +69,7 @@ struct batch_reader {
     struct batch_head head;
     struct wire commands;
     struct wire keepalives;
-    struct command command; /* Of the section that is being walked */
+    struct section section; /* That is being walked */
     uint16_t section_left;
 };
 
@@ -77,7 +77,13 @@ struct batch_reader {
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes);
 bool batch_next_keepalive(struct batch_reader *reader, struct keepalive *keepalive);
 /* Spans in the command point into the body. */
-bool batch_next_command(struct batch_reader *reader, struct command **command);
+bool batch_next_command(struct batch_reader *reader, struct command *command);
+
+/*
+ * Whether everything in a batch that was just begun can be read: what batch_complete() will
+ * say after a walk, without the walk.
+ */
+bool batch_is_whole(const struct batch_reader *reader);
 
 /*
  * After both have returned false: whether all was read and all of it was valid. An entry

@@ -86,6 +86,12 @@ void wire_section(struct wire *wire, struct section *section);        /* With th
 void wire_section_logged(struct wire *wire, struct section *section); /* As in the log. */
 void wire_request(struct wire *wire, struct request *request);
 
+/*
+ * Reads a request to its end and keeps nothing of it but the kind, which it returns: for
+ * whoever only asks whether it can be read. Much cheaper than wire_request().
+ */
+uint8_t wire_skip_request(struct wire *wire);
+
 #ifdef __cplusplus
 }
 #endif

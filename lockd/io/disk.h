@@ -107,8 +107,9 @@ struct disk {
     uint32_t read_tries;
     bool read_failed; /* The node learns it in the next turn. */
     bool read_said;   /* A read that failed was reported, and none has succeeded since. */
-    unsigned char *read_buffer; /* NODE_READ_BYTES_MAX, page-aligned */
-    uint64_t *numbers;          /* The segments found at start, ascending */
+    /* NODE_READ_BUFFERS of NODE_READ_BYTES_MAX, page-aligned; the first also at the start */
+    unsigned char *read_buffers;
+    uint64_t *numbers; /* The segments found at start, ascending */
     uint32_t number_count;
 };
 

@@ -331,6 +331,13 @@ void locks_apply(
     outcome->change = session == NULL || session->end_order != 0 ? 0 : session->change;
 }
 
+void locks_expect(const struct locks *locks, const struct command *command)
+{
+    const struct request *request = &command->request;
+    if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_RELEASE)
+        nametable_expect(&locks->names, nametable_hash(request->name));
+}
+
 void locks_end(struct locks *locks)
 {
     assert(locks->work_left == 0 || !locks_has_work(locks));

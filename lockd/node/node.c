@@ -233,13 +233,8 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
-    if (reading.user == READER_PROBE)
-        return;
-    if (reading.user == READER_APPLY) {
-        apply_reading(&node->applier, &reading);
-        raft_tell_applied(node->raft, node->applier.applied);
-        return;
-    }
+    if (reading.user == READER_PROBE || reading.user == READER_APPLY)
+        return; /* What is to be applied is kept: the end of the turn applies it. */
     struct chunk chunk;
     struct raft_event fetched;
     if (!fetch_collect(&node->fetch, &reading, &chunk, &fetched))

@@ -37,6 +37,7 @@ extern "C" {
 
 enum {
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
+    NODE_READ_BUFFERS = 2,                 /* That io has for reads, each of that size */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
     NODE_FROM_BYTES = 64,  /* The text of a socket's address; a longer one is cut */
@@ -62,6 +63,12 @@ struct node_limits {
     uint32_t reads_max;      /* Reads waiting for their index */
     uint32_t keepalives_max; /* Keepalives in one entry */
     uint32_t entry_body_max; /* Of a batch */
+    uint32_t read_bytes;     /* One read from the log; at most NODE_READ_BYTES_MAX */
+    /*
+     * Entries applied in one turn, so that a node that applies its log answers meanwhile:
+     * the last one begins before that many bytes
+     */
+    uint32_t apply_bytes;
     /* Entries sealed and not committed, before the next may be sealed */
     uint32_t entries_under_way;
     /* ... and how many there may be, at a distance, where commits take long */
@@ -108,7 +115,10 @@ enum node_event_kind {
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
     NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
     NODE_WRITTEN, /* id: a node_effects write is durable */
-    /* id, bytes, count: what was read; shorter at the end of the segment, or after an error */
+    /*
+     * id, bytes, count: what was read; shorter at the end of the segment, or after an error.
+     * The bytes stay where they are until the next read into that buffer is wanted.
+     */
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
@@ -139,11 +149,13 @@ struct node_send {
 
 /*
  * Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time.
+ * `buffer` is the one of NODE_READ_BUFFERS into which it goes; the others keep what was read.
  */
 struct node_read {
     uint64_t id;
     struct wal_place place;
     size_t count;
+    uint32_t buffer;
 };
 
 enum node_notice_kind {

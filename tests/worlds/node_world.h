@@ -461,9 +461,11 @@ private:
         const bytes &segment = disk.at(wanted.place.segment);
         node_event read = event_of(NODE_READ);
         read.id = wanted.id;
-        read.bytes = &segment[wanted.place.offset];
         if (!reads_fail)
             read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        const auto *begin = segment.data() + wanted.place.offset;
+        read_into_.at(wanted.buffer).assign(begin, begin + read.count);
+        read.bytes = read_into_.at(wanted.buffer).data();
         reads++;
         due_.push_back(read);
     }
@@ -513,6 +515,7 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
+    std::array<bytes, NODE_READ_BUFFERS> read_into_;
     std::vector<wal_write> stalled_writes_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;

@@ -34,6 +34,8 @@ void shrink(node_settings &settings)
     settings.limits.connections_max = 64;
     settings.limits.owed_max = 256;
     settings.limits.reads_max = 16;
+    settings.limits.read_bytes = 32 * KIB;
+    settings.limits.apply_bytes = 2 * KIB;
     settings.limits.peer_frame_bytes = 20 * KIB;
     settings.limits.peer_output_bytes = 64 * KIB;
     settings.limits.client_output_bytes = 160 * KIB;
@@ -378,8 +380,11 @@ void Machine::perform_read()
     if (!effects_.read_wanted || !may_do())
         return;
     node_read read = effects_.read;
+    std::vector<uint8_t> &buffer = read_into_.at(read.buffer);
+    std::fill(buffer.begin(), buffer.end(), uint8_t{0xa5}); /* From now on it is io's. */
     defer(world_.options().disk_ns + disk.read_ns, [this, read] {
-        std::vector<uint8_t> bytes = disk.read(read.place, read.count);
+        std::vector<uint8_t> &bytes = read_into_.at(read.buffer);
+        bytes = disk.read(read.place, read.count);
         node_event done = event(NODE_READ);
         done.id = read.id;
         done.bytes = bytes.data();

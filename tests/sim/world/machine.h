@@ -8,6 +8,7 @@
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -160,6 +161,7 @@ private:
     };
     std::optional<Ending> ending_;
     uint64_t wall_ = 1700000000 * UINT64_C(1000000000); /* When its clock was at 0 */
+    std::array<std::vector<uint8_t>, NODE_READ_BUFFERS> read_into_;
     std::vector<std::function<void()>> while_paused_;
     std::vector<uint64_t> slots_; /* Link of each slot; 0: free */
 };
