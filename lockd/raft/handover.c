@@ -6,7 +6,13 @@
  * election timeout, it continues to lead as before.
  *
  * The member must be fit, and must have applied what is committed: else nobody would be
- * served until it has. A leader that is not fit itself steps down if no member takes over.
+ * served until it has.
+ *
+ * A leader that is not fit itself hands over, and steps down if the member that it chose
+ * does not take over. If it could choose none, it depends: without room it steps down. With
+ * a disk that stalls, or a part of its log that cannot be read, it stays, because nobody
+ * would do better: it can still commit what its disk takes in the end, and serve what is in
+ * memory. It hands over when somebody is better.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -68,6 +74,12 @@ void raft_on_timeout_now(
     raft->handed = true;
 }
 
+/* It can still do a part of a leader's work, and nobody known could do more. */
+static bool stays(const struct raft *raft, const struct raft_peer *better)
+{
+    return !better && raft->told_fitness < PEER_NO_ROOM;
+}
+
 /* This leader has to apply its log. If a member has done so, it can serve at once. */
 static void pass_on(struct raft *raft)
 {
@@ -91,9 +103,14 @@ void raft_judge_lead(struct raft *raft)
         return;
     }
     if (!raft->resigning) {
+        const struct raft_peer *better = raft_better_peer(raft);
+        if (stays(raft, better)) {
+            MARK(unfit_leader_stays);
+            return;
+        }
         MARK(unfit_leader_hands_over);
         raft->resigning = true;
-        raft_on_transfer(raft, 0);
+        raft_on_transfer(raft, better ? better->id : 0);
     }
     if (raft->transfer != 0)
         return;

@@ -75,6 +75,8 @@ struct raft_peer {
     uint64_t *flight_ends;  /* ... where each ended, */
     uint32_t *flight_bytes; /* ... how long its entries are, */
     uint64_t flying_bytes;  /* ... and all of them together */
+    uint64_t flying_ns;     /* Since when the oldest of them is the oldest */
+    uint64_t took_ns;       /* How long the last one took that was acknowledged */
     bool fetching;
     uint64_t fetch_begin;
     uint64_t fetch_after_ns;   /* A fetch brought nothing: not again before */
@@ -262,6 +264,13 @@ bool raft_peer_is_current(const struct raft *raft, const struct raft_peer *peer)
 
 /* Of the peers that could lead the one to hand over to; NULL: there is none. */
 const struct raft_peer *raft_best_peer(const struct raft *raft);
+
+/*
+ * The peer to hand over to because this leader is not fit. A leader whose disk stalls gains
+ * nothing from a member whose disk is as slow: it must have written what this one has not,
+ * and quickly.
+ */
+const struct raft_peer *raft_better_peer(const struct raft *raft);
 
 /* This node would have to apply much of its log before it could serve. */
 bool raft_lags(const struct raft *raft);
