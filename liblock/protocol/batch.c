@@ -29,8 +29,10 @@ void wire_command(struct wire *wire, struct command *command)
     wire_require(wire, open == (command->section.session == 0));
     wire_require(
             wire, command->request.kind != REQUEST_KEEPALIVE || command->section.unproved);
-    if (open)
-        wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    if (!open)
+        return;
+    wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    wire_fixed(wire, command->address, CLIENT_ADDRESS_BYTES);
 }
 
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes)

@@ -15,9 +15,8 @@ extern "C" {
 /* A session that exists, ending or not; NULL: none. */
 struct session *sessions_find(const struct locks *locks, uint64_t id);
 
-/* A session for which there is room. */
-struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
-        const unsigned char *secret, struct span label);
+/* A session as the OPEN says, for which there is room. */
+struct session *sessions_open(struct locks *locks, const struct command *command);
 
 /*
  * The session is alive, and has received what the section confirms. It was heard

@@ -34,6 +34,8 @@ struct cluster_settings tiny_settings(struct prng *prng)
     settings.changes_per_session_max = pick(1, 4);
     settings.name_blocks_max = pick(4, 8);
     settings.count_max = pick(1, 3);
+    settings.address_percent = pick(20, 100);
+    settings.label_percent = pick(20, 100);
     return settings;
 }
 
@@ -143,6 +145,7 @@ private:
             asked.kind = REQUEST_OPEN;
             asked.wait_ns = prng_between(&prng, 4, 61);
             asked.name = chance(3) ? "label" : "";
+            asked.address = static_cast<unsigned char>(below(3));
             return asked;
         }
         random_client &client = clients[below(clients.size())];
@@ -379,6 +382,20 @@ const char *const to_meet[] = {
         "kind 4 status 9 detail 9 anchor",  /* LIMIT_SESSION_HOLDS */
         "kind 4 status 9 detail 10 anchor", /* LIMIT_SESSION_WAITS */
         "kind 1 status 9 detail 7",         /* OPEN: LIMIT_ANSWERS */
+        "kind 1 status 9 detail 11",        /* OPEN: LIMIT_ADDRESS_SESSIONS */
+        "kind 1 status 9 detail 14",        /* OPEN: LIMIT_ADDRESS_ANSWERS */
+        "kind 1 status 9 detail 15",        /* OPEN: LIMIT_ADDRESS_NAME_BLOCKS */
+        "kind 1 status 9 detail 16",        /* OPEN: LIMIT_LABEL_SESSIONS */
+        "kind 1 status 9 detail 19",        /* OPEN: LIMIT_LABEL_ANSWERS */
+        "kind 1 status 9 detail 20",        /* OPEN: LIMIT_LABEL_NAME_BLOCKS */
+        "kind 4 status 9 detail 12 anchor", /* ACQUIRE: LIMIT_ADDRESS_HOLDS */
+        "kind 4 status 9 detail 13 anchor", /* LIMIT_ADDRESS_WAITS */
+        "kind 4 status 9 detail 14",        /* LIMIT_ADDRESS_ANSWERS */
+        "kind 4 status 9 detail 15 anchor", /* LIMIT_ADDRESS_NAME_BLOCKS */
+        "kind 4 status 9 detail 17 anchor", /* LIMIT_LABEL_HOLDS */
+        "kind 4 status 9 detail 18 anchor", /* LIMIT_LABEL_WAITS */
+        "kind 4 status 9 detail 19",        /* LIMIT_LABEL_ANSWERS */
+        "kind 4 status 9 detail 20 anchor", /* LIMIT_LABEL_NAME_BLOCKS */
         "kind 5 status 4 detail 0",         /* CANCEL: BUSY, no room to remember */
         "kind 4 status 10 detail 0",        /* OLD */
         "kind 4 status 32 detail 0 anchor", /* QUEUED */

@@ -41,6 +41,10 @@ TEST(Settings, OutOfRangeIsInvalid)
             [](cluster_settings &s) { s.holds_per_session_max = 0; },
             [](cluster_settings &s) { s.waits_per_session_max = 0; },
             [](cluster_settings &s) { s.sessions_max = UINT32_MAX; },
+            [](cluster_settings &s) { s.address_percent = 0; },
+            [](cluster_settings &s) { s.address_percent = 101; },
+            [](cluster_settings &s) { s.label_percent = 0; },
+            [](cluster_settings &s) { s.label_percent = 101; },
     };
     class dice dice(1);
     bootstrap good = bootstrap_case::make(dice);

@@ -106,6 +106,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_ROUGH,      /* Which lives have rough clients */
     STREAM_BAD_DISKS,  /* ... and disks that are of no use */
     STREAM_LAST_DISKS, /* Which ones, in the end */
+    STREAM_SHARES,     /* In which rough lives an address may have little */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };
