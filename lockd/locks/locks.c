@@ -109,6 +109,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     list_init(&locks->ready);
     list_init(&locks->changed);
     locks->settings = *settings;
+    quotas_follow_settings(locks);
     locks->index = 0;
     locks->time = 0;
     locks->time_before = 0;
@@ -166,9 +167,9 @@ static enum limit find_open_limit(const struct locks *locks, const struct comman
     if (blocks > settings->name_blocks_max - pool_count(&locks->blocks))
         return LIMIT_NAME_BLOCKS;
     struct parties parties = quotas_find(locks, command->address, label);
-    enum limit limit = quotas_limit(locks, &parties, QUOTA_SESSIONS, 1);
+    enum limit limit = quotas_limit(locks, parties.of, QUOTA_SESSIONS, 1);
     if (limit == 0)
-        limit = quotas_limit(locks, &parties, QUOTA_NAME_BLOCKS, blocks);
+        limit = quotas_limit(locks, parties.of, QUOTA_NAME_BLOCKS, blocks);
     return limit != 0 ? limit : remembered_limit_of_open(locks, &parties);
 }
 

@@ -364,6 +364,9 @@ static void check_parties(const struct walk *walk)
     uint64_t counted[QUOTA_COUNT] = {0};
     for (int kind = 0; kind < PARTY_KINDS; kind++) {
         const struct pool *pool = &walk->locks->parties[kind].pool;
+        for (int quota = 0; quota < QUOTA_COUNT; quota++)
+            assert(walk->locks->quota_most[kind][quota] ==
+                    quotas_most(walk->locks, (enum party_kind)kind, (enum quota)quota));
         for (uint32_t at = pool_next(pool, 0); at != 0; at = pool_next(pool, at)) {
             const struct party *party = pool_at(pool, at);
             assert(party->counts[QUOTA_SESSIONS] > 0);

@@ -100,21 +100,20 @@ uint32_t quotas_most(const struct locks *locks, enum party_kind kind, enum quota
     return 0;
 }
 
-enum limit quotas_limit(const struct locks *locks, const struct parties *parties,
-        enum quota quota, uint32_t count)
+void quotas_follow_settings(struct locks *locks)
 {
     for (int kind = 0; kind < PARTY_KINDS; kind++) {
-        const struct party *party = parties->of[kind];
-        if (party == NULL)
-            continue;
-        uint32_t most = quotas_most(locks, (enum party_kind)kind, quota);
-        if ((uint64_t)party->counts[quota] + count <= most)
-            continue;
-        MARK(locks_quota_met);
-        int first = kind == PARTY_ADDRESS ? LIMIT_ADDRESS_SESSIONS : LIMIT_LABEL_SESSIONS;
-        return (enum limit)(first + (int)quota);
+        for (int quota = 0; quota < QUOTA_COUNT; quota++)
+            locks->quota_most[kind][quota] =
+                    quotas_most(locks, (enum party_kind)kind, (enum quota)quota);
     }
-    return (enum limit)0;
+}
+
+enum limit quotas_name(enum party_kind kind, enum quota quota)
+{
+    MARK(locks_quota_met);
+    int first = kind == PARTY_ADDRESS ? LIMIT_ADDRESS_SESSIONS : LIMIT_LABEL_SESSIONS;
+    return (enum limit)(first + (int)quota);
 }
 
 static struct party *make(struct party_table *table, struct span key)

@@ -22,24 +22,41 @@ extern "C" {
 #endif
 
 void quotas_carve(struct locks *locks, struct arena *arena);
+
+/* No party yet. */
 void quotas_init(struct locks *locks);
 
-/* The most that a party of that kind may have. */
+/* The settings of the cluster are others now: what each party may have follows from them. */
+void quotas_follow_settings(struct locks *locks);
+
+/* The most that a party of that kind may have, by the settings. */
 uint32_t quotas_most(const struct locks *locks, enum party_kind kind, enum quota quota);
 
-/* A row with the parties of that address and label; NULL: none yet, or nobody's. */
+/* The parties of an address and a label; NULL: none yet, or nobody's. */
 struct parties {
     struct party *of[PARTY_KINDS];
 };
 struct parties quotas_find(
         const struct locks *locks, const unsigned char *address, struct span label);
 
+/* What the refusal of such a request names. */
+enum limit quotas_name(enum party_kind kind, enum quota quota);
+
 /*
- * Whether all these parties may take `count` more: 0, or what the refusal names. A party
- * that does not exist yet may.
+ * Whether all these parties may take `count` more: 0, or what the refusal names. `parties`
+ * is a row of PARTY_KINDS, as each session has; one that does not exist yet may.
  */
-enum limit quotas_limit(const struct locks *locks, const struct parties *parties,
-        enum quota quota, uint32_t count);
+static inline enum limit quotas_limit(const struct locks *locks,
+        struct party *const *parties, enum quota quota, uint32_t count)
+{
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        const struct party *party = parties[kind];
+        if (party != NULL && count > 0 &&
+                (uint64_t)party->counts[quota] + count > locks->quota_most[kind][quota])
+            return quotas_name((enum party_kind)kind, quota);
+    }
+    return (enum limit)0;
+}
 
 /*
  * A new session, whose address is set, joins its parties; they are made if need be, for
@@ -47,14 +64,6 @@ enum limit quotas_limit(const struct locks *locks, const struct parties *parties
  */
 void quotas_join(struct locks *locks, struct session *session, struct span label);
 void quotas_leave(struct locks *locks, struct session *session);
-
-static inline struct parties quotas_of(const struct session *session)
-{
-    struct parties parties = {{NULL}};
-    for (int kind = 0; kind < PARTY_KINDS; kind++)
-        parties.of[kind] = session->parties[kind];
-    return parties;
-}
 
 /* The session has `count` more, or fewer. */
 static inline void quotas_charge(struct session *session, enum quota quota, uint32_t count)

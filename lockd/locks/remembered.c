@@ -32,7 +32,7 @@ static uint32_t own_left(const struct session *session)
 }
 
 static enum limit limit_of(
-        const struct locks *locks, const struct parties *parties, uint32_t count)
+        const struct locks *locks, struct party *const *parties, uint32_t count)
 {
     if (count == 0)
         return (enum limit)0;
@@ -46,14 +46,13 @@ enum limit remembered_limit(const struct locks *locks, const struct session *ses
 {
     uint32_t own = own_left(session);
     uint32_t shared = answers > own ? answers - own : 0;
-    struct parties parties = quotas_of(session);
-    return limit_of(locks, &parties, shared + promises);
+    return limit_of(locks, session->parties, shared + promises);
 }
 
 enum limit remembered_limit_of_open(
         const struct locks *locks, const struct parties *parties)
 {
-    return limit_of(locks, parties, ANSWERS_OF_SESSION);
+    return limit_of(locks, parties->of, ANSWERS_OF_SESSION);
 }
 
 bool remembered_too_many(const struct locks *locks, const struct session *session)

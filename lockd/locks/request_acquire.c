@@ -38,9 +38,9 @@ static enum limit find_hold_limit(
     uint32_t blocks = namechain_blocks(name_bytes);
     if (blocks > settings->name_blocks_max - pool_count(&locks->blocks))
         return LIMIT_NAME_BLOCKS;
-    struct parties parties = quotas_of(session);
-    enum limit limit = quotas_limit(locks, &parties, QUOTA_HOLDS, 1);
-    return limit != 0 ? limit : quotas_limit(locks, &parties, QUOTA_NAME_BLOCKS, blocks);
+    enum limit limit = quotas_limit(locks, session->parties, QUOTA_HOLDS, 1);
+    return limit != 0 ? limit
+                      : quotas_limit(locks, session->parties, QUOTA_NAME_BLOCKS, blocks);
 }
 
 static enum limit find_wait_limit(
@@ -55,9 +55,8 @@ static enum limit find_wait_limit(
         return LIMIT_WAITS;
     if (lock->wait_count >= settings->waits_per_lock_max)
         return LIMIT_WAITS_PER_LOCK;
-    struct parties parties = quotas_of(session);
-    enum limit limit = quotas_limit(locks, &parties, QUOTA_HOLDS, 1);
-    return limit != 0 ? limit : quotas_limit(locks, &parties, QUOTA_WAITS, 1);
+    enum limit limit = quotas_limit(locks, session->parties, QUOTA_HOLDS, 1);
+    return limit != 0 ? limit : quotas_limit(locks, session->parties, QUOTA_WAITS, 1);
 }
 
 static void grant_new(struct locks *locks, struct claim *claim, struct span name,

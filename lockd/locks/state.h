@@ -216,6 +216,7 @@ struct locks {
     struct buckets answers_by_number;
     struct nametable names;
     struct party_table parties[PARTY_KINDS];
+    uint32_t quota_most[PARTY_KINDS][QUOTA_COUNT]; /* As the settings say: quotas.h */
     struct heap due;
     struct ttls ttls;    /* Of all sessions */
     struct list ending;  /* Sessions being removed */

@@ -7,6 +7,7 @@
  * its lead before that, if the others' disks are better. If all disks are as slow, handing
  * the lead around would only keep the slow writes from being counted.
  */
+#include "base/numbers.h"
 #include "raft/raft_state.h"
 
 uint64_t raft_write_age_ns(const struct raft *raft)
@@ -54,13 +55,15 @@ static bool is_better(
     return peer->match > than->match;
 }
 
-/* It has written what this node has not, in less time than an election takes. */
+/*
+ * It has written what this node has not, and quickly. Half of the time, because two disks
+ * that are as slow do not finish together.
+ */
 static bool writes_better(const struct raft *raft, const struct raft_peer *peer)
 {
-    uint64_t quick_ns = raft->settings.election_min_ns;
-    bool waits =
-            !ring_is_empty(&peer->flights) && raft->now_ns - peer->flying_ns >= quick_ns;
-    return peer->match > raft->durable && peer->took_ns < quick_ns && !waits;
+    uint64_t waits_ns = peer->timed_end == 0 ? 0 : raft->now_ns - peer->timed_ns;
+    uint64_t slowest_ns = u64_max(waits_ns, peer->took_ns);
+    return peer->match > raft->durable && 2 * slowest_ns <= raft_write_age_ns(raft);
 }
 
 static const struct raft_peer *best_of(const struct raft *raft, bool by_disk)

@@ -34,6 +34,7 @@ void raft_on_transfer(struct raft *raft, uint8_t id)
     }
     raft->transfer = peer->id;
     raft->transfer_sent = false;
+    raft->transfer_short = false;
     raft->transfer_ns = raft->now_ns + raft->settings.election_max_ns;
 }
 
@@ -46,6 +47,7 @@ void raft_settle_transfer(struct raft *raft)
     if (raft->now_ns >= raft->transfer_ns || !may_take_over(peer)) {
         MARK(transfer_given_up);
         raft->transfer = 0;
+        raft->transfer_short = peer->match != raft_log_last(&raft->log).index;
         if (raft->resigning)
             raft->more = true; /* The next step ends its lead. */
         return;
@@ -114,6 +116,12 @@ void raft_judge_lead(struct raft *raft)
     }
     if (raft->transfer != 0)
         return;
+    if (raft->told_fitness == PEER_FIT && raft->transfer_short) {
+        /* The member did not even write the rest of the log: its disk is as slow. */
+        MARK(slow_leader_takes_back);
+        raft->resigning = false;
+        return;
+    }
     MARK(unfit_leader_steps_down);
     raft_become_follower(raft);
     raft_note(raft, RAFT_NOTICE_RESIGNED, 0);

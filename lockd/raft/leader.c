@@ -30,7 +30,6 @@ static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_i
 
 static void land(const struct raft *raft, struct raft_peer *peer)
 {
-    uint64_t begin = peer->flights.begin;
     while (!ring_is_empty(&peer->flights)) {
         uint32_t oldest = ring_at(&peer->flights, peer->flights.begin);
         if (peer->flight_ends[oldest] > peer->match + 1)
@@ -38,10 +37,10 @@ static void land(const struct raft *raft, struct raft_peer *peer)
         peer->flying_bytes -= peer->flight_bytes[oldest];
         ring_pop(&peer->flights);
     }
-    if (peer->flights.begin == begin)
+    if (peer->timed_end == 0 || peer->timed_end > peer->match + 1)
         return;
-    peer->took_ns = raft->now_ns - peer->flying_ns;
-    peer->flying_ns = raft->now_ns;
+    peer->took_ns = raft->now_ns - peer->timed_ns;
+    peer->timed_end = 0;
 }
 
 static void on_accepted(const struct raft *raft, struct raft_peer *peer, uint64_t match)
@@ -152,8 +151,10 @@ static void send_append(
     peer->round_sent = raft->round;
     if (end == begin)
         return;
-    if (ring_is_empty(&peer->flights))
-        peer->flying_ns = raft->now_ns;
+    if (peer->timed_end == 0) {
+        peer->timed_end = end;
+        peer->timed_ns = raft->now_ns;
+    }
     uint32_t flight = ring_push(&peer->flights);
     peer->flight_ends[flight] = end;
     peer->flight_bytes[flight] = bytes_of(raft, begin, end);

@@ -308,6 +308,7 @@ TEST(PaperFitness, StalledMajorityKeepsItsTerm)
  */
 TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
 {
+    uint64_t before = mark_count("slow_leader_takes_back");
     for (uint64_t seed = 1; seed <= 20; seed++) {
         raft_cluster cluster(3, seed);
         cluster.start_all();
@@ -329,6 +330,7 @@ TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
         EXPECT_EQ(raft_term(cluster.raft(first)), term) << seed;
         EXPECT_GT(raft_commit(cluster.raft(first)), commit + 10) << seed;
     }
+    EXPECT_GT(mark_count("slow_leader_takes_back"), before);
 }
 
 /*

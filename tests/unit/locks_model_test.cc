@@ -36,6 +36,13 @@ struct cluster_settings tiny_settings(struct prng *prng)
     settings.count_max = pick(1, 3);
     settings.address_percent = pick(20, 100);
     settings.label_percent = pick(20, 100);
+    if (pick(0, 3) == 0) {
+        /* The shares of waits are met before those of holds. */
+        settings.holds_max = settings.holds_per_session_max = 32;
+        settings.waits_max = settings.waits_per_lock_max = settings.waits_per_session_max =
+                6;
+        settings.address_percent = settings.label_percent = pick(10, 30);
+    }
     return settings;
 }
 

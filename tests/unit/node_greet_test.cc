@@ -441,7 +441,7 @@ TEST(Door, AnAddressHasItsShareOfTheConnections)
     uint32_t guest = client_from(here);
     EXPECT_EQ(mark_count("client_is_crowded"), before + 1);
     EXPECT_TRUE(world->noticed(NOTICE_CALLER_FULL));
-    EXPECT_EQ(condition_of(*world, guest), uint32_t{CONDITION_NEARLY_FULL});
+    EXPECT_EQ(condition_of(*world, conn++), uint32_t{CONDITION_NEARLY_FULL});
     struct request open = request_of(REQUEST_OPEN, 1);
     open.wait_ns = 10 * NS_PER_S;
     world->request(guest, section_of(0, 1), open);

@@ -151,7 +151,9 @@ TEST_F(NodeAlone, RefusesAcquiresThatWouldWaitForLong)
         request request = request_of(kind, ++number);
         request.owner = 1;
         request.name = NAME;
-        world->request(0, section_of(session, 1), request);
+        section section = section_of(session, 1);
+        section.answered = number > 100 ? number - 100 : 0;
+        world->request(0, section, request);
     };
     auto busy = [&](int acquires) {
         for (int i = 0; i < acquires; i++)

@@ -14,7 +14,8 @@ TEST(Settings, DefaultsAreValid)
 
 TEST(Settings, TinyOnesAreValid)
 {
-    cluster_settings tiny{NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    cluster_settings tiny{
+            NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     EXPECT_TRUE(settings_valid(&tiny));
 }
 

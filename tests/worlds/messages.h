@@ -375,8 +375,9 @@ struct node_status_case {
     {
         if (dice.coin())
             return {};
-        return {dice.byte(1, UINT8_MAX), dice.small(), dice.small(),
-                dice.text(least, most)};
+        span who = dice.text(most, most);
+        who.count = static_cast<uint32_t>(dice.between(least, most));
+        return {dice.byte(1, UINT8_MAX), dice.small(), dice.small(), who};
     }
     static auto share_fields(const node_status_share &m)
     {
