@@ -34,8 +34,10 @@ void wire_command(struct wire *wire, struct command *command)
 {
     wire_request(wire, &command->request);
     require_kind(wire, &command->section, command->request.kind);
-    if (command->request.kind == REQUEST_OPEN)
-        wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    if (command->request.kind != REQUEST_OPEN)
+        return;
+    wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    wire_fixed(wire, command->address, CLIENT_ADDRESS_BYTES);
 }
 
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes)
@@ -91,7 +93,7 @@ static void skip_section(struct wire *commands)
         uint8_t kind = wire_skip_request(commands);
         require_kind(commands, &section, kind);
         if (kind == REQUEST_OPEN)
-            (void)wire_pass(commands, SECRET_BYTES);
+            (void)wire_pass(commands, SECRET_BYTES + CLIENT_ADDRESS_BYTES);
     }
 }
 

@@ -3,7 +3,7 @@
  *
  *     head      dt u64, wall u64, command_bytes u32, keepalive_count u32
  *     sections  of commands, command_bytes long (request.h; the request of an OPEN is
- *               followed by the 16 bytes of its secret)
+ *               followed by the 16 bytes of its secret and the 16 of its client's address)
  *     keepalives  keepalive_count times: session u64, confirmed u64, answered u64,
  *               waited_us u32
  *
@@ -51,13 +51,18 @@ struct keepalive {
 struct command {
     struct section section;
     struct request request;
+    /*
+     * OPEN: where the client is, as the leader saw it. All zero: not known. Equal on all
+     * nodes, because quotas count by it.
+     */
+    unsigned char address[CLIENT_ADDRESS_BYTES];
 };
 
 void wire_batch_head(struct wire *wire, struct batch_head *head);
 void wire_keepalive(struct wire *wire, struct keepalive *keepalive);
 
 /*
- * One request of a section as a batch has it. An OPEN has its secret. A KEEPALIVE comes here
+ * One request of a section as a batch has it. An OPEN has secret and address. A KEEPALIVE comes here
  * only in an unproved section: the batch has its own part for keepalives of sessions whose
  * secret was compared. The section is the context: only an OPEN may be in a section of
  * session 0.

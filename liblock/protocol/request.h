@@ -25,7 +25,8 @@ enum {
     NAME_BYTES_MAX = 255,
     LABEL_BYTES_MAX = 64,
     SECRET_BYTES = 16,
-    REQUEST_WINDOW = 1024, /* A number may be at most this far past `answered`. */
+    CLIENT_ADDRESS_BYTES = 16, /* IPv6; an IPv4 address is mapped: ::ffff:a.b.c.d */
+    REQUEST_WINDOW = 1024,     /* A number may be at most this far past `answered`. */
 };
 
 #define WAIT_FOREVER UINT64_MAX

@@ -169,6 +169,20 @@ const char *lk_condition_cure(enum lk_condition condition)
     return condition_describe((uint32_t)condition)->cure;
 }
 
+const char *lk_share_name(enum lk_share_of of)
+{
+    static const char *const names[] = {
+            [LK_SHARE_NONE] = "none",
+            [LK_SHARE_SESSIONS] = "sessions",
+            [LK_SHARE_HOLDS] = "holds",
+            [LK_SHARE_WAITS] = "waits",
+            [LK_SHARE_ANSWERS] = "answers",
+            [LK_SHARE_NAME_BLOCKS] = "name_blocks",
+            [LK_SHARE_CONNECTIONS] = "connections",
+    };
+    return PICK(names, (uint32_t)of);
+}
+
 static const char *limit_text(uint8_t limit)
 {
     static const char *const texts[] = {
@@ -182,6 +196,16 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_COUNT] = "entries of one owner",
             [LIMIT_SESSION_HOLDS] = "locks of one session",
             [LIMIT_SESSION_WAITS] = "waiting requests of one session",
+            [LIMIT_ADDRESS_SESSIONS] = "sessions from one client address",
+            [LIMIT_ADDRESS_HOLDS] = "locks held and waited for from one client address",
+            [LIMIT_ADDRESS_WAITS] = "waiting requests from one client address",
+            [LIMIT_ADDRESS_ANSWERS] = "remembered answers of one client address",
+            [LIMIT_ADDRESS_NAME_BLOCKS] = "bytes of names from one client address",
+            [LIMIT_LABEL_SESSIONS] = "sessions with one label",
+            [LIMIT_LABEL_HOLDS] = "locks held and waited for with one label",
+            [LIMIT_LABEL_WAITS] = "waiting requests with one label",
+            [LIMIT_LABEL_ANSWERS] = "remembered answers of one label",
+            [LIMIT_LABEL_NAME_BLOCKS] = "bytes of names with one label",
     };
     return PICK(texts, limit);
 }
@@ -200,6 +224,7 @@ static const char *refusal_text(uint64_t why)
             [REFUSED_NODE] = "took this client for a node",
             [REFUSED_TERM] = "took this client for a node",
             [REFUSED_HISTORY] = "took this client for a node",
+            [REFUSED_CROWDED] = "has no room for another connection from this address",
     };
     return PICK(texts, why);
 }

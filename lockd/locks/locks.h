@@ -201,6 +201,20 @@ struct locks_counts {
 };
 struct locks_counts locks_tally(const struct locks *locks);
 
+/*
+ * Who has taken the largest part of what one client address, or one label, may have.
+ *
+ * Exact while there are at most 1024 parties of the kind. Beyond that each call looks at
+ * 1024 of them, and at the one that it found last.
+ */
+struct share_view {
+    struct span who; /* The address, CLIENT_ADDRESS_BYTES, or the label; empty: nobody */
+    uint8_t of;      /* enum share_of: protocol/node_status.h */
+    uint32_t used;
+    uint32_t most;
+};
+void locks_largest_share(struct locks *locks, bool of_label, struct share_view *view);
+
 enum {
     LOCKS_REASONS_MAX = 8 /* Above every enum lost_reason */
 };

@@ -141,7 +141,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
     else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
-        greet_refuse(&node->greet, conn, REFUSED_FULL);
+        greet_refuse(&node->greet, conn, conn->crowded ? REFUSED_CROWDED : REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
         admit_requests(&node->admit, conn, frame);
     else if (greeted_client && frame->kind == FRAME_READ)

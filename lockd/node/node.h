@@ -55,6 +55,7 @@ enum {
 /* The page of named limits. node_carve() asserts the relations between them. */
 struct node_limits {
     uint32_t connections_max;     /* Slots: clients and peers */
+    uint32_t connection_percent;  /* Of those for clients, what one address may have */
     uint32_t client_output_bytes; /* Unsent bytes of a client before it is cut off */
     uint32_t peer_output_bytes;
     uint32_t client_frame_bytes; /* The longest frame taken from a client, head included */
@@ -106,7 +107,7 @@ struct node_clocks {
 };
 
 enum node_event_kind {
-    /* conn: a client or peer connected; bytes, count: its address as text, for people */
+    /* conn: a client or peer connected; address; bytes, count: the same for people */
     NODE_ACCEPTED,
     /* conn: the connection to `peer` is made; bytes, count: to this address */
     NODE_CONNECTED,
@@ -136,6 +137,8 @@ struct node_event {
     bool by_other;
     const void *bytes;
     size_t count;
+    /* Where the other end is, CLIENT_ADDRESS_BYTES; NULL: not known */
+    const unsigned char *address;
     uint64_t id;
     struct node_clocks clocks;
 };
@@ -173,6 +176,7 @@ enum node_notice_kind {
     /* conn was closed: it sent no whole hello, or no whole frame, in time */
     NOTICE_UNFINISHED,
     NOTICE_CLIENTS_FULL, /* All connections for clients are in use. number: how many */
+    NOTICE_CALLER_FULL,  /* One address has its share of them. number: how many */
     NOTICE_NO_SPACE,     /* The next segment could not be reserved. */
     /* The cluster's settings need more memory than planned here: fatal */
     NOTICE_PLAN_TOO_SMALL,

@@ -36,6 +36,7 @@ void node_settings_default(struct node_settings *settings)
             .limits =
                     {
                             .connections_max = 4096,
+                            .connection_percent = 97,
                             .client_output_bytes = 256 * KIB,
                             .peer_output_bytes = 6 * MIB,
                             .client_frame_bytes = FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX,
@@ -90,6 +91,7 @@ static void check_limits(const struct node_settings *settings)
     assert(limits->entries_under_way + 2 <= UNDER_WAY_MAX);
     assert(limits->entries_far_max + 2 <= UNDER_WAY_MAX);
     assert(limits->connections_max >= 2 * MEMBERS_MAX);
+    assert(limits->connection_percent >= 1 && limits->connection_percent <= 100);
 }
 
 static struct raft_settings raft_settings_of(const struct node_settings *settings)

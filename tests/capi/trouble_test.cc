@@ -364,6 +364,9 @@ TEST(CapiTrouble, TextsAreNeverMissing)
         EXPECT_NE(lk_condition_cure(condition), nullptr);
     }
     EXPECT_STREQ(lk_condition_name(LK_CONDITION_NO_LEADER), "no-leader");
+    for (int i = -1; i < 10; i++)
+        EXPECT_NE(lk_share_name(static_cast<enum lk_share_of>(i)), nullptr);
+    EXPECT_STREQ(lk_share_name(LK_SHARE_NAME_BLOCKS), "name_blocks");
     EXPECT_STREQ(lk_condition_cure(LK_CONDITION_HEALTHY), "");
     EXPECT_STREQ(lk_version(), "0.1.0");
     EXPECT_EQ(lk_bucket_begin(0), 0u);

@@ -266,7 +266,9 @@ TEST(Condition, NearlyFull)
             reading = read_status(cluster);
             return reading.code == 1 &&
                    reading.has("has nine tenths of something in use") &&
-                   reading.has("; in use: sessions 9");
+                   reading.has("; in use: sessions 9") &&
+                   reading.has("largest shares: address 127.0.0.1 has sessions 9") &&
+                   reading.has(" of the 97 that one may have");
         })) << reading.said;
         loader.program().signal(SIGTERM);
         (void)loader.wait();

@@ -151,7 +151,9 @@ TEST_F(NodeAlone, RefusesAcquiresThatWouldWaitForLong)
         request request = request_of(kind, ++number);
         request.owner = 1;
         request.name = NAME;
-        world->request(0, section_of(session, 1), request);
+        section section = section_of(session, 1);
+        section.answered = number > 100 ? number - 100 : 0;
+        world->request(0, section, request);
     };
     auto busy = [&](int acquires) {
         for (int i = 0; i < acquires; i++)
@@ -167,13 +169,24 @@ TEST_F(NodeAlone, RefusesAcquiresThatWouldWaitForLong)
         return refused;
     };
     uint64_t before = mark_count("backlog_shortened");
-    world->disk_stalls = true;
-    EXPECT_EQ(busy(40), 0);
-    world->run_until(world->now_ns + 500 * NS_PER_MS);
-    world->disk_stalls = false;
-    world->turn();
-    world->heard[0].clear();
+    auto stall = [&] {
+        world->disk_stalls = true;
+        int refused = busy(40);
+        world->run_until(world->now_ns + 500 * NS_PER_MS);
+        world->disk_stalls = false;
+        world->turn();
+        world->heard[0].clear();
+        return refused;
+    };
+    EXPECT_EQ(stall(), 0);
     EXPECT_EQ(mark_count("backlog_shortened"), before + 1);
+    EXPECT_EQ(busy(40), 0) << "a single stall is no backlog";
+    int stalls = 0;
+    while (stall() == 0 && stalls < 40)
+        stalls++;
+    EXPECT_LT(stalls, 20) << "a disk that is as slow each time is one";
+    for (int i = 0; i < 3; i++)
+        stall();
     EXPECT_EQ(busy(40), 24) << "a sixteenth of the 256 is taken";
     int entries = 0;
     while (busy(40) > 0 && entries < 20)

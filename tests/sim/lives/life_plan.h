@@ -115,6 +115,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_TEST_DISKS, /* ... and when all is well again */
     STREAM_GLUTTON,    /* Which lives have one, and what it does */
     STREAM_IMPOSTOR,   /* ... */
+    STREAM_SHARES,     /* In which rough lives an address may have little */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };

@@ -483,18 +483,22 @@ void Machine::connect(uint8_t peer)
     defer(world_.options().net_ns, [this, peer] { connected(peer); });
 }
 
-std::optional<uint32_t> Machine::accept(uint64_t link)
+std::optional<uint32_t> Machine::accept(uint64_t link, int from)
 {
     auto slot = std::find(slots_.begin(), slots_.end(), 0);
     if (!node_ || slot == slots_.end())
         return std::nullopt;
     *slot = link;
     uint32_t conn = static_cast<uint32_t>(slot - slots_.begin());
-    defer(0, [this, conn, link] {
+    defer(0, [this, conn, link, from] {
         if (slots_.at(conn) != link)
             return;
+        /* Each endpoint is a machine with an address of its own. */
+        unsigned char address[CLIENT_ADDRESS_BYTES] = {0xfd};
+        memcpy(address + 8, &from, sizeof(from));
         node_event accepted = event(NODE_ACCEPTED);
         accepted.conn = conn;
+        accepted.address = address;
         step(accepted);
     });
     return conn;

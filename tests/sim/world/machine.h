@@ -102,7 +102,7 @@ public:
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
     void closed(uint64_t link, bool by_other) override;
-    std::optional<uint32_t> accept(uint64_t link);
+    std::optional<uint32_t> accept(uint64_t link, int from);
 
     /* Whether the index is another than at the last call in this life of the node. */
     bool first_seen_at(uint64_t index)

@@ -31,7 +31,7 @@ uint64_t Network::open(Endpoint *from, int from_id, int to_node)
     Link &link = links_[number];
     link.sides[0] = {from, from_id, false};
     link.sides[1] = {&to, to_node, false};
-    if (!to.accept(number)) {
+    if (!to.accept(number, from_id)) {
         links_.erase(number);
         return 0;
     }
