@@ -318,6 +318,7 @@ TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
         uint8_t first = cluster.leader();
         uint64_t term = raft_term(cluster.raft(first));
         uint64_t commit = raft_commit(cluster.raft(first));
+        cluster.run_for(NS_PER_S); /* No quick write is under way any more. */
         cluster.disk_min = 1500000;
         cluster.disk_max = 2500000;
         for (int second = 0; second < 60; second++) {
