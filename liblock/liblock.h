@@ -133,8 +133,9 @@ LK_API const char *lk_status_text(enum lk_status status);
 
 /*
  * Why the last failed call of this thread failed: a sentence for people, with node and
- * reason if known. Within the callback of an asynchronous call: why that call failed. Never
- * NULL; valid until this thread's next call.
+ * reason if known. Within the callback of an asynchronous call: why that call failed. What
+ * a terminal would obey, in an address for instance, is shown as \xNN. Never NULL; valid
+ * until this thread's next call.
  */
 LK_API const char *lk_last_error(void);
 

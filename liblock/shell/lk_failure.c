@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "lk_internal.h"
 #include "protocol/node_status.h"
 
@@ -69,12 +70,20 @@ void put_text(char *text, size_t bytes, const char *format, ...)
     va_end(arguments);
 }
 
+/* Names, addresses and options come from elsewhere; a caller prints this on a terminal. */
+static void set_error(const char *text)
+{
+    text_show(last_error, sizeof(last_error), text, strlen(text));
+}
+
 enum lk_status fail(enum lk_status status, const char *format, ...)
 {
+    char text[EVENT_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    put_list(last_error, sizeof(last_error), format, arguments);
+    put_list(text, sizeof(text), format, arguments);
     va_end(arguments);
+    set_error(text);
     return status;
 }
 
@@ -295,19 +304,20 @@ static const char *explain_node(
 /* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
 static void explain_search(struct lk_client *client)
 {
-    put_text(last_error, sizeof(last_error), "no leader found");
-    size_t at = strlen(last_error);
+    char all[EVENT_BYTES] = "no leader found";
+    size_t at = strlen(all);
     const char *before = ": ";
     for (uint32_t i = 0; i < core_node_count(client->core); i++) {
         char text[160];
         const char *why = explain_node(client, i, text, sizeof(text));
         if (why == NULL)
             continue;
-        put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
+        put_text(all + at, sizeof(all) - at, "%s%s: %s", before,
                 core_node_at(client->core, i)->address, why);
-        at = strlen(last_error);
+        at = strlen(all);
         before = "; ";
     }
+    set_error(all);
 }
 
 /* "500ms", "60s"; what is not round to a millisecond keeps its nanoseconds. */
@@ -400,9 +410,11 @@ void client_log(struct lk_client *client, const struct core_notice *notice)
     if (client->options.on_log == NULL || level > client->options.log_level)
         return;
     char text[160];
+    char event[EVENT_BYTES];
     char line[EVENT_BYTES];
-    put_text(line, sizeof(line), "%s: %s",
+    put_text(event, sizeof(event), "%s: %s",
             core_node_at(client->core, notice->node)->address,
             notice_text(notice, text, sizeof(text)));
+    text_show(line, sizeof(line), event, strlen(event));
     client->options.on_log(client->options.user, level, line);
 }

@@ -6,33 +6,11 @@
 #include "node/replica.h"
 #include "protocol/node_status.h"
 #include "raft/raft.h"
-#include "worlds/node_world.h"
+#include "worlds/node_leaders.h"
 
 using namespace node_test;
 
 namespace {
-
-/* Node 2 of three, leading; node 1 is connection 1, node 3 was dialed. */
-std::unique_ptr<NodeWorld> leader_of_three(const NodeWorld::Tune &tune = {})
-{
-    auto world = std::make_unique<NodeWorld>(2, 3, tune);
-    world->hello(1, world->peer_hello(1));
-    world->turn();
-    world->run_until(world->now_ns + 2 * NS_PER_S);
-    EXPECT_TRUE(raft_leads_committed(node_raft(world->replica())));
-    return world;
-}
-
-refused refusal_on(NodeWorld &world, uint32_t conn)
-{
-    refused said{};
-    for (const Heard &frame : world.heard[conn]) {
-        wire wire = frame.reader();
-        if (frame.kind == FRAME_REFUSED)
-            wire_refused(&wire, &said);
-    }
-    return said;
-}
 
 bool heard_kind(NodeWorld &world, uint32_t conn, frame_kind kind)
 {

@@ -81,7 +81,9 @@ private:
         bool proves = now_.empty() && !effort_.over && (!plan_.vague || world_->thorough);
         verdict_.decided = proves;
         verdict_.work = effort_.work;
-        verdict_.stuck = plan_.steps[moments_[at_].number].op;
+        /* A wider try may have ended before the place that was the difficulty. */
+        size_t furthest = std::max(at_, furthest_);
+        verdict_.stuck = plan_.steps[moments_[furthest].number].op;
         return verdict_;
     }
 
