@@ -177,7 +177,7 @@ private:
     void reads()
     {
         uint32_t conn = some_conn();
-        read read{};
+        struct read read {};
         read.kind = in.byte() % 2 ? READ_LOCK : READ_LIST;
         read.stale = in.byte() % 2;
         read.stamp = in.number();
