@@ -204,8 +204,11 @@ private:
     void raw()
     {
         uint32_t conn = some_conn();
-        auto kind = static_cast<frame_kind>(1 + in.byte() % 42);
-        send(conn, kind, in.some(250));
+        unsigned of_clients = FRAME_STAGES_ANSWER;
+        unsigned of_peers = 1 + FRAME_PEER_ALIVE - FRAME_PEER_VOTE;
+        unsigned which = in.byte() % (of_clients + of_peers);
+        unsigned kind = which < of_clients ? 1 + which : FRAME_PEER_VOTE + which - of_clients;
+        send(conn, static_cast<frame_kind>(kind), in.some(250));
     }
 
     void send(uint32_t conn, frame_kind kind, const bytes &body)

@@ -38,23 +38,35 @@ bool Life::slow_all_disks()
     return true;
 }
 
-/* One client takes a lock and gives it back, again and again. The longest halt */
+/*
+ * One client takes a lock and gives it back, again and again. The longest time in which it did
+ * not.
+ */
 uint64_t Life::work(int number, uint64_t within_ns)
 {
     last_.push_back(std::make_unique<Client>(world_, number, "busy", 5 * NS_PER_S));
     Client &busy = *last_.back();
     uint64_t end = world_.now() + within_ns;
+    uint64_t before = world_.now();
     uint64_t halt = 0;
     for (int i = 0; i < rounds && world_.now() < end; i++) {
-        auto done = std::make_shared<bool>(false);
-        uint64_t begin = world_.now();
-        busy.acquire("u", WAIT_FOREVER, [&busy, done](const core_completion &taken) {
-            if (taken.status == STATUS_OK)
-                busy.release("u", [done](const core_completion &) { *done = true; });
+        auto given = std::make_shared<std::optional<enum status>>();
+        busy.acquire("u", WAIT_FOREVER, [&busy, given](const core_completion &taken) {
+            if (taken.status != STATUS_OK)
+                *given = taken.status;
+            else
+                busy.release("u",
+                        [given](const core_completion &done) { *given = done.status; });
         });
-        (void)world_.run_until([&] { return *done; }, end - begin);
-        halt = std::max(halt, world_.now() - begin);
+        (void)world_.run_until([&] { return given->has_value(); }, end - world_.now());
+        if (*given != STATUS_OK) {
+            world_.run_for(10 * NS_PER_MS);
+            continue;
+        }
+        halt = std::max(halt, world_.now() - before);
+        before = world_.now();
     }
+    halt = std::max(halt, world_.now() - before);
     busy.end();
     return halt;
 }
