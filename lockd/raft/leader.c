@@ -13,6 +13,7 @@
  * which name the entry before the beginning. (The place to send a snapshot is there.)
  */
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "raft/raft_state.h"
 
 /* The peer refused: its log can agree with the leader's up to `hint` at most. */
@@ -39,7 +40,9 @@ static void land(const struct raft *raft, struct raft_peer *peer)
     }
     if (peer->timed_end == 0 || peer->timed_end > peer->match + 1)
         return;
-    peer->took_ns = raft->now_ns - peer->timed_ns;
+    /* The slowest of late: what is sent again may be acknowledged at once. */
+    uint64_t took_ns = raft->now_ns - peer->timed_ns;
+    peer->took_ns = u64_max(took_ns, peer->took_ns - peer->took_ns / 8);
     peer->timed_end = 0;
 }
 

@@ -12,7 +12,6 @@ void raft_probe(struct raft *raft, struct raft_peer *peer)
     peer->fetching = false;
     ring_init(&peer->flights, peer->flights.capacity);
     peer->flying_bytes = 0;
-    peer->timed_end = 0;
     peer->next = (peer->match > 0 ? peer->match : raft_log_last(&raft->log).index) + 1;
 }
 

@@ -75,9 +75,10 @@ struct raft_peer {
     uint64_t *flight_ends;  /* ... where each ended, */
     uint32_t *flight_bytes; /* ... how long its entries are, */
     uint64_t flying_bytes;  /* ... and all of them together */
-    uint64_t timed_end;     /* One append at a time is timed: where it ends; 0: none, */
-    uint64_t timed_ns;      /* ... when it was sent, */
-    uint64_t took_ns;       /* ... and how long the one before took to be durable there */
+    /* One append at a time is timed, from when it was first sent: where it ends; 0: none, */
+    uint64_t timed_end;
+    uint64_t timed_ns; /* ... when it was sent, */
+    uint64_t took_ns;  /* ... and how long the one before took to be durable there */
     bool fetching;
     uint64_t fetch_begin;
     uint64_t fetch_after_ns;   /* A fetch brought nothing: not again before */

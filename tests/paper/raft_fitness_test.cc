@@ -308,7 +308,6 @@ TEST(PaperFitness, StalledMajorityKeepsItsTerm)
  */
 TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
 {
-    uint64_t before = mark_count("slow_leader_takes_back");
     for (uint64_t seed = 1; seed <= 20; seed++) {
         raft_cluster cluster(3, seed);
         cluster.start_all();
@@ -331,7 +330,32 @@ TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
         EXPECT_EQ(raft_term(cluster.raft(first)), term) << seed;
         EXPECT_GT(raft_commit(cluster.raft(first)), commit + 10) << seed;
     }
+}
+
+/* The member that it chose does not write the rest of the log: its disk is no better. */
+TEST(PaperFitness, SlowLeaderTakesItsResignationBack)
+{
+    uint64_t before = mark_count("slow_leader_takes_back");
+    raft_alone node(1, 3);
+    led(node).propose();
+    node.accept(2, 3);
+    node.accept(3, 3);
+    for (int i = 0; i < 19; i++) {
+        node.wait(50 * MS);
+        node.accept(2, 3);
+    }
+    node.propose();
+    node.wait(50 * MS);
+    EXPECT_FALSE(raft_takes_proposals(node.raft)) << "it hands over";
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW).size(), 0U);
+    for (int i = 0; i < 40; i++) {
+        node.accept(2, 3);
+        node.accept(3, 3);
+        node.wait(50 * MS);
+    }
     EXPECT_GT(mark_count("slow_leader_takes_back"), before);
+    EXPECT_TRUE(raft_is_leader(node.raft));
+    EXPECT_TRUE(raft_takes_proposals(node.raft));
 }
 
 /*
