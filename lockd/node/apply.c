@@ -62,8 +62,7 @@ static void answer_command(struct applier *applier, const struct under_way *own,
     if (opened && locks_session(applier->locks, outcome->session, &view))
         reply_route(applier->replies, &view, conn);
     bool anchor = outcome->anchor && !own->early;
-    reply_answer(
-            applier->replies, conn, outcome, anchor ? locks_time(applier->locks) : 0);
+    reply_answer(applier->replies, conn, outcome, anchor ? locks_time(applier->locks) : 0);
 }
 
 static void answer_keepalive(struct applier *applier, const struct under_way *own,

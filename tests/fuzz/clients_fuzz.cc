@@ -207,7 +207,8 @@ private:
         unsigned of_clients = FRAME_STAGES_ANSWER;
         unsigned of_peers = 1 + FRAME_PEER_ALIVE - FRAME_PEER_VOTE;
         unsigned which = in.byte() % (of_clients + of_peers);
-        unsigned kind = which < of_clients ? 1 + which : FRAME_PEER_VOTE + which - of_clients;
+        unsigned kind =
+                which < of_clients ? 1 + which : FRAME_PEER_VOTE + which - of_clients;
         send(conn, static_cast<frame_kind>(kind), in.some(250));
     }
 
