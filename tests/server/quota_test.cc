@@ -70,7 +70,7 @@ TEST(Quota, AnAddressLeavesConnectionsToOthers)
 {
     Single single({"--connections", "40", "--connection-share", "50"});
     single.start();
-    ASSERT_TRUE(single.leads());
+    ASSERT_TRUE(single.lockd->says("this node leads"));
     std::vector<Talker> many;
     bool met = false;
     for (int i = 0; i < 40 && !met; i++) {
