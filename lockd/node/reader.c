@@ -101,7 +101,7 @@ static bool probe_is_due(const struct reader *reader)
 
 /* ---- Turns ---- */
 
-/* The log goes on in the next segment where this one ends. */
+/* The log continues in the next segment where this one ends. */
 static struct wal_place next_place(const struct reader *reader, struct wal_place place)
 {
     if (place.offset >= wal_segment_end(reader->wal, place.segment))
