@@ -77,7 +77,9 @@ enum refusal {
     /* A member that was removed, or replaced: by the configuration at `index` */
     REFUSED_REMOVED = 12,
     REFUSED_NOT_MEMBER = 13, /* A blank node that has to be added first */
-    REFUSED_LAST = REFUSED_NOT_MEMBER,
+    /* 14 is not used. */
+    REFUSED_CROWDED = 15, /* A client: its address has its share of the connections. */
+    REFUSED_LAST = REFUSED_CROWDED,
 };
 
 struct refused {

@@ -27,12 +27,19 @@ struct cluster_settings settings_default(void)
             .count_max = 1000000,
             .holds_per_session_max = 1000000,
             .waits_per_session_max = 131072,
+            .address_percent = 97,
+            .label_percent = 97,
     };
 }
 
 static bool is_capacity(uint32_t count)
 {
     return count >= 1 && count <= CAPACITY_MAX;
+}
+
+static bool is_percent(uint32_t share)
+{
+    return share >= 1 && share <= 100;
 }
 
 bool settings_valid(const struct cluster_settings *s)
@@ -45,13 +52,14 @@ bool settings_valid(const struct cluster_settings *s)
                    is_capacity(s->waits_per_lock_max) && is_capacity(s->name_blocks_max);
     bool memory = is_capacity(s->answers_max) && is_capacity(s->changes_max) &&
                   is_capacity(s->changes_per_session_max);
-    bool shares =
-            is_capacity(s->holds_per_session_max) && is_capacity(s->waits_per_session_max);
+    bool shares = is_capacity(s->holds_per_session_max) &&
+                  is_capacity(s->waits_per_session_max) && is_percent(s->address_percent) &&
+                  is_percent(s->label_percent);
     return times && objects && memory && shares && is_capacity(s->work_max) &&
            is_capacity(s->count_max);
 }
 
-static void walk_settings(struct wire *wire, struct cluster_settings *settings)
+void wire_settings(struct wire *wire, struct cluster_settings *settings)
 {
     wire_u64(wire, &settings->max_ttl_ns);
     wire_u64(wire, &settings->min_ttl_ns);
@@ -69,6 +77,8 @@ static void walk_settings(struct wire *wire, struct cluster_settings *settings)
     wire_u32(wire, &settings->count_max);
     wire_u32(wire, &settings->holds_per_session_max);
     wire_u32(wire, &settings->waits_per_session_max);
+    wire_u32(wire, &settings->address_percent);
+    wire_u32(wire, &settings->label_percent);
     wire_require(wire, settings_valid(settings));
 }
 
@@ -129,7 +139,7 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
     if (wire->mode == WIRE_READ)
         *bootstrap = (struct bootstrap){0};
-    walk_settings(wire, &bootstrap->settings);
+    wire_settings(wire, &bootstrap->settings);
     walk_members(wire, &bootstrap->members);
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);

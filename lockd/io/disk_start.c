@@ -128,13 +128,13 @@ static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t siz
         size_t wanted = (size_t)(usable - at);
         if (wanted > NODE_READ_BYTES_MAX)
             wanted = NODE_READ_BYTES_MAX;
-        ssize_t count = pread(fd, disk->read_buffer, wanted, at);
+        ssize_t count = pread(fd, disk->read_buffers, wanted, at);
         if (count < 0 && errno == EINTR)
             continue;
         count = count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
         if (count <= 0)
             return false;
-        recovery_feed(node_recovery(node), disk->read_buffer, (size_t)count);
+        recovery_feed(node_recovery(node), disk->read_buffers, (size_t)count);
         node_recover(node);
         at += count;
     }
@@ -232,16 +232,16 @@ static bool write_tail_again(struct disk *disk, struct tail *tail, int fd)
     uint64_t segment = tail->place.segment;
     while (tail->place.segment == segment && tail_left(tail) > 0) {
         uint64_t offset = tail->place.offset;
-        ssize_t count = read_at(fd, disk->read_buffer,
+        ssize_t count = read_at(fd, disk->read_buffers,
                 (size_t)u64_min(tail_left(tail), NODE_READ_BYTES_MAX), offset);
         if (count < 0)
             return false;
-        size_t taken = count > 0 ? tail_take(tail, disk->read_buffer, (size_t)count) : 0;
+        size_t taken = count > 0 ? tail_take(tail, disk->read_buffers, (size_t)count) : 0;
         if (taken == 0) {
             errno = ESTALE;
             return false;
         }
-        if (!write_at(fd, disk->read_buffer, taken, offset))
+        if (!write_at(fd, disk->read_buffers, taken, offset))
             return false;
     }
     return fdatasync(fd) == 0;

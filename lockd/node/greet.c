@@ -574,6 +574,7 @@ static enum condition condition_of_objection(uint8_t why)
     case REFUSED_NODE:
     case REFUSED_TERM:
     case REFUSED_REMOVED:
+    case REFUSED_CROWDED:
         break;
     case REFUSED_NOT_MEMBER:
         return CONDITION_NOT_MEMBER;

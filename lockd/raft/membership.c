@@ -41,6 +41,8 @@ void raft_forget_peer(struct raft_peer *peer)
     peer->fetching = false;
     ring_init(&peer->flights, peer->flights.capacity);
     peer->flying_bytes = 0;
+    peer->timed_end = 0;
+    peer->took_ns = 0;
     peer->granted = false;
     peer->acked_ns = 0;
     peer->stamp_ns = 0;

@@ -50,12 +50,12 @@ static void check_role(const struct raft *raft)
     }
     if (raft->role != RAFT_LEADER)
         assert(raft->transfer == 0 && !raft->resigning);
-    /* Who is not fit, or not electable, does not campaign, and does not lead on. */
+    /* Who is not fit, or not electable, does not campaign; who has no room does not lead on. */
     if (raft_is_standing(raft))
         assert(raft_fitness(raft) == PEER_FIT && raft_is_electable(raft));
     if (raft->role == RAFT_LEADER)
         assert(raft_is_electable(raft));
-    if (raft->role == RAFT_LEADER && raft->told_fitness != PEER_FIT)
+    if (raft->role == RAFT_LEADER && raft->told_fitness >= PEER_NO_ROOM)
         assert(raft_is_alone(raft) || raft->resigning);
     if (raft->role != RAFT_CANDIDATE)
         assert(!raft->handed);

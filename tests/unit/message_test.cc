@@ -236,7 +236,7 @@ TEST(Range, Hello)
                     {"address of nobody", [](leader &m) { m.leader = 0; }, 0, 0}});
     expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7, 0},
             {{"no reason", [](refused &m) { m.why = 0; }, 0, 0},
-                    {"reason 14", [](refused &m) { m.why = 14; }, 0, 14}});
+                    {"reason 16", [](refused &m) { m.why = 16; }, 0, 16}});
     expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5, 6, 1, 8},
             {{"no node", [](peer_welcome &m) { m.node = 0; }, 0, 0},
                     {"node 64", [](peer_welcome &m) { m.node = 64; }, 0, 64}});
@@ -313,7 +313,7 @@ TEST(Range, Answer)
     expect_ranges<answer>(wire_answer,
             {REQUEST_ACQUIRE, STATUS_LIMIT, LIMIT_WAITS, 5, 0, 0},
             {{"no limit", [](answer &m) { m.detail = 0; }, 2, 0},
-                    {"limit 11", [](answer &m) { m.detail = 11; }, 2, 11}});
+                    {"limit 21", [](answer &m) { m.detail = 21; }, 2, 21}});
 }
 
 TEST(Range, Changes)
@@ -375,13 +375,18 @@ TEST(Range, NodeStatus)
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
-    /* The peers' count stands behind 4 bytes, 12 numbers, 7 counts, 5 numbers and 9 counts. */
+    /*
+     * The peers' count stands behind 4 bytes, 12 numbers, 7 counts, 6 numbers, 9 counts, and
+     * 3 shares of 11 bytes.
+     */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"9 peers", [](node_status &m) { m.peer_count = 9; }, 204, 9},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 205, 0}});
+                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 212,
+                            1},
+                    {"9 peers", [](node_status &m) { m.peer_count = 9; }, 245, 9},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 246, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }
