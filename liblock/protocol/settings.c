@@ -50,7 +50,7 @@ bool settings_valid(const struct cluster_settings *s)
            is_capacity(s->count_max);
 }
 
-static void walk_settings(struct wire *wire, struct cluster_settings *settings)
+void wire_settings(struct wire *wire, struct cluster_settings *settings)
 {
     wire_u64(wire, &settings->max_ttl_ns);
     wire_u64(wire, &settings->min_ttl_ns);
@@ -99,7 +99,7 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
     if (wire->mode == WIRE_READ)
         *bootstrap = (struct bootstrap){0};
-    walk_settings(wire, &bootstrap->settings);
+    wire_settings(wire, &bootstrap->settings);
     walk_members(wire, &bootstrap->members);
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);

@@ -57,6 +57,7 @@ struct bootstrap {
     uint64_t incarnations[MEMBERS_MAX];
 };
 
+void wire_settings(struct wire *wire, struct cluster_settings *settings);
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);
 
 /* The defaults of a new cluster. */

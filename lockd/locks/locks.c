@@ -15,6 +15,7 @@
 #include "locks/due.h"
 #include "locks/remembered.h"
 #include "locks/requests.h"
+#include "locks/saving.h"
 #include "locks/sessions.h"
 #include "locks/state.h"
 #include "locks/told.h"
@@ -59,6 +60,7 @@ struct locks *locks_carve(struct arena *arena, const struct cluster_settings *pl
     struct locks carved = {.plan = *plan};
     carve_pools(&carved, arena, plan);
     carve_lookups(&carved, arena, plan);
+    saving_carve(&carved.saving, arena, plan);
     struct locks *locks =
             arena_take(arena, "lock state", 1, sizeof(struct locks), alignof(struct locks));
     if (locks != NULL)
@@ -93,6 +95,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
 {
     assert(locks_fits(locks, settings));
     assert(settings->work_max > 0);
+    saving_init(locks);
     init_pools(locks);
     buckets_init(&locks->sessions_by_id);
     buckets_init(&locks->holds_by_token);

@@ -14,8 +14,8 @@
  *     locks_end(...)
  *
  * A lock is an object of three parts: its state, its holders, its queue. Every change of
- * any object or session goes through one function of object.c. It keeps the digest, and it
- * is the place for snapshots and watches later.
+ * any object or session goes through one function of object.c, which keeps the digest and
+ * saves parts for a snapshot that is being taken (snapshot.h).
  *
  * Memory is in pools of fixed capacity, which the settings give. A command that finds a
  * pool full has the outcome STATUS_LIMIT, equal on all nodes. Names and labels lie in

@@ -1,6 +1,6 @@
 /*
  * Checks the invariants of the whole state by a full walk: exclusion (G1), tokens (G2), the
- * order of queues (G7), that every part is in all the places where it must be and nowhere
+ * order of queues (G7) and of every other list, that every part is in all the places where it must be and nowhere
  * else, that the pools hold nothing else, and that the kept digest equals the computed one.
  */
 #include <assert.h>
@@ -8,7 +8,9 @@
 #include "base/hash.h"
 #include "locks/claim.h"
 #include "locks/object.h"
+#include "locks/order.h"
 #include "locks/remembered.h"
+#include "locks/saving.h"
 #include "locks/sessions.h"
 #include "locks/state.h"
 
@@ -69,27 +71,23 @@ static void check_wait(struct walk *walk, const struct wait *wait)
 
 static void check_session_claims(struct walk *walk, const struct session *session)
 {
+    assert(order_holds(&session->holds, ORDER_HOLDS_OF_SESSION));
+    assert(order_holds(&session->waits, ORDER_WAITS_OF_SESSION));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&session->holds); node != NULL;
             node = list_next(&session->holds, node)) {
         const struct hold *hold = LIST_OWNER(node, struct hold, in_session);
         assert(hold->session == session);
-        assert(hold->token > before);
-        before = hold->token;
         check_hold(walk, hold);
         walk->promised += hold->count;
         count++;
     }
     assert(count == session->hold_count);
     count = 0;
-    before = 0;
     for (struct list_node *node = list_first(&session->waits); node != NULL;
             node = list_next(&session->waits, node)) {
         const struct wait *wait = LIST_OWNER(node, struct wait, in_session);
         assert(wait->session == session);
-        assert(wait->due.tie_low > before);
-        before = wait->due.tie_low;
         check_wait(walk, wait);
         walk->promised++;
         count++;
@@ -99,6 +97,7 @@ static void check_session_claims(struct walk *walk, const struct session *sessio
 
 static void check_session_answers(struct walk *walk, const struct session *session)
 {
+    assert(order_holds(&session->answers, ORDER_ANSWERS));
     uint32_t count = 0;
     for (struct list_node *node = list_first(&session->answers); node != NULL;
             node = list_next(&session->answers, node)) {
@@ -121,6 +120,7 @@ static void check_session_changes(struct walk *walk, const struct session *sessi
 {
     assert(session->confirmed <= session->change);
     assert(session->dropped <= session->change);
+    assert(order_holds(&session->changes, ORDER_CHANGES));
     uint64_t before =
             session->confirmed > session->dropped ? session->confirmed : session->dropped;
     uint32_t count = 0;
@@ -183,11 +183,13 @@ static void check_session(struct walk *walk, const struct session *session)
 /* G1: the holders of a lock are pairwise compatible. */
 static void check_holders(struct walk *walk, const struct lock *lock)
 {
+    assert(order_holds(&lock->holders, ORDER_HOLDERS));
     uint32_t count = 0;
     for (struct list_node *node = list_first(&lock->holders); node != NULL;
             node = list_next(&lock->holders, node)) {
         const struct hold *hold = LIST_OWNER(node, struct hold, in_lock);
         assert(hold->lock == lock);
+        assert(hold->token >= lock->id);
         for (struct list_node *next = list_next(&lock->holders, node); next != NULL;
                 next = list_next(&lock->holders, next)) {
             const struct hold *other = LIST_OWNER(next, struct hold, in_lock);
@@ -202,14 +204,12 @@ static void check_holders(struct walk *walk, const struct lock *lock)
 /* G7: the queue is in the order of requests. */
 static void check_queue(struct walk *walk, const struct lock *lock)
 {
+    assert(order_holds(&lock->queue, ORDER_QUEUE));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&lock->queue); node != NULL;
             node = list_next(&lock->queue, node)) {
         const struct wait *wait = LIST_OWNER(node, struct wait, in_lock);
         assert(wait->lock == lock);
-        assert(wait->due.tie_low > before);
-        before = wait->due.tie_low;
         count++;
     }
     assert(count == lock->wait_count);
@@ -221,6 +221,7 @@ static void check_lock(struct walk *walk, const struct lock *lock)
 {
     const struct locks *locks = walk->locks;
     unsigned char name[NAME_BYTES_MAX];
+    assert(1 <= lock->id && lock->id <= locks->token_last);
     assert(lock->name_bytes > 0);
     namechain_read(&locks->blocks, lock->name, lock->name_bytes, name);
     struct span span = {.bytes = name, .count = lock->name_bytes};
@@ -230,12 +231,7 @@ static void check_lock(struct walk *walk, const struct lock *lock)
     check_holders(walk, lock);
     check_queue(walk, lock);
 
-    bool ready = false;
-    if (lock->wait_count > 0) {
-        const struct wait *first =
-                LIST_OWNER(list_first(&lock->queue), struct wait, in_lock);
-        ready = claim_admits(lock, (enum lock_mode)first->mode);
-    }
+    bool ready = claim_is_ready(lock);
     assert(ready == list_is_linked(&lock->ready));
     assert(ready == (lock->ready_order != 0));
     assert(lock->ready_order <= locks->order_last);
@@ -267,25 +263,17 @@ static void check_table(struct walk *walk)
 static void check_work(const struct walk *walk)
 {
     const struct locks *locks = walk->locks;
+    assert(order_holds(&locks->ending, ORDER_ENDING));
+    assert(order_holds(&locks->ready, ORDER_READY));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&locks->ending); node != NULL;
-            node = list_next(&locks->ending, node)) {
-        const struct session *session = LIST_OWNER(node, struct session, ending);
-        assert(session->end_order > before);
-        before = session->end_order;
+            node = list_next(&locks->ending, node))
         count++;
-    }
     assert(count == walk->ending);
     count = 0;
-    before = 0;
     for (struct list_node *node = list_first(&locks->ready); node != NULL;
-            node = list_next(&locks->ready, node)) {
-        const struct lock *lock = LIST_OWNER(node, struct lock, ready);
-        assert(lock->ready_order > before);
-        before = lock->ready_order;
+            node = list_next(&locks->ready, node))
         count++;
-    }
     assert(count == walk->ready);
     assert(count == locks->ready_count);
 }
@@ -325,6 +313,7 @@ void locks_check(const struct locks *locks)
     check_work(&walk);
     check_pools(&walk);
     heap_check(&locks->due);
+    saving_check(locks);
     assert(locks->lifted <= time_after(locks->time, locks->settings.term_grace_ns));
     assert(walk.digest == locks->digest);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "locks/saving.h"
 
 /*
  * One more word of a part. For a given weight no two words give the same result, so a
@@ -116,6 +117,8 @@ uint64_t object_weight(enum part part, const void *item)
 
 void object_change(struct locks *locks, enum edge edge, enum part part, const void *item)
 {
+    if (locks->saving.active)
+        saving_see(locks, edge, part, item);
     /* A sum, so that the order in which parts came and went does not matter. */
     uint64_t weight = object_weight(part, item);
     locks->digest += edge == BEFORE ? 0 - weight : weight;

@@ -39,6 +39,13 @@ void remembered_unpromise(struct locks *locks, uint32_t count);
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer);
 
+/*
+ * Put an answer whose fields are set before `place` in the list of its session, and into
+ * the table. There is room.
+ */
+void remembered_link(struct locks *locks, struct remembered *answer, uint32_t handle,
+        struct list_node *place);
+
 /* The request was taken back: from now on its answer is CANCELLED. */
 void remembered_cancel(struct locks *locks, struct remembered *answer);
 

@@ -21,6 +21,24 @@ struct session *sessions_find(const struct locks *locks, uint64_t id)
     return NULL;
 }
 
+void sessions_link(struct locks *locks, struct session *session, uint32_t handle)
+{
+    list_init(&session->holds);
+    list_init(&session->waits);
+    list_init(&session->answers);
+    list_init(&session->changes);
+    session->due.tie_high = DUE_SESSION;
+    session->due.tie_low = session->id;
+    if (session->end_order == 0)
+        heap_add(&locks->due, &session->due);
+    else
+        list_push_back(&locks->ending, &session->ending);
+    ttls_add(&locks->ttls, session->ttl_ns);
+    remembered_promise(locks, ANSWERS_OF_SESSION);
+    buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
+    object_change(locks, AFTER, PART_SESSION, session);
+}
+
 struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
         const unsigned char *secret, struct span label)
 {
@@ -33,18 +51,8 @@ struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
     session->label = namechain_put(&locks->blocks, label);
     session->label_bytes = (uint8_t)label.count;
     session->identity = object_identity(session, label);
-    list_init(&session->holds);
-    list_init(&session->waits);
-    list_init(&session->answers);
-    list_init(&session->changes);
     session->due.key = session->deadline;
-    session->due.tie_high = DUE_SESSION;
-    session->due.tie_low = session->id;
-    heap_add(&locks->due, &session->due);
-    ttls_add(&locks->ttls, ttl_ns);
-    remembered_promise(locks, ANSWERS_OF_SESSION);
-    buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
-    object_change(locks, AFTER, PART_SESSION, session);
+    sessions_link(locks, session, handle);
     return session;
 }
 

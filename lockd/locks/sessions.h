@@ -19,6 +19,9 @@ struct session *sessions_find(const struct locks *locks, uint64_t id);
 struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
         const unsigned char *secret, struct span label);
 
+/* Put a session whose fields are set, and whose lists are empty, where it belongs. */
+void sessions_link(struct locks *locks, struct session *session, uint32_t handle);
+
 /*
  * The session is alive, and has received what the section confirms. It was heard
  * `waited_ns` before T.
