@@ -111,10 +111,16 @@ enum condition own_condition(const struct node *node)
         return CONDITION_NOT_BOOTSTRAPPED;
     if (raft_leader(node->raft) == 0)
         return CONDITION_NO_LEADER;
+    if (node->health.lacks_state)
+        return CONDITION_INSTALLING;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (suspects_clock(node))
         return CONDITION_CLOCK_SUSPECT;
+    if (sender_is_stuck(&node->upkeep.sender))
+        return CONDITION_SNAPSHOT_STUCK;
+    if (node->upkeep.snapshotter.failures > 0)
+        return CONDITION_SNAPSHOT_FAILING;
     if (objected == CONDITION_HEALTHY)
         objected = greet_refused(&node->greet);
     if (objected == CONDITION_HEALTHY && is_nearly_full(node))
@@ -162,6 +168,20 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->segments_max = (uint32_t)wal_segments_max(node->wal);
 }
 
+static void tell_snapshot(const struct node *node, struct node_status *status)
+{
+    const struct snapshots *snapshots = &node->upkeep.snapshots;
+    uint64_t first = raft_before_log(node->raft).index + 1;
+    status->log_first = first <= status->last ? first : 0;
+    if (snapshots->count == 0)
+        return;
+    const struct kept_snapshot *newest = &snapshots->kept[snapshots->count - 1];
+    status->snapshot = newest->last.index;
+    status->snapshot_bytes = newest->bytes;
+    status->snapshot_age_ns = node->times.now_ns - snapshots->newest_ns;
+    status->snapshot_taken_ns = snapshots->duration_ns;
+}
+
 static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
@@ -203,6 +223,7 @@ void own_status_frame(struct node *node, struct conn *conn)
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     tell_log(node, &status);
+    tell_snapshot(node, &status);
     tell_state(node, &status);
     tell_peers(node, &status);
     struct wire wire = conn_begin(conn, 32 * KIB);

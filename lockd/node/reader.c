@@ -120,10 +120,24 @@ void reader_done(struct reader *reader, uint8_t user)
     reader->wanting &= ~(UINT32_C(1) << user);
 }
 
+void reader_forget(struct reader *reader)
+{
+    assert(!reader->busy);
+    for (uint32_t user = 0; user < READER_USERS_MAX; user++)
+        reader->users[user].cursor.valid = false;
+    reader->unreadable = false;
+}
+
+/* The log may begin later by now: then its place is no longer there. */
+static bool is_there(const struct reader *reader, const struct disk_cursor *cursor)
+{
+    return cursor->place.segment >= wal_begin(reader->wal).segment;
+}
+
 static void point_at(
         const struct reader *reader, struct disk_cursor *cursor, uint64_t index)
 {
-    if (cursor->valid && cursor->index == index)
+    if (cursor->valid && cursor->index == index && is_there(reader, cursor))
         return;
     *cursor = (struct disk_cursor){
             .valid = true,
@@ -153,6 +167,13 @@ static void ask_for_user(struct reader *reader, uint8_t user, struct node_effect
 {
     struct disk_cursor *cursor = &reader->users[user].cursor;
     point_at(reader, cursor, reader->users[user].begin);
+    if (cursor->place.segment == 0) {
+        /* A snapshot has it. */
+        MARK(read_before_the_log);
+        cursor->valid = false;
+        reader_done(reader, user);
+        return;
+    }
     if (cursor->place.offset >= wal_segment_end(reader->wal, cursor->place.segment)) {
         cursor->place.segment++;
         cursor->place.offset = 0;
@@ -200,6 +221,11 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
     uint8_t user = reader->busy_for;
     struct wal_place place = reader->busy_at;
     struct reading reading = {.user = user, .base = place.offset};
+    if (place.segment < wal_begin(reader->wal).segment) {
+        MARK(read_of_dropped_segment);
+        wal_walk_init(&reading.walk, NULL, 0);
+        return reading;
+    }
     wal_walk_at(reader->wal, &reading.walk, place, event->bytes, event->count);
     if (is_sound(reading.walk)) {
         note_success(reader, user, place);
