@@ -36,7 +36,8 @@ enum {
     DISK_FILES_MAX = 8,
     DISK_NAME_BYTES = 40,
     DISK_REASON_BYTES = 768,
-    DISK_TEMPORARY_MAX = 3, /* Files being written: a snapshot, one received, the beginning */
+    DISK_TEMPORARY_MAX =
+            3, /* Files being written: a snapshot, one received, the beginning */
     DISK_FILL_BYTES = 512 * 1024, /* Zeros written at once into a new segment */
 };
 

@@ -92,12 +92,11 @@ static void finish(struct disk *disk, bool failed)
     struct disk_other *other = &disk->other;
     other->step = OTHER_IDLE;
     bool read = other->file.action == NODE_FILE_READ;
-    turn_step(disk->turn,
-            (struct node_event){.kind = NODE_FILE_DONE,
-                    .id = other->file.id,
-                    .failed = failed,
-                    .bytes = read ? other->buffer : NULL,
-                    .count = read && !failed ? other->done : 0});
+    turn_step(disk->turn, (struct node_event){.kind = NODE_FILE_DONE,
+                                  .id = other->file.id,
+                                  .failed = failed,
+                                  .bytes = read ? other->buffer : NULL,
+                                  .count = read && !failed ? other->done : 0});
 }
 
 static const char *name_action(enum node_file_action action)
@@ -191,8 +190,7 @@ static void rename_file(struct disk *disk)
     name_temporary(other->name, &other->file);
     name_final(other->name_to, &other->file);
     struct io_uring_sqe *sqe = next(disk, OTHER_RENAMING);
-    io_uring_prep_renameat(
-            sqe, disk->folder, other->name, disk->folder, other->name_to, 0);
+    io_uring_prep_renameat(sqe, disk->folder, other->name, disk->folder, other->name_to, 0);
     tag(sqe);
 }
 

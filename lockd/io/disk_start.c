@@ -255,8 +255,9 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
     (void)close(fd);
     if (count < 0)
         return say_file(disk, reason, log_begin_name, strerror(errno));
-    enum begin_finding finding =
-            count < WAL_BLOCK_BYTES ? BEGIN_DAMAGED : log_begin_read(disk->read_buffer, &begin);
+    enum begin_finding finding = count < WAL_BLOCK_BYTES
+                                         ? BEGIN_DAMAGED
+                                         : log_begin_read(disk->read_buffer, &begin);
     if (finding == BEGIN_NEWER)
         return say_file(disk, reason, log_begin_name, "a newer lockd wrote it");
     if (finding != BEGIN_GOOD)
@@ -274,7 +275,8 @@ static void offer_snapshots(struct disk *disk, struct node *node)
         struct snapshot_header header;
         snapshot_name(name, disk->snapshots[i]);
         int fd = disk_open_file(disk, name, 0);
-        ssize_t count = fd < 0 ? -1 : read_at(fd, disk->read_buffer, SNAPSHOT_BLOCK_BYTES, 0);
+        ssize_t count =
+                fd < 0 ? -1 : read_at(fd, disk->read_buffer, SNAPSHOT_BLOCK_BYTES, 0);
         if (fd >= 0)
             (void)close(fd);
         if (count == SNAPSHOT_BLOCK_BYTES &&

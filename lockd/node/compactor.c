@@ -154,7 +154,6 @@ void compactor_turn(struct compactor *compactor)
 /* Tried again later, but for a log that was to begin anew: the file is as it was. */
 static void fail(struct compactor *compactor)
 {
-    MARK(compaction_failed);
     compactor->fresh = false;
     compactor->state = COMPACTOR_IDLE;
     compactor->retry_ns = compactor->times->now_ns + pause_ns;

@@ -37,10 +37,10 @@ enum {
 
 enum compactor_state {
     COMPACTOR_IDLE,
-    COMPACTOR_WRITING,    /* Where the log begins */
+    COMPACTOR_WRITING, /* Where the log begins */
     COMPACTOR_PUBLISHING,
-    COMPACTOR_REMOVING,   /* A segment */
-    COMPACTOR_TIDYING,    /* A snapshot */
+    COMPACTOR_REMOVING, /* A segment */
+    COMPACTOR_TIDYING,  /* A snapshot */
 };
 
 struct compactor {

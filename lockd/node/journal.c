@@ -25,7 +25,8 @@ void journal_init(struct journal *journal)
 
 bool journal_has_room(const struct journal *journal, uint32_t entries, uint64_t bytes)
 {
-    return !journal->frozen && ring_room(&journal->ring) > 0 && wal_has_room(journal->wal, entries + 2, bytes);
+    return !journal->frozen && ring_room(&journal->ring) > 0 &&
+           wal_has_room(journal->wal, entries + 2, bytes);
 }
 
 bool journal_segments_have_room(

@@ -41,8 +41,9 @@ enum {
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
-    NODE_SNAPSHOTS_MAX = 4, /* In the directory: two, and one that takes a place of theirs */
-    NODE_FROM_BYTES = 64,  /* The text of a socket's address; a longer one is cut */
+    NODE_SNAPSHOTS_MAX =
+            4,            /* In the directory: two, and one that takes a place of theirs */
+    NODE_FROM_BYTES = 64, /* The text of a socket's address; a longer one is cut */
 
     /*
      * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
@@ -129,8 +130,8 @@ enum node_event_kind {
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
     /* id, failed: a node_file is done or not; bytes, count: what was read */
     NODE_FILE_DONE,
-    NODE_STOP,           /* Hand over if leading, finish answers, then `stopped` */
-    NODE_TURN_END,       /* clocks: read after everything else of the turn was stepped */
+    NODE_STOP,     /* Hand over if leading, finish answers, then `stopped` */
+    NODE_TURN_END, /* clocks: read after everything else of the turn was stepped */
 };
 
 struct node_event {

@@ -169,7 +169,6 @@ static void ask_for_user(struct reader *reader, uint8_t user, struct node_effect
     point_at(reader, cursor, reader->users[user].begin);
     if (cursor->place.segment == 0) {
         /* A snapshot has it. */
-        MARK(read_before_the_log);
         cursor->valid = false;
         reader_done(reader, user);
         return;
@@ -222,7 +221,6 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
     struct wal_place place = reader->busy_at;
     struct reading reading = {.user = user, .base = place.offset};
     if (place.segment < wal_begin(reader->wal).segment) {
-        MARK(read_of_dropped_segment);
         wal_walk_init(&reading.walk, NULL, 0);
         return reading;
     }

@@ -10,8 +10,8 @@ static const uint64_t patience_ns = 120 * NS_PER_S;
 
 void receiver_carve(struct receiver *receiver, struct arena *arena)
 {
-    receiver->buffer = arena_take(
-            arena, "node.snapshot_piece", 1, SNAPSHOT_CHUNK_BYTES_MAX, 4096);
+    receiver->buffer =
+            arena_take(arena, "node.snapshot_piece", 1, SNAPSHOT_CHUNK_BYTES_MAX, 4096);
 }
 
 static struct node_file file_of(
@@ -75,7 +75,6 @@ static void thaw(struct receiver *receiver)
 /* Nothing of it is wanted any more. */
 static void discard(struct receiver *receiver)
 {
-    MARK(snapshot_discarded);
     thaw(receiver);
     receiver->state = RECEIVER_DISCARDING;
     /* What is under way for it ends first: see receiver_turn(). */
@@ -89,7 +88,8 @@ static bool continues(const struct receiver *receiver, const struct peer_snapsho
            receiver->head.file_bytes == piece->file_bytes;
 }
 
-static void begin(struct receiver *receiver, uint8_t peer, const struct peer_snapshot *piece)
+static void begin(
+        struct receiver *receiver, uint8_t peer, const struct peer_snapshot *piece)
 {
     receiver->state = RECEIVER_RECEIVING;
     receiver->published = false;
@@ -105,8 +105,7 @@ static bool is_sound_header(
     const struct snapshot_header *header = &receiver->pieces.header;
     uint64_t cluster = wal_cluster(receiver->wal);
     return entry_id_equal(header->last, piece->last) &&
-           header->last_sum == piece->last_sum &&
-           header->file_bytes == piece->file_bytes &&
+           header->last_sum == piece->last_sum && header->file_bytes == piece->file_bytes &&
            (cluster == 0 || cluster == header->cluster);
 }
 
@@ -114,8 +113,7 @@ static void write_piece(struct receiver *receiver, const struct peer_snapshot *p
 {
     memcpy(receiver->buffer, piece->content.bytes, piece->count);
     bool first = receiver->pieces.pieces == 1;
-    struct node_file file =
-            file_of(receiver, first ? NODE_FILE_CREATE : NODE_FILE_WRITE);
+    struct node_file file = file_of(receiver, first ? NODE_FILE_CREATE : NODE_FILE_WRITE);
     file.offset = piece->offset;
     file.bytes = receiver->buffer;
     file.count = piece->count;
@@ -132,7 +130,6 @@ static void take_piece(
     bool sound = finding == SNAPSHOT_GOOD &&
                  (receiver->pieces.pieces > 1 || is_sound_header(receiver, piece));
     if (!sound) {
-        MARK(snapshot_piece_unsound);
         answer_to(receiver, conn, piece, PEER_SNAPSHOT_LATER, 0);
         discard(receiver);
         return;
@@ -301,7 +298,6 @@ static void finish(struct receiver *receiver)
 /* The state was given up for it, and it is not there: only a restart can help. */
 static void lose(struct receiver *receiver)
 {
-    MARK(snapshot_lost);
     receiver->applier->failed = true;
     tell(receiver, NOTICE_SNAPSHOT_LOST);
 }

@@ -84,7 +84,8 @@ void receiver_carve(struct receiver *receiver, struct arena *arena);
 /* The caller fills in the pointers. */
 
 /* FRAME_PEER_SNAPSHOT */
-void receiver_frame(struct receiver *receiver, struct conn *conn, const struct frame *frame);
+void receiver_frame(
+        struct receiver *receiver, struct conn *conn, const struct frame *frame);
 
 void receiver_done(struct receiver *receiver, const struct file_done *done);
 

@@ -54,13 +54,12 @@ static void end(struct sender *sender, struct sending *sending, uint64_t pause_n
 {
     snapshot_of(sender, sending)->pinned--;
     bool stuck = sending->stuck;
-    *sending = (struct sending){
-            .retry_ns = sender->times->now_ns + pause_ns, .stuck = stuck};
+    *sending =
+            (struct sending){.retry_ns = sender->times->now_ns + pause_ns, .stuck = stuck};
 }
 
 static void give_up(struct sender *sender, struct sending *sending)
 {
-    MARK(snapshot_sending_stuck);
     sending->stuck = true;
     tell(sender, sending, NOTICE_SNAPSHOT_STUCK, 0);
     end(sender, sending, retry_ns);
@@ -112,9 +111,8 @@ static uint64_t piece_bytes(const struct kept_snapshot *kept, uint64_t offset)
 
 static bool is_piece(const struct kept_snapshot *kept, uint64_t offset)
 {
-    return offset == 0 ||
-           (offset >= SNAPSHOT_BLOCK_BYTES && offset < kept->bytes &&
-                   (offset - SNAPSHOT_BLOCK_BYTES) % kept->chunk_bytes == 0);
+    return offset == 0 || (offset >= SNAPSHOT_BLOCK_BYTES && offset < kept->bytes &&
+                                  (offset - SNAPSHOT_BLOCK_BYTES) % kept->chunk_bytes == 0);
 }
 
 /* The member's connection, if a piece could go there now. */
@@ -130,8 +128,8 @@ static struct conn *able_conn(const struct sender *sender, const struct sending 
     return able && has_room ? conn : NULL;
 }
 
-static bool is_awaited(const struct sending *sending, const struct conn *conn,
-        const struct sender *sender)
+static bool is_awaited(
+        const struct sending *sending, const struct conn *conn, const struct sender *sender)
 {
     return sending->awaited && sending->conn == conn_slot(sender->conns, conn) &&
            sending->serial == conn->serial;
@@ -228,7 +226,6 @@ static void take_answer(struct sender *sender, struct sending *sending, struct c
     }
     sending->awaited = false;
     if (answer->wish == PEER_SNAPSHOT_LATER) {
-        MARK(snapshot_later);
         sending->next_ns = now_ns + later_ns;
         return;
     }
@@ -291,7 +288,8 @@ uint64_t sender_deadline(const struct sender *sender)
         const struct conn *conn = sending->index == 0 ? NULL : able_conn(sender, sending);
         if (!conn || sender->reading != 0 || is_awaited(sending, conn, sender))
             continue;
-        deadline_ns = u64_min(deadline_ns, u64_max(sending->next_ns, sender->times->now_ns));
+        deadline_ns =
+                u64_min(deadline_ns, u64_max(sending->next_ns, sender->times->now_ns));
     }
     return deadline_ns;
 }

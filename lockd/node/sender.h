@@ -29,7 +29,7 @@ extern "C" {
 
 /* A snapshot on its way to a member. */
 struct sending {
-    uint64_t index; /* 0: none */
+    uint64_t index;  /* 0: none */
     uint64_t offset; /* Of the piece that the member wants, */
     uint64_t most;   /* ... and the furthest that it has ever wanted */
     bool awaited;    /* It was sent; the answer is not here ... */
@@ -51,7 +51,7 @@ struct sender {
     struct notices *notices;
     const struct times *times;
     struct sending sendings[MEMBERS_MAX]; /* By place in the roster */
-    uint8_t reading;                      /* Whose piece is being read: place + 1; 0: none */
+    uint8_t reading; /* Whose piece is being read: place + 1; 0: none */
     uint64_t reading_offset;
     uint8_t turn;
 };

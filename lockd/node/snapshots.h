@@ -18,7 +18,7 @@ extern "C" {
 struct kept_snapshot {
     struct entry_id last;
     uint64_t last_sum;
-    uint64_t bytes;   /* Of the file */
+    uint64_t bytes; /* Of the file */
     uint32_t chunk_bytes;
     uint64_t wall_ns; /* When it was taken */
     uint64_t pinned;  /* How many sendings read it: until they end it stays. */

@@ -12,8 +12,8 @@ static const uint64_t pause_of_load_ns = NS_PER_S;
 void snapshotter_carve(struct snapshotter *snapshotter, struct arena *arena,
         const struct snapshot_settings *settings)
 {
-    unsigned char *chunks = arena_take(arena, "node.snapshot_chunks", SNAPSHOTTER_CHUNKS,
-            settings->chunk_bytes, 4096);
+    unsigned char *chunks = arena_take(
+            arena, "node.snapshot_chunks", SNAPSHOTTER_CHUNKS, settings->chunk_bytes, 4096);
     for (uint32_t i = 0; i < SNAPSHOTTER_CHUNKS && chunks; i++)
         snapshotter->chunks[i] = chunks + (size_t)i * settings->chunk_bytes;
     snapshotter->block =
@@ -108,12 +108,8 @@ void snapshotter_make_room(struct snapshotter *snapshotter, uint32_t commands)
 {
     while (snapshotter_is_walking(snapshotter) &&
             !locks_snapshot_has_room(snapshotter->locks, commands)) {
-        if (take_records(snapshotter, snapshotter->settings->items)) {
-            MARK(snapshot_before_entry);
-        } else {
-            MARK(snapshot_gives_way);
+        if (!take_records(snapshotter, snapshotter->settings->items))
             give_up(snapshotter, pause_of_load_ns);
-        }
     }
 }
 
@@ -190,8 +186,8 @@ static void write_chunk(struct snapshotter *snapshotter)
     uint32_t slot = number % SNAPSHOTTER_CHUNKS;
     struct node_file file =
             file_of(snapshotter, number == 0 ? NODE_FILE_CREATE : NODE_FILE_WRITE);
-    file.offset = SNAPSHOT_BLOCK_BYTES +
-                  (uint64_t)number * snapshotter->settings->chunk_bytes;
+    file.offset =
+            SNAPSHOT_BLOCK_BYTES + (uint64_t)number * snapshotter->settings->chunk_bytes;
     file.bytes = snapshotter->chunks[slot];
     file.count = snapshotter->full_bytes[slot];
     ask(snapshotter, &file);
@@ -210,10 +206,8 @@ static void write_header(struct snapshotter *snapshotter)
 /* A snapshot must never have what this node's own log may still lose. */
 static void publish(struct snapshotter *snapshotter)
 {
-    if (raft_durable(snapshotter->raft) < snapshotter->header.last.index) {
-        MARK(snapshot_waits_for_log);
+    if (raft_durable(snapshotter->raft) < snapshotter->header.last.index)
         return;
-    }
     const struct node_file file = file_of(snapshotter, NODE_FILE_PUBLISH);
     snapshotter->state = SNAPSHOTTER_PUBLISHING;
     ask(snapshotter, &file);

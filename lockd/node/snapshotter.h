@@ -39,10 +39,10 @@ enum {
 enum snapshotter_state {
     SNAPSHOTTER_IDLE,
     SNAPSHOTTER_WALKING,
-    SNAPSHOTTER_HEADER,     /* All chunks are written but those that wait. */
-    SNAPSHOTTER_WAITING,    /* The log must be durable up to its index. */
+    SNAPSHOTTER_HEADER,  /* All chunks are written but those that wait. */
+    SNAPSHOTTER_WAITING, /* The log must be durable up to its index. */
     SNAPSHOTTER_PUBLISHING,
-    SNAPSHOTTER_CLEANING,   /* It failed: the temporary file is removed. */
+    SNAPSHOTTER_CLEANING, /* It failed: the temporary file is removed. */
 };
 
 struct snapshotter {

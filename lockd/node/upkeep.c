@@ -43,8 +43,8 @@ void upkeep_file_done(struct upkeep *upkeep, const struct node_event *event)
 
 uint64_t upkeep_deadline(const struct upkeep *upkeep)
 {
-    return u64_min(snapshotter_deadline(&upkeep->snapshotter),
-            sender_deadline(&upkeep->sender));
+    return u64_min(
+            snapshotter_deadline(&upkeep->snapshotter), sender_deadline(&upkeep->sender));
 }
 
 void upkeep_check(const struct upkeep *upkeep)

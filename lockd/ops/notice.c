@@ -177,8 +177,8 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
 static void describe_condition(const struct node_notice *notice, struct notice_text *text)
 {
     const struct condition_words *words = condition_describe((uint32_t)notice->number);
-    bool harmless = notice->number == CONDITION_REPLAYING ||
-                    notice->number == CONDITION_INSTALLING;
+    bool harmless =
+            notice->number == CONDITION_REPLAYING || notice->number == CONDITION_INSTALLING;
     if (notice->kind == NOTICE_CONDITION_OVER)
         describe(text, LOGGER_INFO, "condition-over", "was=%s", words->name);
     else
@@ -207,8 +207,8 @@ static void describe_snapshot(const struct node_notice *notice, struct notice_te
     unsigned long long bytes = notice->offset;
     unsigned peer = notice->peer;
     if (notice->kind == NOTICE_SNAPSHOT_TAKEN)
-        describe(text, LOGGER_INFO, "snapshot-taken", "index=%llu bytes=%llu", index,
-                bytes);
+        describe(
+                text, LOGGER_INFO, "snapshot-taken", "index=%llu bytes=%llu", index, bytes);
     else if (notice->kind == NOTICE_SNAPSHOT_FAILED)
         describe(text, LOGGER_WARN, "snapshot-failed",
                 "index=%llu: this snapshot could not be written, so the log is kept and grows; lockd tries again; check the disk, and whether it is full",

@@ -79,8 +79,7 @@ struct Scene {
                     for (int id = 1; id <= world.count(); id++) {
                         Machine &machine = world.machine(id);
                         if (!machine.up() || node_is_loading(machine.node()) ||
-                                locks_index(machine.locks()) <
-                                        raft_commit(leader->raft()))
+                                locks_index(machine.locks()) < raft_commit(leader->raft()))
                             return false;
                     }
                     return true;
@@ -147,8 +146,12 @@ TEST(SimSnapshot, AMemberThatWasAwayGetsOne)
     scene.world.run_for(700 * NS_PER_S); /* Nobody waits for it any more. */
     scene.work(150);
     uint64_t installed = mark_count("snapshot_installed");
+    uint64_t sent = mark_count("snapshot_sending");
+    uint64_t begun = mark_count("raft_log_begun_anew");
     ASSERT_EQ(scene.world.machine(3).start(), NODE_BOOT_OK);
     ASSERT_TRUE(scene.caught_up());
+    EXPECT_GT(mark_count("snapshot_sending"), sent);
+    EXPECT_EQ(mark_count("raft_log_begun_anew"), begun + 1);
     EXPECT_EQ(mark_count("snapshot_installed"), installed + 1);
     EXPECT_GT(log_first(scene.world.machine(3)), 100U);
     /* It takes part like any other: with one of the two others only. */
@@ -219,7 +222,9 @@ TEST(SimSnapshot, ADamagedOneIsPassedOver)
     machine.crash();
     ASSERT_GE(machine.disk.snapshots.size(), 2U);
     auto kept = machine.disk.swap_content({});
-    auto put = [&](Disk::Content content) { (void)machine.disk.swap_content(content); };
+    auto put = [&](Disk::Content content) {
+        (void)machine.disk.swap_content(content);
+    };
     /* All of them: without a snapshot the log, which begins later, says nothing. */
     Disk::Content broken = kept;
     for (auto &[index, content] : broken.snapshots)
@@ -227,7 +232,9 @@ TEST(SimSnapshot, ADamagedOneIsPassedOver)
     for (auto &[index, content] : broken.snapshots)
         content[SNAPSHOT_BLOCK_BYTES + 40] ^= 1;
     put(broken);
+    uint64_t refused = mark_count("snapshot_refused_at_start");
     EXPECT_EQ(machine.start(), NODE_BOOT_NO_SNAPSHOT);
+    EXPECT_GT(mark_count("snapshot_refused_at_start"), refused);
     /* Lost. */
     broken = kept;
     broken.snapshots.clear();

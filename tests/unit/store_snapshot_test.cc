@@ -32,7 +32,8 @@ bytes records_of(size_t count)
 
 TEST(StoreSnapshot, IsReadAsItWasWritten)
 {
-    for (size_t count : {size_t{1}, size_t{CHUNK - 32}, size_t{CHUNK - 31}, size_t{50000}}) {
+    for (size_t count :
+            {size_t{1}, size_t{CHUNK - 32}, size_t{CHUNK - 31}, size_t{50000}}) {
         bytes records = records_of(count);
         bytes file = make_file(header_of(7, 70), CHUNK, records);
         Read read = read_file(file);
@@ -160,7 +161,8 @@ TEST(StoreBeginFile, AFreshLogNeedsNoHeader)
     disk[4] = bytes(machine.settings.segment_bytes);
     begin_block begin = begin_of(4, true);
     uint64_t before = mark_count("recovery_fresh_log");
-    found found = read_log(machine.recovery, machine.settings, disk, store_test::BLOCK, begin);
+    found found =
+            read_log(machine.recovery, machine.settings, disk, store_test::BLOCK, begin);
     EXPECT_EQ(found.decision.verdict, RECOVERY_CLEAN);
     EXPECT_EQ(found.decision.term, 5U);
     EXPECT_EQ(found.decision.vote, 3U);

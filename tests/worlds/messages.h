@@ -401,12 +401,11 @@ struct node_status_case {
                 m.write_age_ns, m.segments, m.segments_max,
                 std::make_tuple(m.log_first, m.snapshot, m.snapshot_bytes,
                         m.snapshot_age_ns, m.snapshot_taken_ns),
-                m.time, m.digest, m.uptime_ns,
-                m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
-                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.answers,
-                m.name_blocks, m.sessions_max, m.locks_max, m.holds_max, m.waits_max,
-                m.answers_max, m.name_blocks_max, m.connections_max, m.peer_count, peers,
-                view(m.version));
+                m.time, m.digest, m.uptime_ns, m.sessions, m.locks, m.holds, m.waits,
+                m.connections, m.requests, m.refused_busy, m.bad_frames, m.elections,
+                m.lines_dropped, m.answers, m.name_blocks, m.sessions_max, m.locks_max,
+                m.holds_max, m.waits_max, m.answers_max, m.name_blocks_max,
+                m.connections_max, m.peer_count, peers, view(m.version));
     }
 };
 

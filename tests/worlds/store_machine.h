@@ -75,8 +75,7 @@ struct found {
  * Feed recovery all segments, `step` bytes at a time, from memory that then goes away. With
  * `begin`, the log begins there.
  */
-inline found read_begun_log(
-        recovery *recovery, const segments &disk, size_t step)
+inline found read_begun_log(recovery *recovery, const segments &disk, size_t step)
 {
     found result;
     for (const auto &[number, content] : disk) {

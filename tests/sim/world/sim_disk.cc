@@ -22,7 +22,10 @@ void Disk::begin_write(const wal_write &write)
 
 void Disk::put_to(Segments &files, const Write &write, size_t begin, size_t end)
 {
-    std::vector<uint8_t> &content = files.at(write.place.segment);
+    auto it = files.find(write.place.segment);
+    if (it == files.end())
+        return; /* A late write, to a file that was removed meanwhile. */
+    std::vector<uint8_t> &content = it->second;
     assert(write.place.offset + end <= content.size());
     std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
             end - begin);
@@ -203,8 +206,7 @@ void Disk::end(End how, prng &random)
     under_way_.clear();
     if (file_under_way_) {
         node_file file = *file_under_way_;
-        bool renames =
-                file.action == NODE_FILE_PUBLISH || file.action == NODE_FILE_REMOVE;
+        bool renames = file.action == NODE_FILE_PUBLISH || file.action == NODE_FILE_REMOVE;
         if (renames && prng_below(&random, 2) == 0)
             do_file(file, {});
         file_under_way_.reset();
@@ -383,9 +385,10 @@ void Disk::undo_damage()
     whole_.clear();
     if (!spoilt_)
         return;
-    std::vector<uint8_t> &content = segments.at(spoilt_->place.segment);
-    std::copy(spoilt_->before.begin(), spoilt_->before.end(),
-            content.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
+    auto it = segments.find(spoilt_->place.segment);
+    if (it != segments.end()) /* Else it was removed behind a snapshot. */
+        std::copy(spoilt_->before.begin(), spoilt_->before.end(),
+                it->second.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
     spoilt_.reset();
 }
 
