@@ -87,11 +87,10 @@ static inline void *pool_at(const struct pool *pool, uint32_t handle)
     return pool->items + pool_index(handle) * pool->item_bytes;
 }
 
-/* The item at an index below `used_count`; NULL: none is taken there. */
-static inline void *pool_item(const struct pool *pool, uint32_t index)
+/* The item with that index, below `used_count`; NULL if it is not taken. */
+static inline void *pool_peek(const struct pool *pool, uint32_t index)
 {
-    assert(index < pool->used_count);
-    bool taken = pool_index(pool->slots[index]) == POOL_TAKEN;
+    bool taken = (pool->slots[index] & POOL_TAKEN) == POOL_TAKEN;
     return taken ? pool->items + index * pool->item_bytes : NULL;
 }
 

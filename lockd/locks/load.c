@@ -24,6 +24,7 @@ void locks_load_begin(struct locks *locks)
     locks_init(locks, &locks->plan);
     locks->loading.phase = LOADING_HEAD;
     locks->loading.records = 0;
+    locks->loading.digest = 0;
     locks->loading.piece_bytes = 0;
 }
 

@@ -140,7 +140,7 @@ const void *saving_step(struct locks *locks, enum part part)
         *word_of(that, at) &= ~bit_of(at);
         return NULL;
     }
-    const void *item = pool_item(pool_of(locks, part), at);
+    const void *item = pool_peek(pool_of(locks, part), at);
     if (item != NULL)
         that->pending--;
     return item;
@@ -253,7 +253,7 @@ void saving_check(const struct locks *locks)
         uint32_t pending = 0;
         for (uint32_t at = 0; at < that->end && saving->active; at++)
             pending +=
-                    pool_item(pool, at) != NULL && is_pending(saving, (enum part)part, at);
+                    pool_peek(pool, at) != NULL && is_pending(saving, (enum part)part, at);
         if (saving->active)
             assert(pending == that->pending);
         for (uint32_t at = 0; at < that->end && !saving->active; at++)

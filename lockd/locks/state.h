@@ -129,6 +129,7 @@ struct wait {
     struct heap_node due; /* tie_low is the wait's place in the order of all requests */
     uint64_t owner;
     uint64_t number;
+    uint64_t asked_at; /* T. Local: only for figures; 0: not known */
     uint32_t number_next;
     uint8_t mode;
 };
@@ -207,6 +208,14 @@ struct loading {
     unsigned char piece[RECORD_BYTES_MAX]; /* Begin of a record whose rest is to come */
 };
 
+/* How far a look at all holds and locks has come, and what it has found so far. */
+struct survey {
+    uint32_t hold; /* Index of the next one */
+    uint32_t lock;
+    uint64_t oldest_at; /* T at which the oldest was granted; UINT64_MAX: none yet */
+    uint32_t longest_queue;
+};
+
 struct locks {
     struct cluster_settings plan;     /* What was carved */
     struct cluster_settings settings; /* What is allowed */
@@ -243,6 +252,10 @@ struct locks {
     uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
     struct saving saving;
     struct loading loading;
+
+    /* Local: survey.c */
+    struct locks_figures figures;
+    struct survey survey;
 };
 
 /*

@@ -1,6 +1,6 @@
 /*
  * The file that says where a node's log begins, once it no longer has all its entries;
- * lockd/doc/snapshot-format.md tells the whole story. It is one block, and replaced as a
+ * lockd/doc/snapshot-files.md tells the whole story. It is one block, and replaced as a
  * whole, by a rename.
  *
  *     offset  bytes  field

@@ -1,5 +1,5 @@
 /*
- * The bytes of a snapshot file; lockd/doc/snapshot-format.md tells the whole story.
+ * The bytes of a snapshot file; lockd/doc/snapshot-files.md tells the whole story.
  *
  * A snapshot is the lock state at one index. Nothing in it is about one node: the file has
  * the same meaning on every member, and is sent to members as it is.

@@ -221,13 +221,24 @@ bytes make_recovery(dice &dice)
     return input;
 }
 
+/* Changes to a sound snapshot of the lock state, of four bytes each. */
+bytes make_snapshot(dice &dice)
+{
+    bytes input{dice.byte(1, 255)};
+    for (uint64_t i = dice.between(0, 4); i > 0; i--)
+        add(input,
+                {dice.byte(0, 255), dice.byte(0, 15), dice.byte(0, 7), dice.byte(0, 255)});
+    return input;
+}
+
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
             {"node", make_node}, {"peers", make_peers}, {"reads", make_reads},
             {"node_status", make_node_status}, {"requests", make_requests},
-            {"recovery", make_recovery}, {"stages", make_stages}};
+            {"recovery", make_recovery}, {"snapshot", make_snapshot},
+            {"stages", make_stages}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {
