@@ -109,10 +109,13 @@ static void print_status(
     table_print(&table, stdout, "");
     table_drop(&table);
     for (uint32_t i = 0; i < count; i++) {
-        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER)
+        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER ||
+                reading_is_foreign(readings, count, i))
             continue;
         (void)fputs("in use:", stdout);
         reading_put_capacities(stdout, &readings[i].node, false);
+        (void)fputs("\nlargest shares:", stdout);
+        reading_put_shares(stdout, &readings[i].node, false);
         (void)putchar('\n');
         break;
     }
@@ -185,6 +188,27 @@ static void write_snapshot(struct json *json, const struct lk_node_status *node)
     json_end(json);
 }
 
+static void write_share(struct json *json, const char *key, const struct lk_share *share)
+{
+    if (share->of == LK_SHARE_NONE)
+        return;
+    json_begin_object(json, key);
+    json_text(json, "who", share->who);
+    json_text(json, "of", lk_share_name(share->of));
+    json_u64(json, "used", share->used);
+    json_u64(json, "limit", share->limit);
+    json_end(json);
+}
+
+static void write_shares(struct json *json, const struct lk_node_status *node)
+{
+    json_begin_object(json, "largest_shares");
+    write_share(json, "address", &node->address_share);
+    write_share(json, "label", &node->label_share);
+    write_share(json, "connections", &node->connection_share);
+    json_end(json);
+}
+
 static void write_counts(struct json *json, const struct lk_node_status *node)
 {
     json_u64(json, "time_ns", node->time_ns);
@@ -197,8 +221,10 @@ static void write_counts(struct json *json, const struct lk_node_status *node)
     json_u64(json, "requests", node->requests);
     json_u64(json, "refused_busy", node->refused_busy);
     json_u64(json, "bad_frames", node->bad_frames);
+    json_u64(json, "bad_reads", node->bad_reads);
     json_u64(json, "lines_dropped", node->lines_dropped);
     write_capacities(json, node);
+    write_shares(json, node);
     json_u64(json, "elections", node->elections);
     json_text(json, "version", node->version);
 }

@@ -43,7 +43,7 @@ static const struct condition_words table[] = {
                 "sees that its leader's clock and its own run at different rates",
                 "check the clock source of both machines, because leases depend on it"},
         [CONDITION_READ_ERROR] = {"read-error", "cannot read a part of its own log",
-                "replace its disk, and start it on a good copy of its data directory"},
+                "check its disk (dmesg, smartctl), keep a copy of its data directory, and put the damaged file back if you have a good copy of it; it does not start again as it is"},
         [CONDITION_SNAPSHOT_FAILING] = {"snapshot-failing",
                 "cannot write a snapshot of its state, so it keeps its log, which grows",
                 "check the disk of its data directory, and free space on it"},

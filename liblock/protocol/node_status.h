@@ -35,6 +35,25 @@ struct node_status_peer {
     uint64_t heard_ns; /* Since its last message; UINT64_MAX: never */
 };
 
+/* Of what one client address, or one label, may take a part only. */
+enum share_of {
+    SHARE_NONE = 0, /* Nobody has any. */
+    SHARE_SESSIONS = 1,
+    SHARE_HOLDS = 2, /* Holds, and waits, which become holds */
+    SHARE_WAITS = 3,
+    SHARE_ANSWERS = 4, /* Remembered, and room that is kept for some */
+    SHARE_NAME_BLOCKS = 5,
+    SHARE_CONNECTIONS = 6, /* To that node */
+};
+
+/* The largest part that one of them has, of all and of everything. */
+struct node_status_share {
+    uint8_t of; /* enum share_of */
+    uint32_t used;
+    uint32_t most;
+    struct span who; /* The address, CLIENT_ADDRESS_BYTES, or the label */
+};
+
 struct node_status {
     uint8_t node;
     uint8_t role;      /* enum node_role */
@@ -72,7 +91,8 @@ struct node_status {
     uint64_t requests;     /* Accepted since start */
     uint64_t refused_busy; /* Of these, refused with BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
-    uint64_t elections;    /* Times this node became leader */
+    uint64_t bad_reads; /* Of its log: an error, or bytes that are not what was written */
+    uint64_t elections; /* Times this node became leader */
     /* Lines of its log that were lost: nobody read its standard error. */
     uint64_t lines_dropped;
     /* How full it is: beside the counts above, and the most that there may be of each. */
@@ -85,6 +105,9 @@ struct node_status {
     uint32_t answers_max;
     uint32_t name_blocks_max;
     uint32_t connections_max;
+    struct node_status_share address_share;
+    struct node_status_share label_share;
+    struct node_status_share connection_share; /* Of an address */
     uint8_t peer_count;
     struct node_status_peer peers[NODE_STATUS_PEERS_MAX];
     struct span version; /* of the program, as text */

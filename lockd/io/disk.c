@@ -32,7 +32,8 @@ void disk_close(struct disk *disk)
 
 void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
 {
-    disk->read_buffer = arena_take(arena, "reads of the log", 1, NODE_READ_BYTES_MAX, 4096);
+    disk->read_buffers = arena_take(
+            arena, "reads of the log", NODE_READ_BUFFERS, NODE_READ_BYTES_MAX, 4096);
     disk->maker.zeros =
             arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
     disk->other.buffer =
@@ -176,10 +177,16 @@ void disk_synced(struct disk *disk, const struct uring_done *done)
     finish_write(disk, own);
 }
 
+/* Of the read that is under way */
+static unsigned char *read_buffer(const struct disk *disk)
+{
+    return disk->read_buffers + (size_t)disk->read.buffer * NODE_READ_BYTES_MAX;
+}
+
 static void begin_read(struct disk *disk)
 {
     struct io_uring_sqe *sqe = uring_next(disk->uring);
-    io_uring_prep_read(sqe, disk->read_file->fd, disk->read_buffer + disk->read_bytes,
+    io_uring_prep_read(sqe, disk->read_file->fd, read_buffer(disk) + disk->read_bytes,
             (unsigned)(disk->read.count - disk->read_bytes),
             disk->read.place.offset + disk->read_bytes);
     io_uring_sqe_set_data64(sqe, uring_tag(OP_LOG_READ, 0));
@@ -204,13 +211,14 @@ static void finish_read(struct disk *disk)
     turn_step(disk->turn,
             (struct node_event){.kind = NODE_READ,
                     .id = disk->read.id,
-                    .bytes = disk->read_buffer,
+                    .bytes = read_buffer(disk),
                     .count = disk->read_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES});
 }
 
 static void perform_read(struct disk *disk, const struct node_read *read)
 {
     assert(!disk->reading && read->count <= NODE_READ_BYTES_MAX);
+    assert(read->buffer < NODE_READ_BUFFERS);
     assert(read->count % WAL_BLOCK_BYTES == 0 && read->place.offset % WAL_BLOCK_BYTES == 0);
     disk->reading = true;
     disk->read = *read;
@@ -261,7 +269,6 @@ void disk_perform(struct disk *disk, const struct node_effects *effects)
 
 void disk_time(struct disk *disk)
 {
-    maker_tell_failed(disk);
     snapshot_tell_failed(disk);
     if (!disk->read_failed)
         return;

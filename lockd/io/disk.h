@@ -66,11 +66,13 @@ struct disk_write {
 
 enum maker_state {
     MAKER_IDLE,
+    MAKER_CREATING,
     MAKER_RESERVING,
     MAKER_FILLING,
     MAKER_SYNCING,
     MAKER_RENAMING,
     MAKER_SYNCING_FOLDER,
+    MAKER_REMOVING, /* What is half made, after a failure */
 };
 
 /* Makes the next segment, a step at a time; see disk_maker.h. */
@@ -83,7 +85,6 @@ struct disk_maker {
     uint64_t filled;
     uint64_t chunk_ns; /* When the last chunk was begun */
     uint64_t wanted;   /* The segment that the node wants, until made or failed; 0: none */
-    bool failed;       /* The node learns it in the next turn */
     char name[DISK_NAME_BYTES];
     char name_new[DISK_NAME_BYTES];
     unsigned char *zeros;
@@ -137,8 +138,9 @@ struct disk {
     uint32_t read_tries;
     bool read_failed; /* The node learns it in the next turn. */
     bool read_said;   /* A read that failed was reported, and none has succeeded since. */
-    unsigned char *read_buffer; /* NODE_READ_BYTES_MAX, page-aligned */
-    uint64_t *numbers;          /* The segments found at start, ascending */
+    /* NODE_READ_BUFFERS of NODE_READ_BYTES_MAX, page-aligned; the first also at the start */
+    unsigned char *read_buffers;
+    uint64_t *numbers; /* The segments found at start, ascending */
     uint32_t number_count;
     uint64_t snapshots[NODE_SNAPSHOTS_MAX]; /* Found at start: the newest */
     uint32_t snapshot_count;

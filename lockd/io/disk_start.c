@@ -175,13 +175,13 @@ static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t siz
         size_t wanted = (size_t)(usable - at);
         if (wanted > NODE_READ_BYTES_MAX)
             wanted = NODE_READ_BYTES_MAX;
-        ssize_t count = pread(fd, disk->read_buffer, wanted, at);
+        ssize_t count = pread(fd, disk->read_buffers, wanted, at);
         if (count < 0 && errno == EINTR)
             continue;
         count = count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
         if (count <= 0)
             return false;
-        recovery_feed(node_recovery(node), disk->read_buffer, (size_t)count);
+        recovery_feed(node_recovery(node), disk->read_buffers, (size_t)count);
         node_recover(node);
         at += count;
     }
@@ -251,13 +251,13 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
     if (fd < 0)
         return errno == ENOENT || say_file(disk, reason, log_begin_name, strerror(errno));
     struct begin_block begin;
-    ssize_t count = read_at(fd, disk->read_buffer, WAL_BLOCK_BYTES, 0);
+    ssize_t count = read_at(fd, disk->read_buffers, WAL_BLOCK_BYTES, 0);
     (void)close(fd);
     if (count < 0)
         return say_file(disk, reason, log_begin_name, strerror(errno));
     enum begin_finding finding = count < WAL_BLOCK_BYTES
                                          ? BEGIN_DAMAGED
-                                         : log_begin_read(disk->read_buffer, &begin);
+                                         : log_begin_read(disk->read_buffers, &begin);
     if (finding == BEGIN_NEWER)
         return say_file(disk, reason, log_begin_name, "a newer lockd wrote it");
     if (finding != BEGIN_GOOD)
@@ -276,11 +276,11 @@ static void offer_snapshots(struct disk *disk, struct node *node)
         snapshot_name(name, disk->snapshots[i]);
         int fd = disk_open_file(disk, name, 0);
         ssize_t count =
-                fd < 0 ? -1 : read_at(fd, disk->read_buffer, SNAPSHOT_BLOCK_BYTES, 0);
+                fd < 0 ? -1 : read_at(fd, disk->read_buffers, SNAPSHOT_BLOCK_BYTES, 0);
         if (fd >= 0)
             (void)close(fd);
         if (count == SNAPSHOT_BLOCK_BYTES &&
-                snapshot_read_header(disk->read_buffer, &header) == SNAPSHOT_GOOD &&
+                snapshot_read_header(disk->read_buffers, &header) == SNAPSHOT_GOOD &&
                 header.last.index == disk->snapshots[i])
             node_offer_snapshot(node, &header);
         else
@@ -298,8 +298,8 @@ static bool feed_snapshot(
     for (uint64_t at = 0; at < header->file_bytes; at += wanted) {
         if (at > 0)
             wanted = (size_t)u64_min(header->chunk_bytes, header->file_bytes - at);
-        if (read_at(fd, disk->read_buffer, wanted, at) != (ssize_t)wanted ||
-                !node_feed_snapshot(node, disk->read_buffer, wanted))
+        if (read_at(fd, disk->read_buffers, wanted, at) != (ssize_t)wanted ||
+                !node_feed_snapshot(node, disk->read_buffers, wanted))
             return false;
     }
     return true;
@@ -361,16 +361,16 @@ static bool write_tail_again(struct disk *disk, struct tail *tail, int fd)
     uint64_t segment = tail->place.segment;
     while (tail->place.segment == segment && tail_left(tail) > 0) {
         uint64_t offset = tail->place.offset;
-        ssize_t count = read_at(fd, disk->read_buffer,
+        ssize_t count = read_at(fd, disk->read_buffers,
                 (size_t)u64_min(tail_left(tail), NODE_READ_BYTES_MAX), offset);
         if (count < 0)
             return false;
-        size_t taken = count > 0 ? tail_take(tail, disk->read_buffer, (size_t)count) : 0;
+        size_t taken = count > 0 ? tail_take(tail, disk->read_buffers, (size_t)count) : 0;
         if (taken == 0) {
             errno = ESTALE;
             return false;
         }
-        if (!write_at(fd, disk->read_buffer, taken, offset))
+        if (!write_at(fd, disk->read_buffers, taken, offset))
             return false;
     }
     return fdatasync(fd) == 0;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "locks/object.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/told.h"
 
@@ -101,6 +102,19 @@ struct wait *claim_wait_by_number(
     return NULL;
 }
 
+/* What a hold or a wait costs its session's parties, beside the promised answer */
+static void charge(struct session *session, enum quota quota, const struct lock *lock)
+{
+    quotas_charge(session, quota, 1);
+    quotas_charge(session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
+}
+
+static void discharge(struct session *session, enum quota quota, const struct lock *lock)
+{
+    quotas_discharge(session, quota, 1);
+    quotas_discharge(session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
+}
+
 void claim_link_hold(struct locks *locks, struct hold *hold, uint32_t handle)
 {
     list_push_back(&hold->lock->holders, &hold->in_lock);
@@ -111,7 +125,8 @@ void claim_link_hold(struct locks *locks, struct hold *hold, uint32_t handle)
             number_key(hold->session, hold->number), handle);
     object_change(locks, AFTER, PART_HOLD, hold);
     hold->lock->hold_count++;
-    remembered_promise(locks, hold->count);
+    charge(hold->session, QUOTA_HOLDS, hold->lock);
+    remembered_promise(locks, hold->session, hold->count);
 }
 
 struct hold *claim_hold(struct locks *locks, const struct claim *claim)
@@ -142,6 +157,7 @@ static void remove_hold(struct locks *locks, struct hold *hold)
     list_remove(&hold->in_lock);
     list_remove(&hold->in_session);
     hold->session->hold_count--;
+    discharge(hold->session, QUOTA_HOLDS, lock);
     pool_give(&locks->holds, handle);
     lock->hold_count--;
 }
@@ -151,14 +167,14 @@ uint32_t claim_enter(struct locks *locks, struct hold *hold)
     object_change(locks, BEFORE, PART_HOLD, hold);
     hold->count++;
     object_change(locks, AFTER, PART_HOLD, hold);
-    remembered_promise(locks, 1);
+    remembered_promise(locks, hold->session, 1);
     return hold->count;
 }
 
 uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count)
 {
     assert(0 < count && count <= hold->count);
-    remembered_unpromise(locks, count);
+    remembered_unpromise(locks, hold->session, count);
     uint32_t left = hold->count - count;
     if (left > 0) {
         object_change(locks, BEFORE, PART_HOLD, hold);
@@ -190,7 +206,9 @@ void claim_link_wait(struct locks *locks, struct wait *wait, uint32_t handle)
             number_key(wait->session, wait->number), handle);
     object_change(locks, AFTER, PART_WAIT, wait);
     wait->lock->wait_count++;
-    remembered_promise(locks, 1);
+    charge(wait->session, QUOTA_HOLDS, wait->lock);
+    quotas_charge(wait->session, QUOTA_WAITS, 1);
+    remembered_promise(locks, wait->session, 1);
 }
 
 struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t deadline)
@@ -223,9 +241,11 @@ void claim_unwait(struct locks *locks, struct wait *wait)
     list_remove(&wait->in_lock);
     list_remove(&wait->in_session);
     wait->session->wait_count--;
-    pool_give(&locks->waits, handle);
     lock->wait_count--;
-    remembered_unpromise(locks, 1);
+    discharge(wait->session, QUOTA_HOLDS, lock);
+    quotas_discharge(wait->session, QUOTA_WAITS, 1);
+    remembered_unpromise(locks, wait->session, 1);
+    pool_give(&locks->waits, handle);
 }
 
 void claim_link_ready(struct locks *locks, struct lock *lock)

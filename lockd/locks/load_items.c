@@ -67,6 +67,7 @@ bool load_session(struct locks *locks, struct wire *body)
     struct session *session = pool_at(&locks->sessions, handle);
     session->id = record.id;
     memcpy(session->secret, record.secret, SECRET_BYTES);
+    memcpy(session->address, record.address, CLIENT_ADDRESS_BYTES);
     session->ttl_ns = record.ttl_ns;
     session->deadline = record.deadline;
     session->due.key = record.filed;
@@ -79,7 +80,7 @@ bool load_session(struct locks *locks, struct wire *body)
     session->label = namechain_put(&locks->blocks, record.label);
     session->label_bytes = (uint8_t)record.label.count;
     session->identity = object_identity(session, record.label);
-    sessions_link(locks, session, handle);
+    sessions_link(locks, session, handle, record.label);
     return true;
 }
 
@@ -236,7 +237,7 @@ bool load_answer(struct locks *locks, struct wire *body)
             answer->number - session->answered > REQUEST_WINDOW ||
             answer->token > locks->token_last ||
             remembered_find(locks, session, answer->number) != NULL ||
-            !remembered_room(locks, session, 1, 0))
+            remembered_limit(locks, session, 1, 0) == LIMIT_ANSWERS)
         return false;
     uint32_t handle = pool_take(&locks->answers);
     struct remembered *added = pool_at(&locks->answers, handle);

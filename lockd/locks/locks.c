@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "locks/claim.h"
 #include "locks/due.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/requests.h"
 #include "locks/saving.h"
@@ -61,6 +62,7 @@ struct locks *locks_carve(struct arena *arena, const struct cluster_settings *pl
     carve_pools(&carved, arena, plan);
     carve_lookups(&carved, arena, plan);
     saving_carve(&carved.saving, arena, plan);
+    quotas_carve(&carved, arena);
     struct locks *locks =
             arena_take(arena, "lock state", 1, sizeof(struct locks), alignof(struct locks));
     if (locks != NULL)
@@ -103,12 +105,14 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     buckets_init(&locks->waits_by_number);
     buckets_init(&locks->answers_by_number);
     nametable_init(&locks->names);
+    quotas_init(locks);
     heap_init(&locks->due);
     ttls_init(&locks->ttls);
     list_init(&locks->ending);
     list_init(&locks->ready);
     list_init(&locks->changed);
     locks->settings = *settings;
+    quotas_follow_settings(locks);
     locks->index = 0;
     locks->time = 0;
     locks->time_before = 0;
@@ -156,28 +160,40 @@ void locks_renew_by(struct locks *locks, const struct section *section)
     sessions_renew(locks, session, &heard, 0);
 }
 
+/* The capacity that prevents a new session; 0: none. */
+static enum limit find_open_limit(const struct locks *locks, const struct command *command)
+{
+    const struct cluster_settings *settings = &locks->settings;
+    struct span label = command->request.name;
+    uint32_t blocks = namechain_blocks(label.count);
+    if (pool_count(&locks->sessions) >= settings->sessions_max)
+        return LIMIT_SESSIONS;
+    if (blocks > settings->name_blocks_max - pool_count(&locks->blocks))
+        return LIMIT_NAME_BLOCKS;
+    struct parties parties = quotas_find(locks, command->address, label);
+    enum limit limit = quotas_limit(locks, parties.of, QUOTA_SESSIONS, 1);
+    if (limit == 0)
+        limit = quotas_limit(locks, parties.of, QUOTA_NAME_BLOCKS, blocks);
+    return limit != 0 ? limit : remembered_limit_of_open(locks, &parties);
+}
+
 /* OPEN: not numbered, and not remembered. A repeated one may leave an empty session. */
 static void apply_open(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome)
 {
     const struct cluster_settings *settings = &locks->settings;
     const struct request *request = &command->request;
-    uint32_t blocks_left = settings->name_blocks_max - pool_count(&locks->blocks);
     if (request->wait_ns < settings->min_ttl_ns ||
             request->wait_ns > settings->max_ttl_ns ||
             request->name.count > LABEL_BYTES_MAX) {
         outcome->answer.status = STATUS_INVALID;
-    } else if (pool_count(&locks->sessions) >= settings->sessions_max) {
-        answer_limit(&outcome->answer, LIMIT_SESSIONS);
-    } else if (namechain_blocks(request->name.count) > blocks_left) {
-        answer_limit(&outcome->answer, LIMIT_NAME_BLOCKS);
-    } else if (settings->answers_max - pool_count(&locks->answers) -
-                       locks->answers_promised <
-               ANSWERS_OF_SESSION) {
-        answer_limit(&outcome->answer, LIMIT_ANSWERS);
+        return;
+    }
+    enum limit limit = find_open_limit(locks, command);
+    if (limit != 0) {
+        answer_limit(&outcome->answer, limit);
     } else {
-        const struct session *session = sessions_open(
-                locks, request->wait_ns, command->section.secret, request->name);
+        const struct session *session = sessions_open(locks, command);
         outcome->answer.status = STATUS_OK;
         outcome->session = session->id;
         outcome->deadline = session->deadline;
@@ -195,21 +211,23 @@ static bool admit_answer(const struct locks *locks, const struct session *sessio
         const struct request *request, struct answer *answer)
 {
     bool too_many = remembered_too_many(locks, session);
+    enum limit met;
     bool room = false;
     switch (request->kind) {
     case REQUEST_CLOSE:
         return true;
     case REQUEST_RELEASE:
-        room = (!too_many && remembered_room(locks, session, 1, 0)) ||
-               request_release_ends(locks, session, request);
+        met = remembered_limit(locks, session, 1, 0);
+        room = (!too_many && met == 0) || request_release_ends(locks, session, request);
         break;
     case REQUEST_CANCEL:
         /* It may also remember its target. */
-        room = (!too_many && remembered_room(locks, session, 2, 0)) ||
-               request_cancel_ends(locks, session, request);
+        met = remembered_limit(locks, session, 2, 0);
+        room = (!too_many && met == 0) || request_cancel_ends(locks, session, request);
         break;
     default:
-        room = !too_many && remembered_room(locks, session, 1, 1);
+        met = remembered_limit(locks, session, 1, 1);
+        room = !too_many && met == 0;
         break;
     }
     if (room)
@@ -217,7 +235,7 @@ static bool admit_answer(const struct locks *locks, const struct session *sessio
     MARK(locks_answers_full);
     answer->status = STATUS_BUSY;
     if (request->kind == REQUEST_ACQUIRE && !too_many)
-        answer_limit(answer, LIMIT_ANSWERS);
+        answer_limit(answer, met);
     return false;
 }
 
@@ -329,6 +347,13 @@ void locks_apply(
     if (request->kind == REQUEST_CLOSE)
         session = sessions_find(locks, id);
     outcome->change = session == NULL || session->end_order != 0 ? 0 : session->change;
+}
+
+void locks_expect(const struct locks *locks, const struct command *command)
+{
+    const struct request *request = &command->request;
+    if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_RELEASE)
+        nametable_expect(&locks->names, nametable_hash(request->name));
 }
 
 void locks_end(struct locks *locks)

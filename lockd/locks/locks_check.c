@@ -9,6 +9,7 @@
 #include "locks/claim.h"
 #include "locks/object.h"
 #include "locks/order.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/saving.h"
 #include "locks/sessions.h"
@@ -32,11 +33,41 @@ struct walk {
     uint32_t changes;
     uint32_t blocks;
     uint32_t filed; /* In the heap */
+    /*
+     * What was found of all parties, each times a number of the party's own: the sum over
+     * all parties' counts must be the same. That finds a wrong count without room to count
+     * each party anew.
+     */
+    uint64_t charged[QUOTA_COUNT];
 };
 
 static void add_weight(struct walk *walk, enum part part, const void *item)
 {
     walk->digest += object_weight(part, item);
+}
+
+/* A number of the party, odd, so that nothing times it is lost. */
+static uint64_t number_of(const struct party *party)
+{
+    return hash_bytes(party->key, sizeof(party->key), party->key_bytes) | 1;
+}
+
+/* The session's parties must have been charged with this. */
+static void charge(
+        struct walk *walk, const struct session *session, enum quota quota, uint32_t count)
+{
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        const struct party *party = session->parties[kind];
+        if (party != NULL)
+            walk->charged[quota] += count * number_of(party);
+    }
+}
+
+static void charge_claim(
+        struct walk *walk, const struct session *session, const struct lock *lock)
+{
+    charge(walk, session, QUOTA_HOLDS, 1);
+    charge(walk, session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
 }
 
 static void check_hold(struct walk *walk, const struct hold *hold)
@@ -52,6 +83,8 @@ static void check_hold(struct walk *walk, const struct hold *hold)
     assert(claim_wait_by_number(locks, hold->session, hold->number) == NULL);
     assert(pool_at(&locks->locks, pool_handle_of(&locks->locks, hold->lock)) == hold->lock);
     add_weight(walk, PART_HOLD, hold);
+    charge_claim(walk, hold->session, hold->lock);
+    charge(walk, hold->session, QUOTA_ANSWERS, hold->count);
     walk->holds++;
 }
 
@@ -66,6 +99,9 @@ static void check_wait(struct walk *walk, const struct wait *wait)
     assert(pool_at(&locks->locks, pool_handle_of(&locks->locks, wait->lock)) == wait->lock);
     add_weight(walk, PART_WAIT, wait);
     walk->filed += heap_has(&wait->due);
+    charge_claim(walk, wait->session, wait->lock);
+    charge(walk, wait->session, QUOTA_WAITS, 1);
+    charge(walk, wait->session, QUOTA_ANSWERS, 1);
     walk->waits++;
 }
 
@@ -114,6 +150,8 @@ static void check_session_answers(struct walk *walk, const struct session *sessi
     walk->answers += count;
     if (count < ANSWERS_OF_SESSION)
         walk->promised += ANSWERS_OF_SESSION - count;
+    bool own = count < ANSWERS_OF_SESSION;
+    charge(walk, session, QUOTA_ANSWERS, own ? (uint32_t)ANSWERS_OF_SESSION : count);
 }
 
 static void check_session_changes(struct walk *walk, const struct session *session)
@@ -172,6 +210,11 @@ static void check_session(struct walk *walk, const struct session *session)
     struct span text = {.bytes = label, .count = session->label_bytes};
     assert(session->identity == object_identity(session, text));
     walk->blocks += namechain_blocks(session->label_bytes);
+    struct parties parties = quotas_find(locks, session->address, text);
+    assert(parties.of[PARTY_ADDRESS] == session->parties[PARTY_ADDRESS]);
+    assert(parties.of[PARTY_LABEL] == session->parties[PARTY_LABEL]);
+    charge(walk, session, QUOTA_SESSIONS, 1);
+    charge(walk, session, QUOTA_NAME_BLOCKS, namechain_blocks(session->label_bytes));
     add_weight(walk, PART_SESSION, session);
     check_session_life(walk, session);
     check_session_claims(walk, session);
@@ -303,6 +346,26 @@ static void check_pools(const struct walk *walk)
     assert(heap_count(&locks->due) == walk->filed);
 }
 
+/* Parties have what their sessions have, and none is without a session. */
+static void check_parties(const struct walk *walk)
+{
+    uint64_t counted[QUOTA_COUNT] = {0};
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        const struct pool *pool = &walk->locks->parties[kind].pool;
+        for (int quota = 0; quota < QUOTA_COUNT; quota++)
+            assert(walk->locks->quota_most[kind][quota] ==
+                    quotas_most(walk->locks, (enum party_kind)kind, (enum quota)quota));
+        for (uint32_t at = pool_next(pool, 0); at != 0; at = pool_next(pool, at)) {
+            const struct party *party = pool_at(pool, at);
+            assert(party->counts[QUOTA_SESSIONS] > 0);
+            for (int quota = 0; quota < QUOTA_COUNT; quota++)
+                counted[quota] += party->counts[quota] * number_of(party);
+        }
+    }
+    for (int quota = 0; quota < QUOTA_COUNT; quota++)
+        assert(counted[quota] == walk->charged[quota]);
+}
+
 void locks_check(const struct locks *locks)
 {
     struct walk walk = {.locks = locks};
@@ -312,6 +375,7 @@ void locks_check(const struct locks *locks)
     check_table(&walk);
     check_work(&walk);
     check_pools(&walk);
+    check_parties(&walk);
     heap_check(&locks->due);
     saving_check(locks);
     assert(locks->lifted <= time_after(locks->time, locks->settings.term_grace_ns));

@@ -90,9 +90,13 @@ uint64_t object_identity(const struct session *session, struct span label)
 {
     uint64_t secret[SECRET_BYTES / sizeof(uint64_t)];
     memcpy(secret, session->secret, sizeof(secret));
+    uint64_t address[CLIENT_ADDRESS_BYTES / sizeof(uint64_t)];
+    memcpy(address, session->address, sizeof(address));
     uint64_t identity = fold(session->id, session->ttl_ns);
     for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
         identity = fold(identity, secret[i]);
+    for (size_t i = 0; i < sizeof(address) / sizeof(address[0]); i++)
+        identity = fold(identity, address[i]);
     return fold(identity, hash_bytes(label.bytes, label.count, 0));
 }
 

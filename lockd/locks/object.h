@@ -23,7 +23,7 @@ void object_change(struct locks *locks, enum edge edge, enum part part, const vo
  */
 uint64_t object_weight(enum part part, const void *item);
 
-/* The fields of a session that never change, in one word: id, ttl, secret and label. */
+/* The fields of a session that never change, in one word: id, ttl, secret, address, label. */
 uint64_t object_identity(const struct session *session, struct span label);
 
 #ifdef __cplusplus

@@ -39,6 +39,7 @@ WIRE_WALK walk_session(struct wire *wire, struct record_session *session)
 {
     wire_u64(wire, &session->id);
     wire_fixed(wire, session->secret, SECRET_BYTES);
+    wire_fixed(wire, session->address, CLIENT_ADDRESS_BYTES);
     wire_u64(wire, &session->ttl_ns);
     wire_u64(wire, &session->deadline);
     wire_u64(wire, &session->filed);
@@ -204,6 +205,7 @@ static void write_session(
             .label = {.bytes = label, .count = session->label_bytes},
     };
     memcpy(record.secret, session->secret, SECRET_BYTES);
+    memcpy(record.address, session->address, CLIENT_ADDRESS_BYTES);
     walk_session(wire, &record);
 }
 

@@ -67,6 +67,7 @@ struct record_head {
 struct record_session {
     uint64_t id;
     unsigned char secret[SECRET_BYTES];
+    unsigned char address[CLIENT_ADDRESS_BYTES];
     uint64_t ttl_ns;
     uint64_t deadline;
     uint64_t filed; /* The deadline under which it is filed; 0: it is ending */

@@ -31,12 +31,28 @@ static uint32_t own_left(const struct session *session)
     return count < ANSWERS_OF_SESSION ? ANSWERS_OF_SESSION - count : 0;
 }
 
-bool remembered_room(const struct locks *locks, const struct session *session,
+static enum limit limit_of(
+        const struct locks *locks, struct party *const *parties, uint32_t count)
+{
+    if (count == 0)
+        return (enum limit)0;
+    if (count > left(locks))
+        return LIMIT_ANSWERS;
+    return quotas_limit(locks, parties, QUOTA_ANSWERS, count);
+}
+
+enum limit remembered_limit(const struct locks *locks, const struct session *session,
         uint32_t answers, uint32_t promises)
 {
     uint32_t own = own_left(session);
     uint32_t shared = answers > own ? answers - own : 0;
-    return shared + promises <= left(locks);
+    return limit_of(locks, session->parties, shared + promises);
+}
+
+enum limit remembered_limit_of_open(
+        const struct locks *locks, const struct parties *parties)
+{
+    return limit_of(locks, parties->of, ANSWERS_OF_SESSION);
 }
 
 bool remembered_too_many(const struct locks *locks, const struct session *session)
@@ -45,16 +61,18 @@ bool remembered_too_many(const struct locks *locks, const struct session *sessio
     return own_left(session) == 0 && session->answer_count >= share;
 }
 
-void remembered_promise(struct locks *locks, uint32_t count)
+void remembered_promise(struct locks *locks, struct session *session, uint32_t count)
 {
     assert(count <= left(locks));
     locks->answers_promised += count;
+    quotas_charge(session, QUOTA_ANSWERS, count);
 }
 
-void remembered_unpromise(struct locks *locks, uint32_t count)
+void remembered_unpromise(struct locks *locks, struct session *session, uint32_t count)
 {
     assert(count <= locks->answers_promised);
     locks->answers_promised -= count;
+    quotas_discharge(session, QUOTA_ANSWERS, count);
 }
 
 void remembered_link(struct locks *locks, struct remembered *answer, uint32_t handle,
@@ -62,7 +80,8 @@ void remembered_link(struct locks *locks, struct remembered *answer, uint32_t ha
 {
     struct session *session = answer->session;
     if (own_left(session) > 0)
-        remembered_unpromise(locks, 1);
+        remembered_unpromise(locks, session, 1);
+    quotas_charge(session, QUOTA_ANSWERS, 1);
     list_insert_before(place, &answer->in_session);
     session->answer_count++;
     buckets_add(&locks->answers_by_number, &locks->answers,
@@ -117,8 +136,9 @@ void remembered_drop(struct locks *locks, struct remembered *answer)
     list_remove(&answer->in_session);
     session->answer_count--;
     pool_give(&locks->answers, handle);
+    quotas_discharge(session, QUOTA_ANSWERS, 1);
     if (own_left(session) > 0)
-        remembered_promise(locks, 1);
+        remembered_promise(locks, session, 1);
 }
 
 /* They are the first of the list. */

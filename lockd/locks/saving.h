@@ -36,8 +36,12 @@ enum part saving_walked(uint8_t walked);
 /* The item at the walk's place if it is still to be written, else NULL; the walk goes on. */
 const void *saving_step(struct locks *locks, enum part part);
 
-/* The part is about to change or to go, or has just come. Only while `active`. */
-void saving_see(struct locks *locks, enum edge edge, enum part part, const void *item);
+/*
+ * The part is about to change or to go, or has just come. Only while `active`. Kept out of
+ * line, so that object_change() stays small without a snapshot.
+ */
+__attribute__((noinline, cold)) void saving_see(
+        struct locks *locks, enum edge edge, enum part part, const void *item);
 
 /* The most that `commands` commands, and what falls due in an entry, can put at the side. */
 size_t saving_need(const struct locks *locks, uint32_t commands);

@@ -5,6 +5,7 @@
  *        |  \---- waits --- wait --- queue ------/
  *        |  \---- answers (remembered, by number)
  *        |  \---- changes (told, until confirmed)
+ *        \------- parties (of its client's address, of its label: quotas.h)
  *
  * A lock has a state (free for its first wait or not: `ready`), holders and a queue. A lock
  * without a hold and without a wait does not exist. A wait that is granted becomes a hold.
@@ -63,9 +64,46 @@ enum due_kind {
     DUE_WAIT = 4,
 };
 
+/* What the sessions of one address, or of one label, are counted by. */
+enum party_kind {
+    PARTY_ADDRESS = 0,
+    PARTY_LABEL = 1,
+    PARTY_KINDS
+};
+
+/* What a party may have only so much of. */
+enum quota {
+    QUOTA_SESSIONS = 0,
+    QUOTA_HOLDS = 1, /* Waits count too, as they become holds. */
+    QUOTA_WAITS = 2,
+    QUOTA_ANSWERS = 3, /* Remembered, and room that is promised: remembered.h */
+    /* Of labels, and of the name of each hold and wait, so that it covers what they keep */
+    QUOTA_NAME_BLOCKS = 4,
+    QUOTA_COUNT
+};
+
+/* The sessions of one address or label, and what they have together: quotas.h. */
+struct party {
+    unsigned char key[LABEL_BYTES_MAX]; /* The address or the label */
+    uint32_t counts[QUOTA_COUNT];
+    uint32_t next; /* In by_key */
+    uint8_t key_bytes;
+};
+
+/* All parties of one kind. */
+struct party_table {
+    struct pool pool;
+    struct buckets by_key;
+    /* Local, for view_quotas.c: looked at up to here, and the one with the largest part */
+    uint32_t looked_at;
+    uint32_t largest;
+};
+
 struct session {
     uint64_t id;
     unsigned char secret[SECRET_BYTES];
+    unsigned char address[CLIENT_ADDRESS_BYTES]; /* Of its client at the OPEN */
+    struct party *parties[PARTY_KINDS];          /* NULL: counted in none */
     uint64_t ttl_ns;
     uint64_t deadline;    /* D */
     struct heap_node due; /* Filed under D, or under E once D has come up */
@@ -243,6 +281,8 @@ struct locks {
     struct buckets waits_by_number;
     struct buckets answers_by_number;
     struct nametable names;
+    struct party_table parties[PARTY_KINDS];
+    uint32_t quota_most[PARTY_KINDS][QUOTA_COUNT]; /* As the settings say: quotas.h */
     struct heap due;
     struct ttls ttls;    /* Of all sessions */
     struct list ending;  /* Sessions being removed */

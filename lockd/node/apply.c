@@ -7,7 +7,11 @@
 #include "protocol/status.h"
 
 enum {
-    BYTES_PER_TURN = 4 * 1024 * 1024
+    COMMANDS_AHEAD = 16, /* Decoded before the first of them is applied */
+
+    /* What else takes time, as bytes of commands that take as long */
+    ENTRY_COST = 256,
+    WORK_COST = 64, /* An item of due work */
 };
 
 static void apply_bootstrap(
@@ -40,10 +44,9 @@ static void renew_all(struct applier *applier, struct batch_reader *batch)
     MARK(apply_renews_before_expiry);
     /* The commands are walked again, to apply them. */
     struct batch_reader ahead = *batch;
-    struct command *command;
-    while (batch_next_command(&ahead, &command)) {
-        locks_renew_by(applier->locks, &command->section);
-    }
+    struct command command;
+    while (batch_next_command(&ahead, &command))
+        locks_renew_by(applier->locks, &command.section);
 }
 
 static void answer_command(struct applier *applier, const struct locks_outcome *outcome)
@@ -105,6 +108,32 @@ static void finish_own(struct applier *applier, const struct under_way *own)
     ledger_finish(ledger, own);
 }
 
+/*
+ * The next commands, decoded together: the memory that they touch is on its way before the
+ * first of them is applied.
+ */
+static uint32_t decode_some(
+        const struct locks *locks, struct batch_reader *batch, struct command *commands)
+{
+    uint32_t count = 0;
+    while (count < COMMANDS_AHEAD && batch_next_command(batch, &commands[count])) {
+        locks_expect(locks, &commands[count]);
+        count++;
+    }
+    return count;
+}
+
+static void apply_commands(
+        struct applier *applier, const struct command *commands, uint32_t count, bool own)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct locks_outcome outcome;
+        locks_apply(applier->locks, &commands[i], &outcome);
+        if (own)
+            answer_command(applier, &outcome);
+    }
+}
+
 static void apply_batch(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
@@ -116,13 +145,10 @@ static void apply_batch(
     locks_begin(applier->locks, head->id.index, head->kind, batch.head.dt_ns);
     renew_all(applier, &batch);
     locks_due(applier->locks);
-    struct command *command;
-    while (batch_next_command(&batch, &command)) {
-        struct locks_outcome outcome;
-        locks_apply(applier->locks, command, &outcome);
-        if (own)
-            answer_command(applier, &outcome);
-    }
+    struct command commands[COMMANDS_AHEAD];
+    uint32_t count;
+    while ((count = decode_some(applier->locks, &batch, commands)) > 0)
+        apply_commands(applier, commands, count, own != NULL);
     /* Otherwise a broken node made it, and others may apply all of it. */
     assert(batch_complete(&batch));
     locks_end(applier->locks);
@@ -151,7 +177,7 @@ static void make_room(
             !batch_reader_init(&batch, body, head->body_bytes))
         return;
     uint32_t count = batch.head.keepalive_count;
-    struct command *command;
+    struct command command;
     while (batch_next_command(&batch, &command))
         count++;
     snapshotter_make_room(applier->snapshotter, count);
@@ -179,6 +205,21 @@ static void apply_entry(
     push_changes(applier);
 }
 
+/* The next entry, from memory or from what was read. NULL: it has to be read first. */
+static const unsigned char *next_entry(struct applier *applier, struct entry_head *head)
+{
+    uint64_t index = applier->applied + 1;
+    const unsigned char *entry = wal_find(applier->wal, index, head);
+    if (entry) {
+        reader_done(applier->reader, READER_APPLY);
+        return entry;
+    }
+    entry = reader_kept_entry(applier->reader, head);
+    if (!entry)
+        reader_want(applier->reader, READER_APPLY, index);
+    return entry;
+}
+
 void apply_committed(struct applier *applier)
 {
     uint64_t bytes = 0;
@@ -187,32 +228,17 @@ void apply_committed(struct applier *applier)
         return;
     while (applier->applied < commit && !applier->failed) {
         struct entry_head head;
-        const unsigned char *entry = wal_find(applier->wal, applier->applied + 1, &head);
-        bool later = bytes > BYTES_PER_TURN;
-        if (!entry)
-            reader_want(applier->reader, READER_APPLY, applier->applied + 1);
-        else if (later)
+        bool later = bytes >= applier->turn_bytes;
+        if (later)
             MARK(apply_continues_next_turn);
-        if (!entry || later) {
+        const unsigned char *entry = later ? NULL : next_entry(applier, &head);
+        if (!entry) {
             ledger_committed(applier->ledger, commit, applier->stages->begun_ns);
             return;
         }
-        bytes += entry_bytes(&head);
         apply_entry(applier, entry, &head);
-    }
-}
-
-void apply_reading(struct applier *applier, struct reading *reading)
-{
-    assert(reading->user == READER_APPLY);
-    while (applier->applied < raft_commit(applier->raft) && !applier->failed) {
-        const unsigned char *entry = reader_entry(applier->reader, reading);
-        if (!entry)
-            return; /* The rest with the next read. */
-        apply_entry(applier, entry, &reading->walk.head);
-        struct entry_head head;
-        if (wal_find(applier->wal, applier->applied + 1, &head))
-            break;
+        bytes += entry_bytes(&head) + ENTRY_COST;
+        bytes += (uint64_t)locks_work_done(applier->locks) * WORK_COST;
     }
     reader_done(applier->reader, READER_APPLY);
 }
@@ -220,9 +246,10 @@ void apply_reading(struct applier *applier, struct reading *reading)
 bool apply_has_more(const struct applier *applier)
 {
     struct entry_head head;
-    return !applier->replaced && applier->applied < raft_commit(applier->raft) &&
-           !reader_wants(applier->reader, READER_APPLY) &&
-           wal_find(applier->wal, applier->applied + 1, &head) != NULL;
+    return applier->applied < raft_commit(applier->raft) && !applier->failed &&
+           !applier->replaced &&
+           (reader_has_kept(applier->reader) ||
+                   wal_find(applier->wal, applier->applied + 1, &head) != NULL);
 }
 
 void apply_check(const struct applier *applier)

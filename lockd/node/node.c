@@ -140,7 +140,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
         sender_frame(&node->upkeep.sender, conn, frame);
     else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
-        greet_refuse(&node->greet, conn, REFUSED_FULL);
+        greet_refuse(&node->greet, conn, conn->crowded ? REFUSED_CROWDED : REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
         admit_requests(&node->admit, conn, frame);
     else if (greeted_client && frame->kind == FRAME_READ)
@@ -232,13 +232,8 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
-    if (reading.user == READER_PROBE)
-        return;
-    if (reading.user == READER_APPLY) {
-        apply_reading(&node->applier, &reading);
-        raft_tell_applied(node->raft, node->applier.applied);
-        return;
-    }
+    if (reading.user == READER_PROBE || reading.user == READER_APPLY)
+        return; /* What is to be applied is kept: the end of the turn applies it. */
     struct chunk chunk;
     struct raft_event fetched;
     if (!fetch_collect(&node->fetch, &reading, &chunk, &fetched))

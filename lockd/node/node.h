@@ -39,6 +39,7 @@ extern "C" {
 
 enum {
     NODE_READ_BYTES_MAX = 2 * 1024 * 1024, /* One read from the log */
+    NODE_READ_BUFFERS = 2,                 /* That io has for reads, each of that size */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
     NODE_SNAPSHOTS_MAX =
@@ -58,6 +59,7 @@ enum {
 /* The page of named limits. node_carve() asserts the relations between them. */
 struct node_limits {
     uint32_t connections_max;     /* Slots: clients and peers */
+    uint32_t connection_percent;  /* Of those for clients, what one address may have */
     uint32_t client_output_bytes; /* Unsent bytes of a client before it is cut off */
     uint32_t peer_output_bytes;
     uint32_t client_frame_bytes; /* The longest frame taken from a client, head included */
@@ -66,6 +68,12 @@ struct node_limits {
     uint32_t reads_max;      /* Reads waiting for their index */
     uint32_t keepalives_max; /* Keepalives in one entry */
     uint32_t entry_body_max; /* Of a batch */
+    uint32_t read_bytes;     /* One read from the log; at most NODE_READ_BYTES_MAX */
+    /*
+     * Entries applied in one turn, so that a node that applies its log answers meanwhile:
+     * the last one begins before that many bytes
+     */
+    uint32_t apply_bytes;
     /* Entries sealed and not committed, before the next may be sealed */
     uint32_t entries_under_way;
     /* ... and how many there may be, at a distance, where commits take long */
@@ -115,7 +123,7 @@ struct node_clocks {
 };
 
 enum node_event_kind {
-    /* conn: a client or peer connected; bytes, count: its address as text, for people */
+    /* conn: a client or peer connected; address; bytes, count: the same for people */
     NODE_ACCEPTED,
     /* conn: the connection to `peer` is made; bytes, count: to this address */
     NODE_CONNECTED,
@@ -124,7 +132,10 @@ enum node_event_kind {
     NODE_SENT,           /* conn, count: the first `count` bytes of its output have left */
     NODE_CLOSED,  /* conn; `by_other`: the other end closed it (end of file or reset) */
     NODE_WRITTEN, /* id: a node_effects write is durable */
-    /* id, bytes, count: what was read; shorter at the end of the segment, or after an error */
+    /*
+     * id, bytes, count: what was read; shorter at the end of the segment, or after an error.
+     * The bytes stay where they are until the next read into that buffer is wanted.
+     */
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
@@ -145,6 +156,8 @@ struct node_event {
     bool failed;
     const void *bytes;
     size_t count;
+    /* Where the other end is, CLIENT_ADDRESS_BYTES; NULL: not known */
+    const unsigned char *address;
     uint64_t id;
     struct node_clocks clocks;
 };
@@ -158,11 +171,13 @@ struct node_send {
 
 /*
  * Read `count` bytes; both multiples of WAL_BLOCK_BYTES. One read is under way at a time.
+ * `buffer` is the one of NODE_READ_BUFFERS into which it goes; the others keep what was read.
  */
 struct node_read {
     uint64_t id;
     struct wal_place place;
     size_t count;
+    uint32_t buffer;
 };
 
 /* A file of the data directory that is not a segment being written. */
@@ -213,6 +228,7 @@ enum node_notice_kind {
     /* conn was closed: it sent no whole hello, or no whole frame, in time */
     NOTICE_UNFINISHED,
     NOTICE_CLIENTS_FULL, /* All connections for clients are in use. number: how many */
+    NOTICE_CALLER_FULL,  /* One address has its share of them. number: how many */
     NOTICE_NO_SPACE,     /* The next segment could not be reserved. */
     /* The cluster's settings need more memory than planned here: fatal */
     NOTICE_PLAN_TOO_SMALL,

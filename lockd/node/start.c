@@ -37,6 +37,7 @@ void node_settings_default(struct node_settings *settings)
             .limits =
                     {
                             .connections_max = 4096,
+                            .connection_percent = 97,
                             .client_output_bytes = 256 * KIB,
                             .peer_output_bytes = 6 * MIB,
                             .client_frame_bytes = FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX,
@@ -45,6 +46,8 @@ void node_settings_default(struct node_settings *settings)
                             .reads_max = 1024,
                             .keepalives_max = 16384,
                             .entry_body_max = ENTRY_BODY_MAX,
+                            .read_bytes = NODE_READ_BYTES_MAX,
+                            .apply_bytes = 256 * KIB,
                             .entries_under_way = 2,
                             .entries_far_max = 96,
                     },
@@ -95,11 +98,15 @@ static void check_limits(const struct node_settings *settings)
     assert(settings->raft.append_entries_max <= RAFT_ENTRIES_MAX);
     assert(settings->wal.buffer_bytes >=
             settings->raft.append_bytes_max + blocks + 2 * longest);
-    assert(NODE_READ_BYTES_MAX >= limits->entry_body_max + 4 * WAL_BLOCK_BYTES);
+    /* Whatever may be in the log can be read at once. */
+    assert(limits->read_bytes >= settings->wal.entry_body_max + 4 * WAL_BLOCK_BYTES);
+    assert(limits->read_bytes <= NODE_READ_BYTES_MAX);
+    assert(limits->apply_bytes > 0);
     assert((limits->owed_max & (limits->owed_max - 1)) == 0);
     assert(limits->entries_under_way + 2 <= UNDER_WAY_MAX);
     assert(limits->entries_far_max + 2 <= UNDER_WAY_MAX);
     assert(limits->connections_max >= 2 * MEMBERS_MAX);
+    assert(limits->connection_percent >= 1 && limits->connection_percent <= 100);
 }
 
 static struct raft_settings raft_settings_of(const struct node_settings *settings)
@@ -167,6 +174,7 @@ static void join_bottom(struct node *node)
     node->reader.raft = node->raft;
     node->reader.times = &node->times;
     node->reader.notices = &node->notices;
+    node->reader.read_bytes = settings->limits.read_bytes;
     reader_init(&node->reader, node->roster.count);
 }
 
@@ -275,6 +283,7 @@ static void join_effects(struct node *node)
             .stages = node->stages,
             .notices = &node->notices,
             .times = &node->times,
+            .turn_bytes = node->settings.limits.apply_bytes,
             .snapshots = &node->upkeep.snapshots,
             .snapshotter = &node->upkeep.snapshotter,
     };

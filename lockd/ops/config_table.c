@@ -63,6 +63,9 @@ static const struct setting table[] = {
         levels),
     NUMBER("connections", "most connections at once, of clients and members",
         node.limits.connections_max, 2 * (uint64_t)MEMBERS_MAX, 65536),
+    NUMBER("connection-share",
+        "percent of the clients' connections that one address may have",
+        node.limits.connection_percent, 1, 100),
     BYTES("segment-size", "size of a log segment", node.wal.segment_bytes, 4 * MIB, 1024 * MIB),
     NUMBER("segments", "most log segments", node.wal.segments_max, 16, 1048576),
     BYTES("log-buffer", "memory for the newest log entries", node.wal.buffer_bytes,
@@ -106,6 +109,11 @@ static const struct setting table[] = {
         holds_per_session_max),
     CAPACITY("waits-per-session", "most waiting requests per session",
         waits_per_session_max),
+    NUMBER("address-share",
+        "percent of sessions, locks, waits that one client address may have",
+        node.cluster.address_percent, 1, 100),
+    NUMBER("label-share", "the same for all sessions with one label",
+        node.cluster.label_percent, 1, 100),
     CAPACITY("reentries", "most times an owner may enter one lock", count_max),
 };
 /* clang-format on */

@@ -114,6 +114,8 @@ static const char *name_refusal(uint64_t why)
         return "its term is further ahead than elections can explain; it is not of this cluster, or its disk is damaged";
     case REFUSED_HISTORY:
         return "its log takes back what the cluster has committed: an old copy of a data directory was put back; stop the node with the old copy, and take no more copies";
+    case REFUSED_CROWDED:
+        return "the address has its share of the connections; raise --connection-share or --connections";
     }
     return "for a reason that this version does not know; run one release on all nodes";
 }
@@ -165,6 +167,10 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
         describe(text, LOGGER_WARN, "connections-full",
                 "from=%s connections=%llu: all connections for clients are in use; raise --connections",
                 notice->from, number);
+    else if (notice->kind == NOTICE_CALLER_FULL)
+        describe(text, LOGGER_WARN, "address-full",
+                "from=%s connections=%llu: this address has its share of the connections for clients; raise --connection-share or --connections",
+                notice->from, number);
     else
         describe(text, LOGGER_WARN, "slow-reader",
                 "peer=%u from=%s: connection closed, as the client does not read its answers",
@@ -192,8 +198,8 @@ static void describe_place(const struct node_notice *notice, struct notice_text 
     unsigned long long offset = notice->offset;
     if (notice->kind == NOTICE_LOG_UNREADABLE)
         describe(text, LOGGER_ERROR, "log-damaged",
-                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; check the disk (dmesg, smartctl), keep a copy of the data directory, and put the file back if you have a good copy",
-                segment, offset);
+                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; %s",
+                segment, offset, condition_describe(CONDITION_READ_ERROR)->cure);
     else
         describe(text, LOGGER_INFO, "log-readable",
                 "segment=%llu offset=%llu: the log can be read there again", segment,
@@ -263,6 +269,7 @@ void notice_describe(
     case NOTICE_SLOW_CLIENT:
     case NOTICE_UNFINISHED:
     case NOTICE_CLIENTS_FULL:
+    case NOTICE_CALLER_FULL:
         describe_stranger(notice, text);
         break;
     case NOTICE_NO_SPACE:

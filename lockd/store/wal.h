@@ -264,6 +264,13 @@ void wal_walk_at(const struct wal *wal, struct wal_walk *walk, struct wal_place 
         const void *bytes, size_t count);
 enum wal_walk_result wal_walk_next(struct wal_walk *walk);
 
+/*
+ * How many bytes of the chunk are whole records, by their heads alone: there the next read
+ * begins, if it is to begin before this chunk is walked. A walk that finds damage ends
+ * earlier.
+ */
+size_t wal_walk_whole(const struct wal_walk *walk);
+
 void wal_check(const struct wal *wal);
 
 #ifdef __cplusplus

@@ -133,7 +133,7 @@ bytes make_hello(dice &dice)
     return body;
 }
 
-/* A whole life of a node among hostile members: any bytes are one. */
+/* A whole life of a node among hostile members, or clients: any bytes are one. */
 bytes make_node(dice &dice)
 {
     bytes deeds(static_cast<size_t>(dice.between(200, 1500)));
@@ -234,11 +234,11 @@ bytes make_snapshot(dice &dice)
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
-            {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
-            {"node", make_node}, {"peers", make_peers}, {"reads", make_reads},
-            {"node_status", make_node_status}, {"requests", make_requests},
-            {"recovery", make_recovery}, {"snapshot", make_snapshot},
-            {"stages", make_stages}};
+            {"clients", make_node}, {"entries", make_entries}, {"frames", make_frames},
+            {"hello", make_hello}, {"node", make_node}, {"peers", make_peers},
+            {"reads", make_reads}, {"node_status", make_node_status},
+            {"requests", make_requests}, {"recovery", make_recovery},
+            {"snapshot", make_snapshot}, {"stages", make_stages}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

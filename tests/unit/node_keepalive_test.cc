@@ -3,7 +3,7 @@
 
 #include "base/mark.h"
 #include "base/units.h"
-#include "worlds/node_world.h"
+#include "worlds/node_leaders.h"
 
 using namespace node_test;
 
@@ -11,16 +11,8 @@ namespace {
 
 constexpr uint64_t TTL_NS = 10 * NS_PER_S;
 
-class NodeKeepalive : public testing::Test {
+class NodeKeepalive : public LeaderAlone {
 protected:
-    void lead(const NodeWorld::Tune &tune = {})
-    {
-        world = std::make_unique<NodeWorld>(1, 1, tune);
-        world->run_until(world->now_ns + 2 * NS_PER_S);
-        ASSERT_TRUE(raft_leads_committed(node_raft(world->replica())));
-        world->client(0);
-    }
-
     void send(uint64_t session, unsigned char secret, request_kind kind, uint64_t number)
     {
         world->request(0, section_of(session, secret), request_of(kind, number));
@@ -80,8 +72,6 @@ protected:
         }
         return found;
     }
-
-    std::unique_ptr<NodeWorld> world;
 };
 
 } // namespace

@@ -280,6 +280,10 @@ void io_world::dispatch(const uring_done &done)
         net_resolved(&net);
         read_names();
         break;
+    case OP_HTTP_ACCEPT:
+    case OP_HTTP:
+        FAIL() << "there is no HTTP here";
+        break;
     }
 }
 

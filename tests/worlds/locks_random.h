@@ -50,7 +50,7 @@ public:
             entry.dt = (chance(2) ? 0 : below(chance(10) ? 80 : 8)) * NS_PER_MS;
         for (uint64_t left = entry.kind == ENTRY_BATCH ? below(5) : 0; left > 0; left--)
             entry.commands.push_back(any_command(world));
-        for (const client &client : clients)
+        for (const user &client : clients)
             if (chance(3))
                 entry.keepalives.push_back({client.id, confirmed_by(world, client.id),
                         chance(2) ? client.answered : 0,
@@ -82,7 +82,7 @@ public:
     }
 
 private:
-    struct client {
+    struct user {
         uint64_t id;
         uint64_t number;
         uint64_t answered;
@@ -103,7 +103,7 @@ private:
         return chance(50) ? UINT64_MAX : below(view.change + 1);
     }
 
-    uint64_t any_number(client &client)
+    uint64_t any_number(user &client)
     {
         if (chance(8))
             return below(client.number + 2);
@@ -124,7 +124,7 @@ private:
             asked.secret = static_cast<unsigned char>(below(256));
             return asked;
         }
-        client &client = clients[below(clients.size())];
+        user &client = clients[below(clients.size())];
         asked.session = client.id;
         asked.number = any_number(client);
         if (chance(4))
@@ -135,7 +135,7 @@ private:
         return asked;
     }
 
-    void fill(const locks_world &world, const client &client, asked &asked)
+    void fill(const locks_world &world, const user &client, asked &asked)
     {
         uint64_t what = below(20);
         if (what < 10) {
@@ -165,7 +165,7 @@ private:
     /* Let the holder ask for the release, or else hardly any would succeed. */
     void move_to(uint64_t session, asked &asked)
     {
-        for (client &client : clients) {
+        for (user &client : clients) {
             if (client.id == session) {
                 asked.session = session;
                 asked.number = ++client.number;
@@ -175,7 +175,7 @@ private:
     }
 
     struct prng prng;
-    std::vector<client> clients;
+    std::vector<user> clients;
 };
 
 /* Limits that a few requests meet. */

@@ -154,9 +154,14 @@ public:
 
     /* ---- Connections ---- */
 
-    void accept(uint32_t conn)
+    /* `from`: the last byte of the other end's address; 0: not known */
+    void accept(uint32_t conn, unsigned char from = 0)
     {
-        step(event_of(NODE_ACCEPTED, conn));
+        node_event event = event_of(NODE_ACCEPTED, conn);
+        unsigned char address[CLIENT_ADDRESS_BYTES] = {};
+        address[CLIENT_ADDRESS_BYTES - 1] = from;
+        event.address = address;
+        step(event);
     }
 
     void say(uint32_t conn, const bytes &what)
@@ -167,17 +172,17 @@ public:
         step(event);
     }
 
-    void hello(uint32_t conn, struct hello hello)
+    void hello(uint32_t conn, struct hello hello, unsigned char from = 0)
     {
-        accept(conn);
+        accept(conn, from);
         say(conn, make_frame(FRAME_HELLO, [&](wire &wire) { wire_hello(&wire, &hello); }));
     }
 
-    void client(uint32_t conn)
+    void client(uint32_t conn, unsigned char from = 0)
     {
         struct hello own {};
         own.role = HELLO_CLIENT;
-        hello(conn, own);
+        hello(conn, own, from);
         turn();
         ASSERT_FALSE(heard[conn].empty());
         EXPECT_EQ(heard[conn][0].kind, FRAME_WELCOME);
@@ -526,9 +531,11 @@ private:
         const bytes &segment = disk.at(wanted.place.segment);
         node_event read = event_of(NODE_READ);
         read.id = wanted.id;
-        read.bytes = &segment[wanted.place.offset];
         if (!reads_fail)
             read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        const auto *begin = segment.data() + wanted.place.offset;
+        read_into_.at(wanted.buffer).assign(begin, begin + read.count);
+        read.bytes = read_into_.at(wanted.buffer).data();
         reads++;
         due_.push_back(read);
     }
@@ -578,6 +585,7 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
+    std::array<bytes, NODE_READ_BUFFERS> read_into_;
     std::vector<wal_write> stalled_writes_;
     std::map<int, bytes> temporary_;
     std::vector<std::pair<uint32_t, Heard>> replies_;

@@ -51,6 +51,8 @@ private:
     bool stick_disk(int id);
     bool fill_log(int id);
     bool replay_slowly(int id);
+    void read_slowly(int id);
+    bool hand_over_amid_replay();
     void restart(int id);
     int other_end(int id);
     bool may_go_away(int id);

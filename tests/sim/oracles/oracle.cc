@@ -49,6 +49,7 @@ void Oracle::after_start(Machine &machine)
 {
     commits_[machine.id()] = 0;
     leads_[machine.id()] = 0;
+    duties_.forget(machine.id());
     struct entry_id durable = durable_[machine.id()];
     /* What a snapshot has replaced it has not forgotten. */
     if (durable.index < raft_before_log(machine.raft()).index)
@@ -190,7 +191,19 @@ void Oracle::look_at(Machine &machine)
     move_front(machine);
     if (std::optional<std::string> breach = clocks_.look(machine, leaders_, world_.now()))
         found(*breach);
+    if (std::optional<std::string> breach = duties_.look(machine))
+        found(*breach);
     look_at_clients();
+}
+
+void Oracle::hear(int from, int to, const std::vector<uint8_t> &bytes)
+{
+    if (from > world_.count() || to > world_.count())
+        return;
+    std::optional<std::string> breach =
+            duties_.hear(world_.machine(from), world_.machine(to), bytes);
+    if (breach)
+        found(*breach);
 }
 
 } // namespace sim

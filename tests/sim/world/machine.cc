@@ -34,6 +34,8 @@ void shrink(node_settings &settings)
     settings.limits.connections_max = 64;
     settings.limits.owed_max = 256;
     settings.limits.reads_max = 16;
+    settings.limits.read_bytes = 32 * KIB;
+    settings.limits.apply_bytes = 2 * KIB;
     settings.limits.peer_frame_bytes = 20 * KIB;
     settings.limits.peer_output_bytes = 64 * KIB;
     settings.limits.client_output_bytes = 160 * KIB;
@@ -402,6 +404,7 @@ void Machine::perform_writes()
         const Options &options = world_.options();
         uint64_t done =
                 world_.now() + options.disk_ns + world_.roll(options.disk_jitter_ns);
+        done += disk.write_ns;
         done = std::max(done, disk.stalled_until);
         uint64_t id = effects_.writes[i].id;
         disk.begin_write(effects_.writes[i]);
@@ -414,8 +417,11 @@ void Machine::perform_read()
     if (!effects_.read_wanted || !may_do())
         return;
     node_read read = effects_.read;
+    std::vector<uint8_t> &buffer = read_into_.at(read.buffer);
+    std::fill(buffer.begin(), buffer.end(), uint8_t{0xa5}); /* From now on it is io's. */
     defer(world_.options().disk_ns + disk.read_ns, [this, read] {
-        std::vector<uint8_t> bytes = disk.read(read.place, read.count);
+        std::vector<uint8_t> &bytes = read_into_.at(read.buffer);
+        bytes = disk.read(read.place, read.count);
         node_event done = event(NODE_READ);
         done.id = read.id;
         done.bytes = bytes.data();
@@ -538,18 +544,22 @@ void Machine::connect(uint8_t peer)
     defer(world_.options().net_ns, [this, peer] { connected(peer); });
 }
 
-std::optional<uint32_t> Machine::accept(uint64_t link)
+std::optional<uint32_t> Machine::accept(uint64_t link, int from)
 {
     auto slot = std::find(slots_.begin(), slots_.end(), 0);
     if (!node_ || slot == slots_.end())
         return std::nullopt;
     *slot = link;
     uint32_t conn = static_cast<uint32_t>(slot - slots_.begin());
-    defer(0, [this, conn, link] {
+    defer(0, [this, conn, link, from] {
         if (slots_.at(conn) != link)
             return;
+        /* Each endpoint is a machine with an address of its own. */
+        unsigned char address[CLIENT_ADDRESS_BYTES] = {0xfd};
+        memcpy(address + 8, &from, sizeof(from));
         node_event accepted = event(NODE_ACCEPTED);
         accepted.conn = conn;
+        accepted.address = address;
         step(accepted);
     });
     return conn;

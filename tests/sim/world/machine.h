@@ -8,6 +8,7 @@
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -101,7 +102,7 @@ public:
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
     void closed(uint64_t link, bool by_other) override;
-    std::optional<uint32_t> accept(uint64_t link);
+    std::optional<uint32_t> accept(uint64_t link, int from);
 
     /* Whether the index is another than at the last call in this life of the node. */
     bool first_seen_at(uint64_t index)
@@ -163,6 +164,7 @@ private:
     };
     std::optional<Ending> ending_;
     uint64_t wall_ = 1700000000 * UINT64_C(1000000000); /* When its clock was at 0 */
+    std::array<std::vector<uint8_t>, NODE_READ_BUFFERS> read_into_;
     std::vector<std::function<void()>> while_paused_;
     std::vector<uint64_t> slots_; /* Link of each slot; 0: free */
 };

@@ -50,6 +50,7 @@ public:
     uint64_t stalled_until = 0;
     bool stuck = false;   /* What is under way does not end. */
     uint64_t read_ns = 0; /* A read takes so much longer. */
+    uint64_t write_ns = 0;
     bool late_writes = false;
     bool page_cache = false;
 
