@@ -106,6 +106,8 @@ void Disk::do_file(const node_file &file, std::vector<uint8_t> bytes)
     case NODE_FILE_PUBLISH:
         (file.name == NODE_FILE_BEGIN ? log_begin : snapshots[file.number]) = temporary;
         temporary.clear();
+        if (spoilt_ && spoilt_->place.segment < first_segment())
+            spoilt_.reset(); /* What is spoilt is no longer of the log. */
         break;
     case NODE_FILE_DISCARD:
         temporary.clear();
