@@ -55,6 +55,9 @@ static const struct purpose purposes[] = {
         {"buckets of holds", "index: hold by request", "--holds"},
         {"buckets of waits", "index: wait by request", "--waits"},
         {"buckets of answers", "index: answer by request", "--answers"},
+        {"written by a snapshot", "which parts of the state a snapshot has",
+                "all of the above"},
+        {"snapshot, changed parts", "what changes before a snapshot has it", fixed},
         {"lock state", "counters and lists of all the above", fixed},
 
         {NULL, "Requests under way", NULL},

@@ -25,7 +25,7 @@ using process::wait_until;
 
 constexpr char lock_name[] = "older than the log";
 
-/* Of a node of the cluster; its term is 0 if it does not answer. */
+/* Of a node of the cluster; all is 0 if it does not answer. */
 std::unique_ptr<lk_node_status> status_of(const Cluster &cluster, int id)
 {
     auto status = std::make_unique<lk_node_status>();
@@ -41,6 +41,13 @@ std::unique_ptr<lk_node_status> status_of(const Cluster &cluster, int id)
         *status = lk_node_status{};
     lk_close(client);
     return status;
+}
+
+/* It answers, and is. */
+bool is_healthy(const Cluster &cluster, int id)
+{
+    auto status = status_of(cluster, id);
+    return status->node == id && status->condition == LK_CONDITION_HEALTHY;
 }
 
 /* Files in its data directory whose names begin so. */
@@ -163,8 +170,7 @@ TEST_F(Snapshot, NodesAreKilledWhileTheLogIsCompacted)
         cluster.kill(id);
         cluster.start(id);
         wait_for_another(id, " snapshot-read ", starts);
-        EXPECT_TRUE(wait_until(
-                [&] { return status_of(cluster, id)->condition == LK_CONDITION_HEALTHY; }));
+        EXPECT_TRUE(wait_until([&] { return is_healthy(cluster, id); }));
     }
     (void)load.wait(std::chrono::seconds(60));
     expect_same_state();
@@ -196,16 +202,14 @@ TEST_F(Snapshot, MemberThatWasAwayForLongGetsTheLeaders)
     cluster.start(away);
     wait_for_another(away, " snapshot-installed ", 0);
     EXPECT_GT(count(leader, " snapshot-sending "), 0U);
-    EXPECT_TRUE(wait_until(
-            [&] { return status_of(cluster, away)->condition == LK_CONDITION_HEALTHY; }));
+    EXPECT_TRUE(wait_until([&] { return is_healthy(cluster, away); }));
     EXPECT_GT(status_of(cluster, away)->snapshot, had);
     expect_same_state();
     /* Its log begins after that snapshot; so it does once more. */
     size_t starts = count(away, " snapshot-read ");
     cluster.kill(away);
     cluster.start(away);
-    EXPECT_TRUE(wait_until(
-            [&] { return status_of(cluster, away)->condition == LK_CONDITION_HEALTHY; }));
+    EXPECT_TRUE(wait_until([&] { return is_healthy(cluster, away); }));
     EXPECT_GT(count(away, " snapshot-read "), starts);
     expect_same_state();
 }

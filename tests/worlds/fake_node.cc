@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "io/clock.h"
 #include "io/disk_maker.h"
+#include "io/disk_snapshot.h"
 #include "store/tail.h"
 
 /* ---- What io calls of the node ---- */
@@ -275,6 +276,9 @@ void io_world::dispatch(const uring_done &done)
         break;
     case OP_MAKE_SEGMENT:
         maker_done(&disk, &done);
+        break;
+    case OP_FILE:
+        snapshot_op_done(&disk, &done);
         break;
     case OP_NAMES:
         net_resolved(&net);
