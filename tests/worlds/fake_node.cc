@@ -83,6 +83,40 @@ void node_recover(struct node *node)
     (void)node;
 }
 
+/* It has no snapshots, and counts on none. */
+void node_begin_log(struct node *node, const struct begin_block *begin)
+{
+    (void)node;
+    (void)begin;
+}
+
+void node_offer_snapshot(struct node *node, const struct snapshot_header *header)
+{
+    (void)node;
+    (void)header;
+}
+
+const struct snapshot_header *node_next_snapshot(struct node *node)
+{
+    (void)node;
+    return nullptr;
+}
+
+bool node_feed_snapshot(struct node *node, const unsigned char *bytes, size_t count)
+{
+    (void)node;
+    (void)bytes;
+    (void)count;
+    return false;
+}
+
+bool node_has_snapshot(const struct node *node, uint64_t index)
+{
+    (void)node;
+    (void)index;
+    return false;
+}
+
 static const struct node *node_of(const struct tail *tail)
 {
     return reinterpret_cast<const struct node *>(tail->recovery);
