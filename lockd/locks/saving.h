@@ -33,7 +33,7 @@ void saving_end(struct locks *locks);
 /* The kind of parts that is walked after so many others. */
 enum part saving_walked(uint8_t walked);
 
-/* The item at the walk's place if it is still to be written, else NULL; the walk goes on. */
+/* The item at the walk's place if it is still to be written, else NULL; the walk continues. */
 const void *saving_step(struct locks *locks, enum part part);
 
 /*

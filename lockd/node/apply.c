@@ -49,7 +49,8 @@ static void renew_all(struct applier *applier, struct batch_reader *batch)
         locks_renew_by(applier->locks, &command.section);
 }
 
-static void answer_command(struct applier *applier, const struct locks_outcome *outcome)
+static void answer_command(struct applier *applier, const struct under_way *own,
+        const struct locks_outcome *outcome)
 {
     const struct owed *owed = ledger_settle(applier->ledger);
     assert(owed->number == outcome->answer.number);
@@ -61,12 +62,12 @@ static void answer_command(struct applier *applier, const struct locks_outcome *
             outcome->answer.kind == REQUEST_OPEN && outcome->answer.status == STATUS_OK;
     if (opened && locks_session(applier->locks, outcome->session, &view))
         reply_route(applier->replies, &view, conn);
-    reply_answer(applier->replies, conn, outcome,
-            outcome->anchor ? locks_time(applier->locks) : 0);
+    bool anchor = outcome->anchor && !own->early;
+    reply_answer(applier->replies, conn, outcome, anchor ? locks_time(applier->locks) : 0);
 }
 
-static void answer_keepalive(
-        struct applier *applier, const struct pending_keepalive *keepalive)
+static void answer_keepalive(struct applier *applier, const struct under_way *own,
+        const struct pending_keepalive *keepalive)
 {
     struct conn *conn = conn_if_alive(applier->conns, keepalive->conn, keepalive->serial);
     if (!conn)
@@ -78,7 +79,8 @@ static void answer_keepalive(
     if (locks_session(applier->locks, keepalive->session, &view)) {
         outcome.deadline = view.deadline;
         outcome.change = view.change;
-        reply_answer(applier->replies, conn, &outcome, locks_time(applier->locks));
+        uint64_t applied = own->early ? 0 : locks_time(applier->locks);
+        reply_answer(applier->replies, conn, &outcome, applied);
     } else {
         outcome.answer.status = STATUS_LOST;
         outcome.answer.detail = LOST_UNKNOWN;
@@ -101,7 +103,7 @@ static void finish_own(struct applier *applier, const struct under_way *own)
     uint64_t now_ns = applier->times->now_ns;
     const struct pending_keepalive *keepalive;
     while ((keepalive = ledger_settle_keepalive(ledger, own)) != NULL)
-        answer_keepalive(applier, keepalive);
+        answer_keepalive(applier, own, keepalive);
     stages_finish(applier->stages, &own->entry, last_answered(applier, own), now_ns);
     uint32_t owed_count = ring_count(&ledger->owed_ring);
     backlog_finished(applier->backlog, &own->entry, owed_count, now_ns);
@@ -123,14 +125,15 @@ static uint32_t decode_some(
     return count;
 }
 
-static void apply_commands(
-        struct applier *applier, const struct command *commands, uint32_t count, bool own)
+/* `own`: as this leader sealed them; NULL: another did, and nobody is owed an answer. */
+static void apply_commands(struct applier *applier, const struct command *commands,
+        uint32_t count, const struct under_way *own)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct locks_outcome outcome;
         locks_apply(applier->locks, &commands[i], &outcome);
         if (own)
-            answer_command(applier, &outcome);
+            answer_command(applier, own, &outcome);
     }
 }
 
@@ -148,7 +151,7 @@ static void apply_batch(
     struct command commands[COMMANDS_AHEAD];
     uint32_t count;
     while ((count = decode_some(applier->locks, &batch, commands)) > 0)
-        apply_commands(applier, commands, count, own != NULL);
+        apply_commands(applier, commands, count, own);
     /* Otherwise a broken node made it, and others may apply all of it. */
     assert(batch_complete(&batch));
     locks_end(applier->locks);

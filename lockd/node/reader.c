@@ -107,7 +107,7 @@ static bool is_there(const struct reader *reader, struct wal_place place)
     return place.segment >= wal_begin(reader->wal).segment;
 }
 
-/* The log goes on in the next segment where this one ends. */
+/* The log continues in the next segment where this one ends. */
 static struct wal_place next_place(const struct reader *reader, struct wal_place place)
 {
     if (place.offset >= wal_segment_end(reader->wal, place.segment))

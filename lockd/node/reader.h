@@ -81,7 +81,7 @@ struct reader {
     struct reading kept[NODE_READ_BUFFERS];
     uint32_t kept_in[NODE_READ_BUFFERS]; /* ... in which buffer of io, */
     uint32_t kept_count;                 /* ... how many, */
-    struct wal_place kept_end;           /* ... and where the log goes on after it. */
+    struct wal_place kept_end;           /* ... and where the log continues after it. */
 };
 
 /* The caller fills in the pointers and read_bytes. */

@@ -1,5 +1,6 @@
 #include "ops/metrics.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -304,6 +305,8 @@ static uint64_t answers_with(const struct counters *counters, uint32_t status)
     return count;
 }
 
+static_assert((int)LIMIT_LAST < (int)COUNTED_LIMITS, "each limit is counted");
+
 static const char *const limits[COUNTED_LIMITS] = {
         [LIMIT_SESSIONS] = "sessions",
         [LIMIT_LOCKS] = "locks",
@@ -315,6 +318,16 @@ static const char *const limits[COUNTED_LIMITS] = {
         [LIMIT_COUNT] = "count",
         [LIMIT_SESSION_HOLDS] = "session_holds",
         [LIMIT_SESSION_WAITS] = "session_waits",
+        [LIMIT_ADDRESS_SESSIONS] = "address_sessions",
+        [LIMIT_ADDRESS_HOLDS] = "address_holds",
+        [LIMIT_ADDRESS_WAITS] = "address_waits",
+        [LIMIT_ADDRESS_ANSWERS] = "address_answers",
+        [LIMIT_ADDRESS_NAME_BLOCKS] = "address_name_blocks",
+        [LIMIT_LABEL_SESSIONS] = "label_sessions",
+        [LIMIT_LABEL_HOLDS] = "label_holds",
+        [LIMIT_LABEL_WAITS] = "label_waits",
+        [LIMIT_LABEL_ANSWERS] = "label_answers",
+        [LIMIT_LABEL_NAME_BLOCKS] = "label_name_blocks",
 };
 
 static void write_refused(struct page *page, const struct counters *counters,

@@ -80,7 +80,7 @@ TEST(Condition, Replaying)
             "applies its log after its start and serves nobody yet: wait until it has "
             "applied what is committed";
     bool seen = false;
-    for (int round = 0; round < 5 && !seen; round++) {
+    for (int round = 0; round < 25 && !seen; round++) {
         cluster.kill(1);
         cluster.start(1);
         Slowed slowed(cluster.program(1));
@@ -165,8 +165,9 @@ TEST(Condition, ReadError)
     rot(cluster, leader);
     cluster.start(away);
     expect_line(cluster, leader,
-            "cannot read a part of its own log: replace its disk, and start it on a good "
-            "copy of its data directory",
+            "cannot read a part of its own log: check its disk (dmesg, smartctl), keep a "
+            "copy of its data directory, and put the damaged file back if you have a good "
+            "copy of it; it does not start again as it is",
             1);
     expect_logged(cluster, leader, " log-damaged ");
     EXPECT_TRUE(wait_until([&] {

@@ -88,26 +88,42 @@ TEST_F(NodeKeepalive, FindsRoomWhileNothingIsCommitted)
         sessions.push_back(open(secret));
     world->disk_stalls = true;
     uint64_t waited = mark_count("keepalives_wait_for_room");
+    uint64_t held_back = mark_count("entry_holds_time_back");
     uint64_t before = next_index();
+    /* Served time is behind real time by this much, or by less. */
+    uint64_t behind_ns = world->now_ns - locks_time(node_locks(world->replica()));
+    std::map<std::pair<uint64_t, uint64_t>, uint64_t> sent; /* By session and number */
     for (uint64_t round = 1; round <= 40; round++) {
         for (unsigned char secret = 1; secret <= 8; secret++)
             send(sessions[secret - 1U], secret, REQUEST_KEEPALIVE, round);
-        send_acquire(sessions[round % 8], static_cast<unsigned char>(round % 8 + 1),
-                1 + round / 8);
+        uint64_t asker = sessions[round % 8];
+        uint64_t number = 1 + round / 8;
+        sent[{asker, number}] = world->now_ns;
+        send_acquire(asker, static_cast<unsigned char>(round % 8 + 1), number);
         pass(2 * NS_PER_MS);
     }
     EXPECT_GT(next_index(), before + 16) << "entries, with keepalives, and none is durable";
     EXPECT_GT(mark_count("keepalives_wait_for_room"), waited);
+    EXPECT_GT(mark_count("entry_holds_time_back"), held_back);
     world->disk_stalls = false;
     pass(NS_PER_S);
     std::map<uint64_t, uint64_t> last;
+    uint64_t anchors = 0;
     for (const auto &[head, answer] : world->answers(0)) {
+        if (answer.kind == REQUEST_ACQUIRE && head.applied != 0) {
+            anchors++;
+            uint64_t sent_ns = sent.at({head.session, answer.number});
+            EXPECT_GE(head.applied, sent_ns - behind_ns) << "T was read after the request";
+        }
         if (answer.kind != REQUEST_KEEPALIVE)
             continue;
         EXPECT_EQ(answer.status, STATUS_OK);
-        EXPECT_NE(head.applied, 0U);
         last[head.session] = answer.number;
+        if (answer.number == 40) {
+            EXPECT_NE(head.applied, 0U) << "the last entry holds nothing back";
+        }
     }
+    EXPECT_GT(anchors, 0U);
     for (uint64_t session : sessions)
         EXPECT_EQ(last[session], 40U) << session;
 }
