@@ -40,6 +40,14 @@ void wire_configuration(struct wire *wire, struct configuration *configuration)
     wire_require(wire, configuration->count - voters <= LEARNERS_MAX);
 }
 
+void wire_cluster_record(struct wire *wire, struct cluster_record *record)
+{
+    wire_settings(wire, &record->settings);
+    wire_u64(wire, &record->index);
+    wire_require(wire, record->index >= 1);
+    wire_configuration(wire, &record->configuration);
+}
+
 void configuration_of_bootstrap(
         struct configuration *configuration, const struct bootstrap *bootstrap)
 {

@@ -48,6 +48,15 @@ struct configuration {
 
 void wire_configuration(struct wire *wire, struct configuration *configuration);
 
+/* What a snapshot says of its cluster: what no entry behind it says again. */
+struct cluster_record {
+    struct cluster_settings settings;
+    uint64_t index; /* Of the configuration's entry */
+    struct configuration configuration;
+};
+
+void wire_cluster_record(struct wire *wire, struct cluster_record *record);
+
 /* The configuration that a cluster begins with. */
 void configuration_of_bootstrap(
         struct configuration *configuration, const struct bootstrap *bootstrap);

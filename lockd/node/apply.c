@@ -27,13 +27,22 @@ static void apply_bootstrap(
         return;
     }
     locks_init(applier->locks, &bootstrap.settings);
+    snapshots_bootstrapped(applier->snapshots, &bootstrap);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
     locks_end(applier->locks);
 }
 
-/* It counted since it was appended. The state of the locks only moves on by an entry. */
-static void apply_configuration(struct applier *applier, const struct entry_head *head)
+/*
+ * It counted since it was appended; the next snapshot is to say so. The state of the locks
+ * only moves on by an entry.
+ */
+static void apply_configuration(
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
+    struct configuration configuration;
+    bool good = configuration_read(&configuration, head, body);
+    assert(good);
+    snapshots_configured(applier->snapshots, head->id.index, &configuration);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
     locks_end(applier->locks);
 }
@@ -177,23 +186,40 @@ static void push_changes(struct applier *applier)
     }
 }
 
+/* What an entry changes is saved first for the snapshot that is being taken. */
+static void make_room(
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
+{
+    struct batch_reader batch;
+    if (!snapshotter_is_walking(applier->snapshotter) ||
+            !batch_reader_init(&batch, body, head->body_bytes))
+        return;
+    uint32_t count = batch.head.keepalive_count;
+    struct command command;
+    while (batch_next_command(&batch, &command))
+        count++;
+    snapshotter_make_room(applier->snapshotter, count);
+}
+
 static void apply_entry(
         struct applier *applier, const unsigned char *entry, const struct entry_head *head)
 {
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
+    make_room(applier, head, body);
     if (head->kind == ENTRY_BOOTSTRAP || head->kind == ENTRY_CONFIGURATION) {
         const struct under_way *own = ledger_own(applier->ledger, head->id);
         if (head->kind == ENTRY_BOOTSTRAP)
             apply_bootstrap(applier, head, body);
         else
-            apply_configuration(applier, head);
+            apply_configuration(applier, head, body);
         if (own)
             ledger_finish(applier->ledger, own);
     } else {
         apply_batch(applier, head, body);
     }
     applier->applied = head->id.index;
+    snapshots_applied(applier->snapshots, head);
     applier->stages->sums[SUM_APPLIED]++;
     applier->stages->applied = true;
     applier->stages->busy = true;
@@ -219,6 +245,8 @@ void apply_committed(struct applier *applier)
 {
     uint64_t bytes = 0;
     uint64_t commit = raft_commit(applier->raft);
+    if (applier->replaced)
+        return;
     while (applier->applied < commit && !applier->failed) {
         struct entry_head head;
         bool later = bytes >= applier->turn_bytes;
@@ -240,6 +268,7 @@ bool apply_has_more(const struct applier *applier)
 {
     struct entry_head head;
     return applier->applied < raft_commit(applier->raft) && !applier->failed &&
+           !applier->replaced &&
            (reader_has_kept(applier->reader) ||
                    wal_find(applier->wal, applier->applied + 1, &head) != NULL);
 }
@@ -247,7 +276,7 @@ bool apply_has_more(const struct applier *applier)
 void apply_check(const struct applier *applier)
 {
     assert(applier->applied <= raft_commit(applier->raft));
-    if (!applier->failed)
+    if (!applier->failed && !applier->replaced)
         assert(applier->applied == locks_index(applier->locks));
     const struct ledger *ledger = applier->ledger;
     const struct under_way *newest = ledger_newest(ledger);

@@ -95,19 +95,25 @@ const struct member *configurations_self(const struct configurations *configurat
     return member && is_own(configurations, member) ? member : NULL;
 }
 
-const struct indexed_configuration *configurations_at(
-        const struct configurations *configurations, uint64_t index)
+void configurations_restart(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration)
 {
-    bool before = configurations->newest.index > index;
-    return before ? &configurations->before : &configurations->newest;
+    struct indexed_configuration restarted = {.index = index, .is = *configuration};
+    keep_addresses(&configurations->newest.is, &restarted.is);
+    configurations->newest = restarted;
+    configurations->before = restarted;
+    configurations->changed = true;
 }
 
-void configurations_restore(struct configurations *configurations,
-        const struct indexed_configuration *configuration)
+void configurations_restore(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration)
 {
-    configurations->newest = *configuration;
-    configurations->before = *configuration;
-    configurations->changed = true;
+    if (configurations->newest.index <= index) {
+        configurations_restart(configurations, index, configuration);
+    } else if (configurations->before.index < index) {
+        configurations->before.index = index;
+        configurations->before.is = *configuration;
+    }
 }
 
 void configurations_check(const struct configurations *configurations)

@@ -61,15 +61,14 @@ struct raft_configuration configuration_for_raft(
 const struct member *configurations_self(const struct configurations *configurations);
 
 /*
- * For a snapshot at `index`, while `index` is the newest entry applied: the configuration
- * that counts there, and the index of its entry. What it is written from can be read back
- * with wire_configuration(), and taken with configurations_restore() before any entry is
- * recovered.
+ * A snapshot has the configuration of the entry `index`, which is committed. The log may not
+ * go back to it. configurations_restore(): at a start, it counts unless the log has a later
+ * one. configurations_restart(): the log has no entry any more, and only it counts.
  */
-const struct indexed_configuration *configurations_at(
-        const struct configurations *configurations, uint64_t index);
-void configurations_restore(struct configurations *configurations,
-        const struct indexed_configuration *configuration);
+void configurations_restore(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration);
+void configurations_restart(struct configurations *configurations, uint64_t index,
+        const struct configuration *configuration);
 
 void configurations_check(const struct configurations *configurations);
 

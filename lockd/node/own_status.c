@@ -174,12 +174,14 @@ enum condition own_condition(const struct node *node)
     enum condition misfit = led ? condition_of_others(node) : condition_of_misfit(node);
     if (!led && misfit != CONDITION_HEALTHY)
         return misfit;
-    if (node->removed_ns != 0)
+    if (node->leaving.removed_ns != 0)
         return CONDITION_REMOVED;
     if (wal_cluster(node->wal) == 0)
         return raft_is_joining(node->raft) ? CONDITION_LEARNER : CONDITION_NOT_BOOTSTRAPPED;
     if (!led)
         return CONDITION_NO_LEADER;
+    if (node->health.lacks_state)
+        return CONDITION_INSTALLING;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (!raft_is_voter(node->raft))
@@ -189,6 +191,10 @@ enum condition own_condition(const struct node *node)
     if (raft_is_leader(node->raft) &&
             raft_configuration_index(node->raft) > raft_commit(node->raft))
         return CONDITION_MEMBERS_CHANGE;
+    if (sender_is_stuck(&node->upkeep.sender))
+        return CONDITION_SNAPSHOT_STUCK;
+    if (node->upkeep.snapshotter.failures > 0)
+        return CONDITION_SNAPSHOT_FAILING;
     if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
     return misfit;
@@ -233,6 +239,20 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->write_age_ns = raft_write_age_ns(node->raft);
     status->segments = (uint32_t)wal_segments_used(node->wal);
     status->segments_max = (uint32_t)wal_segments_max(node->wal);
+}
+
+static void tell_snapshot(const struct node *node, struct node_status *status)
+{
+    const struct snapshots *snapshots = &node->upkeep.snapshots;
+    uint64_t first = raft_before_log(node->raft).index + 1;
+    status->log_first = first <= status->last ? first : 0;
+    if (snapshots->count == 0)
+        return;
+    const struct kept_snapshot *newest = &snapshots->kept[snapshots->count - 1];
+    status->snapshot = newest->last.index;
+    status->snapshot_bytes = newest->bytes;
+    status->snapshot_age_ns = node->times.now_ns - snapshots->newest_ns;
+    status->snapshot_taken_ns = snapshots->duration_ns;
 }
 
 static void tell_state(const struct node *node, struct node_status *status)
@@ -280,6 +300,7 @@ void own_status(const struct node *node, struct node_status *status)
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     tell_log(node, status);
+    tell_snapshot(node, status);
     tell_state(node, status);
     tell_peers(node, status);
 }

@@ -65,6 +65,12 @@ static const struct purpose purposes[] = {
         {"node.keepalives", "keepalives not yet in the log", "3 x --sessions, rounded up"},
         {"node.routes", "the connection of each session", "--sessions"},
         {"node.reads", "queries waiting for the log", fixed},
+        {"node.snapshot_chunks", "chunks of a snapshot, not yet written", fixed},
+        {"node.snapshot_piece", "a part of a snapshot from another member", fixed},
+        {"node.snapshot_header", "its header", fixed},
+        {"node.snapshot_offers", "snapshots found at start", fixed},
+        {"node.log_begin", "where the log begins, to be written", fixed},
+        {"reads of snapshots", "parts of a snapshot, read back from disk", fixed},
         {"node.held", "messages that wait for a log write", fixed},
         {"node.raft_writes", "log writes that are not durable yet", fixed},
 

@@ -51,7 +51,7 @@ static bool outdoes(enum raft_notice notice, enum raft_notice told)
 void raft_note(struct raft *raft, enum raft_notice notice, uint8_t peer)
 {
     struct raft_effects *effects = raft->effects;
-    if (outdoes(notice, effects->notice)) {
+    if (effects && outdoes(notice, effects->notice)) {
         effects->notice = notice;
         effects->notice_peer = peer;
         return;

@@ -115,6 +115,32 @@ void raft_membership_cut(struct raft *raft, uint64_t from)
     count_anew(raft, &undone);
 }
 
+void raft_membership_restart(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration)
+{
+    struct raft_membership *membership = &raft->membership;
+    const struct raft_configuration was = membership->newest;
+    *membership = (struct raft_membership){
+            .newest = *configuration,
+            .index = index,
+            .before = *configuration,
+            .before_index = index,
+    };
+    count_anew(raft, &was);
+}
+
+void raft_membership_restore(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration)
+{
+    struct raft_membership *membership = &raft->membership;
+    if (membership->index <= index) {
+        raft_membership_restart(raft, index, configuration);
+    } else if (membership->before_index < index) {
+        membership->before = *configuration;
+        membership->before_index = index;
+    }
+}
+
 void raft_drop_peers(struct raft *raft)
 {
     if (!raft->peers_changed)

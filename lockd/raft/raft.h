@@ -230,19 +230,20 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
 void raft_restore_begin(struct raft *raft, struct entry_id before);
 
 /*
- * After raft_restore_begin(): the configuration of the entry `index`, at or before the
- * beginning of the log, counts there.
- */
-void raft_restore_configuration(
-        struct raft *raft, uint64_t index, const struct raft_configuration *configuration);
-
-/*
  * After init: the log's records in order, as recovery meets them. A vote record replaces
  * the one before it; a term older than the known one changes nothing.
  */
 void raft_restore(struct raft *raft, const struct raft_entry *entry);
 void raft_restore_truncate(struct raft *raft, uint64_t from);
 void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote);
+
+/*
+ * After the log was restored: all up to `last` is committed, because a snapshot has it, with
+ * the configuration of the entry `index`. The log need not have that entry; a later
+ * configuration of it counts.
+ */
+void raft_restore_snapshot(struct raft *raft, struct entry_id last, uint64_t index,
+        const struct raft_configuration *configuration);
 
 /*
  * Recovery is over; the first step may follow. All that was restored is durable. `blank`:
@@ -266,6 +267,16 @@ void raft_tell_applied(struct raft *raft, uint64_t index);
  * entries.
  */
 void raft_drop_before(struct raft *raft, uint64_t index);
+
+/*
+ * A snapshot of another member has all up to `last`, which this node's log does not have:
+ * the log was begun anew behind it, and that is durable. Called between steps, on a node
+ * that does not lead, while nothing of its log is being written. `last` is committed, and
+ * later than what was known to be. The configuration, of the entry `index`, is the
+ * snapshot's: what the log said before counts no more.
+ */
+void raft_restart_at(struct raft *raft, struct entry_id last, uint64_t index,
+        const struct raft_configuration *configuration);
 
 /*
  * May this step write? Heartbeats and their answers, reads, and a leader's time never do:
@@ -385,6 +396,15 @@ bool raft_is_joining(const struct raft *raft);
 
 /* Bootstrap: bit set of the members to which there is no connection. */
 uint64_t raft_missing(const struct raft *raft);
+
+/*
+ * Leader: the peer is connected, and what it needs next is before the beginning of the log.
+ * It needs a snapshot.
+ */
+bool raft_peer_needs_snapshot(const struct raft *raft, uint8_t id);
+
+/* Leader: the first entry that the peer lacks; UINT64_MAX: it takes no part. */
+uint64_t raft_peer_lacks(const struct raft *raft, uint8_t id);
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id);
 uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t id); /* 0: never */

@@ -91,14 +91,6 @@ void raft_restore_begin(struct raft *raft, struct entry_id before)
         raft->peers[i].next = before.index + 1;
 }
 
-void raft_restore_configuration(
-        struct raft *raft, uint64_t index, const struct raft_configuration *configuration)
-{
-    assert(!raft->booted && index <= raft->log.trail.before.index);
-    const struct raft_entry entry = {.id = {1, index}, .configuration = *configuration};
-    raft_membership_take(raft, &entry);
-}
-
 void raft_restore(struct raft *raft, const struct raft_entry *entry)
 {
     assert(!raft->booted);
@@ -123,6 +115,16 @@ void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote)
         return;
     raft->term = term;
     raft->vote = vote;
+}
+
+void raft_restore_snapshot(struct raft *raft, struct entry_id last, uint64_t index,
+        const struct raft_configuration *configuration)
+{
+    assert(!raft->booted && index <= last.index);
+    assert(raft_log_term(&raft->log, last.index) == last.term);
+    if (last.index > raft->commit.index)
+        raft->commit = last;
+    raft_membership_restore(raft, index, configuration);
 }
 
 void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)

@@ -259,6 +259,17 @@ void raft_membership_take(struct raft *raft, const struct raft_entry *entry);
 void raft_membership_cut(struct raft *raft, uint64_t from);
 
 /*
+ * The configuration of the entry `index` is committed, and a snapshot has it: it counts
+ * unless the log has a later one. The log may not go back to it.
+ */
+void raft_membership_restore(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration);
+
+/* The log has no entry any more: of the configurations, only this one counts. */
+void raft_membership_restart(
+        struct raft *raft, uint64_t index, const struct raft_configuration *configuration);
+
+/*
  * May this node lead? Not only a voter may: while a configuration that leaves it out is not
  * committed, the log of this node may be the only one that has it, and then nobody else can
  * be elected. It does not count its own vote then. [Raft 4.2.2]
@@ -299,6 +310,7 @@ bool raft_can_send(struct raft *raft, const struct raft_peer *peer);
 void raft_send(struct raft *raft, const struct raft_peer *peer,
         const struct peer_message *message, uint64_t after_write);
 
+/* Between steps, the next one tells it. */
 void raft_note(struct raft *raft, enum raft_notice notice, uint8_t peer);
 
 /* Term and vote go to disk with this step's write. */

@@ -125,12 +125,18 @@ TEST(PaperMembers, TruncationUndoesItOverARestart)
     EXPECT_EQ(raft_configuration_index(node.raft), 2U);
 }
 
-TEST(PaperMembers, ALogThatBeginsLaterKeepsIt)
+/* The log begins after entry 100, and its snapshot has the configuration of entry 90. */
+static void restore_snapshot(raft_alone &node)
+{
+    const struct raft_configuration kept = {set_of({1, 5}), set_of({6})};
+    raft_restore_snapshot(node.raft, {4, 100}, 90, &kept);
+}
+
+TEST(PaperMembers, ALogThatBeginsLaterHasItFromTheSnapshot)
 {
     raft_alone node(1, 3);
     raft_restore_begin(node.raft, {4, 100});
-    const struct raft_configuration kept = {set_of({1, 5}), set_of({6})};
-    raft_restore_configuration(node.raft, 90, &kept);
+    restore_snapshot(node);
     node.boot(4);
     EXPECT_EQ(voters(node), set_of({1, 5}));
     EXPECT_EQ(raft_configuration_index(node.raft), 90U);
@@ -138,6 +144,49 @@ TEST(PaperMembers, ALogThatBeginsLaterKeepsIt)
     node.closed(3, false);
     node.wait(1);
     EXPECT_EQ(node.raft->peer_count, 2U);
+}
+
+TEST(PaperMembers, OneBehindTheSnapshotCountsAndIsUndoneToTheSnapshots)
+{
+    raft_alone node(1, 3);
+    raft_restore_begin(node.raft, {4, 100});
+    const struct raft_entry later = configuration({4, 101}, set_of({1, 5, 6}));
+    raft_restore(node.raft, &later);
+    restore_snapshot(node);
+    node.boot(4);
+    EXPECT_EQ(voters(node), set_of({1, 5, 6}));
+    struct raft_entry other = {{5, 101}, ENTRY_BATCH, 100, {}};
+    append(node, 5, 5, {4, 100}, {other});
+    EXPECT_EQ(voters(node), set_of({1, 5}));
+    EXPECT_EQ(raft_configuration_index(node.raft), 90U);
+}
+
+TEST(PaperMembers, OneThatTheSnapshotIsBehindIsTheSame)
+{
+    raft_alone node(1, 3);
+    node.log({1});
+    const struct raft_entry same = configuration({1, 2}, set_of({1, 5}));
+    raft_restore(node.raft, &same);
+    const struct raft_configuration kept = {set_of({1, 5}), 0};
+    raft_restore_snapshot(node.raft, {1, 2}, 2, &kept);
+    node.boot(1);
+    EXPECT_EQ(voters(node), set_of({1, 5}));
+    EXPECT_EQ(raft_configuration_index(node.raft), 2U);
+}
+
+TEST(PaperMembers, ASnapshotOfTheLeaderReplacesWhatTheLogSaid)
+{
+    raft_alone node(3, 3);
+    node.log({1}).boot(1);
+    append(node, 1, 1, {1, 1}, {configuration({1, 2}, set_of({1, 2, 3, 4}))});
+    node.written();
+    const struct raft_configuration kept = {set_of({1, 2, 5}), set_of({3})};
+    raft_restart_at(node.raft, {1, 50}, 40, &kept);
+    EXPECT_EQ(voters(node), set_of({1, 2, 5}));
+    EXPECT_EQ(raft_configuration_index(node.raft), 40U);
+    EXPECT_FALSE(raft_is_voter(node.raft));
+    append(node, 1, 1, {1, 50}, {{{1, 51}, ENTRY_BATCH, 100, {}}});
+    EXPECT_EQ(raft_last(node.raft).index, 51U);
 }
 
 TEST(PaperMembers, NoChangeBeforeTheTermHasACommit)

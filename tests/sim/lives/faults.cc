@@ -219,7 +219,7 @@ bool Faults::empty(int id)
     machine.crash(End::power_cut);
     life_.say(id, "finds an empty directory");
     away_.insert(id);
-    kept_[id].swap(machine.disk.segments);
+    kept_[id] = machine.disk.swap_content({});
     durable_[id] = life_.oracle().disk_changed(id, {});
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
@@ -238,7 +238,7 @@ void Faults::come_back(int id)
     auto kept = kept_.find(id);
     if (kept == kept_.end())
         return;
-    machine.disk.segments.swap(kept->second);
+    (void)machine.disk.swap_content(std::move(kept->second));
     kept_.erase(kept);
     (void)life_.oracle().disk_changed(id, durable_[id]);
 }
