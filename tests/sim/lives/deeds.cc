@@ -4,16 +4,28 @@
 
 namespace sim {
 
+/* As far as it is committed; before that, those who are to make the cluster. */
+std::set<int> Life::voters() const
+{
+    std::set<int> ids = oracle_.members().voters();
+    if (!ids.empty())
+        return ids;
+    for (int id = 1; id <= world_.options().nodes; id++)
+        ids.insert(id);
+    return ids;
+}
+
 /* In most lives a majority is left alone by what is done to nodes. */
 bool Life::may_disturb(int id)
 {
-    int well = 0;
-    for (int other = 1; other <= world_.count(); other++) {
+    const std::set<int> all = voters();
+    size_t well = 0;
+    for (int other : all) {
         const Machine &machine = world_.machine(other);
         bool serves = machine.up() && !machine.paused() && !faults_of_world_.is_away(other);
         well += other != id && serves;
     }
-    return !plan_.keeps_majority || 2 * well > world_.count();
+    return !plan_.keeps_majority || 2 * well > all.size();
 }
 
 bool Life::end_node(Kind kind, int id)
@@ -205,6 +217,14 @@ bool Life::do_deed(Kind kind, int id)
         return glutton_.feast();
     case Kind::pose:
         return impostor_.pose();
+    case Kind::add_member:
+    case Kind::remove_member:
+    case Kind::replace_member:
+    case Kind::move_member:
+    case Kind::promote_learner:
+    case Kind::transfer_lead:
+    case Kind::old_disk:
+        return members_.act(kind, id);
     case Kind::slow_start:
         return slow_start();
     case Kind::depose:

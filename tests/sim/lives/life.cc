@@ -40,10 +40,13 @@ Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
                   world_, [this] { return oracle_.committed(); },
                   [this](uint64_t read, uint64_t committed) {
                       judge_read("an onlooker", read, committed);
-                  })
+                  }),
+          members_(*this, stream(plan.seed, STREAM_MEMBERS))
 {
     world_.after_turn = [this](Machine &machine) {
         oracle_.look_at(machine);
+        if (machine.ghost())
+            return;
         speak(machine);
         watch_start(machine);
         plays_.watch(machine);
@@ -56,7 +59,8 @@ Life::Life(const Plan &plan, std::function<void(const std::string &)> log)
         history_.let_ends_be_slow();
     world_.before_end = [this](Machine &machine) {
         oracle_.before_end(machine);
-        if (over_) /* It was told to stop before all was healed. */
+        if (over_ && !machine.ghost() && !machine.removed())
+            /* It was told to stop before all was healed. */
             world_.in(NS_PER_MS, [this, id = machine.id()] { start(id); });
     };
 }
@@ -113,7 +117,7 @@ int64_t Life::some_rate(struct prng &dice) const
 void Life::start(int id)
 {
     Machine &machine = world_.machine(id);
-    if (machine.up())
+    if (machine.up() || !members_.was_started(id))
         return;
     say(name_of(id), "starts");
     bool damaged = machine.disk.is_damaged();
@@ -242,6 +246,8 @@ void Life::catch_up()
                 Machine *leader = world_.leader();
                 for (int id = 1; leader && id <= world_.count(); id++) {
                     Machine &machine = world_.machine(id);
+                    if (!members_.is_member(id))
+                        continue;
                     if (!machine.up() ||
                             locks_index(machine.locks()) + 2 < locks_index(leader->locks()))
                         return false;
@@ -300,10 +306,16 @@ void Life::run()
         });
     world_.run_for(plan_.hostile_ns);
     dice_ = stream(plan_.seed, STREAM_LIFE);
-    heal_majority();
+    if (plan_.changes_members) {
+        over_ = true; /* Of whom a majority would be depends on what was begun. */
+        members_.rest();
+    } else
+        heal_majority();
     heal();
     elect_and_grant();
     catch_up();
+    if (plan_.changes_members)
+        members_.test();
     test_disks();
     test_guard();
     empty();

@@ -18,6 +18,7 @@
 #include "sim/lives/glutton.h"
 #include "sim/lives/impostor.h"
 #include "sim/lives/life_plan.h"
+#include "sim/lives/member_deeds.h"
 #include "sim/lives/plays.h"
 #include "sim/lives/vandal.h"
 #include "sim/oracles/onlooker.h"
@@ -120,6 +121,10 @@ public:
 
     void start(int id);
     bool may_disturb(int id);
+    bool is_away(int id) const
+    {
+        return faults_of_world_.is_away(id);
+    }
     bool is_over() const /* The hostile time */
     {
         return over_;
@@ -133,6 +138,7 @@ private:
     static bool is_to_node(Kind kind);
     void perform(const Deed &deed);
     bool do_deed(Kind kind, int id);
+    std::set<int> voters() const;
     int whom();
     bool end_node(Kind kind, int id);
     void pause_node(int id);
@@ -196,6 +202,7 @@ private:
     Onlooker onlooker_;
     Faults faults_of_world_{*this};
     Plays plays_{*this};
+    MemberDeeds members_;
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
     std::map<Kind, uint64_t> done_;

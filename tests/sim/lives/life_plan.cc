@@ -329,6 +329,36 @@ void draw_impostor(Plan &plan)
     sort_deeds(plan);
 }
 
+bool has(const Plan &plan, Kind kind)
+{
+    return std::any_of(plan.deeds.begin(), plan.deeds.end(),
+            [kind](const Deed &deed) { return deed.kind == kind; });
+}
+
+/*
+ * In some lives members change. Who finds an empty directory there is a new machine, and is
+ * taken for one; and a client has to know more than one node, as that may be removed.
+ */
+void draw_members(Plan &plan)
+{
+    static const Kind kinds[] = {Kind::add_member, Kind::add_member, Kind::remove_member,
+            Kind::replace_member, Kind::replace_member, Kind::move_member,
+            Kind::promote_learner, Kind::transfer_lead, Kind::old_disk};
+    Dice dice(plan.seed, STREAM_MEMBERS);
+    bool fits = !plan.tests_guard && !has_plays(plan) && !plan.strange && !plan.bad_disks &&
+                !has(plan, Kind::pose) && plan.world.nodes <= 5;
+    if (!fits || !dice.one_in(4))
+        return;
+    plan.changes_members = true;
+    plan.world.spares = static_cast<int>(dice.from(1, 2));
+    uint64_t gap_ns = dice.from(400, 3000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    std::erase_if(plan.deeds, [](const Deed &deed) { return deed.kind == Kind::empty; });
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, dice.one_of(kinds)});
+    sort_deeds(plan);
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -339,7 +369,9 @@ const char *name_of(Kind kind)
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
             "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
-            "slow disks", "hand over amid replay", "feast", "pose"};
+            "slow disks", "hand over amid replay", "feast", "pose", "add member",
+            "remove member", "replace member", "move member", "promote learner",
+            "transfer lead", "old disk"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -379,6 +411,7 @@ Plan draw_plan(uint64_t seed)
     draw_disks(plan);
     draw_glutton(plan);
     draw_impostor(plan);
+    draw_members(plan);
     return plan;
 }
 

@@ -58,6 +58,13 @@ enum class Kind : uint8_t {
     hand_over_amid_replay, /* A leader stops while others apply their logs: in the same */
     feast,                 /* Of a client that takes all it is given: in some lives */
     pose,                  /* Somebody says to be a member: in some lives */
+    add_member,            /* From here on: in lives whose members change */
+    remove_member,
+    replace_member,  /* By a machine with an empty disk */
+    move_member,     /* To another address */
+    promote_learner, /* One that was to stay one */
+    transfer_lead,
+    old_disk, /* Of a machine that was replaced, is started beside the new one */
     count
 };
 
@@ -86,6 +93,7 @@ struct Plan {
     bool rough = false;       /* Persons' clients have crowds (crowd.h). */
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
     bool has_glutton = false;
+    bool changes_members = false;
     /* In the end, while only a majority is healed: the others are there, with bad disks. */
     bool bad_disks = false;
     std::vector<Deed> deeds; /* In order of time */
@@ -116,6 +124,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_GLUTTON,    /* Which lives have one, and what it does */
     STREAM_IMPOSTOR,   /* ... */
     STREAM_SHARES,     /* In which rough lives an address may have little */
+    STREAM_MEMBERS,    /* In which lives members change, and what operators do */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };

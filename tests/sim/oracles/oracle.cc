@@ -36,6 +36,9 @@ void Oracle::forget(const Client *client)
 
 void Oracle::before_end(Machine &machine)
 {
+    members_.before_end(machine);
+    if (machine.ghost())
+        return;
     uint64_t index = raft_durable(machine.raft());
     durable_[machine.id()] = {raft_term_at(machine.raft(), index), index};
 }
@@ -186,6 +189,10 @@ void Oracle::look_at_clients()
 
 void Oracle::look_at(Machine &machine)
 {
+    if (std::optional<std::string> breach = members_.look(machine))
+        found(*breach);
+    if (machine.ghost())
+        return;
     one_leader(machine);
     commits_stay(machine);
     move_front(machine);

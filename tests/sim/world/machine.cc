@@ -10,6 +10,11 @@
 #include "base/units.h"
 #include "sim/world/world.h"
 #include "store/tail.h"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored \
+        "-Wshadow" /* In C a function and a struct may share a name. */
+#include "node/replica.h"
+#pragma GCC diagnostic pop
 
 namespace sim {
 
@@ -60,17 +65,17 @@ void shrink(node_settings &settings)
 
 } // namespace
 
-Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
+Machine::Machine(World &world, uint8_t id, bool ghost)
+        : world_(world), id_(id), ghost_(ghost)
 {
     node_settings_default(&settings_);
     settings_.self = id;
     settings_.version = "sim";
-    settings_.member_count = static_cast<uint8_t>(world.options().nodes);
-    for (uint8_t i = 0; i < settings_.member_count; i++) {
-        settings_.members[i].id = static_cast<uint8_t>(i + 1);
-        std::string address = "n" + std::to_string(i + 1);
-        std::memcpy(settings_.members[i].address, address.c_str(), address.size() + 1);
-    }
+    for (int founder = 1; founder <= world.options().nodes; founder++)
+        list_member(static_cast<uint8_t>(founder));
+    if (id > world.options().nodes) /* It can be added later. */
+        list_member(id);
+    address_ = "n" + std::to_string(id);
     if (world.options().tiny)
         shrink(settings_);
     if (world.options().tune)
@@ -79,6 +84,25 @@ Machine::Machine(World &world, uint8_t id) : world_(world), id_(id)
     segments_of_all_ = settings_.wal.segments_max;
     disk.late_writes = world_.options().late_writes;
     disk.page_cache = world_.options().page_cache;
+}
+
+void Machine::list_member(uint8_t id)
+{
+    node_member &member = settings_.members[settings_.member_count++];
+    member.id = id;
+    std::string address = "n" + std::to_string(id);
+    std::memcpy(member.address, address.c_str(), address.size() + 1);
+}
+
+/* What it was told of itself at its start changes, too. */
+void Machine::move_to(const std::string &address)
+{
+    address_ = address;
+    for (uint8_t i = 0; i < settings_.member_count; i++) {
+        node_member &member = settings_.members[i];
+        if (member.id == id_)
+            std::memcpy(member.address, address.c_str(), address.size() + 1);
+    }
 }
 
 Machine::~Machine()
@@ -208,7 +232,7 @@ enum node_boot Machine::start()
     assert(!node_);
     count_segments();
     /* As io draws one for each start; it takes nothing from the world's dice. */
-    uint64_t parts[] = {id_, life_, world_.now()};
+    uint64_t parts[] = {id_, life_ + ghost_, world_.now()};
     settings_.wal.incarnation = hash_bytes(parts, sizeof parts, 0) | 1;
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
@@ -226,6 +250,7 @@ enum node_boot Machine::start()
     node_effects_init(node_, &effects_);
     slots_.assign(settings_.limits.connections_max, 0);
     stopped_ = false;
+    removed_ = false;
     paused_ = false;
     in_turn_ = false;
     wake_ = 0;
@@ -331,6 +356,11 @@ bool Machine::may_do()
 /* The effects of the turn. Their arrays are overwritten by the next: all is copied. */
 void Machine::perform()
 {
+    if (effects_.failed && node_->leaving.removed_ns != 0) {
+        removed_ = true;
+        crash();
+        return;
+    }
     assert(!effects_.failed);
     bool disk_first = ending_ && ending_->disk_first;
     if (disk_first)
@@ -343,7 +373,7 @@ void Machine::perform()
     perform_segment();
     perform_file();
     for (uint32_t i = 0; i < effects_.connect_count && may_do(); i++)
-        connect(effects_.connects[i]);
+        connect(effects_.connects[i], effects_.connect_to[i]);
     if (!node_)
         return; /* Its disk failed, or it was to end here. */
     if (effects_.stopped) {
@@ -524,11 +554,11 @@ void Machine::perform_closes()
     }
 }
 
-void Machine::connected(uint8_t peer)
+void Machine::connected(uint8_t peer, bool there)
 {
     auto slot = std::find(slots_.begin(), slots_.end(), 0);
     uint64_t link = 0;
-    if (slot != slots_.end())
+    if (slot != slots_.end() && there)
         link = world_.network.open(this, id_, peer);
     node_event result = event(link != 0 ? NODE_CONNECTED : NODE_CONNECT_FAILED);
     result.peer = peer;
@@ -539,9 +569,11 @@ void Machine::connected(uint8_t peer)
     step(result);
 }
 
-void Machine::connect(uint8_t peer)
+/* At an address, or where its list says; nobody is there if the peer has moved. */
+void Machine::connect(uint8_t peer, const char *address)
 {
-    defer(world_.options().net_ns, [this, peer] { connected(peer); });
+    bool there = !address || world_.machine(peer).address() == address;
+    defer(world_.options().net_ns, [this, peer, there] { connected(peer, there); });
 }
 
 std::optional<uint32_t> Machine::accept(uint64_t link, int from)

@@ -11,6 +11,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "locks/locks.h"
@@ -25,7 +26,8 @@ class World;
 
 class Machine : public Endpoint {
 public:
-    Machine(World &world, uint8_t id);
+    /* A ghost has the id of another machine, and is not found by others. */
+    Machine(World &world, uint8_t id, bool ghost = false);
     ~Machine() override;
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
@@ -73,9 +75,24 @@ public:
     {
         return stopped_;
     }
+    bool removed() const /* It ended because it is no member any more. */
+    {
+        return removed_;
+    }
+
+    /* Where it is reached. Whoever looks for it elsewhere finds nobody. */
+    const std::string &address() const
+    {
+        return address_;
+    }
+    void move_to(const std::string &address);
     uint8_t id() const
     {
         return id_;
+    }
+    bool ghost() const
+    {
+        return ghost_;
     }
     const struct node *node() const
     {
@@ -111,6 +128,7 @@ public:
     }
 
 private:
+    void list_member(uint8_t id);
     void carve();
     void count_segments();
     void recover();
@@ -131,8 +149,8 @@ private:
     void perform_closes();
     void send_later(uint32_t conn, uint64_t link, size_t count);
     size_t take(uint64_t link, const std::vector<uint8_t> &bytes, size_t begin);
-    void connect(uint8_t peer);
-    void connected(uint8_t peer);
+    void connect(uint8_t peer, const char *address);
+    void connected(uint8_t peer, bool there);
     void wake_at(uint64_t deadline);
     node_event event(enum node_event_kind kind) const;
     uint64_t clock() const;
@@ -141,6 +159,7 @@ private:
     World &world_;
     Clock clock_;
     uint8_t id_;
+    bool ghost_;
     struct node *node_ = nullptr;
     void *memory_ = nullptr;
     size_t memory_bytes_ = 0;
@@ -157,6 +176,8 @@ private:
     uint32_t hurried_ = 0; /* Turns in a row that wanted the next at once */
     bool paused_ = false;
     bool stopped_ = false;
+    bool removed_ = false;
+    std::string address_;
     struct Ending {
         uint32_t effects; /* To do before it ends */
         End how;

@@ -11,7 +11,7 @@ namespace sim {
 World::World(const Options &options) : options_(options)
 {
     prng_init(&random_, options.seed);
-    for (int id = 1; id <= options.nodes; id++)
+    for (int id = 1; id <= options.nodes + options.spares; id++)
         machines_.push_back(std::make_unique<Machine>(*this, static_cast<uint8_t>(id)));
 }
 

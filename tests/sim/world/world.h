@@ -28,6 +28,7 @@ namespace sim {
 struct Options {
     uint64_t seed = 1;
     int nodes = 3;
+    int spares = 0; /* Machines more, which no list names but their own */
     uint64_t net_ns = 100 * 1000;
     uint64_t net_jitter_ns = 0;
     uint64_t disk_ns = 200 * 1000;
