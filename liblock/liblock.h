@@ -588,7 +588,10 @@ enum lk_condition {
     LK_CONDITION_ID_TAKEN = 26,        /* ... another process with its id is alive, ... */
     LK_CONDITION_NOT_ACCEPTED = 27,    /* ... or for another reason, which its log tells. */
     LK_CONDITION_CONTRADICTED = 28,    /* Its log and another member's contradict. */
-    LK_CONDITION_STRANGER = 29         /* It refuses a process that has a member's id. */
+    LK_CONDITION_STRANGER = 29,        /* It refuses a process that has a member's id. */
+    /* Nothing is wrong: a newer version than the cluster uses is on some members. */
+    LK_CONDITION_UPGRADE_OPEN = 36,
+    LK_CONDITION_VERSION_REFUSED = 37 /* Its version cannot work with the cluster's. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -734,6 +737,7 @@ LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client
 enum lk_admin_kind {
     LK_ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
     LK_ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
+    LK_ADMIN_UPGRADE_AFTER = 3,  /* Do so by itself after `number` ns; 0: never */
 };
 
 /* Set all to zero, and `size` to the size of the struct. */

@@ -64,6 +64,12 @@ static const struct condition_words table[] = {
         [CONDITION_STRANGER] = {"stranger",
                 "refuses a process that has another member's id, but is of another cluster, has another data directory, or is a second one",
                 "see the line peer-refused in its log, which has the address; stop that process or correct its settings"},
+        [CONDITION_UPGRADE_OPEN] = {"upgrade-open",
+                "is part of an upgrade: some members know a later version than the cluster uses, so each can still go back",
+                "start the new lockd on all members, then run `lockctl upgrade finish`; it happens by itself after the time of --upgrade-after"},
+        [CONDITION_VERSION_REFUSED] = {"version-refused",
+                "takes no part, because its lockd does not know the version that the cluster uses",
+                "start the lockd on it that the other members run; the line peer-refused in its log has the versions"},
 };
 
 static const struct condition_words unknown = {"unknown",

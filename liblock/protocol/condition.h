@@ -54,6 +54,10 @@ enum condition {
     CONDITION_CONTRADICTED = 28,
     /* It refuses a process that says to be another member, as it can be none. */
     CONDITION_STRANGER = 29,
+    /* Some member knows a later version than the cluster uses. Nothing is wrong. */
+    CONDITION_UPGRADE_OPEN = 36,
+    /* The cluster uses a version that this program does not know. */
+    CONDITION_VERSION_REFUSED = 37,
     CONDITION_COUNT /* One more than the greatest; a newer node may say others. */
 };
 

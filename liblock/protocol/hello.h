@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "protocol/version.h"
 #include "protocol/wire.h"
 
 #ifdef __cplusplus
@@ -19,7 +20,11 @@ enum hello_role {
     HELLO_PEER = 2,   /* Another node of the cluster. */
 };
 
-/* The first frame of the connecting side. */
+/*
+ * The first frame of the connecting side. It begins with the role, the versions and the
+ * features, whatever the version is: so who cannot read the rest can still say why. Who reads
+ * any of these frames passes over what a later version adds at the end.
+ */
 struct hello {
     uint8_t role;     /* enum hello_role */
     uint8_t node;     /* HELLO_PEER: its node id, else 0 */
@@ -28,9 +33,14 @@ struct hello {
     uint64_t members; /* HELLO_PEER: hash of its member list, to find unequal ones */
 
     /* HELLO_PEER only: a client's hello ends before these. */
-    uint64_t incarnation; /* Of its data directory */
-    uint64_t run;         /* Of its process: another number after each start */
-    uint64_t dial;        /* Counts this process's connections to `to`, from 1 */
+    uint64_t incarnation;     /* Of its data directory */
+    uint64_t run;             /* Of its process: another number after each start */
+    uint64_t dial;            /* Counts this process's connections to `to`, from 1 */
+    uint16_t cluster_version; /* Of the state that it has applied */
+
+    struct versions versions; /* Which it knows */
+    /* Bits for what one may do beyond a version; none is given a meaning yet. */
+    uint64_t features;
 };
 
 /* The node's first frame back. */
@@ -43,6 +53,8 @@ struct welcome {
     /* The ttl of a session may be from ... to; 0: not bootstrapped yet. */
     uint64_t ttl_min_ns;
     uint64_t ttl_max_ns;
+    struct versions versions; /* Which the node knows; both speak the highest common one */
+    uint64_t features;
 };
 
 /* The node's first frame back to another node that it takes for the member it says to be. */
@@ -52,10 +64,13 @@ struct peer_welcome {
     uint64_t incarnation; /* As in a hello: what the node that sends this has itself */
     uint64_t run;
     uint64_t dial; /* Connections that it has made to the other node so far are void. */
+    uint16_t cluster_version;
+    struct versions versions;
+    uint64_t features;
 };
 
 enum refusal {
-    REFUSED_VERSION = 1, /* The first frame was of another protocol version. */
+    REFUSED_VERSION = 1, /* There is no version that both ends know and the cluster uses. */
     REFUSED_CLUSTER = 2, /* Another cluster id. */
     REFUSED_MEMBERS = 3, /* A peer with another member list. */
     REFUSED_FULL = 4,    /* No room for one more connection. */
@@ -71,8 +86,10 @@ enum refusal {
 };
 
 struct refused {
-    uint8_t why; /* enum refusal */
+    uint8_t why; /* enum refusal; a later version may have others */
     uint64_t cluster;
+    uint16_t cluster_version; /* 0: not bootstrapped */
+    struct versions versions; /* Which the node knows that refuses; 0 to 0: not told */
 };
 
 /* Pushed, and sent with the first STATUS_NOT_LEADER: the node to use instead. */
@@ -82,6 +99,11 @@ struct leader {
     struct span address;
 };
 
+/* What a client says of itself, and nothing else yet. */
+struct hello hello_of_client(uint64_t cluster);
+
+/* Role, versions and features: what a hello of every version begins with. */
+void wire_hello_head(struct wire *wire, struct hello *hello);
 void wire_hello(struct wire *wire, struct hello *hello);
 void wire_welcome(struct wire *wire, struct welcome *welcome);
 void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome);

@@ -85,6 +85,13 @@ void locks_due(struct locks *locks);
 void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
+/*
+ * Instead of commands: settings change, or (from VERSION_TRIAL on, in tests) one more trial is
+ * counted.
+ */
+void locks_change_settings(struct locks *locks, const struct settings_change *change);
+void locks_count_trial(struct locks *locks);
+
 void locks_end(struct locks *locks);
 
 /* The settings of the state; those that locks_init() got, if no entry made others. */

@@ -162,6 +162,7 @@ struct locks {
     uint64_t token_last;   /* Tokens given so far */
     uint64_t order_last;   /* Places given so far: of waits, ready locks, ending sessions */
     uint64_t digest;       /* Sum over all parts */
+    uint64_t trials;       /* Counted from VERSION_TRIAL on */
     uint32_t work_left;    /* Items of due work that this entry may still do */
 
     struct pool sessions;

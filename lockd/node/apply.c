@@ -16,7 +16,7 @@ static void apply_bootstrap(
     struct bootstrap bootstrap = {0};
     struct wire wire = wire_reader(body, head->body_bytes);
     wire_bootstrap(&wire, &bootstrap);
-    assert(wire_complete(&wire));
+    assert(!wire.failed);
     if (!locks_fits(applier->locks, &bootstrap.settings)) {
         notices_tell(applier->notices, NOTICE_PLAN_TOO_SMALL, 0, 0);
         applier->failed = true;
@@ -24,6 +24,29 @@ static void apply_bootstrap(
     }
     locks_init(applier->locks, &bootstrap.settings);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_end(applier->locks);
+}
+
+static void apply_settings(
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
+{
+    uint16_t before = locks_settings(applier->locks)->version;
+    struct settings_change change;
+    struct wire wire = wire_reader(body, head->body_bytes);
+    wire_settings_change(&wire, &change);
+    assert(!wire.failed); /* peers.c has seen that it can be applied. */
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_change_settings(applier->locks, &change);
+    locks_end(applier->locks);
+    uint16_t after = locks_settings(applier->locks)->version;
+    if (after != before)
+        notices_tell(applier->notices, NOTICE_UPGRADED, 0, after);
+}
+
+static void apply_trial(struct applier *applier, const struct entry_head *head)
+{
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_count_trial(applier->locks);
     locks_end(applier->locks);
 }
 
@@ -146,14 +169,18 @@ static void apply_entry(
 {
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
-    if (head->kind == ENTRY_BOOTSTRAP) {
-        const struct under_way *own = ledger_own(applier->ledger, head->id);
-        apply_bootstrap(applier, head, body);
-        if (own)
-            ledger_finish(applier->ledger, own);
-    } else {
+    bool batch = head->kind == ENTRY_BATCH || head->kind == ENTRY_TERM_START;
+    const struct under_way *own = batch ? NULL : ledger_own(applier->ledger, head->id);
+    if (batch)
         apply_batch(applier, head, body);
-    }
+    else if (head->kind == ENTRY_BOOTSTRAP)
+        apply_bootstrap(applier, head, body);
+    else if (head->kind == ENTRY_SETTINGS)
+        apply_settings(applier, head, body);
+    else
+        apply_trial(applier, head);
+    if (own)
+        ledger_finish(applier->ledger, own);
     applier->applied = head->id.index;
     applier->stages->sums[SUM_APPLIED]++;
     applier->stages->applied = true;

@@ -10,7 +10,6 @@ enum {
     LATE_DIAL_MS = 100, /* The one with the larger id: after that time alone, and again */
     WELCOME_WAIT_MS = 1000,
     REFUSED_PAUSE_S = 3, /* A node that refuses will not change its mind soon. */
-    OBJECTION_S = 10,    /* What happened in this time is a condition of the node. */
 };
 
 static struct span text_span(const char *text)
@@ -35,6 +34,12 @@ uint8_t greet_leader_id(const struct greet *greet)
     if (leader == greet->roster->self && !raft_leads_applied(greet->raft))
         return 0;
     return leader;
+}
+
+/* Of the state applied; 0: not bootstrapped yet */
+static uint16_t cluster_version(const struct greet *greet)
+{
+    return wal_cluster(greet->wal) == 0 ? 0 : locks_settings(greet->locks)->version;
 }
 
 /* A connection that this node made and whose other end has not said anything yet. */
@@ -130,8 +135,10 @@ void greet_connected(struct greet *greet, const struct node_event *event)
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .cluster_version = cluster_version(greet),
+            .versions = greet->settings->versions,
     };
-    struct wire wire = conn_begin(conn, 64);
+    struct wire wire = conn_begin(conn, 96);
     wire_hello(&wire, &hello);
     conn_end(greet->conns, conn, FRAME_HELLO, &wire);
 }
@@ -151,6 +158,7 @@ static void send_welcome(struct greet *greet, struct conn *conn)
             .leader = greet_leader_id(greet),
             .cluster = wal_cluster(greet->wal),
             .term = raft_term(greet->raft),
+            .versions = greet->settings->versions,
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = greet_leader_address(greet);
@@ -158,22 +166,33 @@ static void send_welcome(struct greet *greet, struct conn *conn)
         welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
         welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
     }
-    struct wire wire = conn_begin(conn, 64 + ADDRESS_BYTES_MAX);
+    struct wire wire = conn_begin(conn, 96 + ADDRESS_BYTES_MAX);
     wire_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_WELCOME, &wire);
 }
 
+/* `conn->hello` has what the other end says of versions. */
 static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
         const struct conn *conn, uint8_t why)
 {
-    const struct node_notice notice = {.kind = kind, .peer = conn->peer, .number = why};
+    struct node_notice notice = {.kind = kind, .peer = conn->peer, .number = why};
+    if (why == REFUSED_VERSION) {
+        notice.own = greet->settings->versions;
+        notice.others = conn->hello.versions;
+        notice.cluster_version = greet->roster->version_heard;
+    }
     notices_tell_of(greet->notices, &notice, conn->from);
 }
 
 static void send_refusal(struct greet *greet, struct conn *conn, enum refusal why)
 {
-    struct refused refused = {.why = (uint8_t)why, .cluster = wal_cluster(greet->wal)};
-    struct wire wire = conn_begin(conn, 16);
+    struct refused refused = {
+            .why = (uint8_t)why,
+            .cluster = wal_cluster(greet->wal),
+            .cluster_version = cluster_version(greet),
+            .versions = greet->settings->versions,
+    };
+    struct wire wire = conn_begin(conn, 32);
     wire_refused(&wire, &refused);
     conn_end(greet->conns, conn, FRAME_REFUSED, &wire);
     conn_close(greet->conns, conn);
@@ -190,6 +209,20 @@ static bool same_cluster(const struct greet *greet, uint64_t cluster)
 {
     uint64_t own = wal_cluster(greet->wal);
     return cluster == 0 || own == 0 || cluster == own;
+}
+
+/*
+ * Both must know a version, and each the one that the other's state is of. Entries may be of
+ * the cluster's version, so who does not know it would not understand them.
+ */
+static bool can_speak(
+        const struct greet *greet, struct versions theirs, uint16_t their_cluster_version)
+{
+    struct versions own = greet->settings->versions;
+    roster_hear_version(greet->roster, cluster_version(greet));
+    roster_hear_version(greet->roster, their_cluster_version);
+    return versions_common(own, theirs) != 0 && their_cluster_version <= own.most &&
+           cluster_version(greet) <= theirs.most;
 }
 
 /* What speaks against that the other end is this member; 0: nothing. */
@@ -222,7 +255,12 @@ static enum refusal doubt_hello(
         MARK(hello_other_node);
         return REFUSED_NODE;
     }
-    return doubt(greet, peer, hello->cluster, hello->incarnation);
+    enum refusal why = doubt(greet, peer, hello->cluster, hello->incarnation);
+    if (why == 0 && !can_speak(greet, hello->versions, hello->cluster_version)) {
+        MARK(hello_other_version);
+        return REFUSED_VERSION;
+    }
+    return why;
 }
 
 /* This node refuses who says to be `peer`, and will say so when it is asked. */
@@ -243,6 +281,13 @@ void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
     refuse_peer(greet, roster_find(greet->roster, conn->peer), conn, why);
 }
 
+void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version)
+{
+    MARK(entry_of_unknown_version);
+    roster_hear_version(greet->roster, version);
+    greet_object(greet, conn, REFUSED_VERSION);
+}
+
 static void peer_is_up(struct greet *greet, struct conn *conn, struct raft_event *event)
 {
     assert(conn->role == CONN_PEER && !conn->greeted);
@@ -252,10 +297,13 @@ static void peer_is_up(struct greet *greet, struct conn *conn, struct raft_event
     *event = (struct raft_event){.kind = RAFT_PEER_OPEN, .peer = conn->peer};
 }
 
-/* `dial`: of its connections, those up to this one are void. */
-static void note_process(struct peer *peer, uint64_t heard, uint64_t run, uint64_t dial)
+/* A member that is greeted now. Of its connections, those up to its `dial` are void. */
+static void note_process(struct peer *peer, const struct hello *said)
 {
-    peer->heard = heard;
+    uint64_t run = said->run;
+    uint64_t dial = said->dial;
+    peer->heard = said->incarnation;
+    peer->versions = said->versions;
     if (peer->run != run || dial > peer->void_dials)
         peer->void_dials = dial;
     peer->run = run;
@@ -268,15 +316,17 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
 {
     struct peer *peer = roster_find(greet->roster, hello->node);
     conn_become_peer(greet->conns, conn, peer);
-    note_process(peer, hello->incarnation, hello->run, hello->dial);
+    note_process(peer, hello);
     struct peer_welcome welcome = {
             .node = greet->roster->self,
             .cluster = wal_cluster(greet->wal),
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .cluster_version = cluster_version(greet),
+            .versions = greet->settings->versions,
     };
-    struct wire wire = conn_begin(conn, 64);
+    struct wire wire = conn_begin(conn, 96);
     wire_peer_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_PEER_WELCOME, &wire);
     peer_is_up(greet, conn, event);
@@ -287,6 +337,7 @@ static bool greet_peer(struct greet *greet, struct conn *conn, const struct hell
 {
     struct peer *peer = roster_find(greet->roster, hello->node);
     conn->peer = hello->node;
+    conn->hello = *hello;
     enum refusal why = doubt_hello(greet, peer, hello);
     if (why != 0) {
         refuse_peer(greet, peer, conn, why);
@@ -338,8 +389,19 @@ static bool on_hello(
         struct greet *greet, struct conn *conn, struct wire *wire, struct raft_event *event)
 {
     struct hello hello = {0};
+    struct wire head = *wire;
+    wire_hello_head(&head, &hello);
+    conn->hello = hello;
+    if (!head.failed && versions_common(greet->settings->versions, hello.versions) == 0) {
+        /* The rest of its hello may have another layout. */
+        MARK(hello_unknown_version);
+        if (hello.role == HELLO_PEER)
+            tell_refusal(greet, NOTICE_REFUSED_PEER, conn, REFUSED_VERSION);
+        send_refusal(greet, conn, REFUSED_VERSION);
+        return false;
+    }
     wire_hello(wire, &hello);
-    if (!wire_complete(wire)) {
+    if (wire->failed) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_HELLO);
         return false;
     }
@@ -354,17 +416,25 @@ static bool on_welcome(
 {
     struct peer_welcome welcome = {0};
     wire_peer_welcome(wire, &welcome);
-    if (!wire_complete(wire) || welcome.node != conn->peer) {
+    if (wire->failed || welcome.node != conn->peer) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_PEER_WELCOME);
         return false;
     }
     struct peer *peer = roster_find(greet->roster, conn->peer);
     enum refusal why = doubt(greet, peer, welcome.cluster, welcome.incarnation);
+    conn->hello = (struct hello){.incarnation = welcome.incarnation,
+            .run = welcome.run,
+            .dial = welcome.dial,
+            .versions = welcome.versions};
+    if (why == 0 && !can_speak(greet, welcome.versions, welcome.cluster_version)) {
+        MARK(welcome_other_version);
+        why = REFUSED_VERSION;
+    }
     if (why != 0) {
         refuse_peer(greet, peer, conn, why);
         return false;
     }
-    note_process(peer, welcome.incarnation, welcome.run, welcome.dial);
+    note_process(peer, &conn->hello);
     peer_is_up(greet, conn, event);
     rivals_welcomed(greet->rivals, peer);
     return true;
@@ -380,10 +450,13 @@ static bool on_refused(
     struct refused refused = {0};
     wire_refused(wire, &refused);
     struct peer *peer = roster_find(greet->roster, conn->peer);
-    if (!wire_complete(wire) || !peer) {
+    if (wire->failed || !peer) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_REFUSED);
         return false;
     }
+    conn->hello.versions = refused.versions;
+    if (refused.why == REFUSED_VERSION)
+        roster_hear_version(greet->roster, refused.cluster_version);
     tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
     peer->objected = (struct objection){refused.why, greet->times->now_ns};
     pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
@@ -431,7 +504,9 @@ bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *fra
         return on_welcome(greet, conn, &wire, event);
     if (frame->kind == FRAME_REFUSED && conn->role == CONN_PEER)
         return on_refused(greet, conn, &wire, event);
-    if (!of_greeted_peer(greet, conn, frame))
+    bool skipped = conn->greeted && frame_may_be_skipped(frame->kind) &&
+                   conn->hello.versions.most > greet->settings->versions.most;
+    if (!skipped && !of_greeted_peer(greet, conn, frame))
         conn_nonsense(greet->conns, conn, 100 + (uint64_t)frame->kind);
     return false;
 }
@@ -451,59 +526,6 @@ bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
     *event = (struct raft_event){
             .kind = RAFT_PEER_CLOSED, .peer = peer->id, .by_peer = by_other};
     return true;
-}
-
-static bool is_recent(const struct greet *greet, const struct objection *objection)
-{
-    return objection->why != 0 &&
-           greet->times->now_ns - objection->at_ns < OBJECTION_S * NS_PER_S;
-}
-
-static enum condition condition_of_objection(uint8_t why)
-{
-    switch ((enum refusal)why) {
-    case REFUSED_CLUSTER:
-        return CONDITION_OTHER_CLUSTER;
-    case REFUSED_DIRECTORY:
-        return CONDITION_OTHER_DIRECTORY;
-    case REFUSED_TWICE:
-        return CONDITION_ID_TAKEN;
-    case REFUSED_HISTORY:
-        return CONDITION_CONTRADICTED;
-    case REFUSED_FULL:
-        return CONDITION_HEALTHY;
-    case REFUSED_VERSION:
-    case REFUSED_MEMBERS:
-    case REFUSED_NONSENSE:
-    case REFUSED_ID:
-    case REFUSED_NODE:
-    case REFUSED_TERM:
-        break;
-    }
-    return CONDITION_NOT_ACCEPTED;
-}
-
-enum condition greet_objected(const struct greet *greet)
-{
-    enum condition condition = CONDITION_HEALTHY;
-    for (uint8_t i = 0; i < greet->roster->count; i++) {
-        const struct objection *objected = &greet->roster->peers[i].objected;
-        if (is_recent(greet, objected) && condition == CONDITION_HEALTHY)
-            condition = condition_of_objection(objected->why);
-    }
-    return condition;
-}
-
-enum condition greet_refused(const struct greet *greet)
-{
-    for (uint8_t i = 0; i < greet->roster->count; i++) {
-        const struct objection *refused = &greet->roster->peers[i].refused;
-        if (!is_recent(greet, refused) || refused->why == REFUSED_MEMBERS)
-            continue;
-        return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED
-                                               : CONDITION_STRANGER;
-    }
-    return CONDITION_HEALTHY;
 }
 
 void greet_leader(struct greet *greet, struct conn *conn)

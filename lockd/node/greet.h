@@ -88,14 +88,8 @@ void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why);
 /* A greeted peer says what no sound member says: its connection is closed. */
 void greet_object(struct greet *greet, struct conn *conn, enum refusal why);
 
-/*
- * What passed between this node and others in the last seconds: what they have against this
- * node, ...
- */
-enum condition greet_objected(const struct greet *greet);
-
-/* ... and what this node has against somebody. CONDITION_HEALTHY: nothing. */
-enum condition greet_refused(const struct greet *greet);
+/* A greeted peer sends entries of a version that this node does not know. */
+void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version);
 
 /* Where clients reach the leader; empty if none is known. */
 struct span greet_leader_address(const struct greet *greet);

@@ -34,6 +34,7 @@ struct received {
     struct raft_entry *entries; /* RAFT_ENTRIES_MAX of each */
     const unsigned char **bytes;
     struct entry_head *heads;
+    uint16_t version_unknown; /* An entry is of this version; 0: all are known */
 };
 
 void received_carve(struct received *received, struct arena *arena);

@@ -48,7 +48,7 @@ static void learn_members(struct node *node, const struct raft_effects *effects,
     const unsigned char *entry = received->bytes[effects->append_skip];
     struct wire wire = wire_reader(entry + ENTRY_HEAD_BYTES, head->body_bytes);
     wire_bootstrap(&wire, &bootstrap);
-    assert(wire_complete(&wire)); /* peers.c has seen that it is. */
+    assert(!wire.failed); /* peers.c has seen that it is. */
     roster_learn(&node->roster, &bootstrap);
 }
 
@@ -116,6 +116,8 @@ static void on_peer_frame(struct node *node, struct conn *conn, const struct fra
         greet_object(&node->greet, conn, REFUSED_TERM);
     if (objection == RAFT_TAKES_BACK)
         greet_object(&node->greet, conn, REFUSED_HISTORY);
+    if (objection == RAFT_UNSOUND && node->room.received.version_unknown != 0)
+        greet_too_late(&node->greet, conn, node->room.received.version_unknown);
     if (objection != RAFT_SOUND)
         return;
     const struct entry_bytes bytes = {.received = &node->room.received};
@@ -476,10 +478,14 @@ static void ask_reads(struct node *node)
 static void propose_batch(struct node *node)
 {
     struct raft_event event;
-    if (!batcher_seal(&node->batcher, &event))
-        return;
-    node->stages->sums[SUM_LOGGED] += event.entry.bytes;
-    step_raft(node, &event);
+    if (batcher_seal(&node->batcher, &event)) {
+        node->stages->sums[SUM_LOGGED] += event.entry.bytes;
+        step_raft(node, &event);
+    }
+    if (batcher_seal_wish(&node->batcher, &event)) {
+        node->stages->sums[SUM_LOGGED] += event.entry.bytes;
+        step_raft(node, &event);
+    }
 }
 
 static void end_turn(
@@ -490,7 +496,9 @@ static void end_turn(
     settle_connections(node);
     apply(node);
     ask_reads(node);
+    upgrade_time(&node->upgrade);
     propose_batch(node);
+    admin_settle(&node->admin);
     reads_answer(&node->reads, node->applier.applied);
     if (reader_is_due(&node->reader))
         reader_next(&node->reader, fetch_able(&node->fetch), effects);
@@ -611,5 +619,7 @@ void node_check(const struct node *node)
     rivals_check(&node->rivals);
     greet_check(&node->greet);
     reads_check(&node->reads);
+    upgrade_check(&node->upgrade);
+    admin_check(&node->admin);
     wal_check(node->wal);
 }

@@ -3,6 +3,7 @@
  */
 #include "base/units.h"
 #include "node/figures.h"
+#include "node/objections.h"
 #include "node/replica.h"
 #include "protocol/node_status.h"
 
@@ -104,7 +105,10 @@ enum condition own_condition(const struct node *node)
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
         return work;
-    enum condition objected = greet_objected(&node->greet);
+    uint64_t now_ns = node->times.now_ns;
+    enum condition objected = objections_of_others(&node->roster, now_ns);
+    if (upgrade_is_too_late(&node->upgrade))
+        return CONDITION_VERSION_REFUSED;
     if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
         return objected;
     if (wal_cluster(node->wal) == 0)
@@ -116,9 +120,11 @@ enum condition own_condition(const struct node *node)
     if (suspects_clock(node))
         return CONDITION_CLOCK_SUSPECT;
     if (objected == CONDITION_HEALTHY)
-        objected = greet_refused(&node->greet);
+        objected = objections_to_others(&node->roster, now_ns);
     if (objected == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
+    if (objected == CONDITION_HEALTHY && upgrade_is_open(&node->upgrade))
+        return CONDITION_UPGRADE_OPEN;
     return objected;
 }
 

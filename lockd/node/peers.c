@@ -24,15 +24,26 @@ static bool chains(const struct received *received, uint32_t at, uint64_t cluste
            head->id.index == before->id.index + 1 && head->cluster == before->cluster;
 }
 
+/* Whether this node knows the version; else it is too late for this cluster. */
+static bool knows(const struct peers *peers, struct received *received, uint16_t version)
+{
+    if (version <= peers->settings->versions.most)
+        return true;
+    received->version_unknown = version;
+    return false;
+}
+
 /* The members that this node was started with, and its own directory. */
-static bool is_own_bootstrap(
-        const struct peers *peers, const unsigned char *body, uint32_t body_bytes)
+static bool is_own_bootstrap(const struct peers *peers, struct received *received,
+        const unsigned char *body, uint32_t body_bytes)
 {
     struct bootstrap bootstrap;
     struct wire wire = wire_reader(body, body_bytes);
     wire_bootstrap(&wire, &bootstrap);
     const struct members *members = &bootstrap.members;
-    if (!wire_complete(&wire) || members->count != peers->members->count ||
+    if (wire.failed || !knows(peers, received, bootstrap.settings.version))
+        return false;
+    if (members->count != peers->members->count ||
             memcmp(members->ids, peers->members->ids, members->count) != 0)
         return false;
     for (uint8_t i = 0; i < members->count; i++) {
@@ -58,14 +69,38 @@ static bool is_batch(const unsigned char *body, uint32_t body_bytes)
     return batch_complete(&batch);
 }
 
+/*
+ * The version comes first: a change to a version that is not known here may have settings
+ * that are not, either.
+ */
+static bool is_change(const struct peers *peers, struct received *received,
+        const unsigned char *body, uint32_t body_bytes)
+{
+    struct settings_change change;
+    struct wire wire = wire_reader(body, body_bytes);
+    wire_settings_change(&wire, &change);
+    return !wire.failed && knows(peers, received, settings_change_version(&change)) &&
+           settings_change_valid(&change);
+}
+
 /* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */
-static bool can_be_applied(
-        const struct peers *peers, const struct entry_head *head, const unsigned char *body)
+static bool can_be_applied(const struct peers *peers, struct received *received,
+        const struct entry_head *head, const unsigned char *body)
 {
     if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
         return false;
-    return head->kind == ENTRY_BOOTSTRAP ? is_own_bootstrap(peers, body, head->body_bytes)
-                                         : is_batch(body, head->body_bytes);
+    switch (head->kind) {
+    case ENTRY_BOOTSTRAP:
+        return is_own_bootstrap(peers, received, body, head->body_bytes);
+    case ENTRY_TERM_START:
+    case ENTRY_BATCH:
+        return is_batch(body, head->body_bytes);
+    case ENTRY_SETTINGS:
+        return is_change(peers, received, body, head->body_bytes);
+    case ENTRY_TRIAL:
+        return entry_kind_version(head->kind) <= peers->settings->versions.most;
+    }
+    return false;
 }
 
 /* Cut the entries apart. False: they are not what the message says. */
@@ -84,7 +119,7 @@ static bool decode_entries(
             return false;
         if (head->id.index != message->begin + i || !chains(received, i, cluster))
             return false;
-        if (!can_be_applied(peers, head, frame->body + at + ENTRY_HEAD_BYTES))
+        if (!can_be_applied(peers, received, head, frame->body + at + ENTRY_HEAD_BYTES))
             return false;
         received->bytes[i] = frame->body + at;
         received->entries[i] = (struct raft_entry){
@@ -131,13 +166,14 @@ static bool decode(
     struct peer_message *message = &received->message;
     *message = (struct peer_message){0};
     received->count = 0;
+    received->version_unknown = 0;
     bool append = frame->kind == FRAME_PEER_APPEND;
     size_t head_bytes = append ? PEER_APPEND_HEAD_BYTES : frame->body_bytes;
     if (frame->body_bytes < head_bytes)
         return false;
     struct wire wire = wire_reader(frame->body, head_bytes);
     wire_peer_message(&wire, message);
-    if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
+    if (wire.failed || peer_frame_kind(message->kind) != frame->kind)
         return false;
     return !append || (decode_entries(peers, received, frame) &&
                               fits_log(peers, received) && fits_entries(peers, received));
@@ -171,7 +207,7 @@ enum raft_objection peers_decode(const struct peers *peers, struct conn *conn,
     enum raft_objection objection = good ? raft_object(peers->raft, event) : RAFT_UNSOUND;
     if (objection == RAFT_SOUND)
         tell_guard(peers, message);
-    if (objection == RAFT_UNSOUND) {
+    if (objection == RAFT_UNSOUND && received->version_unknown == 0) {
         MARK(peer_nonsense);
         conn_nonsense(peers->conns, conn, 100 + (uint64_t)frame->kind);
     }

@@ -13,6 +13,8 @@
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
  *     admin          what an operator asks of the cluster
+ *     upgrade        which version the cluster uses
+ *     objections     refusals between nodes, as conditions
  *     rivals         which of two connections of one member is kept
  *     door           who may have a connection slot
  *
@@ -71,6 +73,7 @@
 #include "node/served.h"
 #include "node/stages.h"
 #include "node/times.h"
+#include "node/upgrade.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -95,6 +98,10 @@ struct restart {
     struct recovery *recovery;
     bool bootstrapped; /* The log holds the entry that bootstrapped the cluster: */
     struct bootstrap bootstrap;
+    /* The last entry that raises the cluster's version, and what it was before. */
+    uint64_t version_index;
+    uint16_t version;
+    uint16_t version_before;
 };
 
 /* Room for one step of raft, and for the effects of a turn. */
@@ -135,6 +142,7 @@ struct node {
     struct greet greet;
     struct reads reads;
     struct admit admit;
+    struct upgrade upgrade;
     struct admin admin;
     struct segments segments;
     struct health health;

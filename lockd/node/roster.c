@@ -72,6 +72,23 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
     }
 }
 
+uint16_t roster_common_version(const struct roster *roster, struct versions own)
+{
+    uint16_t common = own.most;
+    for (uint8_t i = 0; i < roster->count; i++) {
+        uint16_t most = roster->peers[i].versions.most;
+        if (most != 0 && most < common)
+            common = most;
+    }
+    return common;
+}
+
+void roster_hear_version(struct roster *roster, uint16_t version)
+{
+    if (version > roster->version_heard)
+        roster->version_heard = version;
+}
+
 void roster_check(const struct roster *roster)
 {
     assert(roster->count < MEMBERS_MAX);

@@ -31,13 +31,14 @@ struct peer {
     uint64_t welcome_ns; /* A connection not welcomed by then is given up. */
 
     /* Which process and directory it is: see greet.h. */
-    uint64_t incarnation; /* As the configuration has it; 0: not known yet */
-    uint64_t heard;       /* ... and as it said itself, in its last greeting */
-    uint64_t run;         /* Of the process that was last greeted; 0: none yet */
-    uint64_t void_dials;  /* Connections of that process up to this number are void. */
-    uint64_t dials;       /* Connections that this node made to it */
-    uint32_t waiting;     /* A connection that waits until `conn` is decided; NO_CONN */
-    uint64_t probe_ns;    /* `conn` must show by then that it is alive; 0: nobody asked */
+    uint64_t incarnation;     /* As the configuration has it; 0: not known yet */
+    uint64_t heard;           /* ... and as it said itself, in its last greeting */
+    uint64_t run;             /* Of the process that was last greeted; 0: none yet */
+    struct versions versions; /* Which it knows; 0 to 0: it was not heard yet */
+    uint64_t void_dials;      /* Connections of that process up to this number are void. */
+    uint64_t dials;           /* Connections that this node made to it */
+    uint32_t waiting;         /* A connection that waits until `conn` is decided; NO_CONN */
+    uint64_t probe_ns; /* `conn` must show by then that it is alive; 0: nobody asked */
     struct objection refused;  /* This node refused who said to be this member, */
     struct objection objected; /* ... and the member refused this node. */
 
@@ -54,6 +55,7 @@ struct roster {
     struct peer peers[MEMBERS_MAX];
     /* Of all member ids: a node with another one is of another cluster. */
     uint64_t members_hash;
+    uint16_t version_heard; /* The highest cluster version that anybody named */
 };
 
 void roster_carve(
@@ -70,6 +72,12 @@ void roster_learn(struct roster *roster, const struct bootstrap *bootstrap);
 
 /* The same for the entry: what each member said of itself. `own` is this node's. */
 void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
+
+/* The highest version that all members know, who were all heard; `own`: this node. */
+uint16_t roster_common_version(const struct roster *roster, struct versions own);
+
+/* Somebody says that the cluster uses this version. */
+void roster_hear_version(struct roster *roster, uint16_t version);
 
 /* NULL: no member, or this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);

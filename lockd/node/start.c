@@ -50,6 +50,7 @@ void node_settings_default(struct node_settings *settings)
             .tick_ns = 100 * NS_PER_MS,
             .entry_spacing_ns = NS_PER_MS,
             .version = "",
+            .versions = versions_known(),
     };
     settings->cluster = settings_default();
 }
@@ -178,6 +179,7 @@ static void join_wishes(struct node *node)
             .roster = &node->roster,
             .conns = &node->conns,
             .guard = &node->guard,
+            .settings = &node->settings,
     };
     node->door = (struct door){
             .conns = &node->conns,
@@ -277,10 +279,21 @@ static void join_batch(struct node *node)
             .greet = &node->greet,
             .notices = &node->notices,
     };
+    node->upgrade = (struct upgrade){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .locks = node->locks,
+            .roster = &node->roster,
+            .served = &node->served,
+            .times = &node->times,
+            .batcher = &node->batcher,
+    };
     node->admin = (struct admin){
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
+            .upgrade = &node->upgrade,
             .greet = &node->greet,
             .roster = &node->roster,
             .conns = &node->conns,
@@ -309,6 +322,28 @@ struct recovery *node_recovery(struct node *node)
     return node->restart.recovery;
 }
 
+/* Also if it is not committed: somebody may count on it that it is here. */
+static void recover_settings(struct restart *restart, const struct recovery_item *item)
+{
+    struct settings_change change;
+    struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
+    wire_settings_change(&wire, &change);
+    uint16_t version = wire.failed ? 0 : settings_change_version(&change);
+    if (version <= restart->version)
+        return;
+    restart->version_before = restart->version;
+    restart->version = version;
+    restart->version_index = item->head.id.index;
+}
+
+static void recover_truncate(struct restart *restart, uint64_t from)
+{
+    if (restart->version_index < from)
+        return;
+    restart->version = restart->version_before;
+    restart->version_index = 0;
+}
+
 static void recover_entry(struct node *node, const struct recovery_item *item)
 {
     struct raft_entry entry = {
@@ -317,11 +352,14 @@ static void recover_entry(struct node *node, const struct recovery_item *item)
             .bytes = (uint32_t)entry_bytes(&item->head),
     };
     raft_restore(node->raft, &entry);
+    if (item->head.kind == ENTRY_SETTINGS)
+        recover_settings(&node->restart, item);
     if (item->head.kind != ENTRY_BOOTSTRAP)
         return;
     struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
     wire_bootstrap(&wire, &node->restart.bootstrap);
-    node->restart.bootstrapped = wire_complete(&wire);
+    node->restart.bootstrapped = !wire.failed;
+    node->restart.version = node->restart.bootstrap.settings.version;
 }
 
 void node_recover(struct node *node)
@@ -338,6 +376,7 @@ void node_recover(struct node *node)
             break;
         case RECOVERY_TRUNCATE:
             raft_restore_truncate(node->raft, item.from);
+            recover_truncate(&node->restart, item.from);
             break;
         }
     }
@@ -357,6 +396,10 @@ static enum node_boot judge(
         return NODE_BOOT_FOREIGN_NODE;
     if (decision->verdict == RECOVERY_FOREIGN)
         return NODE_BOOT_FOREIGN_SEGMENT;
+    /* Before damage: entries of kinds that are not known here look like it. */
+    if (node->restart.version != 0 &&
+            !versions_have(node->settings.versions, node->restart.version))
+        return NODE_BOOT_VERSION;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
     if (!node->restart.bootstrapped)
@@ -366,6 +409,11 @@ static enum node_boot judge(
     if (!locks_fits(node->locks, &node->restart.bootstrap.settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
+}
+
+uint16_t node_log_version(const struct node *node)
+{
+    return node->restart.version;
 }
 
 enum node_boot node_boot(

@@ -94,9 +94,11 @@ public:
         boot();
     }
 
-    /* All in memory is gone, and it starts on what is on its disk. */
-    void restart()
+    /* All in memory is gone, and it starts on what is on its disk, perhaps as another program. */
+    void restart(const Tune &tune = {})
     {
+        if (tune)
+            tune(settings_);
         for (auto *kept : {&slow, &closed})
             kept->clear();
         heard.clear();
@@ -175,13 +177,18 @@ public:
 
     void client(uint32_t conn)
     {
-        struct hello own {};
-        own.role = HELLO_CLIENT;
-        hello(conn, own);
+        hello(conn, hello_of_client(0));
         turn();
         ASSERT_FALSE(heard[conn].empty());
         EXPECT_EQ(heard[conn][0].kind, FRAME_WELCOME);
         heard[conn].clear();
+    }
+
+    /* What the node says that it knows. */
+    versions versions_of(uint8_t node) const
+    {
+        auto found = knows.find(node);
+        return found == knows.end() ? settings_.versions : found->second;
     }
 
     static uint64_t incarnation_of(uint8_t node)
@@ -201,7 +208,10 @@ public:
                 .members = hash_bytes(ids.ids, settings_.member_count, 0),
                 .incarnation = incarnation_of(from),
                 .run = from,
-                .dial = 1};
+                .dial = 1,
+                .cluster_version = 0,
+                .versions = versions_of(from),
+                .features = 0};
     }
 
     void say(uint32_t conn, peer_message message)
@@ -298,6 +308,8 @@ public:
     std::map<uint32_t, bool> slow; /* Connections that take nothing */
     std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
     bool silent = false;           /* No member answers anything. */
+    enum node_boot booted = NODE_BOOT_OK;
+    std::map<uint8_t, versions> knows; /* Members that do not know what this node knows */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
     std::vector<node_notice> notices;
@@ -318,7 +330,9 @@ private:
             node_recover(node_);
         }
         recovery_decision decision{};
-        EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
+        booted = node_boot(node_, now_ns, &decision);
+        if (booted != NODE_BOOT_OK)
+            return;
         node_effects_init(node_, &effects);
         turn();
     }
@@ -410,6 +424,7 @@ private:
             welcome.node = hello.to;
             welcome.incarnation = incarnation_of(hello.to);
             welcome.run = hello.to;
+            welcome.versions = versions_of(hello.to);
             say(conn, make_frame(FRAME_PEER_WELCOME,
                               [&](struct wire &w) { wire_peer_welcome(&w, &welcome); }));
             return;

@@ -17,6 +17,7 @@
 #include "sim/lives/faults.h"
 #include "sim/lives/life_plan.h"
 #include "sim/lives/plays.h"
+#include "sim/lives/upgrades.h"
 #include "sim/lives/vandal.h"
 #include "sim/oracles/onlooker.h"
 #include "sim/oracles/oracle.h"
@@ -183,6 +184,7 @@ private:
     Onlooker onlooker_;
     Faults faults_of_world_{*this};
     Plays plays_{*this};
+    Upgrades upgrades_{*this};
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;
     std::map<Kind, uint64_t> done_;

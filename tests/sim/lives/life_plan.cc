@@ -281,6 +281,30 @@ void draw_bad_disks(Plan &plan)
             [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
 }
 
+/*
+ * In some lives nodes change their programs, one by one, and the cluster finishes the upgrade
+ * by itself, soon or never; all else is as it was.
+ */
+void draw_upgrades(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_UPGRADES);
+    if (plan.tests_guard || has_plays(plan) || !dice.one_in(5))
+        return;
+    plan.upgrades = true;
+    uint64_t after_ns = dice.one_in(4) ? 0 : dice.from(1, 3000) * NS_PER_MS;
+    plan.world.tune = [after_ns, tune = plan.world.tune](node_settings &settings) {
+        if (tune)
+            tune(settings);
+        settings.cluster.upgrade_after_ns = after_ns;
+    };
+    uint64_t gap_ns = dice.from(200, 2000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::upgrade});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -290,8 +314,8 @@ const char *name_of(Kind kind)
             "all lose power", "slow", "lossy", "break amid a frame", "half open", "bridge",
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
-            "isolate client", "stop client", "stuck disk", "log full", "slow replay",
-            "rot"};
+            "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
+            "upgrade"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -328,6 +352,7 @@ Plan draw_plan(uint64_t seed)
     draw_rough(plan);
     draw_bad_disks(plan);
     draw_disks(plan);
+    draw_upgrades(plan);
     return plan;
 }
 

@@ -54,6 +54,7 @@ enum class Kind : uint8_t {
     log_full,       /* A node may have no more segments until a restart: in the same */
     slow_replay,    /* A node restarts, and its disk reads slowly: in the same */
     rot,            /* Of a running node's log, whole again later: in some lives */
+    upgrade,        /* A node gets the next program, or the old one: in some lives */
     count
 };
 
@@ -83,6 +84,7 @@ struct Plan {
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
     /* In the end, while only a majority is healed: the others are there, with bad disks. */
     bool bad_disks = false;
+    bool upgrades = false;   /* Nodes change their programs (upgrades.h). */
     std::vector<Deed> deeds; /* In order of time */
     /* What was taken from the world that was drawn (shrink.h) */
     std::vector<std::string> taken;
@@ -106,6 +108,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_ROUGH,      /* Which lives have rough clients */
     STREAM_BAD_DISKS,  /* ... and disks that are of no use */
     STREAM_LAST_DISKS, /* Which ones, in the end */
+    STREAM_UPGRADES,   /* Which lives have upgrades */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };
