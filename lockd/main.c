@@ -15,6 +15,7 @@
 #include "ops/config.h"
 #include "ops/logger.h"
 #include "ops/memory_limit.h"
+#include "ops/pages.h"
 #include "ops/plan.h"
 
 enum {
@@ -75,24 +76,48 @@ static void ignore_signals(void)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int print_plan(const struct node_settings *settings)
+static size_t answer_page(const struct http_call *call, char *room)
+{
+    const struct pages_call page = {
+            .node = call->node,
+            .process = call->process,
+            .head = {call->head, (uint32_t)call->count},
+            .whole = call->whole,
+    };
+    return pages_answer(&page, room);
+}
+
+static struct loop_settings settings_of(const struct config *config)
+{
+    return (struct loop_settings){
+            .data = config->data,
+            .listen = config->listen,
+            .congestion = config->congestion,
+            .sync_after = config->write == CONFIG_WRITE_FSYNC,
+            .http = config->http,
+            .pages = {.answer = answer_page, .room_bytes = PAGES_ROOM},
+    };
+}
+
+static int print_plan(const struct config *config)
 {
     struct arena arena;
+    const struct loop_settings settings = settings_of(config);
     arena_init(&arena, NULL, 0);
-    (void)loop_measure(&arena, settings);
+    (void)loop_measure(&arena, &settings, &config->node);
     plan_print(&arena, stdout);
     return EXIT_SUCCESS;
 }
 
 /* The limit may be meant so: the node starts, and its operator knows. */
-static void warn_of_memory_limit(
-        struct logger *logger, const struct node_settings *settings)
+static void warn_of_memory_limit(struct logger *logger,
+        const struct loop_settings *settings, const struct node_settings *node)
 {
     struct arena arena;
     struct memory_limit limit;
     char details[2 * MEMORY_LIMIT_SOURCE_BYTES];
     arena_init(&arena, NULL, 0);
-    (void)loop_measure(&arena, settings);
+    (void)loop_measure(&arena, settings, node);
     memory_limit_find(&limit, "");
     if (limit.bytes >= arena_used_bytes(&arena))
         return;
@@ -109,21 +134,16 @@ static int run(struct config *config)
             .descriptor = STDERR_FILENO, .level = (enum logger_level)config->log_level};
     ignore_signals();
     logger_start(&logger, &writer);
-    struct loop_settings settings = {
-            .data = config->data,
-            .listen = config->listen,
-            .congestion = config->congestion,
-            .sync_after = config->write == CONFIG_WRITE_FSYNC,
-            .tell = {.context = &logger,
-                    .line = write_line,
-                    .notice = write_notice,
-                    .dropped = count_dropped,
-                    .flush = flush_log},
-    };
+    struct loop_settings settings = settings_of(config);
+    settings.tell = (struct tell){.context = &logger,
+            .line = write_line,
+            .notice = write_notice,
+            .dropped = count_dropped,
+            .flush = flush_log};
     int status = EXIT_FAILURE;
     if (loop_fit_connections(&settings.tell, config->node.member_count,
                 &config->node.limits.connections_max)) {
-        warn_of_memory_limit(&logger, &config->node);
+        warn_of_memory_limit(&logger, &settings, &config->node);
         status = loop_run(&settings, &config->node);
     }
     flush_log(&logger);
@@ -157,7 +177,7 @@ int main(int argc, char **argv)
     else if (config.check)
         (void)printf("lockd: the settings are valid\n");
     else if (config.plan)
-        return print_plan(&config.node);
+        return print_plan(&config);
     else
         return run(&config);
     return EXIT_SUCCESS;

@@ -87,6 +87,13 @@ static inline void *pool_at(const struct pool *pool, uint32_t handle)
     return pool->items + pool_index(handle) * pool->item_bytes;
 }
 
+/* The item with that index, below `used_count`; NULL if it is not taken. */
+static inline void *pool_peek(const struct pool *pool, uint32_t index)
+{
+    bool taken = (pool->slots[index] & POOL_TAKEN) == POOL_TAKEN;
+    return taken ? pool->items + index * pool->item_bytes : NULL;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,6 +19,7 @@
 #include "io/clock.h"
 #include "io/disk.h"
 #include "io/disk_maker.h"
+#include "io/http.h"
 #include "io/listen.h"
 #include "io/locked_memory.h"
 #include "io/names.h"
@@ -47,6 +48,7 @@ struct loop {
     struct turn turn;
     struct net net;
     struct disk disk;
+    struct http http;
     struct names *names;
     int listener;
     int signals;
@@ -92,14 +94,17 @@ static struct node *carve(struct loop *loop, struct arena *arena)
     uring_carve(&loop->uring, arena);
     net_carve(&loop->net, arena, settings->limits.connections_max);
     disk_carve(&loop->disk, arena, settings->wal.segments_max);
+    if (loop->settings->http.port != 0)
+        http_carve(&loop->http, arena, loop->settings->pages.room_bytes);
     loop->names = arena_take(
             arena, "names of members", 1, sizeof *loop->names, alignof(struct names));
     return node_carve(arena, settings);
 }
 
-struct node *loop_measure(struct arena *arena, const struct node_settings *node)
+struct node *loop_measure(struct arena *arena, const struct loop_settings *settings,
+        const struct node_settings *node)
 {
-    struct loop loop = {.node_settings = node};
+    struct loop loop = {.settings = settings, .node_settings = node};
     return carve(&loop, arena);
 }
 
@@ -108,7 +113,7 @@ static bool map_memory(struct loop *loop)
 {
     struct arena arena;
     arena_init(&arena, NULL, 0);
-    (void)loop_measure(&arena, loop->node_settings);
+    (void)loop_measure(&arena, loop->settings, loop->node_settings);
     size_t bytes = arena_used_bytes(&arena);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -167,6 +172,22 @@ static bool open_outside(struct loop *loop)
         tell_line(loop->tell, TELL_WARN, "small-ring",
                 "little memory may be locked, so the ring is small and slower under load; raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)");
     return open_listener(loop, reason);
+}
+
+static bool open_http(struct loop *loop)
+{
+    char reason[LISTEN_REASON_BYTES];
+    struct http *http = &loop->http;
+    http->listener = -1;
+    http->uring = &loop->uring;
+    http->turn = &loop->turn;
+    http->pages = &loop->settings->pages;
+    http->connections_refused = &loop->net.refused_count;
+    http->folder = loop->disk.folder;
+    if (loop->settings->http.port == 0 || http_open(http, &loop->settings->http, reason))
+        return true;
+    tell_line(loop->tell, TELL_ERROR, "cannot-listen", "%s; correct --http", reason);
+    return false;
 }
 
 static bool open_disk(struct loop *loop)
@@ -361,6 +382,12 @@ static void dispatch(struct loop *loop, const struct uring_done *done)
     case OP_MAKE_SEGMENT:
         maker_done(&loop->disk, done);
         break;
+    case OP_HTTP_ACCEPT:
+        http_accepted(&loop->http, done);
+        break;
+    case OP_HTTP:
+        http_done(&loop->http, done);
+        break;
     case OP_SIGNAL:
         on_signal(loop, done);
         break;
@@ -386,6 +413,7 @@ static void sleep_until_due(struct loop *loop)
 {
     uint64_t deadline = u64_min(loop->turn.effects.deadline_ns, net_deadline(&loop->net));
     deadline = u64_min(deadline, disk_deadline(&loop->disk));
+    deadline = u64_min(deadline, http_deadline(&loop->http));
     uint64_t now = loop->turn.now_ns;
     uint64_t wait = deadline > now ? u64_min(deadline - now, longest_wait_ns) : 0;
     int failed = uring_wait(&loop->uring, wait);
@@ -430,6 +458,7 @@ static void run_turn(struct loop *loop)
     end_turn(loop);
     net_perform(&loop->net, &loop->turn.effects);
     disk_perform(&loop->disk, &loop->turn.effects);
+    http_time(&loop->http);
     measure_turn(loop, begun_ns);
 }
 
@@ -462,6 +491,12 @@ static int serve(struct loop *loop)
     (void)address_text(&loop->settings->listen, text);
     tell_line(loop->tell, TELL_INFO, "serving", "node=%u address=%s members=%u",
             loop->node_settings->self, text, loop->node_settings->member_count);
+    if (loop->http.listener >= 0) {
+        char http[ADDRESS_TEXT_BYTES];
+        (void)address_text(&loop->settings->http, http);
+        tell_line(loop->tell, TELL_INFO, "serving-http", "address=%s: metrics and probes",
+                http);
+    }
     if (!listen_is_loopback(loop->listener))
         tell_line(loop->tell, TELL_WARN, "not-authenticated",
                 "address=%s: anyone who reaches this port can use the cluster; traffic is neither authenticated nor encrypted, so allow only trusted machines",
@@ -476,6 +511,8 @@ static int serve(struct loop *loop)
     }
     /* The kernel frees the ring only after the process is gone, so release the port now. */
     (void)shutdown(loop->listener, SHUT_RDWR);
+    if (loop->http.listener >= 0)
+        (void)shutdown(loop->http.listener, SHUT_RDWR);
     tell_line(loop->tell, TELL_INFO, "stopped", "node=%u", loop->node_settings->self);
     return EXIT_SUCCESS;
 }
@@ -496,6 +533,8 @@ int loop_run(const struct loop_settings *settings, const struct node_settings *n
         tell_line(loop.tell, TELL_ERROR, "cannot-listen", "%s", reason);
         return EXIT_FAILURE;
     }
+    if (!open_http(&loop))
+        return EXIT_FAILURE;
     begin(&loop);
     return serve(&loop);
 }

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/arena.h"
+#include "io/http.h"
 #include "io/tell.h"
 #include "node/node.h"
 
@@ -26,6 +27,8 @@ struct loop_settings {
     struct address listen;
     const char *congestion; /* Between nodes: see listen_tune_peer() */
     bool sync_after;        /* Write and fdatasync rather than RWF_DSYNC */
+    struct address http;    /* Where metrics and probes are; port 0: nowhere */
+    struct http_pages pages;
     struct tell tell;
 };
 
@@ -40,7 +43,8 @@ bool loop_fit_connections(
  * Take all memory of io and node from the arena. With an arena that only measures, this is
  * the plan.
  */
-struct node *loop_measure(struct arena *arena, const struct node_settings *node);
+struct node *loop_measure(struct arena *arena, const struct loop_settings *settings,
+        const struct node_settings *node);
 
 /*
  * Run until stopped. Returns the exit status: 0 clean shutdown, 1 after an error was

@@ -41,6 +41,8 @@ enum uring_op {
     OP_MAKE_SEGMENT,
     OP_SIGNAL,
     OP_NAMES,
+    OP_HTTP_ACCEPT,
+    OP_HTTP,
 };
 
 static inline uint64_t uring_tag(enum uring_op op, uint32_t slot)

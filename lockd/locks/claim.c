@@ -127,6 +127,7 @@ static void remove_hold(struct locks *locks, struct hold *hold)
 {
     struct lock *lock = hold->lock;
     object_change(locks, BEFORE, PART_HOLD, hold);
+    histogram_add(&locks->figures.hold_ns, locks->time - hold->granted_at);
     (void)buckets_remove(&locks->holds_by_token, &locks->holds, hold->token, hold);
     uint32_t handle = buckets_remove(&locks->holds_by_number, &locks->holds,
             number_key(hold->session, hold->number), hold);
@@ -179,6 +180,7 @@ struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t
     wait->owner = claim->owner;
     wait->number = claim->number;
     wait->mode = (uint8_t)claim->mode;
+    wait->asked_at = locks->time;
     wait->due.key = deadline;
     wait->due.tie_high = DUE_WAIT;
     wait->due.tie_low = ++locks->order_last;
@@ -199,6 +201,8 @@ void claim_unwait(struct locks *locks, struct wait *wait)
 {
     struct lock *lock = wait->lock;
     object_change(locks, BEFORE, PART_WAIT, wait);
+    if (wait->asked_at != 0)
+        histogram_add(&locks->figures.wait_ns, locks->time - wait->asked_at);
     if (heap_has(&wait->due))
         heap_remove(&locks->due, &wait->due);
     uint32_t handle = buckets_remove(&locks->waits_by_number, &locks->waits,

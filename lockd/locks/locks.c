@@ -118,6 +118,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->work_left = 0;
     locks->ready_count = 0;
     locks->answers_promised = 0;
+    locks_forget_figures(locks);
 }
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns)

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/histogram.h"
 #include "protocol/answer.h"
 #include "protocol/batch.h"
 #include "protocol/entry.h"
@@ -195,6 +196,31 @@ struct locks_counts {
     uint32_t name_blocks;
 };
 struct locks_counts locks_tally(const struct locks *locks);
+
+enum {
+    LOCKS_REASONS_MAX = 8 /* Above every enum lost_reason */
+};
+
+/*
+ * For the operator: what this node saw happen since locks_forget_figures(). Local, and no
+ * part of the state: two nodes may have other figures.
+ */
+struct locks_figures {
+    uint64_t ended[LOCKS_REASONS_MAX]; /* Sessions, by enum lost_reason */
+    struct histogram hold_ns;          /* How long holds lasted, cluster time */
+    struct histogram wait_ns;          /* How long requests waited, however that ended */
+    /* Found by looking at a part of the state at a time: a while ago, and nearly right. */
+    uint64_t oldest_hold_ns; /* Age of the oldest hold, cluster time; 0: there is none */
+    uint32_t longest_queue;  /* Waits of the lock that most wait for */
+};
+
+const struct locks_figures *locks_read_figures(const struct locks *locks);
+
+/* Count from now on: what was replayed is not news. */
+void locks_forget_figures(struct locks *locks);
+
+/* Look at the next `items` holds and locks, for the last two figures. */
+void locks_survey(struct locks *locks, uint32_t items);
 
 /* Equal on every node at every index: of all objects, sessions, T, F and the counters. */
 uint64_t locks_digest(const struct locks *locks);

@@ -101,6 +101,7 @@ void sessions_end(struct locks *locks, struct session *session, enum lost_reason
     object_change(locks, BEFORE, PART_SESSION, session);
     session->end_order = ++locks->order_last;
     session->end_reason = (uint8_t)reason;
+    locks->figures.ended[reason]++;
     heap_remove(&locks->due, &session->due);
     list_push_back(&locks->ending, &session->ending);
     object_change(locks, AFTER, PART_SESSION, session);

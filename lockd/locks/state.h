@@ -113,6 +113,7 @@ struct wait {
     struct heap_node due; /* tie_low is the wait's place in the order of all requests */
     uint64_t owner;
     uint64_t number;
+    uint64_t asked_at; /* T. Local: only for figures; 0: not known */
     uint32_t number_next;
     uint8_t mode;
 };
@@ -150,6 +151,14 @@ enum {
 static_assert(HELD_LOCK_BYTES <= 256, "a held lock with a short name fits into 256 bytes");
 static_assert(IDLE_SESSION_BYTES <= 512, "an idle session fits into 512 bytes");
 
+/* How far a look at all holds and locks has come, and what it has found so far. */
+struct survey {
+    uint32_t hold; /* Index of the next one */
+    uint32_t lock;
+    uint64_t oldest_at; /* T at which the oldest was granted; UINT64_MAX: none yet */
+    uint32_t longest_queue;
+};
+
 struct locks {
     struct cluster_settings plan;     /* What was carved */
     struct cluster_settings settings; /* What is allowed */
@@ -185,6 +194,10 @@ struct locks {
     struct list changed; /* Local */
     uint32_t ready_count;
     uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
+
+    /* Local: survey.c */
+    struct locks_figures figures;
+    struct survey survey;
 };
 
 /*

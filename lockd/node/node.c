@@ -71,6 +71,8 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
         batcher_begin_term(&node->batcher);
         node->notices.counters.elections++;
     }
+    if (effects->notice == RAFT_NOTICE_LEADER || effects->notice == RAFT_NOTICE_NEW_LEADER)
+        node->notices.counters.leader_changes++;
     if (effects->notice != RAFT_NOTICE_NONE)
         notices_tell(&node->notices, NOTICE_RAFT, effects->notice_peer, effects->notice);
 }
@@ -463,8 +465,11 @@ static void apply(struct node *node)
     apply_committed(&node->applier);
     raft_tell_applied(node->raft, node->applier.applied);
     uint64_t commit = raft_commit_heard(node->raft);
-    if (commit > 0 && node->applier.applied + RAFT_APPLIED_NEAR >= commit)
+    bool current = commit > 0 && node->applier.applied + RAFT_APPLIED_NEAR >= commit;
+    if (current && !node->caught_up) {
         node->caught_up = true;
+        locks_forget_figures(node->locks);
+    }
 }
 
 /* The reads and commands of the turn go to raft. */
@@ -504,8 +509,10 @@ static void end_turn(
         reader_next(&node->reader, fetch_able(&node->fetch), effects);
     greet_dial(&node->greet, effects);
     greet_leader_changed(&node->greet);
-    if (health_tell_is_due(&node->health))
+    if (health_tell_is_due(&node->health)) {
         health_tell(&node->health, own_condition(node));
+        report_look(node);
+    }
     hand_over(node);
     effects->stopped = has_stopped(node);
     conns_send(&node->conns, effects);
@@ -615,6 +622,7 @@ void node_check(const struct node *node)
     batcher_check(&node->batcher);
     guard_check(&node->guard);
     health_check(&node->health);
+    commit_times_check(&node->commit_times);
     door_check(&node->door);
     rivals_check(&node->rivals);
     greet_check(&node->greet);

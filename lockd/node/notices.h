@@ -5,12 +5,24 @@
 #include <stdint.h>
 
 #include "node/node.h"
+#include "protocol/answer.h"
+#include "protocol/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* Beyond every enum request_kind, status and limit: what is larger counts in the last. */
+enum {
+    COUNTED_KINDS = 16,
+    COUNTED_STATUSES = 48,
+    COUNTED_LIMITS = 32
+};
+
 struct counters {
+    uint64_t answers[COUNTED_KINDS][COUNTED_STATUSES]; /* Sent to clients */
+    uint64_t limits[COUNTED_LIMITS]; /* Of these with STATUS_LIMIT, by enum limit */
+    uint64_t leader_changes;         /* Times that this node heard of a new leader */
     uint64_t requests;
     uint64_t refused_busy;
     uint64_t bad_frames;
@@ -23,6 +35,19 @@ struct notices {
     struct node_effects *effects; /* Of the turn */
     struct counters counters;
 };
+
+/* One more answer to a client. */
+static inline void notices_count_answer(
+        struct notices *notices, const struct answer *answer)
+{
+    struct counters *counters = &notices->counters;
+    uint32_t kind = answer->kind < COUNTED_KINDS ? answer->kind : COUNTED_KINDS - 1;
+    uint32_t status =
+            answer->status < COUNTED_STATUSES ? answer->status : COUNTED_STATUSES - 1;
+    counters->answers[kind][status]++;
+    if (answer->status == STATUS_LIMIT)
+        counters->limits[answer->detail % COUNTED_LIMITS]++;
+}
 
 /* More than NODE_NOTICES_MAX in a turn are left out. */
 void notices_tell(

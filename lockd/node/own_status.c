@@ -71,7 +71,7 @@ static enum condition condition_of_work(const struct node *node)
     return log;
 }
 
-static bool suspects_clock(const struct node *node)
+bool own_clock_is_suspect(const struct node *node)
 {
     return raft_is_leader(node->raft) ? node->guard.quiet_until_ns > node->times.now_ns
                                       : node->guard.suspect;
@@ -117,7 +117,7 @@ enum condition own_condition(const struct node *node)
         return CONDITION_NO_LEADER;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
-    if (suspects_clock(node))
+    if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
     if (objected == CONDITION_HEALTHY)
         objected = objections_to_others(&node->roster, now_ns);
@@ -195,11 +195,11 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->connections_max = node->conns.max;
 }
 
-void own_status_frame(struct node *node, struct conn *conn)
+void own_status(const struct node *node, struct node_status *status)
 {
     const char *version = node->settings.version;
     enum condition condition = own_condition(node);
-    struct node_status status = {
+    *status = (struct node_status){
             .node = node->settings.self,
             .role = (uint8_t)role_of(node),
             .leader = raft_leader(node->raft),
@@ -208,9 +208,15 @@ void own_status_frame(struct node *node, struct conn *conn)
             .uptime_ns = node->times.now_ns - node->times.start_ns,
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
-    tell_log(node, &status);
-    tell_state(node, &status);
-    tell_peers(node, &status);
+    tell_log(node, status);
+    tell_state(node, status);
+    tell_peers(node, status);
+}
+
+void own_status_frame(struct node *node, struct conn *conn)
+{
+    struct node_status status;
+    own_status(node, &status);
     struct wire wire = conn_begin(conn, 32 * KIB);
     wire_node_status(&wire, &status);
     figures_put(&wire, &node->stages->commit_latency);

@@ -4,6 +4,7 @@
  *     node.c         the step: what arrived, the end of the turn; alone steps raft
  *     start.c        memory, start, recovery
  *     own_status.c   the status of this node: looks at all parts
+ *     report.c       the same, with the figures that monitoring reads
  *
  *     admit          clients' requests, into the open batch or refused
  *     reads          queries and lists
@@ -30,6 +31,7 @@
  *     gather         whom the open batch waits for
  *     backlog        how much may wait before acquires are refused
  *     stages         how long entries take, stage by stage
+ *     commit_times   when entries were committed: how far behind a member is
  *     conn           connection slots and their output
  *     roster         the other members
  *     notices        what the node reports, for the log and the status
@@ -37,7 +39,7 @@
  *     figures        histograms, as nodes send them
  *
  * A file receives the part that it works on. Parts hold pointers to parts below them, which
- * start.c fills in; a lower part never knows a higher one. Only the three files at the top
+ * start.c fills in; a lower part never knows a higher one. Only the files at the top
  * see `struct node`.
  */
 #ifndef NODE_REPLICA_H
@@ -53,6 +55,7 @@
 #include "node/apply.h"
 #include "node/backlog.h"
 #include "node/batcher.h"
+#include "node/commit_times.h"
 #include "node/conn.h"
 #include "node/door.h"
 #include "node/fetch.h"
@@ -74,6 +77,7 @@
 #include "node/stages.h"
 #include "node/times.h"
 #include "node/upgrade.h"
+#include "protocol/node_status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -146,6 +150,7 @@ struct node {
     struct admin admin;
     struct segments segments;
     struct health health;
+    struct commit_times commit_times;
     bool caught_up; /* Since its start it has once applied what it knew to be committed. */
     struct leaving leaving;
 
@@ -153,9 +158,14 @@ struct node {
     struct step_room room;
 };
 
-/* own_status.c: what is wrong with this node; answer FRAME_STATUS. */
+/* own_status.c: what is wrong with this node; what its status is; answer FRAME_STATUS. */
 enum condition own_condition(const struct node *node);
+bool own_clock_is_suspect(const struct node *node);
+void own_status(const struct node *node, struct node_status *status);
 void own_status_frame(struct node *node, struct conn *conn);
+
+/* report.c: several times a second, look at what only figures need. */
+void report_look(struct node *node);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@ void replies_carve(
 void replies_init(struct replies *replies, const struct node_settings *settings)
 {
     assert(replies->raft && replies->locks && replies->conns && replies->gather);
+    assert(replies->notices);
     replies->sessions_max = settings->cluster.sessions_max;
     assert(replies->sessions_max > 0);
 }
@@ -42,6 +43,7 @@ static void put_answer(struct replies *replies, struct conn *conn,
 {
     if (!conn_answers(replies->conns, conn, SECTION_HEAD_BYTES_MAX + ANSWER_BYTES_MAX))
         return;
+    notices_count_answer(replies->notices, answer);
     if (continues(&conn->answers, head)) {
         conn->answers.head.deadline = head->deadline;
         conn->answers.head.change = head->change;

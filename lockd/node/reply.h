@@ -43,6 +43,7 @@ struct replies {
     struct conns *conns;
     struct gather *gather;
     const struct times *times;
+    struct notices *notices;
     struct route *routes;
     uint32_t sessions_max;
 };

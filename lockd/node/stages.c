@@ -73,9 +73,14 @@ void stages_sent(struct stages *stages, struct conn *conn, uint64_t now_ns)
 }
 
 /* One of them is kept by io. */
-static const struct histogram *row_of(const struct stages *stages, enum stage stage)
+const struct histogram *stages_row(const struct stages *stages, enum stage stage)
 {
     return stage == STAGE_TURN ? &stages->loop.turns : &stages->rows[stage];
+}
+
+uint64_t stages_sum(const struct stages *stages, enum stage_sum sum)
+{
+    return sum == SUM_SYSTEM_CALLS ? stages->loop.system_calls : stages->sums[sum];
 }
 
 static void put_row(struct wire *wire, enum stage stage, const struct histogram *histogram)
@@ -94,11 +99,10 @@ static void put_stages(const struct stages *stages, uint64_t uptime_ns, struct w
     };
     wire_stages_head(wire, &head);
     for (uint32_t i = 0; i < STAGE_COUNT; i++)
-        put_row(wire, (enum stage)i, row_of(stages, (enum stage)i));
+        put_row(wire, (enum stage)i, stages_row(stages, (enum stage)i));
     for (uint32_t i = 0; i < SUM_COUNT; i++) {
-        struct stage_value value = {.sum = (uint8_t)i, .value = stages->sums[i]};
-        if (i == SUM_SYSTEM_CALLS)
-            value.value = stages->loop.system_calls;
+        struct stage_value value = {
+                .sum = (uint8_t)i, .value = stages_sum(stages, (enum stage_sum)i)};
         wire_stage_value(wire, &value);
     }
 }

@@ -77,6 +77,13 @@ void stages_finish(struct stages *stages, const struct finished_entry *entry,
 /* One of the connection's buffers has left. */
 void stages_sent(struct stages *stages, struct conn *conn, uint64_t now_ns);
 
+/*
+ * What was noted since the start. Of a row, the buckets and the greatest value are kept up
+ * to date.
+ */
+const struct histogram *stages_row(const struct stages *stages, enum stage stage);
+uint64_t stages_sum(const struct stages *stages, enum stage_sum sum);
+
 /* Answer FRAME_STAGES. */
 void stages_frame(const struct stages *stages, struct conns *conns, struct conn *conn,
         uint64_t uptime_ns);

@@ -142,6 +142,7 @@ static void join_bottom(struct node *node)
     node->gather.backlog = &node->backlog;
     node->gather.spacing_ns = settings->entry_spacing_ns;
     gather_init(&node->gather);
+    commit_times_init(&node->commit_times);
     served_init(&node->served, node->raft, settings);
     ledger_init(&node->ledger, settings);
     node->reader.wal = node->wal;
@@ -231,6 +232,7 @@ static void join_effects(struct node *node)
     node->outbox.served = &node->served;
     outbox_init(&node->outbox);
     node->replies.raft = node->raft;
+    node->replies.notices = &node->notices;
     node->replies.locks = node->locks;
     node->replies.conns = &node->conns;
     node->replies.gather = &node->gather;

@@ -41,8 +41,9 @@ struct config {
     char dev[CONFIG_PATH_BYTES];
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
-    uint32_t write;     /* enum config_write */
-    uint32_t log_level; /* As in logger.h */
+    struct address http; /* Port 0: no HTTP */
+    uint32_t write;      /* enum config_write */
+    uint32_t log_level;  /* As in logger.h */
     bool check;
     bool plan;
     bool version;

@@ -49,6 +49,9 @@ static const struct setting table[] = {
     {"listen", "HOST:PORT",
         "listen on this address instead of this node's entry in --cluster",
         SETTING_ADDRESS, FIELD(listen)},
+    {"http", "PORT",
+        "serve metrics and probes over HTTP on this port of loopback, or on HOST:PORT",
+        SETTING_PORT, FIELD(http)},
     TEXT("config", "FILE", "read settings from this file; flags override it", file),
     TEXT("dev", "DIR", "run a one-node cluster on loopback, to try lockd out", dev),
     SWITCH("check", "validate flags and file, then exit", check),
@@ -235,6 +238,21 @@ static bool set_address(struct config *config, const struct setting *setting,
     return false;
 }
 
+static bool is_number(const char *text)
+{
+    return text[0] != 0 && text[strspn(text, "0123456789")] == 0;
+}
+
+static bool set_port(struct config *config, const struct setting *setting,
+        const char *value, char *allowed)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    if (!is_number(value))
+        return set_address(config, setting, value, allowed);
+    (void)snprintf(text, sizeof text, "127.0.0.1:%s", value);
+    return set_address(config, setting, text, allowed);
+}
+
 static void set_switch(struct config *config, const struct setting *setting)
 {
     void *field = (char *)config + setting->offset;
@@ -260,6 +278,8 @@ bool config_set(struct config *config, const struct setting *setting, const char
         return config_set_cluster(config, value, allowed);
     case SETTING_ADDRESS:
         return set_address(config, setting, value, allowed);
+    case SETTING_PORT:
+        return set_port(config, setting, value, allowed);
     }
     return false;
 }
@@ -271,6 +291,7 @@ void config_show(const struct config *config, const struct setting *setting, cha
     case SETTING_SWITCH:
     case SETTING_CLUSTER:
     case SETTING_ADDRESS:
+    case SETTING_PORT:
         break;
     case SETTING_TEXT:
         (void)snprintf(

@@ -17,6 +17,7 @@ enum setting_kind {
     SETTING_CHOICE,   /* uint32_t: index of the word in `choices` */
     SETTING_CLUSTER,  /* node.members */
     SETTING_ADDRESS,  /* struct address */
+    SETTING_PORT,     /* struct address; a port alone is one of 127.0.0.1. */
 };
 
 struct setting {

@@ -87,6 +87,8 @@ static const struct purpose purposes[] = {
         {"node.append_bytes", "where their bytes are", fixed},
 
         {NULL, "The node itself", NULL},
+        {"http requests", "requests for metrics and probes", "only with --http"},
+        {"http responses", "their responses", "only with --http"},
         {"node", "state of the node", fixed},
         {"node.stages", "latencies and sizes, stage by stage", fixed},
         {"trace of events", "last events, written out after a crash", fixed},
