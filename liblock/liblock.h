@@ -133,8 +133,9 @@ LK_API const char *lk_status_text(enum lk_status status);
 
 /*
  * Why the last failed call of this thread failed: a sentence for people, with node and
- * reason if known. Within the callback of an asynchronous call: why that call failed. Never
- * NULL; valid until this thread's next call.
+ * reason if known. Within the callback of an asynchronous call: why that call failed. What
+ * a terminal would obey, in an address for instance, is shown as \xNN. Never NULL; valid
+ * until this thread's next call.
  */
 LK_API const char *lk_last_error(void);
 
@@ -579,7 +580,10 @@ enum lk_condition {
     LK_CONDITION_NO_COMMIT = 13,       /* It leads; too few members write what it sends. */
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
-    LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    LK_CONDITION_READ_ERROR = 16,       /* It cannot read a part of its own log. */
+    LK_CONDITION_SNAPSHOT_FAILING = 17, /* It cannot write snapshots: its log grows. */
+    LK_CONDITION_SNAPSHOT_STUCK = 18,   /* It leads; a member takes no snapshot. */
+    LK_CONDITION_INSTALLING = 19,       /* It takes over the leader's state. */
     /* Of something that has a limit nine tenths are in use: see lk_node_status. */
     LK_CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster, ... */
@@ -610,6 +614,28 @@ struct lk_peer {
     uint64_t match;    /* Leader only: durable there up to this entry */
     uint64_t heard_ns; /* Since its last message; UINT64_MAX: never */
 };
+
+/* Of what one client address, or one label, may take only a part. */
+enum lk_share_of {
+    LK_SHARE_NONE = 0, /* Nobody has any. */
+    LK_SHARE_SESSIONS = 1,
+    LK_SHARE_HOLDS = 2, /* Locks held and waited for */
+    LK_SHARE_WAITS = 3,
+    LK_SHARE_ANSWERS = 4, /* Remembered for repeated requests, and room kept for some */
+    LK_SHARE_NAME_BLOCKS = 5,
+    LK_SHARE_CONNECTIONS = 6 /* To that node */
+};
+
+/* Who has the largest part of what one of them may have, and of what. */
+struct lk_share {
+    enum lk_share_of of;
+    uint32_t used;
+    uint32_t limit;
+    char who[LK_LABEL_MAX + 1]; /* The address or the label, with a final NUL */
+};
+
+/* A name for scripts: "sessions", "name_blocks"; "none". Never NULL. Any thread. */
+LK_API const char *lk_share_name(enum lk_share_of of);
 
 /* The status of one node. Set all to zero, and `size` to the size of the struct. */
 struct lk_node_status {
@@ -663,6 +689,18 @@ struct lk_node_status {
     uint32_t answers_max;
     uint32_t name_blocks_max;
     uint32_t connections_max; /* Of that node, those between nodes included */
+    /* Snapshots of the lock state, and the log behind them. */
+    uint64_t log_first;       /* The first entry that its log still has; 0: it has none */
+    uint64_t snapshot;        /* Index of its newest snapshot; 0: there is none */
+    uint64_t snapshot_bytes;  /* Of that one's file */
+    uint64_t snapshot_age_ns; /* Since it was made, or since the node's start */
+    uint64_t
+            snapshot_taken_ns; /* How long the last one that it took itself took; 0: none */
+    uint64_t bad_reads; /* Since start, of its log: an error, or not what was written */
+    /* Who has most of what one client address, or one label, may have in the cluster */
+    struct lk_share address_share;
+    struct lk_share label_share;
+    struct lk_share connection_share; /* ... and of the connections to that node */
 };
 
 /*

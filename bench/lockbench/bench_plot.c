@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "base/units.h"
 #include "tool/fail.h"
 
@@ -159,7 +160,7 @@ bool plot_add(struct plot *plot, const struct settings *settings, const struct t
             used > 0 ? " " : "", settings->inflight);
     add_latency(plot, settings->inflight, tally);
     (void)fprintf(plot->sweep, "%" PRIu64 " %" PRIu64 " %.6f %.6f %.6f\n",
-            settings->inflight, done * 1000 / (settings->time_ns / NS_PER_MS),
+            settings->inflight, done * 1000 / u64_max(tally_span_ns(tally) / NS_PER_MS, 1),
             ms_at(&tally->both, 2), ms_at(&tally->both, 100), ms_at(&tally->both, 1000));
     return write_timeline(plot, tally);
 }

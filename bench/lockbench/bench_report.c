@@ -48,9 +48,10 @@ static uint64_t per_second(uint64_t count, uint64_t time_ns)
 
 /* ---- For people ---- */
 
-static void print_head(const struct settings *settings, FILE *out)
+static void print_head(const struct settings *settings, uint64_t span_ns, FILE *out)
 {
     char text[DURATION_TEXT_BYTES];
+    char done[DURATION_TEXT_BYTES];
     if (settings->rate == 0)
         (void)fprintf(out, "closed loop, %" PRIu64 " in flight", settings->inflight);
     else
@@ -63,6 +64,9 @@ static void print_head(const struct settings *settings, FILE *out)
     if (settings->blocking)
         (void)fputs(", blocking calls", out);
     (void)fprintf(out, ", %s\n\n", duration_exact(settings->time_ns, text));
+    if (span_ns < settings->time_ns)
+        (void)fprintf(out, "PARTIAL: stopped by a signal after %s\n\n",
+                duration_text(span_ns, done));
 }
 
 static void add_times(struct table *table, const struct histogram *histogram)
@@ -130,7 +134,7 @@ static void add_open_loop(struct table *table, const struct report_input *input)
 static void print_latencies(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
-    uint64_t time = input->settings->time_ns;
+    uint64_t time = tally_span_ns(input->tally);
     struct table table;
     table_init(&table, "lrrrrrr");
     table_cell(&table, "%s", "");
@@ -174,7 +178,7 @@ void report_table(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
     char text[DURATION_TEXT_BYTES];
-    print_head(input->settings, out);
+    print_head(input->settings, tally_span_ns(input->tally), out);
     print_latencies(input, out);
     (void)fprintf(out, "\nlongest time without a grant: %s\n",
             duration_text(tally->longest_gap_ns, text));
@@ -258,11 +262,13 @@ static void write_leader(struct json *json, const struct leader_node *leader, ui
 void report_json(const struct report_input *input, FILE *out)
 {
     const struct tally *tally = input->tally;
-    uint64_t time = input->settings->time_ns;
+    uint64_t time = tally_span_ns(input->tally);
     struct json json;
     json_init(&json, out);
     json_begin_object(&json, NULL);
     write_settings(&json, input->settings);
+    json_bool(&json, "partial", time < input->settings->time_ns);
+    json_u64(&json, "measured_ns", time);
     write_side(&json, "acquire", &tally->acquires, time);
     write_side(&json, "release", &tally->releases, time);
     write_histogram(&json, "lateness_ns", &tally->lateness);

@@ -225,8 +225,10 @@ enum settings_verdict settings_parse(struct settings *settings, char **arguments
             sizeof(rows) / sizeof(rows[0]),
             {NULL},
             false,
+            "^C reports what was measured until then; a second one ends lockbench at once.\n"
+            "\n"
             "exit: 0 measured, 1 an operation was wrong or none succeeded, 2 wrong usage,\n"
-            "3 no cluster",
+            "3 no cluster, 128+N stopped by signal N",
     };
     struct operands operands;
     if (!options_parse(&table, arguments, &operands))

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "bench_clock.h"
 #include "liblock.h"
+#include "stop.h"
 #include "tool/fail.h"
 
 enum {
@@ -26,10 +27,12 @@ struct blocking {
     const struct settings *settings;
     struct lk_client **clients;
     struct worker *workers;
+    uint32_t joined;
     pthread_mutex_t mutex; /* Of tally and workload */
     struct tally *tally;
     struct workload workload;
-    bool stops; /* By __atomic only */
+    bool stops;  /* By __atomic only */
+    bool closes; /* The same: what is not answered yet, the library answers. */
 };
 
 struct worker {
@@ -44,6 +47,14 @@ static void sleep_for(uint64_t ns)
     struct timespec left = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
     while (nanosleep(&left, &left) != 0)
         continue;
+}
+
+/* Or until a signal stops the run. In steps, because any thread may get the signal. */
+static void sleep_until(uint64_t end)
+{
+    uint64_t now = monotonic_ns();
+    for (; now < end && stop_signal() == 0; now = monotonic_ns())
+        sleep_for(u64_min(end - now, 50 * NS_PER_MS));
 }
 
 static struct errand next_errand(struct worker *worker, char name[], size_t *length)
@@ -61,6 +72,7 @@ static void judge(struct blocking *run, enum lk_status status, bool may_time_out
         const char *name, uint64_t token)
 {
     bool good = status == LK_OK || status == LK_STATUS_UNKNOWN ||
+                __atomic_load_n(&run->closes, __ATOMIC_RELAXED) ||
                 (status == LK_STATUS_BUSY && token == 0) ||
                 (status == LK_STATUS_TIMEOUT && may_time_out);
     if (!good)
@@ -180,12 +192,49 @@ static bool start_worker(struct blocking *run, uint32_t number)
     return error == 0;
 }
 
-/* The threads that run end their round and come back. */
+static void close_clients(struct blocking *run)
+{
+    for (uint64_t i = 0; i < run->settings->connections; i++) {
+        lk_close(run->clients[i]);
+        run->clients[i] = NULL;
+    }
+}
+
+/* False: not all came back in time. */
+static bool join_workers(struct blocking *run, uint32_t count, const struct timespec *limit)
+{
+    for (; run->joined < count; run->joined++) {
+        if (pthread_timedjoin_np(run->workers[run->joined].thread, NULL, limit) != 0)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * The threads that run end their round and come back. After a signal, what takes too long
+ * for that is ended with its client.
+ */
 static void stop_workers(struct blocking *run, uint32_t count)
 {
+    struct timespec limit;
     __atomic_store_n(&run->stops, true, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < count; i++)
-        (void)pthread_join(run->workers[i].thread, NULL);
+    do {
+        clock_gettime(CLOCK_REALTIME, &limit);
+        limit.tv_sec += (time_t)(stop_patience_ns / NS_PER_S);
+        if (join_workers(run, count, &limit))
+            return;
+    } while (stop_signal() == 0);
+    __atomic_store_n(&run->closes, true, __ATOMIC_RELAXED);
+    close_clients(run);
+    for (; run->joined < count; run->joined++)
+        (void)pthread_join(run->workers[run->joined].thread, NULL);
+}
+
+static void cut(struct blocking *run)
+{
+    pthread_mutex_lock(&run->mutex);
+    tally_cut(run->tally, monotonic_ns());
+    pthread_mutex_unlock(&run->mutex);
 }
 
 static enum engine_end load_cluster(
@@ -198,17 +247,18 @@ static enum engine_end load_cluster(
     while (started < settings->inflight && start_worker(run, started))
         started++;
     if (started == settings->inflight) {
-        uint64_t now = monotonic_ns();
-        sleep_for(u64_rest(begin, now));
+        sleep_until(begin);
         watcher->edge(watcher->user, true);
-        now = monotonic_ns();
-        uint64_t end = begin + settings->time_ns;
-        sleep_for(u64_rest(end, now));
+        sleep_until(begin + settings->time_ns);
         watcher->edge(watcher->user, false);
+        if (stop_signal() != 0)
+            cut(run);
     }
     stop_workers(run, started);
     tally_end(run->tally);
-    return started == settings->inflight ? ENGINE_DONE : ENGINE_FAILED;
+    if (started < settings->inflight)
+        return ENGINE_FAILED;
+    return tally_span_ns(run->tally) > 0 ? ENGINE_DONE : ENGINE_STOPPED;
 }
 
 enum engine_end blocking_run(const struct settings *settings, struct tally *tally,
@@ -222,13 +272,13 @@ enum engine_end blocking_run(const struct settings *settings, struct tally *tall
             need(calloc(workload_lock_count(settings), sizeof(struct workload_lock)));
     workload_init(&run.workload, settings, settings->prefix, locks);
     uint64_t opened = 0;
-    while (opened < settings->connections && open_client(&run, opened))
+    while (opened < settings->connections && stop_signal() == 0 &&
+            open_client(&run, opened))
         opened++;
-    enum engine_end end = ENGINE_NO_CLUSTER;
+    enum engine_end end = stop_signal() != 0 ? ENGINE_STOPPED : ENGINE_NO_CLUSTER;
     if (opened == settings->connections)
         end = load_cluster(&run, watcher);
-    for (uint64_t i = 0; i < opened; i++)
-        lk_close(run.clients[i]);
+    close_clients(&run);
     free(locks);
     free(run.workers);
     free((void *)run.clients);

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "bench_clock.h"
 #include "slots.h"
+#include "stop.h"
 #include "tool/fail.h"
 
 enum {
@@ -140,7 +141,8 @@ static void turn(struct engine *engine, uint64_t end, uint64_t now)
 
 static void turn_until(struct engine *engine, uint64_t end)
 {
-    for (uint64_t now = monotonic_ns(); now < end; now = monotonic_ns())
+    uint64_t now = monotonic_ns();
+    for (; now < end && stop_signal() == 0; now = monotonic_ns())
         turn(engine, end, now);
 }
 
@@ -151,15 +153,20 @@ static bool is_busy(const struct engine *engine)
            bench->idle_count + bench->dead_count < bench->settings->inflight;
 }
 
-/* Finish everything that was started or was due. */
+/* Finish everything that was started or was due; after a signal, what can be soon. */
 static void drain(struct engine *engine)
 {
     const struct settings *settings = engine->bench.settings;
-    uint64_t limit = monotonic_ns() + settings->time_ns + 10 * NS_PER_S;
-    engine->bench.endless = false;
     uint64_t now = monotonic_ns();
-    for (; is_busy(engine) && now < limit; now = monotonic_ns())
+    uint64_t limit = now + settings->time_ns + 10 * NS_PER_S;
+    uint64_t stopped = stop_signal() != 0 ? now : UINT64_MAX;
+    engine->bench.endless = false;
+    while (is_busy(engine) && now < limit && u64_rest(now, stopped) < stop_patience_ns) {
         turn(engine, limit, now);
+        now = monotonic_ns();
+        if (stop_signal() != 0)
+            stopped = u64_min(stopped, now);
+    }
     if (is_busy(engine))
         complain("some requests were not answered in time; they count as unknown");
 }
@@ -194,8 +201,12 @@ static enum engine_end connect_all(struct engine *engine)
     }
     uint64_t limit = monotonic_ns() + settings->connect_ns;
     uint64_t now = monotonic_ns();
-    for (; count_open(bench) < settings->connections && now < limit; now = monotonic_ns())
+    while (count_open(bench) < settings->connections && now < limit && stop_signal() == 0) {
         wait_and_process(engine, limit, now);
+        now = monotonic_ns();
+    }
+    if (stop_signal() != 0)
+        return ENGINE_STOPPED;
     if (count_open(bench) == settings->connections)
         return ENGINE_DONE;
     complain("%llu of %llu clients found no leader in time: %s",
@@ -213,11 +224,11 @@ static bool open_idle(struct engine *engine)
     for (uint64_t i = 0; i < settings->sessions; i++)
         link_open_idle(&bench->links[i % settings->connections]);
     while (bench->sessions_open + bench->sessions_refused < settings->sessions &&
-            monotonic_ns() < limit) {
+            monotonic_ns() < limit && stop_signal() == 0) {
         send_dirty(bench);
         wait_and_process(engine, limit, monotonic_ns());
     }
-    if (bench->sessions_open == settings->sessions)
+    if (bench->sessions_open == settings->sessions || stop_signal() != 0)
         return true;
     complain("only %llu of %llu sessions were opened: %s",
             (unsigned long long)bench->sessions_open,
@@ -257,6 +268,10 @@ static void load_cluster(struct engine *engine)
     engine->watcher->edge(engine->watcher->user, true);
     turn_until(engine, end);
     engine->watcher->edge(engine->watcher->user, false);
+    if (stop_signal() != 0) {
+        tally_cut(bench->tally, monotonic_ns());
+        engine->last_ns = bench->tally->end_ns;
+    }
     drain(engine);
     tally_end(bench->tally);
 }
@@ -333,9 +348,12 @@ enum engine_end engine_run(const struct settings *settings, struct history *hist
     enum engine_end end = connect_all(&engine);
     if (end == ENGINE_DONE && !open_idle(&engine))
         end = ENGINE_FAILED;
-    if (end == ENGINE_DONE)
+    bool loads = end == ENGINE_DONE && stop_signal() == 0;
+    if (loads)
         load_cluster(&engine);
-    close_all(&engine, end == ENGINE_DONE);
+    if (end == ENGINE_DONE && (!loads || tally_span_ns(tally) == 0))
+        end = ENGINE_STOPPED;
+    close_all(&engine, loads);
     deallocate(&engine);
     return end;
 }

@@ -27,6 +27,7 @@ enum engine_end {
     ENGINE_DONE,
     ENGINE_NO_CLUSTER, /* Not all clients found it in time; the error was printed. */
     ENGINE_FAILED,     /* A system call failed; the error was printed. */
+    ENGINE_STOPPED,    /* By a signal (stop.h), before anything was measured. */
 };
 
 /* Called when the measured span starts and ends, and every second from the start. */
@@ -36,7 +37,7 @@ struct engine_watcher {
     void *user;
 };
 
-/* Connect, load, measure, drain, close. */
+/* Connect, load, measure, drain, close. A signal shortens the measured span. */
 enum engine_end engine_run(const struct settings *settings, struct history *history,
         struct tally *tally, const struct engine_watcher *watcher);
 

@@ -8,6 +8,7 @@
  *     leader           the leader's own figures for the same span
  *     bench_history    what each operation did, for lockcheck
  *     bench_plot       pictures
+ *     stop             ^C
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "blocking.h"
 #include "engine.h"
 #include "leader_view.h"
+#include "stop.h"
 #include "tool/fail.h"
 
 enum exit_code {
@@ -28,6 +30,7 @@ enum exit_code {
     EXIT_WRONG_RESULT = 1,
     EXIT_WRONG_USAGE = 2,
     EXIT_NO_CLUSTER = 3,
+    EXIT_BY_SIGNAL = 128, /* And the number of the signal */
 };
 
 struct lockbench {
@@ -90,6 +93,14 @@ static int measure_once(struct lockbench *bench)
     lk_close(bench->looker);
     if (end == ENGINE_NO_CLUSTER)
         return EXIT_NO_CLUSTER;
+    if (end == ENGINE_STOPPED) {
+        if (bench->terminal)
+            report_progress_end(stderr);
+        complain("stopped by a signal before anything was measured");
+        return EXIT_BY_SIGNAL + stop_signal();
+    }
+    if (stop_signal() != 0 && drawn && bench->tally.wrong == 0)
+        return EXIT_BY_SIGNAL + stop_signal();
     return end == ENGINE_DONE && drawn && tally_is_good(&bench->tally) ? EXIT_MEASURED
                                                                        : EXIT_WRONG_RESULT;
 }
@@ -133,6 +144,7 @@ int main(int argc, char **argv)
         (void)snprintf(prefix, sizeof(prefix), "bench-%d-", (int)getpid());
         bench.settings.prefix = prefix;
     }
+    stop_prepare();
     bench.terminal = isatty(STDERR_FILENO) != 0;
     if (!history_open(&bench.history, bench.settings.history, bench.settings.ttl_ns))
         return EXIT_WRONG_USAGE;

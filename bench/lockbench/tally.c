@@ -115,6 +115,16 @@ void tally_wrong(struct tally *tally, const char *what, const char *lock, uint64
     tally->wrong++;
 }
 
+void tally_cut(struct tally *tally, uint64_t now_ns)
+{
+    tally->end_ns = u64_max(tally->begin_ns, u64_min(tally->end_ns, now_ns));
+}
+
+uint64_t tally_span_ns(const struct tally *tally)
+{
+    return tally->end_ns - tally->begin_ns;
+}
+
 void tally_end(struct tally *tally)
 {
     note_grant(tally, tally->end_ns);

@@ -57,6 +57,12 @@ struct tally {
 /* Resets everything but the slices. */
 void tally_init(struct tally *tally, uint64_t begin_ns, uint64_t end_ns);
 
+/* The span ends at `now_ns` if that is earlier. Call before tally_end(). */
+void tally_cut(struct tally *tally, uint64_t now_ns);
+
+/* How long the span is; 0: nothing was measured. */
+uint64_t tally_span_ns(const struct tally *tally);
+
 /* An acquire or release that was due at `from_ns` ended at `now_ns`. */
 void tally_acquired(
         struct tally *tally, enum lk_status status, uint64_t from_ns, uint64_t now_ns);

@@ -19,6 +19,7 @@
 #include <iostream>
 
 #include "lockcheck/history/write.h"
+#include "lockcheck/judge/doubts.h"
 #include "lockcheck/report/picture.h"
 
 namespace {
@@ -244,6 +245,7 @@ Finding check(Report &report, const Settings &settings)
     if (!read(report))
         return report.finding;
     report.judgement = linear::judge(report.history, settings.rules);
+    linear::settle_doubts(report.history, settings.rules, report.judgement);
     report.finding = find(report, settings);
     if (!settings.quiet || !(settings.svg + settings.window).empty())
         report.windows =

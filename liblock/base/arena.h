@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define ARENA_ROW_MAX 96
+#define ARENA_ROW_MAX 160
 
 /* One line of the worksheet. */
 struct arena_row {

@@ -139,6 +139,11 @@ void reading_capacities(const struct lk_node_status *node, struct capacity *capa
     memcpy(capacities, found, sizeof(found));
 }
 
+static const char *words_of(const char *name)
+{
+    return strcmp(name, "name_blocks") == 0 ? "name blocks" : name;
+}
+
 void reading_put_capacities(FILE *out, const struct lk_node_status *node, bool nearly_full)
 {
     struct capacity capacities[CAPACITY_COUNT];
@@ -148,11 +153,54 @@ void reading_put_capacities(FILE *out, const struct lk_node_status *node, bool n
         const struct capacity *one = &capacities[i];
         if (nearly_full && (uint64_t)one->used * 10 < (uint64_t)one->limit * 9)
             continue;
-        (void)fprintf(out, "%s%s %" PRIu32 " of %" PRIu32, between,
-                strcmp(one->name, "name_blocks") == 0 ? "name blocks" : one->name,
+        (void)fprintf(out, "%s%s %" PRIu32 " of %" PRIu32, between, words_of(one->name),
                 one->used, one->limit);
         between = ", ";
     }
+}
+
+static void put_share(FILE *out, const struct lk_share *share, const char *whose)
+{
+    char shown[sizeof(share->who) * TEXT_SHOWN_MAX];
+    (void)text_show(shown, sizeof(shown), share->who, strlen(share->who));
+    (void)fprintf(out, "%s %s has %s %" PRIu32 " of the %" PRIu32 " that one may have",
+            whose, shown, words_of(lk_share_name(share->of)), share->used, share->limit);
+}
+
+void reading_put_shares(FILE *out, const struct lk_node_status *node, bool nearly_full)
+{
+    const struct lk_share *shares[] = {
+            &node->address_share, &node->label_share, &node->connection_share};
+    static const char *const whose[] = {"address", "label", "address"};
+    const char *between = " ";
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        const struct lk_share *share = shares[i];
+        bool nearly = (uint64_t)share->used * 10 >= (uint64_t)share->limit * 9;
+        if (share->of == LK_SHARE_NONE || (nearly_full && !nearly))
+            continue;
+        (void)fputs(between, out);
+        put_share(out, share, whose[i]);
+        between = "; ";
+    }
+}
+
+static bool leads_in(const struct reading *reading, uint64_t cluster)
+{
+    return has_cluster(reading) && reading->node.role == LK_ROLE_LEADER &&
+           reading->node.cluster == cluster;
+}
+
+/* The list names nodes of two clusters, and both work. */
+static bool both_lead(
+        const struct reading *readings, uint32_t count, uint64_t one, uint64_t other)
+{
+    bool one_leads = false;
+    bool other_leads = false;
+    for (uint32_t i = 0; i < count; i++) {
+        one_leads = one_leads || leads_in(&readings[i], one);
+        other_leads = other_leads || leads_in(&readings[i], other);
+    }
+    return one_leads && other_leads;
 }
 
 /* What only a look at all nodes shows, a sentence each. */
@@ -168,12 +216,16 @@ static void put_oddities(
                 id, address);
     if (reading_is_foreign(readings, count, which)) {
         uint32_t usual = usual_cluster(readings, count);
+        uint64_t cluster = readings[which].node.cluster;
+        uint64_t other = readings[usual].node.cluster;
         (void)fprintf(out,
                 "node %u at %s belongs to another cluster (%016" PRIx64
-                ") than node %u at %s (%016" PRIx64
-                "): it has a wrong --data or --cluster, or the list names two clusters\n",
-                id, address, readings[which].node.cluster, readings[usual].node.node,
-                lk_node_address(client, usual), readings[usual].node.cluster);
+                ") than node %u at %s (%016" PRIx64 "): %s\n",
+                id, address, cluster, readings[usual].node.node,
+                lk_node_address(client, usual), other,
+                both_lead(readings, count, cluster, other)
+                        ? "both clusters have a leader, so the list names two clusters; a lock in one says nothing about the other: give each command the nodes of one"
+                        : "it has a wrong --data or --cluster, or the list names two clusters");
     }
     uint32_t twin = reading_twin(readings, count, which);
     if (twin < count)
@@ -194,6 +246,7 @@ static void put_condition(FILE *out, const struct reading *reading)
         if (node->condition == LK_CONDITION_NEARLY_FULL) {
             (void)fputs("; in use:", out);
             reading_put_capacities(out, node, true);
+            reading_put_shares(out, node, true);
         }
         (void)fputc('\n', out);
     }

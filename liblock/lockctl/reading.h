@@ -68,6 +68,9 @@ void reading_capacities(const struct lk_node_status *node, struct capacity *capa
 /* How much of each is in use; with `nearly_full` only those of which it is most. */
 void reading_put_capacities(FILE *out, const struct lk_node_status *node, bool nearly_full);
 
+/* Who has most of what one may have; with `nearly_full` only who has nearly all of it. */
+void reading_put_shares(FILE *out, const struct lk_node_status *node, bool nearly_full);
+
 /* Why there is no answer; control characters are shown. */
 void reading_put_why(FILE *out, const struct reading *reading);
 

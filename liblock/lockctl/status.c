@@ -85,6 +85,22 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
+/* Where the log begins, and the snapshot that stands before it. */
+static void print_snapshot(const struct reading *reading)
+{
+    char age[DURATION_TEXT_BYTES];
+    char taken[DURATION_TEXT_BYTES];
+    const struct lk_node_status *node = &reading->node;
+    if (reading->status != LK_OK || node->snapshot == 0)
+        return;
+    (void)printf("node %u: snapshot at %" PRIu64 ", %" PRIu64 " bytes, %s ago", node->node,
+            node->snapshot, node->snapshot_bytes,
+            duration_text(node->snapshot_age_ns, age));
+    if (node->snapshot_taken_ns != 0)
+        (void)printf(", took %s", duration_text(node->snapshot_taken_ns, taken));
+    (void)printf("; log from %" PRIu64 "\n", node->log_first);
+}
+
 static void print_status(
         const struct lk_client *client, const struct reading *readings, uint32_t count)
 {
@@ -99,13 +115,18 @@ static void print_status(
     table_print(&table, stdout, "");
     table_drop(&table);
     for (uint32_t i = 0; i < count; i++) {
-        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER)
+        if (readings[i].status != LK_OK || readings[i].node.role != LK_ROLE_LEADER ||
+                reading_is_foreign(readings, count, i))
             continue;
         (void)fputs("in use:", stdout);
         reading_put_capacities(stdout, &readings[i].node, false);
+        (void)fputs("\nlargest shares:", stdout);
+        reading_put_shares(stdout, &readings[i].node, false);
         (void)putchar('\n');
         break;
     }
+    for (uint32_t i = 0; i < count; i++)
+        print_snapshot(&readings[i]);
     for (uint32_t i = 0; i < count; i++)
         reading_put_troubles(stdout, readings, count, i);
 }
@@ -159,6 +180,41 @@ static void write_capacities(struct json *json, const struct lk_node_status *nod
     json_end(json);
 }
 
+static void write_snapshot(struct json *json, const struct lk_node_status *node)
+{
+    if (node->snapshot == 0) {
+        json_null(json, "snapshot");
+        return;
+    }
+    json_begin_object(json, "snapshot");
+    json_u64(json, "index", node->snapshot);
+    json_u64(json, "bytes", node->snapshot_bytes);
+    json_u64(json, "age_ns", node->snapshot_age_ns);
+    json_u64(json, "taken_ns", node->snapshot_taken_ns);
+    json_end(json);
+}
+
+static void write_share(struct json *json, const char *key, const struct lk_share *share)
+{
+    if (share->of == LK_SHARE_NONE)
+        return;
+    json_begin_object(json, key);
+    json_text(json, "who", share->who);
+    json_text(json, "of", lk_share_name(share->of));
+    json_u64(json, "used", share->used);
+    json_u64(json, "limit", share->limit);
+    json_end(json);
+}
+
+static void write_shares(struct json *json, const struct lk_node_status *node)
+{
+    json_begin_object(json, "largest_shares");
+    write_share(json, "address", &node->address_share);
+    write_share(json, "label", &node->label_share);
+    write_share(json, "connections", &node->connection_share);
+    json_end(json);
+}
+
 static void write_counts(struct json *json, const struct lk_node_status *node)
 {
     json_u64(json, "time_ns", node->time_ns);
@@ -171,8 +227,10 @@ static void write_counts(struct json *json, const struct lk_node_status *node)
     json_u64(json, "requests", node->requests);
     json_u64(json, "refused_busy", node->refused_busy);
     json_u64(json, "bad_frames", node->bad_frames);
+    json_u64(json, "bad_reads", node->bad_reads);
     json_u64(json, "lines_dropped", node->lines_dropped);
     write_capacities(json, node);
+    write_shares(json, node);
     json_u64(json, "elections", node->elections);
     json_text(json, "version", node->version);
 }
@@ -240,6 +298,8 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "write_age_ns", node->write_age_ns);
     json_u64(json, "segments", node->segments);
     json_u64(json, "segments_max", node->segments_max);
+    json_u64(json, "log_first", node->log_first);
+    write_snapshot(json, node);
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);

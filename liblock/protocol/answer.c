@@ -48,7 +48,7 @@ static bool detail_fits(uint8_t status, uint8_t detail)
     if (status == STATUS_LOST)
         return detail >= LOST_EXPIRED && detail <= LOST_UNKNOWN;
     if (status == STATUS_LIMIT)
-        return detail >= LIMIT_SESSIONS && detail <= LIMIT_SESSION_WAITS;
+        return detail >= LIMIT_SESSIONS && detail <= LIMIT_LAST;
     return detail == 0;
 }
 

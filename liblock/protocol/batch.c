@@ -22,15 +22,22 @@ void wire_keepalive(struct wire *wire, struct keepalive *keepalive)
     wire_require(wire, keepalive->session != 0);
 }
 
+/* What the section says of the kinds of requests in it */
+WIRE_INLINE void require_kind(
+        struct wire *wire, const struct section *section, uint8_t kind)
+{
+    wire_require(wire, (kind == REQUEST_OPEN) == (section->session == 0));
+    wire_require(wire, kind != REQUEST_KEEPALIVE || section->unproved);
+}
+
 void wire_command(struct wire *wire, struct command *command)
 {
     wire_request(wire, &command->request);
-    bool open = command->request.kind == REQUEST_OPEN;
-    wire_require(wire, open == (command->section.session == 0));
-    wire_require(
-            wire, command->request.kind != REQUEST_KEEPALIVE || command->section.unproved);
-    if (open)
-        wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    require_kind(wire, &command->section, command->request.kind);
+    if (command->request.kind != REQUEST_OPEN)
+        return;
+    wire_fixed(wire, command->section.secret, SECRET_BYTES);
+    wire_fixed(wire, command->address, CLIENT_ADDRESS_BYTES);
 }
 
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes)
@@ -60,22 +67,46 @@ static bool begin_section(struct batch_reader *reader)
 {
     if (wire_left(&reader->commands) == 0)
         return false;
-    memset(reader->command.section.secret, 0, SECRET_BYTES);
-    wire_section_logged(&reader->commands, &reader->command.section);
-    reader->section_left = reader->command.section.count;
+    memset(reader->section.secret, 0, SECRET_BYTES);
+    wire_section_logged(&reader->commands, &reader->section);
+    reader->section_left = reader->section.count;
     return !reader->commands.failed;
 }
 
-bool batch_next_command(struct batch_reader *reader, struct command **command)
+bool batch_next_command(struct batch_reader *reader, struct command *command)
 {
     if (reader->commands.failed)
         return false;
     if (reader->section_left == 0 && !begin_section(reader))
         return false;
-    wire_command(&reader->commands, &reader->command);
+    command->section = reader->section;
+    wire_command(&reader->commands, command);
     reader->section_left--;
-    *command = &reader->command;
     return !reader->commands.failed;
+}
+
+static void skip_section(struct wire *commands)
+{
+    struct section section;
+    wire_section_logged(commands, &section);
+    for (uint32_t left = section.count; left > 0 && !commands->failed; left--) {
+        uint8_t kind = wire_skip_request(commands);
+        require_kind(commands, &section, kind);
+        if (kind == REQUEST_OPEN)
+            (void)wire_pass(commands, SECRET_BYTES + CLIENT_ADDRESS_BYTES);
+    }
+}
+
+bool batch_is_whole(const struct batch_reader *reader)
+{
+    struct wire commands = reader->commands;
+    while (wire_left(&commands) > 0)
+        skip_section(&commands);
+    struct wire keepalives = reader->keepalives;
+    struct keepalive keepalive;
+    while (wire_left(&keepalives) > 0)
+        wire_keepalive(&keepalives, &keepalive);
+    return wire_complete(&commands) && wire_complete(&keepalives);
 }
 
 bool batch_complete(const struct batch_reader *reader)

@@ -3,7 +3,7 @@
  *
  *     head      dt u64, wall u64, command_bytes u32, keepalive_count u32
  *     sections  of commands, command_bytes long (request.h; the request of an OPEN is
- *               followed by the 16 bytes of its secret)
+ *               followed by the 16 bytes of its secret and the 16 of its client's address)
  *     keepalives  keepalive_count times: session u64, confirmed u64, answered u64,
  *               waited_us u32
  *
@@ -51,13 +51,18 @@ struct keepalive {
 struct command {
     struct section section;
     struct request request;
+    /*
+     * OPEN: where the client is, as the leader saw it. All zero: not known. Equal on all
+     * nodes, because quotas count by it.
+     */
+    unsigned char address[CLIENT_ADDRESS_BYTES];
 };
 
 void wire_batch_head(struct wire *wire, struct batch_head *head);
 void wire_keepalive(struct wire *wire, struct keepalive *keepalive);
 
 /*
- * One request of a section as a batch has it. An OPEN has its secret. A KEEPALIVE comes here
+ * One request of a section as a batch has it. An OPEN has secret and address. A KEEPALIVE comes here
  * only in an unproved section: the batch has its own part for keepalives of sessions whose
  * secret was compared. The section is the context: only an OPEN may be in a section of
  * session 0.
@@ -69,7 +74,7 @@ struct batch_reader {
     struct batch_head head;
     struct wire commands;
     struct wire keepalives;
-    struct command command; /* Of the section that is being walked */
+    struct section section; /* That is being walked */
     uint16_t section_left;
 };
 
@@ -77,7 +82,13 @@ struct batch_reader {
 bool batch_reader_init(struct batch_reader *reader, const void *body, size_t body_bytes);
 bool batch_next_keepalive(struct batch_reader *reader, struct keepalive *keepalive);
 /* Spans in the command point into the body. */
-bool batch_next_command(struct batch_reader *reader, struct command **command);
+bool batch_next_command(struct batch_reader *reader, struct command *command);
+
+/*
+ * Whether everything in a batch that was just begun can be read: what batch_complete() will
+ * say after a walk, without the walk.
+ */
+bool batch_is_whole(const struct batch_reader *reader);
 
 /*
  * After both have returned false: whether all was read and all of it was valid. An entry

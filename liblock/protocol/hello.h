@@ -82,7 +82,9 @@ enum refusal {
     REFUSED_NODE = 9,     /* A peer that wants another node than the one it reached */
     REFUSED_TERM = 10,    /* A peer whose term is ahead by more than elections explain */
     REFUSED_HISTORY = 11, /* A peer whose log takes back what is committed here */
-    REFUSED_LAST = REFUSED_HISTORY,
+    /* 12 to 14 are not used. */
+    REFUSED_CROWDED = 15, /* A client: its address has its share of the connections. */
+    REFUSED_LAST = REFUSED_CROWDED,
 };
 
 struct refused {

@@ -3,6 +3,7 @@
  */
 #include "protocol/node_status.h"
 
+#include "protocol/request.h"
 #include "protocol/settings.h"
 
 static void walk_peer(struct wire *wire, struct node_status_peer *peer)
@@ -26,6 +27,11 @@ static void walk_log(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->write_age_ns);
     wire_u32(wire, &status->segments);
     wire_u32(wire, &status->segments_max);
+    wire_u64(wire, &status->log_first);
+    wire_u64(wire, &status->snapshot);
+    wire_u64(wire, &status->snapshot_bytes);
+    wire_u64(wire, &status->snapshot_age_ns);
+    wire_u64(wire, &status->snapshot_taken_ns);
     wire_u64(wire, &status->time);
     wire_u64(wire, &status->digest);
     wire_u64(wire, &status->uptime_ns);
@@ -41,6 +47,7 @@ static void walk_counts(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->requests);
     wire_u64(wire, &status->refused_busy);
     wire_u64(wire, &status->bad_frames);
+    wire_u64(wire, &status->bad_reads);
     wire_u64(wire, &status->elections);
     wire_u64(wire, &status->lines_dropped);
 }
@@ -58,6 +65,21 @@ static void walk_capacities(struct wire *wire, struct node_status *status)
     wire_u32(wire, &status->connections_max);
 }
 
+static void walk_share(struct wire *wire, struct node_status_share *share)
+{
+    wire_u8(wire, &share->of);
+    wire_u32(wire, &share->used);
+    wire_u32(wire, &share->most);
+    wire_span(wire, &share->who, LABEL_BYTES_MAX);
+    wire_require(wire, (share->of == SHARE_NONE) == (share->who.count == 0));
+}
+
+static void walk_address_share(struct wire *wire, struct node_status_share *share)
+{
+    walk_share(wire, share);
+    wire_require(wire, share->who.count == 0 || share->who.count == CLIENT_ADDRESS_BYTES);
+}
+
 void wire_node_status(struct wire *wire, struct node_status *status)
 {
     if (wire->mode == WIRE_READ)
@@ -70,6 +92,9 @@ void wire_node_status(struct wire *wire, struct node_status *status)
     walk_log(wire, status);
     walk_counts(wire, status);
     walk_capacities(wire, status);
+    walk_address_share(wire, &status->address_share);
+    walk_share(wire, &status->label_share);
+    walk_address_share(wire, &status->connection_share);
     wire_u8(wire, &status->peer_count);
     wire_require(wire, status->peer_count <= NODE_STATUS_PEERS_MAX);
     for (uint8_t i = 0; i < status->peer_count && !wire->failed; i++)

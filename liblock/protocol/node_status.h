@@ -35,6 +35,25 @@ struct node_status_peer {
     uint64_t heard_ns; /* Since its last message; UINT64_MAX: never */
 };
 
+/* Of what one client address, or one label, may take a part only. */
+enum share_of {
+    SHARE_NONE = 0, /* Nobody has any. */
+    SHARE_SESSIONS = 1,
+    SHARE_HOLDS = 2, /* Holds, and waits, which become holds */
+    SHARE_WAITS = 3,
+    SHARE_ANSWERS = 4, /* Remembered, and room that is kept for some */
+    SHARE_NAME_BLOCKS = 5,
+    SHARE_CONNECTIONS = 6, /* To that node */
+};
+
+/* The largest part that one of them has, of all and of everything. */
+struct node_status_share {
+    uint8_t of; /* enum share_of */
+    uint32_t used;
+    uint32_t most;
+    struct span who; /* The address, CLIENT_ADDRESS_BYTES, or the label */
+};
+
 struct node_status {
     uint8_t node;
     uint8_t role;      /* enum node_role */
@@ -55,8 +74,14 @@ struct node_status {
     uint64_t write_age_ns; /* How long its oldest write is under way; 0: none is */
     uint32_t segments;     /* Of its log, in use */
     uint32_t segments_max;
-    uint64_t time;   /* T, ns */
-    uint64_t digest; /* of the lock state at `applied` */
+    uint64_t log_first;       /* The first entry that its log still has; 0: it has none */
+    uint64_t snapshot;        /* Index of its newest snapshot; 0: there is none */
+    uint64_t snapshot_bytes;  /* Of that one's file */
+    uint64_t snapshot_age_ns; /* Since it was made, or since the node's start */
+    uint64_t
+            snapshot_taken_ns; /* How long the last one that it took itself took; 0: none */
+    uint64_t time;             /* T, ns */
+    uint64_t digest;           /* of the lock state at `applied` */
     uint64_t uptime_ns;
     uint32_t sessions;
     uint32_t locks;
@@ -66,7 +91,8 @@ struct node_status {
     uint64_t requests;     /* Accepted since start */
     uint64_t refused_busy; /* Of these, refused with BUSY */
     uint64_t bad_frames;   /* Connections closed for nonsense */
-    uint64_t elections;    /* Times this node became leader */
+    uint64_t bad_reads; /* Of its log: an error, or bytes that are not what was written */
+    uint64_t elections; /* Times this node became leader */
     /* Lines of its log that were lost: nobody read its standard error. */
     uint64_t lines_dropped;
     /* How full it is: beside the counts above, and the most that there may be of each. */
@@ -79,6 +105,9 @@ struct node_status {
     uint32_t answers_max;
     uint32_t name_blocks_max;
     uint32_t connections_max;
+    struct node_status_share address_share;
+    struct node_status_share label_share;
+    struct node_status_share connection_share; /* Of an address */
     uint8_t peer_count;
     struct node_status_peer peers[NODE_STATUS_PEERS_MAX];
     struct span version; /* of the program, as text */

@@ -21,26 +21,26 @@ static bool is_node(uint8_t node)
     return node >= 1 && node <= NODE_ID_MAX;
 }
 
-static void walk_id(struct wire *wire, struct entry_id *id)
+WIRE_WALK walk_id(struct wire *wire, struct entry_id *id)
 {
     wire_u64(wire, &id->term);
     wire_u64(wire, &id->index);
 }
 
 /* The id of an entry, or {0, 0}: the place before the first. */
-static void walk_place(struct wire *wire, struct entry_id *id)
+WIRE_WALK walk_place(struct wire *wire, struct entry_id *id)
 {
     walk_id(wire, id);
     wire_require(wire, (id->term == 0) == (id->index == 0));
 }
 
-static void walk_state(struct wire *wire, uint8_t *state)
+WIRE_WALK walk_state(struct wire *wire, uint8_t *state)
 {
     wire_u8(wire, state);
     wire_require(wire, *state <= PEER_STATE_DAMAGED);
 }
 
-static void walk_vote(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_vote(struct wire *wire, struct peer_message *message)
 {
     wire_bool(wire, &message->pre);
     wire_bool(wire, &message->transfer);
@@ -48,14 +48,14 @@ static void walk_vote(struct wire *wire, struct peer_message *message)
     walk_place(wire, &message->last);
 }
 
-static void walk_vote_answer(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_vote_answer(struct wire *wire, struct peer_message *message)
 {
     wire_bool(wire, &message->pre);
     wire_bool(wire, &message->granted);
     walk_state(wire, &message->state);
 }
 
-static void walk_append(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_append(struct wire *wire, struct peer_message *message)
 {
     walk_place(wire, &message->previous);
     wire_u64(wire, &message->commit);
@@ -74,7 +74,7 @@ static void walk_append(struct wire *wire, struct peer_message *message)
     }
 }
 
-static void walk_append_answer(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_append_answer(struct wire *wire, struct peer_message *message)
 {
     wire_bool(wire, &message->accepted);
     wire_u64(wire, &message->match);
@@ -88,14 +88,14 @@ static void walk_append_answer(struct wire *wire, struct peer_message *message)
     wire_u64(wire, &message->applied);
 }
 
-static void walk_read_answer(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_read_answer(struct wire *wire, struct peer_message *message)
 {
     wire_u64(wire, &message->context);
     wire_bool(wire, &message->granted);
     wire_u64(wire, &message->index);
 }
 
-static void walk_fields(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_fields(struct wire *wire, struct peer_message *message)
 {
     switch (message->kind) {
     case PEER_VOTE:
@@ -121,7 +121,7 @@ static void walk_fields(struct wire *wire, struct peer_message *message)
     }
 }
 
-void wire_peer_message(struct wire *wire, struct peer_message *message)
+WIRE_WALK walk_message(struct wire *wire, struct peer_message *message)
 {
     uint8_t kind = wire->mode == WIRE_READ ? 0 : (uint8_t)message->kind;
     if (wire->mode == WIRE_READ)
@@ -137,4 +137,16 @@ void wire_peer_message(struct wire *wire, struct peer_message *message)
         return;
     message->kind = (enum peer_kind)kind;
     walk_fields(wire, message);
+}
+
+void wire_peer_message(struct wire *wire, struct peer_message *message)
+{
+    struct wire copy = wire_as(wire, wire->mode);
+    if (wire->mode == WIRE_READ) {
+        copy = wire_as(wire, WIRE_READ);
+        walk_message(&copy, message);
+    } else {
+        walk_message(&copy, message);
+    }
+    *wire = copy;
 }

@@ -25,7 +25,8 @@ enum {
     NAME_BYTES_MAX = 255,
     LABEL_BYTES_MAX = 64,
     SECRET_BYTES = 16,
-    REQUEST_WINDOW = 1024, /* A number may be at most this far past `answered`. */
+    CLIENT_ADDRESS_BYTES = 16, /* IPv6; an IPv4 address is mapped: ::ffff:a.b.c.d */
+    REQUEST_WINDOW = 1024,     /* A number may be at most this far past `answered`. */
 };
 
 #define WAIT_FOREVER UINT64_MAX
@@ -85,6 +86,12 @@ struct section {
 void wire_section(struct wire *wire, struct section *section);        /* With the secret. */
 void wire_section_logged(struct wire *wire, struct section *section); /* As in the log. */
 void wire_request(struct wire *wire, struct request *request);
+
+/*
+ * Reads a request to its end and keeps nothing of it but the kind, which it returns: for
+ * whoever only asks whether it can be read. Much cheaper than wire_request().
+ */
+uint8_t wire_skip_request(struct wire *wire);
 
 #ifdef __cplusplus
 }

@@ -29,6 +29,8 @@ struct cluster_settings settings_default(void)
             .count_max = 1000000,
             .holds_per_session_max = 1000000,
             .waits_per_session_max = 131072,
+            .address_percent = 97,
+            .label_percent = 97,
             .version = VERSION_FIRST,
             .upgrade_after_ns = UINT64_C(86400) * NS_PER_S,
     };
@@ -37,6 +39,11 @@ struct cluster_settings settings_default(void)
 static bool is_capacity(uint32_t count)
 {
     return count >= 1 && count <= CAPACITY_MAX;
+}
+
+static bool is_percent(uint32_t share)
+{
+    return share >= 1 && share <= 100;
 }
 
 bool settings_valid(const struct cluster_settings *s)
@@ -49,8 +56,9 @@ bool settings_valid(const struct cluster_settings *s)
                    is_capacity(s->waits_per_lock_max) && is_capacity(s->name_blocks_max);
     bool memory = is_capacity(s->answers_max) && is_capacity(s->changes_max) &&
                   is_capacity(s->changes_per_session_max);
-    bool shares =
-            is_capacity(s->holds_per_session_max) && is_capacity(s->waits_per_session_max);
+    bool shares = is_capacity(s->holds_per_session_max) &&
+                  is_capacity(s->waits_per_session_max) && is_percent(s->address_percent) &&
+                  is_percent(s->label_percent);
     bool upgrade = s->version >= 1 && s->upgrade_after_ns <= UPGRADE_AFTER_LIMIT_NS;
     return upgrade && times && objects && memory && shares && is_capacity(s->work_max) &&
            is_capacity(s->count_max);
@@ -77,6 +85,8 @@ void wire_cluster_settings(struct wire *wire, struct cluster_settings *settings)
     wire_u32(wire, &settings->count_max);
     wire_u32(wire, &settings->holds_per_session_max);
     wire_u32(wire, &settings->waits_per_session_max);
+    wire_u32(wire, &settings->address_percent);
+    wire_u32(wire, &settings->label_percent);
     wire_require(wire, settings_valid(settings));
     wire_record_end(wire, &record);
 }

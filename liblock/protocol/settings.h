@@ -39,6 +39,12 @@ struct cluster_settings {
     uint32_t count_max;             /* Times that an owner may enter one lock */
     uint32_t holds_per_session_max; /* Waits count too, as they become holds. */
     uint32_t waits_per_session_max;
+    /*
+     * What one client address may take of sessions, holds, waits, answers and name blocks,
+     * in percent; 100: all. So may one label.
+     */
+    uint32_t address_percent;
+    uint32_t label_percent;
 
     uint16_t version; /* Of the cluster: version.h */
     /* All members must have known the next version for so long; 0: only on request */

@@ -48,6 +48,19 @@ enum limit {
     /* What one session may have, so that others find something left: */
     LIMIT_SESSION_HOLDS = 9, /* Holds, and waits, which become holds */
     LIMIT_SESSION_WAITS = 10,
+    /* What all sessions of one client address may have: */
+    LIMIT_ADDRESS_SESSIONS = 11,
+    LIMIT_ADDRESS_HOLDS = 12, /* Holds, and waits, which become holds */
+    LIMIT_ADDRESS_WAITS = 13,
+    LIMIT_ADDRESS_ANSWERS = 14,
+    LIMIT_ADDRESS_NAME_BLOCKS = 15,
+    /* ... and all sessions of one label: */
+    LIMIT_LABEL_SESSIONS = 16,
+    LIMIT_LABEL_HOLDS = 17,
+    LIMIT_LABEL_WAITS = 18,
+    LIMIT_LABEL_ANSWERS = 19,
+    LIMIT_LABEL_NAME_BLOCKS = 20,
+    LIMIT_LAST = LIMIT_LABEL_NAME_BLOCKS,
 };
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "lk_internal.h"
 #include "protocol/node_status.h"
 
@@ -37,6 +38,9 @@ static_assert(LK_CONDITION_BEHIND == (int)CONDITION_BEHIND, "");
 static_assert(LK_CONDITION_DISK_STALLED == (int)CONDITION_DISK_STALLED, "");
 static_assert(LK_CONDITION_CLOCK_SUSPECT == (int)CONDITION_CLOCK_SUSPECT, "");
 static_assert(LK_CONDITION_READ_ERROR == (int)CONDITION_READ_ERROR, "");
+static_assert(LK_CONDITION_SNAPSHOT_FAILING == (int)CONDITION_SNAPSHOT_FAILING, "");
+static_assert(LK_CONDITION_SNAPSHOT_STUCK == (int)CONDITION_SNAPSHOT_STUCK, "");
+static_assert(LK_CONDITION_INSTALLING == (int)CONDITION_INSTALLING, "");
 static_assert(LK_CONDITION_OTHER_CLUSTER == (int)CONDITION_OTHER_CLUSTER, "");
 static_assert(LK_CONDITION_OTHER_DIRECTORY == (int)CONDITION_OTHER_DIRECTORY, "");
 static_assert(LK_CONDITION_ID_TAKEN == (int)CONDITION_ID_TAKEN, "");
@@ -69,12 +73,20 @@ void put_text(char *text, size_t bytes, const char *format, ...)
     va_end(arguments);
 }
 
+/* Names, addresses and options come from elsewhere; a caller prints this on a terminal. */
+static void set_error(const char *text)
+{
+    text_show(last_error, sizeof(last_error), text, strlen(text));
+}
+
 enum lk_status fail(enum lk_status status, const char *format, ...)
 {
+    char text[EVENT_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    put_list(last_error, sizeof(last_error), format, arguments);
+    put_list(text, sizeof(text), format, arguments);
     va_end(arguments);
+    set_error(text);
     return status;
 }
 
@@ -169,6 +181,20 @@ const char *lk_condition_cure(enum lk_condition condition)
     return condition_describe((uint32_t)condition)->cure;
 }
 
+const char *lk_share_name(enum lk_share_of of)
+{
+    static const char *const names[] = {
+            [LK_SHARE_NONE] = "none",
+            [LK_SHARE_SESSIONS] = "sessions",
+            [LK_SHARE_HOLDS] = "holds",
+            [LK_SHARE_WAITS] = "waits",
+            [LK_SHARE_ANSWERS] = "answers",
+            [LK_SHARE_NAME_BLOCKS] = "name_blocks",
+            [LK_SHARE_CONNECTIONS] = "connections",
+    };
+    return PICK(names, (uint32_t)of);
+}
+
 static const char *limit_text(uint8_t limit)
 {
     static const char *const texts[] = {
@@ -182,6 +208,16 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_COUNT] = "entries of one owner",
             [LIMIT_SESSION_HOLDS] = "locks of one session",
             [LIMIT_SESSION_WAITS] = "waiting requests of one session",
+            [LIMIT_ADDRESS_SESSIONS] = "sessions from one client address",
+            [LIMIT_ADDRESS_HOLDS] = "locks held and waited for from one client address",
+            [LIMIT_ADDRESS_WAITS] = "waiting requests from one client address",
+            [LIMIT_ADDRESS_ANSWERS] = "remembered answers of one client address",
+            [LIMIT_ADDRESS_NAME_BLOCKS] = "bytes of names from one client address",
+            [LIMIT_LABEL_SESSIONS] = "sessions with one label",
+            [LIMIT_LABEL_HOLDS] = "locks held and waited for with one label",
+            [LIMIT_LABEL_WAITS] = "waiting requests with one label",
+            [LIMIT_LABEL_ANSWERS] = "remembered answers of one label",
+            [LIMIT_LABEL_NAME_BLOCKS] = "bytes of names with one label",
     };
     return PICK(texts, limit);
 }
@@ -200,6 +236,7 @@ static const char *refusal_text(uint64_t why)
             [REFUSED_NODE] = "took this client for a node",
             [REFUSED_TERM] = "took this client for a node",
             [REFUSED_HISTORY] = "took this client for a node",
+            [REFUSED_CROWDED] = "has no room for another connection from this address",
     };
     return PICK(texts, why);
 }
@@ -296,19 +333,20 @@ static const char *explain_node(
 /* "no leader found: 10.0.0.1:5625: Connection refused; ..." */
 static void explain_search(struct lk_client *client)
 {
-    put_text(last_error, sizeof(last_error), "no leader found");
-    size_t at = strlen(last_error);
+    char all[EVENT_BYTES] = "no leader found";
+    size_t at = strlen(all);
     const char *before = ": ";
     for (uint32_t i = 0; i < core_node_count(client->core); i++) {
         char text[160];
         const char *why = explain_node(client, i, text, sizeof(text));
         if (why == NULL)
             continue;
-        put_text(last_error + at, sizeof(last_error) - at, "%s%s: %s", before,
+        put_text(all + at, sizeof(all) - at, "%s%s: %s", before,
                 core_node_at(client->core, i)->address, why);
-        at = strlen(last_error);
+        at = strlen(all);
         before = "; ";
     }
+    set_error(all);
 }
 
 /* "500ms", "60s"; what is not round to a millisecond keeps its nanoseconds. */
@@ -402,9 +440,11 @@ void client_log(struct lk_client *client, const struct core_notice *notice)
     if (client->options.on_log == NULL || level > client->options.log_level)
         return;
     char text[160];
+    char event[EVENT_BYTES];
     char line[EVENT_BYTES];
-    put_text(line, sizeof(line), "%s: %s",
+    put_text(event, sizeof(event), "%s: %s",
             core_node_at(client->core, notice->node)->address,
             notice_text(notice, text, sizeof(text)));
+    text_show(line, sizeof(line), event, strlen(event));
     client->options.on_log(client->options.user, level, line);
 }

@@ -2,6 +2,7 @@
  * The status of a node: one query on its own connection. So it works without a leader,
  * without a session, and beside everything else that the client does.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/numbers.h"
 #include "lk_internal.h"
 #include "protocol/node_status.h"
+#include "protocol/request.h"
 #include "protocol/stage.h"
 
 static_assert((int)LK_BUCKET_COUNT == (int)HISTOGRAM_BUCKETS,
@@ -225,6 +227,7 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
     status->requests = node->requests;
     status->refused_busy = node->refused_busy;
     status->bad_frames = node->bad_frames;
+    status->bad_reads = node->bad_reads;
     status->elections = node->elections;
     status->lines_dropped = node->lines_dropped;
     status->answers = node->answers;
@@ -249,6 +252,29 @@ static void copy_counts(struct lk_node_status *status, const struct node_status 
         memcpy(status->version, node->version.bytes, bytes);
 }
 
+static void copy_share(struct lk_share *share, const struct node_status_share *from)
+{
+    share->of = (enum lk_share_of)from->of;
+    share->used = from->used;
+    share->limit = from->most;
+    if (from->who.count > 0)
+        memcpy(share->who, from->who.bytes, from->who.count);
+}
+
+/* As people write it; an IPv4 address is mapped into one of IPv6. */
+static void copy_address_share(struct lk_share *share, const struct node_status_share *from)
+{
+    static_assert(INET6_ADDRSTRLEN <= sizeof(share->who), "an address fits");
+    static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    copy_share(share, from);
+    const unsigned char *bytes = from->who.bytes;
+    if (from->who.count != CLIENT_ADDRESS_BYTES)
+        return;
+    bool is_v4 = memcmp(bytes, mapped, sizeof(mapped)) == 0;
+    (void)inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? bytes + sizeof(mapped) : bytes,
+            share->who, sizeof(share->who));
+}
+
 static bool read_status(const struct frame *frame, void *answer)
 {
     struct lk_node_status *status = answer;
@@ -271,12 +297,20 @@ static bool read_status(const struct frame *frame, void *answer)
             .write_age_ns = node.write_age_ns,
             .segments = node.segments,
             .segments_max = node.segments_max,
+            .log_first = node.log_first,
+            .snapshot = node.snapshot,
+            .snapshot_bytes = node.snapshot_bytes,
+            .snapshot_age_ns = node.snapshot_age_ns,
+            .snapshot_taken_ns = node.snapshot_taken_ns,
             .time_ns = node.time,
             .digest = node.digest,
             .uptime_ns = node.uptime_ns};
     if (wire.failed)
         return false;
     copy_counts(status, &node);
+    copy_share(&status->label_share, &node.label_share);
+    copy_address_share(&status->address_share, &node.address_share);
+    copy_address_share(&status->connection_share, &node.connection_share);
     read_buckets(&wire, status->commit_latency);
     read_buckets(&wire, status->entry_commands);
     return !wire.failed; /* What a later version adds is passed over. */

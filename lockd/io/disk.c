@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "io/disk_file.h"
 #include "io/disk_maker.h"
+#include "io/disk_snapshot.h"
 #include "io/locked_memory.h"
 
 enum {
@@ -22,6 +24,7 @@ void disk_close(struct disk *disk)
             (void)close(disk->files[i].fd);
         disk->files[i].number = 0;
     }
+    snapshot_close(disk);
     if (disk->folder >= 0)
         (void)close(disk->folder);
     disk->folder = -1;
@@ -29,14 +32,35 @@ void disk_close(struct disk *disk)
 
 void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
 {
-    disk->read_buffer = arena_take(arena, "reads of the log", 1, NODE_READ_BYTES_MAX, 4096);
+    disk->read_buffers = arena_take(
+            arena, "reads of the log", NODE_READ_BUFFERS, NODE_READ_BYTES_MAX, 4096);
     disk->maker.zeros =
             arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
+    disk->other.buffer =
+            arena_take(arena, "reads of snapshots", 1, SNAPSHOT_CHUNK_BYTES_MAX, 4096);
     disk->numbers = arena_take(arena, "segment numbers", segments_max,
             sizeof *disk->numbers, sizeof(uint64_t));
 }
 
 /* ---- Serving ---- */
+
+/*
+ * What a crash left: files with temporary names, segments before the beginning of the log,
+ * and more snapshots than are kept.
+ */
+static bool is_left_over(const struct disk *disk, const char *name)
+{
+    size_t length = strlen(name);
+    bool temporary = length > 4 && strcmp(name + length - 4, ".new") == 0;
+    if (temporary)
+        return strncmp(name, "segment-", 8) == 0 || strncmp(name, "snapshot-", 9) == 0 ||
+               strncmp(name, "received-", 9) == 0 || strncmp(name, log_begin_name, 9) == 0;
+    uint64_t segment = segment_number(name);
+    if (segment != 0)
+        return segment < disk->first_segment;
+    uint64_t snapshot = snapshot_number(name);
+    return snapshot != 0 && !node_has_snapshot(disk->turn->node, snapshot);
+}
 
 static void remove_leftovers(struct disk *disk)
 {
@@ -45,9 +69,7 @@ static void remove_leftovers(struct disk *disk)
     if (listing == NULL)
         return;
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
-        size_t length = strlen(entry->d_name);
-        if (strncmp(entry->d_name, "segment-", 8) == 0 && length > 12 &&
-                strcmp(entry->d_name + length - 4, ".new") == 0)
+        if (is_left_over(disk, entry->d_name))
             (void)unlinkat(disk->folder, entry->d_name, 0);
     }
     (void)closedir(listing);
@@ -155,10 +177,16 @@ void disk_synced(struct disk *disk, const struct uring_done *done)
     finish_write(disk, own);
 }
 
+/* Of the read that is under way */
+static unsigned char *read_buffer(const struct disk *disk)
+{
+    return disk->read_buffers + (size_t)disk->read.buffer * NODE_READ_BYTES_MAX;
+}
+
 static void begin_read(struct disk *disk)
 {
     struct io_uring_sqe *sqe = uring_next(disk->uring);
-    io_uring_prep_read(sqe, disk->read_file->fd, disk->read_buffer + disk->read_bytes,
+    io_uring_prep_read(sqe, disk->read_file->fd, read_buffer(disk) + disk->read_bytes,
             (unsigned)(disk->read.count - disk->read_bytes),
             disk->read.place.offset + disk->read_bytes);
     io_uring_sqe_set_data64(sqe, uring_tag(OP_LOG_READ, 0));
@@ -183,13 +211,14 @@ static void finish_read(struct disk *disk)
     turn_step(disk->turn,
             (struct node_event){.kind = NODE_READ,
                     .id = disk->read.id,
-                    .bytes = disk->read_buffer,
+                    .bytes = read_buffer(disk),
                     .count = disk->read_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES});
 }
 
 static void perform_read(struct disk *disk, const struct node_read *read)
 {
     assert(!disk->reading && read->count <= NODE_READ_BYTES_MAX);
+    assert(read->buffer < NODE_READ_BUFFERS);
     assert(read->count % WAL_BLOCK_BYTES == 0 && read->place.offset % WAL_BLOCK_BYTES == 0);
     disk->reading = true;
     disk->read = *read;
@@ -233,11 +262,14 @@ void disk_perform(struct disk *disk, const struct node_effects *effects)
     if (effects->segment_wanted != 0)
         disk->maker.wanted = effects->segment_wanted;
     maker_go_on(disk);
+    if (effects->file_wanted)
+        snapshot_perform(disk, &effects->file);
+    snapshot_go_on(disk);
 }
 
 void disk_time(struct disk *disk)
 {
-    maker_tell_failed(disk);
+    snapshot_tell_failed(disk);
     if (!disk->read_failed)
         return;
     disk->read_failed = false;
@@ -246,5 +278,6 @@ void disk_time(struct disk *disk)
 
 uint64_t disk_deadline(const struct disk *disk)
 {
-    return disk->read_failed ? 0 : maker_deadline(disk);
+    uint64_t deadline_ns = u64_min(maker_deadline(disk), snapshot_deadline(disk));
+    return disk->read_failed ? 0 : deadline_ns;
 }

@@ -4,6 +4,7 @@
  *
  *     segment-000000000001       a segment of the log (store/wal.h says what is in it)
  *     segment-000000000002.new   one being made; removed at the next start if left behind
+ *     snapshot-..., log-begin    see disk_snapshot.h
  *
  * The directory itself is locked (flock), so that two processes never share it, and each
  * segment, so that no write of an earlier process comes after one of this (disk_lock.h).
@@ -35,6 +36,8 @@ enum {
     DISK_FILES_MAX = 8,
     DISK_NAME_BYTES = 40,
     DISK_REASON_BYTES = 768,
+    DISK_TEMPORARY_MAX =
+            3, /* Files being written: a snapshot, one received, the beginning */
     DISK_FILL_BYTES = 512 * 1024, /* Zeros written at once into a new segment */
 };
 
@@ -63,11 +66,13 @@ struct disk_write {
 
 enum maker_state {
     MAKER_IDLE,
+    MAKER_CREATING,
     MAKER_RESERVING,
     MAKER_FILLING,
     MAKER_SYNCING,
     MAKER_RENAMING,
     MAKER_SYNCING_FOLDER,
+    MAKER_REMOVING, /* What is half made, after a failure */
 };
 
 /* Makes the next segment, a step at a time; see disk_maker.h. */
@@ -80,10 +85,36 @@ struct disk_maker {
     uint64_t filled;
     uint64_t chunk_ns; /* When the last chunk was begun */
     uint64_t wanted;   /* The segment that the node wants, until made or failed; 0: none */
-    bool failed;       /* The node learns it in the next turn */
     char name[DISK_NAME_BYTES];
     char name_new[DISK_NAME_BYTES];
     unsigned char *zeros;
+};
+
+enum other_step {
+    OTHER_IDLE,
+    OTHER_TO_WRITE, /* Waits until the log's writes leave room. */
+    OTHER_WRITING,
+    OTHER_READING,
+    OTHER_SYNCING,
+    OTHER_RENAMING,
+    OTHER_SYNCING_FOLDER,
+    OTHER_UNLINKING,
+    OTHER_FAILED, /* The node learns it in the next turn. */
+};
+
+/* Works on files beside the log, a step at a time; see disk_snapshot.h. */
+struct disk_other {
+    enum other_step step;
+    struct node_file file; /* What is under way */
+    size_t done;           /* Bytes read or written */
+    uint64_t written_ns;   /* When the last write was begun */
+    bool said;             /* A failure was reported, and nothing has succeeded since. */
+    int writing[DISK_TEMPORARY_MAX]; /* By name; -1: none */
+    int reading;                     /* The snapshot that was read last; -1: none */
+    uint64_t reading_number;
+    char name[DISK_NAME_BYTES];
+    char name_to[DISK_NAME_BYTES];
+    unsigned char *buffer; /* SNAPSHOT_CHUNK_BYTES_MAX, page-aligned */
 };
 
 struct disk {
@@ -99,6 +130,7 @@ struct disk {
     struct disk_write writes[NODE_WRITES_MAX];
     struct disk_file files[DISK_FILES_MAX];
     struct disk_maker maker;
+    struct disk_other other;
     bool reading;
     struct node_read read;
     struct disk_file *read_file; /* NULL: it could not be opened. */
@@ -106,9 +138,13 @@ struct disk {
     uint32_t read_tries;
     bool read_failed; /* The node learns it in the next turn. */
     bool read_said;   /* A read that failed was reported, and none has succeeded since. */
-    unsigned char *read_buffer; /* NODE_READ_BYTES_MAX, page-aligned */
-    uint64_t *numbers;          /* The segments found at start, ascending */
+    /* NODE_READ_BUFFERS of NODE_READ_BYTES_MAX, page-aligned; the first also at the start */
+    unsigned char *read_buffers;
+    uint64_t *numbers; /* The segments found at start, ascending */
     uint32_t number_count;
+    uint64_t snapshots[NODE_SNAPSHOTS_MAX]; /* Found at start: the newest */
+    uint32_t snapshot_count;
+    uint64_t first_segment; /* The log begins with it. */
 };
 
 /*

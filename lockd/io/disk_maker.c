@@ -20,26 +20,34 @@ static void begin(struct disk *disk, struct io_uring_sqe *sqe)
     io_uring_sqe_set_data64(sqe, uring_tag(OP_MAKE_SEGMENT, 0));
 }
 
-/*
- * Remove what is half made. The node learns it later: no step may overwrite effects being
- * performed.
- */
+/* Remove what is half made. The node is told when that is done. */
 static void give_up(struct disk *disk, const char *what, int error)
 {
     struct disk_maker *maker = &disk->maker;
     if (maker->fd >= 0)
         (void)close(maker->fd);
     maker->fd = -1;
-    (void)unlinkat(disk->folder, maker->name_new, 0);
-    maker->state = MAKER_IDLE;
-    maker->failed = true;
     if (!maker->said)
         tell_line(disk->tell, TELL_WARN, "segment-failed",
                 "segment=%llu step=%s error=\"%s\": the next log segment cannot be created; free space in the data directory (lockd retries every second)",
                 (unsigned long long)maker->number, what, strerror(error));
     maker->said = true;
+    maker->state = MAKER_REMOVING;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_unlinkat(sqe, disk->folder, maker->name_new, 0);
+    begin(disk, sqe);
 }
 
+static void reserve(struct disk *disk)
+{
+    struct disk_maker *maker = &disk->maker;
+    maker->state = MAKER_RESERVING;
+    struct io_uring_sqe *sqe = uring_next(disk->uring);
+    io_uring_prep_fallocate(sqe, maker->fd, 0, 0, (off_t)disk->settings.segment_bytes);
+    begin(disk, sqe);
+}
+
+/* Through the ring, like all that changes the file system: where it hangs, that hangs. */
 static void start(struct disk *disk, uint64_t number)
 {
     struct disk_maker *maker = &disk->maker;
@@ -48,15 +56,20 @@ static void start(struct disk *disk, uint64_t number)
     segment_name(maker->name, number);
     int length = snprintf(maker->name_new, sizeof maker->name_new, "%s.new", maker->name);
     assert(length > 0 && length < (int)sizeof maker->name_new);
-    maker->fd = disk_open_file(disk, maker->name_new, O_CREAT | O_TRUNC);
-    if (maker->fd < 0) {
-        give_up(disk, "create", errno);
-        return;
-    }
-    maker->state = MAKER_RESERVING;
+    maker->state = MAKER_CREATING;
+    int flags = O_RDWR | O_CLOEXEC | O_CREAT | O_TRUNC | (disk->direct ? O_DIRECT : 0);
     struct io_uring_sqe *sqe = uring_next(disk->uring);
-    io_uring_prep_fallocate(sqe, maker->fd, 0, 0, (off_t)disk->settings.segment_bytes);
+    io_uring_prep_openat(sqe, disk->folder, maker->name_new, flags, 0640);
     begin(disk, sqe);
+}
+
+/* The first file of all finds out whether the file system knows O_DIRECT. */
+static int find_way_to_open(struct disk *disk, int32_t result)
+{
+    if (result != -EINVAL || !disk->direct)
+        return result;
+    int fd = disk_open_file(disk, disk->maker.name_new, O_CREAT | O_TRUNC);
+    return fd < 0 ? -errno : fd;
 }
 
 static void fill(struct disk *disk)
@@ -103,12 +116,10 @@ static void finish(struct disk *disk)
             (struct node_event){.kind = NODE_SEGMENT_READY, .id = maker->number});
 }
 
-void maker_tell_failed(struct disk *disk)
+static void finish_in_vain(struct disk *disk)
 {
     struct disk_maker *maker = &disk->maker;
-    if (!maker->failed)
-        return;
-    maker->failed = false;
+    maker->state = MAKER_IDLE;
     maker->wanted = 0;
     turn_step(disk->turn,
             (struct node_event){.kind = NODE_SEGMENT_FAILED, .id = maker->number});
@@ -120,7 +131,7 @@ void maker_go_on(struct disk *disk)
     uint64_t now = disk->turn->now_ns;
     if (maker->under_way)
         return;
-    if (maker->state == MAKER_IDLE && maker->wanted != 0 && !maker->failed)
+    if (maker->state == MAKER_IDLE && maker->wanted != 0)
         start(disk, maker->wanted);
     else if (maker->state == MAKER_FILLING &&
              (disk->writes_under_way == 0 || now >= maker->chunk_ns + chunk_pause_ns))
@@ -131,11 +142,13 @@ static const char *name_step(enum maker_state state)
 {
     static const char *const names[] = {
             [MAKER_IDLE] = "none",
+            [MAKER_CREATING] = "create",
             [MAKER_RESERVING] = "reserve",
             [MAKER_FILLING] = "fill",
             [MAKER_SYNCING] = "sync",
             [MAKER_RENAMING] = "rename",
             [MAKER_SYNCING_FOLDER] = "sync-folder",
+            [MAKER_REMOVING] = "remove",
     };
     return names[state];
 }
@@ -144,6 +157,10 @@ static void take_result(struct disk *disk, int32_t result)
 {
     struct disk_maker *maker = &disk->maker;
     switch (maker->state) {
+    case MAKER_CREATING:
+        maker->fd = result;
+        reserve(disk);
+        break;
     case MAKER_RESERVING:
         maker->state = MAKER_FILLING;
         break;
@@ -161,6 +178,9 @@ static void take_result(struct disk *disk, int32_t result)
     case MAKER_SYNCING_FOLDER:
         finish(disk);
         break;
+    case MAKER_REMOVING:
+        finish_in_vain(disk);
+        break;
     case MAKER_IDLE:
         assert(maker->state != MAKER_IDLE);
         break;
@@ -170,6 +190,8 @@ static void take_result(struct disk *disk, int32_t result)
 /* Not every file system can reserve space; then filling finds out whether there is any. */
 static bool is_failure(const struct disk_maker *maker, int32_t result)
 {
+    if (maker->state == MAKER_REMOVING)
+        return false;
     if (maker->state == MAKER_RESERVING)
         return result < 0 && result != -EOPNOTSUPP && result != -EINTR;
     if (maker->state == MAKER_FILLING)
@@ -180,9 +202,12 @@ static bool is_failure(const struct disk_maker *maker, int32_t result)
 void maker_done(struct disk *disk, const struct uring_done *done)
 {
     struct disk_maker *maker = &disk->maker;
+    int32_t result = done->result;
     maker->under_way = false;
-    if (!is_failure(maker, done->result)) {
-        take_result(disk, done->result);
+    if (maker->state == MAKER_CREATING)
+        result = find_way_to_open(disk, result);
+    if (!is_failure(maker, result)) {
+        take_result(disk, result);
         return;
     }
     /*
@@ -192,15 +217,13 @@ void maker_done(struct disk *disk, const struct uring_done *done)
     if (maker->state == MAKER_SYNCING_FOLDER)
         tell_fatal(disk->tell, "folder-sync-failed",
                 "path=%s error=\"%s\": the data directory cannot be synced; replace the disk, then start lockd on a good copy of the directory",
-                disk->settings.path, strerror(-done->result));
-    give_up(disk, name_step(maker->state), done->result < 0 ? -done->result : ENOSPC);
+                disk->settings.path, strerror(-result));
+    give_up(disk, name_step(maker->state), result < 0 ? -result : ENOSPC);
 }
 
 uint64_t maker_deadline(const struct disk *disk)
 {
     const struct disk_maker *maker = &disk->maker;
-    if (maker->failed)
-        return 0;
     if (!maker->under_way && maker->state == MAKER_FILLING)
         return maker->chunk_ns + chunk_pause_ns;
     return UINT64_MAX;

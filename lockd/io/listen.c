@@ -180,6 +180,21 @@ void listen_text(const struct sockaddr_storage *address, char *text)
     }
 }
 
+void listen_bytes(const struct sockaddr_storage *address, unsigned char *bytes)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memset(bytes, 0, CLIENT_ADDRESS_BYTES);
+    memcpy(&v4, address, sizeof v4);
+    memcpy(&v6, address, sizeof v6);
+    if (address->ss_family == AF_INET6) {
+        memcpy(bytes, &v6.sin6_addr, CLIENT_ADDRESS_BYTES);
+    } else if (address->ss_family == AF_INET) {
+        memset(bytes + 10, 0xff, 2);
+        memcpy(bytes + 12, &v4.sin_addr, sizeof v4.sin_addr);
+    }
+}
+
 void listen_peer_text(int socket, char *text)
 {
     struct sockaddr_storage other = {0};

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/address.h"
+#include "protocol/request.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,7 +48,10 @@ bool listen_tune_peer(int socket, const char *wanted, const struct sockaddr_stor
 /* "192.0.2.1:5625" or "[2001:db8::1]:5625", for people; LISTEN_TEXT_BYTES. */
 void listen_text(const struct sockaddr_storage *address, char *text);
 
-/* ... of the other end. */
+/* The IPv6 address, or the IPv4 address mapped into one; CLIENT_ADDRESS_BYTES. */
+void listen_bytes(const struct sockaddr_storage *address, unsigned char *bytes);
+
+/* The text of the other end. */
 void listen_peer_text(int socket, char *text);
 
 /* A new socket with all these options, to connect to `address`; -1 with errno. */

@@ -146,11 +146,14 @@ static void take_accepted(struct net *net, int fd, const struct sockaddr_storage
     struct conn *conn = slot_take(net, fd, 0);
     conn->state = CONN_OPEN;
     list_push_back(&net->unarmed, &conn->link);
+    unsigned char address[CLIENT_ADDRESS_BYTES];
     listen_text(from, text);
+    listen_bytes(from, address);
     turn_step(net->turn, (struct node_event){.kind = NODE_ACCEPTED,
                                  .conn = slot_number(net, conn),
                                  .bytes = text,
-                                 .count = strlen(text)});
+                                 .count = strlen(text),
+                                 .address = address});
 }
 
 /* Without a free descriptor, accepting would fail again at once: pause. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "locks/object.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/told.h"
 
@@ -10,18 +11,21 @@ struct lock *claim_lock(struct locks *locks, struct span name, uint64_t hash)
 {
     uint32_t handle = pool_take(&locks->locks);
     struct lock *lock = pool_at(&locks->locks, handle);
+    lock->id = locks->token_last + 1; /* Its first hold comes next. */
     lock->hash = hash;
     lock->name = namechain_put(&locks->blocks, name);
     lock->name_bytes = (uint8_t)name.count;
     list_init(&lock->holders);
     list_init(&lock->queue);
     nametable_add(locks, handle, name);
-    return lock; /* It weighs nothing: see object.c. */
+    object_change(locks, AFTER, PART_LOCK, lock);
+    return lock;
 }
 
 static void remove_lock(struct locks *locks, struct lock *lock)
 {
     assert(!list_is_linked(&lock->ready));
+    object_change(locks, BEFORE, PART_LOCK, lock);
     namechain_give(&locks->blocks, lock->name);
     pool_give(&locks->locks, nametable_remove(locks, lock));
 }
@@ -98,6 +102,33 @@ struct wait *claim_wait_by_number(
     return NULL;
 }
 
+/* What a hold or a wait costs its session's parties, beside the promised answer */
+static void charge(struct session *session, enum quota quota, const struct lock *lock)
+{
+    quotas_charge(session, quota, 1);
+    quotas_charge(session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
+}
+
+static void discharge(struct session *session, enum quota quota, const struct lock *lock)
+{
+    quotas_discharge(session, quota, 1);
+    quotas_discharge(session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
+}
+
+void claim_link_hold(struct locks *locks, struct hold *hold, uint32_t handle)
+{
+    list_push_back(&hold->lock->holders, &hold->in_lock);
+    list_push_back(&hold->session->holds, &hold->in_session);
+    hold->session->hold_count++;
+    buckets_add(&locks->holds_by_token, &locks->holds, hold->token, handle);
+    buckets_add(&locks->holds_by_number, &locks->holds,
+            number_key(hold->session, hold->number), handle);
+    object_change(locks, AFTER, PART_HOLD, hold);
+    hold->lock->hold_count++;
+    charge(hold->session, QUOTA_HOLDS, hold->lock);
+    remembered_promise(locks, hold->session, hold->count);
+}
+
 struct hold *claim_hold(struct locks *locks, const struct claim *claim)
 {
     assert(claim_admits(claim->lock, claim->mode));
@@ -111,15 +142,7 @@ struct hold *claim_hold(struct locks *locks, const struct claim *claim)
     hold->token = ++locks->token_last;
     hold->granted_at = locks->time;
     hold->count = 1;
-    list_push_back(&hold->lock->holders, &hold->in_lock);
-    list_push_back(&hold->session->holds, &hold->in_session);
-    hold->session->hold_count++;
-    buckets_add(&locks->holds_by_token, &locks->holds, hold->token, handle);
-    buckets_add(&locks->holds_by_number, &locks->holds,
-            number_key(hold->session, hold->number), handle);
-    object_change(locks, AFTER, PART_HOLD, hold);
-    hold->lock->hold_count++;
-    remembered_promise(locks, 1);
+    claim_link_hold(locks, hold, handle);
     return hold;
 }
 
@@ -134,6 +157,7 @@ static void remove_hold(struct locks *locks, struct hold *hold)
     list_remove(&hold->in_lock);
     list_remove(&hold->in_session);
     hold->session->hold_count--;
+    discharge(hold->session, QUOTA_HOLDS, lock);
     pool_give(&locks->holds, handle);
     lock->hold_count--;
 }
@@ -143,14 +167,14 @@ uint32_t claim_enter(struct locks *locks, struct hold *hold)
     object_change(locks, BEFORE, PART_HOLD, hold);
     hold->count++;
     object_change(locks, AFTER, PART_HOLD, hold);
-    remembered_promise(locks, 1);
+    remembered_promise(locks, hold->session, 1);
     return hold->count;
 }
 
 uint32_t claim_leave(struct locks *locks, struct hold *hold, uint32_t count)
 {
     assert(0 < count && count <= hold->count);
-    remembered_unpromise(locks, count);
+    remembered_unpromise(locks, hold->session, count);
     uint32_t left = hold->count - count;
     if (left > 0) {
         object_change(locks, BEFORE, PART_HOLD, hold);
@@ -171,6 +195,22 @@ void claim_told(struct locks *locks, struct hold *hold, uint64_t change)
     object_change(locks, AFTER, PART_HOLD, hold);
 }
 
+void claim_link_wait(struct locks *locks, struct wait *wait, uint32_t handle)
+{
+    if (wait->due.key != UINT64_MAX)
+        heap_add(&locks->due, &wait->due);
+    list_push_back(&wait->lock->queue, &wait->in_lock);
+    list_push_back(&wait->session->waits, &wait->in_session);
+    wait->session->wait_count++;
+    buckets_add(&locks->waits_by_number, &locks->waits,
+            number_key(wait->session, wait->number), handle);
+    object_change(locks, AFTER, PART_WAIT, wait);
+    wait->lock->wait_count++;
+    charge(wait->session, QUOTA_HOLDS, wait->lock);
+    quotas_charge(wait->session, QUOTA_WAITS, 1);
+    remembered_promise(locks, wait->session, 1);
+}
+
 struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t deadline)
 {
     uint32_t handle = pool_take(&locks->waits);
@@ -184,16 +224,7 @@ struct wait *claim_wait(struct locks *locks, const struct claim *claim, uint64_t
     wait->due.key = deadline;
     wait->due.tie_high = DUE_WAIT;
     wait->due.tie_low = ++locks->order_last;
-    if (deadline != UINT64_MAX)
-        heap_add(&locks->due, &wait->due);
-    list_push_back(&wait->lock->queue, &wait->in_lock);
-    list_push_back(&wait->session->waits, &wait->in_session);
-    wait->session->wait_count++;
-    buckets_add(&locks->waits_by_number, &locks->waits,
-            number_key(wait->session, wait->number), handle);
-    object_change(locks, AFTER, PART_WAIT, wait);
-    wait->lock->wait_count++;
-    remembered_promise(locks, 1);
+    claim_link_wait(locks, wait, handle);
     return wait;
 }
 
@@ -210,9 +241,17 @@ void claim_unwait(struct locks *locks, struct wait *wait)
     list_remove(&wait->in_lock);
     list_remove(&wait->in_session);
     wait->session->wait_count--;
-    pool_give(&locks->waits, handle);
     lock->wait_count--;
-    remembered_unpromise(locks, 1);
+    discharge(wait->session, QUOTA_HOLDS, lock);
+    quotas_discharge(wait->session, QUOTA_WAITS, 1);
+    remembered_unpromise(locks, wait->session, 1);
+    pool_give(&locks->waits, handle);
+}
+
+void claim_link_ready(struct locks *locks, struct lock *lock)
+{
+    list_push_back(&locks->ready, &lock->ready);
+    locks->ready_count++;
 }
 
 static void set_ready(struct locks *locks, struct lock *lock, bool ready)
@@ -220,8 +259,7 @@ static void set_ready(struct locks *locks, struct lock *lock, bool ready)
     object_change(locks, BEFORE, PART_LOCK, lock);
     if (ready) {
         lock->ready_order = ++locks->order_last;
-        list_push_back(&locks->ready, &lock->ready);
-        locks->ready_count++;
+        claim_link_ready(locks, lock);
     } else {
         lock->ready_order = 0;
         list_remove(&lock->ready);
@@ -230,10 +268,15 @@ static void set_ready(struct locks *locks, struct lock *lock, bool ready)
     object_change(locks, AFTER, PART_LOCK, lock);
 }
 
-void claim_settle(struct locks *locks, struct lock *lock)
+bool claim_is_ready(const struct lock *lock)
 {
     const struct wait *first = first_wait(lock);
-    bool ready = first != NULL && claim_admits(lock, (enum lock_mode)first->mode);
+    return first != NULL && claim_admits(lock, (enum lock_mode)first->mode);
+}
+
+void claim_settle(struct locks *locks, struct lock *lock)
+{
+    bool ready = claim_is_ready(lock);
     if (ready != list_is_linked(&lock->ready))
         set_ready(locks, lock, ready);
     if (lock->hold_count == 0 && lock->wait_count == 0)

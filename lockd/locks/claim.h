@@ -47,6 +47,19 @@ struct wait *claim_wait_by_number(
 struct hold *claim_hold(struct locks *locks, const struct claim *claim);
 
 /*
+ * Put a hold or a wait whose fields are set where it belongs: at the end of the lists of its
+ * lock and its session, and into the tables.
+ */
+void claim_link_hold(struct locks *locks, struct hold *hold, uint32_t handle);
+void claim_link_wait(struct locks *locks, struct wait *wait, uint32_t handle);
+
+/* Put a lock at the end of the ready ones, under its `ready_order`. */
+void claim_link_ready(struct locks *locks, struct lock *lock);
+
+/* Whether the lock's first wait could be granted: then it must be ready. */
+bool claim_is_ready(const struct lock *lock);
+
+/*
  * Add `count` entries or, by `claim_leave`, remove them; at 0 the hold ends. Returns the
  * rest.
  */

@@ -109,6 +109,11 @@ uint64_t locks_deadline(const struct locks *locks)
     return first == NULL ? UINT64_MAX : first->key;
 }
 
+uint32_t locks_work_done(const struct locks *locks)
+{
+    return locks->settings.work_max - locks->work_left;
+}
+
 bool locks_has_work(const struct locks *locks)
 {
     return !list_is_empty(&locks->ending) || !list_is_empty(&locks->ready) ||

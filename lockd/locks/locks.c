@@ -13,8 +13,10 @@
 #include "base/units.h"
 #include "locks/claim.h"
 #include "locks/due.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/requests.h"
+#include "locks/saving.h"
 #include "locks/sessions.h"
 #include "locks/state.h"
 #include "locks/told.h"
@@ -59,6 +61,8 @@ struct locks *locks_carve(struct arena *arena, const struct cluster_settings *pl
     struct locks carved = {.plan = *plan};
     carve_pools(&carved, arena, plan);
     carve_lookups(&carved, arena, plan);
+    saving_carve(&carved.saving, arena, plan);
+    quotas_carve(&carved, arena);
     struct locks *locks =
             arena_take(arena, "lock state", 1, sizeof(struct locks), alignof(struct locks));
     if (locks != NULL)
@@ -93,6 +97,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
 {
     assert(locks_fits(locks, settings));
     assert(settings->work_max > 0);
+    saving_init(locks);
     init_pools(locks);
     buckets_init(&locks->sessions_by_id);
     buckets_init(&locks->holds_by_token);
@@ -100,12 +105,14 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     buckets_init(&locks->waits_by_number);
     buckets_init(&locks->answers_by_number);
     nametable_init(&locks->names);
+    quotas_init(locks);
     heap_init(&locks->due);
     ttls_init(&locks->ttls);
     list_init(&locks->ending);
     list_init(&locks->ready);
     list_init(&locks->changed);
     locks->settings = *settings;
+    quotas_follow_settings(locks);
     locks->index = 0;
     locks->time = 0;
     locks->time_before = 0;
@@ -154,28 +161,40 @@ void locks_renew_by(struct locks *locks, const struct section *section)
     sessions_renew(locks, session, &heard, 0);
 }
 
+/* The capacity that prevents a new session; 0: none. */
+static enum limit find_open_limit(const struct locks *locks, const struct command *command)
+{
+    const struct cluster_settings *settings = &locks->settings;
+    struct span label = command->request.name;
+    uint32_t blocks = namechain_blocks(label.count);
+    if (pool_count(&locks->sessions) >= settings->sessions_max)
+        return LIMIT_SESSIONS;
+    if (blocks > settings->name_blocks_max - pool_count(&locks->blocks))
+        return LIMIT_NAME_BLOCKS;
+    struct parties parties = quotas_find(locks, command->address, label);
+    enum limit limit = quotas_limit(locks, parties.of, QUOTA_SESSIONS, 1);
+    if (limit == 0)
+        limit = quotas_limit(locks, parties.of, QUOTA_NAME_BLOCKS, blocks);
+    return limit != 0 ? limit : remembered_limit_of_open(locks, &parties);
+}
+
 /* OPEN: not numbered, and not remembered. A repeated one may leave an empty session. */
 static void apply_open(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome)
 {
     const struct cluster_settings *settings = &locks->settings;
     const struct request *request = &command->request;
-    uint32_t blocks_left = settings->name_blocks_max - pool_count(&locks->blocks);
     if (request->wait_ns < settings->min_ttl_ns ||
             request->wait_ns > settings->max_ttl_ns ||
             request->name.count > LABEL_BYTES_MAX) {
         outcome->answer.status = STATUS_INVALID;
-    } else if (pool_count(&locks->sessions) >= settings->sessions_max) {
-        answer_limit(&outcome->answer, LIMIT_SESSIONS);
-    } else if (namechain_blocks(request->name.count) > blocks_left) {
-        answer_limit(&outcome->answer, LIMIT_NAME_BLOCKS);
-    } else if (settings->answers_max - pool_count(&locks->answers) -
-                       locks->answers_promised <
-               ANSWERS_OF_SESSION) {
-        answer_limit(&outcome->answer, LIMIT_ANSWERS);
+        return;
+    }
+    enum limit limit = find_open_limit(locks, command);
+    if (limit != 0) {
+        answer_limit(&outcome->answer, limit);
     } else {
-        const struct session *session = sessions_open(
-                locks, request->wait_ns, command->section.secret, request->name);
+        const struct session *session = sessions_open(locks, command);
         outcome->answer.status = STATUS_OK;
         outcome->session = session->id;
         outcome->deadline = session->deadline;
@@ -193,21 +212,23 @@ static bool admit_answer(const struct locks *locks, const struct session *sessio
         const struct request *request, struct answer *answer)
 {
     bool too_many = remembered_too_many(locks, session);
+    enum limit met;
     bool room = false;
     switch (request->kind) {
     case REQUEST_CLOSE:
         return true;
     case REQUEST_RELEASE:
-        room = (!too_many && remembered_room(locks, session, 1, 0)) ||
-               request_release_ends(locks, session, request);
+        met = remembered_limit(locks, session, 1, 0);
+        room = (!too_many && met == 0) || request_release_ends(locks, session, request);
         break;
     case REQUEST_CANCEL:
         /* It may also remember its target. */
-        room = (!too_many && remembered_room(locks, session, 2, 0)) ||
-               request_cancel_ends(locks, session, request);
+        met = remembered_limit(locks, session, 2, 0);
+        room = (!too_many && met == 0) || request_cancel_ends(locks, session, request);
         break;
     default:
-        room = !too_many && remembered_room(locks, session, 1, 1);
+        met = remembered_limit(locks, session, 1, 1);
+        room = !too_many && met == 0;
         break;
     }
     if (room)
@@ -215,7 +236,7 @@ static bool admit_answer(const struct locks *locks, const struct session *sessio
     MARK(locks_answers_full);
     answer->status = STATUS_BUSY;
     if (request->kind == REQUEST_ACQUIRE && !too_many)
-        answer_limit(answer, LIMIT_ANSWERS);
+        answer_limit(answer, met);
     return false;
 }
 
@@ -332,12 +353,20 @@ void locks_apply(
 void locks_change_settings(struct locks *locks, const struct settings_change *change)
 {
     settings_apply(&locks->settings, change);
+    quotas_follow_settings(locks);
 }
 
 void locks_count_trial(struct locks *locks)
 {
     assert(locks->settings.version >= VERSION_TRIAL);
     locks->trials++;
+}
+
+void locks_expect(const struct locks *locks, const struct command *command)
+{
+    const struct request *request = &command->request;
+    if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_RELEASE)
+        nametable_expect(&locks->names, nametable_hash(request->name));
 }
 
 void locks_end(struct locks *locks)

@@ -10,12 +10,13 @@
  *     locks_begin(...)                T += dt; a TERM_START lifts deadlines
  *     locks_renew(...)                for each keepalive, and for each command's session
  *     locks_due(...)                  what is due, at most work_max items
+ *     locks_expect(...)               optional: for commands that come soon
  *     locks_apply(...)                each command in order
  *     locks_end(...)
  *
  * A lock is an object of three parts: its state, its holders, its queue. Every change of
- * any object or session goes through one function of object.c. It keeps the digest, and it
- * is the place for snapshots and watches later.
+ * any object or session goes through one function of object.c, which keeps the digest and
+ * saves parts for a snapshot that is being taken (snapshot.h).
  *
  * Memory is in pools of fixed capacity, which the settings give. A command that finds a
  * pool full has the outcome STATUS_LIMIT, equal on all nodes. Names and labels lie in
@@ -93,6 +94,13 @@ void locks_apply(
 void locks_change_settings(struct locks *locks, const struct settings_change *change);
 void locks_count_trial(struct locks *locks);
 
+/*
+ * The command will be applied soon: fetch the memory that it will touch. Tables of names are
+ * larger than a processor's caches, and without this a replay waits for memory most of the
+ * time. It changes nothing, and may be left out.
+ */
+void locks_expect(const struct locks *locks, const struct command *command);
+
 void locks_end(struct locks *locks);
 
 /* The settings of the state; those that locks_init() got, if no entry made others. */
@@ -109,6 +117,9 @@ uint64_t locks_deadline(const struct locks *locks);
 
 /* The shortest ttl of a session, or a little less; UINT64_MAX: there is none. */
 uint64_t locks_shortest_ttl_ns(const struct locks *locks);
+
+/* Items of due work that the last entry did, also by its commands. */
+uint32_t locks_work_done(const struct locks *locks);
 
 /* Due work was left over by work_max: the leader appends an entry at once. */
 bool locks_has_work(const struct locks *locks);
@@ -196,6 +207,20 @@ struct locks_counts {
     uint32_t name_blocks;
 };
 struct locks_counts locks_tally(const struct locks *locks);
+
+/*
+ * Who has taken the largest part of what one client address, or one label, may have.
+ *
+ * Exact while there are at most 1024 parties of the kind. Beyond that each call looks at
+ * 1024 of them, and at the one that it found last.
+ */
+struct share_view {
+    struct span who; /* The address, CLIENT_ADDRESS_BYTES, or the label; empty: nobody */
+    uint8_t of;      /* enum share_of: protocol/node_status.h */
+    uint32_t used;
+    uint32_t most;
+};
+void locks_largest_share(struct locks *locks, bool of_label, struct share_view *view);
 
 enum {
     LOCKS_REASONS_MAX = 8 /* Above every enum lost_reason */

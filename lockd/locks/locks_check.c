@@ -1,6 +1,6 @@
 /*
  * Checks the invariants of the whole state by a full walk: exclusion (G1), tokens (G2), the
- * order of queues (G7), that every part is in all the places where it must be and nowhere
+ * order of queues (G7) and of every other list, that every part is in all the places where it must be and nowhere
  * else, that the pools hold nothing else, and that the kept digest equals the computed one.
  */
 #include <assert.h>
@@ -8,7 +8,10 @@
 #include "base/hash.h"
 #include "locks/claim.h"
 #include "locks/object.h"
+#include "locks/order.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
+#include "locks/saving.h"
 #include "locks/sessions.h"
 #include "locks/state.h"
 
@@ -30,11 +33,41 @@ struct walk {
     uint32_t changes;
     uint32_t blocks;
     uint32_t filed; /* In the heap */
+    /*
+     * What was found of all parties, each times a number of the party's own: the sum over
+     * all parties' counts must be the same. That finds a wrong count without room to count
+     * each party anew.
+     */
+    uint64_t charged[QUOTA_COUNT];
 };
 
 static void add_weight(struct walk *walk, enum part part, const void *item)
 {
     walk->digest += object_weight(part, item);
+}
+
+/* A number of the party, odd, so that nothing times it is lost. */
+static uint64_t number_of(const struct party *party)
+{
+    return hash_bytes(party->key, sizeof(party->key), party->key_bytes) | 1;
+}
+
+/* The session's parties must have been charged with this. */
+static void charge(
+        struct walk *walk, const struct session *session, enum quota quota, uint32_t count)
+{
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        const struct party *party = session->parties[kind];
+        if (party != NULL)
+            walk->charged[quota] += count * number_of(party);
+    }
+}
+
+static void charge_claim(
+        struct walk *walk, const struct session *session, const struct lock *lock)
+{
+    charge(walk, session, QUOTA_HOLDS, 1);
+    charge(walk, session, QUOTA_NAME_BLOCKS, namechain_blocks(lock->name_bytes));
 }
 
 static void check_hold(struct walk *walk, const struct hold *hold)
@@ -50,6 +83,8 @@ static void check_hold(struct walk *walk, const struct hold *hold)
     assert(claim_wait_by_number(locks, hold->session, hold->number) == NULL);
     assert(pool_at(&locks->locks, pool_handle_of(&locks->locks, hold->lock)) == hold->lock);
     add_weight(walk, PART_HOLD, hold);
+    charge_claim(walk, hold->session, hold->lock);
+    charge(walk, hold->session, QUOTA_ANSWERS, hold->count);
     walk->holds++;
 }
 
@@ -64,32 +99,31 @@ static void check_wait(struct walk *walk, const struct wait *wait)
     assert(pool_at(&locks->locks, pool_handle_of(&locks->locks, wait->lock)) == wait->lock);
     add_weight(walk, PART_WAIT, wait);
     walk->filed += heap_has(&wait->due);
+    charge_claim(walk, wait->session, wait->lock);
+    charge(walk, wait->session, QUOTA_WAITS, 1);
+    charge(walk, wait->session, QUOTA_ANSWERS, 1);
     walk->waits++;
 }
 
 static void check_session_claims(struct walk *walk, const struct session *session)
 {
+    assert(order_holds(&session->holds, ORDER_HOLDS_OF_SESSION));
+    assert(order_holds(&session->waits, ORDER_WAITS_OF_SESSION));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&session->holds); node != NULL;
             node = list_next(&session->holds, node)) {
         const struct hold *hold = LIST_OWNER(node, struct hold, in_session);
         assert(hold->session == session);
-        assert(hold->token > before);
-        before = hold->token;
         check_hold(walk, hold);
         walk->promised += hold->count;
         count++;
     }
     assert(count == session->hold_count);
     count = 0;
-    before = 0;
     for (struct list_node *node = list_first(&session->waits); node != NULL;
             node = list_next(&session->waits, node)) {
         const struct wait *wait = LIST_OWNER(node, struct wait, in_session);
         assert(wait->session == session);
-        assert(wait->due.tie_low > before);
-        before = wait->due.tie_low;
         check_wait(walk, wait);
         walk->promised++;
         count++;
@@ -99,6 +133,7 @@ static void check_session_claims(struct walk *walk, const struct session *sessio
 
 static void check_session_answers(struct walk *walk, const struct session *session)
 {
+    assert(order_holds(&session->answers, ORDER_ANSWERS));
     uint32_t count = 0;
     for (struct list_node *node = list_first(&session->answers); node != NULL;
             node = list_next(&session->answers, node)) {
@@ -115,12 +150,15 @@ static void check_session_answers(struct walk *walk, const struct session *sessi
     walk->answers += count;
     if (count < ANSWERS_OF_SESSION)
         walk->promised += ANSWERS_OF_SESSION - count;
+    bool own = count < ANSWERS_OF_SESSION;
+    charge(walk, session, QUOTA_ANSWERS, own ? (uint32_t)ANSWERS_OF_SESSION : count);
 }
 
 static void check_session_changes(struct walk *walk, const struct session *session)
 {
     assert(session->confirmed <= session->change);
     assert(session->dropped <= session->change);
+    assert(order_holds(&session->changes, ORDER_CHANGES));
     uint64_t before =
             session->confirmed > session->dropped ? session->confirmed : session->dropped;
     uint32_t count = 0;
@@ -172,6 +210,11 @@ static void check_session(struct walk *walk, const struct session *session)
     struct span text = {.bytes = label, .count = session->label_bytes};
     assert(session->identity == object_identity(session, text));
     walk->blocks += namechain_blocks(session->label_bytes);
+    struct parties parties = quotas_find(locks, session->address, text);
+    assert(parties.of[PARTY_ADDRESS] == session->parties[PARTY_ADDRESS]);
+    assert(parties.of[PARTY_LABEL] == session->parties[PARTY_LABEL]);
+    charge(walk, session, QUOTA_SESSIONS, 1);
+    charge(walk, session, QUOTA_NAME_BLOCKS, namechain_blocks(session->label_bytes));
     add_weight(walk, PART_SESSION, session);
     check_session_life(walk, session);
     check_session_claims(walk, session);
@@ -183,11 +226,13 @@ static void check_session(struct walk *walk, const struct session *session)
 /* G1: the holders of a lock are pairwise compatible. */
 static void check_holders(struct walk *walk, const struct lock *lock)
 {
+    assert(order_holds(&lock->holders, ORDER_HOLDERS));
     uint32_t count = 0;
     for (struct list_node *node = list_first(&lock->holders); node != NULL;
             node = list_next(&lock->holders, node)) {
         const struct hold *hold = LIST_OWNER(node, struct hold, in_lock);
         assert(hold->lock == lock);
+        assert(hold->token >= lock->id);
         for (struct list_node *next = list_next(&lock->holders, node); next != NULL;
                 next = list_next(&lock->holders, next)) {
             const struct hold *other = LIST_OWNER(next, struct hold, in_lock);
@@ -202,14 +247,12 @@ static void check_holders(struct walk *walk, const struct lock *lock)
 /* G7: the queue is in the order of requests. */
 static void check_queue(struct walk *walk, const struct lock *lock)
 {
+    assert(order_holds(&lock->queue, ORDER_QUEUE));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&lock->queue); node != NULL;
             node = list_next(&lock->queue, node)) {
         const struct wait *wait = LIST_OWNER(node, struct wait, in_lock);
         assert(wait->lock == lock);
-        assert(wait->due.tie_low > before);
-        before = wait->due.tie_low;
         count++;
     }
     assert(count == lock->wait_count);
@@ -221,6 +264,7 @@ static void check_lock(struct walk *walk, const struct lock *lock)
 {
     const struct locks *locks = walk->locks;
     unsigned char name[NAME_BYTES_MAX];
+    assert(1 <= lock->id && lock->id <= locks->token_last);
     assert(lock->name_bytes > 0);
     namechain_read(&locks->blocks, lock->name, lock->name_bytes, name);
     struct span span = {.bytes = name, .count = lock->name_bytes};
@@ -230,12 +274,7 @@ static void check_lock(struct walk *walk, const struct lock *lock)
     check_holders(walk, lock);
     check_queue(walk, lock);
 
-    bool ready = false;
-    if (lock->wait_count > 0) {
-        const struct wait *first =
-                LIST_OWNER(list_first(&lock->queue), struct wait, in_lock);
-        ready = claim_admits(lock, (enum lock_mode)first->mode);
-    }
+    bool ready = claim_is_ready(lock);
     assert(ready == list_is_linked(&lock->ready));
     assert(ready == (lock->ready_order != 0));
     assert(lock->ready_order <= locks->order_last);
@@ -267,25 +306,17 @@ static void check_table(struct walk *walk)
 static void check_work(const struct walk *walk)
 {
     const struct locks *locks = walk->locks;
+    assert(order_holds(&locks->ending, ORDER_ENDING));
+    assert(order_holds(&locks->ready, ORDER_READY));
     uint32_t count = 0;
-    uint64_t before = 0;
     for (struct list_node *node = list_first(&locks->ending); node != NULL;
-            node = list_next(&locks->ending, node)) {
-        const struct session *session = LIST_OWNER(node, struct session, ending);
-        assert(session->end_order > before);
-        before = session->end_order;
+            node = list_next(&locks->ending, node))
         count++;
-    }
     assert(count == walk->ending);
     count = 0;
-    before = 0;
     for (struct list_node *node = list_first(&locks->ready); node != NULL;
-            node = list_next(&locks->ready, node)) {
-        const struct lock *lock = LIST_OWNER(node, struct lock, ready);
-        assert(lock->ready_order > before);
-        before = lock->ready_order;
+            node = list_next(&locks->ready, node))
         count++;
-    }
     assert(count == walk->ready);
     assert(count == locks->ready_count);
 }
@@ -315,6 +346,26 @@ static void check_pools(const struct walk *walk)
     assert(heap_count(&locks->due) == walk->filed);
 }
 
+/* Parties have what their sessions have, and none is without a session. */
+static void check_parties(const struct walk *walk)
+{
+    uint64_t counted[QUOTA_COUNT] = {0};
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        const struct pool *pool = &walk->locks->parties[kind].pool;
+        for (int quota = 0; quota < QUOTA_COUNT; quota++)
+            assert(walk->locks->quota_most[kind][quota] ==
+                    quotas_most(walk->locks, (enum party_kind)kind, (enum quota)quota));
+        for (uint32_t at = pool_next(pool, 0); at != 0; at = pool_next(pool, at)) {
+            const struct party *party = pool_at(pool, at);
+            assert(party->counts[QUOTA_SESSIONS] > 0);
+            for (int quota = 0; quota < QUOTA_COUNT; quota++)
+                counted[quota] += party->counts[quota] * number_of(party);
+        }
+    }
+    for (int quota = 0; quota < QUOTA_COUNT; quota++)
+        assert(counted[quota] == walk->charged[quota]);
+}
+
 void locks_check(const struct locks *locks)
 {
     struct walk walk = {.locks = locks};
@@ -324,7 +375,9 @@ void locks_check(const struct locks *locks)
     check_table(&walk);
     check_work(&walk);
     check_pools(&walk);
+    check_parties(&walk);
     heap_check(&locks->due);
+    saving_check(locks);
     assert(locks->lifted <= time_after(locks->time, locks->settings.term_grace_ns));
     assert(walk.digest == locks->digest);
 }

@@ -63,6 +63,12 @@ static inline uint32_t nametable_bucket_count(const struct nametable *table)
     return UINT32_C(1) << table->bits;
 }
 
+/* A name of that hash is looked up, or forgotten, soon: fetch its bucket. */
+static inline void nametable_expect(const struct nametable *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->heads[nametable_bucket(table, hash)], 1);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "locks/saving.h"
 
 /*
  * One more word of a part. For a given weight no two words give the same result, so a
@@ -89,9 +90,13 @@ uint64_t object_identity(const struct session *session, struct span label)
 {
     uint64_t secret[SECRET_BYTES / sizeof(uint64_t)];
     memcpy(secret, session->secret, sizeof(secret));
+    uint64_t address[CLIENT_ADDRESS_BYTES / sizeof(uint64_t)];
+    memcpy(address, session->address, sizeof(address));
     uint64_t identity = fold(session->id, session->ttl_ns);
     for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
         identity = fold(identity, secret[i]);
+    for (size_t i = 0; i < sizeof(address) / sizeof(address[0]); i++)
+        identity = fold(identity, address[i]);
     return fold(identity, hash_bytes(label.bytes, label.count, 0));
 }
 
@@ -116,6 +121,8 @@ uint64_t object_weight(enum part part, const void *item)
 
 void object_change(struct locks *locks, enum edge edge, enum part part, const void *item)
 {
+    if (locks->saving.active)
+        saving_see(locks, edge, part, item);
     /* A sum, so that the order in which parts came and went does not matter. */
     uint64_t weight = object_weight(part, item);
     locks->digest += edge == BEFORE ? 0 - weight : weight;

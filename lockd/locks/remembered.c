@@ -31,12 +31,28 @@ static uint32_t own_left(const struct session *session)
     return count < ANSWERS_OF_SESSION ? ANSWERS_OF_SESSION - count : 0;
 }
 
-bool remembered_room(const struct locks *locks, const struct session *session,
+static enum limit limit_of(
+        const struct locks *locks, struct party *const *parties, uint32_t count)
+{
+    if (count == 0)
+        return (enum limit)0;
+    if (count > left(locks))
+        return LIMIT_ANSWERS;
+    return quotas_limit(locks, parties, QUOTA_ANSWERS, count);
+}
+
+enum limit remembered_limit(const struct locks *locks, const struct session *session,
         uint32_t answers, uint32_t promises)
 {
     uint32_t own = own_left(session);
     uint32_t shared = answers > own ? answers - own : 0;
-    return shared + promises <= left(locks);
+    return limit_of(locks, session->parties, shared + promises);
+}
+
+enum limit remembered_limit_of_open(
+        const struct locks *locks, const struct parties *parties)
+{
+    return limit_of(locks, parties->of, ANSWERS_OF_SESSION);
 }
 
 bool remembered_too_many(const struct locks *locks, const struct session *session)
@@ -45,23 +61,50 @@ bool remembered_too_many(const struct locks *locks, const struct session *sessio
     return own_left(session) == 0 && session->answer_count >= share;
 }
 
-void remembered_promise(struct locks *locks, uint32_t count)
+void remembered_promise(struct locks *locks, struct session *session, uint32_t count)
 {
     assert(count <= left(locks));
     locks->answers_promised += count;
+    quotas_charge(session, QUOTA_ANSWERS, count);
 }
 
-void remembered_unpromise(struct locks *locks, uint32_t count)
+void remembered_unpromise(struct locks *locks, struct session *session, uint32_t count)
 {
     assert(count <= locks->answers_promised);
     locks->answers_promised -= count;
+    quotas_discharge(session, QUOTA_ANSWERS, count);
+}
+
+void remembered_link(struct locks *locks, struct remembered *answer, uint32_t handle,
+        struct list_node *place)
+{
+    struct session *session = answer->session;
+    if (own_left(session) > 0)
+        remembered_unpromise(locks, session, 1);
+    quotas_charge(session, QUOTA_ANSWERS, 1);
+    list_insert_before(place, &answer->in_session);
+    session->answer_count++;
+    buckets_add(&locks->answers_by_number, &locks->answers,
+            number_key(session, answer->number), handle);
+    object_change(locks, AFTER, PART_ANSWER, answer);
+}
+
+/*
+ * Where the answer to that number belongs in the list. Most numbers come in their order;
+ * at most a window of others is passed.
+ */
+static struct list_node *find_place(struct session *session, uint64_t number)
+{
+    struct list_node *place = &session->answers.head;
+    while (place->prev != &session->answers.head &&
+            LIST_OWNER(place->prev, struct remembered, in_session)->number > number)
+        place = place->prev;
+    return place;
 }
 
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer)
 {
-    if (own_left(session) > 0)
-        remembered_unpromise(locks, 1);
     uint32_t handle = pool_take(&locks->answers);
     struct remembered *added = pool_at(&locks->answers, handle);
     added->session = session;
@@ -71,11 +114,7 @@ void remembered_add(
     added->kind = answer->kind;
     added->status = answer->status;
     added->detail = answer->detail;
-    list_push_back(&session->answers, &added->in_session);
-    session->answer_count++;
-    buckets_add(&locks->answers_by_number, &locks->answers,
-            number_key(session, answer->number), handle);
-    object_change(locks, AFTER, PART_ANSWER, added);
+    remembered_link(locks, added, handle, find_place(session, answer->number));
 }
 
 void remembered_cancel(struct locks *locks, struct remembered *answer)
@@ -97,49 +136,19 @@ void remembered_drop(struct locks *locks, struct remembered *answer)
     list_remove(&answer->in_session);
     session->answer_count--;
     pool_give(&locks->answers, handle);
+    quotas_discharge(session, QUOTA_ANSWERS, 1);
     if (own_left(session) > 0)
-        remembered_promise(locks, 1);
+        remembered_promise(locks, session, 1);
 }
 
-/* Forget answers at the front of the list that are confirmed; returns how many. */
-static uint64_t forget_front(
-        struct locks *locks, const struct session *session, uint64_t answered)
+/* They are the first of the list. */
+void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
 {
-    uint64_t count = 0;
     struct list_node *node;
     while ((node = list_first(&session->answers)) != NULL) {
         struct remembered *answer = LIST_OWNER(node, struct remembered, in_session);
         if (answer->number > answered)
-            break;
+            return;
         remembered_drop(locks, answer);
-        count++;
-    }
-    return count;
-}
-
-/*
- * Most answers were given in the order of numbers, and then these are the first ones. If
- * not, look at each number or at each answer, whichever is fewer: both are at most the
- * window.
- */
-void remembered_forget(struct locks *locks, struct session *session, uint64_t answered)
-{
-    uint64_t before = session->answered;
-    if (forget_front(locks, session, answered) == answered - before)
-        return;
-    if (answered - before <= session->answer_count) {
-        for (uint64_t number = before + 1; number <= answered; number++) {
-            struct remembered *answer = remembered_find(locks, session, number);
-            if (answer != NULL)
-                remembered_drop(locks, answer);
-        }
-        return;
-    }
-    struct list_node *node = list_first(&session->answers);
-    while (node != NULL) {
-        struct remembered *answer = LIST_OWNER(node, struct remembered, in_session);
-        node = list_next(&session->answers, node);
-        if (answer->number <= answered)
-            remembered_drop(locks, answer);
     }
 }

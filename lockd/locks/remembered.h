@@ -9,10 +9,13 @@
  * is left is for whoever comes, but one session takes at most an eighth of the whole.
  *
  *     remembered + promised <= answers_max
+ *
+ * Both count for the parties of the session too (quotas.h).
  */
 #ifndef LOCKS_REMEMBERED_H
 #define LOCKS_REMEMBERED_H
 
+#include "locks/quotas.h"
 #include "locks/state.h"
 
 #ifdef __cplusplus
@@ -24,20 +27,32 @@ struct remembered *remembered_find(
         const struct locks *locks, const struct session *session, uint64_t number);
 
 /*
- * True when `answers` more of the session may be remembered, and `promises` more be made.
+ * Whether `answers` more of the session may be remembered, and `promises` more be made: 0,
+ * or the limit that is met.
  */
-bool remembered_room(const struct locks *locks, const struct session *session,
+enum limit remembered_limit(const struct locks *locks, const struct session *session,
         uint32_t answers, uint32_t promises);
+
+/* Whether a session of these parties may be opened: 0, or the limit that is met. */
+enum limit remembered_limit_of_open(
+        const struct locks *locks, const struct parties *parties);
 
 /* True when the session has more unconfirmed answers than its share. */
 bool remembered_too_many(const struct locks *locks, const struct session *session);
 
 /* Room for that many answers is kept, or no longer. */
-void remembered_promise(struct locks *locks, uint32_t count);
-void remembered_unpromise(struct locks *locks, uint32_t count);
+void remembered_promise(struct locks *locks, struct session *session, uint32_t count);
+void remembered_unpromise(struct locks *locks, struct session *session, uint32_t count);
 
 void remembered_add(
         struct locks *locks, struct session *session, const struct answer *answer);
+
+/*
+ * Put an answer whose fields are set before `place` in the list of its session, and into
+ * the table. There is room.
+ */
+void remembered_link(struct locks *locks, struct remembered *answer, uint32_t handle,
+        struct list_node *place);
 
 /* The request was taken back: from now on its answer is CANCELLED. */
 void remembered_cancel(struct locks *locks, struct remembered *answer);

@@ -11,6 +11,7 @@
 
 #include "base/mark.h"
 #include "locks/claim.h"
+#include "locks/quotas.h"
 #include "locks/requests.h"
 
 /* A wait counts as the hold that it will become. */
@@ -20,7 +21,10 @@ static bool has_enough_holds(const struct locks *locks, const struct session *se
     return count >= locks->settings.holds_per_session_max;
 }
 
-/* The capacity that prevents a new hold; 0: none. */
+/*
+ * The capacity that prevents a new hold; 0: none. A new name must fit into the quota of its
+ * party; a wait for a name that is there is charged with it, but never refused for it.
+ */
 static enum limit find_hold_limit(
         const struct locks *locks, const struct session *session, uint32_t name_bytes)
 {
@@ -31,10 +35,12 @@ static enum limit find_hold_limit(
         return LIMIT_HOLDS;
     if (pool_count(&locks->locks) >= settings->locks_max)
         return LIMIT_LOCKS;
-    uint32_t blocks_left = settings->name_blocks_max - pool_count(&locks->blocks);
-    if (namechain_blocks(name_bytes) > blocks_left)
+    uint32_t blocks = namechain_blocks(name_bytes);
+    if (blocks > settings->name_blocks_max - pool_count(&locks->blocks))
         return LIMIT_NAME_BLOCKS;
-    return 0;
+    enum limit limit = quotas_limit(locks, session->parties, QUOTA_HOLDS, 1);
+    return limit != 0 ? limit
+                      : quotas_limit(locks, session->parties, QUOTA_NAME_BLOCKS, blocks);
 }
 
 static enum limit find_wait_limit(
@@ -47,7 +53,10 @@ static enum limit find_wait_limit(
         return LIMIT_SESSION_WAITS;
     if (pool_count(&locks->waits) >= settings->waits_max)
         return LIMIT_WAITS;
-    return lock->wait_count >= settings->waits_per_lock_max ? LIMIT_WAITS_PER_LOCK : 0;
+    if (lock->wait_count >= settings->waits_per_lock_max)
+        return LIMIT_WAITS_PER_LOCK;
+    enum limit limit = quotas_limit(locks, session->parties, QUOTA_HOLDS, 1);
+    return limit != 0 ? limit : quotas_limit(locks, session->parties, QUOTA_WAITS, 1);
 }
 
 static void grant_new(struct locks *locks, struct claim *claim, struct span name,

@@ -6,6 +6,7 @@
 #include "base/numbers.h"
 #include "locks/claim.h"
 #include "locks/object.h"
+#include "locks/quotas.h"
 #include "locks/remembered.h"
 #include "locks/told.h"
 
@@ -21,30 +22,42 @@ struct session *sessions_find(const struct locks *locks, uint64_t id)
     return NULL;
 }
 
-struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
-        const unsigned char *secret, struct span label)
+void sessions_link(
+        struct locks *locks, struct session *session, uint32_t handle, struct span label)
 {
+    list_init(&session->holds);
+    list_init(&session->waits);
+    list_init(&session->answers);
+    list_init(&session->changes);
+    session->due.tie_high = DUE_SESSION;
+    session->due.tie_low = session->id;
+    if (session->end_order == 0)
+        heap_add(&locks->due, &session->due);
+    else
+        list_push_back(&locks->ending, &session->ending);
+    ttls_add(&locks->ttls, session->ttl_ns);
+    quotas_join(locks, session, label);
+    remembered_promise(locks, session, ANSWERS_OF_SESSION);
+    buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
+    object_change(locks, AFTER, PART_SESSION, session);
+}
+
+struct session *sessions_open(struct locks *locks, const struct command *command)
+{
+    uint64_t ttl_ns = command->request.wait_ns;
+    struct span label = command->request.name;
     uint32_t handle = pool_take(&locks->sessions);
     struct session *session = pool_at(&locks->sessions, handle);
     session->id = ++locks->session_last;
-    memcpy(session->secret, secret, SECRET_BYTES);
+    memcpy(session->secret, command->section.secret, SECRET_BYTES);
+    memcpy(session->address, command->address, CLIENT_ADDRESS_BYTES);
     session->ttl_ns = ttl_ns;
     session->deadline = time_after(locks->time, ttl_ns);
     session->label = namechain_put(&locks->blocks, label);
     session->label_bytes = (uint8_t)label.count;
     session->identity = object_identity(session, label);
-    list_init(&session->holds);
-    list_init(&session->waits);
-    list_init(&session->answers);
-    list_init(&session->changes);
     session->due.key = session->deadline;
-    session->due.tie_high = DUE_SESSION;
-    session->due.tie_low = session->id;
-    heap_add(&locks->due, &session->due);
-    ttls_add(&locks->ttls, ttl_ns);
-    remembered_promise(locks, ANSWERS_OF_SESSION);
-    buckets_add(&locks->sessions_by_id, &locks->sessions, session->id, handle);
-    object_change(locks, AFTER, PART_SESSION, session);
+    sessions_link(locks, session, handle, label);
     return session;
 }
 
@@ -117,7 +130,8 @@ static void remove_session(struct locks *locks, struct session *session)
             buckets_remove(&locks->sessions_by_id, &locks->sessions, session->id, session);
     namechain_give(&locks->blocks, session->label);
     ttls_remove(&locks->ttls, session->ttl_ns);
-    remembered_unpromise(locks, ANSWERS_OF_SESSION);
+    remembered_unpromise(locks, session, ANSWERS_OF_SESSION);
+    quotas_leave(locks, session);
     pool_give(&locks->sessions, handle);
 }
 

@@ -15,9 +15,12 @@ extern "C" {
 /* A session that exists, ending or not; NULL: none. */
 struct session *sessions_find(const struct locks *locks, uint64_t id);
 
-/* A session for which there is room. */
-struct session *sessions_open(struct locks *locks, uint64_t ttl_ns,
-        const unsigned char *secret, struct span label);
+/* A session as the OPEN says, for which there is room. */
+struct session *sessions_open(struct locks *locks, const struct command *command);
+
+/* Put a session whose fields are set, and whose lists are empty, where it belongs. */
+void sessions_link(
+        struct locks *locks, struct session *session, uint32_t handle, struct span label);
 
 /*
  * The session is alive, and has received what the section confirms. It was heard

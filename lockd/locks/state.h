@@ -5,6 +5,7 @@
  *        |  \---- waits --- wait --- queue ------/
  *        |  \---- answers (remembered, by number)
  *        |  \---- changes (told, until confirmed)
+ *        \------- parties (of its client's address, of its label: quotas.h)
  *
  * A lock has a state (free for its first wait or not: `ready`), holders and a queue. A lock
  * without a hold and without a wait does not exist. A wait that is granted becomes a hold.
@@ -16,6 +17,19 @@
  * left in an entry both are empty.
  *
  * Only object.c and the files that call object_change() around it write to parts.
+ *
+ * Each list has an order that a number in its items gives, and that is the same on every
+ * node; what a snapshot restores has it too. The number grows from the first to the last:
+ *
+ *     session.holds, lock.holders     token
+ *     session.waits, lock.queue       due.tie_low, the place among all requests
+ *     session.answers                 number
+ *     session.changes                 change.change
+ *     locks.ending                    end_order
+ *     locks.ready                     ready_order
+ *
+ * Chains of a table hold no such order: what is looked up there is unique. The heap has one
+ * by (deadline, kind, id). `locks.changed` is local to the node and in no order.
  */
 #ifndef LOCKS_STATE_H
 #define LOCKS_STATE_H
@@ -31,6 +45,8 @@
 #include "locks/locks.h"
 #include "locks/namechain.h"
 #include "locks/nametable.h"
+#include "locks/part.h"
+#include "locks/record.h"
 #include "locks/ttls.h"
 
 #ifdef __cplusplus
@@ -48,9 +64,46 @@ enum due_kind {
     DUE_WAIT = 4,
 };
 
+/* What the sessions of one address, or of one label, are counted by. */
+enum party_kind {
+    PARTY_ADDRESS = 0,
+    PARTY_LABEL = 1,
+    PARTY_KINDS
+};
+
+/* What a party may have only so much of. */
+enum quota {
+    QUOTA_SESSIONS = 0,
+    QUOTA_HOLDS = 1, /* Waits count too, as they become holds. */
+    QUOTA_WAITS = 2,
+    QUOTA_ANSWERS = 3, /* Remembered, and room that is promised: remembered.h */
+    /* Of labels, and of the name of each hold and wait, so that it covers what they keep */
+    QUOTA_NAME_BLOCKS = 4,
+    QUOTA_COUNT
+};
+
+/* The sessions of one address or label, and what they have together: quotas.h. */
+struct party {
+    unsigned char key[LABEL_BYTES_MAX]; /* The address or the label */
+    uint32_t counts[QUOTA_COUNT];
+    uint32_t next; /* In by_key */
+    uint8_t key_bytes;
+};
+
+/* All parties of one kind. */
+struct party_table {
+    struct pool pool;
+    struct buckets by_key;
+    /* Local, for view_quotas.c: looked at up to here, and the one with the largest part */
+    uint32_t looked_at;
+    uint32_t largest;
+};
+
 struct session {
     uint64_t id;
     unsigned char secret[SECRET_BYTES];
+    unsigned char address[CLIENT_ADDRESS_BYTES]; /* Of its client at the OPEN */
+    struct party *parties[PARTY_KINDS];          /* NULL: counted in none */
     uint64_t ttl_ns;
     uint64_t deadline;    /* D */
     struct heap_node due; /* Filed under D, or under E once D has come up */
@@ -60,10 +113,10 @@ struct session {
     uint64_t answered;    /* The client has all answers up to this number */
     uint64_t end_order;   /* Place among the ending; 0: alive */
     uint64_t identity;    /* All that never changes, for the digest: object_identity() */
-    struct list holds;    /* In the order of tokens */
-    struct list waits;    /* In the order of requests */
+    struct list holds;
+    struct list waits;
     struct list answers;
-    struct list changes; /* In the order of change numbers, without a gap */
+    struct list changes; /* Without a gap, while the session is alive */
     struct list_node ending;
     struct list_node changed; /* Local: not yet reported to the node that `change` moved */
     uint32_t hold_count;
@@ -77,9 +130,10 @@ struct session {
 };
 
 struct lock {
+    uint64_t id;   /* The token of its first hold: no two locks ever have the same */
     uint64_t hash; /* Of the name */
     struct list holders;
-    struct list queue; /* Waits in the order of requests */
+    struct list queue;
     struct list_node ready;
     uint64_t ready_order; /* Place among the ready; 0: not ready */
     uint32_t hold_count;
@@ -151,6 +205,48 @@ enum {
 static_assert(HELD_LOCK_BYTES <= 256, "a held lock with a short name fits into 256 bytes");
 static_assert(IDLE_SESSION_BYTES <= 512, "an idle session fits into 512 bytes");
 
+/* What a snapshot has still to write of one kind of parts: saving.h. */
+struct saving_part {
+    uint64_t *skipped;    /* A bit for each place in the pool: do not write what is there */
+    uint32_t end;         /* Places from here on were not in use when it began */
+    uint32_t pending;     /* Items to be written */
+    uint32_t record_most; /* Bytes */
+};
+
+/* A snapshot that is being taken. */
+struct saving {
+    bool active;
+    bool done; /* Its end has been written */
+    bool head_written;
+    uint8_t walked;   /* Kinds of parts that the walk has finished */
+    uint32_t at;      /* Place that the walk comes to next, in the pool of the next kind */
+    uint64_t records; /* Written so far */
+    struct record_head head;
+    struct saving_part parts[PART_PLACES];
+    unsigned char *side; /* Records of parts that changed before the walk came to them */
+    size_t side_bytes;
+    size_t side_begin;
+    size_t side_end;
+};
+
+enum loading_phase {
+    LOADING_NOTHING, /* Or it has failed */
+    LOADING_HEAD,
+    LOADING_ITEMS,
+    LOADING_ENDED, /* The end record was read */
+};
+
+/* A snapshot that is being loaded: load.h. */
+struct loading {
+    enum loading_phase phase;
+    uint16_t version; /* Of the cluster, as the snapshot's file says */
+    uint64_t records;
+    struct record_head head;
+    uint64_t digest; /* That was found at last, for tests */
+    uint32_t piece_bytes;
+    unsigned char piece[RECORD_BYTES_MAX]; /* Begin of a record whose rest is to come */
+};
+
 /* How far a look at all holds and locks has come, and what it has found so far. */
 struct survey {
     uint32_t hold; /* Index of the next one */
@@ -187,6 +283,8 @@ struct locks {
     struct buckets waits_by_number;
     struct buckets answers_by_number;
     struct nametable names;
+    struct party_table parties[PARTY_KINDS];
+    uint32_t quota_most[PARTY_KINDS][QUOTA_COUNT]; /* As the settings say: quotas.h */
     struct heap due;
     struct ttls ttls;    /* Of all sessions */
     struct list ending;  /* Sessions being removed */
@@ -194,6 +292,8 @@ struct locks {
     struct list changed; /* Local */
     uint32_t ready_count;
     uint32_t answers_promised; /* Room kept for answers to come: remembered.h */
+    struct saving saving;
+    struct loading loading;
 
     /* Local: survey.c */
     struct locks_figures figures;
@@ -215,6 +315,14 @@ static inline uint64_t number_key(const struct session *session, uint64_t number
 static inline uint64_t time_after(uint64_t time, uint64_t ns)
 {
     return ns > UINT64_MAX - time ? UINT64_MAX : time + ns;
+}
+
+/* The pool of a kind of parts. */
+static inline const struct pool *pool_of(const struct locks *locks, enum part part)
+{
+    const struct pool *pools[PART_PLACES] = {NULL, &locks->sessions, &locks->locks,
+            &locks->holds, &locks->waits, &locks->answers, &locks->changes};
+    return pools[part];
 }
 
 static inline struct session *session_of_due(struct heap_node *node)

@@ -38,6 +38,13 @@ static bool make_room(struct locks *locks, struct session *session)
     return true;
 }
 
+void told_link(struct locks *locks, struct told *told)
+{
+    list_push_back(&told->session->changes, &told->in_session);
+    told->session->change_count++;
+    object_change(locks, AFTER, PART_CHANGE, told);
+}
+
 void told_add(struct locks *locks, struct session *session, struct change change)
 {
     assert(session->end_order == 0);
@@ -56,9 +63,7 @@ void told_add(struct locks *locks, struct session *session, struct change change
     told->session = session;
     told->change = change;
     told->change.change = session->change;
-    list_push_back(&session->changes, &told->in_session);
-    session->change_count++;
-    object_change(locks, AFTER, PART_CHANGE, told);
+    told_link(locks, told);
 }
 
 void told_confirm(struct locks *locks, struct session *session, uint64_t confirmed)

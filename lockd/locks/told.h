@@ -18,6 +18,9 @@ extern "C" {
 /* The session's next change; its number is filled in. */
 void told_add(struct locks *locks, struct session *session, struct change change);
 
+/* Put a change whose fields are set at the end of its session's. */
+void told_link(struct locks *locks, struct told *told);
+
 /*
  * Forget the changes up to `confirmed`. Call it within a change of the session, between its
  * two reports.

@@ -1,6 +1,8 @@
 /* Takes requests into the open batch, or refuses them: see admit.h. */
 #include "node/admit.h"
 
+#include <string.h>
+
 #include "base/mark.h"
 #include "base/numbers.h"
 #include "base/units.h"
@@ -174,6 +176,7 @@ static bool admit_section(const struct admit *admit, struct conn *conn, struct w
     struct sender sender = {0};
     if (serving)
         sender = identify(admit, conn, &command.section);
+    memcpy(command.address, conn->address, CLIENT_ADDRESS_BYTES);
     command.section.unproved = command.section.session != 0 && !sender.route;
     for (uint16_t i = 0; i < command.section.count; i++) {
         wire_request(wire, &command.request);

@@ -18,6 +18,8 @@
 #include "node/ledger.h"
 #include "node/reader.h"
 #include "node/reply.h"
+#include "node/snapshots.h"
+#include "node/snapshotter.h"
 #include "node/stages.h"
 #include "node/times.h"
 #include "store/wal.h"
@@ -38,20 +40,22 @@ struct applier {
     struct stages *stages;
     struct notices *notices;
     const struct times *times;
-    uint64_t applied; /* The last index */
-    bool failed;      /* It cannot continue: the last notice says why. */
+    struct snapshots *snapshots;
+    struct snapshotter *snapshotter;
+    uint32_t turn_bytes; /* How much one turn applies */
+    uint64_t applied;    /* The last index */
+    bool replaced;       /* Another member's state is being loaded: nothing is applied. */
+    bool failed;         /* It cannot continue: the last notice says why. */
 };
 
 /* The caller fills in all pointers; nothing else needs a first value. */
 void apply_check(const struct applier *applier);
 
 /*
- * Turn end: what is committed and lies in memory, but only so much that a turn stays short
+ * Turn end: what is committed and lies in memory or was read from disk, but only so much
+ * that a turn stays short
  */
 void apply_committed(struct applier *applier);
-
-/* What is committed and was read from disk */
-void apply_reading(struct applier *applier, struct reading *reading);
 
 /* More could be applied at once, without waiting for anything. */
 bool apply_has_more(const struct applier *applier);

@@ -157,13 +157,16 @@ static void seal_batch(
     if (kind == ENTRY_BATCH)
         head.keepalive_count = take_keepalives(batcher, &wire);
     size_t body_bytes = wire.at;
-    if (kind == ENTRY_BATCH && !ledger_has_unsealed(batcher->ledger))
+    bool early = kind == ENTRY_BATCH && ledger_has_unsealed(batcher->ledger);
+    if (early)
+        MARK(entry_holds_time_back);
+    else if (kind == ENTRY_BATCH)
         head.dt_ns = served_take_ns(batcher->served);
     wire.at = 0;
     wire_batch_head(&wire, &head);
     assert(!wire.failed);
     struct entry_head entry = {.kind = kind, .body_bytes = (uint32_t)body_bytes};
-    struct under_way described = {.dt_ns = head.dt_ns};
+    struct under_way described = {.dt_ns = head.dt_ns, .early = early};
     described.entry.command_count = batch->command_count;
     seal_entry(batcher, &entry, &described, event);
 }

@@ -15,6 +15,7 @@ void conns_carve(struct conns *conns, struct arena *arena, const struct node_lim
             arena, "node.connections", limits->connections_max, sizeof(struct conn), 64);
     conns->memory = arena_take(
             arena, "node.connection_buffers", limits->connections_max, slot_bytes, 4096);
+    callers_carve(&conns->callers, arena, limits->connections_max);
     conns->busy =
             arena_take(arena, "node.busy", limits->connections_max, sizeof(uint32_t), 64);
 }
@@ -68,6 +69,8 @@ void conn_note_from(struct conn *conn, const struct node_event *event)
     if (count > 0)
         memcpy(conn->from, event->bytes, count);
     conn->from[count] = 0;
+    if (event->address)
+        memcpy(conn->address, event->address, CLIENT_ADDRESS_BYTES);
 }
 
 void conn_begin_unfinished(struct conns *conns, struct conn *conn, uint64_t now_ns)
@@ -114,6 +117,7 @@ void conns_init(
     conns->max = limits->connections_max;
     conns->notices = notices;
     conns->clients = 0;
+    callers_init(&conns->callers);
     list_init(&conns->unfinished);
     for (uint32_t slot = 0; slot < conns->max; slot++)
         reset_slot(conns, &conns->slots[slot]);
@@ -129,6 +133,7 @@ void conn_closed(struct conns *conns, uint32_t slot, struct conn *last)
     if (conn->role == CONN_CLIENT && !conn->guest) {
         assert(conns->clients > 0);
         conns->clients--;
+        callers_remove(&conns->callers, conn->address);
     }
     *last = *conn;
     reset_slot(conns, conn);
@@ -275,7 +280,10 @@ void conn_become_client(struct conns *conns, struct conn *conn, bool guest)
     conn->role = CONN_CLIENT;
     conn->greeted = true;
     conn->guest = guest;
-    conns->clients += guest ? 0 : 1;
+    if (guest)
+        return;
+    conns->clients++;
+    callers_add(&conns->callers, conn->address);
     conn_finish(conn);
 }
 

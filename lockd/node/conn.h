@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "node/callers.h"
 #include "node/notices.h"
 #include "node/roster.h"
 #include "protocol/answer.h"
@@ -66,7 +67,8 @@ struct conn {
     bool listed; /* Is in `busy`: has output to send */
     bool told_leader;
     bool framed;  /* A whole frame was taken since door.c looked. */
-    bool guest;   /* A client beyond the connections that clients may take: see greet.h */
+    bool guest;   /* A client beyond the connections that clients may take: see door.h */
+    bool crowded; /* ... because its address has its share of them */
     bool waiting; /* A peer's, until an older connection of it is decided: see greet.h */
     uint8_t peer;
     uint32_t serial; /* Counts the lives of the slot */
@@ -86,6 +88,7 @@ struct conn {
     uint64_t unfinished_ns;
     struct hello hello; /* What the other end said of itself */
     char from[NODE_FROM_BYTES];
+    unsigned char address[CLIENT_ADDRESS_BYTES]; /* All zero: not known */
 };
 
 struct conns {
@@ -94,7 +97,8 @@ struct conns {
     uint32_t taken;
     uint32_t *busy; /* Slots with output to look at in this turn */
     uint32_t busy_count;
-    uint32_t clients;       /* Greeted clients that are not guests */
+    uint32_t clients;       /* Greeted clients that are not guests, ... */
+    struct callers callers; /* ... and by address */
     struct list unfinished; /* Connections, by `unfinished_ns` */
     unsigned char *memory;  /* Input and two outputs of each slot */
     const struct node_limits *limits;

@@ -24,6 +24,13 @@ uint32_t door_clients_max(const struct door *door)
     return kept < most / 2 ? most - kept : most / 2;
 }
 
+uint32_t door_callers_max(const struct door *door)
+{
+    uint64_t part =
+            (uint64_t)door_clients_max(door) * door->conns->limits->connection_percent;
+    return (uint32_t)((part + 99) / 100);
+}
+
 /* Fewer are free than one turn may bring, and than the members need. */
 static bool is_crowded(const struct door *door)
 {
@@ -49,14 +56,21 @@ void door_accepted(const struct door *door, const struct node_event *event)
 
 void door_client(const struct door *door, struct conn *conn)
 {
-    bool guest = door->conns->clients >= door_clients_max(door);
+    const struct conns *conns = door->conns;
+    bool full = conns->clients >= door_clients_max(door);
+    uint32_t same = callers_clients(&conns->callers, conn->address);
+    conn->crowded = !full && same >= door_callers_max(door);
+    bool guest = full || conn->crowded;
     conn_become_client(door->conns, conn, guest);
     if (!guest)
         return;
     MARK(client_is_guest);
+    if (conn->crowded)
+        MARK(client_is_crowded);
     conn_begin_unfinished(door->conns, conn, door->times->now_ns);
     const struct node_notice notice = {
-            .kind = NOTICE_CLIENTS_FULL, .number = door->conns->clients};
+            .kind = conn->crowded ? NOTICE_CALLER_FULL : NOTICE_CLIENTS_FULL,
+            .number = conn->crowded ? same : conns->clients};
     notices_tell_of(door->notices, &notice, conn->from);
 }
 

@@ -11,7 +11,8 @@
  *
  * A client beyond the clients' share is a guest: it may ask for the status of the node,
  * which is how an operator finds out, and is closed soon. What else it wants is refused as
- * full.
+ * full. So is a client whose address has its own share of the clients' connections already:
+ * one machine leaves some to the others.
  */
 #ifndef NODE_DOOR_H
 #define NODE_DOOR_H
@@ -51,6 +52,9 @@ uint64_t door_deadline(const struct door *door);
 
 /* How many clients may be connected. */
 uint32_t door_clients_max(const struct door *door);
+
+/* ... from one address. */
+uint32_t door_callers_max(const struct door *door);
 void door_check(const struct door *door);
 
 #ifdef __cplusplus

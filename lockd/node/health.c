@@ -43,23 +43,25 @@ enum condition health_of_log(const struct health *health)
     return full ? CONDITION_LOG_NEARLY_FULL : CONDITION_HEALTHY;
 }
 
-static enum peer_fitness judge(const struct health *health)
+static enum peer_fitness judge(const struct health *health, bool has)
 {
     bool known = health->segments->retry_ns != 0 || wal_is_full(health->wal);
-    if (!has_room(health) && (known || waits_for_segment(health))) {
+    if (!has && (known || waits_for_segment(health))) {
         bool votes = journal_segments_have_room(health->journal, 0, 0);
         return votes ? PEER_NO_ROOM : PEER_CANNOT_WRITE;
     }
-    return health->reader->unreadable ? PEER_CANNOT_LEAD : PEER_FIT;
+    bool cannot_lead = health->reader->unreadable || health->lacks_state;
+    return cannot_lead ? PEER_CANNOT_LEAD : PEER_FIT;
 }
 
 bool health_judge(struct health *health, struct raft_event *event)
 {
-    if (has_room(health))
+    bool has = has_room(health);
+    if (has)
         health->roomless_ns = 0;
     else if (health->roomless_ns == 0)
         health->roomless_ns = health->times->now_ns;
-    enum peer_fitness fitness = judge(health);
+    enum peer_fitness fitness = judge(health, has);
     if (fitness == health->fitness)
         return false;
     health->fitness = fitness;

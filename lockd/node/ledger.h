@@ -71,6 +71,11 @@ struct under_way {
     uint64_t owed_end;      /* Its answers are the owed ones before this, ... */
     uint64_t keepalive_end; /* ... its keepalives are those before this. */
     uint64_t dt_ns;
+    /*
+     * Served time is still held back, for keepalives that found no room in it: its T was read
+     * before its commands came, so their answers are no anchors. (G3)
+     */
+    bool early;
     struct finished_entry entry; /* What it will have been */
 };
 

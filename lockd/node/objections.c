@@ -33,6 +33,7 @@ static enum condition condition_of_objection(uint8_t why)
     case REFUSED_ID:
     case REFUSED_NODE:
     case REFUSED_TERM:
+    case REFUSED_CROWDED:
         break;
     }
     return CONDITION_NOT_ACCEPTED;

@@ -59,6 +59,9 @@ static enum condition condition_of_work(const struct node *node)
     uint64_t members;
     if (raft_met_bootstrapped(node->raft))
         return CONDITION_BLANK;
+    /* Not its disk alone: the condition names all members whose disks are as slow. */
+    if (log == CONDITION_DISK_STALLED && leads && commits_nothing(node, &members))
+        return CONDITION_NO_COMMIT;
     if (log != CONDITION_NO_SPACE && log != CONDITION_LOG_NEARLY_FULL &&
             log != CONDITION_HEALTHY)
         return log;
@@ -82,6 +85,40 @@ static bool nearly(uint32_t used, uint32_t most)
     return (uint64_t)used * 10 >= (uint64_t)most * 9;
 }
 
+static struct node_status_share share_of_state(const struct node *node, bool of_label)
+{
+    struct share_view view;
+    locks_largest_share(node->locks, of_label, &view);
+    return (struct node_status_share){
+            .of = view.of, .used = view.used, .most = view.most, .who = view.who};
+}
+
+/* Of the clients' connections to this node */
+static struct node_status_share share_of_connections(const struct node *node)
+{
+    const struct caller *caller = callers_largest(&node->conns.callers);
+    if (caller == NULL)
+        return (struct node_status_share){0};
+    return (struct node_status_share){
+            .of = SHARE_CONNECTIONS,
+            .used = caller->clients,
+            .most = door_callers_max(&node->door),
+            .who = {.bytes = caller->address, .count = CLIENT_ADDRESS_BYTES},
+    };
+}
+
+/* One client address, or one label, has nearly all that one may have. */
+static bool has_nearly_its_share(const struct node *node)
+{
+    const struct node_status_share shares[] = {share_of_state(node, false),
+            share_of_state(node, true), share_of_connections(node)};
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        if (shares[i].of != SHARE_NONE && nearly(shares[i].used, shares[i].most))
+            return true;
+    }
+    return false;
+}
+
 /* Some request will soon be refused because a limit is met. */
 static bool is_nearly_full(const struct node *node)
 {
@@ -93,7 +130,36 @@ static bool is_nearly_full(const struct node *node)
            nearly(counts.waits, settings->waits_max) ||
            nearly(counts.answers + counts.answers_promised, settings->answers_max) ||
            nearly(counts.name_blocks, settings->name_blocks_max) ||
-           nearly(node->conns.taken, node->conns.max);
+           nearly(node->conns.taken, node->conns.max) || has_nearly_its_share(node);
+}
+
+/*
+ * It has no leader, and others refuse it. Who refused its leader for its history knows why,
+ * too.
+ */
+static enum condition condition_of_misfit(const struct node *node)
+{
+    enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
+    if (objected == CONDITION_HEALTHY &&
+            objections_to_others(&node->roster, node->times.now_ns) == CONDITION_CONTRADICTED)
+        return CONDITION_CONTRADICTED;
+    return objected;
+}
+
+/*
+ * It has a leader, so it is a member. Who calls it one of another cluster, or a second one, is
+ * the stranger.
+ */
+static enum condition condition_of_others(const struct node *node)
+{
+    enum condition refused = objections_to_others(&node->roster, node->times.now_ns);
+    if (refused != CONDITION_HEALTHY)
+        return refused;
+    enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
+    bool by_stranger = objected == CONDITION_OTHER_CLUSTER ||
+                       objected == CONDITION_OTHER_DIRECTORY ||
+                       objected == CONDITION_ID_TAKEN;
+    return by_stranger ? CONDITION_STRANGER : objected;
 }
 
 /*
@@ -105,27 +171,31 @@ enum condition own_condition(const struct node *node)
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
         return work;
-    uint64_t now_ns = node->times.now_ns;
-    enum condition objected = objections_of_others(&node->roster, now_ns);
     if (upgrade_is_too_late(&node->upgrade))
         return CONDITION_VERSION_REFUSED;
-    if (raft_leader(node->raft) == 0 && objected != CONDITION_HEALTHY)
-        return objected;
+    bool led = raft_leader(node->raft) != 0;
+    enum condition misfit = led ? condition_of_others(node) : condition_of_misfit(node);
+    if (!led && misfit != CONDITION_HEALTHY)
+        return misfit;
     if (wal_cluster(node->wal) == 0)
         return CONDITION_NOT_BOOTSTRAPPED;
-    if (raft_leader(node->raft) == 0)
+    if (!led)
         return CONDITION_NO_LEADER;
+    if (node->health.lacks_state)
+        return CONDITION_INSTALLING;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
-    if (objected == CONDITION_HEALTHY)
-        objected = objections_to_others(&node->roster, now_ns);
-    if (objected == CONDITION_HEALTHY && is_nearly_full(node))
+    if (sender_is_stuck(&node->upkeep.sender))
+        return CONDITION_SNAPSHOT_STUCK;
+    if (node->upkeep.snapshotter.failures > 0)
+        return CONDITION_SNAPSHOT_FAILING;
+    if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
-    if (objected == CONDITION_HEALTHY && upgrade_is_open(&node->upgrade))
+    if (misfit == CONDITION_HEALTHY && upgrade_is_open(&node->upgrade))
         return CONDITION_UPGRADE_OPEN;
-    return objected;
+    return misfit;
 }
 
 /* The members that the condition is about. */
@@ -168,6 +238,20 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->segments_max = (uint32_t)wal_segments_max(node->wal);
 }
 
+static void tell_snapshot(const struct node *node, struct node_status *status)
+{
+    const struct snapshots *snapshots = &node->upkeep.snapshots;
+    uint64_t first = raft_before_log(node->raft).index + 1;
+    status->log_first = first <= status->last ? first : 0;
+    if (snapshots->count == 0)
+        return;
+    const struct kept_snapshot *newest = &snapshots->kept[snapshots->count - 1];
+    status->snapshot = newest->last.index;
+    status->snapshot_bytes = newest->bytes;
+    status->snapshot_age_ns = node->times.now_ns - snapshots->newest_ns;
+    status->snapshot_taken_ns = snapshots->duration_ns;
+}
+
 static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
@@ -181,6 +265,7 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->requests = node->notices.counters.requests;
     status->refused_busy = node->notices.counters.refused_busy;
     status->bad_frames = node->notices.counters.bad_frames;
+    status->bad_reads = node->notices.counters.bad_reads;
     status->elections = node->notices.counters.elections;
     status->lines_dropped = node->stages->loop.lines_dropped;
     const struct cluster_settings *settings = locks_settings(node->locks);
@@ -193,6 +278,9 @@ static void tell_state(const struct node *node, struct node_status *status)
     status->answers_max = settings->answers_max;
     status->name_blocks_max = settings->name_blocks_max;
     status->connections_max = node->conns.max;
+    status->address_share = share_of_state(node, false);
+    status->label_share = share_of_state(node, true);
+    status->connection_share = share_of_connections(node);
 }
 
 void own_status(const struct node *node, struct node_status *status)
@@ -209,6 +297,7 @@ void own_status(const struct node *node, struct node_status *status)
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     tell_log(node, status);
+    tell_snapshot(node, status);
     tell_state(node, status);
     tell_peers(node, status);
 }

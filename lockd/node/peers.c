@@ -58,15 +58,8 @@ static bool is_own_bootstrap(const struct peers *peers, struct received *receive
 static bool is_batch(const unsigned char *body, uint32_t body_bytes)
 {
     struct batch_reader batch;
-    if (!batch_reader_init(&batch, body, body_bytes) || batch.head.dt_ns > DT_MAX_NS)
-        return false;
-    struct keepalive keepalive;
-    while (batch_next_keepalive(&batch, &keepalive))
-        ;
-    struct command *command;
-    while (batch_next_command(&batch, &command))
-        ;
-    return batch_complete(&batch);
+    return batch_reader_init(&batch, body, body_bytes) && batch.head.dt_ns <= DT_MAX_NS &&
+           batch_is_whole(&batch);
 }
 
 /*

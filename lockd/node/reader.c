@@ -15,7 +15,17 @@ void reader_init(struct reader *reader, uint8_t peer_count)
 {
     assert(peer_count < MEMBERS_MAX);
     assert(reader->wal && reader->raft && reader->times && reader->notices);
+    assert(reader->read_bytes % WAL_BLOCK_BYTES == 0);
+    assert(0 < reader->read_bytes && reader->read_bytes <= NODE_READ_BYTES_MAX);
     reader->user_count = (uint8_t)(peer_count + 1);
+}
+
+/* Also what is being read now. */
+static void drop_kept(struct reader *reader)
+{
+    reader->kept_count = 0;
+    if (reader->busy && reader->busy_for == READER_APPLY)
+        reader->busy_in_vain = true;
 }
 
 void reader_want(struct reader *reader, uint8_t user, uint64_t begin)
@@ -24,6 +34,8 @@ void reader_want(struct reader *reader, uint8_t user, uint64_t begin)
     assert(begin > 0);
     reader->wanting |= UINT32_C(1) << user;
     struct reader_user *that = &reader->users[user];
+    if (user == READER_APPLY && that->cursor.index != begin)
+        drop_kept(reader);
     if (that->begin == begin)
         return;
     that->begin = begin;
@@ -89,11 +101,47 @@ static bool probe_is_due(const struct reader *reader)
 
 /* ---- Turns ---- */
 
+/* The log may begin later by now: then the place is no longer there. */
+static bool is_there(const struct reader *reader, struct wal_place place)
+{
+    return place.segment >= wal_begin(reader->wal).segment;
+}
+
+/* The log continues in the next segment where this one ends. */
+static struct wal_place next_place(const struct reader *reader, struct wal_place place)
+{
+    if (place.offset >= wal_segment_end(reader->wal, place.segment))
+        return (struct wal_place){.segment = place.segment + 1};
+    return place;
+}
+
+/* It has nothing to apply, and need not wait. */
+static bool apply_is_due(const struct reader *reader)
+{
+    return reader_wants(reader, READER_APPLY) && reader->kept_count == 0 &&
+           !waits(reader, READER_APPLY);
+}
+
+/* What is durable can be read while that before it is applied. */
+static bool read_ahead_is_due(const struct reader *reader)
+{
+    return reader_wants(reader, READER_APPLY) && reader->kept_count > 0 &&
+           !waits(reader, READER_APPLY) && is_there(reader, reader->kept_end) &&
+           wal_is_durable_at(reader->wal, next_place(reader, reader->kept_end));
+}
+
+static bool can_read(const struct reader *reader)
+{
+    return !reader->busy && reader->kept_count < NODE_READ_BUFFERS;
+}
+
 bool reader_is_due(const struct reader *reader)
 {
-    if (reader->busy)
+    if (!can_read(reader))
         return false;
-    for (uint8_t user = 0; user < reader->user_count; user++) {
+    if (apply_is_due(reader) || read_ahead_is_due(reader))
+        return true;
+    for (uint8_t user = READER_APPLY + 1; user < reader->user_count; user++) {
         if (reader_wants(reader, user) && !waits(reader, user))
             return true;
     }
@@ -103,7 +151,7 @@ bool reader_is_due(const struct reader *reader)
 uint64_t reader_deadline(const struct reader *reader)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    if (reader->busy)
+    if (!can_read(reader))
         return deadline_ns;
     for (uint8_t user = 0; user < reader->user_count; user++) {
         if (reader_wants(reader, user) && waits(reader, user))
@@ -118,18 +166,41 @@ void reader_done(struct reader *reader, uint8_t user)
 {
     assert(user < reader->user_count);
     reader->wanting &= ~(UINT32_C(1) << user);
+    if (user == READER_APPLY)
+        drop_kept(reader);
+}
+
+void reader_forget(struct reader *reader)
+{
+    assert(!reader->busy);
+    drop_kept(reader);
+    for (uint32_t user = 0; user < READER_USERS_MAX; user++)
+        reader->users[user].cursor.valid = false;
+    reader->unreadable = false;
 }
 
 static void point_at(
         const struct reader *reader, struct disk_cursor *cursor, uint64_t index)
 {
-    if (cursor->valid && cursor->index == index)
+    if (cursor->valid && cursor->index == index && is_there(reader, cursor->place))
         return;
     *cursor = (struct disk_cursor){
             .valid = true,
             .index = index,
             .place = wal_locate(reader->wal, index),
     };
+}
+
+/* One that holds nothing that is kept */
+static uint32_t free_buffer(const struct reader *reader)
+{
+    assert(reader->kept_count < NODE_READ_BUFFERS);
+    uint32_t buffer = 0;
+    for (uint32_t i = 0; i < reader->kept_count; i++) {
+        if (reader->kept_in[i] == buffer)
+            buffer++;
+    }
+    return buffer;
 }
 
 static void ask_disk(struct reader *reader, uint8_t user, struct wal_place place,
@@ -140,12 +211,15 @@ static void ask_disk(struct reader *reader, uint8_t user, struct wal_place place
     assert(end > place.offset);
     reader->busy = true;
     reader->busy_for = user;
+    reader->busy_in_vain = false;
     reader->busy_at = place;
+    reader->busy_buffer = free_buffer(reader);
     effects->read_wanted = true;
     effects->read = (struct node_read){
             .id = ++reader->id,
             .place = place,
-            .count = u64_min(end - place.offset, NODE_READ_BYTES_MAX),
+            .count = u64_min(end - place.offset, reader->read_bytes),
+            .buffer = reader->busy_buffer,
     };
 }
 
@@ -153,10 +227,13 @@ static void ask_for_user(struct reader *reader, uint8_t user, struct node_effect
 {
     struct disk_cursor *cursor = &reader->users[user].cursor;
     point_at(reader, cursor, reader->users[user].begin);
-    if (cursor->place.offset >= wal_segment_end(reader->wal, cursor->place.segment)) {
-        cursor->place.segment++;
-        cursor->place.offset = 0;
+    if (cursor->place.segment == 0) {
+        /* A snapshot has it. */
+        cursor->valid = false;
+        reader_done(reader, user);
+        return;
     }
+    cursor->place = next_place(reader, cursor->place);
     ask_disk(reader, user, cursor->place, effects);
 }
 
@@ -168,28 +245,51 @@ static void ask_for_probe(struct reader *reader, struct node_effects *effects)
         reader->unreadable = false; /* The log no longer has this place. */
 }
 
-void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects)
+/* The peer whose turn it is; READER_APPLY: none can use a read. */
+static uint8_t next_peer(struct reader *reader, uint32_t able)
 {
-    assert(reader_is_due(reader));
-    if (reader_wants(reader, READER_APPLY) && !waits(reader, READER_APPLY)) {
-        ask_for_user(reader, READER_APPLY, effects);
-        return;
-    }
     uint8_t peer_count = (uint8_t)(reader->user_count - 1);
     for (uint8_t i = 0; i < peer_count; i++) {
         uint8_t user = (uint8_t)((reader->turn + i) % peer_count + 1);
         if (!reader_wants(reader, user) || waits(reader, user))
             continue;
-        if ((able & UINT32_C(1) << user) == 0) {
-            reader_done(reader, user);
-            continue;
-        }
-        reader->turn = user;
-        ask_for_user(reader, user, effects);
+        if ((able & UINT32_C(1) << user) != 0)
+            return user;
+        reader_done(reader, user);
+    }
+    return READER_APPLY;
+}
+
+void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects)
+{
+    assert(reader_is_due(reader));
+    if (apply_is_due(reader)) {
+        ask_for_user(reader, READER_APPLY, effects);
         return;
     }
-    if (probe_is_due(reader))
+    uint8_t peer = next_peer(reader, able);
+    if (peer != READER_APPLY) {
+        reader->turn = peer;
+        ask_for_user(reader, peer, effects);
+    } else if (read_ahead_is_due(reader)) {
+        MARK(log_read_ahead);
+        struct wal_place place = next_place(reader, reader->kept_end);
+        ask_disk(reader, READER_APPLY, place, effects);
+    } else if (probe_is_due(reader)) {
         ask_for_probe(reader, effects);
+    }
+}
+
+/* ---- What was read ---- */
+
+static void keep(struct reader *reader, const struct reading *reading)
+{
+    assert(reader->kept_count < NODE_READ_BUFFERS);
+    reader->kept[reader->kept_count] = *reading;
+    reader->kept_in[reader->kept_count] = reader->busy_buffer;
+    reader->kept_count++;
+    reader->kept_end = reading->walk.place;
+    reader->kept_end.offset += wal_walk_whole(&reading->walk);
 }
 
 struct reading reader_take(struct reader *reader, const struct node_event *event)
@@ -199,10 +299,16 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
     reader->busy = false;
     uint8_t user = reader->busy_for;
     struct wal_place place = reader->busy_at;
-    struct reading reading = {.user = user, .base = place.offset};
+    struct reading reading = {.user = user};
+    if (!is_there(reader, place)) {
+        wal_walk_init(&reading.walk, NULL, 0);
+        return reading;
+    }
     wal_walk_at(reader->wal, &reading.walk, place, event->bytes, event->count);
     if (is_sound(reading.walk)) {
         note_success(reader, user, place);
+        if (user == READER_APPLY && !reader->busy_in_vain)
+            keep(reader, &reading);
         return reading;
     }
     if (wal_is_durable_at(reader->wal, place))
@@ -228,7 +334,7 @@ const unsigned char *reader_entry(struct reader *reader, struct reading *reading
         }
         if (result == WAL_WALK_MORE)
             return NULL;
-        cursor->place.offset = reading->base + walk->at;
+        cursor->place.offset = walk->place.offset + walk->at;
         if (result != WAL_WALK_ENTRY || walk->head.id.index != cursor->index)
             continue;
         if (walk->head.id.term != raft_term_at(reader->raft, cursor->index)) {
@@ -240,12 +346,61 @@ const unsigned char *reader_entry(struct reader *reader, struct reading *reading
     }
 }
 
+/*
+ * The first that is kept has no more. The second begins where the first ends by the heads of
+ * its records. If the walk ended earlier, a record is damaged, and the next read begins with
+ * that record.
+ */
+static void next_kept(struct reader *reader)
+{
+    struct disk_cursor *cursor = &reader->users[READER_APPLY].cursor;
+    bool reads_on = reader->busy && reader->busy_for == READER_APPLY;
+    if (reader->kept_count == 1 && !reads_on) {
+        reader->kept_count = 0;
+        return;
+    }
+    struct wal_place ended = next_place(reader, cursor->place);
+    struct wal_place begins =
+            reader->kept_count > 1 ? reader->kept[1].walk.place : reader->busy_at;
+    if (!is_at(ended, begins)) {
+        MARK(read_ahead_in_vain);
+        drop_kept(reader);
+        return;
+    }
+    cursor->place = ended;
+    reader->kept_count--;
+    reader->kept[0] = reader->kept[1];
+    reader->kept_in[0] = reader->kept_in[1];
+}
+
+const unsigned char *reader_kept_entry(struct reader *reader, struct entry_head *head)
+{
+    /* What is no longer in the log is applied. */
+    if (reader->kept_count > 0 && !is_there(reader, reader->kept[0].walk.place))
+        drop_kept(reader);
+    while (reader->kept_count > 0) {
+        const unsigned char *entry = reader_entry(reader, &reader->kept[0]);
+        *head = reader->kept[0].walk.head;
+        if (entry)
+            return entry;
+        next_kept(reader);
+    }
+    return NULL;
+}
+
 void reader_check(const struct reader *reader)
 {
     assert(reader->user_count > 0 && reader->user_count <= READER_PROBE);
     assert(reader->turn < reader->user_count);
     assert(reader->wanting >> reader->user_count == 0);
+    assert(reader->kept_count <= NODE_READ_BUFFERS);
+    if (reader->kept_count > 0)
+        assert(reader_wants(reader, READER_APPLY));
+    if (reader->kept_count == NODE_READ_BUFFERS)
+        assert(!reader->busy && reader->kept_in[0] != reader->kept_in[1]);
     if (reader->busy) {
+        for (uint32_t i = 0; i < reader->kept_count; i++)
+            assert(reader->kept_in[i] != reader->busy_buffer);
         assert(reader->id > 0);
         bool is_probe = reader->busy_for == READER_PROBE;
         assert(is_probe || reader->busy_for < reader->user_count);

@@ -2,10 +2,15 @@
  * Decides who may read the log from disk. Entries that are no longer in memory are needed
  * to apply them after a restart, and for peers that lag far behind.
  *
- * One read is under way at a time; applying comes first, peers take turns. Each user has a
- * cursor that remembers where its next entry lies, so a long catch-up reads the log once,
- * in order, from whatever index it began. A read also meets records that were cut off:
- * their term tells.
+ * One read is under way at a time. Applying comes first if it has nothing to apply, then
+ * the peers in turns, then the read after the one that is being applied: a node that applies
+ * its log, a slice each turn, does not wait for the disk meanwhile. So what is read for
+ * applying is kept until it is applied, in one of io's two buffers. What is read for peers
+ * is used in the step that brings it.
+ *
+ * Each user has a cursor that remembers where its next entry lies, so a long catch-up reads
+ * the log once, in order, from whatever index it began. A read also meets records that were
+ * cut off: their term tells.
  *
  * A durable part of the log that cannot be read back, because of an error or because its
  * bytes are not what was written, is a fault. It is told once, and whoever wants to read
@@ -48,10 +53,9 @@ struct reader_user {
     uint64_t retry_ns; /* Until then it waits. */
 };
 
-/* What was read just now, for one user. Valid during the step that brought it. */
+/* What was read for one user: bytes from walk.place on, and how far they are walked. */
 struct reading {
     uint8_t user;
-    uint64_t base; /* Offset in the segment of its first byte */
     struct wal_walk walk;
 };
 
@@ -67,17 +71,28 @@ struct reader {
     struct wal_place fault; /* ... the record there. */
     bool busy;              /* A read is under way ... */
     uint8_t busy_for;
+    bool busy_in_vain; /* ... for nobody: its user no longer wants it. */
     struct wal_place busy_at;
-    uint64_t id;  /* ... with this number. */
-    uint8_t turn; /* Which peer is looked at first */
+    uint32_t busy_buffer;
+    uint64_t id;         /* ... with this number. */
+    uint8_t turn;        /* Which peer is looked at first */
+    uint32_t read_bytes; /* How much one read asks for, at most */
+    /* What was read to be applied and is not applied yet, in the order of the log: */
+    struct reading kept[NODE_READ_BUFFERS];
+    uint32_t kept_in[NODE_READ_BUFFERS]; /* ... in which buffer of io, */
+    uint32_t kept_count;                 /* ... how many, */
+    struct wal_place kept_end;           /* ... and where the log continues after it. */
 };
 
-/* The caller fills in the pointers. */
+/* The caller fills in the pointers and read_bytes. */
 void reader_init(struct reader *reader, uint8_t peer_count);
 void reader_check(const struct reader *reader);
 
 /* The user wants entries from `begin` on. A later wish replaces it. */
 void reader_want(struct reader *reader, uint8_t user, uint64_t begin);
+
+/* The log has begun anew: where entries lay is of no use any more. None is being read. */
+void reader_forget(struct reader *reader);
 
 /* It has what it wanted. */
 void reader_done(struct reader *reader, uint8_t user);
@@ -103,7 +118,10 @@ uint64_t reader_deadline(const struct reader *reader);
  */
 void reader_next(struct reader *reader, uint32_t able, struct node_effects *effects);
 
-/* What was read has come: nothing, if it could not be read or is not what was written. */
+/*
+ * What was read has come: nothing, if it could not be read or is not what was written. For
+ * READER_APPLY it is kept, and reader_kept_entry() has its entries.
+ */
 struct reading reader_take(struct reader *reader, const struct node_event *event);
 
 /*
@@ -111,6 +129,18 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
  * read holds no more of them, read on.
  */
 const unsigned char *reader_entry(struct reader *reader, struct reading *reading);
+
+/*
+ * The next entry to apply, of what was read and is kept: valid until the end of the turn.
+ * NULL: none; a read that was wanted before may bring it.
+ */
+const unsigned char *reader_kept_entry(struct reader *reader, struct entry_head *head);
+
+/* Something is kept: reader_kept_entry() need not wait for the disk. */
+static inline bool reader_has_kept(const struct reader *reader)
+{
+    return reader->kept_count > 0;
+}
 
 #ifdef __cplusplus
 }

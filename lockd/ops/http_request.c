@@ -11,7 +11,8 @@ enum {
 /* Up to the first `end`, which is taken off too. False if there is none. */
 static bool cut(struct span *text, char end, struct span *part)
 {
-    const unsigned char *at = memchr(text->bytes, end, text->count);
+    const unsigned char *at =
+            text->count == 0 ? NULL : memchr(text->bytes, end, text->count);
     if (at == NULL)
         return false;
     *part = (struct span){text->bytes, (uint32_t)(at - text->bytes)};

@@ -1,5 +1,6 @@
 #include "ops/metrics.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,15 @@ static const struct field report_fields[] = {
     GAUGE("clock_suspect", "1: the clocks of this node and its leader run at different rates.", REPORT(clock_suspect)),
     GAUGE("disk_bytes", "Bytes of the log segments in use.", REPORT(log_bytes)),
     GAUGE("log_segments", "Log segments in use.", REPORT(status.segments)),
+    GAUGE("log_first_index", "First entry that this node's log still has; 0: it has none.", REPORT(status.log_first)),
+    GAUGE("snapshot_index", "Last entry in this node's newest snapshot; 0: it has none.", REPORT(status.snapshot)),
+    GAUGE("snapshot_bytes", "Bytes of this node's newest snapshot.", REPORT(status.snapshot_bytes)),
+    {.name = "lockd_snapshot_age_seconds", .type = "gauge",
+        .help = "Since the newest snapshot was made, or since the node's start.",
+        REPORT(status.snapshot_age_ns), .unit = EXPOSITION_SECONDS},
+    {.name = "lockd_snapshot_duration_seconds", .type = "gauge",
+        .help = "How long the last snapshot that this node took itself took; 0: none.",
+        REPORT(status.snapshot_taken_ns), .unit = EXPOSITION_SECONDS},
     {.name = "lockd_apply_lag_seconds", .type = "gauge",
         .help = "How long ago the first entry that is not applied here was committed; 0: all are.",
         REPORT(lag_ns), .unit = EXPOSITION_SECONDS},
@@ -295,6 +305,8 @@ static uint64_t answers_with(const struct counters *counters, uint32_t status)
     return count;
 }
 
+static_assert((int)LIMIT_LAST < (int)COUNTED_LIMITS, "each limit is counted");
+
 static const char *const limits[COUNTED_LIMITS] = {
         [LIMIT_SESSIONS] = "sessions",
         [LIMIT_LOCKS] = "locks",
@@ -306,6 +318,16 @@ static const char *const limits[COUNTED_LIMITS] = {
         [LIMIT_COUNT] = "count",
         [LIMIT_SESSION_HOLDS] = "session_holds",
         [LIMIT_SESSION_WAITS] = "session_waits",
+        [LIMIT_ADDRESS_SESSIONS] = "address_sessions",
+        [LIMIT_ADDRESS_HOLDS] = "address_holds",
+        [LIMIT_ADDRESS_WAITS] = "address_waits",
+        [LIMIT_ADDRESS_ANSWERS] = "address_answers",
+        [LIMIT_ADDRESS_NAME_BLOCKS] = "address_name_blocks",
+        [LIMIT_LABEL_SESSIONS] = "label_sessions",
+        [LIMIT_LABEL_HOLDS] = "label_holds",
+        [LIMIT_LABEL_WAITS] = "label_waits",
+        [LIMIT_LABEL_ANSWERS] = "label_answers",
+        [LIMIT_LABEL_NAME_BLOCKS] = "label_name_blocks",
 };
 
 static void write_refused(struct page *page, const struct counters *counters,

@@ -114,6 +114,8 @@ static const char *name_refusal(uint64_t why)
         return "its term is further ahead than elections can explain; it is not of this cluster, or its disk is damaged";
     case REFUSED_HISTORY:
         return "its log takes back what the cluster has committed: an old copy of a data directory was put back; stop the node with the old copy, and take no more copies";
+    case REFUSED_CROWDED:
+        return "the address has its share of the connections; raise --connection-share or --connections";
     }
     return "for a reason that this lockd does not know; see the log of the other node";
 }
@@ -189,6 +191,10 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
         describe(text, LOGGER_WARN, "connections-full",
                 "from=%s connections=%llu: all connections for clients are in use; raise --connections",
                 notice->from, number);
+    else if (notice->kind == NOTICE_CALLER_FULL)
+        describe(text, LOGGER_WARN, "address-full",
+                "from=%s connections=%llu: this address has its share of the connections for clients; raise --connection-share or --connections",
+                notice->from, number);
     else
         describe(text, LOGGER_WARN, "slow-reader",
                 "peer=%u from=%s: connection closed, as the client does not read its answers",
@@ -201,7 +207,8 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
 static void describe_condition(const struct node_notice *notice, struct notice_text *text)
 {
     const struct condition_words *words = condition_describe((uint32_t)notice->number);
-    bool harmless = notice->number == CONDITION_REPLAYING;
+    bool harmless =
+            notice->number == CONDITION_REPLAYING || notice->number == CONDITION_INSTALLING;
     if (notice->kind == NOTICE_CONDITION_OVER)
         describe(text, LOGGER_INFO, "condition-over", "was=%s", words->name);
     else
@@ -215,12 +222,47 @@ static void describe_place(const struct node_notice *notice, struct notice_text 
     unsigned long long offset = notice->offset;
     if (notice->kind == NOTICE_LOG_UNREADABLE)
         describe(text, LOGGER_ERROR, "log-damaged",
-                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; check the disk (dmesg, smartctl), keep a copy of the data directory, and put the file back if you have a good copy",
-                segment, offset);
+                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; %s",
+                segment, offset, condition_describe(CONDITION_READ_ERROR)->cure);
     else
         describe(text, LOGGER_INFO, "log-readable",
                 "segment=%llu offset=%llu: the log can be read there again", segment,
                 offset);
+}
+
+/* Snapshots that are taken, sent to a member, or come from one. */
+static void describe_snapshot(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long index = notice->number;
+    unsigned long long bytes = notice->offset;
+    unsigned peer = notice->peer;
+    if (notice->kind == NOTICE_SNAPSHOT_TAKEN)
+        describe(
+                text, LOGGER_INFO, "snapshot-taken", "index=%llu bytes=%llu", index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_FAILED)
+        describe(text, LOGGER_WARN, "snapshot-failed",
+                "index=%llu: this snapshot could not be written, so the log is kept and grows; lockd tries again; check the disk, and whether it is full",
+                index);
+    else if (notice->kind == NOTICE_SNAPSHOT_SENDING)
+        describe(text, LOGGER_INFO, "snapshot-sending",
+                "peer=%u index=%llu bytes=%llu: the member needs entries that the log no longer has",
+                peer, index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_SENT)
+        describe(text, LOGGER_INFO, "snapshot-sent", "peer=%u index=%llu", peer, index);
+    else if (notice->kind == NOTICE_SNAPSHOT_STUCK)
+        describe(text, LOGGER_WARN, "snapshot-stuck",
+                "peer=%u index=%llu: the member takes no more of the snapshot; it is sent again later; check that member's disk and the network to it",
+                peer, index);
+    else if (notice->kind == NOTICE_SNAPSHOT_INSTALL)
+        describe(text, LOGGER_INFO, "snapshot-install",
+                "peer=%u index=%llu bytes=%llu: this node lacks entries that the others no longer have, and takes over their state",
+                peer, index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_INSTALLED)
+        describe(text, LOGGER_INFO, "snapshot-installed", "index=%llu", index);
+    else
+        describe(text, LOGGER_ERROR, "snapshot-lost",
+                "index=%llu: the snapshot that was just received cannot be read back; check the disk (dmesg, smartctl), then start lockd again",
+                index);
 }
 
 void notice_describe(
@@ -251,6 +293,7 @@ void notice_describe(
     case NOTICE_SLOW_CLIENT:
     case NOTICE_UNFINISHED:
     case NOTICE_CLIENTS_FULL:
+    case NOTICE_CALLER_FULL:
         describe_stranger(notice, text);
         break;
     case NOTICE_NO_SPACE:
@@ -279,6 +322,16 @@ void notice_describe(
         describe(text, LOGGER_ERROR, "clock-suspect",
                 "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
                 notice->peer);
+        break;
+    case NOTICE_SNAPSHOT_TAKEN:
+    case NOTICE_SNAPSHOT_FAILED:
+    case NOTICE_SNAPSHOT_SENDING:
+    case NOTICE_SNAPSHOT_SENT:
+    case NOTICE_SNAPSHOT_STUCK:
+    case NOTICE_SNAPSHOT_INSTALL:
+    case NOTICE_SNAPSHOT_INSTALLED:
+    case NOTICE_SNAPSHOT_LOST:
+        describe_snapshot(notice, text);
         break;
     case NOTICE_LOG_UNREADABLE:
     case NOTICE_LOG_READABLE:

@@ -4,8 +4,10 @@
  * A stall is a write that is not durable after two of the longest election timeouts. While
  * a disk is slow but finishes its writes, the time begins anew with each. A leader whose
  * disk stalls would still commit with the others, until its buffers are full. It gives up
- * its lead before that.
+ * its lead before that, if the others' disks are better. If all disks are as slow, handing
+ * the lead around would only keep the slow writes from being counted.
  */
+#include "base/numbers.h"
 #include "raft/raft_state.h"
 
 uint64_t raft_write_age_ns(const struct raft *raft)
@@ -53,17 +55,38 @@ static bool is_better(
     return peer->match > than->match;
 }
 
-const struct raft_peer *raft_best_peer(const struct raft *raft)
+/*
+ * It has written what this node has not, and quickly. Half of the time, because two disks
+ * that are as slow do not finish together.
+ */
+static bool writes_better(const struct raft *raft, const struct raft_peer *peer)
+{
+    uint64_t waits_ns = peer->timed_end == 0 ? 0 : raft->now_ns - peer->timed_ns;
+    uint64_t slowest_ns = u64_max(waits_ns, peer->took_ns);
+    return peer->match > raft->durable && 2 * slowest_ns <= raft_write_age_ns(raft);
+}
+
+static const struct raft_peer *best_of(const struct raft *raft, bool by_disk)
 {
     const struct raft_peer *best = NULL;
     for (uint8_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
-        if (!raft_peer_can_lead(raft, peer))
+        if (!raft_peer_can_lead(raft, peer) || (by_disk && !writes_better(raft, peer)))
             continue;
         if (!best || is_better(raft, peer, best))
             best = peer;
     }
     return best;
+}
+
+const struct raft_peer *raft_best_peer(const struct raft *raft)
+{
+    return best_of(raft, false);
+}
+
+const struct raft_peer *raft_better_peer(const struct raft *raft)
+{
+    return best_of(raft, raft->told_fitness == PEER_FIT);
 }
 
 enum raft_successor raft_successor(const struct raft *raft)

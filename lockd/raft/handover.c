@@ -6,7 +6,13 @@
  * election timeout, it continues to lead as before.
  *
  * The member must be fit, and must have applied what is committed: else nobody would be
- * served until it has. A leader that is not fit itself steps down if no member takes over.
+ * served until it has.
+ *
+ * A leader that is not fit itself hands over, and steps down if the member that it chose
+ * does not take over. If it could choose none, it depends: without room it steps down. With
+ * a disk that stalls, or a part of its log that cannot be read, it stays, because nobody
+ * would do better: it can still commit what its disk takes in the end, and serve what is in
+ * memory. It hands over when somebody is better.
  */
 #include "base/mark.h"
 #include "raft/raft_state.h"
@@ -28,6 +34,7 @@ void raft_on_transfer(struct raft *raft, uint8_t id)
     }
     raft->transfer = peer->id;
     raft->transfer_sent = false;
+    raft->transfer_short = false;
     raft->transfer_ns = raft->now_ns + raft->settings.election_max_ns;
 }
 
@@ -40,6 +47,7 @@ void raft_settle_transfer(struct raft *raft)
     if (raft->now_ns >= raft->transfer_ns || !may_take_over(peer)) {
         MARK(transfer_given_up);
         raft->transfer = 0;
+        raft->transfer_short = peer->match != raft_log_last(&raft->log).index;
         if (raft->resigning)
             raft->more = true; /* The next step ends its lead. */
         return;
@@ -68,6 +76,12 @@ void raft_on_timeout_now(
     raft->handed = true;
 }
 
+/* It can still do a part of a leader's work, and nobody known could do more. */
+static bool stays(const struct raft *raft, const struct raft_peer *better)
+{
+    return !better && raft->told_fitness < PEER_NO_ROOM;
+}
+
 /* This leader has to apply its log. If a member has done so, it can serve at once. */
 static void pass_on(struct raft *raft)
 {
@@ -91,12 +105,23 @@ void raft_judge_lead(struct raft *raft)
         return;
     }
     if (!raft->resigning) {
+        const struct raft_peer *better = raft_better_peer(raft);
+        if (stays(raft, better)) {
+            MARK(unfit_leader_stays);
+            return;
+        }
         MARK(unfit_leader_hands_over);
         raft->resigning = true;
-        raft_on_transfer(raft, 0);
+        raft_on_transfer(raft, better ? better->id : 0);
     }
     if (raft->transfer != 0)
         return;
+    if (raft->told_fitness == PEER_FIT && raft->transfer_short) {
+        /* The member did not even write the rest of the log: its disk is as slow. */
+        MARK(slow_leader_takes_back);
+        raft->resigning = false;
+        return;
+    }
     MARK(unfit_leader_steps_down);
     raft_become_follower(raft);
     raft_note(raft, RAFT_NOTICE_RESIGNED, 0);

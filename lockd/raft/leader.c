@@ -10,9 +10,12 @@
  * Entries that are no longer in memory are read with a fetch, one at a time per peer;
  * meanwhile that peer gets heartbeats, and no other peer waits. Entries before the
  * beginning of the log cannot be sent at all: a peer that needs one gets heartbeats only,
- * which name the entry before the beginning. (The place to send a snapshot is there.)
+ * which name the entry before the beginning, and meanwhile node sends it a snapshot
+ * (raft_peer_needs_snapshot()). With the snapshot its log begins anew, and it says so in the
+ * answer to the next heartbeat.
  */
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "raft/raft_state.h"
 
 /* The peer refused: its log can agree with the leader's up to `hint` at most. */
@@ -28,7 +31,7 @@ static void on_refused(struct raft *raft, struct raft_peer *peer, struct entry_i
     peer->next = (meets > peer->match ? meets : peer->match) + 1;
 }
 
-static void land(struct raft_peer *peer)
+static void land(const struct raft *raft, struct raft_peer *peer)
 {
     while (!ring_is_empty(&peer->flights)) {
         uint32_t oldest = ring_at(&peer->flights, peer->flights.begin);
@@ -37,13 +40,19 @@ static void land(struct raft_peer *peer)
         peer->flying_bytes -= peer->flight_bytes[oldest];
         ring_pop(&peer->flights);
     }
+    if (peer->timed_end == 0 || peer->timed_end > peer->match + 1)
+        return;
+    /* The slowest of late: what is sent again may be acknowledged at once. */
+    uint64_t took_ns = raft->now_ns - peer->timed_ns;
+    peer->took_ns = u64_max(took_ns, peer->took_ns - peer->took_ns / 8);
+    peer->timed_end = 0;
 }
 
-static void on_accepted(struct raft_peer *peer, uint64_t match)
+static void on_accepted(const struct raft *raft, struct raft_peer *peer, uint64_t match)
 {
     if (match > peer->match)
         peer->match = match;
-    land(peer);
+    land(raft, peer);
     if (peer->probing && peer->match + 1 >= peer->next) {
         /* What was sent while probing now counts as a normal append. */
         peer->probing = false;
@@ -91,7 +100,7 @@ void raft_on_append_answer(
     if (answer->round > peer->round_acked)
         peer->round_acked = answer->round;
     if (answer->accepted)
-        on_accepted(peer, answer->match);
+        on_accepted(raft, peer, answer->match);
     else
         on_refused(raft, peer, answer->hint);
 }
@@ -147,6 +156,10 @@ static void send_append(
     peer->round_sent = raft->round;
     if (end == begin)
         return;
+    if (peer->timed_end == 0) {
+        peer->timed_end = end;
+        peer->timed_ns = raft->now_ns;
+    }
     uint32_t flight = ring_push(&peer->flights);
     peer->flight_ends[flight] = end;
     peer->flight_bytes[flight] = bytes_of(raft, begin, end);

@@ -50,10 +50,10 @@ static void check_role(const struct raft *raft)
     }
     if (raft->role != RAFT_LEADER)
         assert(raft->transfer == 0 && !raft->resigning);
-    /* Who is not fit does not campaign, and does not lead on. */
+    /* Who is not fit does not campaign; who has no room does not lead on. */
     if (raft_is_standing(raft))
         assert(raft_fitness(raft) == PEER_FIT);
-    if (raft->role == RAFT_LEADER && raft->told_fitness != PEER_FIT)
+    if (raft->role == RAFT_LEADER && raft->told_fitness >= PEER_NO_ROOM)
         assert(raft->peer_count == 0 || raft->resigning);
     if (raft->role != RAFT_CANDIDATE)
         assert(!raft->handed);

@@ -75,6 +75,10 @@ struct raft_peer {
     uint64_t *flight_ends;  /* ... where each ended, */
     uint32_t *flight_bytes; /* ... how long its entries are, */
     uint64_t flying_bytes;  /* ... and all of them together */
+    /* One append at a time is timed, from when it was first sent: where it ends; 0: none, */
+    uint64_t timed_end;
+    uint64_t timed_ns; /* ... when it was sent, */
+    uint64_t took_ns;  /* ... and how long the one before took to be durable there */
     bool fetching;
     uint64_t fetch_begin;
     uint64_t fetch_after_ns;   /* A fetch brought nothing: not again before */
@@ -154,6 +158,7 @@ struct raft {
     uint64_t round;   /* Started last */
     uint8_t transfer; /* The member that it hands over to; 0: none */
     bool transfer_sent;
+    bool transfer_short;  /* Whom it gave up did not get to have the whole log. */
     uint64_t transfer_ns; /* Gives up then */
     bool resigning;       /* It hands over because it is not fit; else it steps down. */
     uint64_t pass_on_ns;  /* It has not applied its log: tries to hand over from then on */
@@ -262,6 +267,13 @@ bool raft_peer_is_current(const struct raft *raft, const struct raft_peer *peer)
 
 /* Of the peers that could lead the one to hand over to; NULL: there is none. */
 const struct raft_peer *raft_best_peer(const struct raft *raft);
+
+/*
+ * The peer to hand over to because this leader is not fit. A leader whose disk stalls gains
+ * nothing from a member whose disk is as slow: it must have written what this one has not,
+ * and in less than half of the time for which this one waits.
+ */
+const struct raft_peer *raft_better_peer(const struct raft *raft);
 
 /* This node would have to apply much of its log before it could serve. */
 bool raft_lags(const struct raft *raft);

@@ -140,6 +140,8 @@ void raft_become_leader(struct raft *raft)
         peer->round_acked = 0;
         peer->match = 0;
         peer->fetch_after_ns = 0;
+        peer->timed_end = 0;
+        peer->took_ns = 0;
         peer->fitness = PEER_FIT;
         peer->applied = 0;
         peer->due_ns = 0;

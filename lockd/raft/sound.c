@@ -56,6 +56,16 @@ static bool takes_back(const struct raft *raft, const struct raft_event *event)
     return false;
 }
 
+/*
+ * A term has one leader. If there is another one, somebody has voted twice: a member forgot
+ * its vote, as an old copy of its directory does.
+ */
+static bool is_second_leader(const struct raft *raft, const struct peer_message *append)
+{
+    return append->term == raft->told_leader.term &&
+           append->from != raft->told_leader.index;
+}
+
 enum raft_objection raft_object(const struct raft *raft, const struct raft_event *event)
 {
     const struct peer_message *message = event->message;
@@ -72,7 +82,7 @@ enum raft_objection raft_object(const struct raft *raft, const struct raft_event
         MARK(append_unsound);
         return RAFT_UNSOUND;
     }
-    if (!takes_back(raft, event))
+    if (!is_second_leader(raft, message) && !takes_back(raft, event))
         return RAFT_SOUND;
     MARK(append_takes_back);
     return RAFT_TAKES_BACK;

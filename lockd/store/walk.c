@@ -33,30 +33,46 @@ static bool belongs_here(const struct wal_walk *walk, const struct record_place 
            place->position == walk->position + walk->at;
 }
 
-enum wal_walk_result wal_walk_next(struct wal_walk *walk)
+/* The head of the next record, and how long it is: only END and MORE say more than OTHER. */
+static enum wal_walk_result walk_head(
+        const struct wal_walk *walk, struct format_block *block, uint64_t *count)
 {
     size_t left = walk->count - walk->at;
-    walk->entry = NULL;
     if (left < WAL_BLOCK_BYTES)
         return WAL_WALK_MORE;
-
-    struct format_block block;
-    format_read(walk->bytes + walk->at, &block);
-    uint64_t count = WAL_BLOCK_BYTES;
-    enum wal_walk_result result = WAL_WALK_OTHER;
-    bool is_header = block.finding == FORMAT_HEADER;
-    bool is_known = is_header || block.finding == FORMAT_RECORD;
+    format_read(walk->bytes + walk->at, block);
+    *count = WAL_BLOCK_BYTES;
+    bool is_header = block->finding == FORMAT_HEADER;
+    bool is_known = is_header || block->finding == FORMAT_RECORD;
     if (!is_known ||
-            !belongs_here(walk, is_header ? &block.header.place : &block.record.place)) {
-        result = WAL_WALK_END;
-    } else if (!is_header) {
-        count = format_record_bytes(block.record.payload_bytes);
-        if (left < count)
-            return WAL_WALK_MORE;
-        if (block.record.kind == RECORD_ENTRY)
-            result = walk_entry(walk, &block.record);
-    }
-    if (result != WAL_WALK_END)
+            !belongs_here(walk, is_header ? &block->header.place : &block->record.place))
+        return WAL_WALK_END;
+    if (!is_header)
+        *count = format_record_bytes(block->record.payload_bytes);
+    return left < *count ? WAL_WALK_MORE : WAL_WALK_OTHER;
+}
+
+enum wal_walk_result wal_walk_next(struct wal_walk *walk)
+{
+    struct format_block block;
+    uint64_t count = 0;
+    walk->entry = NULL;
+    enum wal_walk_result result = walk_head(walk, &block, &count);
+    bool is_entry = result == WAL_WALK_OTHER && block.finding == FORMAT_RECORD &&
+                    block.record.kind == RECORD_ENTRY;
+    if (is_entry)
+        result = walk_entry(walk, &block.record);
+    if (result == WAL_WALK_ENTRY || result == WAL_WALK_OTHER)
         walk->at += count;
     return result;
+}
+
+size_t wal_walk_whole(const struct wal_walk *walk)
+{
+    struct wal_walk heads = *walk;
+    struct format_block block;
+    uint64_t count = 0;
+    while (walk_head(&heads, &block, &count) == WAL_WALK_OTHER)
+        heads.at += count;
+    return heads.at;
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -26,107 +27,42 @@ struct range_row {
     std::function<void(lk_options &, uint64_t)> set;
 };
 
+template <class Number>
+std::function<void(lk_options &, uint64_t)> set(Number lk_options::*member)
+{
+    return [member](lk_options &options, uint64_t value) {
+        options.*member = static_cast<Number>(value);
+    };
+}
+
 const range_row RANGES[] = {
-        {"flags", 8, "lk_flag",
-                [](lk_options &o, uint64_t v) {
-                    o.flags = uint32_t(v);
-                }},
-        {"flags", UINT32_MAX, "lk_flag",
-                [](lk_options &o, uint64_t v) {
-                    o.flags = uint32_t(v);
-                }},
-        {"sessions_max", 0, "1 to 4000000",
-                [](lk_options &o, uint64_t v) {
-                    o.sessions_max = uint32_t(v);
-                }},
-        {"sessions_max", 4000001, "1 to 4000000",
-                [](lk_options &o, uint64_t v) {
-                    o.sessions_max = uint32_t(v);
-                }},
-        {"sessions_max", 1, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.sessions_max = uint32_t(v);
-                }},
-        {"requests_max", 0, "1 to 2000000",
-                [](lk_options &o, uint64_t v) {
-                    o.requests_max = uint32_t(v);
-                }},
-        {"requests_max", UINT32_MAX, "1 to 2000000",
-                [](lk_options &o, uint64_t v) {
-                    o.requests_max = uint32_t(v);
-                }},
-        {"holds_max", 0, "1 to 16000000",
-                [](lk_options &o, uint64_t v) {
-                    o.holds_max = uint32_t(v);
-                }},
-        {"holds_max", 16000001, "1 to 16000000",
-                [](lk_options &o, uint64_t v) {
-                    o.holds_max = uint32_t(v);
-                }},
-        {"ttl_ns", 0, "100 ms to 24 h",
-                [](lk_options &o, uint64_t v) {
-                    o.ttl_ns = v;
-                }},
-        {"ttl_ns", LK_SECOND / 10 - 1, "100 ms to 24 h",
-                [](lk_options &o, uint64_t v) {
-                    o.ttl_ns = v;
-                }},
-        {"ttl_ns", LK_FOREVER, "100 ms to 24 h",
-                [](lk_options &o, uint64_t v) {
-                    o.ttl_ns = v;
-                }},
+        {"flags", 8, "lk_flag", set(&lk_options::flags)},
+        {"flags", UINT32_MAX, "lk_flag", set(&lk_options::flags)},
+        {"sessions_max", 0, "1 to 4000000", set(&lk_options::sessions_max)},
+        {"sessions_max", 4000001, "1 to 4000000", set(&lk_options::sessions_max)},
+        {"sessions_max", 1, nullptr, set(&lk_options::sessions_max)},
+        {"requests_max", 0, "1 to 2000000", set(&lk_options::requests_max)},
+        {"requests_max", UINT32_MAX, "1 to 2000000", set(&lk_options::requests_max)},
+        {"holds_max", 0, "1 to 16000000", set(&lk_options::holds_max)},
+        {"holds_max", 16000001, "1 to 16000000", set(&lk_options::holds_max)},
+        {"ttl_ns", 0, "100 ms to 24 h", set(&lk_options::ttl_ns)},
+        {"ttl_ns", LK_SECOND / 10 - 1, "100 ms to 24 h", set(&lk_options::ttl_ns)},
+        {"ttl_ns", LK_FOREVER, "100 ms to 24 h", set(&lk_options::ttl_ns)},
         {"ttl_ns", 86400 * LK_SECOND, "is 86400s: this cluster allows a ttl from 1s to 60s",
-                [](lk_options &o, uint64_t v) {
-                    o.ttl_ns = v;
-                }},
-        {"grace_ns", 0, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.grace_ns = v;
-                }},
-        {"grace_ns", LK_FOREVER, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.grace_ns = v;
-                }},
-        {"min_usable_ns", 0, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.min_usable_ns = v;
-                }},
-        {"min_usable_ns", 5 * LK_SECOND, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.min_usable_ns = v;
-                }},
+                set(&lk_options::ttl_ns)},
+        {"grace_ns", 0, nullptr, set(&lk_options::grace_ns)},
+        {"grace_ns", LK_FOREVER, nullptr, set(&lk_options::grace_ns)},
+        {"min_usable_ns", 0, nullptr, set(&lk_options::min_usable_ns)},
+        {"min_usable_ns", 5 * LK_SECOND, nullptr, set(&lk_options::min_usable_ns)},
         {"min_usable_ns", 5 * LK_SECOND + 1, "half of ttl_ns",
-                [](lk_options &o, uint64_t v) {
-                    o.min_usable_ns = v;
-                }},
-        {"min_usable_ns", LK_FOREVER, "half of ttl_ns",
-                [](lk_options &o, uint64_t v) {
-                    o.min_usable_ns = v;
-                }},
-        {"answer_wait_ns", 0, "at least 1 ms",
-                [](lk_options &o, uint64_t v) {
-                    o.answer_wait_ns = v;
-                }},
-        {"answer_wait_ns", LK_FOREVER, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.answer_wait_ns = v;
-                }},
-        {"connect_wait_ns", 0, "at least 1 ms",
-                [](lk_options &o, uint64_t v) {
-                    o.connect_wait_ns = v;
-                }},
-        {"connect_wait_ns", LK_FOREVER, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.connect_wait_ns = v;
-                }},
-        {"log_level", 4, "lk_log_level",
-                [](lk_options &o, uint64_t v) {
-                    o.log_level = static_cast<enum lk_log_level>(v);
-                }},
-        {"log_level", LK_LOG_LEVEL_DEBUG, nullptr,
-                [](lk_options &o, uint64_t v) {
-                    o.log_level = static_cast<enum lk_log_level>(v);
-                }},
+                set(&lk_options::min_usable_ns)},
+        {"min_usable_ns", LK_FOREVER, "half of ttl_ns", set(&lk_options::min_usable_ns)},
+        {"answer_wait_ns", 0, "at least 1 ms", set(&lk_options::answer_wait_ns)},
+        {"answer_wait_ns", LK_FOREVER, nullptr, set(&lk_options::answer_wait_ns)},
+        {"connect_wait_ns", 0, "at least 1 ms", set(&lk_options::connect_wait_ns)},
+        {"connect_wait_ns", LK_FOREVER, nullptr, set(&lk_options::connect_wait_ns)},
+        {"log_level", 4, "lk_log_level", set(&lk_options::log_level)},
+        {"log_level", LK_LOG_LEVEL_DEBUG, nullptr, set(&lk_options::log_level)},
 };
 
 TEST(CapiEdges, EachOptionHasARangeThatItsRefusalNames)
@@ -156,6 +92,31 @@ TEST(CapiEdges, EachOptionHasARangeThatItsRefusalNames)
 std::string last_error()
 {
     return lk_last_error();
+}
+
+/* What an address, or a cluster, brings along must not command a terminal. */
+TEST(CapiEdges, ErrorsAndLogLinesShowNoControlCharacters)
+{
+    auto is_plain = [](const std::string &text) {
+        return std::none_of(text.begin(), text.end(),
+                [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    };
+    lk_options options = LK_OPTIONS_INIT;
+    lk_client *client = nullptr;
+    options.nodes = "red\x1b[31m";
+    options.connect_wait_ns = 100 * LK_MILLISECOND;
+    options.log_level = LK_LOG_LEVEL_DEBUG;
+    std::vector<std::string> lines;
+    options.user = &lines;
+    options.on_log = [](void *user, enum lk_log_level, const char *line) {
+        static_cast<std::vector<std::string> *>(user)->push_back(line);
+    };
+    ASSERT_NE(lk_open(&options, &client), LK_OK);
+    std::string why = lk_last_error();
+    EXPECT_NE(why.find("red\\x1b[31m"), std::string::npos) << why;
+    EXPECT_TRUE(is_plain(why));
+    for (const std::string &line : lines)
+        EXPECT_TRUE(is_plain(line));
 }
 
 TEST(CapiEdges, OptionsOfSessionsAndAcquiresAreNamedToo)

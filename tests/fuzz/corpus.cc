@@ -149,7 +149,7 @@ bytes make_hello(dice &dice)
     return body;
 }
 
-/* A whole life of a node among hostile members: any bytes are one. */
+/* A whole life of a node among hostile members, or clients: any bytes are one. */
 bytes make_node(dice &dice)
 {
     bytes deeds(static_cast<size_t>(dice.between(200, 1500)));
@@ -239,13 +239,24 @@ bytes make_recovery(dice &dice)
     return input;
 }
 
+/* Changes to a sound snapshot of the lock state, of four bytes each. */
+bytes make_snapshot(dice &dice)
+{
+    bytes input{dice.byte(1, 255)};
+    for (uint64_t i = dice.between(0, 4); i > 0; i--)
+        add(input,
+                {dice.byte(0, 255), dice.byte(0, 15), dice.byte(0, 7), dice.byte(0, 255)});
+    return input;
+}
+
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
-            {"entries", make_entries}, {"frames", make_frames}, {"hello", make_hello},
-            {"node", make_node}, {"peers", make_peers}, {"reads", make_reads},
-            {"node_status", make_node_status}, {"requests", make_requests},
-            {"recovery", make_recovery}, {"stages", make_stages}, {"admin", make_admin}};
+            {"admin", make_admin}, {"clients", make_node}, {"entries", make_entries}, {"frames", make_frames},
+            {"hello", make_hello}, {"node", make_node}, {"peers", make_peers},
+            {"reads", make_reads}, {"node_status", make_node_status},
+            {"requests", make_requests}, {"recovery", make_recovery},
+            {"snapshot", make_snapshot}, {"stages", make_stages}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

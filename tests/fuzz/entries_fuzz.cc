@@ -21,18 +21,21 @@ void walk_batch(const unsigned char *body, size_t size)
     batch_reader reader;
     if (!batch_reader_init(&reader, body, size))
         return;
+    bool whole = batch_is_whole(&reader);
     size_t keepalives = 0;
     keepalive keepalive{};
     while (batch_next_keepalive(&reader, &keepalive))
         keepalives++;
     size_t commands = 0;
-    command *command = nullptr;
+    command command{};
     while (batch_next_command(&reader, &command)) {
-        fuzz::require(inside(body, size, command->request.name), "names lie in the body");
+        fuzz::require(inside(body, size, command.request.name), "names lie in the body");
         commands++;
     }
     fuzz::require(commands <= reader.head.command_bytes, "a command has bytes");
-    if (batch_complete(&reader))
+    bool complete = batch_complete(&reader);
+    fuzz::require(whole == complete, "to ask needs no walk");
+    if (complete)
         fuzz::require(
                 keepalives == reader.head.keepalive_count, "all keepalives were walked");
 }

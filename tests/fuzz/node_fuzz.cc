@@ -7,6 +7,7 @@
 #include "mirror.h"
 #include "node/replica.h"
 #include "protocol/entry.h"
+#include "worlds/byte_source.h"
 #include "worlds/node_world.h"
 
 namespace {
@@ -14,44 +15,6 @@ namespace {
 using node_test::bytes;
 
 constexpr size_t STEPS_MAX = 200;
-
-/* Numbers of all magnitudes, from few bytes of input. */
-class source {
-public:
-    source(const uint8_t *data, size_t size) : at(data), end(data + size) {}
-
-    bool has_more() const
-    {
-        return at < end;
-    }
-
-    uint8_t byte()
-    {
-        return at < end ? *at++ : 0;
-    }
-
-    /* 0 to 63, or a power of two, or one below it. */
-    uint64_t number()
-    {
-        uint8_t raw = byte();
-        if (raw < 128)
-            return raw % 64;
-        uint64_t power = uint64_t{1} << (raw % 64);
-        return raw < 192 ? power : power - 1;
-    }
-
-    bytes some(size_t most)
-    {
-        size_t count = std::min({size_t{byte()}, most, static_cast<size_t>(end - at)});
-        bytes taken(at, at + count);
-        at += count;
-        return taken;
-    }
-
-private:
-    const uint8_t *at;
-    const uint8_t *end;
-};
 
 class hostile_members {
 public:
@@ -95,6 +58,7 @@ private:
         settings.limits.keepalives_max = 64;
         settings.limits.peer_frame_bytes = 20 * KIB;
         settings.limits.peer_output_bytes = 64 * KIB;
+        settings.snapshot.chunk_bytes = 4 * KIB;
         settings.limits.client_frame_bytes = 4 * KIB;
         settings.limits.client_output_bytes = 40 * KIB;
         settings.cluster.answers_max = 256;
@@ -412,7 +376,7 @@ private:
             world.request(conn, section, request);
     }
 
-    source in;
+    byte_source in;
     node_test::NodeWorld world;
     std::map<uint8_t, uint32_t> conns;
     uint32_t next_conn = 0;

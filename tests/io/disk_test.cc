@@ -80,16 +80,19 @@ TEST_P(Disk, MakesWritesAndReadsSegments)
             std::string(12288, 'w'));
 
     world.node.wants.read_wanted = true;
-    world.node.wants.read = node_read{9, {1, 4096}, 8192};
+    world.node.wants.read = node_read{9, {1, 4096}, 8192, 0};
     ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 1; }));
     EXPECT_EQ(world.node.last(NODE_READ)->bytes,
             std::string(4096, '\0') + std::string(4096, 'w'));
 
     /* At the end of the segment there is less. */
     world.node.wants.read_wanted = true;
-    world.node.wants.read = node_read{10, {1, SEGMENT - 4096}, 65536};
+    world.node.wants.read = node_read{10, {1, SEGMENT - 4096}, 65536, 1};
     ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 2; }));
     EXPECT_EQ(world.node.last(NODE_READ)->count, 4096u);
+    /* What was read before stays in its buffer. */
+    EXPECT_EQ(std::string(reinterpret_cast<const char *>(world.disk.read_buffers), 8192),
+            std::string(4096, '\0') + std::string(4096, 'w'));
 }
 
 /* Several writes at once, and more segments than files are kept open. */
@@ -108,7 +111,7 @@ TEST_P(Disk, ManySegmentsAndWrites)
     for (uint64_t number = 1; number <= DISK_FILES_MAX + 3; number++) {
         world.node.events.clear();
         world.node.wants.read_wanted = true;
-        world.node.wants.read = node_read{number, {number, 0}, 16384};
+        world.node.wants.read = node_read{number, {number, 0}, 16384, 0};
         ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 1; }));
         EXPECT_EQ(world.node.last(NODE_READ)->bytes, std::string(16384, 'm'));
     }
@@ -210,7 +213,7 @@ TEST_P(Disk, AReadThatFailsIsTold)
     std::string path = folder.path + "/segment-000000000005";
     for (uint64_t id = 1; id <= 2; id++) {
         world.node.wants.read_wanted = true;
-        world.node.wants.read = node_read{id, {5, 4096}, 8192};
+        world.node.wants.read = node_read{id, {5, 4096}, 8192, 0};
         ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == id; }));
         EXPECT_EQ(world.node.last(NODE_READ)->id, id);
         EXPECT_EQ(world.node.last(NODE_READ)->count, 0u);
@@ -225,7 +228,7 @@ TEST_P(Disk, AReadThatFailsIsTold)
     make_file(folder, 5, 'e');
     ASSERT_EQ(truncate(path.c_str(), 8192 + 100), 0);
     world.node.wants.read_wanted = true;
-    world.node.wants.read = node_read{3, {5, 4096}, 8192};
+    world.node.wants.read = node_read{3, {5, 4096}, 8192, 1};
     ASSERT_TRUE(world.run_until([&] { return world.node.count(NODE_READ) == 3; }));
     EXPECT_EQ(world.node.last(NODE_READ)->bytes, std::string(4096, 'e'));
 }

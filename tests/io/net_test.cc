@@ -85,6 +85,9 @@ public:
     int fd;
 };
 
+/* What io accepts in one turn (ACCEPTS_PER_TURN of net.c) */
+constexpr size_t accepts_per_turn = 32;
+
 struct Net : testing::Test {
     Net() : listener(listen_anywhere()), port(port_of(listener))
     {
@@ -358,4 +361,25 @@ TEST(Listen, TakesIpv6)
     sockaddr_storage numeric;
     EXPECT_TRUE(names_numeric(&address, &numeric));
     EXPECT_EQ(numeric.ss_family, AF_INET6);
+}
+
+/* Many come at once: each turn takes a few of them, and in the end all are served. */
+TEST_F(Net, ATurnAcceptsSoManyAtMost)
+{
+    constexpr size_t count = 100;
+    begin(128);
+    std::vector<std::unique_ptr<other>> crowd;
+    while (crowd.size() < count)
+        crowd.push_back(std::make_unique<other>(port));
+    size_t before = 0;
+    size_t turns = 0;
+    while (world->node.count(NODE_ACCEPTED) < count && turns < 1000) {
+        world->run_turn();
+        turns++;
+        size_t now = world->node.count(NODE_ACCEPTED);
+        EXPECT_LE(now - before, accepts_per_turn);
+        before = now;
+    }
+    EXPECT_EQ(before, count);
+    EXPECT_GE(turns, count / accepts_per_turn);
 }

@@ -238,17 +238,16 @@ void compare(const History &history, uint32_t seed, Tally &tally)
     bool is_possible = ask_reference(history, 0, 0) == Answer::possible;
     bool excuses =
             is_used_dead(sessions) || is_ambiguous(history) || counts_ghosts(history);
-    if (!is_possible && excuses && (!fast.stuck || !thorough.stuck)) {
+    if (!is_possible && excuses && (fast.is_possible() || thorough.is_possible())) {
         tally.excused++;
         return;
     }
     (is_possible ? tally.possible : tally.impossible)++;
-    if (is_possible == (fast.stuck == nullptr) &&
-            is_possible == (thorough.stuck == nullptr))
+    if (is_possible == fast.is_possible() && is_possible == thorough.is_possible())
         return;
     tell(history);
     FAIL() << "LINEAR_SEED=" << seed << " reference " << is_possible << " fast "
-           << !fast.stuck << " thorough " << !thorough.stuck;
+           << fast.is_possible() << " thorough " << thorough.is_possible();
 }
 
 /* LINEAR_SEED is where to begin, LINEAR_COUNT how many. */

@@ -5,7 +5,8 @@
 
 #include "linear/make.h"
 #include "lockcheck/history/write.h"
-#include "lockcheck/judge/judge.h"
+#include "lockcheck/judge/doubts.h"
+#include "lockcheck/judge/window.h"
 #include "lockcheck/search/search.h"
 
 #include <sstream>
@@ -132,6 +133,52 @@ TEST(Made, SemaphoresWithManyPermitsAreDecided)
         EXPECT_EQ(judgement.undecided, 0u) << procs;
         EXPECT_LE(judgement.configurations, 256u) << procs;
     }
+}
+
+/*
+ * A crowd, and one answer that cannot be: proved by a part of the history, without the
+ * search that tries everything.
+ */
+TEST(Made, AViolationInACrowdIsProvedByAPart)
+{
+    Recipe recipe;
+    recipe.seed = 3;
+    recipe.model = Model::semaphore;
+    recipe.permits = 50;
+    recipe.procs = 64;
+    recipe.operations = 12000;
+    History history = make_history(recipe);
+    auto at = std::find_if(history.operations.begin() + 8000, history.operations.end(),
+            [](const Operation &op) {
+                return op.kind == Kind::release && op.result == Result::ok;
+            });
+    ASSERT_NE(at, history.operations.end());
+    at->result = Result::not_owner;
+    Judgement judgement = judge(history, Rules{});
+    EXPECT_TRUE(judgement.violations.empty()) << say(judgement);
+    ASSERT_EQ(judgement.doubts.size(), 1u);
+    EXPECT_EQ(judgement.doubts[0].stuck, &*at);
+    settle_doubts(history, Rules{}, judgement);
+    EXPECT_EQ(judgement.undecided, 0u);
+    ASSERT_EQ(judgement.violations.size(), 1u);
+    std::vector<Window> windows = cut_windows(history, judgement, Rules{});
+    ASSERT_EQ(windows.size(), 1u);
+    EXPECT_TRUE(windows[0].alone);
+    EXPECT_LE(windows[0].operations.size(), 8u);
+}
+
+/* A rule that is broken on a large lock is proof enough: nothing is searched there. */
+TEST(Made, ABrokenRuleOnALargeLockNeedsNoSearch)
+{
+    Recipe recipe;
+    recipe.seed = 3;
+    recipe.operations = 12000;
+    History history = make_history(recipe);
+    ASSERT_TRUE(mutate(history, "repeat-token", 3));
+    Judgement judgement = judge(history, Rules{});
+    EXPECT_FALSE(judgement.violations.empty());
+    EXPECT_EQ(judgement.work, 0u);
+    EXPECT_EQ(judgement.undecided, 0u);
 }
 
 /* One grant too much, amid the holds that a release ended: the search itself finds each. */

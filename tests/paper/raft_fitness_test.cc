@@ -274,26 +274,112 @@ TEST(PaperFitness, AcknowledgementsSayIt)
     EXPECT_EQ(node.only(PEER_APPEND_ANSWER).body.fitness, PEER_NO_ROOM);
 }
 
-/* All disks stall: nobody leads, and no term is spent. One recovers, then another. */
+/* All disks stall: nobody is better, so the leader stays. One recovers, then another. */
 TEST(PaperFitness, StalledMajorityKeepsItsTerm)
 {
     raft_cluster cluster(3);
     cluster.start_all();
     ASSERT_TRUE(cluster.run_until_leader());
+    uint8_t first = cluster.leader();
+    uint64_t term = raft_term(cluster.raft(first));
+    uint64_t before = mark_count("unfit_leader_stays");
     for (uint8_t id = 1; id <= 3; id++)
         cluster.stall_disk(id, true);
     cluster.propose(cluster.leader());
-    cluster.run_for(3 * NS_PER_S);
-    EXPECT_EQ(cluster.leader(), 0U);
-    uint64_t term = raft_term(cluster.raft(1));
-    cluster.run_for(20 * NS_PER_S);
-    for (uint8_t id = 1; id <= 3; id++)
-        EXPECT_LE(raft_term(cluster.raft(id)), term + 1);
+    cluster.run_for(23 * NS_PER_S);
+    EXPECT_EQ(cluster.leader(), first);
+    EXPECT_EQ(raft_term(cluster.raft(first)), term);
+    EXPECT_GT(mark_count("unfit_leader_stays"), before);
+    uint64_t members;
+    EXPECT_GT(raft_uncommitted_ns(cluster.raft(first), &members), 20 * NS_PER_S);
+    EXPECT_EQ(members, UINT64_C(2 + 4 + 8)) << "the status names all three";
     cluster.stall_disk(1, false);
     cluster.run_for(10 * NS_PER_S);
     EXPECT_LE(raft_term(cluster.raft(1)), term + 1) << "the others refuse pre-votes";
     cluster.stall_disk(2, false);
-    EXPECT_TRUE(cluster.run_until_leader(3 * NS_PER_S));
+    EXPECT_TRUE(cluster.run_until(
+            [&] { return cluster.leads_committed() != 0; }, 3 * NS_PER_S));
+}
+
+/*
+ * Every write on every node takes longer than a stall. Handing the lead around would cost a
+ * term each time, and nothing would ever be committed: no member is better, so the leader
+ * stays, and what is proposed is committed as fast as the disks are.
+ */
+TEST(PaperFitness, DisksThatAreAllAsSlowDoNotMoveTheLead)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        raft_cluster cluster(3, seed);
+        cluster.start_all();
+        ASSERT_TRUE(cluster.run_until_leader());
+        ASSERT_TRUE(cluster.run_until(
+                [&] { return cluster.leads_committed() != 0; }, NS_PER_S));
+        uint8_t first = cluster.leader();
+        uint64_t term = raft_term(cluster.raft(first));
+        uint64_t commit = raft_commit(cluster.raft(first));
+        cluster.run_for(NS_PER_S); /* No quick write is under way any more. */
+        cluster.disk_min = 1500000;
+        cluster.disk_max = 2500000;
+        for (int second = 0; second < 60; second++) {
+            if (cluster.leader() != 0 &&
+                    raft_takes_proposals(cluster.raft(cluster.leader())))
+                cluster.propose(cluster.leader());
+            cluster.run_for(NS_PER_S);
+        }
+        EXPECT_EQ(cluster.leader(), first) << seed;
+        EXPECT_EQ(raft_term(cluster.raft(first)), term) << seed;
+        EXPECT_GT(raft_commit(cluster.raft(first)), commit + 10) << seed;
+    }
+}
+
+/* The member that it chose does not write the rest of the log: its disk is no better. */
+TEST(PaperFitness, SlowLeaderTakesItsResignationBack)
+{
+    uint64_t before = mark_count("slow_leader_takes_back");
+    raft_alone node(1, 3);
+    led(node).propose();
+    node.accept(2, 3);
+    node.accept(3, 3);
+    for (int i = 0; i < 19; i++) {
+        node.wait(50 * MS);
+        node.accept(2, 3);
+    }
+    node.propose();
+    node.wait(50 * MS);
+    EXPECT_FALSE(raft_takes_proposals(node.raft)) << "it hands over";
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW).size(), 0U);
+    for (int i = 0; i < 40; i++) {
+        node.accept(2, 3);
+        node.accept(3, 3);
+        node.wait(50 * MS);
+    }
+    EXPECT_GT(mark_count("slow_leader_takes_back"), before);
+    EXPECT_TRUE(raft_is_leader(node.raft));
+    EXPECT_TRUE(raft_takes_proposals(node.raft));
+}
+
+/*
+ * A leader that cannot read a part of its log commits and serves what is in memory. It
+ * leads on while nobody is fit, and hands over once somebody is.
+ */
+TEST(PaperFitness, LeaderWithRotStaysWhileNobodyIsFit)
+{
+    raft_alone node(1, 3);
+    led(node);
+    answer(node, 2, 2, PEER_NO_ROOM, 2);
+    answer(node, 3, 2, PEER_CANNOT_LEAD, 2);
+    told(node, PEER_CANNOT_LEAD);
+    EXPECT_TRUE(raft_is_leader(node.raft));
+    EXPECT_TRUE(raft_takes_proposals(node.raft));
+    for (int i = 0; i < 20; i++) {
+        node.wait(50 * MS);
+        answer(node, 2, 2, PEER_NO_ROOM, 2);
+        answer(node, 3, 2, PEER_CANNOT_LEAD, 2);
+    }
+    EXPECT_TRUE(raft_is_leader(node.raft));
+    answer(node, 3, 2, PEER_FIT, 2);
+    node.wait(50 * MS);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 3).size(), 1U);
 }
 
 /* One bad disk, the leader's: the others lead within five election timeouts. */

@@ -5,13 +5,9 @@
 
 namespace {
 
-using process::Command;
+using process::number_behind;
 
-uint64_t number_behind(const std::string &text, const std::string &label)
-{
-    size_t at = text.find(label);
-    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
-}
+using process::Command;
 
 Command floor_of(std::vector<std::string> options)
 {

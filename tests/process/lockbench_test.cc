@@ -14,12 +14,7 @@
 namespace {
 
 using process::Command;
-
-uint64_t number_behind(const std::string &text, const std::string &label)
-{
-    size_t at = text.find(label);
-    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
-}
+using process::number_behind;
 
 class Lockbench : public testing::Test {
 protected:
@@ -44,7 +39,23 @@ protected:
     {
         return (scratch.path() / "history").string();
     }
+
+    /* Its load runs: its history grows, however slow the machine is. */
+    bool is_under_way() const
+    {
+        return process::wait_until([&] {
+            std::error_code none;
+            auto size = std::filesystem::file_size(history(), none);
+            return !none && size > 1000;
+        });
+    }
 };
+
+/* How many acquires that were due within the measured time were granted. */
+uint64_t granted_of(const std::string &said)
+{
+    return number_behind(said.substr(said.find("\"acquire\":")), "\"count\":");
+}
 
 /* ---- The rules of the format lockhist/1 that a writer can break ---- */
 
@@ -206,7 +217,7 @@ TEST_F(Lockbench, ClosedLoopMeasuresAndIsRight)
         EXPECT_EQ(command.wait(), 0) << command.said();
         std::string said = command.said();
         EXPECT_EQ(number_behind(said, "\"wrong\":"), 0U);
-        EXPECT_GT(number_behind(said, "\"acquire\":{\"per_second\":"), 10U) << said;
+        EXPECT_GT(number_behind(said, "\"acquire\":{\"per_second\":"), 0U) << said;
         EXPECT_GT(number_behind(said, "\"entries_per_second\":"), 0U) << said;
         EXPECT_NE(said.find("\"commands_per_entry\""), std::string::npos);
         EXPECT_NE(said.find("\"replicate_ns\""), std::string::npos);
@@ -244,13 +255,12 @@ TEST_F(Lockbench, SaysThatGnuplotIsMissing)
     EXPECT_TRUE(std::filesystem::exists(folder + "/latency.gp"));
 }
 
+/* All that were due are started, on a slow machine late: neither fewer nor more. */
 TEST_F(Lockbench, OpenLoopKeepsItsRate)
 {
     Command command = bench({"--rate", "200", "--time", "1s", "--hold", "20ms"});
     EXPECT_EQ(command.wait(), 0) << command.said();
-    uint64_t rate = number_behind(command.said(), "\"acquire\":{\"per_second\":");
-    EXPECT_GT(rate, 150U);
-    EXPECT_LE(rate, 210U);
+    EXPECT_EQ(granted_of(command.said()), 200U) << command.said();
 }
 
 /* The other half of liblock: a thread for each slot, blocking calls. */
@@ -289,11 +299,13 @@ TEST_F(Lockbench, WhatIsTooLateIsLeftOutAndCounted)
     Command command = bench({"--rate", "500", "--time", "1s", "--hold", "20ms",
             "--inflight", "1", "--late", "30ms"});
     EXPECT_EQ(command.wait(), 0) << command.said();
-    uint64_t left_out = number_behind(command.said(), "\"left_out\":");
+    std::string said = command.said();
+    uint64_t left_out = number_behind(said, "\"left_out\":");
     EXPECT_GT(left_out, 400U);
-    EXPECT_LT(left_out, 500U);
-    std::string acquire = command.said().substr(command.said().find("\"acquire\""));
-    EXPECT_LT(number_behind(acquire, "\"p50\":"), 100000000U);
+    EXPECT_EQ(left_out + granted_of(said), 500U) << said;
+    /* Nothing was started that was later than 30 ms, as far as the histogram can tell. */
+    std::string lateness = said.substr(said.find("\"lateness_ns\""));
+    EXPECT_LT(number_behind(lateness, "\"p50\":"), 33000000U) << said;
 }
 
 /*
@@ -302,9 +314,10 @@ TEST_F(Lockbench, WhatIsTooLateIsLeftOutAndCounted)
  */
 TEST_F(Lockbench, OpenLoopDoesNotHideAStall)
 {
-    Command command =
-            bench({"--rate", "500", "--time", "2s", "--ttl", "30s", "--inflight", "16"});
-    std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    Command command = bench({"--rate", "500", "--time", "2s", "--ttl", "30s", "--inflight",
+            "16", "--history", history()});
+    ASSERT_TRUE(is_under_way());
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     for (int id = 1; id <= 3; id++)
         cluster.program(id).signal(SIGSTOP);
     std::this_thread::sleep_for(std::chrono::milliseconds(600));
@@ -318,12 +331,51 @@ TEST_F(Lockbench, OpenLoopDoesNotHideAStall)
     EXPECT_GT(number_behind(said, "\"longest_gap_ns\":"), 400000000U) << said;
 }
 
+/* ^C: what was measured is reported, as partial, and the history is whole. */
+TEST_F(Lockbench, ASignalEndsTheRunWithWhatWasMeasured)
+{
+    for (std::vector<std::string> more : std::vector<std::vector<std::string>>{
+                 {"--history", history()}, {"--rate", "100"}, {"--blocking"}}) {
+        more.insert(more.end(), {"--time", "300s", "--warmup", "0s", "--inflight", "8"});
+        Command command = bench(more);
+        /* Long enough for a few grants on any machine; less shows below. */
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        command.program().signal(SIGINT);
+        EXPECT_EQ(command.wait(), 128 + SIGINT) << command.said();
+        std::string said = command.said();
+        EXPECT_NE(said.find("\"partial\":true"), std::string::npos) << said;
+        EXPECT_GT(number_behind(said, "\"acquire\":{\"per_second\":"), 0U) << said;
+        EXPECT_LT(number_behind(said, "\"measured_ns\":"), 300000000000U) << said;
+        EXPECT_EQ(number_behind(said, "\"wrong\":"), 0U) << said;
+    }
+    std::vector<Operation> operations = read_history(history());
+    EXPECT_GT(operations.size(), 0U);
+    check_history(operations);
+}
+
+/* A cluster that does not answer: the first signal waits for it a little, the second not. */
+TEST_F(Lockbench, ASecondSignalEndsItAtOnce)
+{
+    Command command = bench({"--time", "300s", "--ttl", "60s", "--warmup", "0s"});
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGSTOP);
+    command.program().signal(SIGINT);
+    command.program().signal(SIGTERM);
+    int code = command.wait();
+    EXPECT_TRUE(code == 128 + SIGINT || code == 128 + SIGTERM) << code;
+    EXPECT_EQ(command.said().find("partial"), std::string::npos) << command.said();
+    for (int id = 1; id <= 3; id++)
+        cluster.program(id).signal(SIGCONT);
+}
+
 /* With the leader killed under load nothing is wrong, and work continues. */
 TEST_F(Lockbench, G1_G2_G3_G6_LeaderKilledUnderLoadIsNoError)
 {
     Command command = bench({"--workload", "mixed", "--time", "3s", "--inflight", "16",
             "--hold", "2ms", "--history", history()});
-    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    ASSERT_TRUE(is_under_way());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
     cluster.kill(cluster.wait_for_leader());
     EXPECT_EQ(command.wait(), 0) << command.said();
     EXPECT_EQ(number_behind(command.said(), "\"wrong\":"), 0U);
@@ -345,7 +397,7 @@ TEST_F(Lockbench, LostSessionsAreOpenedAgain)
     Command command = bench({"--workload", "contended", "--time", "6s", "--inflight", "6",
             "--connections", "3", "--ttl", "1s", "--hold", "5ms", "--survive", "--history",
             history()});
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_TRUE(is_under_way());
     command.program().signal(SIGSTOP);
     std::this_thread::sleep_for(std::chrono::milliseconds(3000));
     command.program().signal(SIGCONT);
@@ -364,7 +416,7 @@ TEST_F(Lockbench, G8_LooksAreInTheHistory)
     EXPECT_EQ(command.wait(), 0) << command.said();
     std::vector<Operation> operations = read_history(history());
     check_history(operations);
-    EXPECT_GT(count_of(operations, "query", "ok"), 20U);
+    EXPECT_GT(count_of(operations, "query", "ok"), 0U);
     std::set<uint64_t> tokens;
     for (const Operation &operation : operations)
         tokens.insert(operation.text("op") == "acquire" ? operation.number("token") : 0);
@@ -380,7 +432,7 @@ TEST_F(Lockbench, G11_StandstillMakesUnknownOutcomes)
     Command command = bench({"--workload", "contended", "--time", "5s", "--inflight", "6",
             "--connections", "3", "--hold", "5ms", "--wait", "300ms", "--answer", "300ms",
             "--history", history()});
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_TRUE(is_under_way());
     for (int id = 1; id <= 3; id++)
         cluster.program(id).signal(SIGSTOP);
     std::this_thread::sleep_for(std::chrono::milliseconds(2500));

@@ -19,13 +19,7 @@ inline std::vector<std::string> words(
     return all;
 }
 
-inline uint64_t number_behind(const std::string &text, const std::string &label)
-{
-    size_t at = text.find(label);
-    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
-}
-
-class LockctlCluster : public testing::Test {
+class OneNode : public testing::Test {
 protected:
     process::Cluster cluster{1};
     process::Scratch runtime;
@@ -43,7 +37,10 @@ protected:
         unsetenv("LOCKD_CLUSTER");
         unsetenv("XDG_RUNTIME_DIR");
     }
+};
 
+class LockctlCluster : public OneNode {
+protected:
     static process::Command shell(const std::string &lock, const std::string &script,
             std::vector<std::string> options = {})
     {

@@ -16,9 +16,9 @@
 namespace {
 
 using lockctl::LockctlCluster;
-using lockctl::number_behind;
 using lockctl::words;
 using process::Command;
+using process::number_behind;
 using process::read_file;
 using process::wait_until;
 using std::chrono::milliseconds;

@@ -20,9 +20,9 @@
 namespace {
 
 using lockctl::LockctlCluster;
-using lockctl::number_behind;
 using lockctl::words;
 using process::Command;
+using process::number_behind;
 using process::wait_until;
 using std::chrono::milliseconds;
 using std::chrono::seconds;

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <regex>
 
-#include "worlds/commands.h"
+#include "lockctl_cluster.h"
 
 namespace {
 
@@ -35,25 +35,8 @@ bool has(const std::string &text, const std::string &part)
     return text.find(part) != std::string::npos;
 }
 
-class Look : public testing::Test {
+class Look : public lockctl::OneNode {
 protected:
-    process::Cluster cluster{1};
-    process::Scratch runtime;
-
-    void SetUp() override
-    {
-        setenv("LOCKD_CLUSTER", cluster.nodes().c_str(), 1);
-        setenv("XDG_RUNTIME_DIR", runtime.path().c_str(), 1);
-        cluster.start_all();
-        ASSERT_NE(cluster.wait_for_leader(), 0);
-    }
-
-    void TearDown() override
-    {
-        unsetenv("LOCKD_CLUSTER");
-        unsetenv("XDG_RUNTIME_DIR");
-    }
-
     static std::string query(const std::string &name)
     {
         Command command(words({"query", "--json", "--", name}));

@@ -9,73 +9,21 @@
 #include <memory>
 #include <thread>
 
-#include "worlds/commands.h"
+#include "process/status_reading.h"
 
 namespace {
 
 using process::Cluster;
 using process::Command;
+using process::expect_healthy;
+using process::expect_line;
+using process::line;
+using process::load;
+using process::read_status;
+using process::Reading;
 using process::wait_until;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-/* One reading of `lockctl status`. */
-struct Reading {
-    int code = -1;
-    std::string said;
-
-    bool has(const std::string &part) const
-    {
-        return said.find(part) != std::string::npos;
-    }
-};
-
-Reading read_status(const Cluster &cluster, const std::string &more = "--connect=1s")
-{
-    Command command(
-            {process::lockctl_binary(), "status", "--cluster", cluster.nodes(), more});
-    Reading reading;
-    reading.code = command.wait();
-    reading.said = command.said();
-    return reading;
-}
-
-/* The whole line about one node. */
-std::string line(const Cluster &cluster, int id, const std::string &sentence)
-{
-    return "node " + std::to_string(id) +
-           " at 127.0.0.1:" + std::to_string(cluster.port(id)) + " " + sentence + "\n";
-}
-
-/* In a few seconds it prints that sentence of that node and exits so. */
-void expect_line(const Cluster &cluster, int id, const std::string &sentence, int code)
-{
-    Reading reading;
-    std::string wanted = line(cluster, id, sentence);
-    EXPECT_TRUE(wait_until([&] {
-        reading = read_status(cluster);
-        return reading.has(wanted) && reading.code == code;
-    })) << "wanted: "
-        << wanted << ", exit " << code << "; the last was exit " << reading.code << ":\n"
-        << reading.said;
-}
-
-/* All is well, and then there is no line below the table. */
-void expect_healthy(const Cluster &cluster)
-{
-    Reading reading;
-    EXPECT_TRUE(wait_until([&] { return (reading = read_status(cluster)).code == 0; }))
-            << reading.said;
-    EXPECT_FALSE(reading.has("node 1 at ")) << reading.said;
-}
-
-/* Acquires and releases for the log, by this many callers at a time. */
-void load(const Cluster &cluster, const std::string &time, const std::string &inflight)
-{
-    Command command({process::lockbench_binary(), "--cluster", cluster.nodes(), "--warmup",
-            "0s", "--time", time, "--inflight", inflight, "--connections", "1"});
-    EXPECT_EQ(command.wait(seconds(60)), 0) << command.said();
-}
 
 TEST(Condition, Healthy)
 {
@@ -318,7 +266,9 @@ TEST(Condition, NearlyFull)
             reading = read_status(cluster);
             return reading.code == 1 &&
                    reading.has("has nine tenths of something in use") &&
-                   reading.has("; in use: sessions 9");
+                   reading.has("; in use: sessions 9") &&
+                   reading.has("largest shares: address 127.0.0.1 has sessions 9") &&
+                   reading.has(" of the 97 that one may have");
         })) << reading.said;
         loader.program().signal(SIGTERM);
         (void)loader.wait();

@@ -20,10 +20,11 @@ struct Scene {
             EXPECT_EQ(world.machine(id).start(), NODE_BOOT_OK);
         EXPECT_TRUE(led());
         alice = std::make_unique<Client>(world, 101, "alice", 5 * NS_PER_S);
-        world.network.tap = [this](uint64_t link, int from, const std::vector<uint8_t> &) {
-            if (from == 101)
-                links.insert(link);
-        };
+        world.network.taps.push_back(
+                [this](uint64_t link, int from, int, const std::vector<uint8_t> &) {
+                    if (from == 101)
+                        links.insert(link);
+                });
         EXPECT_LT(time_to_grant(), NS_PER_S);
     }
 
@@ -131,9 +132,10 @@ TEST(World, ATurnIsDoneInPart)
         Scene scene;
         Machine &leader = *scene.world.leader();
         size_t sent = 0;
-        scene.world.network.tap = [&](uint64_t, int from, const std::vector<uint8_t> &) {
-            sent += from == leader.id();
-        };
+        scene.world.network.taps.push_back(
+                [&](uint64_t, int from, int, const std::vector<uint8_t> &) {
+                    sent += from == leader.id();
+                });
         leader.end_amid(1, End::killed, disk_first);
         EXPECT_TRUE(scene.world.run_until([&] { return !leader.up(); }, NS_PER_S));
         EXPECT_LE(sent, 1u);

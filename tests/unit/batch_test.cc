@@ -74,13 +74,13 @@ TEST(Batch, IsWalkedAsItWasWritten)
             ASSERT_EQ(keepalive_case::fields(heard), keepalive_case::fields(expected));
         }
         for (const command &expected : batch.commands) {
-            command *heard = nullptr;
+            command heard{};
             ASSERT_TRUE(batch_next_command(&reader, &heard));
-            ASSERT_EQ(request_fields(heard->request), request_fields(expected.request));
-            ASSERT_EQ(section_fields(heard->section), section_fields(expected.section));
+            ASSERT_EQ(request_fields(heard.request), request_fields(expected.request));
+            ASSERT_EQ(section_fields(heard.section), section_fields(expected.section));
         }
         keepalive none;
-        command *nothing = nullptr;
+        command nothing{};
         EXPECT_FALSE(batch_next_keepalive(&reader, &none));
         EXPECT_FALSE(batch_next_command(&reader, &nothing));
         EXPECT_TRUE(batch_complete(&reader));
@@ -98,19 +98,21 @@ TEST(Batch, MayBeEmpty)
     EXPECT_TRUE(batch_complete(&reader));
 }
 
-/* Walks to the end, and says whether it was a batch. */
+/* Walks to the end, and says whether it was a batch; without the walk the same is said. */
 bool walk(const bytes &body)
 {
     struct batch_reader reader;
     if (!batch_reader_init(&reader, body.data(), body.size()))
         return false;
+    bool whole = batch_is_whole(&reader);
     keepalive keepalive;
     while (batch_next_keepalive(&reader, &keepalive))
         ;
-    command *command = nullptr;
+    command command{};
     while (batch_next_command(&reader, &command))
         ;
-    return batch_complete(&reader);
+    EXPECT_EQ(whole, batch_complete(&reader));
+    return whole;
 }
 
 TEST(Batch, CutShortOrLongerIsRefused)

@@ -34,6 +34,15 @@ struct cluster_settings tiny_settings(struct prng *prng)
     settings.changes_per_session_max = pick(1, 4);
     settings.name_blocks_max = pick(4, 8);
     settings.count_max = pick(1, 3);
+    settings.address_percent = pick(20, 100);
+    settings.label_percent = pick(20, 100);
+    if (pick(0, 3) == 0) {
+        /* The shares of waits are met before those of holds. */
+        settings.holds_max = settings.holds_per_session_max = 32;
+        settings.waits_max = settings.waits_per_lock_max = settings.waits_per_session_max =
+                6;
+        settings.address_percent = settings.label_percent = pick(10, 30);
+    }
     return settings;
 }
 
@@ -143,6 +152,7 @@ private:
             asked.kind = REQUEST_OPEN;
             asked.wait_ns = prng_between(&prng, 4, 61);
             asked.name = chance(3) ? "label" : "";
+            asked.address = static_cast<unsigned char>(below(3));
             return asked;
         }
         random_client &client = clients[below(clients.size())];
@@ -379,6 +389,18 @@ const char *const to_meet[] = {
         "kind 4 status 9 detail 9 anchor",  /* LIMIT_SESSION_HOLDS */
         "kind 4 status 9 detail 10 anchor", /* LIMIT_SESSION_WAITS */
         "kind 1 status 9 detail 7",         /* OPEN: LIMIT_ANSWERS */
+        "kind 1 status 9 detail 11",        /* OPEN: LIMIT_ADDRESS_SESSIONS */
+        "kind 1 status 9 detail 14",        /* OPEN: LIMIT_ADDRESS_ANSWERS */
+        "kind 1 status 9 detail 15",        /* OPEN: LIMIT_ADDRESS_NAME_BLOCKS */
+        "kind 1 status 9 detail 16",        /* OPEN: LIMIT_LABEL_SESSIONS */
+        "kind 1 status 9 detail 19",        /* OPEN: LIMIT_LABEL_ANSWERS */
+        "kind 1 status 9 detail 20",        /* OPEN: LIMIT_LABEL_NAME_BLOCKS */
+        "kind 4 status 9 detail 12 anchor", /* ACQUIRE: LIMIT_ADDRESS_HOLDS */
+        "kind 4 status 9 detail 14",        /* LIMIT_ADDRESS_ANSWERS */
+        "kind 4 status 9 detail 15 anchor", /* LIMIT_ADDRESS_NAME_BLOCKS */
+        "kind 4 status 9 detail 17 anchor", /* LIMIT_LABEL_HOLDS */
+        "kind 4 status 9 detail 19",        /* LIMIT_LABEL_ANSWERS */
+        "kind 4 status 9 detail 20 anchor", /* LIMIT_LABEL_NAME_BLOCKS */
         "kind 5 status 4 detail 0",         /* CANCEL: BUSY, no room to remember */
         "kind 4 status 10 detail 0",        /* OLD */
         "kind 4 status 32 detail 0 anchor", /* QUEUED */
@@ -388,6 +410,12 @@ const char *const to_meet[] = {
         "kind 5 status 5 detail 0 anchor",  /* INVALID */
         "kind 6 status 0 detail 0 anchor",  /* RELEASE: OK */
         "kind 6 status 8 detail 0 anchor",  /* NOT_FOUND */
+};
+
+/* What is rare, because other limits are mostly met before. */
+const char *const to_meet_once[] = {
+        "kind 4 status 9 detail 13 anchor", /* LIMIT_ADDRESS_WAITS */
+        "kind 4 status 9 detail 18 anchor", /* LIMIT_LABEL_WAITS */
 };
 
 TEST(LocksModel, RandomEntriesAgreeWithPlainRulesAndOnEveryReplica)
@@ -409,6 +437,8 @@ TEST(LocksModel, RandomEntriesAgreeWithPlainRulesAndOnEveryReplica)
     }
     for (const char *what : to_meet)
         EXPECT_GE(seen[what], 20) << what;
+    for (const char *what : to_meet_once)
+        EXPECT_GE(seen[what], 1) << what;
 }
 
 } // namespace

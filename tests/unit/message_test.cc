@@ -297,7 +297,7 @@ TEST(Range, Answer)
     expect_ranges<answer>(wire_answer,
             {REQUEST_ACQUIRE, STATUS_LIMIT, LIMIT_WAITS, 5, 0, 0},
             {{"no limit", [](answer &m) { m.detail = 0; }, 2, 0},
-                    {"limit 11", [](answer &m) { m.detail = 11; }, 2, 11}});
+                    {"limit 21", [](answer &m) { m.detail = 21; }, 2, 21}});
 }
 
 TEST(Range, Changes)
@@ -359,13 +359,18 @@ TEST(Range, NodeStatus)
     good.node = 1;
     good.peer_count = 1;
     good.peers[0].node = 2;
-    /* The peers' count stands behind 4 bytes, 12 numbers, 7 counts, 5 numbers and 9 counts. */
+    /*
+     * The peers' count stands behind 4 bytes, 17 numbers, 7 counts, 6 numbers, 9 counts, and
+     * 3 shares of 11 bytes.
+     */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 204, 8},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 205, 0}});
+                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 252,
+                            1},
+                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 285, 8},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 286, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }

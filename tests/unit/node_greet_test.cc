@@ -6,33 +6,11 @@
 #include "node/replica.h"
 #include "protocol/node_status.h"
 #include "raft/raft.h"
-#include "worlds/node_world.h"
+#include "worlds/node_leaders.h"
 
 using namespace node_test;
 
 namespace {
-
-/* Node 2 of three, leading; node 1 is connection 1, node 3 was dialed. */
-std::unique_ptr<NodeWorld> leader_of_three()
-{
-    auto world = std::make_unique<NodeWorld>(2, 3);
-    world->hello(1, world->peer_hello(1));
-    world->turn();
-    world->run_until(world->now_ns + 2 * NS_PER_S);
-    EXPECT_TRUE(raft_leads_committed(node_raft(world->replica())));
-    return world;
-}
-
-refused refusal_on(NodeWorld &world, uint32_t conn)
-{
-    refused said{};
-    for (const Heard &frame : world.heard[conn]) {
-        wire wire = frame.reader();
-        if (frame.kind == FRAME_REFUSED)
-            wire_refused(&wire, &said);
-    }
-    return said;
-}
 
 bool heard_kind(NodeWorld &world, uint32_t conn, frame_kind kind)
 {
@@ -417,6 +395,47 @@ TEST(Door, SilentConnectionsGiveWayToNewOnes)
     EXPECT_TRUE(world->closed[2]) << "the oldest";
     EXPECT_FALSE(world->closed[max - 1]) << "the newest";
     EXPECT_FALSE(world->closed[1]) << "a member is none of them";
+    node_check(world->replica());
+}
+
+/* One address leaves some connections to others; members and the status get in anyway. */
+TEST(Door, AnAddressHasItsShareOfTheConnections)
+{
+    constexpr unsigned char here = 1, there = 2;
+    auto world = leader_of_three(
+            [](node_settings &settings) { settings.limits.connection_percent = 20; });
+    uint64_t before = mark_count("client_is_crowded");
+    uint32_t most = door_callers_max(&world->replica()->door);
+    ASSERT_LT(most + 4, door_clients_max(&world->replica()->door));
+    uint32_t conn = 2;
+    auto client_from = [&](unsigned char from) {
+        world->client(conn, from);
+        return conn++;
+    };
+    for (uint32_t i = 0; i < most; i++)
+        client_from(here);
+    EXPECT_EQ(mark_count("client_is_crowded"), before);
+    uint32_t guest = client_from(here);
+    EXPECT_EQ(mark_count("client_is_crowded"), before + 1);
+    EXPECT_TRUE(world->noticed(NOTICE_CALLER_FULL));
+    EXPECT_EQ(condition_of(*world, conn++), uint32_t{CONDITION_NEARLY_FULL});
+    struct request open = request_of(REQUEST_OPEN, 1);
+    open.wait_ns = 10 * NS_PER_S;
+    world->request(guest, section_of(0, 1), open);
+    world->turn();
+    EXPECT_EQ(refusal_on(*world, guest).why, REFUSED_CROWDED);
+
+    uint32_t other = client_from(there);
+    world->request(other, section_of(0, 1), open);
+    world->turn();
+    EXPECT_FALSE(world->closed[other]) << "another address";
+    world->step(event_of(NODE_CLOSED, 2));
+    world->closed[2] = true;
+    world->turn();
+    uint32_t again = client_from(here);
+    world->request(again, section_of(0, 1), open);
+    world->turn();
+    EXPECT_FALSE(world->closed[again]) << "what is closed is free";
     node_check(world->replica());
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/mark.h"
 #include "base/units.h"
-#include "worlds/node_world.h"
+#include "worlds/node_leaders.h"
 
 using namespace node_test;
 
@@ -11,16 +11,8 @@ namespace {
 
 constexpr uint64_t TTL_NS = 10 * NS_PER_S;
 
-class NodeKeepalive : public testing::Test {
+class NodeKeepalive : public LeaderAlone {
 protected:
-    void lead(const NodeWorld::Tune &tune = {})
-    {
-        world = std::make_unique<NodeWorld>(1, 1, tune);
-        world->run_until(world->now_ns + 2 * NS_PER_S);
-        ASSERT_TRUE(raft_leads_committed(node_raft(world->replica())));
-        world->client(0);
-    }
-
     void send(uint64_t session, unsigned char secret, request_kind kind, uint64_t number)
     {
         world->request(0, section_of(session, secret), request_of(kind, number));
@@ -80,8 +72,6 @@ protected:
         }
         return found;
     }
-
-    std::unique_ptr<NodeWorld> world;
 };
 
 } // namespace
@@ -98,26 +88,42 @@ TEST_F(NodeKeepalive, FindsRoomWhileNothingIsCommitted)
         sessions.push_back(open(secret));
     world->disk_stalls = true;
     uint64_t waited = mark_count("keepalives_wait_for_room");
+    uint64_t held_back = mark_count("entry_holds_time_back");
     uint64_t before = next_index();
+    /* Served time is behind real time by this much, or by less. */
+    uint64_t behind_ns = world->now_ns - locks_time(node_locks(world->replica()));
+    std::map<std::pair<uint64_t, uint64_t>, uint64_t> sent; /* By session and number */
     for (uint64_t round = 1; round <= 40; round++) {
         for (unsigned char secret = 1; secret <= 8; secret++)
             send(sessions[secret - 1U], secret, REQUEST_KEEPALIVE, round);
-        send_acquire(sessions[round % 8], static_cast<unsigned char>(round % 8 + 1),
-                1 + round / 8);
+        uint64_t asker = sessions[round % 8];
+        uint64_t number = 1 + round / 8;
+        sent[{asker, number}] = world->now_ns;
+        send_acquire(asker, static_cast<unsigned char>(round % 8 + 1), number);
         pass(2 * NS_PER_MS);
     }
     EXPECT_GT(next_index(), before + 16) << "entries, with keepalives, and none is durable";
     EXPECT_GT(mark_count("keepalives_wait_for_room"), waited);
+    EXPECT_GT(mark_count("entry_holds_time_back"), held_back);
     world->disk_stalls = false;
     pass(NS_PER_S);
     std::map<uint64_t, uint64_t> last;
+    uint64_t anchors = 0;
     for (const auto &[head, answer] : world->answers(0)) {
+        if (answer.kind == REQUEST_ACQUIRE && head.applied != 0) {
+            anchors++;
+            uint64_t sent_ns = sent.at({head.session, answer.number});
+            EXPECT_GE(head.applied, sent_ns - behind_ns) << "T was read after the request";
+        }
         if (answer.kind != REQUEST_KEEPALIVE)
             continue;
         EXPECT_EQ(answer.status, STATUS_OK);
-        EXPECT_NE(head.applied, 0U);
         last[head.session] = answer.number;
+        if (answer.number == 40) {
+            EXPECT_NE(head.applied, 0U) << "the last entry holds nothing back";
+        }
     }
+    EXPECT_GT(anchors, 0U);
     for (uint64_t session : sessions)
         EXPECT_EQ(last[session], 40U) << session;
 }

@@ -219,12 +219,13 @@ TEST_F(NodeLog, AppliesALongLogOverSeveralTurns)
     ASSERT_EQ(applied(), 0U);
     uint64_t before = mark_count("apply_continues_next_turn");
     append(7, 1, 6);
-    world.end_turn();
-    EXPECT_EQ(mark_count("apply_continues_next_turn"), before + 1);
-    EXPECT_EQ(applied(), 6U - 1) << "four, of a mebibyte each";
-    EXPECT_LE(world.effects.deadline_ns, world.now_ns) << "the rest would wait";
-    world.end_turn();
-    EXPECT_EQ(applied(), 6U);
+    for (uint64_t turn = 1; turn <= 5; turn++) {
+        world.end_turn();
+        EXPECT_EQ(applied(), 1 + turn) << "the first is small, the others a mebibyte each";
+        bool more = world.effects.deadline_ns < world.now_ns;
+        EXPECT_EQ(more, turn < 5) << "the rest would wait";
+    }
+    EXPECT_EQ(mark_count("apply_continues_next_turn"), before + 4);
 }
 
 /* Entries that were cut off lie on the disk still, and are never applied. */
@@ -251,6 +252,105 @@ TEST_F(NodeLog, PassesOverWhatWasCutOff)
     EXPECT_EQ(mark_count("read_cut_off_entry"), before + 1);
     EXPECT_EQ(applied(), 5U);
     EXPECT_EQ(locks_time(node_locks(world.replica())), 60U) << "10, 10, 20, 20";
+}
+
+/* ---- A log that is applied after a restart ---- */
+
+namespace {
+
+/* Entries of 64 KiB that only the disk has: four reads, and two segments. */
+class NodeReplay : public NodeLog {
+protected:
+    enum : uint32_t {
+        ENTRIES = 100,
+        KEEPALIVES = 2300
+    };
+
+    void SetUp() override
+    {
+        ask_for_vote(1);
+        world.turn();
+        make_bootstrap();
+        append(1, 1, 0);
+        for (uint64_t index = 2; index <= ENTRIES; index++) {
+            make_batch(index, 1, 1, KEEPALIVES);
+            append(index, 1, 0);
+            world.turn();
+        }
+        world.restart();
+        connect();
+        whole = world.disk;
+    }
+
+    /* The leader's heartbeat, and the turn that it begins. */
+    void beat()
+    {
+        append(ENTRIES + 1, 1, ENTRIES);
+        world.end_turn();
+    }
+
+    /* One bit of the body of an entry, in whatever segment it lies. */
+    void rot(uint64_t index)
+    {
+        for (auto &[number, content] : world.disk) {
+            const bytes &entry = log[index - 1].content;
+            auto at =
+                    std::search(content.begin(), content.end(), entry.begin(), entry.end());
+            if (at != content.end())
+                at[ENTRY_HEAD_BYTES + 1000] ^= 1;
+        }
+    }
+
+    std::map<uint64_t, bytes> whole;
+};
+
+} // namespace
+
+/* A turn applies a slice, so the leader is answered in each, and the disk is read meanwhile. */
+TEST_F(NodeReplay, AppliesASliceEachTurnAndReadsAhead)
+{
+    uint64_t ahead = mark_count("log_read_ahead");
+    uint32_t idle = 0;
+    beat();
+    while (applied() < ENTRIES) {
+        uint64_t before = applied();
+        size_t heard = world.heard[LEADER].size();
+        beat();
+        EXPECT_GT(world.heard[LEADER].size(), heard) << "the leader waits for an answer";
+        EXPECT_LE(applied() - before, 6U) << "a small one, and five begin in 256 KiB";
+        EXPECT_TRUE(applied() == ENTRIES || world.effects.deadline_ns < world.now_ns);
+        idle += applied() == before ? 1 : 0;
+        ASSERT_LT(++world.turns, 1000U);
+    }
+    EXPECT_EQ(idle, 0U) << "it waited for a read";
+    EXPECT_GE(mark_count("log_read_ahead"), ahead + 3);
+    EXPECT_LE(world.reads, 5U) << "the log is read once";
+}
+
+/* Damage in what is applied: what was read after it is no use, and is read again. */
+TEST_F(NodeReplay, ReadsAgainFromWhereTheLogIsDamaged)
+{
+    uint64_t before = mark_count("read_ahead_in_vain");
+    rot(10);
+    beat();
+    world.run_until(world.now_ns + NS_PER_S);
+    EXPECT_EQ(applied(), 9U);
+    EXPECT_EQ(mark_count("read_ahead_in_vain"), before + 1);
+    world.disk = whole;
+    world.run_until(world.now_ns + 31 * NS_PER_S);
+    EXPECT_EQ(applied(), ENTRIES);
+}
+
+/* Damage in what is read ahead stops nothing before it. */
+TEST_F(NodeReplay, AppliesAllBeforeDamageThatItReadAhead)
+{
+    rot(60);
+    beat();
+    world.run_until(world.now_ns + NS_PER_S);
+    EXPECT_EQ(applied(), 59U);
+    world.disk = whole;
+    world.run_until(world.now_ns + 31 * NS_PER_S);
+    EXPECT_EQ(applied(), ENTRIES);
 }
 
 /* ---- A log that cannot be read back ---- */

@@ -423,6 +423,33 @@ TEST(RaftStep, WhatFindsNoRoomGoesOnAtOnce)
 }
 
 /* Nonsense of a member is dropped without an answer or a change. */
+/* Somebody has voted twice, as an old copy of a directory does. */
+TEST(RaftStep, ASecondLeaderOfATermIsRefused)
+{
+    raft_alone node(1, 3);
+    node.log({1, 1}).boot(2);
+    struct peer_message append = {};
+    append.kind = PEER_APPEND;
+    append.from = 2;
+    append.term = 2;
+    append.previous = {1, 1};
+    append.begin = 2;
+    append.end = 2;
+    struct raft_event event = {};
+    event.kind = RAFT_RECEIVE;
+    event.message = &append;
+    event.peer = 2;
+    EXPECT_EQ(raft_object(node.raft, &event), RAFT_SOUND);
+    EXPECT_EQ(node.receive(append, {}).message_count, 1U);
+    EXPECT_EQ(raft_object(node.raft, &event), RAFT_SOUND);
+    append.from = 3;
+    event.peer = 3;
+    EXPECT_EQ(raft_object(node.raft, &event), RAFT_TAKES_BACK);
+    EXPECT_EQ(node.receive(append, {}).message_count, 0U);
+    append.term = 3;
+    EXPECT_EQ(raft_object(node.raft, &event), RAFT_SOUND) << "a later term has another one";
+}
+
 TEST(RaftStep, UnsoundAppendsAreDropped)
 {
     uint64_t before = mark_count("append_unsound");

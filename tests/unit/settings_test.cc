@@ -15,7 +15,7 @@ TEST(Settings, DefaultsAreValid)
 TEST(Settings, TinyOnesAreValid)
 {
     cluster_settings tiny{
-            NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
+            NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
     EXPECT_TRUE(settings_valid(&tiny));
 }
 
@@ -42,6 +42,10 @@ TEST(Settings, OutOfRangeIsInvalid)
             [](cluster_settings &s) { s.holds_per_session_max = 0; },
             [](cluster_settings &s) { s.waits_per_session_max = 0; },
             [](cluster_settings &s) { s.sessions_max = UINT32_MAX; },
+            [](cluster_settings &s) { s.address_percent = 0; },
+            [](cluster_settings &s) { s.address_percent = 101; },
+            [](cluster_settings &s) { s.label_percent = 0; },
+            [](cluster_settings &s) { s.label_percent = 101; },
             [](cluster_settings &s) { s.version = 0; },
             [](cluster_settings &s) { s.upgrade_after_ns = 367 * 24 * 3600 * NS_PER_S; },
     };

@@ -14,6 +14,13 @@ namespace process {
 std::string lockctl_binary();
 std::string lockbench_binary();
 
+/* The number that follows this label; 0: the text does not have it. */
+inline uint64_t number_behind(const std::string &text, const std::string &label)
+{
+    size_t at = text.find(label);
+    return at == std::string::npos ? 0 : std::stoull(text.substr(at + label.size()));
+}
+
 /* A command under way; what it says on stdout and stderr goes to one file. */
 class Command {
 public:

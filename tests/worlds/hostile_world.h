@@ -21,46 +21,8 @@
 #include <map>
 #include <set>
 
+#include "worlds/byte_source.h"
 #include "worlds/core_world.h"
-
-/* Numbers of all magnitudes, from few bytes. */
-class byte_source {
-public:
-    byte_source(const uint8_t *data, size_t size) : at(data), end(data + size) {}
-
-    bool has_more() const
-    {
-        return at < end;
-    }
-
-    uint8_t byte()
-    {
-        return at < end ? *at++ : 0;
-    }
-
-    /* 0 to 63, or a power of two, or one below it. */
-    uint64_t number()
-    {
-        uint8_t raw = byte();
-        if (raw < 128)
-            return raw % 64;
-        uint64_t power = uint64_t{1} << (raw % 64);
-        return raw < 192 ? power : power - 1;
-    }
-
-    std::vector<unsigned char> some()
-    {
-        size_t wanted = byte();
-        size_t count = std::min(wanted, static_cast<size_t>(end - at));
-        std::vector<unsigned char> bytes(at, at + count);
-        at += count;
-        return bytes;
-    }
-
-private:
-    const uint8_t *at;
-    const uint8_t *end;
-};
 
 class hostile_world : public core_world {
 public:

@@ -31,7 +31,8 @@ public:
     struct one_session {
         uint64_t ttl, deadline, filed, change, confirmed, answered;
         std::string label;
-        uint8_t end_reason; /* 0: alive */
+        unsigned char address; /* 0: not known */
+        uint8_t end_reason;    /* 0: alive */
         std::map<uint64_t, struct answer> answers;
         std::map<uint64_t, struct change> changes;
         uint64_t kept_from; /* Changes from this number on are kept. */
@@ -70,7 +71,7 @@ public:
         outcome.answer.kind = request.kind;
         outcome.answer.number = request.number;
         if (request.kind == REQUEST_OPEN) {
-            open(request, name, outcome);
+            open(command, name, outcome);
             return outcome;
         }
         uint64_t id = outcome.session = command.section.session;
@@ -163,10 +164,91 @@ private:
         return blocks;
     }
 
-    void open(const struct request &request, const std::string &label,
+    /* What one address, or one label, has. */
+    struct share {
+        uint64_t sessions, holds, waits, answers, blocks;
+    };
+
+    template <class Belongs> share share_of(Belongs belongs) const
+    {
+        share sum = {};
+        for (const auto &[id, session] : sessions) {
+            if (!belongs(session))
+                continue;
+            sum.sessions++;
+            sum.blocks += blocks_of(session.label.size());
+            sum.answers += std::max(size_t{4}, session.answers.size());
+        }
+        for (const auto &[name, lock] : locks) {
+            uint64_t held = lock.holder && belongs(sessions.at(lock.holder->session));
+            uint64_t waits = 0;
+            for (const one_wait &wait : lock.queue)
+                waits += belongs(sessions.at(wait.session));
+            sum.holds += held + waits;
+            sum.waits += waits;
+            sum.answers += (held ? lock.holder->count : 0) + waits;
+            sum.blocks += (held + waits) * blocks_of(name.size());
+        }
+        return sum;
+    }
+
+    /* The limit that a party meets with that much more; 0: none. A new party meets none. */
+    uint8_t share_limit(const share &has, const share &more, uint32_t percent, bool label)
+    {
+        auto exceeds = [percent](uint64_t count, uint64_t added, uint32_t most) {
+            return added > 0 && count + added > (uint64_t{most} * percent + 99) / 100;
+        };
+        if (has.sessions == 0)
+            return 0;
+        int first = label ? LIMIT_LABEL_SESSIONS : LIMIT_ADDRESS_SESSIONS;
+        if (exceeds(has.sessions, more.sessions, settings.sessions_max))
+            return uint8_t(first);
+        if (exceeds(has.holds, more.holds, settings.holds_max))
+            return uint8_t(first + 1);
+        if (exceeds(has.waits, more.waits, settings.waits_max))
+            return uint8_t(first + 2);
+        if (exceeds(has.answers, more.answers, settings.answers_max))
+            return uint8_t(first + 3);
+        if (exceeds(has.blocks, more.blocks, settings.name_blocks_max))
+            return uint8_t(first + 4);
+        return 0;
+    }
+
+    uint8_t party_limit(unsigned char address, const std::string &label, const share &more)
+    {
+        uint8_t met = 0;
+        if (address != 0)
+            met = share_limit(share_of([&](const one_session &one) {
+                return one.address == address;
+            }),
+                    more, settings.address_percent, false);
+        if (met == 0 && !label.empty())
+            met = share_limit(
+                    share_of([&](const one_session &one) { return one.label == label; }),
+                    more, settings.label_percent, true);
+        return met;
+    }
+
+    /* One kind after another, as each is asked for all parties. */
+    uint8_t parties_limit(
+            unsigned char address, const std::string &label, const std::vector<share> &more)
+    {
+        for (const share &each : more) {
+            if (uint8_t met = party_limit(address, label, each))
+                return met;
+        }
+        return 0;
+    }
+
+    void open(const struct command &command, const std::string &label,
             struct locks_outcome &outcome)
     {
+        const struct request &request = command.request;
+        unsigned char address = command.address[CLIENT_ADDRESS_BYTES - 1];
         struct answer &answer = outcome.answer;
+        share session_more = {1, 0, 0, 0, 0};
+        share blocks_more = {0, 0, 0, 0, blocks_of(label.size())};
+        share answers_more = {0, 0, 0, 4, 0};
         if (request.wait_ns < settings.min_ttl_ns ||
                 request.wait_ns > settings.max_ttl_ns) {
             answer.status = STATUS_INVALID;
@@ -174,13 +256,19 @@ private:
             limit(answer, LIMIT_SESSIONS);
         } else if (blocks_used() + blocks_of(label.size()) > settings.name_blocks_max) {
             limit(answer, LIMIT_NAME_BLOCKS);
+        } else if (uint8_t met =
+                           parties_limit(address, label, {session_more, blocks_more})) {
+            limit(answer, met);
         } else if (counts().answers + promised() + 4 > settings.answers_max) {
             limit(answer, LIMIT_ANSWERS);
+        } else if (uint8_t much = parties_limit(address, label, {answers_more})) {
+            limit(answer, much);
         } else {
             one_session session = {};
             session.ttl = request.wait_ns;
             session.deadline = session.filed = time + session.ttl;
             session.label = label;
+            session.address = address;
             session.kept_from = 1;
             sessions[++last_session] = session;
             outcome.session = last_session;
@@ -204,10 +292,10 @@ private:
                 [&](const auto &each) { return each.first <= session.answered; });
     }
 
-    static void limit(struct answer &answer, enum limit which)
+    static void limit(struct answer &answer, int which)
     {
         answer.status = STATUS_LIMIT;
-        answer.detail = which;
+        answer.detail = static_cast<uint8_t>(which);
     }
 
     bool is_new(const one_session &session, const struct request &request,
@@ -281,12 +369,16 @@ private:
         uint32_t wanted = needed - std::min(needed, own);
         if (request.kind == REQUEST_ACQUIRE)
             wanted++;
-        bool room =
-                !too_many && counts().answers + promised() + wanted <= settings.answers_max;
+        int met = 0;
+        if (counts().answers + promised() + wanted > settings.answers_max)
+            met = LIMIT_ANSWERS;
+        else if (wanted > 0)
+            met = parties_limit(session.address, session.label, {{0, 0, 0, wanted, 0}});
+        bool room = !too_many && met == 0;
         if (room || gives_back(session, request))
             return true;
         if (request.kind == REQUEST_ACQUIRE && !too_many)
-            limit(answer, LIMIT_ANSWERS);
+            limit(answer, met);
         else
             answer.status = STATUS_BUSY;
         return false;
@@ -324,6 +416,10 @@ private:
             struct answer &answer)
     {
         bool reentrant = (request.flags & ACQUIRE_REENTRANT) != 0;
+        const one_session &session = sessions.at(id);
+        share hold_more = {0, 1, 0, 0, 0};
+        share wait_more = {0, 0, 1, 0, 0};
+        share name_more = {0, 0, 0, 0, blocks_of(name.size())};
         if (!locks.count(name)) {
             struct locks_counts now = counts();
             if (claims_of(id).first + claims_of(id).second >=
@@ -335,6 +431,9 @@ private:
                 limit(answer, LIMIT_LOCKS);
             else if (blocks_used() + blocks_of(name.size()) > settings.name_blocks_max)
                 limit(answer, LIMIT_NAME_BLOCKS);
+            else if (uint8_t met = parties_limit(
+                             session.address, session.label, {hold_more, name_more}))
+                limit(answer, met);
             else {
                 answer.token = ++last_token;
                 answer.count = 1;
@@ -364,6 +463,9 @@ private:
             limit(answer, LIMIT_WAITS);
         } else if (lock.queue.size() >= settings.waits_per_lock_max) {
             limit(answer, LIMIT_WAITS_PER_LOCK);
+        } else if (uint8_t met = parties_limit(
+                           session.address, session.label, {hold_more, wait_more})) {
+            limit(answer, met);
         } else {
             answer.status = STATUS_QUEUED;
             answer.count = static_cast<uint32_t>(lock.queue.size());

@@ -55,6 +55,7 @@ struct asked {
     uint64_t answered = 0;
     uint64_t confirmed = 0;
     unsigned char secret = 0;
+    unsigned char address = 0; /* Of an OPEN; 0: not known */
 };
 
 inline struct command command_of(const asked &asked)
@@ -65,6 +66,7 @@ inline struct command command_of(const asked &asked)
     command.section.confirmed = asked.confirmed;
     command.section.count = 1;
     memset(command.section.secret, asked.secret, SECRET_BYTES);
+    command.address[CLIENT_ADDRESS_BYTES - 1] = asked.address;
     command.request.kind = asked.kind;
     command.request.flags = asked.flags;
     command.request.number = asked.number;
@@ -135,13 +137,20 @@ public:
         entry(0, {}, {}, ENTRY_TERM_START);
     }
 
-    uint64_t open(uint64_t ttl, const std::string &label = "")
+    uint64_t open(uint64_t ttl, const std::string &label = "", unsigned char address = 0)
+    {
+        return open_answered(ttl, label, address).session;
+    }
+
+    struct locks_outcome open_answered(
+            uint64_t ttl, const std::string &label, unsigned char address)
     {
         asked asked;
         asked.kind = REQUEST_OPEN;
         asked.wait_ns = ttl;
         asked.name = label;
-        return apply(asked).session;
+        asked.address = address;
+        return apply(asked);
     }
 
     struct lock_view view(const std::string &name) const
@@ -189,8 +198,9 @@ private:
 /* What one session asks, with numbers that count up by themselves. */
 class locks_client {
 public:
-    locks_client(locks_world &its_world, uint64_t ttl, const std::string &label = "")
-            : world(its_world), id(its_world.open(ttl, label))
+    locks_client(locks_world &its_world, uint64_t ttl, const std::string &label = "",
+            unsigned char address = 0)
+            : world(its_world), id(its_world.open(ttl, label, address))
     {
     }
 

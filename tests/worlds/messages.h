@@ -379,12 +379,25 @@ struct node_status_case {
         m.requests = dice.number();
         m.refused_busy = dice.number();
         m.bad_frames = dice.number();
+        m.bad_reads = dice.number();
         m.elections = dice.number();
         m.lines_dropped = dice.number();
         for (uint32_t *value : {&m.answers, &m.name_blocks, &m.sessions_max, &m.locks_max,
                      &m.holds_max, &m.waits_max, &m.answers_max, &m.name_blocks_max,
                      &m.connections_max})
             *value = dice.small();
+    }
+    static node_status_share make_share(dice &dice, uint32_t least, uint32_t most)
+    {
+        if (dice.coin())
+            return {};
+        span who = dice.text(most, most);
+        who.count = static_cast<uint32_t>(dice.between(least, most));
+        return {dice.byte(1, UINT8_MAX), dice.small(), dice.small(), who};
+    }
+    static auto share_fields(const node_status_share &m)
+    {
+        return std::make_tuple(m.of, m.used, m.most, view(m.who));
     }
     static node_status make(dice &dice)
     {
@@ -395,11 +408,15 @@ struct node_status_case {
         m.condition = dice.byte(0, UINT8_MAX);
         for (uint64_t *value : {&m.missing, &m.cluster, &m.term, &m.commit, &m.applied,
                      &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns, &m.commit_heard,
-                     &m.write_age_ns})
+                     &m.write_age_ns, &m.log_first, &m.snapshot, &m.snapshot_bytes,
+                     &m.snapshot_age_ns, &m.snapshot_taken_ns})
             *value = dice.number();
         m.segments = dice.small();
         m.segments_max = dice.small();
         make_counts(dice, m);
+        m.address_share = make_share(dice, CLIENT_ADDRESS_BYTES, CLIENT_ADDRESS_BYTES);
+        m.label_share = make_share(dice, 1, LABEL_BYTES_MAX);
+        m.connection_share = make_share(dice, CLIENT_ADDRESS_BYTES, CLIENT_ADDRESS_BYTES);
         m.peer_count = dice.byte(0, NODE_STATUS_PEERS_MAX);
         for (uint8_t i = 0; i < m.peer_count; i++)
             m.peers[i] = {dice.node(), dice.coin(), dice.number(), dice.number()};
@@ -413,9 +430,13 @@ struct node_status_case {
             peers.emplace_back(peer.node, peer.connected, peer.match, peer.heard_ns);
         return std::make_tuple(m.node, m.role, m.leader, m.condition, m.missing, m.cluster,
                 m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
-                m.write_age_ns, m.segments, m.segments_max, m.time, m.digest, m.uptime_ns,
-                m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
-                m.refused_busy, m.bad_frames, m.elections, m.lines_dropped, m.answers,
+                m.write_age_ns, m.segments, m.segments_max,
+                std::make_tuple(m.log_first, m.snapshot, m.snapshot_bytes,
+                        m.snapshot_age_ns, m.snapshot_taken_ns),
+                m.time, m.digest, m.uptime_ns, m.sessions, m.locks, m.holds, m.waits,
+                m.connections, m.requests, m.refused_busy, m.bad_frames, m.bad_reads,
+                m.elections, m.lines_dropped, m.answers, share_fields(m.address_share),
+                share_fields(m.label_share), share_fields(m.connection_share),
                 m.name_blocks, m.sessions_max, m.locks_max, m.holds_max, m.waits_max,
                 m.answers_max, m.name_blocks_max, m.connections_max, m.peer_count, peers,
                 view(m.version));
@@ -667,11 +688,14 @@ struct open_command_case {
         m.request = make_request(dice, REQUEST_OPEN);
         for (unsigned char &byte : m.section.secret)
             byte = dice.byte(0, 255);
+        for (unsigned char &byte : m.address)
+            byte = dice.byte(0, 255);
         return m;
     }
     static auto fields(const command &m)
     {
-        return std::tuple_cat(request_fields(m.request), section_fields(m.section));
+        return std::tuple_cat(request_fields(m.request), section_fields(m.section),
+                std::make_tuple(view(m.address, CLIENT_ADDRESS_BYTES)));
     }
 };
 
@@ -694,6 +718,8 @@ struct bootstrap_case {
                      &s.changes_per_session_max, &s.name_blocks_max, &s.count_max,
                      &s.holds_per_session_max, &s.waits_per_session_max})
             *count = static_cast<uint32_t>(dice.between(1, 1 << dice.below(24)));
+        s.address_percent = dice.byte(1, 100);
+        s.label_percent = dice.byte(1, 100);
         m.members.count = dice.byte(1, MEMBERS_MAX);
         for (uint8_t i = 0; i < m.members.count; i++)
             m.members.ids[i] = static_cast<uint8_t>(i * 9 + dice.byte(1, 9));
@@ -714,9 +740,9 @@ struct bootstrap_case {
         return std::make_tuple(s.max_ttl_ns, s.min_ttl_ns, s.term_grace_ns, s.work_max,
                 s.sessions_max, s.locks_max, s.holds_max, s.waits_max, s.waits_per_lock_max,
                 s.answers_max, s.changes_max, s.changes_per_session_max, s.name_blocks_max,
-                s.count_max, s.holds_per_session_max, s.waits_per_session_max, s.version,
-                s.upgrade_after_ns, m.members.count, view(m.members.ids, MEMBERS_MAX),
-                m.wall_ns,
+                s.count_max, s.holds_per_session_max, s.waits_per_session_max,
+                s.address_percent, s.label_percent, s.version, s.upgrade_after_ns,
+                m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
                 std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX));
     }
 };

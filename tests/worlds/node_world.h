@@ -156,9 +156,14 @@ public:
 
     /* ---- Connections ---- */
 
-    void accept(uint32_t conn)
+    /* `from`: the last byte of the other end's address; 0: not known */
+    void accept(uint32_t conn, unsigned char from = 0)
     {
-        step(event_of(NODE_ACCEPTED, conn));
+        node_event event = event_of(NODE_ACCEPTED, conn);
+        unsigned char address[CLIENT_ADDRESS_BYTES] = {};
+        address[CLIENT_ADDRESS_BYTES - 1] = from;
+        event.address = address;
+        step(event);
     }
 
     void say(uint32_t conn, const bytes &what)
@@ -169,15 +174,15 @@ public:
         step(event);
     }
 
-    void hello(uint32_t conn, struct hello hello)
+    void hello(uint32_t conn, struct hello hello, unsigned char from = 0)
     {
-        accept(conn);
+        accept(conn, from);
         say(conn, make_frame(FRAME_HELLO, [&](wire &wire) { wire_hello(&wire, &hello); }));
     }
 
-    void client(uint32_t conn)
+    void client(uint32_t conn, unsigned char from = 0)
     {
-        hello(conn, hello_of_client(0));
+        hello(conn, hello_of_client(0), from);
         turn();
         ASSERT_FALSE(heard[conn].empty());
         EXPECT_EQ(heard[conn][0].kind, FRAME_WELCOME);
@@ -302,6 +307,10 @@ public:
     uint64_t turns = 0;
     uint64_t heartbeats = 0;        /* Appends that the node sent */
     std::map<uint64_t, bytes> disk; /* The segments */
+    std::map<uint64_t, bytes> snapshots;
+    bytes log_begin;
+    bool files_fail = false;
+    std::vector<node_file> files_asked;
     bool reads_fail = false;
     uint64_t reads = 0;
     bool disk_stalls = false; /* What is written then becomes durable when it is over. */
@@ -324,17 +333,49 @@ private:
         memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
         node_ = node_carve(&memory_->arena, &settings_);
         node_init(node_, &settings_, 7);
+        offer_files();
         for (const auto &[number, content] : disk) {
             recovery_begin_segment(node_recovery(node_), number, content.size());
             recovery_feed(node_recovery(node_), content.data(), content.size());
             node_recover(node_);
         }
+        load_snapshot();
         recovery_decision decision{};
         booted = node_boot(node_, now_ns, &decision);
         if (booted != NODE_BOOT_OK)
             return;
         node_effects_init(node_, &effects);
         turn();
+    }
+
+    void offer_files()
+    {
+        begin_block begin{};
+        if (!log_begin.empty()) {
+            ASSERT_EQ(log_begin_read(log_begin.data(), &begin), BEGIN_GOOD);
+            node_begin_log(node_, &begin);
+        }
+        for (const auto &[index, content] : snapshots) {
+            snapshot_header header;
+            if (snapshot_read_header(content.data(), &header) == SNAPSHOT_GOOD)
+                node_offer_snapshot(node_, &header);
+        }
+    }
+
+    void load_snapshot()
+    {
+        while (const snapshot_header *header = node_next_snapshot(node_)) {
+            const bytes &content = snapshots.at(header->last.index);
+            size_t count = SNAPSHOT_BLOCK_BYTES;
+            bool good = true;
+            for (size_t at = 0; good && at < content.size(); at += count) {
+                if (at > 0)
+                    count = std::min<size_t>(header->chunk_bytes, content.size() - at);
+                good = node_feed_snapshot(node_, content.data() + at, count);
+            }
+            if (good)
+                return;
+        }
     }
 
     void prepare(uint8_t self, uint8_t members)
@@ -468,6 +509,35 @@ private:
         }
         if (effects.read_wanted)
             perform_read();
+        if (effects.file_wanted)
+            perform_file(effects.file);
+    }
+
+    /* Files beside the log: at once, or they fail. */
+    void perform_file(const node_file &file)
+    {
+        node_event done = event_of(NODE_FILE_DONE);
+        done.id = file.id;
+        done.failed = files_fail;
+        files_asked.push_back(file);
+        bytes &temporary = temporary_[file.name];
+        if (files_fail) {
+        } else if (file.action == NODE_FILE_CREATE || file.action == NODE_FILE_WRITE) {
+            if (file.action == NODE_FILE_CREATE)
+                temporary.clear();
+            temporary.resize(std::max<size_t>(temporary.size(), file.offset + file.count));
+            std::memcpy(&temporary[file.offset], file.bytes, file.count);
+        } else if (file.action == NODE_FILE_PUBLISH) {
+            (file.name == NODE_FILE_BEGIN ? log_begin : snapshots[file.number]) = temporary;
+        } else if (file.action == NODE_FILE_REMOVE) {
+            file.name == NODE_FILE_SEGMENT ? disk.erase(file.number)
+                                           : snapshots.erase(file.number);
+        } else if (file.action == NODE_FILE_READ) {
+            const bytes &content = snapshots.at(file.number);
+            done.bytes = &content.at(file.offset);
+            done.count = file.count;
+        }
+        due_.push_back(done);
     }
 
     void perform_read()
@@ -476,9 +546,11 @@ private:
         const bytes &segment = disk.at(wanted.place.segment);
         node_event read = event_of(NODE_READ);
         read.id = wanted.id;
-        read.bytes = &segment[wanted.place.offset];
         if (!reads_fail)
             read.count = std::min(wanted.count, segment.size() - wanted.place.offset);
+        const auto *begin = segment.data() + wanted.place.offset;
+        read_into_.at(wanted.buffer).assign(begin, begin + read.count);
+        read.bytes = read_into_.at(wanted.buffer).data();
         reads++;
         due_.push_back(read);
     }
@@ -528,7 +600,9 @@ private:
     std::vector<node_event> due_;
     std::map<uint32_t, bytes> streams_;
     std::map<uint32_t, node_send> stalled_;
+    std::array<bytes, NODE_READ_BUFFERS> read_into_;
     std::vector<wal_write> stalled_writes_;
+    std::map<int, bytes> temporary_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;
 };

@@ -7,8 +7,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "base/units.h"
 #include "protocol/node_status.h"
+#include "protocol/request.h"
 #include "worlds/program.h"
 
 namespace server {
@@ -22,23 +25,32 @@ std::string make_frame(enum frame_kind kind, const std::string &body)
     return bytes;
 }
 
-static int connect_once(int port)
+static int connect_once(int port, const char *from)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &own.sin_addr);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     to.sin_port = htons(static_cast<uint16_t>(port));
-    if (connect(fd, reinterpret_cast<sockaddr *>(&to), sizeof to) == 0)
+    if (bind(fd, reinterpret_cast<sockaddr *>(&own), sizeof own) == 0 &&
+            connect(fd, reinterpret_cast<sockaddr *>(&to), sizeof to) == 0)
         return fd;
     close(fd);
     return -1;
 }
 
-Talker::Talker(int port)
+Talker::Talker(Talker &&other) noexcept
+        : fd_(std::exchange(other.fd_, -1)), held_(std::move(other.held_))
+{
+}
+
+Talker::Talker(int port, const char *from)
 {
     process::wait_until(
-            [&] { return (fd_ = connect_once(port)) >= 0; }, std::chrono::seconds(5));
+            [&] { return (fd_ = connect_once(port, from)) >= 0; }, std::chrono::seconds(5));
     timeval limit = {5, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
@@ -120,6 +132,36 @@ std::optional<node_state> Talker::ask_state()
         return node_state{status.node, status.role, status.condition, status.cluster,
                 status.term, status.last, status.commit, status.applied, status.bad_frames,
                 status.connections};
+    }
+}
+
+std::optional<struct ::answer> Talker::open(const std::string &label)
+{
+    unsigned char body[512];
+    struct wire wire = wire_writer(body, sizeof body);
+    struct section section = {};
+    section.count = 1;
+    struct request request = {};
+    request.kind = REQUEST_OPEN;
+    request.number = 1;
+    request.wait_ns = 10 * NS_PER_S;
+    request.name = {reinterpret_cast<const unsigned char *>(label.data()),
+            static_cast<uint32_t>(label.size())};
+    wire_section(&wire, &section);
+    wire_request(&wire, &request);
+    send(make_frame(FRAME_REQUESTS, std::string(reinterpret_cast<char *>(body), wire.at)));
+    for (;;) {
+        auto found = next();
+        if (!found || found->kind == FRAME_REFUSED)
+            return std::nullopt;
+        if (found->kind != FRAME_ANSWERS)
+            continue;
+        struct answer_section head = {};
+        struct ::answer said = {};
+        struct wire read = wire_reader(found->body.data(), found->body.size());
+        wire_answer_section(&read, &head);
+        wire_answer(&read, &said);
+        return read.failed ? std::nullopt : std::optional(said);
     }
 }
 

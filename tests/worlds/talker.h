@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/answer.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 
@@ -26,7 +27,9 @@ struct node_state {
 
 class Talker {
 public:
-    explicit Talker(int port); /* Tries for some seconds until somebody listens. */
+    /* Tries for some seconds until somebody listens. `from`: its own address */
+    explicit Talker(int port, const char *from = "127.0.0.1");
+    Talker(Talker &&other) noexcept;
     ~Talker();
     Talker(const Talker &) = delete;
 
@@ -45,6 +48,8 @@ public:
 
     bool hello();                          /* As a client; true if welcomed */
     std::optional<node_state> ask_state(); /* Only after hello */
+    /* Opens a session; nothing if the connection ended. Only after hello */
+    std::optional<struct ::answer> open(const std::string &label);
 
 private:
     int fd_ = -1;

@@ -103,6 +103,11 @@ const Numbers &Excuses::grants_by_token(int32_t lock) const
     return look_up(by_token_order_, lock);
 }
 
+const Numbers &Excuses::of_token(uint64_t token, int32_t lock) const
+{
+    return look_up(by_token_, Key{token, lock});
+}
+
 const Numbers &Excuses::of_session(uint64_t session) const
 {
     return look_up(by_session_, session);

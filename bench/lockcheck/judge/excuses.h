@@ -32,6 +32,7 @@ public:
     Numbers of(uint32_t number) const;
 
     const Numbers &of_lock(int32_t lock) const;
+    const Numbers &of_token(uint64_t token, int32_t lock) const;
     const Numbers &of_session(uint64_t session) const;
     const Numbers &grants_by_token(int32_t lock) const;
 

@@ -10,6 +10,7 @@ namespace linear {
 namespace {
 
 constexpr size_t thorough_steps_max = 200;
+constexpr size_t wide_steps_max = 5000;
 
 int64_t longest_gap(const History &history)
 {
@@ -43,7 +44,24 @@ void compare(const History &history, int32_t lock, const Rules &rules,
         return;
     judgement.compared++;
     bool possible = answer == Answer::possible;
-    judgement.different += possible == (verdict.stuck != nullptr);
+    judgement.different += possible != verdict.is_possible();
+}
+
+Verdict search_lock(const Plan &plan)
+{
+    if (plan.steps.size() > wide_steps_max)
+        return search_narrowly(plan);
+    Verdict verdict = search(plan);
+    /* Where a session did several things at once, shortcuts may have been wrong. */
+    if (plan.vague && !verdict.decided && plan.steps.size() <= thorough_steps_max)
+        verdict = search(plan, true);
+    return verdict;
+}
+
+bool is_broken(const std::vector<Violation> &violations, int32_t lock)
+{
+    return std::any_of(violations.begin(), violations.end(),
+            [lock](const Violation &violation) { return violation.lock == lock; });
 }
 
 } // namespace
@@ -62,18 +80,21 @@ Judgement judge(const History &history, const Rules &rules)
     for (size_t i = 0; i < by_lock.size(); i++) {
         int32_t lock = static_cast<int32_t>(i);
         Plan plan = make_plan(history.locks[i], by_lock[i], sessions, rules.drift_ppm);
-        Verdict verdict = search(plan);
-        /* Where a session did several things at once, shortcuts may have been wrong. */
-        if (plan.vague && !verdict.decided && plan.steps.size() <= thorough_steps_max)
-            verdict = search(plan, true);
-        judgement.undecided += !verdict.decided;
+        bool is_told = is_broken(judgement.violations, lock);
+        if (is_told && plan.steps.size() > wide_steps_max)
+            continue;
+        Verdict verdict = search_lock(plan);
+        judgement.work += verdict.work;
+        if (!verdict.decided && !is_told)
+            judgement.doubts.push_back({lock, verdict.stuck});
         judgement.configurations = std::max(judgement.configurations, verdict.most);
-        if (verdict.stuck)
+        if (verdict.decided && verdict.stuck)
             judgement.violations.push_back({"linearizability",
                     "no order explains what happened", lock, {verdict.stuck}});
         if (rules.both)
             compare(history, lock, rules, verdict, judgement);
     }
+    judgement.undecided = judgement.doubts.size();
     return judgement;
 }
 

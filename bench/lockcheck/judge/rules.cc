@@ -23,9 +23,8 @@ struct Story {
     Operations accepted; /* Accepted releases and renews */
     Operations grants;
     Operations firsts; /* Of several grants of one hold the first */
-    std::unordered_map<uint64_t, Sequel> sequels; /* By token */
-    std::unordered_map<uint64_t, std::vector<int64_t>>
-            releases; /* By session, if tokenless */
+    std::unordered_map<uint64_t, Sequel> sequels;      /* By token */
+    std::unordered_map<uint64_t, Operations> releases; /* By session, if tokenless */
 };
 
 bool call_before(const Operation *a, const Operation *b)
@@ -117,7 +116,7 @@ private:
             if (op.kind == Kind::release)
                 sequel.release = std::min(sequel.release, op.call);
         } else if (op.kind == Kind::release && op.session) {
-            story.releases[*op.session].push_back(op.call);
+            story.releases[*op.session].push_back(&op);
         }
     }
 
@@ -166,9 +165,10 @@ private:
         auto it = story.releases.find(*grant.session);
         if (story.lock->model != Model::mutex || it == story.releases.end())
             return end;
-        for (int64_t call : it->second) {
-            if (call >= grant.ret)
-                end = std::min(end, call);
+        /* One that was called before, and was still on its way, may have come after. */
+        for (const Operation *release : it->second) {
+            if (release->ret >= grant.call)
+                end = std::min(end, std::max(release->call, grant.ret));
         }
         /*
          * It is unknown what an unknown release or acquire of the session ended or began.

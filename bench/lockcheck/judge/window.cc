@@ -26,6 +26,12 @@ public:
         rules_.both = false;
     }
 
+    bool shows(const Violation &violation)
+    {
+        rule_ = violation.rule;
+        return !grow(violation).empty();
+    }
+
     Window cut(const Violation &violation)
     {
         Window window{violation.rule, violation.what, {}, violation.operations,
@@ -63,11 +69,18 @@ private:
     std::vector<Violation> ask(const Numbers &numbers, History &part)
     {
         part = part_of(history_, pointers_to(numbers));
-        Judgement judgement = judge(part, rules_);
-        pay(numbers.size() * (1 + judgement.configurations / 8) + 16);
-        std::erase_if(judgement.violations,
+        std::vector<Violation> violations;
+        if (rule_ == "linearizability") {
+            Judgement judgement = judge(part, rules_);
+            pay(numbers.size() + judgement.work / 32 + 16);
+            violations = std::move(judgement.violations);
+        } else {
+            pay(numbers.size() / 2 + 16);
+            violations = check_rules(part, rules_, Sessions(part, rules_.drift_ppm));
+        }
+        std::erase_if(violations,
                 [this](const Violation &violation) { return violation.rule != rule_; });
-        return judgement.violations;
+        return violations;
     }
 
     bool is_wrong(const Numbers &numbers)
@@ -137,8 +150,11 @@ private:
         for (const Operation *op : violation.operations)
             take(excuses_.of_lock(op->lock), until, {count, 0}, wanted);
         for (const Operation *op : violation.operations) {
-            if (op->token && op->lock >= 0)
-                take_smaller(*op, count, wanted);
+            if (!op->token || op->lock < 0)
+                continue;
+            const Numbers &same = excuses_.of_token(*op->token, op->lock);
+            wanted.insert(wanted.end(), same.begin(), same.end());
+            take_smaller(*op, count, wanted);
         }
         for (uint32_t number : wanted) {
             if (history_.operations[number].session)
@@ -293,6 +309,12 @@ History part_of(const History &history, const Operations &operations)
         part.operations.back().lock = it->second;
     }
     return part;
+}
+
+bool is_wrong_by_itself(
+        const History &history, const Violation &violation, const Rules &rules)
+{
+    return Cutter(history, rules, window_effort / 3).shows(violation);
 }
 
 std::vector<Window> cut_windows(const History &history, const Judgement &judgement,

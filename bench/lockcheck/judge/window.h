@@ -41,6 +41,13 @@ constexpr size_t windows_max = 8;
 std::vector<Window> cut_windows(const History &history, const Judgement &judgement,
         const Rules &rules, uint64_t effort = window_effort);
 
+/*
+ * Whether a part of the history is a violation of this rule by itself, which proves it. No:
+ * none was found within the effort.
+ */
+bool is_wrong_by_itself(
+        const History &history, const Violation &violation, const Rules &rules);
+
 /* These operations as a history of their own, which has the locks that they are about. */
 History part_of(const History &history, const std::vector<const Operation *> &operations);
 

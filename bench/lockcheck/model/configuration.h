@@ -14,7 +14,8 @@ namespace linear {
 
 constexpr size_t configurations_max = 20000;
 constexpr size_t compared_max = 1000;    /* Configurations with each other */
-constexpr uint64_t work_max = 300000000; /* Of one search: about a minute */
+constexpr uint64_t work_max = 100000000; /* Of one search: some seconds */
+constexpr uint64_t short_work_max = work_max / 3;
 constexpr uint32_t ghost_base = 1u << 31;
 
 using Numbers = std::vector<uint32_t>;

@@ -46,7 +46,7 @@ bool can_end(const World &world, const Configuration &config, uint32_t hold)
 uint32_t open_release(const World &world, const Configuration &config, uint32_t hold)
 {
     if (world.plan.ordered) {
-        uint32_t release = world.release_of[hold];
+        uint32_t release = world.index.release_of[hold];
         bool open = release != no_hold && world.is_open[release];
         return open && world.plan.holds[hold].renewed <= world.time ? release : no_hold;
     }
@@ -78,7 +78,7 @@ void bury(const World &world, Configuration &config, uint64_t session)
 {
     std::erase_if(
             config.holds, [&](uint32_t hold) { return world.session_of(hold) == session; });
-    auto [begin, end] = world.ghosts_of.equal_range(session);
+    auto [begin, end] = world.index.ghosts_of.equal_range(session);
     for (auto it = begin; it != end; ++it) {
         if (!has(config.used, it->second))
             put(config.used, it->second);

@@ -368,6 +368,8 @@ private:
     /*
      * Without tokens: a grant that is followed by an accepted release, in a session that
      * did one thing after the other and of which no acquire is unknown, was ended by it.
+     * "One thing after the other" includes what came after the release: had it begun before
+     * the release returned, the release may have been of what that began.
      */
     void match_releases()
     {
@@ -375,7 +377,7 @@ private:
         std::map<uint64_t, Operations> own;
         for (const Operation *op : operations_) {
             bool acts = op->result == Result::ok && op->kind != Kind::query;
-            if (op->session && (acts || is_ghost(*op)))
+            if (op->session && (acts || may_have_held(*op)))
                 own[*op->session].push_back(op);
         }
         std::set<const Operation *> musts;
@@ -384,6 +386,8 @@ private:
                     [](auto *a, auto *b) { return a->call < b->call; });
             for (size_t i = 0; i < ops.size() && !is_ghost(*ops[i]); i++) {
                 if (i > 0 && ops[i]->call <= ops[i - 1]->ret)
+                    break;
+                if (i + 1 < ops.size() && ops[i + 1]->call <= ops[i]->ret)
                     break;
                 if (i > 0 && ops[i]->kind == Kind::release && ops[i - 1]->is_grant())
                     musts.insert(ops[i - 1]);
@@ -431,36 +435,56 @@ private:
             return {};
         if (plan_.ordered)
             return it->second;
-        /* Without tokens: those before the session's next grant. */
-        int64_t next = next_grant_of(hold);
+        /* Without tokens: those that cannot have been of another hold of the session. */
         Operations own;
+        int64_t next = hold_alone_until(hold);
         for (const Operation *op : it->second) {
-            if (hold.op->call <= op->call && op->ret < next && !has_ghost(hold.session))
+            if (hold.op->call <= op->call && op->ret < next && !is_haunted(hold, *op))
                 own.push_back(op);
         }
         return own;
     }
 
-    bool has_ghost(uint64_t session)
+    /*
+     * Until the session's next grant is called. Not at all if another one was under way
+     * when this one was called: which of them was first is open then.
+     */
+    int64_t hold_alone_until(const Hold &hold)
     {
-        if (haunted_.empty()) {
-            for (const Ghost &ghost : plan_.ghosts) {
-                if (ghost.op->result == Result::info)
-                    haunted_.insert(ghost.session);
-            }
-            haunted_.insert(UINT64_MAX); /* It is made, though empty. */
+        if (grants_of_.empty()) {
+            for (const Hold &other : plan_.holds) /* By call */
+                grants_of_[other.session].push_back(other.op);
+            for (const Ghost &ghost : plan_.ghosts)
+                ghosts_of_.emplace(ghost.session, &ghost);
+            for (auto &[session, grants] : grants_of_)
+                find_overlaps(grants);
         }
-        return haunted_.count(session) > 0;
+        const Operations &grants = grants_of_.at(hold.session);
+        auto next = std::upper_bound(grants.begin(), grants.end(), hold.op->call,
+                [](int64_t call, const Operation *op) { return call < op->call; });
+        if (overlapped_.count(hold.op))
+            return INT64_MIN;
+        return next == grants.end() ? never : (*next)->call;
     }
 
-    int64_t next_grant_of(const Hold &hold)
+    void find_overlaps(const Operations &grants)
     {
-        if (calls_.empty()) {
-            for (const Hold &other : plan_.holds)
-                calls_.insert({other.session, other.op->call});
+        int64_t busy = INT64_MIN;
+        for (size_t i = 0; i < grants.size(); i++) {
+            bool twin = i + 1 < grants.size() && grants[i + 1]->call == grants[i]->call;
+            if (busy >= grants[i]->call || twin)
+                overlapped_.insert(grants[i]);
+            busy = std::max(busy, grants[i]->ret);
         }
-        auto it = calls_.upper_bound({hold.session, hold.op->call});
-        return it != calls_.end() && it->first == hold.session ? it->second : never;
+    }
+
+    /* An acquire that nobody heard of may have what this renewal renewed. */
+    bool is_haunted(const Hold &hold, const Operation &renewal) const
+    {
+        auto [begin, end] = ghosts_of_.equal_range(hold.session);
+        return std::any_of(begin, end, [&](const auto &other) {
+            return other.second->call <= renewal.ret && other.second->until >= renewal.call;
+        });
     }
 
     void add_deaths()
@@ -558,8 +582,9 @@ private:
     std::set<const Operation *> doubtful_; /* For these, it may as well have been another */
     std::map<Key, uint32_t> by_key_;
     std::map<Key, Operations> renewals_;
-    std::set<std::pair<uint64_t, int64_t>> calls_; /* Of grants, by session */
-    std::set<uint64_t> haunted_; /* Sessions with acquires that have no answer */
+    std::map<uint64_t, Operations> grants_of_; /* By session; each by call */
+    std::set<const Operation *> overlapped_;   /* Of these: another was under way */
+    std::multimap<uint64_t, const Ghost *> ghosts_of_;
 };
 
 } // namespace

@@ -49,12 +49,11 @@ bool is_behind(const World &world, const Configuration &config, const Operation 
                !has_room(world, config, permits, shared);
     };
     /*
-     * Of those that want the same, one is looked at: one that was never answered waits
+     * Those that want the same are looked at once: one that was never answered waits
      * forever.
      */
-    const auto &waiting = world.waiting;
-    for (auto it = waiting.begin(); it != waiting.end(); it = waiting.upper_bound(*it)) {
-        if (keeps_out(it->first, it->second))
+    for (const auto &[kind, count] : world.waiting) {
+        if (keeps_out(kind.first, kind.second))
             return true;
     }
     for (uint32_t number : world.open_grants) {

@@ -2,8 +2,7 @@
 
 namespace linear {
 
-World::World(const Plan &the_plan, bool is_thorough, Effort &the_effort)
-        : plan(the_plan), thorough(is_thorough), effort(the_effort)
+Index::Index(const Plan &plan)
 {
     grant_of.assign(plan.holds.size(), no_hold);
     release_of.assign(plan.holds.size(), no_hold);
@@ -16,10 +15,16 @@ World::World(const Plan &the_plan, bool is_thorough, Effort &the_effort)
     }
     for (uint32_t i = 0; i < plan.ghosts.size(); i++)
         ghosts_of.emplace(plan.ghosts[i].session, i);
-    is_open.assign(plan.steps.size(), false);
     turn_of.assign(plan.steps.size(), no_hold);
     for (uint32_t i = 0; i < plan.turns.size(); i++)
         turn_of[plan.turns[i]] = i;
+}
+
+World::World(
+        const Plan &the_plan, const Index &the_index, bool is_thorough, Effort &the_effort)
+        : plan(the_plan), index(the_index), thorough(is_thorough), effort(the_effort)
+{
+    is_open.assign(plan.steps.size(), false);
 }
 
 void World::open(uint32_t number)
@@ -37,8 +42,8 @@ void World::close(uint32_t number)
     is_open[number] = false;
     drop(open_grants, number);
     drop(open_releases, number);
-    if (turn_of[number] != no_hold)
-        turn = std::max(turn, turn_of[number] + 1);
+    if (index.turn_of[number] != no_hold)
+        turn = std::max(turn, index.turn_of[number] + 1);
 }
 
 void World::add_ghost(uint32_t number)
@@ -110,12 +115,12 @@ bool World::is_brief(uint32_t number) const
 
 bool World::is_next(const Configuration &config, uint32_t number) const
 {
-    if (turn_of[number] == no_hold)
+    if (index.turn_of[number] == no_hold)
         return true;
     uint32_t next = turn;
     while (next < plan.turns.size() && has(config.early, plan.turns[next]))
         next++;
-    return next == turn_of[number];
+    return next == index.turn_of[number];
 }
 
 bool World::is_many() const

@@ -22,13 +22,14 @@ namespace linear {
 struct Effort {
     size_t width = configurations_max;
     bool narrow = false;
+    uint64_t most = work_max;
     bool over = false; /* A limit was met: something was dropped, or the search stops */
     uint64_t work = 0; /* Configurations that were made or compared, by their size */
 
     void spend(uint64_t count, const Configuration &config)
     {
         work += count * (4 + config.holds.size()) / 4;
-        over = over || work > work_max;
+        over = over || work > most;
     }
 
     /* Configurations on the ways from one moment to the next. */
@@ -39,12 +40,23 @@ struct Effort {
 
     bool must_stop() const
     {
-        return over && (!narrow || work > work_max);
+        return over && (!narrow || work > most);
     }
 };
 
+/* Of a plan, what a search looks up and never changes. */
+struct Index {
+    explicit Index(const Plan &plan);
+
+    Numbers grant_of;                            /* By hold: its step */
+    Numbers release_of;                          /* By hold; no_hold: it has none */
+    Numbers turn_of;                             /* By step; no_hold: it has none */
+    std::multimap<uint64_t, uint32_t> ghosts_of; /* By session, called or not */
+};
+
+/* A copy is what a search can go back to. */
 struct World {
-    World(const Plan &plan, bool thorough, Effort &effort);
+    World(const Plan &plan, const Index &index, bool thorough, Effort &effort);
 
     void open(uint32_t number);
     void close(uint32_t number);
@@ -77,23 +89,20 @@ struct World {
     bool conflicts(uint32_t hold, bool shared) const;
 
     const Plan &plan;
+    const Index &index;
     bool thorough;
     Effort &effort;
     int64_t time = 0;
-    Numbers grant_of;
-    Numbers release_of;
     std::vector<bool> is_open;
     Numbers open_grants;
     Numbers open_releases;
     std::unordered_map<uint64_t, Numbers> ghost_releases; /* By session */
     /* By permits and mode; of each kind, whose session is over first. */
     std::map<std::pair<uint32_t, bool>, std::set<std::pair<int64_t, uint32_t>>> ghosts;
-    std::multimap<uint64_t, uint32_t> ghosts_of; /* By session, called or not */
     std::set<uint32_t> gone; /* Ghosts that took effect, or never will, before their call */
     /* Of all that were called, because a count cannot be trusted. */
     uint64_t ghost_permits = 0;
-    std::multiset<std::pair<bool, uint32_t>> waiting;
-    Numbers turn_of;   /* By step; no_hold: it has none */
+    std::map<std::pair<bool, uint32_t>, uint32_t> waiting; /* How many want the same */
     uint32_t turn = 0; /* The first that has not returned */
 };
 

@@ -38,6 +38,15 @@ std::string text_of_rest(const Report &report)
            names + "; each is in the output of --json\n";
 }
 
+std::string text_of(const Doubt &doubt, const Report &report)
+{
+    return shown(report.file) + ": undecided on " +
+           quoted(report.history.locks[static_cast<size_t>(doubt.lock)].name) +
+           ": no order was found, and no proof that there is none; the search got stuck at "
+           "line " +
+           std::to_string(doubt.stuck->line) + "\n";
+}
+
 std::string list(const std::vector<const Operation *> &operations)
 {
     std::string out;
@@ -60,6 +69,13 @@ std::string json_of(const Violation &violation, const History &history)
     return "{" + field("rule", quoted(violation.rule)) + "," +
            field("what", quoted(violation.what)) + "," + field("lock", lock) + "," +
            field("lines", list(violation.operations)) + "}";
+}
+
+std::string json_of(const Doubt &doubt, const History &history)
+{
+    return "{" +
+           field("lock", quoted(history.locks[static_cast<size_t>(doubt.lock)].name)) +
+           "," + field("line", std::to_string(doubt.stuck->line)) + "}";
 }
 
 std::string json_of(const Window &window, const History &history)
@@ -131,6 +147,8 @@ std::string text_of(const Report &report)
         out += heading(shown, report) + text_of(window, report.history);
     }
     out += text_of_rest(report);
+    for (const Doubt &doubt : judgement.doubts)
+        out += text_of(doubt, report);
     return out + shown(report.file) + ": " +
            std::to_string(report.history.operations.size()) + " operations, " +
            std::to_string(judgement.grants) + " grants, " +
@@ -156,7 +174,8 @@ std::string json_of(const Report &report)
     for (const auto &[name, count] : counts)
         out += "," + field(name, std::to_string(count));
     return out + "," + field("violations", array_of(judgement.violations, report.history)) +
-           "," + field("windows", array_of(report.windows, report.history)) + "}";
+           "," + field("doubts", array_of(judgement.doubts, report.history)) + "," +
+           field("windows", array_of(report.windows, report.history)) + "}";
 }
 
 } // namespace linear

@@ -1,5 +1,6 @@
 #include "lockcheck/search/direct_way.h"
 
+#include <algorithm>
 #include <iterator>
 #include <set>
 #include <unordered_map>
@@ -11,28 +12,74 @@
 
 namespace linear {
 
+namespace {
+
+struct Choice {
+    int64_t last; /* It is surely over from then on */
+    bool buries;  /* It ends with its session */
+    uint32_t hold;
+
+    bool is_better_than(const Choice &other) const
+    {
+        return std::pair(last, buries) < std::pair(other.last, other.buries);
+    }
+};
+
+Choice choice_of(const World &world, uint32_t hold, uint32_t release)
+{
+    if (hold >= ghost_base)
+        return {world.plan.ghosts[hold - ghost_base].until, false, hold};
+    const Hold &about = world.plan.holds[hold];
+    if (release != no_hold)
+        return {std::min(world.plan.steps[release].ret, about.until), false, hold};
+    return {about.until, about.alone > world.time, hold};
+}
+
+/* The end of its session takes something else along: a hold, or an unknown acquire. */
+bool is_costly(const World &world, const Configuration &config, const Choice &choice)
+{
+    if (!choice.buries)
+        return false;
+    uint64_t session = world.session_of(choice.hold);
+    auto [begin, end] = world.index.ghosts_of.equal_range(session);
+    bool haunted = !world.is_many() && std::any_of(begin, end, [&](const auto &ghost) {
+        return world.is_about(ghost.second) && !has(config.used, ghost.second);
+    });
+    return haunted ||
+           std::any_of(config.holds.begin(), config.holds.end(), [&](uint32_t hold) {
+               return hold != choice.hold && world.session_of(hold) == session;
+           });
+}
+
+using Choices = std::unordered_map<uint32_t, Choice>; /* By permits */
+
+void keep_better(const World &world, Choices &best, const Choice &choice)
+{
+    auto [it, fresh] = best.emplace(world.permits_of(choice.hold), choice);
+    if (!fresh && choice.is_better_than(it->second))
+        it->second = choice;
+}
+
+} // namespace
+
 void choose_ends(const World &world, const Configuration &config, const Hold &wanted,
         Numbers &choices)
 {
-    struct Choice {
-        int64_t ret;
-        bool buries; /* It ends with its session, which may have other holds */
-        uint32_t hold;
-    };
-    std::unordered_map<uint32_t, Choice> best; /* By permits */
+    Choices best;
+    Choices costly;
     for (uint32_t hold : config.holds) {
         if (!world.conflicts(hold, wanted.shared))
             continue;
         uint32_t release = hold >= ghost_base ? no_hold : open_release(world, config, hold);
-        int64_t ret = release != no_hold ? world.plan.steps[release].ret : never;
         if (release == no_hold && hold < ghost_base && !can_end(world, config, hold))
             continue;
-        bool buries = release == no_hold && hold < ghost_base &&
-                      world.plan.holds[hold].alone > world.time;
-        Choice choice{ret, buries, hold};
-        auto [it, fresh] = best.emplace(world.permits_of(hold), choice);
-        if (!fresh && std::pair(ret, buries) < std::pair(it->second.ret, it->second.buries))
-            it->second = choice;
+        Choice choice = choice_of(world, hold, release);
+        keep_better(world, is_costly(world, config, choice) ? costly : best, choice);
+    }
+    for (const auto &[permits, choice] : costly) {
+        auto it = best.find(permits);
+        if (it == best.end() || choice.last < it->second.last)
+            choices.push_back(choice.hold);
     }
     for (const auto &[permits, choice] : best)
         choices.push_back(choice.hold);
@@ -82,7 +129,7 @@ void begin_up_to(const World &world, const Configuration &config, uint32_t last,
 {
     std::vector<Configuration> all = {config};
     for (uint32_t hold = config.next; hold <= last && !all.empty(); hold++) {
-        uint32_t grant = world.grant_of[hold];
+        uint32_t grant = world.index.grant_of[hold];
         if (!world.is_open[grant] || world.plan.holds[hold].late)
             return;
         all = begin_next(world, std::move(all), grant);

@@ -1,6 +1,6 @@
 /*
  * The direct way to a return does what the return needs, and nothing else. To make room, it
- * ends the hold whose open release returns first, or else one that can end by itself.
+ * ends the hold that must be over first.
  */
 #ifndef LINEAR_DIRECT_WAY_H
 #define LINEAR_DIRECT_WAY_H
@@ -9,7 +9,10 @@
 
 namespace linear {
 
-/* The holds to end for room: one of each size. */
+/*
+ * The holds to end for room: of each size the one that must be over first, and those of
+ * sessions whose end takes more along.
+ */
 void choose_ends(const World &world, const Configuration &config, const Hold &wanted,
         Numbers &choices);
 

@@ -24,7 +24,7 @@ void try_grants(const World &world, const Configuration &config, uint32_t target
     };
     if (world.plan.ordered) {
         if (config.next < world.plan.holds.size())
-            attempt(world.grant_of[config.next]);
+            attempt(world.index.grant_of[config.next]);
         return;
     }
     if (!world.thorough) {
@@ -51,8 +51,10 @@ void add_burials(const World &world, const Configuration &config, Numbers &some)
     for (const auto &[session, holds] : dying) {
         if (holds.size() > 1)
             some.push_back(holds[0]);
-        else
-            single.emplace(world.permits_of(holds[0]), holds[0]);
+        else if (auto [it, fresh] = single.emplace(world.permits_of(holds[0]), holds[0]);
+                 !fresh &&
+                 world.plan.holds[holds[0]].until < world.plan.holds[it->second].until)
+            it->second = holds[0];
     }
     for (const auto &[permits, hold] : single)
         some.push_back(hold);
@@ -192,7 +194,7 @@ void try_named_ghosts(
         const World &world, const Configuration &config, std::vector<Configuration> &out)
 {
     for (uint64_t session : wanted_sessions(world, config)) {
-        auto [begin, end] = world.ghosts_of.equal_range(session);
+        auto [begin, end] = world.index.ghosts_of.equal_range(session);
         for (auto it = begin; it != end; ++it) {
             const Ghost &ghost = world.plan.ghosts[it->second];
             if (world.is_about(it->second) && !has(config.used, it->second) &&
@@ -269,8 +271,7 @@ void try_every_way(const World &world, const Configuration &config, uint32_t num
         if (number != no_hold && is_done(world, from, number)) {
             Configuration done = from;
             conclude(world, std::move(done), number, out);
-            /* It may as well begin after what still waits for an explanation, and stay. */
-            if (from.undone.empty() || !has(from.brief, number))
+            if (!is_open_question(world, from, number))
                 continue;
         }
         std::vector<Configuration> next;

@@ -90,6 +90,12 @@ bool is_tricky(const World &world, const Configuration &config)
             [&](uint32_t number) { return is_tricky_grant(world, config, number); });
 }
 
+bool is_open_question(const World &world, const Configuration &config, uint32_t number)
+{
+    bool first = !config.undone.empty() || world.thorough || is_tricky(world, config);
+    return has(config.brief, number) && first;
+}
+
 Numbers grants_to_try(const World &world, const Configuration &config, uint32_t target)
 {
     Numbers some;

@@ -20,6 +20,13 @@ std::vector<uint64_t> wanted_sessions(const World &world, const Configuration &c
 /* An open grant may have come and gone at the cost of something: which, must be tried. */
 bool is_tricky(const World &world, const Configuration &config);
 
+/*
+ * This grant may have come and gone, and is done with that. But it may as well begin later
+ * and stay: after what still waits for an explanation, or after another grant that has to
+ * come and go first.
+ */
+bool is_open_question(const World &world, const Configuration &config, uint32_t number);
+
 /* The open grants to try on the way to `target` (a step, or no_hold). */
 Numbers grants_to_try(const World &world, const Configuration &config, uint32_t target);
 

@@ -12,6 +12,7 @@
  *     trap PERCENT SEED  the same when the next flush is asked for, before it is done
  *     on                 power is back; nothing is trapped any more
  *     fail               writes and flushes fail, until `on`
+ *     unsync             flushes fail and writes do not, until `on`
  *     stall              everything waits, until `on`
  *     lie                flushes say yes and do nothing, for good: a disk that lies
  *     count              ok writes=N flushes=N failed=N waited=N lost=N: requests that failed and
@@ -96,6 +97,8 @@ public:
         std::unique_lock lock(mutex_);
         if (wait_for_mood(lock) != Mood::good)
             return refuse();
+        if (unsync_)
+            return refuse();
         if (trapped_ && !before_.empty()) {
             cut(survive_percent_, survive_seed_);
             return refuse();
@@ -117,6 +120,8 @@ public:
             trapped_ = word == "trap";
             if (!trapped_)
                 cut(survive_percent_, survive_seed_);
+        } else if (word == "unsync") {
+            unsync_ = true;
         } else if (word == "lie") {
             lies_ = true;
         } else if (word == "on" || word == "fail" || word == "stall") {
@@ -124,6 +129,7 @@ public:
                     : word == "fail" ? Mood::failing
                                      : Mood::stalled;
             trapped_ = false;
+            unsync_ = false;
         } else if (word != "count") {
             return "error: no such command: " + line;
         }
@@ -178,11 +184,13 @@ private:
         }
         before_.clear();
         trapped_ = false;
+        unsync_ = false;
         mood_ = Mood::cut;
     }
 
     int fd_;
     off_t size_ = 0;
+    bool unsync_ = false;
     std::mutex mutex_;
     std::condition_variable changed_;
     Mood mood_ = Mood::good;

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import struct
 import time
 
@@ -153,6 +154,83 @@ class Error(DiskNemesis):
 
     def met(self):
         return self.felt and super().met()
+
+
+class FailedSync(DiskNemesis):
+    """Flushes fail and writes do not: what a restart reads then may be gone after a cut.
+
+    The node must end by itself, and must not serve again while it cannot make durable what it
+    reads. Then the power fails, so that nothing of it is left, and comes back.
+    """
+    kind = "failed-sync"
+    lasts = (0.5, 2.0)
+    victim = None
+    began = 0.0
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        self.victim.wanted = False
+        self.began = now()
+        self.victim.disk.ask("unsync")
+        return names([self.victim])
+
+    def heal(self):
+        victim = self.victim
+        status = victim.process.wait(10)
+        self.felt = status is not None  # Else it had nothing to write.
+        if self.felt and (status != 1 or not victim.said_error(self.began)):
+            self.rig.complain(f"{names([victim])}: status {status} when flushes fail, and it "
+                              f"said: {victim.last_line()}")
+        if self.felt:
+            again = now()
+            victim.start(wanted=False)
+            if victim.process.wait(5) is None or victim.said("serving", again):
+                self.rig.complain(f"{names([victim])} serves what it could not make durable, "
+                                  f"and said: {victim.last_line()}")
+        victim.kill()
+        victim.disk.cut(0, 0)
+        victim.disk.power_on()
+        victim.start()
+
+    def met(self):
+        return self.felt and super().met()
+
+
+class LateWrite(DiskNemesis):
+    """A node is killed while its disk is at a write, and started again before that is done.
+
+    The write must not land on what the new process writes: it waits until the old one is done.
+    """
+    kind = "late-write"
+    lasts = (1.0, 4.0)
+    victim = None
+    began = 0.0
+
+    def start(self):
+        self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
+        self.victim.disk.ask("stall")
+        time.sleep(0.3)
+        self.victim.wanted = False
+        self.victim.process.signal(signal.SIGKILL)
+        self.began = now()
+        self.victim.start(wanted=False)
+        return names([self.victim])
+
+    def heal(self):
+        if self.victim.said("serving", self.began):
+            self.rig.complain(f"{names([self.victim])} serves while its disk does nothing")
+        self.victim.disk.ask("on")
+        limit = now() + 20
+        while now() < limit and not self.victim.said("serving", self.began):
+            time.sleep(0.02)
+        if not self.victim.said("serving", self.began):
+            self.rig.complain(f"{names([self.victim])} does not start when the late write is "
+                              f"done: {self.victim.last_line()}")
+        self.victim.wanted = True
+
+    def met(self):
+        return any(self.victim.said(event, self.began) for event in
+                   ("waits-for-earlier-process", "waits-for-earlier-write"))
 
 
 BLOCK = 4096
@@ -392,5 +470,5 @@ class ClockRate(WallClock):
         return 0.3 < ahead / wanted < 3
 
 
-ALL = [Power, PowerLeader, PowerAll, Full, Stall, Error, FlipBits, Truncate, Emptied,
+ALL = [Power, PowerLeader, PowerAll, Full, Stall, Error, FailedSync, LateWrite, FlipBits, Truncate, Emptied,
        WallClock, ClockRate]

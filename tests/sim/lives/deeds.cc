@@ -199,6 +199,12 @@ bool Life::do_deed(Kind kind, int id)
     case Kind::bend_clock:
         bend_clock(id);
         return true;
+    case Kind::slow_disks:
+        return slow_all_disks();
+    case Kind::feast:
+        return glutton_.feast();
+    case Kind::pose:
+        return impostor_.pose();
     case Kind::slow_start:
         return slow_start();
     case Kind::depose:

@@ -38,6 +38,8 @@ bool Faults::act(Kind kind, int id)
         return fill_log(id);
     case Kind::slow_replay:
         return replay_slowly(id);
+    case Kind::hand_over_amid_replay:
+        return hand_over_amid_replay();
     default:
         return false;
     }
@@ -217,7 +219,7 @@ bool Faults::empty(int id)
     machine.crash(End::power_cut);
     life_.say(id, "finds an empty directory");
     away_.insert(id);
-    kept_[id].swap(machine.disk.segments);
+    kept_[id] = machine.disk.swap_content({});
     durable_[id] = life_.oracle().disk_changed(id, {});
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
@@ -236,7 +238,7 @@ void Faults::come_back(int id)
     auto kept = kept_.find(id);
     if (kept == kept_.end())
         return;
-    machine.disk.segments.swap(kept->second);
+    (void)machine.disk.swap_content(std::move(kept->second));
     kept_.erase(kept);
     (void)life_.oracle().disk_changed(id, durable_[id]);
 }
@@ -287,17 +289,44 @@ bool Faults::fill_log(int id)
     return true;
 }
 
-bool Faults::replay_slowly(int id)
+void Faults::read_slowly(int id)
 {
     World &world = life_.world();
-    Machine &machine = world.machine(id);
-    if (!machine.up() || !life_.may_disturb(id))
-        return false;
     life_.say(id, "is started, and reads slowly");
-    machine.disk.read_ns = NS_PER_MS + life_.roll(NS_PER_S);
+    world.machine(id).disk.read_ns = NS_PER_MS + life_.roll(NS_PER_S);
     restart(id);
     world.in(life_.roll(8 * NS_PER_S),
             [this, id] { life_.world().machine(id).disk.read_ns = 0; });
+}
+
+bool Faults::replay_slowly(int id)
+{
+    Machine &machine = life_.world().machine(id);
+    if (!machine.up() || !life_.may_disturb(id))
+        return false;
+    read_slowly(id);
+    return true;
+}
+
+/* Some of the others have just been started when the leader is told to stop. */
+bool Faults::hand_over_amid_replay()
+{
+    World &world = life_.world();
+    Machine *leader = world.leader();
+    if (!leader || !life_.may_disturb(leader->id()))
+        return false;
+    for (int id = 1; id <= world.count(); id++) {
+        bool may = world.machine(id).up() && !is_away(id) && life_.may_disturb(id);
+        if (id != leader->id() && may && life_.roll(2) == 0)
+            read_slowly(id);
+    }
+    world.in(life_.roll(NS_PER_S), [this, id = leader->id()] {
+        Machine &old = life_.world().machine(id);
+        if (!old.leads() || life_.is_over())
+            return;
+        life_.say(id, "leads, and is told to stop");
+        old.stop();
+    });
     return true;
 }
 
@@ -309,6 +338,7 @@ void Faults::repair_disk(int id)
     machine.disk.stalled_until = 0;
     machine.disk.stuck = false;
     machine.disk.read_ns = 0;
+    machine.disk.write_ns = 0;
     spoilt_.erase(id);
     if (!machine.has_few_segments())
         return;

@@ -51,15 +51,16 @@ private:
     bool stick_disk(int id);
     bool fill_log(int id);
     bool replay_slowly(int id);
+    void read_slowly(int id);
+    bool hand_over_amid_replay();
     void restart(int id);
     int other_end(int id);
     bool may_go_away(int id);
 
     Life &life_;
     std::set<int> away_;
-    std::set<int> spoilt_; /* For good, until they are repaired */
-    std::map<int, std::map<uint64_t, std::vector<uint8_t>>>
-            kept_; /* Logs, while not there */
+    std::set<int> spoilt_;              /* For good, until they are repaired */
+    std::map<int, Disk::Content> kept_; /* Directories, while not there */
     std::map<int, struct entry_id> durable_;
 };
 

@@ -15,6 +15,8 @@
 
 #include "sim/lives/crowd.h"
 #include "sim/lives/faults.h"
+#include "sim/lives/glutton.h"
+#include "sim/lives/impostor.h"
 #include "sim/lives/life_plan.h"
 #include "sim/lives/plays.h"
 #include "sim/lives/upgrades.h"
@@ -161,12 +163,21 @@ private:
     void delay_for_a_while(int id);
     void test_guard();
 
+    /* disk_deeds.cc */
+    bool slow_all_disks();
+    uint64_t work(int number, uint64_t within_ns);
+    void test_one_bad_disk();
+    void test_slow_disks();
+    void test_disks();
+
     /* The end of a life */
     void make_well(int id);
     int silence_leader();
     void heal_network(const std::set<int> &majority);
     void heal_majority();
     void heal();
+    void must_grant(int number, const std::string &lock, uint64_t wait_ns,
+            const std::string &breach);
     void must_grant(int number, const std::string &lock);
     void elect_and_grant();
     void catch_up();
@@ -181,6 +192,8 @@ private:
     Oracle oracle_;
     ClientHistory history_;
     Vandal vandal_;
+    Glutton glutton_;
+    Impostor impostor_;
     Onlooker onlooker_;
     Faults faults_of_world_{*this};
     Plays plays_{*this};

@@ -117,6 +117,13 @@ void draw_deeds(Plan &plan, Dice &dice)
     }
 }
 
+/* What was drawn later goes behind what is done at the same time. */
+void sort_deeds(Plan &plan)
+{
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 /* Little that unseats a leader, so that the clock guard gets to the end of its brackets. */
 void draw_calm_deeds(Plan &plan, Dice &dice)
 {
@@ -162,8 +169,7 @@ void draw_changes(Plan &plan)
         Kind kind = dice.one_in(3) ? Kind::depose : Kind::slow_start;
         plan.deeds.push_back({number++, at_ns, kind});
     }
-    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
-            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    sort_deeds(plan);
 }
 
 /*
@@ -181,8 +187,7 @@ void draw_plays(Plan &plan)
         plan.deeds.push_back(
                 {number++, at_ns, votes ? Kind::late_votes : Kind::old_entries});
     }
-    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
-            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    sort_deeds(plan);
     plan.world.tune = [tune = plan.world.tune](node_settings &settings) {
         if (tune)
             tune(settings);
@@ -222,8 +227,7 @@ void draw_disks(Plan &plan)
     uint32_t number = static_cast<uint32_t>(plan.deeds.size());
     for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
         plan.deeds.push_back({number++, at_ns, Kind::rot});
-    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
-            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    sort_deeds(plan);
 }
 
 bool has_plays(const Plan &plan)
@@ -244,9 +248,13 @@ void draw_rough(Plan &plan)
         return;
     plan.rough = true;
     plan.world.rough_clients = true;
-    plan.world.tune = [tune = plan.world.tune](node_settings &settings) {
+    Dice shares(plan.seed, STREAM_SHARES);
+    uint32_t percent = shares.one_in(2) ? 10 : 97;
+    plan.world.tune = [percent, tune = plan.world.tune](node_settings &settings) {
         if (tune)
             tune(settings);
+        settings.cluster.address_percent = percent;
+        settings.cluster.label_percent = percent == 10 ? 20 : 97;
         if (settings.raft.append_entries_max != 0)
             settings.raft.append_entries_max =
                     std::max(settings.raft.append_entries_max, 8U);
@@ -258,8 +266,7 @@ void draw_rough(Plan &plan)
         Kind kind = dice.one_in(2) ? Kind::isolate_client : Kind::stop_client;
         plan.deeds.push_back({number++, at_ns, kind});
     }
-    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
-            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    sort_deeds(plan);
 }
 
 /*
@@ -277,8 +284,49 @@ void draw_bad_disks(Plan &plan)
     uint32_t number = static_cast<uint32_t>(plan.deeds.size());
     for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
         plan.deeds.push_back({number++, at_ns, dice.one_of(bad)});
-    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
-            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+    sort_deeds(plan);
+}
+
+/* In half of these all disks are slow at times, and leaders stop while others replay. */
+void draw_slow_disks(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_SLOW_DISKS);
+    if (!plan.bad_disks || dice.one_in(2))
+        return;
+    uint64_t gap_ns = dice.from(1000, 6000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns) {
+        Kind kind = dice.one_in(2) ? Kind::slow_disks : Kind::hand_over_amid_replay;
+        plan.deeds.push_back({number++, at_ns, kind});
+    }
+    sort_deeds(plan);
+}
+
+/* Some lives have a client that takes all it is given. All else in them is as it was. */
+void draw_glutton(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_GLUTTON);
+    if (plan.tests_guard || has_plays(plan) || !dice.one_in(6))
+        return;
+    plan.has_glutton = true;
+    uint64_t gap_ns = dice.from(2000, 6000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::feast});
+    sort_deeds(plan);
+}
+
+/* ... or somebody who says to be a member. */
+void draw_impostor(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_IMPOSTOR);
+    if (plan.tests_guard || has_plays(plan) || plan.world.nodes == 1 || !dice.one_in(6))
+        return;
+    uint64_t gap_ns = dice.from(200, 2000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::pose});
+    sort_deeds(plan);
 }
 
 /*
@@ -315,6 +363,7 @@ const char *name_of(Kind kind)
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
             "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
+            "slow disks", "hand over amid replay", "feast", "pose",
             "upgrade"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
@@ -351,8 +400,11 @@ Plan draw_plan(uint64_t seed)
     draw_strange(plan);
     draw_rough(plan);
     draw_bad_disks(plan);
+    draw_slow_disks(plan);
     draw_disks(plan);
     draw_upgrades(plan);
+    draw_glutton(plan);
+    draw_impostor(plan);
     return plan;
 }
 

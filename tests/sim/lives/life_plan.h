@@ -54,7 +54,11 @@ enum class Kind : uint8_t {
     log_full,       /* A node may have no more segments until a restart: in the same */
     slow_replay,    /* A node restarts, and its disk reads slowly: in the same */
     rot,            /* Of a running node's log, whole again later: in some lives */
-    upgrade,        /* A node gets the next program, or the old one: in some lives */
+    slow_disks,     /* All nodes write slowly: in lives of bad disks */
+    hand_over_amid_replay, /* A leader stops while others apply their logs: in the same */
+    feast,                 /* Of a client that takes all it is given: in some lives */
+    pose,                  /* Somebody says to be a member: in some lives */
+    upgrade,               /* A node gets the next program, or the old one: in some lives */
     count
 };
 
@@ -82,6 +86,7 @@ struct Plan {
     bool strange = false;
     bool rough = false;       /* Persons' clients have crowds (crowd.h). */
     bool tests_guard = false; /* In the end: is a fast clock noticed? */
+    bool has_glutton = false;
     /* In the end, while only a majority is healed: the others are there, with bad disks. */
     bool bad_disks = false;
     bool upgrades = false;   /* Nodes change their programs (upgrades.h). */
@@ -108,6 +113,11 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_ROUGH,      /* Which lives have rough clients */
     STREAM_BAD_DISKS,  /* ... and disks that are of no use */
     STREAM_LAST_DISKS, /* Which ones, in the end */
+    STREAM_SLOW_DISKS, /* Which of these lives have slow ones, too */
+    STREAM_TEST_DISKS, /* ... and when all is well again */
+    STREAM_GLUTTON,    /* Which lives have one, and what it does */
+    STREAM_IMPOSTOR,   /* ... */
+    STREAM_SHARES,     /* In which rough lives an address may have little */
     STREAM_UPGRADES,   /* Which lives have upgrades */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,

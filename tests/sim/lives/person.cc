@@ -89,6 +89,9 @@ void Person::begin_anew()
         crowd_->leave(false);
         gone_crowds_.push_back(std::move(crowd_));
     }
+    /* Beside a glutton sessions are refused again and again: programs end then. */
+    if (life_.plan().has_glutton)
+        life_.world().in(3 * NS_PER_S, [client = client_.get()] { client->end(); });
     gone_.push_back(std::move(client_));
     begin();
     live();

@@ -35,7 +35,7 @@ std::vector<uint8_t> joined(std::vector<uint8_t> first, const std::vector<uint8_
 Vandal::Vandal(World &world, const struct prng &dice, bool poses)
         : world_(world), dice_(dice), poses_(poses)
 {
-    world_.network.tap = [this](uint64_t link, int from, const Bytes &bytes) {
+    world_.network.taps.push_back([this](uint64_t link, int from, int, const Bytes &bytes) {
         if (from < clients_begin || from >= number)
             return;
         Bytes &heard = heard_[link];
@@ -43,7 +43,7 @@ Vandal::Vandal(World &world, const struct prng &dice, bool poses)
         note(bytes);
         if (heard_.size() > heard_max)
             heard_.erase(heard_.begin());
-    };
+    });
 }
 
 uint64_t Vandal::roll(uint64_t n)
@@ -173,7 +173,10 @@ void Vandal::meddle()
     }
 }
 
-/* A node of other members or of another cluster, or one that says nothing of sense. */
+/*
+ * A node of other members, of another cluster, or without a directory of its own. While the
+ * cluster is bootstrapped it may be welcomed. (Who knows more than that is in impostor.h.)
+ */
 Vandal::Bytes Vandal::pose_as_node(int node)
 {
     uint8_t ids[MEMBERS_MAX];

@@ -12,6 +12,8 @@
  *   "stop before you send"  what was released is not believed in
  *   G3                  nobody is told that its session is over while it may believe in it
  *
+ *   duties              whose log is unfit does not stand, and what else duty_oracle.h lists
+ *
  * Clocks beyond rho excuse breaches of G3 and G4 for a while: clock_oracle.h.
  * World::check compares digests at equal indexes besides, and walks each node's whole state.
  */
@@ -23,6 +25,7 @@
 #include <vector>
 
 #include "sim/oracles/clock_oracle.h"
+#include "sim/oracles/duty_oracle.h"
 #include "sim/oracles/state_oracle.h"
 #include "sim/world/sim_client.h"
 
@@ -40,7 +43,9 @@ public:
     struct entry_id disk_changed(int id, struct entry_id durable);
 
     void look_at(Machine &machine); /* After each of its turns */
-    void look_at_clients();         /* After each of their steps */
+    /* What was sent, whoever these are. */
+    void hear(int from, int to, const std::vector<uint8_t> &bytes);
+    void look_at_clients(); /* After each of their steps */
 
     ClockOracle &clocks()
     {
@@ -91,6 +96,7 @@ private:
     std::map<std::string, Holder> front_;
     StateOracle state_;
     ClockOracle clocks_;
+    DutyOracle duties_;
     std::map<const Client *, uint32_t> excused_; /* Sessions lost early */
     std::map<uint64_t, const Client *> owners_;  /* Of sessions, ever */
     uint64_t token_ = 0;                         /* The largest */

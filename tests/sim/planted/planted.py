@@ -72,6 +72,16 @@ ORACLES = [
     ("a fast clock is not noticed", "clock guard"),
     ("does not give way", "clock guard"),
     ("the node spins", "progress"),
+    ("no grant with", "progress with bad disks"),
+    ("slow disks unseat", "progress with bad disks"),
+    ("no leader after a bad disk", "progress with bad disks"),
+    ("stands while its log", "fitness"),
+    ("which has to apply its log", "handover"),
+    ("serves before it has applied", "serving"),
+    ("has no room for the keepalives", "room"),
+    ("is welcomed as", "strangers"),
+    ("has no room for the answers", "room"),
+    ("sends a rotten entry", "rot"),
 ]
 
 

@@ -192,7 +192,8 @@ Scribe::Ticket Scribe::asked(const core_call &call, uint64_t now)
 
 Result Scribe::acquire_result(const Asked &asked, enum status status, uint64_t ns) const
 {
-    if (status == STATUS_TIMEOUT && asked.is_try && ns < patience_ns)
+    bool tells = asked.is_try && ns < patience_ns && !history_.ends_are_slow();
+    if (status == STATUS_TIMEOUT && tells)
         return Result::held;
     bool nothing = status == STATUS_TIMEOUT || status == STATUS_CANCELLED ||
                    status == STATUS_DEADLOCK;

@@ -53,6 +53,19 @@ public:
     }
     int32_t lock(const std::string &name);
 
+    /*
+     * Sessions end by so many at a time that what they held is free much later: a try that
+     * meets such a hold claims nothing.
+     */
+    void let_ends_be_slow()
+    {
+        ends_are_slow_ = true;
+    }
+    bool ends_are_slow() const
+    {
+        return ends_are_slow_;
+    }
+
     /* With the ids that sessions turned out to have. `leases`: clocks kept within rho. */
     linear::History whole(bool leases) const;
 
@@ -60,6 +73,7 @@ private:
     std::map<uint64_t, int64_t> ends() const;
 
     linear::History history_; /* Sessions are named by their clients' numbers. */
+    bool ends_are_slow_ = false;
     std::map<std::string, int32_t> locks_;
     std::vector<uint64_t> sessions_; /* By client; 0: it never heard of one. */
 };

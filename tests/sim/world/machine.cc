@@ -34,9 +34,18 @@ void shrink(node_settings &settings)
     settings.limits.connections_max = 64;
     settings.limits.owed_max = 256;
     settings.limits.reads_max = 16;
+    settings.limits.read_bytes = 32 * KIB;
+    settings.limits.apply_bytes = 2 * KIB;
     settings.limits.peer_frame_bytes = 20 * KIB;
     settings.limits.peer_output_bytes = 64 * KIB;
     settings.limits.client_output_bytes = 160 * KIB;
+    settings.snapshot.log_bytes = 192 * KIB;
+    settings.snapshot.every_ns = 20 * NS_PER_S;
+    settings.snapshot.keep_bytes = 64 * KIB;
+    settings.snapshot.send_bytes_per_s = 4 * MIB;
+    settings.snapshot.send_patience_ns = 3 * NS_PER_S;
+    settings.snapshot.items = 8;
+    settings.snapshot.chunk_bytes = 4 * KIB;
     settings.cluster.sessions_max = 64;
     settings.cluster.locks_max = 64;
     settings.cluster.holds_max = 64;
@@ -132,13 +141,40 @@ void Machine::recover()
 {
     disk.finish_late();
     struct recovery *recovery = node_recovery(node_);
+    begin_block begin{};
+    if (!disk.log_begin.empty() &&
+            log_begin_read(disk.log_begin.data(), &begin) == BEGIN_GOOD)
+        node_begin_log(node_, &begin);
+    for (const auto &[index, content] : disk.snapshots) {
+        snapshot_header header;
+        if (snapshot_read_header(content.data(), &header) == SNAPSHOT_GOOD)
+            node_offer_snapshot(node_, &header);
+    }
     for (const auto &[number, content] : disk.segments) {
+        if (number < disk.first_segment())
+            continue;
         recovery_begin_segment(recovery, number, content.size());
         for (size_t at = 0; at < content.size(); at += 64 * KIB) {
             size_t count = std::min<size_t>(64 * KIB, content.size() - at);
             recovery_feed(recovery, content.data() + at, count);
             node_recover(node_);
         }
+    }
+}
+
+void Machine::load_snapshot()
+{
+    while (const snapshot_header *header = node_next_snapshot(node_)) {
+        const std::vector<uint8_t> &content = disk.snapshots.at(header->last.index);
+        size_t count = SNAPSHOT_BLOCK_BYTES;
+        bool good = true;
+        for (size_t at = 0; good && at < content.size(); at += count) {
+            if (at > 0)
+                count = std::min<size_t>(header->chunk_bytes, content.size() - at);
+            good = node_feed_snapshot(node_, content.data() + at, count);
+        }
+        if (good)
+            return;
     }
 }
 
@@ -177,6 +213,7 @@ enum node_boot Machine::start()
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
     recover();
+    load_snapshot();
     life_++;
     recovery_decision decision{};
     enum node_boot boot = node_boot(node_, clock(), &decision);
@@ -185,6 +222,7 @@ enum node_boot Machine::start()
         return boot;
     }
     settle();
+    disk.remove_leftovers(node_);
     node_effects_init(node_, &effects_);
     slots_.assign(settings_.limits.connections_max, 0);
     stopped_ = false;
@@ -303,6 +341,7 @@ void Machine::perform()
         perform_writes();
     perform_read();
     perform_segment();
+    perform_file();
     for (uint32_t i = 0; i < effects_.connect_count && may_do(); i++)
         connect(effects_.connects[i]);
     if (!node_)
@@ -365,6 +404,7 @@ void Machine::perform_writes()
         const Options &options = world_.options();
         uint64_t done =
                 world_.now() + options.disk_ns + world_.roll(options.disk_jitter_ns);
+        done += disk.write_ns;
         done = std::max(done, disk.stalled_until);
         uint64_t id = effects_.writes[i].id;
         disk.begin_write(effects_.writes[i]);
@@ -377,14 +417,41 @@ void Machine::perform_read()
     if (!effects_.read_wanted || !may_do())
         return;
     node_read read = effects_.read;
+    std::vector<uint8_t> &buffer = read_into_.at(read.buffer);
+    std::fill(buffer.begin(), buffer.end(), uint8_t{0xa5}); /* From now on it is io's. */
     defer(world_.options().disk_ns + disk.read_ns, [this, read] {
-        std::vector<uint8_t> bytes = disk.read(read.place, read.count);
+        std::vector<uint8_t> &bytes = read_into_.at(read.buffer);
+        bytes = disk.read(read.place, read.count);
         node_event done = event(NODE_READ);
         done.id = read.id;
         done.bytes = bytes.data();
         done.count = bytes.size();
         step(done);
     });
+}
+
+void Machine::perform_file()
+{
+    if (!effects_.file_wanted || !may_do())
+        return;
+    disk.begin_file(effects_.file);
+    uint64_t id = effects_.file.id;
+    defer(world_.options().disk_ns + disk.read_ns, [this, id] { finish_file(id); });
+}
+
+void Machine::finish_file(uint64_t id)
+{
+    if (disk.stuck) {
+        defer(10 * NS_PER_MS, [this, id] { finish_file(id); });
+        return;
+    }
+    std::vector<uint8_t> bytes;
+    node_event done = event(NODE_FILE_DONE);
+    done.id = id;
+    done.failed = !disk.end_file(bytes);
+    done.bytes = bytes.data();
+    done.count = bytes.size();
+    step(done);
 }
 
 void Machine::perform_segment()
@@ -477,18 +544,22 @@ void Machine::connect(uint8_t peer)
     defer(world_.options().net_ns, [this, peer] { connected(peer); });
 }
 
-std::optional<uint32_t> Machine::accept(uint64_t link)
+std::optional<uint32_t> Machine::accept(uint64_t link, int from)
 {
     auto slot = std::find(slots_.begin(), slots_.end(), 0);
     if (!node_ || slot == slots_.end())
         return std::nullopt;
     *slot = link;
     uint32_t conn = static_cast<uint32_t>(slot - slots_.begin());
-    defer(0, [this, conn, link] {
+    defer(0, [this, conn, link, from] {
         if (slots_.at(conn) != link)
             return;
+        /* Each endpoint is a machine with an address of its own. */
+        unsigned char address[CLIENT_ADDRESS_BYTES] = {0xfd};
+        memcpy(address + 8, &from, sizeof(from));
         node_event accepted = event(NODE_ACCEPTED);
         accepted.conn = conn;
+        accepted.address = address;
         step(accepted);
     });
     return conn;

@@ -8,6 +8,7 @@
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -107,7 +108,7 @@ public:
 
     void received(uint64_t link, const std::vector<uint8_t> &bytes) override;
     void closed(uint64_t link, bool by_other) override;
-    std::optional<uint32_t> accept(uint64_t link);
+    std::optional<uint32_t> accept(uint64_t link, int from);
 
     /* Whether the index is another than at the last call in this life of the node. */
     bool first_seen_at(uint64_t index)
@@ -119,6 +120,7 @@ private:
     void carve();
     void count_segments();
     void recover();
+    void load_snapshot();
     void settle();
     void step(node_event event);
     void end_turn();
@@ -128,6 +130,8 @@ private:
     void perform_writes();
     void finish_write(uint64_t id, uint64_t life);
     void perform_read();
+    void perform_file();
+    void finish_file(uint64_t id);
     void perform_segment();
     void finish_segment(uint64_t number);
     void perform_closes();
@@ -166,6 +170,7 @@ private:
     };
     std::optional<Ending> ending_;
     uint64_t wall_ = 1700000000 * UINT64_C(1000000000); /* When its clock was at 0 */
+    std::array<std::vector<uint8_t>, NODE_READ_BUFFERS> read_into_;
     std::vector<std::function<void()>> while_paused_;
     std::vector<uint64_t> slots_; /* Link of each slot; 0: free */
 };

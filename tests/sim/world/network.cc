@@ -31,7 +31,7 @@ uint64_t Network::open(Endpoint *from, int from_id, int to_node)
     Link &link = links_[number];
     link.sides[0] = {from, from_id, false};
     link.sides[1] = {&to, to_node, false};
-    if (!to.accept(number)) {
+    if (!to.accept(number, from_id)) {
         links_.erase(number);
         return 0;
     }
@@ -101,8 +101,8 @@ void Network::send(uint64_t number, const Endpoint *from, std::vector<uint8_t> b
         return;
     Link &link = it->second;
     int to = link.sides[0].endpoint == from ? 1 : 0;
-    if (tap)
-        tap(number, link.sides[1 - to].id, bytes);
+    for (const Tap &tap : taps)
+        tap(number, link.sides[1 - to].id, link.sides[to].id, bytes);
     bool reachable = !is_cut(link.sides[1 - to].id, link.sides[to].id);
     if (link.sides[to].closed && is_back(link.sides[to].id) && reachable) {
         answer_reset(number, link, to);

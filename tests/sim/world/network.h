@@ -73,8 +73,10 @@ public:
     /* Cuts, slowness and loss end; only between these ends. */
     void heal_among(const std::set<int> &ends);
 
-    /* Told of all that is sent. */
-    std::function<void(uint64_t link, int from, const std::vector<uint8_t> &)> tap;
+    /* Each is told of all that is sent. */
+    using Tap = std::function<void(
+            uint64_t link, int from, int to, const std::vector<uint8_t> &)>;
+    std::vector<Tap> taps;
 
 private:
     struct Side {

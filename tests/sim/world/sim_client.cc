@@ -125,6 +125,16 @@ void Client::die()
         world_.network.close(link_, this, true);
 }
 
+void Client::end()
+{
+    if (dead_)
+        return;
+    dead_ = true;
+    pause(true);
+    if (link_ != 0)
+        world_.network.close(link_, this, false);
+}
+
 /* ---- What the program asks ---- */
 
 void Client::step_soon()

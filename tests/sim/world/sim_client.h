@@ -66,6 +66,7 @@ public:
 
     void pause(bool on); /* SIGSTOP: it neither hears nor acts, and time goes on. */
     void die();          /* Its machine is gone, without a word to anybody. */
+    void end();          /* Its process ends, and its connection with it. */
     bool paused() const
     {
         return paused_;

@@ -1,0 +1,46 @@
+/*
+ * Loads a snapshot: the records that locks_snapshot_next() wrote, in the order in which it
+ * gave them out.
+ *
+ *     locks_load_begin(...)
+ *     locks_load(...)        the bytes, in pieces of any size
+ *     locks_load_end(...)    true: the state is what it was when the snapshot began
+ *
+ * Everything is checked, because the bytes come from a file or from another node: each field
+ * for its range, each id for being there, what must be unique for being so, numbers for
+ * being below their counters, counts, limits, and at last the digest. A snapshot that is
+ * damaged or made up gives false and never an assertion. Once one of the functions said
+ * false, the state is empty, as locks_init() makes it with the settings that were carved.
+ */
+#ifndef LOCKS_LOAD_H
+#define LOCKS_LOAD_H
+
+#include <stdbool.h>
+
+#include "locks/locks.h"
+#include "protocol/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What is in the state is thrown away. From here on the settings say that the cluster uses
+ * this version; records of another one are refused.
+ */
+void locks_load_begin(struct locks *locks, uint16_t version);
+
+/* False: damaged, of another version, or it does not fit into what was carved. */
+bool locks_load(struct locks *locks, struct span records);
+
+/*
+ * All records have been given. False: some are missing, or together they make no state, or
+ * its digest is another. This call links everything: for a large state it is the long one.
+ */
+bool locks_load_end(struct locks *locks);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
