@@ -596,7 +596,10 @@ enum lk_condition {
     LK_CONDITION_REMOVED = 30,         /* It is no member any more. */
     LK_CONDITION_LEARNER = 31,         /* It gets the log, and does not vote. */
     LK_CONDITION_MEMBERS_CHANGE = 32,  /* A change of the members is not committed yet. */
-    LK_CONDITION_NOT_MEMBER = 33       /* It is new, and was not added yet. */
+    LK_CONDITION_NOT_MEMBER = 33,      /* It is new, and was not added yet. */
+    /* Nothing is wrong: a newer version than the cluster uses is on some members. */
+    LK_CONDITION_UPGRADE_OPEN = 36,
+    LK_CONDITION_VERSION_REFUSED = 37 /* Its version cannot work with the cluster's. */
 };
 
 LK_API const char *lk_role_text(enum lk_role role);
@@ -776,6 +779,7 @@ LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client
 enum lk_admin_kind {
     LK_ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
     LK_ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
+    LK_ADMIN_UPGRADE_AFTER = 3,  /* Do so by itself after `number` ns; 0: never */
     LK_ADMIN_MEMBERS = 16,         /* Show the members. */
     LK_ADMIN_MEMBERS_ADD = 17,     /* `node`, at the address `text`; flags: 1: a learner */
     LK_ADMIN_MEMBERS_REMOVE = 18,  /* `node` */

@@ -150,6 +150,11 @@ static int run(struct config *config)
     return status;
 }
 
+/* Tests build a program that knows the next version, too. */
+#ifndef LOCKD_VERSION_MOST
+#define LOCKD_VERSION_MOST VERSION_MOST
+#endif
+
 int main(int argc, char **argv)
 {
     struct config config;
@@ -164,6 +169,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     config.node.version = LOCKD_VERSION;
+    config.node.versions.most = LOCKD_VERSION_MOST;
     if (config.help)
         help_print(stdout);
     else if (config.version)

@@ -257,10 +257,12 @@ enum core_notice_kind {
     CORE_NOTICE_LEADER,         /* node leads: requests go there now; number: its id */
     CORE_NOTICE_NO_LEADER,      /* node knows no leader */
     CORE_NOTICE_REDIRECT,       /* node says that node id `number` leads */
-    CORE_NOTICE_REFUSED,        /* node; number: enum refusal */
+    CORE_NOTICE_REFUSED,        /* node; number: enum refusal, but not REFUSED_VERSION */
     CORE_NOTICE_NONSENSE,       /* node; number: enum frame_fault, or 0: a body */
     CORE_NOTICE_SILENT,         /* node owes an answer; the client goes to another */
     CORE_NOTICE_WRONG_CLUSTER,  /* node belongs to cluster `number` */
+    /* node knows none of our versions; number: its least << 16 | its most, 0: not told */
+    CORE_NOTICE_VERSION,
 };
 
 struct core_notice {

@@ -279,6 +279,9 @@ void link_on_refused(struct core *core, const struct refused *refused)
 {
     if (refused->why == REFUSED_CLUSTER)
         on_foreign(core, refused->cluster);
+    else if (refused->why == REFUSED_VERSION)
+        link_on_failed(core, CORE_NOTICE_VERSION,
+                (uint64_t)refused->versions.least << 16 | refused->versions.most);
     else
         link_on_failed(core, CORE_NOTICE_REFUSED, refused->why);
 }

@@ -82,7 +82,7 @@ static bool is_unreachable(const struct known_node *node)
     enum core_notice_kind why = node->trouble.kind;
     return node->troubled &&
            (why == CORE_NOTICE_CONNECT_FAILED || why == CORE_NOTICE_WRONG_CLUSTER ||
-                   why == CORE_NOTICE_REFUSED);
+                   why == CORE_NOTICE_REFUSED || why == CORE_NOTICE_VERSION);
 }
 
 /*

@@ -126,14 +126,15 @@ static bool on_read_answer(struct core *core, const struct frame *frame)
 
 /* ---- Frames ---- */
 
+/* What a later version adds to one of these frames is passed over. */
 static bool on_welcome(struct core *core, const struct frame *frame)
 {
     struct welcome welcome;
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_welcome(&wire, &welcome);
-    if (wire_complete(&wire))
+    if (!wire.failed)
         link_on_welcome(core, &welcome);
-    return wire_complete(&wire);
+    return !wire.failed;
 }
 
 static bool on_refused(struct core *core, const struct frame *frame)
@@ -141,9 +142,9 @@ static bool on_refused(struct core *core, const struct frame *frame)
     struct refused refused;
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_refused(&wire, &refused);
-    if (wire_complete(&wire))
+    if (!wire.failed)
         link_on_refused(core, &refused);
-    return wire_complete(&wire);
+    return !wire.failed;
 }
 
 static bool on_leader(struct core *core, const struct frame *frame)
@@ -151,9 +152,9 @@ static bool on_leader(struct core *core, const struct frame *frame)
     struct leader leader;
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_leader(&wire, &leader);
-    if (wire_complete(&wire))
+    if (!wire.failed)
         link_on_leader(core, &leader);
-    return wire_complete(&wire);
+    return !wire.failed;
 }
 
 static bool on_frame(struct core *core, const struct frame *frame)
@@ -169,14 +170,14 @@ static bool on_frame(struct core *core, const struct frame *frame)
         return on_answers(core, frame);
     if (frame->kind == FRAME_READ_ANSWER && welcomed)
         return on_read_answer(core, frame);
-    return false;
+    return frame_may_be_skipped(frame->kind);
 }
 
 /* A node of another version says so in a frame that we cannot read otherwise. */
 static void on_fault(struct core *core, enum frame_fault fault)
 {
     if (fault == FRAME_FAULT_VERSION)
-        link_on_failed(core, CORE_NOTICE_REFUSED, REFUSED_VERSION);
+        link_on_failed(core, CORE_NOTICE_VERSION, 0);
     else
         link_on_failed(core, CORE_NOTICE_NONSENSE, fault);
 }

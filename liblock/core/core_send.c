@@ -42,7 +42,7 @@ static bool open_section(struct core *core, const struct core_session *session)
 
 void send_hello(struct core *core)
 {
-    struct hello hello = {.role = HELLO_CLIENT, .cluster = core->cluster};
+    struct hello hello = hello_of_client(core->cluster);
     struct wire measure = wire_measure();
     wire_hello(&measure, &hello);
     bool room = output_open_frame(&core->output, FRAME_HELLO, measure.at);

@@ -37,6 +37,13 @@ static bool serves(const struct lk_node_status *node)
     return serves;
 }
 
+/* An upgrade that is not finished is no problem. */
+static bool is_well(const struct lk_node_status *node)
+{
+    return node->condition == LK_CONDITION_HEALTHY ||
+           node->condition == LK_CONDITION_UPGRADE_OPEN;
+}
+
 static int exit_of(const struct reading *readings, uint32_t count)
 {
     bool led = false;
@@ -45,8 +52,7 @@ static int exit_of(const struct reading *readings, uint32_t count)
         const struct lk_node_status *node = &readings[i].node;
         bool reached = readings[i].status == LK_OK;
         led = led || (reached && serves(node));
-        well = well && reached && node->condition == LK_CONDITION_HEALTHY &&
-               !reading_is_odd(readings, count, i);
+        well = well && reached && is_well(node) && !reading_is_odd(readings, count, i);
     }
     if (!led)
         return EXIT_NO_CLUSTER;
@@ -273,7 +279,7 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_text(json, "role", lk_role_text(node->role));
     json_u64(json, "leader", node->leader);
     bool odd = reading_is_odd(readings, count, which);
-    json_bool(json, "healthy", node->condition == LK_CONDITION_HEALTHY && !odd);
+    json_bool(json, "healthy", is_well(node) && !odd);
     json_text(json, "condition", lk_condition_name(node->condition));
     bool is_healthy = node->condition == LK_CONDITION_HEALTHY;
     json_text(json, "reason", is_healthy ? NULL : lk_condition_text(node->condition));

@@ -8,6 +8,7 @@
 
 #include "lockctl/administer.h"
 #include "tool/duration.h"
+#include "tool/fail.h"
 #include "tool/json_writer.h"
 #include "tool/table.h"
 
@@ -74,48 +75,79 @@ static void write_answer(const struct lk_admin_answer *answer)
     json_end(&json);
 }
 
-static int upgrade(const struct common *common, enum lk_admin_kind kind)
+static int upgrade(const struct common *common, const struct lk_admin_request *request)
 {
-    const struct lk_admin_request request = {.size = sizeof(request), .kind = kind};
     struct lk_admin_answer answer;
-    int code = administer(common, &request, &answer);
+    int code = administer(common, request, &answer);
     if (answer.node == 0)
         return code;
     if (common->json)
         write_answer(&answer);
-    else if (kind == LK_ADMIN_UPGRADE_STATUS)
+    else if (request->kind == LK_ADMIN_UPGRADE_STATUS)
         print_answer(&answer);
     else if (code == EXIT_DONE)
         (void)puts(answer.sentence);
     return code;
 }
 
+/* The word behind `upgrade`, if it is not an option; status if there is none. */
+static bool take_word(char ***arguments, struct lk_admin_request *request, bool *after)
+{
+    const char *word = **arguments;
+    request->kind = LK_ADMIN_UPGRADE_STATUS;
+    if (!word || word[0] == '-')
+        return true;
+    ++*arguments;
+    *after = strcmp(word, "after") == 0;
+    if (*after)
+        request->kind = LK_ADMIN_UPGRADE_AFTER;
+    else if (strcmp(word, "finish") == 0)
+        request->kind = LK_ADMIN_UPGRADE_FINISH;
+    else if (strcmp(word, "status") != 0)
+        complain("\"%s\" is none of status, finish and after", word);
+    return *after || request->kind == LK_ADMIN_UPGRADE_FINISH ||
+           strcmp(word, "status") == 0;
+}
+
+static bool take_time(const char *word, uint64_t *ns)
+{
+    if (strcmp(word, "off") == 0) {
+        *ns = 0;
+        return true;
+    }
+    if (duration_parse(word, ns) && *ns > 0)
+        return true;
+    complain("\"%s\": must be a time like 24h, or off", word);
+    return false;
+}
+
 int upgrade_command(char **arguments)
 {
     struct common common = COMMON_INIT;
+    struct lk_admin_request request = {.size = sizeof(request)};
+    bool after = false;
     const struct option_row rows[] = {
             COMMON_ROWS(&common),
             JSON_ROW(&common),
     };
+    if (!take_word(&arguments, &request, &after))
+        return EXIT_WRONG_USAGE;
     const struct options table = {
-            "lockctl upgrade [status|finish] [options]",
+            "lockctl upgrade [status|finish|after DUR|after off] [options]",
             "Show which versions the members of the cluster know and which one the cluster uses.\n"
             "`finish`: use the newest that all members know. From then on no member can go back\n"
-            "to an older lockd.",
+            "to an older lockd. `after`: do that without a request when all members have known\n"
+            "it for this time, or never.",
             ROWS_OF(rows),
-            {NULL},
+            {after ? "DUR" : NULL},
             false,
-            "exit: 0 answered or finished, 64 wrong usage, 69 no leader, 70 refused",
+            "exit: 0 answered or done, 64 wrong usage, 69 no leader, 70 refused",
     };
-    enum lk_admin_kind kind = LK_ADMIN_UPGRADE_STATUS;
-    bool finish = arguments[0] && strcmp(arguments[0], "finish") == 0;
-    if (finish)
-        kind = LK_ADMIN_UPGRADE_FINISH;
-    if (finish || (arguments[0] && strcmp(arguments[0], "status") == 0))
-        arguments++;
     struct operands operands;
     int code;
     if (!begin_command(&table, arguments, &operands, &code))
         return code;
-    return upgrade(&common, kind);
+    if (after && !take_time(operands.values[0], &request.number))
+        return EXIT_WRONG_USAGE;
+    return upgrade(&common, &request);
 }

@@ -30,6 +30,7 @@ enum {
 enum admin_kind {
     ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
     ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
+    ADMIN_UPGRADE_AFTER = 3,  /* Do so by itself after `number` ns; 0: never */
     ADMIN_MEMBERS = 16,       /* Show the members. */
     /* `node` at the address `text` is to be a member; flags: ADMIN_FLAG_LEARNER. */
     ADMIN_MEMBERS_ADD = 17,

@@ -85,6 +85,12 @@ static const struct condition_words table[] = {
         [CONDITION_NOT_MEMBER] = {"not-member",
                 "is new and not a member of the cluster yet",
                 "add it with lockctl members add, or replace a member with lockctl members replace"},
+        [CONDITION_UPGRADE_OPEN] = {"upgrade-open",
+                "is part of an upgrade: some members know a later version than the cluster uses, so each can still go back",
+                "start the new lockd on all members, then run `lockctl upgrade finish`; it happens by itself after the time of --upgrade-after"},
+        [CONDITION_VERSION_REFUSED] = {"version-refused",
+                "takes no part, because its lockd does not know the version that the cluster uses",
+                "start the lockd on it that the other members run; the line peer-refused in its log has the versions"},
 };
 
 static const struct condition_words unknown = {"unknown",

@@ -68,6 +68,10 @@ enum condition {
     CONDITION_MEMBERS_CHANGE = 32,
     /* It is new, and the cluster was not told to take it. */
     CONDITION_NOT_MEMBER = 33,
+    /* Some member knows a later version than the cluster uses. Nothing is wrong. */
+    CONDITION_UPGRADE_OPEN = 36,
+    /* The cluster uses a version that this program does not know. */
+    CONDITION_VERSION_REFUSED = 37,
     CONDITION_COUNT /* One more than the greatest; a newer node may say others. */
 };
 

@@ -42,7 +42,7 @@ void wire_configuration(struct wire *wire, struct configuration *configuration)
 
 void wire_cluster_record(struct wire *wire, struct cluster_record *record)
 {
-    wire_settings(wire, &record->settings);
+    wire_cluster_settings(wire, &record->settings);
     wire_u64(wire, &record->index);
     wire_require(wire, record->index >= 1);
     wire_configuration(wire, &record->configuration);

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "base/hash.h"
+#include "protocol/version.h"
 #include "protocol/wire.h"
 
 /* What the sum's seed covers: the head without the sum. */
@@ -27,7 +28,12 @@ bool entry_id_equal(struct entry_id a, struct entry_id b)
 
 static bool is_kind(uint8_t kind)
 {
-    return kind >= ENTRY_BOOTSTRAP && kind <= ENTRY_CONFIGURATION;
+    return kind >= ENTRY_BOOTSTRAP && kind <= ENTRY_TRIAL;
+}
+
+uint16_t entry_kind_version(enum entry_kind kind)
+{
+    return kind == ENTRY_TRIAL ? VERSION_TRIAL : VERSION_FIRST;
 }
 
 static void walk_head(struct wire *wire, struct entry_head *head)

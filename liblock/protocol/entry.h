@@ -38,6 +38,8 @@ enum entry_kind {
     ENTRY_TERM_START = 2,    /* The no-op that begins a term; a batch with nothing in it. */
     ENTRY_BATCH = 3,         /* Served time, keepalives, commands (batch.h). */
     ENTRY_CONFIGURATION = 4, /* Who is a member from this entry on (configuration.h). */
+    ENTRY_SETTINGS = 5,      /* A change of cluster settings (settings.h). */
+    ENTRY_TRIAL = 6,         /* Empty, and counted: for tests of upgrades (version.h). */
 };
 
 /* Identifies an entry; nothing else does. {0, 0} is the place before the first. */
@@ -55,6 +57,9 @@ struct entry_head {
     uint32_t body_bytes;
     enum entry_kind kind;
 };
+
+/* The first version in which entries of that kind may be. */
+uint16_t entry_kind_version(enum entry_kind kind);
 
 /*
  * Later in the sense of elections: larger term, or same term and larger index. [Raft 3.6.1]

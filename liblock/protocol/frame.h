@@ -4,7 +4,7 @@
  *     offset  bytes  field
  *          0      4  length: of the body, without these 16 bytes
  *          4      2  kind (enum frame_kind)
- *          6      1  version of the protocol (FRAME_VERSION)
+ *          6      1  version of this head (FRAME_VERSION); hello.h has that of the rest
  *          7      1  zero
  *          8      8  XXH3-64 of the covered part of the body, seeded with bytes 0 to 7
  *
@@ -59,6 +59,12 @@ enum frame_kind {
     FRAME_PEER_ALIVE = 41,    /* Empty: it is. */
     FRAME_PEER_SNAPSHOT = 42, /* peer_snapshot.h: a piece of a snapshot */
     FRAME_PEER_SNAPSHOT_ANSWER = 43,
+    /*
+     * Kinds that a later version may send without asking: who does not know one passes over
+     * the frame, if the sender knows a later version. Every other unknown kind is nonsense.
+     */
+    FRAME_SKIPPED_FIRST = 96,
+    FRAME_SKIPPED_LAST = 127,
 };
 
 struct frame {
@@ -85,6 +91,12 @@ struct frame_reader {
     size_t consumed; /* Bytes at the buffer's start that belong to handed-out frames. */
     enum frame_fault fault;
 };
+
+/* A frame of this kind means nothing to this version. */
+static inline bool frame_may_be_skipped(enum frame_kind kind)
+{
+    return kind >= FRAME_SKIPPED_FIRST && kind <= FRAME_SKIPPED_LAST;
+}
 
 /* `buffer_bytes` bounds a frame: FRAME_HEAD_BYTES and the longest body that is accepted. */
 void frame_reader_init(struct frame_reader *reader, void *buffer, size_t buffer_bytes);

@@ -10,9 +10,22 @@ static bool is_node(uint8_t node)
     return node >= 1 && node <= NODE_ID_MAX;
 }
 
-void wire_hello(struct wire *wire, struct hello *hello)
+struct hello hello_of_client(uint64_t cluster)
+{
+    return (struct hello){
+            .role = HELLO_CLIENT, .cluster = cluster, .versions = versions_known()};
+}
+
+void wire_hello_head(struct wire *wire, struct hello *hello)
 {
     wire_u8(wire, &hello->role);
+    wire_versions(wire, &hello->versions);
+    wire_u64(wire, &hello->features);
+}
+
+void wire_hello(struct wire *wire, struct hello *hello)
+{
+    wire_hello_head(wire, hello);
     wire_u8(wire, &hello->node);
     wire_u8(wire, &hello->to);
     wire_u64(wire, &hello->cluster);
@@ -21,6 +34,7 @@ void wire_hello(struct wire *wire, struct hello *hello)
         wire_u64(wire, &hello->incarnation);
         wire_u64(wire, &hello->run);
         wire_u64(wire, &hello->dial);
+        wire_u16(wire, &hello->cluster_version);
         wire_u64(wire, &hello->configuration);
         wire_u8(wire, &hello->to_role);
         wire_u64(wire, &hello->to_incarnation);
@@ -50,6 +64,8 @@ void wire_welcome(struct wire *wire, struct welcome *welcome)
     wire_span(wire, &welcome->leader_address, ADDRESS_BYTES_MAX);
     wire_u64(wire, &welcome->ttl_min_ns);
     wire_u64(wire, &welcome->ttl_max_ns);
+    wire_versions(wire, &welcome->versions);
+    wire_u64(wire, &welcome->features);
     wire_require(wire, welcome->ttl_min_ns <= welcome->ttl_max_ns);
     wire_require(wire, is_node(welcome->node));
     require_leader(wire, welcome->leader, welcome->leader_address);
@@ -62,9 +78,12 @@ void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome)
     wire_u64(wire, &welcome->incarnation);
     wire_u64(wire, &welcome->run);
     wire_u64(wire, &welcome->dial);
+    wire_u16(wire, &welcome->cluster_version);
     wire_u64(wire, &welcome->configuration);
     wire_u8(wire, &welcome->to_role);
     wire_u64(wire, &welcome->to_incarnation);
+    wire_versions(wire, &welcome->versions);
+    wire_u64(wire, &welcome->features);
     wire_require(wire, is_node(welcome->node));
 }
 
@@ -72,9 +91,11 @@ void wire_refused(struct wire *wire, struct refused *refused)
 {
     wire_u8(wire, &refused->why);
     wire_u64(wire, &refused->cluster);
-    if (refused->why == REFUSED_REMOVED)
-        wire_u64(wire, &refused->index);
-    wire_require(wire, refused->why >= REFUSED_VERSION && refused->why <= REFUSED_LAST);
+    wire_u16(wire, &refused->cluster_version);
+    wire_u16(wire, &refused->versions.least);
+    wire_u16(wire, &refused->versions.most);
+    wire_u64(wire, &refused->index);
+    wire_require(wire, refused->why != 0);
 }
 
 void wire_leader(struct wire *wire, struct leader *leader)

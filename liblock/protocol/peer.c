@@ -67,10 +67,10 @@ WIRE_WALK walk_append(struct wire *wire, struct peer_message *message)
     wire_require(wire, message->begin <= message->end);
     if (message->begin < message->end)
         wire_require(wire, message->begin == message->previous.index + 1);
+    /* Room for what a later version says. */
     for (int i = APPEND_FIELD_BYTES; i < PEER_APPEND_HEAD_BYTES; i++) {
-        uint8_t zero = 0;
-        wire_u8(wire, &zero);
-        wire_require(wire, zero == 0);
+        uint8_t spare = 0;
+        wire_u8(wire, &spare);
     }
 }
 

@@ -94,7 +94,8 @@ enum frame_kind peer_frame_kind(enum peer_kind kind);
 /*
  * The layout of each kind. The kind comes first, and a reader checks that it is the frame's
  * (peer_frame_kind). An append's is PEER_APPEND_HEAD_BYTES long, padded with zeros; the
- * entries' bytes follow it in the same frame.
+ * entries' bytes follow it in the same frame. What a later version has in place of the zeros,
+ * or behind the fields of another kind, is passed over.
  */
 void wire_peer_message(struct wire *wire, struct peer_message *message);
 

@@ -1,12 +1,15 @@
 /*
- * Cluster settings: defaults, ranges, and the body of the bootstrap entry.
+ * Cluster settings: defaults, ranges, the body of the bootstrap entry, and changes.
  */
 #include "protocol/settings.h"
+
+#include <assert.h>
 
 #include "base/address.h"
 #include "base/units.h"
 
-#define TTL_LIMIT_NS (UINT64_C(86400) * NS_PER_S)
+#define TTL_LIMIT_NS           (UINT64_C(86400) * NS_PER_S)
+#define UPGRADE_AFTER_LIMIT_NS (UINT64_C(366) * 86400 * NS_PER_S)
 
 struct cluster_settings settings_default(void)
 {
@@ -29,6 +32,8 @@ struct cluster_settings settings_default(void)
             .waits_per_session_max = 131072,
             .address_percent = 97,
             .label_percent = 97,
+            .version = VERSION_FIRST,
+            .upgrade_after_ns = UINT64_C(86400) * NS_PER_S,
     };
 }
 
@@ -55,12 +60,16 @@ bool settings_valid(const struct cluster_settings *s)
     bool shares = is_capacity(s->holds_per_session_max) &&
                   is_capacity(s->waits_per_session_max) && is_percent(s->address_percent) &&
                   is_percent(s->label_percent);
-    return times && objects && memory && shares && is_capacity(s->work_max) &&
+    bool upgrade = s->version >= 1 && s->upgrade_after_ns <= UPGRADE_AFTER_LIMIT_NS;
+    return upgrade && times && objects && memory && shares && is_capacity(s->work_max) &&
            is_capacity(s->count_max);
 }
 
-void wire_settings(struct wire *wire, struct cluster_settings *settings)
+void wire_cluster_settings(struct wire *wire, struct cluster_settings *settings)
 {
+    struct wire_record record = wire_record_begin(wire);
+    wire_u16(wire, &settings->version);
+    wire_u64(wire, &settings->upgrade_after_ns);
     wire_u64(wire, &settings->max_ttl_ns);
     wire_u64(wire, &settings->min_ttl_ns);
     wire_u64(wire, &settings->term_grace_ns);
@@ -80,6 +89,7 @@ void wire_settings(struct wire *wire, struct cluster_settings *settings)
     wire_u32(wire, &settings->address_percent);
     wire_u32(wire, &settings->label_percent);
     wire_require(wire, settings_valid(settings));
+    wire_record_end(wire, &record);
 }
 
 static void walk_members(struct wire *wire, struct members *members)
@@ -139,9 +149,63 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
 {
     if (wire->mode == WIRE_READ)
         *bootstrap = (struct bootstrap){0};
-    wire_settings(wire, &bootstrap->settings);
+    wire_cluster_settings(wire, &bootstrap->settings);
     walk_members(wire, &bootstrap->members);
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);
     walk_addresses(wire, bootstrap);
+}
+
+void wire_settings_change(struct wire *wire, struct settings_change *change)
+{
+    if (wire->mode == WIRE_READ)
+        *change = (struct settings_change){0};
+    wire_u64(wire, &change->wall_ns);
+    wire_u8(wire, &change->count);
+    wire_require(wire, change->count >= 1 && change->count <= SETTINGS_CHANGE_MAX);
+    for (uint8_t i = 0; i < change->count && !wire->failed; i++) {
+        wire_u16(wire, &change->values[i].setting);
+        wire_u64(wire, &change->values[i].value);
+    }
+}
+
+uint16_t settings_change_version(const struct settings_change *change)
+{
+    uint16_t version = 0;
+    for (uint8_t i = 0; i < change->count; i++) {
+        if (change->values[i].setting == SETTING_VERSION)
+            version = (uint16_t)change->values[i].value;
+    }
+    return version;
+}
+
+static bool is_valid(const struct setting_value *value)
+{
+    switch ((enum setting_id)value->setting) {
+    case SETTING_VERSION:
+        return value->value >= 1 && value->value <= UINT16_MAX;
+    case SETTING_UPGRADE_AFTER:
+        return value->value <= UPGRADE_AFTER_LIMIT_NS;
+    }
+    return false;
+}
+
+bool settings_change_valid(const struct settings_change *change)
+{
+    bool valid = true;
+    for (uint8_t i = 0; i < change->count; i++)
+        valid = valid && is_valid(&change->values[i]);
+    return valid;
+}
+
+void settings_apply(struct cluster_settings *settings, const struct settings_change *change)
+{
+    assert(settings_change_valid(change));
+    for (uint8_t i = 0; i < change->count; i++) {
+        uint64_t value = change->values[i].value;
+        if (change->values[i].setting == SETTING_UPGRADE_AFTER)
+            settings->upgrade_after_ns = value;
+        if (change->values[i].setting == SETTING_VERSION && value > settings->version)
+            settings->version = (uint16_t)value;
+    }
 }

@@ -1,7 +1,7 @@
 /*
- * Cluster settings: what `locks` needs to know beyond the entries. They are decided once,
- * when the cluster is bootstrapped. The first entry has them, with the members. They are
- * permanently the same on all nodes: applying reads no local setting.
+ * Cluster settings: what `locks` needs to know beyond the entries. The first entry has them,
+ * with the members. Some can be changed, by an entry of their own. They are the same on all
+ * nodes that have applied the same entries: applying reads no local setting.
  */
 #ifndef PROTOCOL_SETTINGS_H
 #define PROTOCOL_SETTINGS_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "protocol/hello.h"
+#include "protocol/version.h"
 #include "protocol/wire.h"
 
 #ifdef __cplusplus
@@ -45,6 +46,32 @@ struct cluster_settings {
      */
     uint32_t address_percent;
     uint32_t label_percent;
+
+    uint16_t version; /* Of the cluster: version.h */
+    /* All members must have known the next version for so long; 0: only on request */
+    uint64_t upgrade_after_ns;
+};
+
+/* Settings that an entry can change; the value of each is a number. */
+enum setting_id {
+    SETTING_VERSION = 1,       /* Only upwards */
+    SETTING_UPGRADE_AFTER = 2, /* ns */
+};
+
+enum {
+    SETTINGS_CHANGE_MAX = 8
+};
+
+struct setting_value {
+    uint16_t setting; /* enum setting_id */
+    uint64_t value;
+};
+
+/* The body of ENTRY_SETTINGS: a list of settings and their new values. */
+struct settings_change {
+    uint64_t wall_ns; /* When, for people */
+    uint8_t count;
+    struct setting_value values[SETTINGS_CHANGE_MAX];
 };
 
 struct members {
@@ -69,8 +96,21 @@ struct bootstrap {
 /* An address of ADDRESS_BYTES_MAX, NUL-terminated; "" for none. */
 void wire_address(struct wire *wire, char *address);
 
-void wire_settings(struct wire *wire, struct cluster_settings *settings);
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap);
+
+/* The settings as a record (wire.h): what else there may be behind them is passed over. */
+void wire_cluster_settings(struct wire *wire, struct cluster_settings *settings);
+void wire_settings_change(struct wire *wire, struct settings_change *change);
+
+/* The version to which it raises the cluster; 0: it does not. */
+uint16_t settings_change_version(const struct settings_change *change);
+
+/* Every setting is one that this source knows, with a value in its range. */
+bool settings_change_valid(const struct settings_change *change);
+
+/* It is valid. */
+void settings_apply(
+        struct cluster_settings *settings, const struct settings_change *change);
 
 /* The defaults of a new cluster. */
 struct cluster_settings settings_default(void);

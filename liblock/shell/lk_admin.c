@@ -10,7 +10,8 @@
 #include "protocol/admin.h"
 
 static_assert((int)LK_ADMIN_UPGRADE_STATUS == (int)ADMIN_UPGRADE_STATUS &&
-                      (int)LK_ADMIN_UPGRADE_FINISH == (int)ADMIN_UPGRADE_FINISH,
+                      (int)LK_ADMIN_UPGRADE_FINISH == (int)ADMIN_UPGRADE_FINISH &&
+                      (int)LK_ADMIN_UPGRADE_AFTER == (int)ADMIN_UPGRADE_AFTER,
         "wire and library agree on the kinds");
 static_assert((int)LK_ADMIN_NOT_LEADER == (int)ADMIN_NOT_LEADER, "... and on the results");
 

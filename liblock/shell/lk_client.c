@@ -128,7 +128,7 @@ static enum lk_status refine(struct lk_client *client, enum lk_status status)
             continue;
         if (trouble.kind == CORE_NOTICE_WRONG_CLUSTER)
             return LK_STATUS_WRONG_CLUSTER;
-        if (trouble.kind == CORE_NOTICE_REFUSED && trouble.number == REFUSED_VERSION)
+        if (trouble.kind == CORE_NOTICE_VERSION)
             return LK_STATUS_VERSION;
     }
     return status;

@@ -229,7 +229,7 @@ static const char *limit_text(uint8_t limit)
 static const char *refusal_text(uint64_t why)
 {
     static const char *const texts[] = {
-            [REFUSED_VERSION] = "uses another protocol version",
+            [REFUSED_VERSION] = "uses other protocol versions",
             [REFUSED_CLUSTER] = "belongs to another cluster",
             [REFUSED_MEMBERS] = "took this client for a node",
             [REFUSED_FULL] = "has no room for another connection",
@@ -254,6 +254,28 @@ static const char *error_text(uint64_t number, char *text, size_t bytes)
     if (error == 0)
         return "no answer in time";
     return error < 0 ? gai_strerror(error) : strerror_r(error, text, bytes);
+}
+
+static void put_range(char *text, size_t bytes, const char *before, struct versions range)
+{
+    if (range.least == range.most)
+        put_text(text, bytes, "%s%u", before, range.most);
+    else
+        put_text(text, bytes, "%s%u to %u", before, range.least, range.most);
+}
+
+void versions_text(struct versions theirs, char *text, size_t bytes)
+{
+    char ours[64];
+    put_range(ours, sizeof(ours), "", versions_known());
+    if (theirs.most == 0) {
+        put_text(text, bytes,
+                "uses another protocol; this library knows the protocol versions %s", ours);
+        return;
+    }
+    put_range(text, bytes, "knows the protocol versions ", theirs);
+    size_t at = strlen(text);
+    put_text(text + at, bytes - at, ", and this library %s: update the older one", ours);
 }
 
 const char *notice_text(const struct core_notice *notice, char *text, size_t bytes)
@@ -291,6 +313,10 @@ const char *notice_text(const struct core_notice *notice, char *text, size_t byt
         break;
     case CORE_NOTICE_WRONG_CLUSTER:
         put_text(text, bytes, "belongs to another cluster (%016llx)", number);
+        break;
+    case CORE_NOTICE_VERSION:
+        versions_text(
+                (struct versions){(uint16_t)(number >> 16), (uint16_t)number}, text, bytes);
         break;
     }
     return text;
@@ -406,6 +432,7 @@ static enum lk_log_level level_of(enum core_notice_kind kind)
     case CORE_NOTICE_SILENT:
         return LK_LOG_LEVEL_WARNING;
     case CORE_NOTICE_REFUSED:
+    case CORE_NOTICE_VERSION:
     case CORE_NOTICE_NONSENSE:
     case CORE_NOTICE_WRONG_CLUSTER:
         return LK_LOG_LEVEL_ERROR;

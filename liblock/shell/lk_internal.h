@@ -32,6 +32,7 @@
 #include "core/core.h"
 #include "liblock.h"
 #include "lk_connect.h"
+#include "protocol/version.h"
 
 enum {
     INPUT_BYTES = 64 * 1024,
@@ -354,6 +355,8 @@ void put_text(char *text, size_t bytes, const char *format, ...)
 /* fail() with what the core knows of the cluster and the session; the mutex is held. */
 enum lk_status fail_core(
         struct lk_client *client, uint32_t session, enum status status, uint8_t detail);
+/* A node knows none of our versions; these are its own, zero if it did not say. */
+void versions_text(struct versions theirs, char *text, size_t bytes);
 const char *notice_text(const struct core_notice *notice, char *text, size_t bytes);
 void client_log(struct lk_client *client, const struct core_notice *notice);
 

@@ -124,7 +124,7 @@ static enum lk_status send_query(struct node_query *query)
 {
     unsigned char bytes[QUERY_BYTES_MAX];
     const struct query_kind *kind = query->kind;
-    struct hello hello = {.role = HELLO_CLIENT};
+    struct hello hello = hello_of_client(0);
     struct wire wire =
             wire_writer(bytes + FRAME_HEAD_BYTES, sizeof(bytes) - FRAME_HEAD_BYTES);
     wire_hello(&wire, &hello);
@@ -142,20 +142,31 @@ static enum lk_status send_query(struct node_query *query)
     return give_up(query, strerror(sent < 0 ? connection->error : EAGAIN));
 }
 
+static enum lk_status refused_by(const struct node_query *query, const struct frame *frame)
+{
+    char text[200];
+    struct refused refused = {0};
+    struct wire wire = wire_reader(frame->body, frame->body_bytes);
+    wire_refused(&wire, &refused);
+    if (wire.failed || refused.why != REFUSED_VERSION)
+        return give_up(query, "refused the connection");
+    versions_text(refused.versions, text, sizeof(text));
+    return fail(LK_STATUS_VERSION, "%s: %s", query->address, text);
+}
+
 /* Whether there is a frame that decides: LK_OK with the answer, or why there is none. */
 static bool take_frame(struct node_query *query, struct frame *frame, enum lk_status *said)
 {
     *said = LK_OK;
     while (frame_reader_next(&query->reader, frame)) {
         if (frame->kind == FRAME_REFUSED)
-            *said = give_up(query, "refused the connection");
+            *said = refused_by(query, frame);
         bool answer = (int)frame->kind == (int)query->kind->kind + 1;
         if (frame->kind == FRAME_REFUSED || answer)
             return true;
     }
     if (query->reader.fault == FRAME_FAULT_VERSION)
-        *said = fail(
-                LK_STATUS_VERSION, "%s: uses another protocol version", query->address);
+        *said = fail(LK_STATUS_VERSION, "%s: uses another protocol", query->address);
     else if (query->reader.fault != FRAME_FAULT_NONE)
         *said = give_up(query, "sent an answer that cannot be parsed");
     return *said != LK_OK;
@@ -302,7 +313,7 @@ static bool read_status(const struct frame *frame, void *answer)
     copy_address_share(&status->connection_share, &node.connection_share);
     read_buckets(&wire, status->commit_latency);
     read_buckets(&wire, status->entry_commands);
-    return wire_complete(&wire);
+    return !wire.failed; /* What a later version adds is passed over. */
 }
 
 /* A row with an unknown number is read and dropped. */
@@ -332,7 +343,7 @@ static bool read_stages(const struct frame *frame, void *answer)
         if (value.sum < LK_SUM_COUNT)
             stages->sums[value.sum] = value.value;
     }
-    return wire_complete(&wire);
+    return !wire.failed;
 }
 
 static enum lk_status perform(struct node_query *query, const struct query_kind *kind)

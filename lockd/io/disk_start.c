@@ -230,6 +230,14 @@ static bool say_file(struct disk *disk, char *reason, const char *name, const ch
     return false;
 }
 
+static bool say_newer(struct disk *disk, char *reason, const char *name)
+{
+    (void)snprintf(reason, DISK_REASON_BYTES,
+            "data directory %s: a newer lockd wrote %s; start that version",
+            disk->settings.path, name);
+    return false;
+}
+
 static bool replay_log(struct disk *disk, struct node *node, char *reason)
 {
     for (uint32_t i = 0; i < disk->number_count; i++) {
@@ -259,7 +267,7 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
                                          ? BEGIN_DAMAGED
                                          : log_begin_read(disk->read_buffers, &begin);
     if (finding == BEGIN_NEWER)
-        return say_file(disk, reason, log_begin_name, "a newer lockd wrote it");
+        return say_newer(disk, reason, log_begin_name);
     if (finding != BEGIN_GOOD)
         return say_file(disk, reason, log_begin_name, "it is damaged");
     disk->first_segment = begin.begin.segment;
@@ -267,27 +275,38 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
     return true;
 }
 
-/* The header of each snapshot says of which entry it is. What cannot be read is passed over. */
-static void offer_snapshots(struct disk *disk, struct node *node)
+static enum snapshot_finding read_snapshot_header(
+        struct disk *disk, const char *name, struct snapshot_header *header)
+{
+    int fd = disk_open_file(disk, name, 0);
+    ssize_t count = fd < 0 ? -1 : read_at(fd, disk->read_buffers, SNAPSHOT_BLOCK_BYTES, 0);
+    if (fd >= 0)
+        (void)close(fd);
+    return count == SNAPSHOT_BLOCK_BYTES ? snapshot_read_header(disk->read_buffers, header)
+                                         : SNAPSHOT_DAMAGED;
+}
+
+/*
+ * The header of each snapshot says of which entry it is. What cannot be read is passed over.
+ * But a directory that a newer lockd has used is left to that one.
+ */
+static bool offer_snapshots(struct disk *disk, struct node *node, char *reason)
 {
     for (uint32_t i = 0; i < disk->snapshot_count; i++) {
         char name[DISK_NAME_BYTES];
         struct snapshot_header header;
         snapshot_name(name, disk->snapshots[i]);
-        int fd = disk_open_file(disk, name, 0);
-        ssize_t count =
-                fd < 0 ? -1 : read_at(fd, disk->read_buffers, SNAPSHOT_BLOCK_BYTES, 0);
-        if (fd >= 0)
-            (void)close(fd);
-        if (count == SNAPSHOT_BLOCK_BYTES &&
-                snapshot_read_header(disk->read_buffers, &header) == SNAPSHOT_GOOD &&
-                header.last.index == disk->snapshots[i])
+        enum snapshot_finding finding = read_snapshot_header(disk, name, &header);
+        if (finding == SNAPSHOT_NEWER)
+            return say_newer(disk, reason, name);
+        if (finding == SNAPSHOT_GOOD && header.last.index == disk->snapshots[i])
             node_offer_snapshot(node, &header);
         else
             tell_line(disk->tell, TELL_WARN, "snapshot-unreadable",
-                    "path=%s file=%s: this snapshot is damaged or of a newer lockd, and is not used",
+                    "path=%s file=%s: this snapshot is damaged, and is not used",
                     disk->settings.path, name);
     }
+    return true;
 }
 
 /* Piece by piece: the header first. */
@@ -331,8 +350,7 @@ bool disk_replay(struct disk *disk, struct node *node, char *reason)
 {
     if (!replay_begin(disk, node, reason) || !list_files(disk, reason))
         return false;
-    offer_snapshots(disk, node);
-    if (!replay_log(disk, node, reason))
+    if (!offer_snapshots(disk, node, reason) || !replay_log(disk, node, reason))
         return false;
     load_snapshot(disk, node);
     return true;

@@ -222,6 +222,8 @@ static const char *explain_boot(enum node_boot boot)
         return "a newer lockd wrote this log; start that version";
     case NODE_BOOT_FOREIGN_SEGMENT:
         return "a log segment of another node or cluster is in this directory; remove that file";
+    case NODE_BOOT_VERSION:
+        return "the cluster uses a version that this lockd does not know; start the lockd that the other members run";
     case NODE_BOOT_NO_SNAPSHOT:
         return "no snapshot in the directory belongs to its log and can be read, or the log is gone; copy the directory, check the disk, and restore the files if you have them elsewhere";
     case NODE_BOOT_PLAN_TOO_SMALL:
@@ -251,6 +253,13 @@ static bool boot_node(struct loop *loop)
     }
     struct recovery_decision decision;
     enum node_boot boot = node_boot(loop->turn.node, clock_now(), &decision);
+    if (boot == NODE_BOOT_VERSION) {
+        struct versions own = loop->node_settings->versions;
+        tell_line(loop->tell, TELL_ERROR, "log-refused",
+                "path=%s cluster-version=%u least=%u most=%u: %s", loop->settings->data,
+                node_log_version(loop->turn.node), own.least, own.most, explain_boot(boot));
+        return false;
+    }
     if (boot != NODE_BOOT_OK) {
         tell_line(loop->tell, TELL_ERROR, "log-refused",
                 "path=%s node=%u cluster=%016llx segment=%llu offset=%llu durable=%llu: %s",

@@ -19,9 +19,11 @@ static bool refuse(struct locks *locks)
     return false;
 }
 
-void locks_load_begin(struct locks *locks)
+void locks_load_begin(struct locks *locks, uint16_t version)
 {
     locks_init(locks, &locks->plan);
+    locks->settings.version = version;
+    locks->loading.version = version;
     locks->loading.phase = LOADING_HEAD;
     locks->loading.records = 0;
     locks->loading.digest = 0;
@@ -43,6 +45,8 @@ static bool load_head(struct locks *locks, struct wire *body)
     struct record_head *head = &locks->loading.head;
     record_read_head(body, head);
     if (!wire_complete(body) || !head_makes_sense(head) ||
+            head->version != locks->loading.version ||
+            head->settings.version != head->version ||
             !locks_fits(locks, &head->settings))
         return false;
     locks_init(locks, &head->settings);
@@ -53,6 +57,7 @@ static bool load_head(struct locks *locks, struct wire *body)
     locks->session_last = head->session_last;
     locks->token_last = head->token_last;
     locks->order_last = head->order_last;
+    locks->trials = head->trials;
     locks->loading.phase = LOADING_ITEMS;
     return true;
 }

@@ -24,10 +24,13 @@
 extern "C" {
 #endif
 
-/* What is in the state is thrown away. */
-void locks_load_begin(struct locks *locks);
+/*
+ * What is in the state is thrown away. From here on the settings say that the cluster uses
+ * this version; records of another one are refused.
+ */
+void locks_load_begin(struct locks *locks, uint16_t version);
 
-/* False: damaged, of a later version, or it does not fit into what was carved. */
+/* False: damaged, of another version, or it does not fit into what was carved. */
 bool locks_load(struct locks *locks, struct span records);
 
 /*

@@ -121,6 +121,7 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->token_last = 0;
     locks->order_last = 0;
     locks->digest = 0;
+    locks->trials = 0;
     locks->work_left = 0;
     locks->ready_count = 0;
     locks->answers_promised = 0;
@@ -349,6 +350,18 @@ void locks_apply(
     outcome->change = session == NULL || session->end_order != 0 ? 0 : session->change;
 }
 
+void locks_change_settings(struct locks *locks, const struct settings_change *change)
+{
+    settings_apply(&locks->settings, change);
+    quotas_follow_settings(locks);
+}
+
+void locks_count_trial(struct locks *locks)
+{
+    assert(locks->settings.version >= VERSION_TRIAL);
+    locks->trials++;
+}
+
 void locks_expect(const struct locks *locks, const struct command *command)
 {
     const struct request *request = &command->request;
@@ -384,8 +397,12 @@ uint64_t locks_shortest_ttl_ns(const struct locks *locks)
 uint64_t locks_digest(const struct locks *locks)
 {
     const uint64_t words[] = {locks->digest, locks->index, locks->time, locks->lifted,
-            locks->session_last, locks->token_last, locks->order_last};
-    return hash_bytes(words, sizeof(words), 0);
+            locks->session_last, locks->token_last, locks->order_last,
+            locks->settings.version, locks->settings.upgrade_after_ns,
+            /* What a version adds stands at the end, and counts from that version on. */
+            locks->trials};
+    size_t later = locks->settings.version < VERSION_TRIAL ? 1 : 0;
+    return hash_bytes(words, sizeof(words) - later * sizeof(words[0]), 0);
 }
 
 struct locks_counts locks_tally(const struct locks *locks)

@@ -88,6 +88,13 @@ void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
 /*
+ * Instead of commands: settings change, or (from VERSION_TRIAL on, in tests) one more trial is
+ * counted.
+ */
+void locks_change_settings(struct locks *locks, const struct settings_change *change);
+void locks_count_trial(struct locks *locks);
+
+/*
  * The command will be applied soon: fetch the memory that it will touch. Tables of names are
  * larger than a processor's caches, and without this a replay waits for memory most of the
  * time. It changes nothing, and may be left out.

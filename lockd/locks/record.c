@@ -22,7 +22,6 @@ WIRE_WALK walk_counts(struct wire *wire, struct locks_counts *counts)
 WIRE_WALK walk_head(struct wire *wire, struct record_head *head)
 {
     wire_u16(wire, &head->version);
-    wire_require(wire, head->version == RECORD_VERSION);
     wire_u64(wire, &head->index);
     wire_u64(wire, &head->time);
     wire_u64(wire, &head->time_before);
@@ -32,7 +31,10 @@ WIRE_WALK walk_head(struct wire *wire, struct record_head *head)
     wire_u64(wire, &head->order_last);
     wire_u64(wire, &head->digest);
     walk_counts(wire, &head->counts);
-    wire_settings(wire, &head->settings);
+    wire_cluster_settings(wire, &head->settings);
+    /* What a version adds stands at the end, and is there from that version on. */
+    if (head->version >= VERSION_TRIAL)
+        wire_u64(wire, &head->trials);
 }
 
 WIRE_WALK walk_session(struct wire *wire, struct record_session *session)

@@ -31,7 +31,6 @@ extern "C" {
 #endif
 
 enum {
-    RECORD_VERSION = 1,
     RECORD_HEAD_BYTES = 3,  /* Before each body */
     RECORD_BYTES_MAX = 512, /* A whole record */
 };
@@ -50,7 +49,7 @@ enum record_kind {
 
 /* What is not a part: all that the state has besides. */
 struct record_head {
-    uint16_t version; /* RECORD_VERSION of the writer */
+    uint16_t version; /* Of the cluster (protocol/version.h), and of all the records */
     uint64_t index;
     uint64_t time;
     uint64_t time_before;
@@ -62,6 +61,7 @@ struct record_head {
     struct locks_counts
             counts; /* All but the promised answers, which follow from the parts */
     struct cluster_settings settings;
+    uint64_t trials; /* From VERSION_TRIAL on; before, 0 */
 };
 
 struct record_session {

@@ -37,7 +37,7 @@ void locks_snapshot_begin(struct locks *locks)
 {
     saving_begin(locks);
     locks->saving.head = (struct record_head){
-            .version = RECORD_VERSION,
+            .version = locks->settings.version,
             .index = locks->index,
             .time = locks->time,
             .time_before = locks->time_before,
@@ -48,6 +48,7 @@ void locks_snapshot_begin(struct locks *locks)
             .digest = locks_digest(locks),
             .counts = locks_tally(locks),
             .settings = locks->settings,
+            .trials = locks->trials,
     };
 }
 

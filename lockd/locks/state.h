@@ -239,6 +239,7 @@ enum loading_phase {
 /* A snapshot that is being loaded: load.h. */
 struct loading {
     enum loading_phase phase;
+    uint16_t version; /* Of the cluster, as the snapshot's file says */
     uint64_t records;
     struct record_head head;
     uint64_t digest; /* That was found at last, for tests */
@@ -266,6 +267,7 @@ struct locks {
     uint64_t token_last;   /* Tokens given so far */
     uint64_t order_last;   /* Places given so far: of waits, ready locks, ending sessions */
     uint64_t digest;       /* Sum over all parts */
+    uint64_t trials;       /* Counted from VERSION_TRIAL on */
     uint32_t work_left;    /* Items of due work that this entry may still do */
 
     struct pool sessions;

@@ -20,14 +20,16 @@ static void apply_bootstrap(
     struct bootstrap bootstrap = {0};
     struct wire wire = wire_reader(body, head->body_bytes);
     wire_bootstrap(&wire, &bootstrap);
-    assert(wire_complete(&wire));
+    assert(!wire.failed);
     if (!locks_fits(applier->locks, &bootstrap.settings)) {
         notices_tell(applier->notices, NOTICE_PLAN_TOO_SMALL, 0, 0);
         applier->failed = true;
         return;
     }
     locks_init(applier->locks, &bootstrap.settings);
-    snapshots_bootstrapped(applier->snapshots, &bootstrap);
+    struct configuration first;
+    configuration_of_bootstrap(&first, &bootstrap);
+    snapshots_configure(applier->snapshots, head->id.index, &first);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
     locks_end(applier->locks);
 }
@@ -42,8 +44,33 @@ static void apply_configuration(
     struct configuration configuration;
     bool good = configuration_read(&configuration, head, body);
     assert(good);
-    snapshots_configured(applier->snapshots, head->id.index, &configuration);
+    snapshots_configure(applier->snapshots, head->id.index, &configuration);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_end(applier->locks);
+}
+
+static void apply_settings(
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
+{
+    uint16_t before = locks_settings(applier->locks)->version;
+    struct settings_change change;
+    struct wire wire = wire_reader(body, head->body_bytes);
+    wire_settings_change(&wire, &change);
+    assert(!wire.failed); /* peers.c has seen that it can be applied. */
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_due(applier->locks);
+    locks_change_settings(applier->locks, &change);
+    locks_end(applier->locks);
+    uint16_t after = locks_settings(applier->locks)->version;
+    if (after != before)
+        notices_tell(applier->notices, NOTICE_UPGRADED, 0, after);
+}
+
+static void apply_trial(struct applier *applier, const struct entry_head *head)
+{
+    locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_due(applier->locks);
+    locks_count_trial(applier->locks);
     locks_end(applier->locks);
 }
 
@@ -186,18 +213,25 @@ static void push_changes(struct applier *applier)
     }
 }
 
+static bool is_batch(enum entry_kind kind)
+{
+    return kind == ENTRY_BATCH || kind == ENTRY_TERM_START;
+}
+
 /* What an entry changes is saved first for the snapshot that is being taken. */
 static void make_room(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
     struct batch_reader batch;
-    if (!snapshotter_is_walking(applier->snapshotter) ||
-            !batch_reader_init(&batch, body, head->body_bytes))
+    uint32_t count = 0;
+    if (!snapshotter_is_walking(applier->snapshotter))
         return;
-    uint32_t count = batch.head.keepalive_count;
-    struct command command;
-    while (batch_next_command(&batch, &command))
-        count++;
+    if (is_batch(head->kind) && batch_reader_init(&batch, body, head->body_bytes)) {
+        count = batch.head.keepalive_count;
+        struct command command;
+        while (batch_next_command(&batch, &command))
+            count++;
+    }
     snapshotter_make_room(applier->snapshotter, count);
 }
 
@@ -207,17 +241,20 @@ static void apply_entry(
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
     make_room(applier, head, body);
-    if (head->kind == ENTRY_BOOTSTRAP || head->kind == ENTRY_CONFIGURATION) {
-        const struct under_way *own = ledger_own(applier->ledger, head->id);
-        if (head->kind == ENTRY_BOOTSTRAP)
-            apply_bootstrap(applier, head, body);
-        else
-            apply_configuration(applier, head, body);
-        if (own)
-            ledger_finish(applier->ledger, own);
-    } else {
+    bool batch = is_batch(head->kind);
+    const struct under_way *own = batch ? NULL : ledger_own(applier->ledger, head->id);
+    if (batch)
         apply_batch(applier, head, body);
-    }
+    else if (head->kind == ENTRY_BOOTSTRAP)
+        apply_bootstrap(applier, head, body);
+    else if (head->kind == ENTRY_CONFIGURATION)
+        apply_configuration(applier, head, body);
+    else if (head->kind == ENTRY_SETTINGS)
+        apply_settings(applier, head, body);
+    else
+        apply_trial(applier, head);
+    if (own)
+        ledger_finish(applier->ledger, own);
     applier->applied = head->id.index;
     snapshots_applied(applier->snapshots, head);
     applier->stages->sums[SUM_APPLIED]++;

@@ -90,6 +90,7 @@ void batcher_drop(struct batcher *batcher)
         wal_drop_entry(batcher->wal);
     batcher->batch = (struct open_batch){0};
     batcher->term_start_due = false;
+    batcher->wish.due = false;
 }
 
 /* Sealed in the log's buffer: from here on it is raft's to append. */
@@ -185,11 +186,13 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
 {
     assert(raft_last(batcher->raft).index == 0);
     wal_set_cluster(batcher->wal, prng_next(batcher->prng) | 1);
+    struct versions versions = batcher->settings->versions;
     struct bootstrap bootstrap = {
             .settings = batcher->settings->cluster,
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
     };
+    bootstrap.settings.version = roster_common_version(batcher->roster, versions);
     roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);
     for (uint8_t i = 0; i < bootstrap.members.count; i++)
         memcpy(bootstrap.addresses[i], batcher->settings->members[i].address,
@@ -324,7 +327,7 @@ static uint64_t sealable_ns(const struct batcher *batcher)
 {
     uint64_t allowed = allowed_ns(batcher);
     const struct open_batch *batch = &batcher->batch;
-    if (batch->command_count == 0)
+    if (batch->command_count == 0 || batcher->wish.due)
         return allowed;
     uint64_t now_ns = batcher->times->now_ns;
     return u64_max(allowed, gather_until_ns(batcher->gather, batch->opened_ns, now_ns));
@@ -359,12 +362,43 @@ bool batcher_seal(struct batcher *batcher, struct raft_event *event)
     return true;
 }
 
+bool batcher_want(struct batcher *batcher, enum entry_kind kind, const unsigned char *body,
+        uint32_t body_bytes)
+{
+    struct wish *wish = &batcher->wish;
+    assert(body_bytes <= sizeof(wish->body));
+    assert(entry_kind_version(kind) <= locks_settings(batcher->locks)->version);
+    if (wish->due)
+        return false;
+    *wish = (struct wish){.kind = kind, .body_bytes = body_bytes, .due = true};
+    if (body_bytes > 0)
+        memcpy(wish->body, body, body_bytes);
+    return true;
+}
+
+bool batcher_seal_wish(struct batcher *batcher, struct raft_event *event)
+{
+    struct wish *wish = &batcher->wish;
+    if (!wish->due || batcher->batch.open || batcher->term_start_due || !may_seal(batcher))
+        return false;
+    if (!open_batch(batcher))
+        return false;
+    if (wish->body_bytes > 0)
+        memcpy(batcher->batch.body, wish->body, wish->body_bytes);
+    struct entry_head entry = {.kind = wish->kind, .body_bytes = wish->body_bytes};
+    struct under_way described = {0};
+    seal_entry(batcher, &entry, &described, event);
+    wish->due = false;
+    return true;
+}
+
 /* Commands that wait for nothing but the spacing of entries. */
 static uint64_t spacing_deadline(const struct batcher *batcher)
 {
     uint64_t ns = sealable_ns(batcher);
-    if (batcher->batch.command_count == 0 || ns <= batcher->times->now_ns ||
-            !raft_takes_proposals(batcher->raft) || !raft_leads_applied(batcher->raft))
+    bool nothing = batcher->batch.command_count == 0 && !batcher->wish.due;
+    if (nothing || ns <= batcher->times->now_ns || !raft_takes_proposals(batcher->raft) ||
+            !raft_leads_applied(batcher->raft))
         return UINT64_MAX;
     return ns;
 }
@@ -393,7 +427,7 @@ void batcher_check(const struct batcher *batcher)
 {
     const struct open_batch *batch = &batcher->batch;
     assert(wal_entry_is_open(batcher->wal) == batch->open);
-    if (batcher->term_start_due)
+    if (batcher->term_start_due || batcher->wish.due)
         assert(raft_is_leader(batcher->raft));
     if (!batch->open) {
         assert(batch->command_count == 0 && !batch->head.open);

@@ -52,6 +52,18 @@ struct open_batch {
     uint64_t opened_ns;
 };
 
+enum {
+    WISH_BYTES_MAX = 4096
+};
+
+/* An entry that is no batch and waits to be sealed: one at a time. */
+struct wish {
+    enum entry_kind kind;
+    uint32_t body_bytes;
+    bool due;
+    unsigned char body[WISH_BYTES_MAX];
+};
+
 struct batcher {
     const struct node_settings *settings;
     const struct raft *raft;
@@ -69,6 +81,7 @@ struct batcher {
     struct open_batch batch;
     uint64_t appended_ns; /* When this leader last sealed an entry */
     bool term_start_due;
+    struct wish wish;
 };
 
 /* The caller fills in all pointers; nothing else needs a first value. */
@@ -95,6 +108,16 @@ bool batcher_flush(struct batcher *batcher, struct raft_event *event);
  */
 bool batcher_seal_configuration(struct batcher *batcher,
         const struct configuration *configuration, struct raft_event *event);
+
+/*
+ * An entry of another kind, with this body, shall follow the open batch. False: another one
+ * waits. It is forgotten if this node stops leading before.
+ */
+bool batcher_want(struct batcher *batcher, enum entry_kind kind, const unsigned char *body,
+        uint32_t body_bytes);
+
+/* Turn end, after batcher_seal(). True: the entry that was wanted is sealed. */
+bool batcher_seal_wish(struct batcher *batcher, struct raft_event *event);
 
 /* This node is no longer leader: forget what was not appended. */
 void batcher_drop(struct batcher *batcher);

@@ -149,12 +149,13 @@ bool changes_handover(struct changes *changes, struct raft_event *event)
     return raft_takes_proposals(changes->raft);
 }
 
-bool changes_removed_self(const struct changes *changes, uint64_t applied)
+uint64_t changes_removed_at(const struct changes *changes, uint64_t applied)
 {
     const struct configurations *configurations = changes->configurations;
-    bool joining = configurations->newest.index < raft_commit_heard(changes->raft);
-    return configurations->newest.index > 0 && configurations->newest.index <= applied &&
-           !joining && !configurations_self(configurations);
+    uint64_t index = configurations->newest.index;
+    bool joining = index < raft_commit_heard(changes->raft);
+    bool is_member = configurations_self(configurations) != NULL;
+    return index <= applied && !joining && !is_member ? index : 0;
 }
 
 /* ---- What an operator asks ---- */

@@ -59,8 +59,11 @@ void changes_proposed(struct changes *changes);
 /* Turn end. True: the leader is to hand over; the event tells raft. */
 bool changes_handover(struct changes *changes, struct raft_event *event);
 
-/* A configuration without this node is committed, and applied here. */
-bool changes_removed_self(const struct changes *changes, uint64_t applied);
+/*
+ * The index of a configuration without this node that is committed, and applied here; 0: this
+ * node is a member, or has not heard yet that it is.
+ */
+uint64_t changes_removed_at(const struct changes *changes, uint64_t applied);
 
 #ifdef __cplusplus
 }

@@ -23,14 +23,14 @@ bool configuration_read(struct configuration *configuration, const struct entry_
     struct wire wire = wire_reader(body, head->body_bytes);
     if (head->kind == ENTRY_CONFIGURATION) {
         wire_configuration(&wire, configuration);
-        return wire_complete(&wire);
+        return !wire.failed;
     }
     if (head->kind != ENTRY_BOOTSTRAP)
         return false;
     struct bootstrap bootstrap;
     wire_bootstrap(&wire, &bootstrap);
     configuration_of_bootstrap(configuration, &bootstrap);
-    return wire_complete(&wire);
+    return !wire.failed;
 }
 
 /* An entry of an earlier version has no addresses: then --cluster's are as good as before. */

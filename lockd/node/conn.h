@@ -86,7 +86,7 @@ struct conn {
     /* In `unfinished` since then: a hello, or a frame of a client, is not whole yet. */
     struct list_node unfinished;
     uint64_t unfinished_ns;
-    struct hello hello; /* While it is waiting */
+    struct hello hello; /* What the other end said of itself */
     char from[NODE_FROM_BYTES];
     unsigned char address[CLIENT_ADDRESS_BYTES]; /* All zero: not known */
 };

@@ -6,11 +6,8 @@
 #include "base/units.h"
 
 enum {
-    DIAL_PAUSE_MS = 20,
-    LATE_DIAL_MS = 100, /* The one with the larger id: after that time alone, and again */
     WELCOME_WAIT_MS = 1000,
     REFUSED_PAUSE_S = 3, /* A node that refuses will not change its mind soon. */
-    OBJECTION_S = 10,    /* What happened in this time is a condition of the node. */
 };
 
 static struct span text_span(const char *text)
@@ -34,73 +31,10 @@ uint8_t greet_leader_id(const struct greet *greet)
     return leader;
 }
 
-/* A connection that this node made and whose other end has not said anything yet. */
-static struct conn *unwelcomed(const struct greet *greet, const struct peer *peer)
+/* Of the state applied; 0: not bootstrapped yet */
+static uint16_t cluster_version(const struct greet *greet)
 {
-    if (peer->conn == NO_CONN)
-        return NULL;
-    struct conn *conn = &greet->conns->slots[peer->conn];
-    return conn->dialed && !conn->greeted && !conn->closing ? conn : NULL;
-}
-
-/* Not before: the smaller id first, as two that dial each other only get in the way. */
-static uint64_t dial_due_ns(const struct greet *greet, const struct peer *peer)
-{
-    if (greet->roster->self < peer->id)
-        return peer->dial_ns;
-    uint64_t alone_ns = u64_max(peer->alone_ns, greet->times->start_ns);
-    return u64_max(peer->dial_ns, alone_ns + LATE_DIAL_MS * NS_PER_MS);
-}
-
-static void pause_dialing(const struct greet *greet, struct peer *peer, uint64_t pause_ns)
-{
-    if (greet->roster->self > peer->id)
-        pause_ns = u64_max(pause_ns, LATE_DIAL_MS * NS_PER_MS);
-    peer->dial_ns = u64_max(peer->dial_ns, greet->times->now_ns + pause_ns);
-}
-
-static bool may_dial(const struct greet *greet, const struct peer *peer)
-{
-    return peer->id != 0 && peer->member && peer->conn == NO_CONN &&
-           peer->waiting == NO_CONN && !peer->dialing && !greet->stopping;
-}
-
-/*
- * Turn end: connect to peers that are not reached. A peer that accepted the connection and
- * died before it said welcome leaves no trace, because nothing more is sent to it.
- */
-void greet_dial(struct greet *greet, struct node_effects *effects)
-{
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
-        struct peer *peer = &greet->roster->peers[i];
-        struct conn *silent = unwelcomed(greet, peer);
-        if (silent && greet->times->now_ns >= peer->welcome_ns) {
-            MARK(peer_did_not_welcome);
-            conn_close(greet->conns, silent);
-        }
-        if (!may_dial(greet, peer) || greet->times->now_ns < dial_due_ns(greet, peer))
-            continue;
-        peer->dialing = true;
-        pause_dialing(greet, peer, DIAL_PAUSE_MS * NS_PER_MS);
-        assert(effects->connect_count < NODE_PEERS_MAX);
-        uint32_t at = effects->connect_count++;
-        effects->connects[at] = peer->id;
-        effects->connect_to[at] = peer->address[0] != 0 ? peer->address : NULL;
-    }
-}
-
-/* When a peer that is not reached is to be tried again. */
-uint64_t greet_deadline(const struct greet *greet)
-{
-    uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX && !greet->stopping; i++) {
-        const struct peer *peer = &greet->roster->peers[i];
-        if (unwelcomed(greet, peer))
-            deadline_ns = u64_min(deadline_ns, peer->welcome_ns);
-        if (may_dial(greet, peer))
-            deadline_ns = u64_min(deadline_ns, dial_due_ns(greet, peer));
-    }
-    return deadline_ns;
+    return wal_cluster(greet->wal) == 0 ? 0 : locks_settings(greet->locks)->version;
 }
 
 /* What the other node is in the newest configuration, and with which directory. */
@@ -152,21 +86,15 @@ void greet_connected(struct greet *greet, const struct node_event *event)
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .cluster_version = cluster_version(greet),
             .configuration = greet->doubts->configurations->newest.index,
             .to_role = to_role,
             .to_incarnation = to_incarnation,
+            .versions = greet->settings->versions,
     };
-    struct wire wire = conn_begin(conn, 128);
+    struct wire wire = conn_begin(conn, 160);
     wire_hello(&wire, &hello);
     conn_end(greet->conns, conn, FRAME_HELLO, &wire);
-}
-
-void greet_connect_failed(struct greet *greet, uint8_t id)
-{
-    struct peer *peer = roster_find(greet->roster, id);
-    assert(peer);
-    peer->dialing = false;
-    pause_dialing(greet, peer, DIAL_PAUSE_MS * NS_PER_MS);
 }
 
 static void send_welcome(struct greet *greet, struct conn *conn)
@@ -176,6 +104,7 @@ static void send_welcome(struct greet *greet, struct conn *conn)
             .leader = greet_leader_id(greet),
             .cluster = wal_cluster(greet->wal),
             .term = raft_term(greet->raft),
+            .versions = greet->settings->versions,
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = greet_leader_address(greet);
@@ -183,21 +112,32 @@ static void send_welcome(struct greet *greet, struct conn *conn)
         welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
         welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
     }
-    struct wire wire = conn_begin(conn, 64 + ADDRESS_BYTES_MAX);
+    struct wire wire = conn_begin(conn, 96 + ADDRESS_BYTES_MAX);
     wire_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_WELCOME, &wire);
 }
 
+/* `conn->hello` has what the other end says of versions. */
 static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
         const struct conn *conn, uint8_t why)
 {
-    const struct node_notice notice = {.kind = kind, .peer = conn->peer, .number = why};
+    struct node_notice notice = {.kind = kind, .peer = conn->peer, .number = why};
+    if (why == REFUSED_VERSION) {
+        notice.own = greet->settings->versions;
+        notice.others = conn->hello.versions;
+        notice.cluster_version = greet->roster->version_heard;
+    }
     notices_tell_of(greet->notices, &notice, conn->from);
 }
 
 static void send_refusal(struct greet *greet, struct conn *conn, enum refusal why)
 {
-    struct refused refused = {.why = (uint8_t)why, .cluster = wal_cluster(greet->wal)};
+    struct refused refused = {
+            .why = (uint8_t)why,
+            .cluster = wal_cluster(greet->wal),
+            .cluster_version = cluster_version(greet),
+            .versions = greet->settings->versions,
+    };
     if (why == REFUSED_REMOVED)
         refused.index = greet->doubts->configurations->newest.index;
     struct wire wire = conn_begin(conn, 32);
@@ -219,6 +159,20 @@ static bool same_cluster(const struct greet *greet, uint64_t cluster)
     return cluster == 0 || own == 0 || cluster == own;
 }
 
+/*
+ * Both must know a version, and each the one that the other's state is of. Entries may be of
+ * the cluster's version, so who does not know it would not understand them.
+ */
+static bool can_speak(
+        const struct greet *greet, struct versions theirs, uint16_t their_cluster_version)
+{
+    struct versions own = greet->settings->versions;
+    roster_hear_version(greet->roster, cluster_version(greet));
+    roster_hear_version(greet->roster, their_cluster_version);
+    return versions_common(own, theirs) != 0 && their_cluster_version <= own.most &&
+           cluster_version(greet) <= theirs.most;
+}
+
 static enum refusal doubt_hello(
         const struct greet *greet, const struct hello *hello, const struct claim *claim)
 {
@@ -227,10 +181,15 @@ static enum refusal doubt_hello(
         return REFUSED_ID;
     }
     enum refusal why = doubt_claim(greet->doubts, claim);
-    if (why != 0 || hello->to == greet->roster->self)
-        return why;
-    MARK(hello_other_node);
-    return REFUSED_NODE;
+    if (why == 0 && hello->to != greet->roster->self) {
+        MARK(hello_other_node);
+        return REFUSED_NODE;
+    }
+    if (why == 0 && !can_speak(greet, hello->versions, hello->cluster_version)) {
+        MARK(hello_other_version);
+        return REFUSED_VERSION;
+    }
+    return why;
 }
 
 /* This node refuses who says to be `peer`, and will say so when it is asked. */
@@ -241,7 +200,7 @@ static void refuse_peer(
     if (peer)
         peer->refused = (struct objection){(uint8_t)why, greet->times->now_ns};
     if (peer && conn->role == CONN_PEER)
-        pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);
+        dial_pause(greet->dial, peer, REFUSED_PAUSE_S * NS_PER_S);
     greet_refuse(greet, conn, why);
 }
 
@@ -249,6 +208,13 @@ void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
 {
     assert(conn->role == CONN_PEER && conn->greeted);
     refuse_peer(greet, roster_find(greet->roster, conn->peer), conn, why);
+}
+
+void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version)
+{
+    MARK(entry_of_unknown_version);
+    roster_hear_version(greet->roster, version);
+    greet_object(greet, conn, REFUSED_VERSION);
 }
 
 static void tell_open(struct peer *peer, struct raft_event *event)
@@ -272,12 +238,14 @@ static void peer_is_up(
     tell_open(peer, event);
 }
 
-/* `dial`: of its connections, those up to this one are void. */
-static void note_process(
-        struct peer *peer, const struct claim *claim, uint64_t run, uint64_t dial)
+/* A member that is greeted now. Of its connections, those up to its `dial` are void. */
+static void note_process(struct peer *peer, const struct hello *said)
 {
-    peer->heard = claim->incarnation;
-    peer->configuration = claim->configuration;
+    uint64_t run = said->run;
+    uint64_t dial = said->dial;
+    peer->heard = said->incarnation;
+    peer->versions = said->versions;
+    peer->configuration = said->configuration;
     if (peer->run != run || dial > peer->void_dials)
         peer->void_dials = dial;
     peer->run = run;
@@ -301,8 +269,7 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
 {
     struct peer *peer = roster_find(greet->roster, hello->node);
     conn_become_peer(greet->conns, conn, peer);
-    const struct claim claim = claim_of_hello(hello);
-    note_process(peer, &claim, hello->run, hello->dial);
+    note_process(peer, hello);
     hear_role(greet, hello->to_role, hello->to_incarnation);
     uint64_t to_incarnation;
     uint8_t to_role = what_is(greet, peer->id, &to_incarnation);
@@ -312,11 +279,13 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
             .incarnation = wal_incarnation(greet->wal),
             .run = greet->run,
             .dial = peer->dials,
+            .cluster_version = cluster_version(greet),
             .configuration = greet->doubts->configurations->newest.index,
             .to_role = to_role,
             .to_incarnation = to_incarnation,
+            .versions = greet->settings->versions,
     };
-    struct wire wire = conn_begin(conn, 128);
+    struct wire wire = conn_begin(conn, 160);
     wire_peer_welcome(&wire, &welcome);
     conn_end(greet->conns, conn, FRAME_PEER_WELCOME, &wire);
     peer_is_up(greet, peer, conn, event);
@@ -327,6 +296,7 @@ static bool greet_peer(struct greet *greet, struct conn *conn, const struct hell
 {
     const struct claim claim = claim_of_hello(hello);
     conn->peer = hello->node;
+    conn->hello = *hello;
     enum refusal why = doubt_hello(greet, hello, &claim);
     struct peer *peer = why == 0 ? roster_admit(greet->roster, hello->node)
                                  : roster_find(greet->roster, hello->node);
@@ -382,8 +352,19 @@ static bool on_hello(
         struct greet *greet, struct conn *conn, struct wire *wire, struct raft_event *event)
 {
     struct hello hello = {0};
+    struct wire head = *wire;
+    wire_hello_head(&head, &hello);
+    conn->hello = hello;
+    if (!head.failed && versions_common(greet->settings->versions, hello.versions) == 0) {
+        /* The rest of its hello may have another layout. */
+        MARK(hello_unknown_version);
+        if (hello.role == HELLO_PEER)
+            tell_refusal(greet, NOTICE_REFUSED_PEER, conn, REFUSED_VERSION);
+        send_refusal(greet, conn, REFUSED_VERSION);
+        return false;
+    }
     wire_hello(wire, &hello);
-    if (!wire_complete(wire)) {
+    if (wire->failed) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_HELLO);
         return false;
     }
@@ -398,7 +379,7 @@ static bool on_welcome(
 {
     struct peer_welcome welcome = {0};
     wire_peer_welcome(wire, &welcome);
-    if (!wire_complete(wire) || welcome.node != conn->peer) {
+    if (wire->failed || welcome.node != conn->peer) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_PEER_WELCOME);
         return false;
     }
@@ -410,11 +391,20 @@ static bool on_welcome(
             .configuration = welcome.configuration,
     };
     enum refusal why = doubt_claim(greet->doubts, &claim);
+    conn->hello = (struct hello){.incarnation = welcome.incarnation,
+            .run = welcome.run,
+            .dial = welcome.dial,
+            .configuration = welcome.configuration,
+            .versions = welcome.versions};
+    if (why == 0 && !can_speak(greet, welcome.versions, welcome.cluster_version)) {
+        MARK(welcome_other_version);
+        why = REFUSED_VERSION;
+    }
     if (why != 0) {
         refuse_peer(greet, peer, conn, why);
         return false;
     }
-    note_process(peer, &claim, welcome.run, welcome.dial);
+    note_process(peer, &conn->hello);
     hear_role(greet, welcome.to_role, welcome.to_incarnation);
     peer_is_up(greet, peer, conn, event);
     rivals_welcomed(greet->rivals, peer);
@@ -445,19 +435,22 @@ static bool on_refused(
     struct refused refused = {0};
     wire_refused(wire, &refused);
     struct peer *peer = roster_find(greet->roster, conn->peer);
-    if (!wire_complete(wire) || !peer) {
+    if (wire->failed || !peer) {
         conn_nonsense(greet->conns, conn, 100 + FRAME_REFUSED);
         return false;
     }
     bool removed = refused.why == REFUSED_REMOVED && is_removal(greet, &refused);
     if (removed)
         greet->removed_at = refused.index;
+    conn->hello.versions = refused.versions;
+    if (refused.why == REFUSED_VERSION)
+        roster_hear_version(greet->roster, refused.cluster_version);
     tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
     peer->objected = (struct objection){refused.why, greet->times->now_ns};
     /* A new machine wants to know soon that it was added. */
     bool waits = wal_cluster(greet->wal) == 0 &&
                  (refused.why == REFUSED_NOT_MEMBER || refused.why == REFUSED_DIRECTORY);
-    pause_dialing(greet, peer, waits ? NS_PER_S : REFUSED_PAUSE_S * NS_PER_S);
+    dial_pause(greet->dial, peer, waits ? NS_PER_S : REFUSED_PAUSE_S * NS_PER_S);
     conn_close(greet->conns, conn);
     *event = (struct raft_event){.kind = RAFT_FORGOTTEN};
     return refused.why == REFUSED_DIRECTORY && refused.cluster != 0;
@@ -502,7 +495,9 @@ bool greet_frame(struct greet *greet, struct conn *conn, const struct frame *fra
         return on_welcome(greet, conn, &wire, event);
     if (frame->kind == FRAME_REFUSED && conn->role == CONN_PEER)
         return on_refused(greet, conn, &wire, event);
-    if (!of_greeted_peer(greet, conn, frame))
+    bool skipped = conn->greeted && frame_may_be_skipped(frame->kind) &&
+                   conn->hello.versions.most > greet->settings->versions.most;
+    if (!skipped && !of_greeted_peer(greet, conn, frame))
         conn_nonsense(greet->conns, conn, 100 + (uint64_t)frame->kind);
     return false;
 }
@@ -546,64 +541,6 @@ bool greet_membership(struct greet *greet, struct raft_event *event)
         }
     }
     return false;
-}
-
-static bool is_recent(const struct greet *greet, const struct objection *objection)
-{
-    return objection->why != 0 &&
-           greet->times->now_ns - objection->at_ns < OBJECTION_S * NS_PER_S;
-}
-
-static enum condition condition_of_objection(uint8_t why)
-{
-    switch ((enum refusal)why) {
-    case REFUSED_CLUSTER:
-        return CONDITION_OTHER_CLUSTER;
-    case REFUSED_DIRECTORY:
-        return CONDITION_OTHER_DIRECTORY;
-    case REFUSED_TWICE:
-        return CONDITION_ID_TAKEN;
-    case REFUSED_HISTORY:
-        return CONDITION_CONTRADICTED;
-    case REFUSED_FULL:
-        return CONDITION_HEALTHY;
-    case REFUSED_VERSION:
-    case REFUSED_MEMBERS:
-    case REFUSED_NONSENSE:
-    case REFUSED_ID:
-    case REFUSED_NODE:
-    case REFUSED_TERM:
-    case REFUSED_REMOVED:
-    case REFUSED_CROWDED:
-        break;
-    case REFUSED_NOT_MEMBER:
-        return CONDITION_NOT_MEMBER;
-    }
-    return CONDITION_NOT_ACCEPTED;
-}
-
-enum condition greet_objected(const struct greet *greet)
-{
-    enum condition condition = CONDITION_HEALTHY;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
-        const struct objection *objected = &greet->roster->peers[i].objected;
-        if (is_recent(greet, objected) && condition == CONDITION_HEALTHY)
-            condition = condition_of_objection(objected->why);
-    }
-    return condition;
-}
-
-enum condition greet_refused(const struct greet *greet)
-{
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
-        const struct objection *refused = &greet->roster->peers[i].refused;
-        bool harmless = refused->why == REFUSED_MEMBERS || refused->why == REFUSED_REMOVED;
-        if (!is_recent(greet, refused) || harmless)
-            continue;
-        return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED
-                                               : CONDITION_STRANGER;
-    }
-    return CONDITION_HEALTHY;
 }
 
 void greet_leader(struct greet *greet, struct conn *conn)

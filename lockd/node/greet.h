@@ -1,12 +1,10 @@
 /*
  * Who speaks to whom, and who leads.
  *
- * One connection between two nodes serves both directions. The one with the smaller id
- * dials at once, the other one a moment later if there still is no connection: so two nodes
- * find each other as long as one of them knows where the other is. rivals.h says what
- * happens when two connections meet. The dialer says hello and sends nothing more until it
- * is welcomed; then raft may send. Clients learn who leads with the welcome and whenever it
- * changes.
+ * One connection between two nodes serves both directions. dial.h says who makes it, and
+ * rivals.h what happens when two connections meet. The dialer says hello and sends nothing
+ * more until it is welcomed; then raft may send. Clients learn who leads with the welcome and
+ * whenever it changes.
  *
  * doubt.h says who is accepted. When a configuration comes, those that are no longer members
  * are told and refused.
@@ -19,6 +17,7 @@
 
 #include "locks/locks.h"
 #include "node/conn.h"
+#include "node/dial.h"
 #include "node/door.h"
 #include "node/doubt.h"
 #include "node/rivals.h"
@@ -41,13 +40,13 @@ struct greet {
     struct conns *conns;
     struct notices *notices;
     const struct times *times;
+    const struct dial *dial;
     const struct door *door;
     const struct rivals *rivals;
     struct doubts *doubts;
     bool join_due;       /* raft is to be told that this node may join. */
     uint64_t removed_at; /* Members say that this node was removed there; 0: they do not. */
     uint64_t run;        /* Of this process: a random number */
-    bool stopping;       /* The node leaves: it makes no more connections. */
     uint8_t leader_told; /* The last leader that clients were told */
     uint64_t leader_term_told;
 };
@@ -55,13 +54,7 @@ struct greet {
 /* The caller fills in all pointers; nothing else needs a first value. */
 void greet_check(const struct greet *greet);
 
-/* Turn end: connect to peers that this node dials and has not reached. */
-void greet_dial(struct greet *greet, struct node_effects *effects);
-
-/* When a peer that is not reached is to be tried again */
-uint64_t greet_deadline(const struct greet *greet);
 void greet_connected(struct greet *greet, const struct node_event *event);
-void greet_connect_failed(struct greet *greet, uint8_t id);
 
 /*
  * Handles the frames before the greeting is done, refusals and probes. True: a peer is up,
@@ -96,14 +89,8 @@ void greet_refuse(struct greet *greet, struct conn *conn, enum refusal why);
 /* A greeted peer says what no sound member says: its connection is closed. */
 void greet_object(struct greet *greet, struct conn *conn, enum refusal why);
 
-/*
- * What passed between this node and others in the last seconds: what they have against this
- * node, ...
- */
-enum condition greet_objected(const struct greet *greet);
-
-/* ... and what this node has against somebody. CONDITION_HEALTHY: nothing. */
-enum condition greet_refused(const struct greet *greet);
+/* A greeted peer sends entries of a version that this node does not know. */
+void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version);
 
 /* Where clients reach the leader; empty if none is known. */
 struct span greet_leader_address(const struct greet *greet);

@@ -15,6 +15,7 @@
 #include "node/journal.h"
 #include "node/notices.h"
 #include "node/reader.h"
+#include "node/segments.h"
 #include "node/times.h"
 #include "protocol/condition.h"
 #include "raft/raft.h"
@@ -23,12 +24,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Segments that io is asked to make. */
-struct segments {
-    bool asked;
-    uint64_t retry_ns; /* There was no space: do not retry before; 0: there is. */
-};
 
 /* A condition that the log told last, and when. */
 struct told_condition {

@@ -11,6 +11,21 @@ void received_carve(struct received *received, struct arena *arena)
             arena, "node.append_bytes", RAFT_ENTRIES_MAX, sizeof(unsigned char *), 64);
 }
 
+void received_learn(struct configurations *configurations,
+        const struct raft_effects *effects, const struct received *received)
+{
+    if (effects->truncate_from != 0)
+        configurations_cut(configurations, effects->truncate_from);
+    for (uint32_t i = 0; received && i < effects->append_count; i++) {
+        uint32_t at = effects->append_skip + i;
+        const struct entry_head *head = &received->heads[at];
+        const unsigned char *body = received->bytes[at] + ENTRY_HEAD_BYTES;
+        struct configuration configuration;
+        if (configuration_read(&configuration, head, body))
+            configurations_take(configurations, head->id.index, &configuration);
+    }
+}
+
 void journal_carve(struct journal *journal, struct arena *arena)
 {
     journal->writes = arena_take(

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/ring.h"
+#include "node/configuration.h"
 #include "node/notices.h"
 #include "node/stages.h"
 #include "protocol/entry.h"
@@ -34,9 +35,14 @@ struct received {
     struct raft_entry *entries; /* RAFT_ENTRIES_MAX of each */
     const unsigned char **bytes;
     struct entry_head *heads;
+    uint16_t version_unknown; /* An entry is of this version; 0: all are known */
 };
 
 void received_carve(struct received *received, struct arena *arena);
+
+/* What of a step is about configurations: those cut off, and those received. */
+void received_learn(struct configurations *configurations,
+        const struct raft_effects *effects, const struct received *received);
 
 struct raft_write {
     uint64_t number;

@@ -30,22 +30,6 @@ static void stop_leading(struct node *node)
     ledger_drop(&node->ledger, &node->conns);
 }
 
-/* What of the step is about configurations: those cut off, and those received. */
-static void learn_members(struct node *node, const struct raft_effects *effects,
-        const struct received *received)
-{
-    if (effects->truncate_from != 0)
-        configurations_cut(&node->configurations, effects->truncate_from);
-    for (uint32_t i = 0; received && i < effects->append_count; i++) {
-        uint32_t at = effects->append_skip + i;
-        const struct entry_head *head = &received->heads[at];
-        struct configuration configuration;
-        if (configuration_read(
-                    &configuration, head, received->bytes[at] + ENTRY_HEAD_BYTES))
-            configurations_take(&node->configurations, head->id.index, &configuration);
-    }
-}
-
 /* The effects of a step are carried out in the order that raft.h demands. */
 static void carry_out(struct node *node, const struct raft_effects *effects,
         const struct entry_bytes *bytes)
@@ -55,7 +39,7 @@ static void carry_out(struct node *node, const struct raft_effects *effects,
     assert(effects->fetch_count <= RAFT_PEERS_MAX);
     assert(effects->read_count <= RAFT_READS_READY_MAX);
     journal_write(&node->journal, effects, bytes->received);
-    learn_members(node, effects, bytes->received);
+    received_learn(&node->configurations, effects, bytes->received);
     outbox_send(&node->outbox, effects, node->journal.written, bytes->chunk);
     for (uint32_t i = 0; i < effects->fetch_count; i++)
         fetch_want(&node->fetch, &effects->fetches[i]);
@@ -112,10 +96,19 @@ static void on_peer_frame(struct node *node, struct conn *conn, const struct fra
         greet_object(&node->greet, conn, REFUSED_TERM);
     if (objection == RAFT_TAKES_BACK)
         greet_object(&node->greet, conn, REFUSED_HISTORY);
+    if (objection == RAFT_UNSOUND && node->room.received.version_unknown != 0)
+        greet_too_late(&node->greet, conn, node->room.received.version_unknown);
     if (objection != RAFT_SOUND)
         return;
     const struct entry_bytes bytes = {.received = &node->room.received};
     step_raft_with(node, &event, &bytes);
+}
+
+static void on_snapshot(struct node *node, struct conn *conn, const struct frame *frame)
+{
+    uint16_t unknown = receiver_frame(&node->upkeep.receiver, conn, frame);
+    if (unknown != 0)
+        greet_too_late(&node->greet, conn, unknown);
 }
 
 static void on_greeting(struct node *node, struct conn *conn, const struct frame *frame)
@@ -141,7 +134,7 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
     else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT)
-        receiver_frame(&node->upkeep.receiver, conn, frame);
+        on_snapshot(node, conn, frame);
     else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
         sender_frame(&node->upkeep.sender, conn, frame);
     else if (conn->guest && !is_for_operators(frame->kind))
@@ -249,22 +242,6 @@ static void on_read(struct node *node, const struct node_event *event)
     step_raft_with(node, &fetched, &bytes);
 }
 
-static void on_segment_failed(struct node *node)
-{
-    MARK(segment_failed);
-    if (node->segments.retry_ns == 0)
-        notices_tell(&node->notices, NOTICE_NO_SPACE, 0, wal_wanted_segment(node->wal));
-    node->segments.retry_ns = node->times.now_ns + NS_PER_S;
-    node->segments.asked = false;
-}
-
-static void on_segment_ready(struct node *node, uint64_t number)
-{
-    wal_segment_ready(node->wal, number);
-    node->segments.retry_ns = 0;
-    node->segments.asked = false;
-}
-
 static void hand_over(struct node *node)
 {
     struct raft_event event;
@@ -276,7 +253,7 @@ static void on_stop(struct node *node)
 {
     if (!leaving_begin(&node->leaving))
         return;
-    node->greet.stopping = true;
+    node->dial.stopping = true;
     hand_over(node);
 }
 
@@ -290,7 +267,7 @@ static void on_event(struct node *node, const struct node_event *event)
         greet_connected(&node->greet, event);
         break;
     case NODE_CONNECT_FAILED:
-        greet_connect_failed(&node->greet, event->peer);
+        dial_failed(&node->dial, event->peer);
         break;
     case NODE_RECEIVED:
         on_received(node, event);
@@ -308,10 +285,10 @@ static void on_event(struct node *node, const struct node_event *event)
         on_read(node, event);
         break;
     case NODE_SEGMENT_READY:
-        on_segment_ready(node, event->id);
+        segments_ready(&node->segments, event->id);
         break;
     case NODE_SEGMENT_FAILED:
-        on_segment_failed(node);
+        segments_failed(&node->segments);
         break;
     case NODE_FILE_DONE:
         upkeep_file_done(&node->upkeep, event);
@@ -334,12 +311,7 @@ static void tell_writes(struct node *node, struct node_effects *effects)
         node->stages->sums[SUM_WRITES]++;
         effects->write_count++;
     }
-    uint64_t wanted = wal_wanted_segment(node->wal);
-    bool later = node->segments.retry_ns > node->times.now_ns;
-    if (wanted != 0 && !node->segments.asked && !later) {
-        node->segments.asked = true;
-        effects->segment_wanted = wanted;
-    }
+    segments_want(&node->segments, effects);
 }
 
 /*
@@ -359,8 +331,7 @@ static uint64_t next_deadline(const struct node *node)
     uint64_t now_ns = node->times.now_ns;
     uint64_t deadline_ns = raft_wants_time_ns(node);
     deadline_ns = u64_min(deadline_ns, batcher_deadline(&node->batcher));
-    if (node->segments.retry_ns != 0 && !node->segments.asked)
-        deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
+    deadline_ns = u64_min(deadline_ns, segments_deadline(&node->segments));
     if (node->leaving.begun || node->leaving.removed_ns != 0)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
     if (!receiver_is_freezing(&node->upkeep.receiver))
@@ -370,7 +341,7 @@ static uint64_t next_deadline(const struct node *node)
     deadline_ns = u64_min(deadline_ns, upkeep_deadline(&node->upkeep));
     deadline_ns = u64_min(deadline_ns, door_deadline(&node->door));
     deadline_ns = u64_min(deadline_ns, rivals_deadline(&node->rivals));
-    return u64_min(deadline_ns, greet_deadline(&node->greet));
+    return u64_min(deadline_ns, dial_deadline(&node->dial));
 }
 
 /* The time goes to raft, and to the parts that decide by it. */
@@ -435,10 +406,14 @@ static void ask_reads(struct node *node)
 static void propose_batch(struct node *node)
 {
     struct raft_event event;
-    if (!batcher_seal(&node->batcher, &event))
-        return;
-    node->stages->sums[SUM_LOGGED] += event.entry.bytes;
-    step_raft(node, &event);
+    if (batcher_seal(&node->batcher, &event)) {
+        node->stages->sums[SUM_LOGGED] += event.entry.bytes;
+        step_raft(node, &event);
+    }
+    if (batcher_seal_wish(&node->batcher, &event)) {
+        node->stages->sums[SUM_LOGGED] += event.entry.bytes;
+        step_raft(node, &event);
+    }
 }
 
 /* A configuration is an entry of its own: what is in the open batch goes before it. */
@@ -456,12 +431,12 @@ static void propose_change(struct node *node)
     step_raft(node, &event);
 }
 
-/* It is no longer a member, by what is committed here or by what the members say. */
+/* It is no longer a member. */
 static bool is_removed(struct node *node)
 {
     uint64_t index = node->greet.removed_at;
-    if (index == 0 && changes_removed_self(&node->changes, node->applier.applied))
-        index = node->configurations.newest.index;
+    if (index == 0)
+        index = changes_removed_at(&node->changes, node->applier.applied);
     return index != 0 && leaving_for_good(&node->leaving, index);
 }
 
@@ -474,12 +449,14 @@ static void end_turn(
     settle_connections(node);
     apply(node);
     ask_reads(node);
+    upgrade_time(&node->upgrade);
     propose_change(node);
     propose_batch(node);
+    admin_settle(&node->admin);
     reads_answer(&node->reads, node->applier.applied);
     if (reader_is_due(&node->reader) && !receiver_is_freezing(&node->upkeep.receiver))
         reader_next(&node->reader, fetch_able(&node->fetch), effects);
-    greet_dial(&node->greet, effects);
+    dial_turn(&node->dial, effects);
     greet_leader_changed(&node->greet);
     if (health_tell_is_due(&node->health)) {
         health_tell(&node->health, own_condition(node));
@@ -590,6 +567,7 @@ void node_check(const struct node *node)
     times_check(&node->times);
     notices_check(&node->notices);
     configurations_check(&node->configurations);
+    assert(raft_configuration_index(node->raft) == node->configurations.newest.index);
     roster_check(&node->roster);
     conns_check(&node->conns);
     stages_check(node->stages);
@@ -610,6 +588,8 @@ void node_check(const struct node *node)
     rivals_check(&node->rivals);
     greet_check(&node->greet);
     reads_check(&node->reads);
+    upgrade_check(&node->upgrade);
+    admin_check(&node->admin);
     upkeep_check(&node->upkeep);
     wal_check(node->wal);
 }

@@ -112,6 +112,7 @@ struct node_settings {
     uint64_t tick_ns;          /* 100 ms */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
     const char *version;       /* Of the program, for reports */
+    struct versions versions;  /* Which this node knows */
 };
 
 /* Defaults for everything except self, members and version. */
@@ -256,6 +257,7 @@ enum node_notice_kind {
     NOTICE_SNAPSHOT_LOST,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
+    NOTICE_UPGRADED,       /* number: the version that the cluster uses from now on */
 };
 
 struct node_notice {
@@ -266,6 +268,10 @@ struct node_notice {
     uint64_t number;
     uint64_t offset;            /* Of notices that say so */
     char from[NODE_FROM_BYTES]; /* The other end's address; "" if there is none to name */
+    /* REFUSED_VERSION: what this node and the other know, and the cluster's version */
+    struct versions own;
+    struct versions others;
+    uint16_t cluster_version;
 };
 
 /* Valid until the first step after NODE_TURN_END. */
@@ -332,9 +338,14 @@ enum node_boot {
     NODE_BOOT_DAMAGED,         /* It does not start; recovery's decision says where. */
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */
-    NODE_BOOT_PLAN_TOO_SMALL,  /* The cluster's settings need more than this node's plan. */
+    /* The log is of a version of the cluster that this node does not know. */
+    NODE_BOOT_VERSION,
+    NODE_BOOT_PLAN_TOO_SMALL, /* The cluster's settings need more than this node's plan. */
     NODE_BOOT_NO_SNAPSHOT, /* The log begins later, and no snapshot reaches back to it. */
 };
+
+/* The version of the cluster as far as the log has it; 0: not bootstrapped. For reports. */
+uint16_t node_log_version(const struct node *node);
 
 /* All segments were fed. `decision` gets what recovery decided. */
 enum node_boot node_boot(

@@ -3,6 +3,7 @@
  */
 #include "base/units.h"
 #include "node/figures.h"
+#include "node/objections.h"
 #include "node/replica.h"
 #include "protocol/node_status.h"
 
@@ -138,9 +139,9 @@ static bool is_nearly_full(const struct node *node)
  */
 static enum condition condition_of_misfit(const struct node *node)
 {
-    enum condition objected = greet_objected(&node->greet);
+    enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
     if (objected == CONDITION_HEALTHY &&
-            greet_refused(&node->greet) == CONDITION_CONTRADICTED)
+            objections_to_others(&node->roster, node->times.now_ns) == CONDITION_CONTRADICTED)
         return CONDITION_CONTRADICTED;
     return objected;
 }
@@ -151,10 +152,10 @@ static enum condition condition_of_misfit(const struct node *node)
  */
 static enum condition condition_of_others(const struct node *node)
 {
-    enum condition refused = greet_refused(&node->greet);
+    enum condition refused = objections_to_others(&node->roster, node->times.now_ns);
     if (refused != CONDITION_HEALTHY)
         return refused;
-    enum condition objected = greet_objected(&node->greet);
+    enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
     bool by_stranger = objected == CONDITION_OTHER_CLUSTER ||
                        objected == CONDITION_OTHER_DIRECTORY ||
                        objected == CONDITION_ID_TAKEN;
@@ -170,6 +171,8 @@ enum condition own_condition(const struct node *node)
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
         return work;
+    if (upgrade_is_too_late(&node->upgrade))
+        return CONDITION_VERSION_REFUSED;
     bool led = raft_leader(node->raft) != 0;
     enum condition misfit = led ? condition_of_others(node) : condition_of_misfit(node);
     if (!led && misfit != CONDITION_HEALTHY)
@@ -197,6 +200,8 @@ enum condition own_condition(const struct node *node)
         return CONDITION_SNAPSHOT_FAILING;
     if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
+    if (misfit == CONDITION_HEALTHY && upgrade_is_open(&node->upgrade))
+        return CONDITION_UPGRADE_OPEN;
     return misfit;
 }
 

@@ -24,15 +24,32 @@ static bool chains(const struct received *received, uint32_t at, uint64_t cluste
            head->id.index == before->id.index + 1 && head->cluster == before->cluster;
 }
 
+/* Whether this node knows the version; else it is too late for this cluster. */
+static bool knows(const struct peers *peers, struct received *received, uint16_t version)
+{
+    if (version <= peers->settings->versions.most)
+        return true;
+    received->version_unknown = version;
+    return false;
+}
+
 /*
  * The first entry of a cluster that this node helps to make has this very directory. A node
  * that joins gets the first entry too, long after.
  */
-static bool is_own_bootstrap(const struct peers *peers, const struct configuration *first)
+static bool is_own_bootstrap(const struct peers *peers, struct received *received,
+        const unsigned char *body, uint32_t body_bytes)
 {
-    const struct member *own = configuration_find(first, peers->roster->self);
+    struct bootstrap bootstrap;
+    struct configuration first;
+    struct wire wire = wire_reader(body, body_bytes);
+    wire_bootstrap(&wire, &bootstrap);
+    if (wire.failed || !knows(peers, received, bootstrap.settings.version))
+        return false;
     if (raft_is_joining(peers->raft))
         return true;
+    configuration_of_bootstrap(&first, &bootstrap);
+    const struct member *own = configuration_find(&first, peers->roster->self);
     return own &&
            (own->incarnation == 0 || own->incarnation == wal_incarnation(peers->wal));
 }
@@ -45,24 +62,56 @@ static bool is_batch(const unsigned char *body, uint32_t body_bytes)
 }
 
 /*
- * Can it be applied where it stands? The first entry bootstraps the cluster, no other does.
- * An entry that has a configuration gets it as raft is told.
+ * The version comes first: a change to a version that is not known here may have settings
+ * that are not, either.
  */
-static bool can_be_applied(const struct peers *peers, const struct entry_head *head,
+static bool is_change(const struct peers *peers, struct received *received,
+        const unsigned char *body, uint32_t body_bytes)
+{
+    struct settings_change change;
+    struct wire wire = wire_reader(body, body_bytes);
+    wire_settings_change(&wire, &change);
+    return !wire.failed && knows(peers, received, settings_change_version(&change)) &&
+           settings_change_valid(&change);
+}
+
+/*
+ * An entry that has a configuration gets it as raft is told. A cluster with no voter but
+ * another directory of this node's id sends it nothing.
+ */
+static bool has_voters(const struct peers *peers, const struct entry_head *head,
         const unsigned char *body, struct raft_configuration *sets)
 {
-    *sets = (struct raft_configuration){0};
-    if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
-        return false;
-    if (head->kind != ENTRY_BOOTSTRAP && head->kind != ENTRY_CONFIGURATION)
-        return is_batch(body, head->body_bytes);
     struct configuration configuration;
     if (!configuration_read(&configuration, head, body))
         return false;
     *sets = configuration_for_raft(peers->configurations, &configuration);
-    /* A cluster with no voter but another directory of this node's id sends it nothing. */
-    return sets->voters != 0 &&
-           (head->kind == ENTRY_CONFIGURATION || is_own_bootstrap(peers, &configuration));
+    return sets->voters != 0;
+}
+
+/* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */
+static bool can_be_applied(const struct peers *peers, struct received *received,
+        const struct entry_head *head, const unsigned char *body,
+        struct raft_configuration *sets)
+{
+    *sets = (struct raft_configuration){0};
+    if ((head->id.index == 1) != (head->kind == ENTRY_BOOTSTRAP))
+        return false;
+    switch (head->kind) {
+    case ENTRY_BOOTSTRAP:
+        return is_own_bootstrap(peers, received, body, head->body_bytes) &&
+               has_voters(peers, head, body, sets);
+    case ENTRY_CONFIGURATION:
+        return has_voters(peers, head, body, sets);
+    case ENTRY_TERM_START:
+    case ENTRY_BATCH:
+        return is_batch(body, head->body_bytes);
+    case ENTRY_SETTINGS:
+        return is_change(peers, received, body, head->body_bytes);
+    case ENTRY_TRIAL:
+        return entry_kind_version(head->kind) <= peers->settings->versions.most;
+    }
+    return false;
 }
 
 /* Cut the entries apart. False: they are not what the message says. */
@@ -82,7 +131,8 @@ static bool decode_entries(
         if (head->id.index != message->begin + i || !chains(received, i, cluster))
             return false;
         struct raft_configuration sets;
-        if (!can_be_applied(peers, head, frame->body + at + ENTRY_HEAD_BYTES, &sets))
+        const unsigned char *body = frame->body + at + ENTRY_HEAD_BYTES;
+        if (!can_be_applied(peers, received, head, body, &sets))
             return false;
         received->bytes[i] = frame->body + at;
         received->entries[i] = (struct raft_entry){
@@ -130,13 +180,14 @@ static bool decode(
     struct peer_message *message = &received->message;
     *message = (struct peer_message){0};
     received->count = 0;
+    received->version_unknown = 0;
     bool append = frame->kind == FRAME_PEER_APPEND;
     size_t head_bytes = append ? PEER_APPEND_HEAD_BYTES : frame->body_bytes;
     if (frame->body_bytes < head_bytes)
         return false;
     struct wire wire = wire_reader(frame->body, head_bytes);
     wire_peer_message(&wire, message);
-    if (!wire_complete(&wire) || peer_frame_kind(message->kind) != frame->kind)
+    if (wire.failed || peer_frame_kind(message->kind) != frame->kind)
         return false;
     return !append || (decode_entries(peers, received, frame) &&
                               fits_log(peers, received) && fits_entries(peers, received));
@@ -170,7 +221,7 @@ enum raft_objection peers_decode(const struct peers *peers, struct conn *conn,
     enum raft_objection objection = good ? raft_object(peers->raft, event) : RAFT_UNSOUND;
     if (objection == RAFT_SOUND)
         tell_guard(peers, message);
-    if (objection == RAFT_UNSOUND) {
+    if (objection == RAFT_UNSOUND && received->version_unknown == 0) {
         MARK(peer_nonsense);
         conn_nonsense(peers->conns, conn, 100 + (uint64_t)frame->kind);
     }

@@ -26,12 +26,14 @@ struct peers {
     struct roster *roster;
     struct conns *conns;
     struct guard *guard;
+    const struct node_settings *settings;
 };
 
 /*
  * What the frame says, as an event for raft. The event points into `received`, and that
- * into the frame. If it is unsound, the connection is closed. The other objections are for
- * the caller to act upon.
+ * into the frame. If it is unsound, the connection is closed, unless `received` says that it
+ * is of a version that is not known. That and the other objections are for the caller to act
+ * upon.
  */
 enum raft_objection peers_decode(const struct peers *peers, struct conn *conn,
         const struct frame *frame, struct received *received, struct raft_event *event);

@@ -148,7 +148,7 @@ void reads_frame(struct reads *reads, struct conn *conn, const struct frame *fra
     struct read read = {0};
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_read(&wire, &read);
-    if (!wire_complete(&wire))
+    if (wire.failed)
         conn_nonsense(reads->conns, conn, 100 + FRAME_READ);
     else if (reads->closed)
         answer(reads, conn, &read, STATUS_NOT_LEADER);

@@ -120,21 +120,28 @@ static void write_piece(struct receiver *receiver, const struct peer_snapshot *p
     ask(receiver, &file);
 }
 
-/* The piece that is wanted: it counts only if all of it is sound. */
-static void take_piece(
+/* The piece that is wanted: it counts only if all of it is sound. See receiver_frame(). */
+static uint16_t take_piece(
         struct receiver *receiver, struct conn *conn, const struct peer_snapshot *piece)
 {
     struct span records;
     enum snapshot_finding finding = snapshot_reader_take(
             &receiver->pieces, piece->content.bytes, piece->count, &records);
+    uint16_t version = receiver->pieces.header.cluster_version;
+    bool intact = finding == SNAPSHOT_GOOD || finding == SNAPSHOT_NEWER;
+    if (intact && !versions_have(receiver->settings->versions, version)) {
+        discard(receiver);
+        return version;
+    }
     bool sound = finding == SNAPSHOT_GOOD &&
                  (receiver->pieces.pieces > 1 || take_header(receiver, piece));
     if (!sound) {
         answer_to(receiver, conn, piece, PEER_SNAPSHOT_LATER, 0);
         discard(receiver);
-        return;
+        return 0;
     }
     write_piece(receiver, piece);
+    return 0;
 }
 
 /* It cannot be taken from this member, or not now. */
@@ -155,40 +162,40 @@ static bool has_it(const struct receiver *receiver, const struct peer_snapshot *
     return piece->last.index <= raft_commit(receiver->raft) || term == piece->last.term;
 }
 
-static void on_piece(
+static uint16_t on_piece(
         struct receiver *receiver, struct conn *conn, const struct peer_snapshot *piece)
 {
     if (has_it(receiver, piece)) {
         answer_to(receiver, conn, piece, PEER_SNAPSHOT_NOTHING, 0);
-        return;
+        return 0;
     }
     if (must_wait(receiver, conn, piece)) {
         answer_to(receiver, conn, piece, PEER_SNAPSHOT_LATER, piece->offset);
-        return;
+        return 0;
     }
     if (receiver->state == RECEIVER_IDLE || !continues(receiver, piece))
         begin(receiver, conn->peer, piece);
     receiver->peer = conn->peer;
     receiver->heard_ns = receiver->times->now_ns;
     uint64_t wanted = snapshot_reader_next(&receiver->pieces).offset;
-    if (piece->offset == wanted) {
-        take_piece(receiver, conn, piece);
-    } else {
-        MARK(snapshot_resumed);
-        answer_to(receiver, conn, piece, PEER_SNAPSHOT_MORE, wanted);
-    }
+    if (piece->offset == wanted)
+        return take_piece(receiver, conn, piece);
+    MARK(snapshot_resumed);
+    answer_to(receiver, conn, piece, PEER_SNAPSHOT_MORE, wanted);
+    return 0;
 }
 
-void receiver_frame(struct receiver *receiver, struct conn *conn, const struct frame *frame)
+uint16_t receiver_frame(
+        struct receiver *receiver, struct conn *conn, const struct frame *frame)
 {
     struct peer_snapshot piece = {0};
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_peer_snapshot(&wire, &piece);
     peer_snapshot_content(&wire, &piece);
-    if (wire_complete(&wire) && piece.count <= SNAPSHOT_CHUNK_BYTES_MAX)
-        on_piece(receiver, conn, &piece);
-    else
-        conn_nonsense(receiver->conns, conn, 100 + FRAME_PEER_SNAPSHOT);
+    if (!wire.failed && piece.count <= SNAPSHOT_CHUNK_BYTES_MAX)
+        return on_piece(receiver, conn, &piece);
+    conn_nonsense(receiver->conns, conn, 100 + FRAME_PEER_SNAPSHOT);
+    return 0;
 }
 
 /* ---- It becomes the state ---- */
@@ -270,8 +277,9 @@ static void switch_over(struct receiver *receiver)
     receiver->state = RECEIVER_LOADING;
     receiver->applier->replaced = true;
     receiver->reads->closed = true;
+    receiver->version = locks_settings(receiver->locks)->version;
+    locks_load_begin(receiver->locks, receiver->pieces.header.cluster_version);
     snapshot_reader_init(&receiver->pieces);
-    locks_load_begin(receiver->locks);
     tell(receiver, NOTICE_SNAPSHOT_INSTALL);
     answer(receiver, PEER_SNAPSHOT_NOTHING, 0);
 }
@@ -281,7 +289,8 @@ static void switch_over(struct receiver *receiver)
 static void finish(struct receiver *receiver)
 {
     const struct snapshot_header *header = &receiver->pieces.header;
-    receiver->snapshots->cluster = receiver->cluster;
+    receiver->snapshots->configuration = (struct indexed_configuration){
+            receiver->cluster.index, receiver->cluster.configuration};
     receiver->snapshots->applied = header->last;
     receiver->snapshots->applied_sum = header->last_sum;
     snapshots_add(receiver->snapshots, header);
@@ -292,6 +301,8 @@ static void finish(struct receiver *receiver)
     receiver->reads->closed = false;
     receiver->state = RECEIVER_IDLE;
     tell(receiver, NOTICE_SNAPSHOT_INSTALLED);
+    if (header->cluster_version > receiver->version)
+        notices_tell(receiver->notices, NOTICE_UPGRADED, 0, header->cluster_version);
 }
 
 /* The state was given up for it, and it is not there: only a restart can help. */

@@ -54,6 +54,7 @@ enum receiver_state {
 };
 
 struct receiver {
+    const struct node_settings *settings;
     struct raft *raft;
     struct wal *wal;
     struct locks *locks;
@@ -75,6 +76,7 @@ struct receiver {
     bool published;            /* Its file has its name. */
     uint8_t peer;              /* Who sends it */
     struct peer_snapshot head; /* Of the piece that came last, without its content */
+    uint16_t version; /* Which the cluster used before the snapshot */
     struct snapshot_reader pieces;
     struct cluster_record cluster; /* As its header has it */
     uint64_t heard_ns;     /* When the last piece came */
@@ -85,8 +87,11 @@ void receiver_carve(struct receiver *receiver, struct arena *arena);
 
 /* The caller fills in the pointers. */
 
-/* FRAME_PEER_SNAPSHOT */
-void receiver_frame(
+/*
+ * FRAME_PEER_SNAPSHOT. 0, or the version that the cluster uses, if this node does not know it:
+ * then the snapshot is not taken, and the caller refuses the other end.
+ */
+uint16_t receiver_frame(
         struct receiver *receiver, struct conn *conn, const struct frame *frame);
 
 void receiver_done(struct receiver *receiver, const struct file_done *done);

@@ -15,7 +15,10 @@
  *     guard          whether the leader's clock is too fast
  *     health         whether its own log lets it lead
  *     admin          what an operator asks of the cluster
+ *     upgrade        which version the cluster uses
+ *     objections     refusals between nodes, as conditions
  *     rivals         which of two connections of one member is kept
+ *     dial           which members this node connects to
  *     door           who may have a connection slot
  *     doubt          whether the other end is a member
  *     leaving        a node that was told to stop hands over and finishes
@@ -36,6 +39,7 @@
  *     restart        what is found in the data directory at the start
  *
  *     ledger         what this leader owes: answers, keepalives, entries under way
+ *     segments       which segment of the log io is to make
  *     reader         who may read the log from disk
  *     served         served time: how far cluster time may move
  *     gather         whom the open batch waits for
@@ -70,6 +74,7 @@
 #include "node/commit_times.h"
 #include "node/configuration.h"
 #include "node/conn.h"
+#include "node/dial.h"
 #include "node/door.h"
 #include "node/doubt.h"
 #include "node/fetch.h"
@@ -89,9 +94,11 @@
 #include "node/restart.h"
 #include "node/rivals.h"
 #include "node/roster.h"
+#include "node/segments.h"
 #include "node/served.h"
 #include "node/stages.h"
 #include "node/times.h"
+#include "node/upgrade.h"
 #include "node/upkeep.h"
 #include "protocol/node_status.h"
 
@@ -140,6 +147,7 @@ struct node {
     struct guard guard;
     struct fetch fetch;
     struct peers peers;
+    struct dial dial;
     struct door door;
     struct rivals rivals;
     struct doubts doubts;
@@ -147,6 +155,7 @@ struct node {
     struct changes changes;
     struct reads reads;
     struct admit admit;
+    struct upgrade upgrade;
     struct admin admin;
     struct segments segments;
     struct health health;

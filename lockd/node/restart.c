@@ -17,7 +17,7 @@ void restart_carve(struct restart *restart, struct arena *arena)
 
 void restart_init(struct restart *restart)
 {
-    assert(restart->recovery && restart->raft && restart->locks);
+    assert(restart->settings && restart->recovery && restart->raft && restart->locks);
     assert(restart->configurations);
     restart->begin = (struct log_begin){.segment = 1};
     restart->offer_count = 0;
@@ -51,8 +51,9 @@ static void learn_settings(struct restart *restart, const unsigned char *body, u
     struct bootstrap bootstrap = {0};
     struct wire wire = wire_reader(body, count);
     wire_bootstrap(&wire, &bootstrap);
-    restart->bootstrapped = wire_complete(&wire);
-    restart->settings = bootstrap.settings;
+    restart->bootstrapped = !wire.failed;
+    restart->cluster_settings = bootstrap.settings;
+    restart->version = bootstrap.settings.version;
 }
 
 /* Of which configuration this node is a member depends on whose directory it has. */
@@ -66,6 +67,29 @@ static void learn_members(struct restart *restart, const struct entry_head *head
     configurations->incarnation = recovery_incarnation(restart->recovery);
     entry->configuration = configuration_for_raft(configurations, &configuration);
     configurations_take(configurations, head->id.index, &configuration);
+}
+
+/* Also if it is not committed: somebody may count on it that it is here. */
+static void recover_settings(struct restart *restart, const struct recovery_item *item)
+{
+    struct settings_change change;
+    struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
+    wire_settings_change(&wire, &change);
+    uint16_t version = wire.failed ? 0 : settings_change_version(&change);
+    if (version <= restart->version)
+        return;
+    restart->version_before = restart->version;
+    restart->version = version;
+    restart->version_index = item->head.id.index;
+}
+
+static void recover_truncate(struct restart *restart, uint64_t from)
+{
+    raft_restore_truncate(restart->raft, from);
+    if (restart->version_index < from)
+        return;
+    restart->version = restart->version_before;
+    restart->version_index = 0;
 }
 
 static void recover_entry(struct restart *restart, const struct recovery_item *item)
@@ -83,6 +107,8 @@ static void recover_entry(struct restart *restart, const struct recovery_item *i
         else if (offer->header.last.index < head->id.index)
             offer->behind += format_entry_bytes(head->body_bytes);
     }
+    if (head->kind == ENTRY_SETTINGS)
+        recover_settings(restart, item);
     if (head->kind == ENTRY_BOOTSTRAP)
         learn_settings(restart, body, head->body_bytes);
 }
@@ -99,7 +125,7 @@ void restart_recover(struct restart *restart)
             raft_restore_vote(restart->raft, item.term, item.vote);
             break;
         case RECOVERY_TRUNCATE:
-            raft_restore_truncate(restart->raft, item.from);
+            recover_truncate(restart, item.from);
             configurations_cut(restart->configurations, item.from);
             break;
         }
@@ -122,8 +148,13 @@ const struct snapshot_header *restart_next(struct restart *restart)
     if (!best)
         return NULL;
     best->tried = true;
+    uint16_t version = best->header.cluster_version;
+    if (restart->version < version)
+        restart->version = version;
+    if (!versions_have(restart->settings->versions, version))
+        return NULL; /* An older one would be one of the past. node_boot() says why. */
     snapshot_reader_init(&restart->reader);
-    locks_load_begin(restart->locks);
+    locks_load_begin(restart->locks, version);
     return &best->header;
 }
 
@@ -158,6 +189,6 @@ bool restart_feed(struct restart *restart, const unsigned char *bytes, size_t co
     MARK(snapshot_loaded_at_start);
     restart->loaded = true;
     restart->bootstrapped = true;
-    restart->settings = restart->cluster.settings;
+    restart->cluster_settings = restart->cluster.settings;
     return true;
 }

@@ -33,6 +33,7 @@ struct offer {
 };
 
 struct restart {
+    const struct node_settings *settings;
     struct recovery *recovery;
     struct raft *raft;
     struct locks *locks;
@@ -45,8 +46,15 @@ struct restart {
     struct snapshot_reader reader;
     /* The settings of the cluster, by the entry that bootstrapped it or by a snapshot: */
     bool bootstrapped;
-    struct cluster_settings settings;
+    struct cluster_settings cluster_settings;
     struct cluster_record cluster; /* loaded: what the snapshot says of its cluster */
+    /*
+     * The cluster's version, as the log and the snapshot have it: of the last entry that
+     * raises it, and what it was before. 0: not known.
+     */
+    uint64_t version_index;
+    uint16_t version;
+    uint16_t version_before;
 };
 
 void restart_carve(struct restart *restart, struct arena *arena);

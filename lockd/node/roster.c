@@ -94,6 +94,7 @@ static void adopt(struct peer *peer, const struct member *member)
         peer->refused.why = 0;
         peer->objected.why = 0;
         peer->clock_suspect = false;
+        peer->versions = (struct versions){0};
     }
     peer->member = true;
     peer->incarnation = member->incarnation;
@@ -151,6 +152,23 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
         uint8_t id = bootstrap->members.ids[i];
         bootstrap->incarnations[i] = id == roster->self ? own : heard_of(roster, id);
     }
+}
+
+uint16_t roster_common_version(const struct roster *roster, struct versions own)
+{
+    uint16_t common = own.most;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        uint16_t most = roster->peers[i].versions.most;
+        if (most != 0 && most < common)
+            common = most;
+    }
+    return common;
+}
+
+void roster_hear_version(struct roster *roster, uint16_t version)
+{
+    if (version > roster->version_heard)
+        roster->version_heard = version;
 }
 
 void roster_check(const struct roster *roster)

@@ -37,14 +37,15 @@ struct peer {
     uint64_t welcome_ns; /* A connection not welcomed by then is given up. */
 
     /* Which process and directory it is: see greet.h. */
-    uint64_t incarnation;   /* As the configuration has it; 0: not known yet */
-    uint64_t heard;         /* ... and as it said itself, in its last greeting, ... */
-    uint64_t configuration; /* ... with the index of the newest that it knew */
-    uint64_t run;           /* Of the process that was last greeted; 0: none yet */
-    uint64_t void_dials;    /* Connections of that process up to this number are void. */
-    uint64_t dials;         /* Connections that this node made to it */
-    uint32_t waiting;       /* A connection that waits until `conn` is decided; NO_CONN */
-    uint64_t probe_ns;      /* `conn` must show by then that it is alive; 0: nobody asked */
+    uint64_t incarnation;     /* As the configuration has it; 0: not known yet */
+    uint64_t heard;           /* ... and as it said itself, in its last greeting, ... */
+    uint64_t configuration;   /* ... with the index of the newest that it knew */
+    uint64_t run;             /* Of the process that was last greeted; 0: none yet */
+    struct versions versions; /* Which it knows; 0 to 0: it was not heard yet */
+    uint64_t void_dials;      /* Connections of that process up to this number are void. */
+    uint64_t dials;           /* Connections that this node made to it */
+    uint32_t waiting;         /* A connection that waits until `conn` is decided; NO_CONN */
+    uint64_t probe_ns; /* `conn` must show by then that it is alive; 0: nobody asked */
     struct objection refused;  /* This node refused who said to be this member, */
     struct objection objected; /* ... and the member refused this node. */
 
@@ -64,6 +65,7 @@ struct roster {
      * asks.
      */
     uint64_t members_hash;
+    uint16_t version_heard; /* The highest cluster version that anybody named */
 };
 
 void roster_carve(
@@ -87,6 +89,12 @@ bool roster_is_outsider(const struct peer *peer);
 
 /* The same for the entry: what each member said of itself. `own` is this node's. */
 void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bootstrap);
+
+/* The highest version that all members know, who were all heard; `own`: this node. */
+uint16_t roster_common_version(const struct roster *roster, struct versions own);
+
+/* Somebody says that the cluster uses this version. */
+void roster_hear_version(struct roster *roster, uint16_t version);
 
 /* NULL: it has no place, or is this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);

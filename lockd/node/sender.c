@@ -258,7 +258,7 @@ void sender_frame(struct sender *sender, struct conn *conn, const struct frame *
     struct peer_snapshot_answer answer = {0};
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_peer_snapshot_answer(&wire, &answer);
-    if (!wire_complete(&wire)) {
+    if (wire.failed) {
         conn_nonsense(sender->conns, conn, 100 + FRAME_PEER_SNAPSHOT_ANSWER);
         return;
     }

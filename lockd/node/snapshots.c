@@ -15,19 +15,12 @@ void snapshots_applied(struct snapshots *snapshots, const struct entry_head *hea
     snapshots->applied_sum = head->sum;
 }
 
-void snapshots_bootstrapped(struct snapshots *snapshots, const struct bootstrap *bootstrap)
-{
-    snapshots->cluster.settings = bootstrap->settings;
-    snapshots->cluster.index = 1;
-    configuration_of_bootstrap(&snapshots->cluster.configuration, bootstrap);
-}
-
-void snapshots_configured(struct snapshots *snapshots, uint64_t index,
+void snapshots_configure(struct snapshots *snapshots, uint64_t index,
         const struct configuration *configuration)
 {
-    assert(index > snapshots->cluster.index);
-    snapshots->cluster.index = index;
-    snapshots->cluster.configuration = *configuration;
+    assert(index > snapshots->configuration.index);
+    snapshots->configuration.index = index;
+    snapshots->configuration.is = *configuration;
 }
 
 bool snapshots_read_cluster(
@@ -35,16 +28,20 @@ bool snapshots_read_cluster(
 {
     struct wire wire = wire_reader(header->configuration, header->configuration_bytes);
     wire_cluster_record(&wire, cluster);
-    return wire_complete(&wire) && cluster->index <= header->last.index;
+    return !wire.failed && cluster->index <= header->last.index;
 }
 
-void snapshots_write_cluster(
-        const struct snapshots *snapshots, struct snapshot_header *header)
+void snapshots_write_cluster(const struct snapshots *snapshots,
+        const struct cluster_settings *settings, struct snapshot_header *header)
 {
-    struct cluster_record cluster = snapshots->cluster;
+    struct cluster_record cluster = {
+            .settings = *settings,
+            .index = snapshots->configuration.index,
+            .configuration = snapshots->configuration.is,
+    };
     struct wire wire = wire_writer(header->configuration, sizeof header->configuration);
     wire_cluster_record(&wire, &cluster);
-    assert(wire_complete(&wire));
+    assert(!wire.failed);
     header->configuration_bytes = (uint32_t)wire.at;
 }
 

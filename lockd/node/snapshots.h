@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "node/configuration.h"
 #include "node/node.h"
 #include "protocol/configuration.h"
 
@@ -26,10 +27,10 @@ struct kept_snapshot {
 };
 
 struct snapshots {
-    /* The last entry that is applied here, and the cluster as that leaves it. */
+    /* The last entry that is applied here, and the configuration that it leaves. */
     struct entry_id applied;
     uint64_t applied_sum;
-    struct cluster_record cluster;
+    struct indexed_configuration configuration;
 
     uint32_t count;
     struct kept_snapshot kept[NODE_SNAPSHOTS_MAX]; /* Ascending */
@@ -40,16 +41,15 @@ struct snapshots {
 /* An entry was applied. */
 void snapshots_applied(struct snapshots *snapshots, const struct entry_head *head);
 
-/* ... which bootstrapped the cluster, or changed its members. */
-void snapshots_bootstrapped(struct snapshots *snapshots, const struct bootstrap *bootstrap);
-void snapshots_configured(struct snapshots *snapshots, uint64_t index,
+/* ... which made this the configuration. */
+void snapshots_configure(struct snapshots *snapshots, uint64_t index,
         const struct configuration *configuration);
 
 /* What the header of a snapshot says of its cluster; false: it cannot be read. */
 bool snapshots_read_cluster(
         const struct snapshot_header *header, struct cluster_record *cluster);
-void snapshots_write_cluster(
-        const struct snapshots *snapshots, struct snapshot_header *header);
+void snapshots_write_cluster(const struct snapshots *snapshots,
+        const struct cluster_settings *settings, struct snapshot_header *header);
 
 /* One more lies in the directory: the newest. */
 void snapshots_add(struct snapshots *snapshots, const struct snapshot_header *header);

@@ -160,13 +160,14 @@ static void begin(struct snapshotter *snapshotter)
     *header = (struct snapshot_header){
             .chunk_bytes = snapshotter->settings->chunk_bytes,
             .file_bytes = SNAPSHOT_BLOCK_BYTES,
+            .cluster_version = locks_settings(snapshotter->locks)->version,
             .cluster = wal_cluster(snapshotter->wal),
             .last = snapshots->applied,
             .last_sum = snapshots->applied_sum,
             .time = locks_time(snapshotter->locks),
             .wall_ns = snapshotter->times->clocks.wall_ns,
     };
-    snapshots_write_cluster(snapshots, header);
+    snapshots_write_cluster(snapshots, locks_settings(snapshotter->locks), header);
     snapshotter->state = SNAPSHOTTER_WALKING;
     snapshotter->begun_ns = snapshotter->times->now_ns;
     snapshotter->walked = false;

@@ -64,6 +64,7 @@ void node_settings_default(struct node_settings *settings)
             .tick_ns = 100 * NS_PER_MS,
             .entry_spacing_ns = NS_PER_MS,
             .version = "",
+            .versions = versions_known(),
     };
     settings->cluster = settings_default();
 }
@@ -189,6 +190,11 @@ static void join_wishes(struct node *node)
     node->guard.times = &node->times;
     node->guard.notices = &node->notices;
     node->guard.quiet_ns = GUARD_QUIET_ELECTIONS * longest_ns;
+    node->segments = (struct segments){
+            .wal = node->wal,
+            .notices = &node->notices,
+            .times = &node->times,
+    };
     node->health = (struct health){
             .raft = node->raft,
             .wal = node->wal,
@@ -208,12 +214,18 @@ static void join_wishes(struct node *node)
             .roster = &node->roster,
             .conns = &node->conns,
             .guard = &node->guard,
+            .settings = &node->settings,
     };
     node->door = (struct door){
             .conns = &node->conns,
             .roster = &node->roster,
             .times = &node->times,
             .notices = &node->notices,
+    };
+    node->dial = (struct dial){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
     };
     node->rivals = (struct rivals){
             .roster = &node->roster,
@@ -228,6 +240,7 @@ static void join_wishes(struct node *node)
             .times = &node->times,
     };
     node->greet = (struct greet){
+            .settings = &node->settings,
             .doubts = &node->doubts,
             .raft = node->raft,
             .wal = node->wal,
@@ -236,6 +249,7 @@ static void join_wishes(struct node *node)
             .conns = &node->conns,
             .notices = &node->notices,
             .times = &node->times,
+            .dial = &node->dial,
             .door = &node->door,
             .rivals = &node->rivals,
             .run = prng_next(&node->prng),
@@ -345,7 +359,9 @@ static void join_snapshots(struct node *node)
             .notices = &node->notices,
             .times = &node->times,
             .buffer = node->upkeep.receiver.buffer,
+            .settings = &node->settings,
     };
+    node->restart.settings = &node->settings;
     node->restart.raft = node->raft;
     node->restart.locks = node->locks;
     node->restart.configurations = &node->configurations;
@@ -381,10 +397,21 @@ static void join_batch(struct node *node)
             .greet = &node->greet,
             .notices = &node->notices,
     };
+    node->upgrade = (struct upgrade){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .locks = node->locks,
+            .roster = &node->roster,
+            .served = &node->served,
+            .times = &node->times,
+            .batcher = &node->batcher,
+    };
     node->admin = (struct admin){
             .settings = &node->settings,
             .raft = node->raft,
             .wal = node->wal,
+            .locks = node->locks,
+            .upgrade = &node->upgrade,
             .greet = &node->greet,
             .changes = &node->changes,
             .roster = &node->roster,
@@ -475,7 +502,8 @@ static void take_snapshot_over(struct node *node)
     node->applier.applied = header->last.index;
     node->upkeep.snapshots.applied = header->last;
     node->upkeep.snapshots.applied_sum = header->last_sum;
-    node->upkeep.snapshots.cluster = *cluster;
+    node->upkeep.snapshots.configuration =
+            (struct indexed_configuration){cluster->index, cluster->configuration};
     uint64_t end = wal_end(node->wal);
     node->upkeep.snapshotter.position = end - u64_min(end, restart->loading->behind);
 }
@@ -509,15 +537,24 @@ static enum node_boot judge(
         return NODE_BOOT_FOREIGN_NODE;
     if (decision->verdict == RECOVERY_FOREIGN)
         return NODE_BOOT_FOREIGN_SEGMENT;
+    /* Before damage: entries of kinds that are not known here look like it. */
+    if (node->restart.version != 0 &&
+            !versions_have(node->settings.versions, node->restart.version))
+        return NODE_BOOT_VERSION;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
     if (lacks_snapshot(&node->restart, decision))
         return NODE_BOOT_NO_SNAPSHOT;
     if (!node->restart.bootstrapped)
         return NODE_BOOT_OK;
-    if (!locks_fits(node->locks, &node->restart.settings))
+    if (!locks_fits(node->locks, &node->restart.cluster_settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
+}
+
+uint16_t node_log_version(const struct node *node)
+{
+    return node->restart.version;
 }
 
 bool node_has_snapshot(const struct node *node, uint64_t index)

@@ -95,6 +95,8 @@ static const struct setting table[] = {
     TIME("min-ttl", "shortest ttl of a session", node.cluster.min_ttl_ns, NS_PER_MS, DAY),
     TIME("term-grace", "how far a new leader extends sessions", node.cluster.term_grace_ns,
         0, DAY),
+    TIME("upgrade-after", "use a new version when all members have known it so long; 0s: never",
+        node.cluster.upgrade_after_ns, 0, 366 * DAY),
     CAPACITY("work", "most expiries and ended waits per log entry", work_max),
     CAPACITY("sessions", "most open sessions", sessions_max),
     CAPACITY("locks", "most locks in use", locks_max),

@@ -98,7 +98,7 @@ static const char *name_refusal(uint64_t why)
 {
     switch ((enum refusal)why) {
     case REFUSED_VERSION:
-        return "the two nodes use different protocol versions; run one release on all nodes";
+        return "the two nodes know different versions"; /* See describe_versions(). */
     case REFUSED_CLUSTER:
         return "the two nodes belong to different clusters; one has a wrong --data or --cluster";
     case REFUSED_MEMBERS:
@@ -126,7 +126,7 @@ static const char *name_refusal(uint64_t why)
     case REFUSED_CROWDED:
         return "the address has its share of the connections; raise --connection-share or --connections";
     }
-    return "for a reason that this version does not know; run one release on all nodes";
+    return "for a reason that this lockd does not know; see the log of the other node";
 }
 
 static const char *name_fault(uint64_t number)
@@ -146,11 +146,35 @@ static const char *name_fault(uint64_t number)
     return "a malformed or unexpected frame";
 }
 
+static const char *write_range(struct versions range, char *text, size_t bytes)
+{
+    if (range.least == range.most)
+        (void)snprintf(text, bytes, "%u", range.most);
+    else
+        (void)snprintf(text, bytes, "%u to %u", range.least, range.most);
+    return text;
+}
+
+/* The two ranges, and the cluster's version if it is the reason. */
+static void describe_versions(const struct node_notice *notice, struct notice_text *text)
+{
+    char own[32];
+    char others[32];
+    const char *by = notice->kind == NOTICE_REFUSED_PEER ? "this-node" : "peer";
+    describe(text, LOGGER_ERROR, "peer-refused",
+            "peer=%u from=%s why=%u by=%s: this lockd knows version %s, the other one %s, and the cluster uses %u; start a newer lockd on the node that does not know that version",
+            notice->peer, notice->from, REFUSED_VERSION, by,
+            write_range(notice->own, own, sizeof own),
+            write_range(notice->others, others, sizeof others), notice->cluster_version);
+}
+
 /* Between two nodes: who refuses whom. */
 static void describe_refusal(const struct node_notice *notice, struct notice_text *text)
 {
     unsigned long long number = notice->number;
-    if (notice->kind == NOTICE_REFUSED_PEER)
+    if (notice->number == REFUSED_VERSION && notice->own.most != 0)
+        describe_versions(notice, text);
+    else if (notice->kind == NOTICE_REFUSED_PEER)
         describe(text, LOGGER_ERROR, "peer-refused",
                 "peer=%u from=%s why=%llu by=this-node: %s", notice->peer, notice->from,
                 number, name_refusal(notice->number));
@@ -289,6 +313,11 @@ void notice_describe(
     case NOTICE_PLAN_TOO_SMALL:
         describe(text, LOGGER_ERROR, "plan-too-small",
                 "the cluster was created with larger limits than this node has; start it with the original limits");
+        break;
+    case NOTICE_UPGRADED:
+        describe(text, LOGGER_INFO, "upgraded",
+                "version=%llu: the cluster uses this version from now on; no member can go back to an older one",
+                number);
         break;
     case NOTICE_HANDED_OVER:
         describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",

@@ -251,7 +251,7 @@ static const struct heading headings[] = {
         {"check", "Instead of starting:"},
         {"log-level", "How this node runs:"},
         {"max-ttl",
-                "Limits of the cluster. They are fixed when the cluster is created; on later\n"
+                "Settings of the cluster. They are fixed when the cluster is created; on later\n"
                 "starts they only size this node's memory:"},
 };
 

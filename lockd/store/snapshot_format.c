@@ -9,6 +9,7 @@
 enum {
     HEADER_MAGIC = 0x706e736c, /* "lsnp" */
     CHUNK_MAGIC = 0x6b68636c,  /* "lchk" */
+    CLUSTER_VERSION_AT = 6,
     HEADER_SUM_AT = SNAPSHOT_BLOCK_BYTES - 8,
     CHUNK_SUM_AT = SNAPSHOT_CHUNK_HEAD_BYTES - 8,
 };
@@ -48,7 +49,8 @@ static void wire_header(struct wire *wire, struct snapshot_header *header)
     wire_magic(wire, HEADER_MAGIC);
     wire_u8(wire, &version);
     wire_require(wire, version == SNAPSHOT_VERSION);
-    wire_zeros(wire, 3);
+    wire_zeros(wire, 1);
+    wire_u16(wire, &header->cluster_version);
     wire_u32(wire, &header->chunk_bytes);
     wire_u32(wire, &header->chunk_count);
     wire_u64(wire, &header->file_bytes);
@@ -63,7 +65,7 @@ static void wire_header(struct wire *wire, struct snapshot_header *header)
     wire_span(wire, &configuration, SNAPSHOT_CONFIGURATION_MAX);
     wire_require(wire, has_sound_sizes(header));
     wire_require(wire, header->cluster != 0 && header->last.term != 0);
-    wire_require(wire, header->last.index != 0);
+    wire_require(wire, header->last.index != 0 && header->cluster_version != 0);
     if (wire->mode != WIRE_READ || wire->failed)
         return;
     header->configuration_bytes = configuration.count;
@@ -87,6 +89,7 @@ enum snapshot_finding snapshot_read_header(
     if (wire_get_u32(block) != HEADER_MAGIC ||
             wire_get_u64(block + HEADER_SUM_AT) != hash_bytes(block, HEADER_SUM_AT, 0))
         return SNAPSHOT_DAMAGED;
+    header->cluster_version = wire_get_u16(block + CLUSTER_VERSION_AT);
     if (block[4] > SNAPSHOT_VERSION)
         return SNAPSHOT_NEWER;
     struct wire wire = wire_reader(block, HEADER_SUM_AT);

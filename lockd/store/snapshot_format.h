@@ -11,7 +11,8 @@
  *     offset  bytes  field of the header
  *          0      4  magic, "lsnp"
  *          4      1  version (SNAPSHOT_VERSION)
- *          5      3  zero
+ *          5      1  zero
+ *          6      2  version of the cluster; here in every version of the file
  *          8      4  chunk_bytes: a multiple of the block
  *         12      4  number of chunks, 1 or more
  *         16      8  bytes of the whole file
@@ -65,6 +66,7 @@ struct snapshot_header {
     uint32_t chunk_bytes;
     uint32_t chunk_count;
     uint64_t file_bytes;
+    uint16_t cluster_version; /* protocol/version.h: what the records are of, too */
     uint64_t cluster;
     struct entry_id last;
     uint64_t last_sum;
@@ -94,7 +96,9 @@ static inline uint32_t snapshot_chunk_room(uint32_t chunk_bytes)
     return chunk_bytes - SNAPSHOT_CHUNK_HEAD_BYTES;
 }
 
-/* Write the whole block. */
+/*
+ * Write the whole block; read it. Of one that is newer, only `cluster_version` is read.
+ */
 void snapshot_write_header(unsigned char *block, const struct snapshot_header *header);
 enum snapshot_finding snapshot_read_header(
         const unsigned char *block, struct snapshot_header *header);

@@ -187,9 +187,11 @@ bytes make_entry(dice &dice, uint64_t index)
 
 bytes make_entries(dice &dice)
 {
-    uint8_t how = dice.byte(0, 3);
+    uint8_t how = dice.byte(0, 4);
     bytes input{how};
-    if (how == 0)
+    if (how == 4)
+        add(input, encode(wire_settings_change, settings_change_case::make(dice)));
+    else if (how == 0)
         add(input, make_entry(dice, 7));
     else if (how == ENTRY_BOOTSTRAP)
         add(input, encode(wire_bootstrap, bootstrap_case::make(dice)));

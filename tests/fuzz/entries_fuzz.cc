@@ -50,7 +50,11 @@ void walk_entry(const unsigned char *bytes, size_t size)
     if (head.kind == ENTRY_BOOTSTRAP) {
         fuzz::mirror mirror(body, head.body_bytes);
         bootstrap bootstrap{};
-        mirror.walk(wire_bootstrap, bootstrap);
+        mirror.walk_known(wire_bootstrap, bootstrap);
+    } else if (head.kind == ENTRY_SETTINGS) {
+        fuzz::mirror mirror(body, head.body_bytes);
+        settings_change change{};
+        mirror.walk(wire_settings_change, change);
     } else {
         walk_batch(body, head.body_bytes);
     }
@@ -68,14 +72,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || size > ENTRY_BODY_MAX)
         return 0;
-    if (data[0] % 4 == 0) {
+    if (data[0] % 5 == 0) {
         walk_entry(data + 1, size - 1);
         return 0;
     }
     std::vector<unsigned char> entry(ENTRY_HEAD_BYTES + size - 1);
     std::copy(data + 1, data + size, entry.begin() + ENTRY_HEAD_BYTES);
     entry_head head{{2, 7}, 1, 9, 11, 0, static_cast<uint32_t>(size - 1), ENTRY_BATCH};
-    head.kind = static_cast<entry_kind>(data[0] % 4);
+    head.kind = data[0] % 5 == 4 ? ENTRY_SETTINGS : static_cast<entry_kind>(data[0] % 5);
     entry_seal(entry.data(), &head);
     walk_entry(entry.data(), entry.size());
     return 0;

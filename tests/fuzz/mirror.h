@@ -49,6 +49,35 @@ public:
         return true;
     }
 
+    /*
+     * The same for a message that may have more fields than are known here: written again it
+     * has only those that are known, and is the same message.
+     */
+    template <class message>
+    bool walk_known(void (*layout)(struct wire *, message *), message &value)
+    {
+        size_t begin = in.at;
+        layout(&in, &value);
+        if (in.failed)
+            return false;
+        std::vector<uint8_t> known(in.at - begin);
+        struct wire once = wire_writer(known.data(), known.size());
+        layout(&once, &value);
+        require(!once.failed, "what was read can be written");
+        message same{};
+        struct wire again = wire_reader(known.data(), once.at);
+        layout(&again, &same);
+        require(wire_complete(&again), "and read again");
+        std::vector<uint8_t> twice(once.at);
+        struct wire rewrite = wire_writer(twice.data(), twice.size());
+        layout(&rewrite, &same);
+        require(!rewrite.failed && rewrite.at == once.at &&
+                        (once.at == 0 || memcmp(known.data(), twice.data(), once.at) == 0),
+                "it is the same message then");
+        out.at = in.at;
+        return true;
+    }
+
     bool has_more() const
     {
         return !in.failed && wire_left(&in) > 0;

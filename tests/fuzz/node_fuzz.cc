@@ -366,9 +366,7 @@ private:
         uint32_t conn = 22;
         if (world.closed.count(conn) == 0 || world.closed[conn]) {
             world.closed[conn] = false;
-            struct hello own {};
-            own.role = HELLO_CLIENT;
-            world.hello(conn, own);
+            world.hello(conn, hello_of_client(0));
         }
         section section = node_test::section_of(in.byte() % 3, 7);
         request request = node_test::request_of(

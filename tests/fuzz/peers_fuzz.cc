@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz::mirror mirror(data, size);
     peer_message message{};
-    if (!mirror.walk(wire_peer_message, message) || message.kind != PEER_APPEND)
+    if (!mirror.walk_known(wire_peer_message, message) || message.kind != PEER_APPEND)
         return 0;
     size_t at = PEER_APPEND_HEAD_BYTES;
     entry_head head{};

@@ -166,7 +166,7 @@ TEST(LocksLoadPlan, BytesAreTakenOnlyBetweenBeginAndTheFirstFault)
     uint32_t count = static_cast<uint32_t>(records.size());
     EXPECT_FALSE(locks_load(other.locks, {records.data(), count}));
     EXPECT_FALSE(locks_load_end(other.locks));
-    locks_load_begin(other.locks);
+    locks_load_begin(other.locks, VERSION_FIRST);
     EXPECT_FALSE(locks_load(other.locks, {records.data() + 1, count - 1}));
     EXPECT_FALSE(locks_load(other.locks, {records.data(), count}));
     EXPECT_FALSE(locks_load_end(other.locks));

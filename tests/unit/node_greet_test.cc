@@ -273,7 +273,7 @@ TEST(Greet, ABlankNodeLearnsThatItsDirectoryIsAnother)
     NodeWorld world(3, 3);
     world.silent = true;
     pass(world, 200 * NS_PER_MS);
-    refused refused{REFUSED_DIRECTORY, 99, 0};
+    refused refused{REFUSED_DIRECTORY, 99, 0, {}, 0};
     world.say(NodeWorld::DIALED + 1,
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();
@@ -286,7 +286,7 @@ TEST(Greet, ANodeOfAnotherClusterSaysSo)
     NodeWorld world(3, 3);
     world.silent = true;
     pass(world, 200 * NS_PER_MS);
-    refused refused{REFUSED_CLUSTER, 99, 0};
+    refused refused{REFUSED_CLUSTER, 99, 0, {}, 0};
     world.say(NodeWorld::DIALED + 1,
             make_frame(FRAME_REFUSED, [&](wire &wire) { wire_refused(&wire, &refused); }));
     world.turn();
@@ -348,8 +348,7 @@ TEST(Door, WhoSaysNothingIsClosed)
     world->accept(5);
     world->accept(6);
     bytes hello = make_frame(FRAME_HELLO, [](wire &wire) {
-        struct hello own {};
-        own.role = HELLO_CLIENT;
+        struct hello own = hello_of_client(0);
         wire_hello(&wire, &own);
     });
     world->say(6, bytes(hello.begin(), hello.end() - 1));

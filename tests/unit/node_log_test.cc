@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/mark.h"
+#include "node/replica.h"
 #include "raft/raft.h"
 #include "store/format.h"
 
@@ -483,4 +484,42 @@ TEST_F(NodeRot, AFaultThatEndsSoonIsOverSoon)
     run_for(200 * NS_PER_MS);
     ASSERT_EQ(applied(), 5U);
     EXPECT_EQ(notices_of(NOTICE_LOG_READABLE, at), 1U);
+}
+
+/* The leader was upgraded, and the cluster with it, while this node was not looking. */
+TEST_F(NodeLog, EntriesOfALaterVersionAreRefusedWithTheReason)
+{
+    uint64_t before = mark_count("entry_of_unknown_version");
+    make_bootstrap();
+    bytes body(64);
+    settings_change change{0, 1, {{SETTING_VERSION, VERSION_MOST + 1}}};
+    wire wire = wire_writer(body.data(), body.size());
+    wire_settings_change(&wire, &change);
+    body.resize(wire.at);
+    make(2, 1, ENTRY_SETTINGS, body);
+    append(1, 1, 2);
+    world.turn();
+    EXPECT_EQ(mark_count("entry_of_unknown_version"), before + 1);
+    EXPECT_TRUE(world.closed[LEADER]);
+    EXPECT_TRUE(world.noticed(NOTICE_REFUSED_PEER));
+    EXPECT_TRUE(upgrade_is_too_late(&world.replica()->upgrade));
+    refused said{};
+    for (const Heard &frame : world.heard[LEADER]) {
+        struct wire reader = frame.reader();
+        if (frame.kind == FRAME_REFUSED)
+            wire_refused(&reader, &said);
+    }
+    EXPECT_EQ(said.why, REFUSED_VERSION);
+    EXPECT_EQ(said.versions.most, VERSION_MOST);
+}
+
+/* A kind that only a later version has, though the cluster was not upgraded: nonsense. */
+TEST_F(NodeLog, AKindOfALaterVersionIsNotTaken)
+{
+    make_bootstrap();
+    make(2, 1, ENTRY_TRIAL, {});
+    append(1, 1, 2);
+    world.turn();
+    EXPECT_TRUE(world.closed[LEADER]);
+    EXPECT_EQ(applied(), 0U);
 }

@@ -88,7 +88,7 @@ std::map<std::string, bytes> make_examples()
     answer opening{REQUEST_OPEN, STATUS_OK, 0, 1, 0, 0};
     answer waiting{REQUEST_ACQUIRE, STATUS_QUEUED, 0, 1, 0, 0};
     change grant{CHANGE_GRANTED, 0, 1, 1, 7};
-    hello hello{HELLO_CLIENT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    hello hello = hello_of_client(0);
     admin_request status{ADMIN_UPGRADE_STATUS, 0, 0, 0, {}};
     admin_answer asked{
             ADMIN_UPGRADE_STATUS, ADMIN_DONE, 1, 1, {}, text("fine"), 1, 1, 0, 0, 1};

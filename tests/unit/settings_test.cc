@@ -15,7 +15,7 @@ TEST(Settings, DefaultsAreValid)
 TEST(Settings, TinyOnesAreValid)
 {
     cluster_settings tiny{
-            NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+            NS_PER_S, NS_PER_MS, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
     EXPECT_TRUE(settings_valid(&tiny));
 }
 
@@ -46,6 +46,8 @@ TEST(Settings, OutOfRangeIsInvalid)
             [](cluster_settings &s) { s.address_percent = 101; },
             [](cluster_settings &s) { s.label_percent = 0; },
             [](cluster_settings &s) { s.label_percent = 101; },
+            [](cluster_settings &s) { s.version = 0; },
+            [](cluster_settings &s) { s.upgrade_after_ns = 367 * 24 * 3600 * NS_PER_S; },
     };
     class dice dice(1);
     bootstrap good = bootstrap_case::make(dice);
@@ -70,6 +72,53 @@ TEST(Settings, MembersOfABootstrapAreAscending)
                     members{2, {2, 1}}, members{1, {0}}, members{1, {64}}}) {
         good.members = bad;
         EXPECT_TRUE(encode(wire_bootstrap, good).empty());
+    }
+}
+
+/* What a later version adds to the settings is passed over. */
+TEST(Settings, MoreThanAreKnownArePassedOver)
+{
+    class dice dice(3);
+    bootstrap sent = bootstrap_case::make(dice);
+    bytes wire = encode(wire_bootstrap, sent);
+    uint16_t record = wire_get_u16(wire.data());
+    wire_put_u16(wire.data(), static_cast<uint16_t>(record + 5));
+    wire.insert(wire.begin() + 2 + record, 5, 0xee);
+    bootstrap heard{};
+    ASSERT_TRUE(decode(wire_bootstrap, wire, heard));
+    EXPECT_EQ(bootstrap_case::fields(heard), bootstrap_case::fields(sent));
+}
+
+settings_change change_of(uint16_t setting, uint64_t value)
+{
+    return {0, 1, {{setting, value}}};
+}
+
+TEST(Settings, AChangeRaisesTheVersionAndNeverLowersIt)
+{
+    cluster_settings settings = settings_default();
+    const std::pair<uint64_t, uint16_t> steps[] = {{3, 3}, {2, 3}, {4, 4}};
+    for (const auto &[value, after] : steps) {
+        settings_change change = change_of(SETTING_VERSION, value);
+        ASSERT_TRUE(settings_change_valid(&change));
+        EXPECT_EQ(settings_change_version(&change), value);
+        settings_apply(&settings, &change);
+        EXPECT_EQ(settings.version, after);
+    }
+    settings_change change = change_of(SETTING_UPGRADE_AFTER, 7 * NS_PER_S);
+    EXPECT_EQ(settings_change_version(&change), 0);
+    settings_apply(&settings, &change);
+    EXPECT_EQ(settings.upgrade_after_ns, 7 * NS_PER_S);
+    EXPECT_EQ(settings.version, 4);
+}
+
+TEST(Settings, AChangeOfWhatIsNotKnownIsInvalid)
+{
+    const std::pair<uint16_t, uint64_t> bad[] = {{0, 1}, {3, 1}, {SETTING_VERSION, 0},
+            {SETTING_VERSION, 65536}, {SETTING_UPGRADE_AFTER, 367 * 24 * 3600 * NS_PER_S}};
+    for (const auto &[setting, value] : bad) {
+        settings_change change = change_of(setting, value);
+        EXPECT_FALSE(settings_change_valid(&change)) << setting << " = " << value;
     }
 }
 

@@ -234,6 +234,7 @@ public:
         said.leader_address = span_of(leader_address);
         said.ttl_min_ns = NS_PER_S;
         said.ttl_max_ns = 60 * NS_PER_S;
+        said.versions = versions_known();
         say(FRAME_WELCOME, lay_out(wire_welcome, &said));
     }
 

@@ -118,11 +118,11 @@ inline std::string text_of_state(const struct locks *locks)
         << locks->digest << ' ' << locks_digest(locks) << " counts " << counts.sessions
         << ' ' << counts.locks << ' ' << counts.holds << ' ' << counts.waits << ' '
         << counts.answers << ' ' << counts.answers_promised << ' ' << counts.changes << ' '
-        << counts.name_blocks << " ready " << locks->ready_count << " settings";
+        << counts.name_blocks << " trials " << locks->trials << " ready " << locks->ready_count << " settings";
     unsigned char settings[256];
     struct wire wire = wire_writer(settings, sizeof(settings));
     struct cluster_settings copy = locks->settings;
-    wire_settings(&wire, &copy);
+    wire_cluster_settings(&wire, &copy);
     for (size_t i = 0; i < wire.at; i++)
         out << ' ' << int{settings[i]};
     out << '\n';

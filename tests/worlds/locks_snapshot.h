@@ -33,9 +33,10 @@ inline bytes take_all(struct locks *locks)
     return records;
 }
 
-inline bool load_all(struct locks *locks, const bytes &records, size_t piece = 100000)
+inline bool load_all(struct locks *locks, const bytes &records, size_t piece = 100000,
+        uint16_t version = VERSION_FIRST)
 {
-    locks_load_begin(locks);
+    locks_load_begin(locks, version);
     for (size_t at = 0; at < records.size(); at += piece) {
         uint32_t count = static_cast<uint32_t>(std::min(piece, records.size() - at));
         if (!locks_load(locks, {&records[at], count}))

@@ -3,7 +3,8 @@
  * tests/fuzz. A case of `every_message` has three things: the layout function; make(), which
  * gives values to all fields of the struct that a kind carries; and fields(), all of
  * them as a tuple, so that a layout which forgets a field is found by comparing. A message
- * that is one record (wire.h) says so: it may have more fields than are known here.
+ * says so if it has room for more fields than are known here: then what is read may be more
+ * than what is written again.
  */
 #pragma once
 
@@ -34,21 +35,31 @@ namespace messages {
 
 using read_request = struct read; /* Beside the system call's name */
 
+inline versions make_versions(dice &dice)
+{
+    auto least = static_cast<uint16_t>(dice.between(1, 9));
+    return {least, static_cast<uint16_t>(least + dice.below(3))};
+}
+
 struct hello_case {
     using message = hello;
     static constexpr auto walk = wire_hello;
     static hello make(dice &dice)
     {
         if (dice.coin())
-            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0, 0, 0, 0};
+            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0, 0, 0, 0, 0,
+                    make_versions(dice), dice.number()};
         return {HELLO_PEER, dice.node(), dice.node(), dice.number(), dice.number(),
-                dice.number(), dice.number(), dice.number(), dice.number(),
-                dice.byte(0, MEMBER_OBSERVER), dice.number()};
+                dice.number(), dice.number(), dice.number(),
+                static_cast<uint16_t>(dice.number()), dice.number(),
+                dice.byte(0, MEMBER_OBSERVER), dice.number(), make_versions(dice),
+                dice.number()};
     }
     static auto fields(const hello &m)
     {
         return std::make_tuple(m.role, m.node, m.to, m.cluster, m.members, m.incarnation,
-                m.run, m.dial, m.configuration, m.to_role, m.to_incarnation);
+                m.run, m.dial, m.cluster_version, m.configuration, m.to_role,
+                m.to_incarnation, m.versions.least, m.versions.most, m.features);
     }
 };
 
@@ -58,12 +69,15 @@ struct peer_welcome_case {
     static peer_welcome make(dice &dice)
     {
         return {dice.node(), dice.number(), dice.number(), dice.number(), dice.number(),
-                dice.number(), dice.byte(0, MEMBER_OBSERVER), dice.number()};
+                static_cast<uint16_t>(dice.number()), dice.number(),
+                dice.byte(0, MEMBER_OBSERVER), dice.number(), make_versions(dice),
+                dice.number()};
     }
     static auto fields(const peer_welcome &m)
     {
         return std::make_tuple(m.node, m.cluster, m.incarnation, m.run, m.dial,
-                m.configuration, m.to_role, m.to_incarnation);
+                m.cluster_version, m.configuration, m.to_role, m.to_incarnation,
+                m.versions.least, m.versions.most, m.features);
     }
 };
 
@@ -73,7 +87,7 @@ struct welcome_case {
     static welcome make(dice &dice)
     {
         welcome m{dice.node(), dice.byte(0, NODE_ID_MAX), dice.number(), dice.number(), {},
-                dice.number(), dice.number()};
+                dice.number(), dice.number(), make_versions(dice), dice.number()};
         if (m.ttl_min_ns > m.ttl_max_ns)
             std::swap(m.ttl_min_ns, m.ttl_max_ns);
         if (m.leader != 0)
@@ -83,7 +97,7 @@ struct welcome_case {
     static auto fields(const welcome &m)
     {
         return std::make_tuple(m.node, m.leader, m.cluster, m.term, view(m.leader_address),
-                m.ttl_min_ns, m.ttl_max_ns);
+                m.ttl_min_ns, m.ttl_max_ns, m.versions.least, m.versions.most, m.features);
     }
 };
 
@@ -92,14 +106,13 @@ struct refused_case {
     static constexpr auto walk = wire_refused;
     static refused make(dice &dice)
     {
-        refused m{dice.byte(REFUSED_VERSION, REFUSED_LAST), dice.number(), 0};
-        if (m.why == REFUSED_REMOVED)
-            m.index = dice.number();
-        return m;
+        return {dice.byte(REFUSED_VERSION, UINT8_MAX), dice.number(),
+                static_cast<uint16_t>(dice.number()), make_versions(dice), dice.number()};
     }
     static auto fields(const refused &m)
     {
-        return std::make_tuple(m.why, m.cluster, m.index);
+        return std::make_tuple(m.why, m.cluster, m.cluster_version, m.versions.least,
+                m.versions.most, m.index);
     }
 };
 
@@ -548,7 +561,7 @@ struct admin_answer_case {
 struct admin_member_case {
     using message = admin_member;
     static constexpr auto walk = wire_admin_member;
-    static constexpr bool is_record = true;
+    static constexpr bool has_room_for_more = true;
     static admin_member make(dice &dice)
     {
         return {dice.node(), dice.byte(0, 255), dice.coin(), dice.number(), dice.number(),
@@ -567,6 +580,7 @@ struct admin_member_case {
 struct peer_case {
     using message = peer_message;
     static constexpr auto walk = wire_peer_message;
+    static constexpr bool has_room_for_more = true; /* An append's spare bytes */
     static entry_id make_place(dice &dice)
     {
         if (dice.below(4) == 0)
@@ -729,11 +743,14 @@ struct open_command_case {
 struct bootstrap_case {
     using message = bootstrap;
     static constexpr auto walk = wire_bootstrap;
+    static constexpr bool has_room_for_more = true;
     static bootstrap make(dice &dice)
     {
         bootstrap m{};
         m.settings = settings_default();
         cluster_settings &s = m.settings;
+        s.version = static_cast<uint16_t>(dice.between(1, UINT16_MAX));
+        s.upgrade_after_ns = dice.below(24 * 3600 * NS_PER_S);
         s.max_ttl_ns = dice.between(NS_PER_S, 24 * 3600 * NS_PER_S);
         s.min_ttl_ns = dice.between(NS_PER_MS, s.max_ttl_ns);
         s.term_grace_ns = dice.below(3600 * NS_PER_S);
@@ -765,9 +782,30 @@ struct bootstrap_case {
                 s.sessions_max, s.locks_max, s.holds_max, s.waits_max, s.waits_per_lock_max,
                 s.answers_max, s.changes_max, s.changes_per_session_max, s.name_blocks_max,
                 s.count_max, s.holds_per_session_max, s.waits_per_session_max,
-                s.address_percent, s.label_percent, m.members.count,
-                view(m.members.ids, MEMBERS_MAX), m.wall_ns,
+                s.address_percent, s.label_percent, s.version, s.upgrade_after_ns,
+                m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
                 std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX));
+    }
+};
+
+struct settings_change_case {
+    using message = settings_change;
+    static constexpr auto walk = wire_settings_change;
+    static settings_change make(dice &dice)
+    {
+        settings_change m{};
+        m.wall_ns = dice.number();
+        m.count = dice.byte(1, SETTINGS_CHANGE_MAX);
+        for (uint8_t i = 0; i < m.count; i++)
+            m.values[i] = {static_cast<uint16_t>(dice.number()), dice.number()};
+        return m;
+    }
+    static auto fields(const settings_change &m)
+    {
+        std::vector<std::pair<uint16_t, uint64_t>> values;
+        for (const setting_value &value : m.values)
+            values.emplace_back(value.setting, value.value);
+        return std::make_tuple(m.wall_ns, m.count, values);
     }
 };
 

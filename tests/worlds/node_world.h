@@ -94,9 +94,11 @@ public:
         boot();
     }
 
-    /* All in memory is gone, and it starts on what is on its disk. */
-    void restart()
+    /* All in memory is gone, and it starts on what is on its disk, perhaps as another program. */
+    void restart(const Tune &tune = {})
     {
+        if (tune)
+            tune(settings_);
         for (auto *kept : {&slow, &closed})
             kept->clear();
         heard.clear();
@@ -180,13 +182,18 @@ public:
 
     void client(uint32_t conn, unsigned char from = 0)
     {
-        struct hello own {};
-        own.role = HELLO_CLIENT;
-        hello(conn, own, from);
+        hello(conn, hello_of_client(0), from);
         turn();
         ASSERT_FALSE(heard[conn].empty());
         EXPECT_EQ(heard[conn][0].kind, FRAME_WELCOME);
         heard[conn].clear();
+    }
+
+    /* What the node says that it knows. */
+    versions versions_of(uint8_t node) const
+    {
+        auto found = knows.find(node);
+        return found == knows.end() ? settings_.versions : found->second;
     }
 
     static uint64_t incarnation_of(uint8_t node)
@@ -207,9 +214,12 @@ public:
                 .incarnation = incarnation_of(from),
                 .run = from,
                 .dial = 1,
+                .cluster_version = 0,
                 .configuration = 0,
                 .to_role = 0,
-                .to_incarnation = 0};
+                .to_incarnation = 0,
+                .versions = versions_of(from),
+                .features = 0};
     }
 
     void say(uint32_t conn, peer_message message)
@@ -310,6 +320,8 @@ public:
     std::map<uint32_t, bool> slow; /* Connections that take nothing */
     std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
     bool silent = false;           /* No member answers anything. */
+    enum node_boot booted = NODE_BOOT_OK;
+    std::map<uint8_t, versions> knows; /* Members that do not know what this node knows */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
     std::vector<node_notice> notices;
@@ -332,7 +344,9 @@ private:
         }
         load_snapshot();
         recovery_decision decision{};
-        EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
+        booted = node_boot(node_, now_ns, &decision);
+        if (booted != NODE_BOOT_OK)
+            return;
         node_effects_init(node_, &effects);
         turn();
     }
@@ -454,6 +468,7 @@ private:
             welcome.node = hello.to;
             welcome.incarnation = incarnation_of(hello.to);
             welcome.run = hello.to;
+            welcome.versions = versions_of(hello.to);
             say(conn, make_frame(FRAME_PEER_WELCOME,
                               [&](struct wire &w) { wire_peer_welcome(&w, &welcome); }));
             return;

@@ -14,7 +14,7 @@ namespace process {
 
 Cluster::Cluster(int nodes, std::vector<std::string> more)
         : ports_(free_ports(nodes)), programs_(static_cast<size_t>(nodes)),
-          more_(std::move(more))
+          binaries_(static_cast<size_t>(nodes), lockd_binary()), more_(std::move(more))
 {
 }
 
@@ -42,8 +42,9 @@ std::filesystem::path Cluster::data(int id) const
 
 void Cluster::start(int id)
 {
-    std::vector<std::string> arguments = {lockd_binary(), "--id", std::to_string(id),
-            "--cluster", nodes(), "--data", data(id).string()};
+    const std::string &binary = binaries_.at(static_cast<size_t>(id - 1));
+    std::vector<std::string> arguments = {binary, "--id", std::to_string(id), "--cluster",
+            nodes(), "--data", data(id).string()};
     if (std::find(more_.begin(), more_.end(), "--segment-size") == more_.end())
         arguments.insert(arguments.end(), {"--segment-size", "8MiB"});
     arguments.insert(arguments.end(), more_.begin(), more_.end());
@@ -107,8 +108,9 @@ int Cluster::leader() const
     for (uint32_t number = 0; number < lk_node_count(client); number++) {
         if (lk_query_status(client, number, 200 * LK_MILLISECOND, status.get()) != LK_OK)
             continue;
-        bool serves =
-                status->role == LK_ROLE_LEADER && status->condition == LK_CONDITION_HEALTHY;
+        bool well = status->condition == LK_CONDITION_HEALTHY ||
+                    status->condition == LK_CONDITION_UPGRADE_OPEN;
+        bool serves = status->role == LK_ROLE_LEADER && well;
         if (serves && status->applied == status->commit && status->term > term) {
             term = status->term;
             found = status->node;

@@ -20,6 +20,11 @@ public:
 
     void start(int id);
     void start_all();
+    /* From its next start on, the node runs this program. */
+    void run_program(int id, const std::string &binary)
+    {
+        binaries_.at(static_cast<size_t>(id - 1)) = binary;
+    }
     /* From the next start on; what is given to the constructor goes before the default. */
     void set(const std::string &flag, const std::string &value);
     void kill(int id); /* kill -9, and it is gone */
@@ -49,6 +54,7 @@ private:
     Scratch scratch_;
     std::vector<int> ports_;
     std::vector<Program> programs_;
+    std::vector<std::string> binaries_;
     std::vector<std::string> more_;
 };
 

@@ -188,6 +188,7 @@ void stand_in::on_frame(int fd, peer &from, const struct frame &frame)
         welcome.term = 1;
         welcome.ttl_min_ns = NS_PER_S;
         welcome.ttl_max_ns = 60 * NS_PER_S;
+        welcome.versions = versions_known();
         say(from, FRAME_WELCOME,
                 lay_out([&](struct wire *wire) { wire_welcome(wire, &welcome); }));
     } else if (frame.kind == FRAME_REQUESTS) {

@@ -106,8 +106,7 @@ bool Talker::ended()
 
 bool Talker::hello()
 {
-    struct hello hello = {};
-    hello.role = HELLO_CLIENT;
+    struct hello hello = hello_of_client(0);
     unsigned char body[128];
     struct wire wire = wire_writer(body, sizeof body);
     wire_hello(&wire, &hello);

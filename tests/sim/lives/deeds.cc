@@ -229,6 +229,8 @@ bool Life::do_deed(Kind kind, int id)
         return slow_start();
     case Kind::depose:
         return depose();
+    case Kind::upgrade:
+        return upgrades_.act(id);
     case Kind::old_entries:
     case Kind::late_votes:
         return plays_.begin(kind);

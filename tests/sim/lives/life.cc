@@ -122,6 +122,8 @@ void Life::start(int id)
     say(name_of(id), "starts");
     bool damaged = machine.disk.is_damaged();
     enum node_boot boot = machine.start();
+    if (plan_.upgrades && upgrades_.judge(id, boot))
+        boot = machine.start();
     if (damaged)
         expect(boot == NODE_BOOT_DAMAGED, name_of(id) + " does not see the damage");
     else
@@ -138,6 +140,11 @@ void Life::make_well(int id)
     faults_of_world_.come_back(id);
     faults_of_world_.repair_disk(id);
     machine.pause(false);
+    if (plan_.upgrades && upgrades_.is_old(id)) {
+        if (machine.up())
+            machine.crash();
+        upgrades_.run_next(id);
+    }
     if (!machine.up())
         start(id);
 }

@@ -20,6 +20,7 @@
 #include "sim/lives/life_plan.h"
 #include "sim/lives/member_deeds.h"
 #include "sim/lives/plays.h"
+#include "sim/lives/upgrades.h"
 #include "sim/lives/vandal.h"
 #include "sim/oracles/onlooker.h"
 #include "sim/oracles/oracle.h"
@@ -202,6 +203,7 @@ private:
     Onlooker onlooker_;
     Faults faults_of_world_{*this};
     Plays plays_{*this};
+    Upgrades upgrades_{*this};
     MemberDeeds members_;
     std::vector<std::unique_ptr<Person>> persons_;
     std::vector<std::unique_ptr<Client>> last_;

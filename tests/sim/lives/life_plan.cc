@@ -329,6 +329,30 @@ void draw_impostor(Plan &plan)
     sort_deeds(plan);
 }
 
+/*
+ * In some lives nodes change their programs, one by one, and the cluster finishes the upgrade
+ * by itself, soon or never; all else is as it was.
+ */
+void draw_upgrades(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_UPGRADES);
+    if (plan.tests_guard || has_plays(plan) || !dice.one_in(5))
+        return;
+    plan.upgrades = true;
+    uint64_t after_ns = dice.one_in(4) ? 0 : dice.from(1, 3000) * NS_PER_MS;
+    plan.world.tune = [after_ns, tune = plan.world.tune](node_settings &settings) {
+        if (tune)
+            tune(settings);
+        settings.cluster.upgrade_after_ns = after_ns;
+    };
+    uint64_t gap_ns = dice.from(200, 2000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::upgrade});
+    std::stable_sort(plan.deeds.begin(), plan.deeds.end(),
+            [](const Deed &a, const Deed &b) { return a.at_ns < b.at_ns; });
+}
+
 bool has(const Plan &plan, Kind kind)
 {
     return std::any_of(plan.deeds.begin(), plan.deeds.end(),
@@ -346,7 +370,7 @@ void draw_members(Plan &plan)
             Kind::promote_learner, Kind::transfer_lead, Kind::old_disk};
     Dice dice(plan.seed, STREAM_MEMBERS);
     bool fits = !plan.tests_guard && !has_plays(plan) && !plan.strange && !plan.bad_disks &&
-                !has(plan, Kind::pose) && plan.world.nodes <= 5;
+                !plan.upgrades && !has(plan, Kind::pose) && plan.world.nodes <= 5;
     if (!fits || !dice.one_in(4))
         return;
     plan.changes_members = true;
@@ -369,7 +393,7 @@ const char *name_of(Kind kind)
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
             "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
-            "slow disks", "hand over amid replay", "feast", "pose", "add member",
+            "slow disks", "hand over amid replay", "feast", "pose", "upgrade", "add member",
             "remove member", "replace member", "move member", "promote learner",
             "transfer lead", "old disk"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
@@ -409,6 +433,7 @@ Plan draw_plan(uint64_t seed)
     draw_bad_disks(plan);
     draw_slow_disks(plan);
     draw_disks(plan);
+    draw_upgrades(plan);
     draw_glutton(plan);
     draw_impostor(plan);
     draw_members(plan);

@@ -58,6 +58,7 @@ enum class Kind : uint8_t {
     hand_over_amid_replay, /* A leader stops while others apply their logs: in the same */
     feast,                 /* Of a client that takes all it is given: in some lives */
     pose,                  /* Somebody says to be a member: in some lives */
+    upgrade,               /* A node gets the next program, or the old one: in some lives */
     add_member,            /* From here on: in lives whose members change */
     remove_member,
     replace_member,  /* By a machine with an empty disk */
@@ -96,6 +97,7 @@ struct Plan {
     bool changes_members = false;
     /* In the end, while only a majority is healed: the others are there, with bad disks. */
     bool bad_disks = false;
+    bool upgrades = false;   /* Nodes change their programs (upgrades.h). */
     std::vector<Deed> deeds; /* In order of time */
     /* What was taken from the world that was drawn (shrink.h) */
     std::vector<std::string> taken;
@@ -124,6 +126,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_GLUTTON,    /* Which lives have one, and what it does */
     STREAM_IMPOSTOR,   /* ... */
     STREAM_SHARES,     /* In which rough lives an address may have little */
+    STREAM_UPGRADES,   /* Which lives have upgrades */
     STREAM_MEMBERS,    /* In which lives members change, and what operators do */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,

@@ -69,9 +69,7 @@ void Operator::go(const Pointer &errand, int node)
     }
     links_[link] = {errand, node};
     errand->heard.clear();
-    hello hello{};
-    hello.role = HELLO_CLIENT;
-    world_.network.send(link, this, framed(FRAME_HELLO, wire_hello, hello));
+    world_.network.send(link, this, framed(FRAME_HELLO, wire_hello, hello_of_client(0)));
     world_.in(answer_ns, [this, link] {
         if (links_.count(link) == 0)
             return;

@@ -61,9 +61,8 @@ Vandal::Bytes Vandal::noise(size_t most)
 
 Vandal::Bytes Vandal::hello()
 {
-    struct hello hello {};
-    hello.role = HELLO_CLIENT;
-    Bytes body(64);
+    struct hello hello = hello_of_client(0);
+    Bytes body(96);
     struct wire wire = wire_writer(body.data(), body.size());
     wire_hello(&wire, &hello);
     body.resize(wire.at);
@@ -190,7 +189,9 @@ Vandal::Bytes Vandal::pose_as_node(int node)
     hello.to = static_cast<uint8_t>(node);
     hello.members = hash_bytes(ids, count, 0) + (roll(3) == 0);
     hello.cluster = roll(2) * prng_next(&dice_);
-    Bytes body(64);
+    hello.versions = {1, static_cast<uint16_t>(1 + hello.cluster % 2)};
+    hello.cluster_version = static_cast<uint16_t>(hello.cluster % 3);
+    Bytes body(96);
     struct wire wire = wire_writer(body.data(), body.size());
     wire_hello(&wire, &hello);
     body.resize(wire.at);

@@ -34,8 +34,7 @@ void Onlooker::look(const std::string &lock)
         if (link == 0)
             continue;
         looks_[link].lock = lock;
-        hello hello{};
-        hello.role = HELLO_CLIENT;
+        hello hello = hello_of_client(0);
         world_.network.send(link, this, framed(FRAME_HELLO, wire_hello, hello));
         world_.in(patience_ns, [this, link] { leave(link); });
     }

@@ -82,6 +82,15 @@ ORACLES = [
     ("is welcomed as", "strangers"),
     ("has no room for the answers", "room"),
     ("sends a rotten entry", "rot"),
+    ("begins a second change", "one change at a time"),
+    ("before its term has a commit", "one change at a time"),
+    ("members that is too large", "one change at a time"),
+    ("a majority of the members", "majority of the members"),
+    ("has other members at", "same members"),
+    ("counts by members", "same members"),
+    ("was replaced is not told", "removed"),
+    ("an old disk does not boot", "boots again"),
+    ("no change of the members", "progress"),
 ]
 
 

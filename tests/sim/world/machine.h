@@ -42,6 +42,12 @@ public:
         wall_ += static_cast<uint64_t>(ns);
     }
 
+    /* From its next start on it runs a program that knows these. */
+    void run_versions(struct versions versions)
+    {
+        settings_.versions = versions;
+    }
+
     /* From its next start on it may have this many segments more than it has then. */
     void limit_segments(uint32_t more)
     {

@@ -69,6 +69,8 @@ std::optional<std::string> text(const node_notice &notice)
         return "its clock is too fast: hands over";
     case NOTICE_HANDED_OVER:
         return "has handed over to n" + std::to_string(notice.peer);
+    case NOTICE_UPGRADED:
+        return "applies the version " + std::to_string(notice.number);
     case NOTICE_PLAN_TOO_SMALL:
         return "its plan is too small";
     case NOTICE_LOG_UNREADABLE:
