@@ -34,10 +34,7 @@ static void apply_bootstrap(
     locks_end(applier->locks);
 }
 
-/*
- * It counted since it was appended; the next snapshot is to say so. The state of the locks
- * only moves on by an entry.
- */
+/* It counted since it was appended; the next snapshot is to say so. */
 static void apply_configuration(
         struct applier *applier, const struct entry_head *head, const unsigned char *body)
 {
@@ -46,6 +43,7 @@ static void apply_configuration(
     assert(good);
     snapshots_configure(applier->snapshots, head->id.index, &configuration);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
+    locks_due(applier->locks);
     locks_end(applier->locks);
 }
 

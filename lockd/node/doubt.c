@@ -65,11 +65,13 @@ static bool is_settled(const struct doubts *doubts)
 static enum refusal doubt_outsider(const struct doubts *doubts, const struct claim *claim)
 {
     const struct configurations *configurations = doubts->configurations;
-    if (claim->configuration > configurations->newest.index) {
+    if (claim->configuration > configurations->newest.index &&
+            claim->to_incarnation == wal_incarnation(doubts->wal)) {
         MARK(peer_knows_a_newer_configuration);
         return (enum refusal)0;
     }
-    if (!is_settled(doubts) && has_it(&configurations->before.is, claim))
+    bool may_be_undone = !is_settled(doubts) && configurations->before.index > 0;
+    if (may_be_undone && has_it(&configurations->before.is, claim))
         return (enum refusal)0;
     if (configurations->newest.index <= 1) {
         MARK(hello_other_directory); /* Nobody was removed yet. */

@@ -5,8 +5,9 @@
  * id and incarnation. So neither a stranger nor a member whose directory was emptied or
  * exchanged takes part. Two others are accepted, and count for nothing (outsiders):
  *
- *     a node that knows a newer configuration than this one. It may be a member by that, even
- *     the leader, from which this node is to get it. [Raft 4.2.2]
+ *     a node that knows a newer configuration than this one, in which this very directory is
+ *     a member. It may be one too by that, even the leader, from which this node is to get
+ *     it. [Raft 4.2.2]
  *     for a node that is not in a cluster yet: whoever is in one. The first connections of a
  *     new machine come from there.
  *
@@ -50,6 +51,8 @@ struct claim {
     uint64_t incarnation;
     uint64_t configuration;
     uint64_t members; /* Hash of its list; a welcome has none: 0 */
+    /* This node's, as the newest configuration has it that the other end knows */
+    uint64_t to_incarnation;
 };
 
 struct doubts {

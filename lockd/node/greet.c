@@ -48,13 +48,14 @@ static uint8_t what_is(const struct greet *greet, uint8_t id, uint64_t *incarnat
 }
 
 /*
- * The other end is in a cluster that has this very directory as a learner: then a blank one
- * has nothing to forget.
+ * The other end is in a cluster that has this very directory as a learner: then one with an
+ * empty log has nothing to forget.
  */
 static void hear_role(struct greet *greet, uint8_t role, uint64_t incarnation)
 {
     bool learner = role == MEMBER_LEARNER || role == MEMBER_OBSERVER;
-    if (learner && incarnation == wal_incarnation(greet->wal) && raft_is_blank(greet->raft))
+    bool is_empty = raft_last(greet->raft).index == 0;
+    if (learner && is_empty && incarnation == wal_incarnation(greet->wal))
         greet->join_due = true;
 }
 
@@ -260,6 +261,7 @@ static struct claim claim_of_hello(const struct hello *hello)
             .incarnation = hello->incarnation,
             .configuration = hello->configuration,
             .members = hello->members,
+            .to_incarnation = hello->to_incarnation,
     };
 }
 
@@ -389,6 +391,7 @@ static bool on_welcome(
             .cluster = welcome.cluster,
             .incarnation = welcome.incarnation,
             .configuration = welcome.configuration,
+            .to_incarnation = welcome.to_incarnation,
     };
     enum refusal why = doubt_claim(greet->doubts, &claim);
     conn->hello = (struct hello){.incarnation = welcome.incarnation,

@@ -124,8 +124,8 @@ enum raft_event_kind {
     /* Members of a cluster know another directory of this node: a blank one was emptied. */
     RAFT_FORGOTTEN,
     /*
-     * They have this very directory as a learner: a blank one takes entries, as it has
-     * never voted.
+     * They have this very directory as a learner: with an empty log it takes entries, as it
+     * has promised nothing.
      */
     RAFT_JOIN,
 };

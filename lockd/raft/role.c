@@ -70,12 +70,12 @@ void raft_meet_bootstrapped(struct raft *raft)
 }
 
 /*
- * The members know this directory as a learner, and it is blank: it never voted, and has
- * nothing to forget.
+ * The members know this directory as a learner, and its log is empty. So it has promised
+ * nothing: it may have saved a term since it joined, and have been started again.
  */
 void raft_join(struct raft *raft)
 {
-    if (!raft->blank)
+    if (raft_is_bootstrapped(raft) || raft->joining)
         return;
     MARK(blank_node_joins);
     raft_become_follower(raft);

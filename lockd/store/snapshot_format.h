@@ -23,7 +23,7 @@
  *         64      8  wall clock when it was taken, ns: for people
  *         72      8  sum of all chunks
  *         80      2  bytes of the configuration
- *         82         the configuration, as the body of the entry that made it
+ *         82         the configuration (struct cluster_record, which is node's to read)
  *                    zeros
  *       4088      8  sum: XXH3-64 of bytes 0 to 4087
  *

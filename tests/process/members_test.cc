@@ -176,6 +176,35 @@ TEST_F(Members, ALearnerStaysOneUntilItIsPromoted)
     EXPECT_EQ(voters(), 4U);
 }
 
+/* At another address; the others were started with lists that have the old one. */
+TEST_F(Members, AMemberMovesToAnotherAddress)
+{
+    process::Cluster more(4);
+    Load load(scratch.path() / "history", "15s");
+    std::string address = "127.0.0.1:" + std::to_string(more.port(4));
+    std::string other = "127.0.0.1:" + std::to_string(cluster.port(1));
+    std::string list = "1=" + other + ",2=" + address +
+                       ",3=127.0.0.1:" + std::to_string(cluster.port(3));
+    EXPECT_EQ(cluster.stop(2), 0);
+    auto [taken, said] = members({"move", "2", other});
+    EXPECT_EQ(taken, 70);
+    EXPECT_NE(said.find("that is the address of node 1"), std::string::npos) << said;
+    expect_done({"move", "2", address});
+    process::Program moved(
+            {process::lockd_binary(), "--id", "2", "--cluster", list, "--data",
+                    cluster.data(2).string(), "--segment-size", "8MiB"},
+            scratch.path() / "log2");
+    /* Who starts now knows the old address only by its flags, and the new one by its log. */
+    cluster.stop(3);
+    cluster.start(3);
+    EXPECT_TRUE(process::wait_until([] {
+        process::Command transfer(words("transfer", {"2"}));
+        return transfer.wait(std::chrono::seconds(30)) == 0;
+    })) << cluster.log(3);
+    EXPECT_NE(members({}).second.find(address), std::string::npos);
+    load.judge();
+}
+
 TEST_F(Members, TheLeadMovesOnRequest)
 {
     int leader = cluster.leader();

@@ -103,8 +103,10 @@ bool Impostor::pose()
     hello.cluster = wal_cluster(node.node()->wal);
     hello.run = prng_next(&dice_);
     hello.dial = 1;
-    if (role.stranger)
+    if (role.stranger) {
         hello.incarnation = roll(2) * (prng_next(&dice_) | 1);
+        hello.to_incarnation = prng_next(&dice_);
+    }
     uint64_t link = world_.network.open(this, number, role.to);
     if (link == 0)
         return false;

@@ -85,6 +85,18 @@ void MemberDeeds::ask(uint8_t kind, int id, const std::string &what,
             });
 }
 
+/* A majority of the voters must keep what it has, or be about to get it back. */
+bool MemberDeeds::may_wipe(int id)
+{
+    std::erase_if(wiped_,
+            [this](const auto &wiped) { return incarnation_of(wiped.first) != wiped.second; });
+    const std::set<int> voters = life_.oracle().members().voters();
+    size_t whole = 0;
+    for (int voter : voters)
+        whole += voter != id && wiped_.count(voter) == 0 && !is_away(voter);
+    return 2 * whole > voters.size();
+}
+
 /* An empty disk; what was on it is kept for a ghost. */
 void MemberDeeds::make_new(int id)
 {
@@ -95,6 +107,8 @@ void MemberDeeds::make_new(int id)
     old_.push_back({id, machine.disk.swap_content({})});
     (void)life_.oracle().disk_changed(id, {});
     machine.move_to(new_address(id));
+    /* A list that names a member, at least: a new machine knows nobody else. */
+    machine.list_members(life_.oracle().members().voters());
     life_.start(id);
 }
 
@@ -127,10 +141,10 @@ bool MemberDeeds::remove(int id)
 
 bool MemberDeeds::replace(int id)
 {
-    if (!is_member(id) || is_away(id) || !life_.may_disturb(id) ||
-            life_.oracle().members().voters().size() < 2)
+    if (!is_member(id) || is_away(id) || !life_.may_disturb(id) || !may_wipe(id))
         return false;
     uint64_t incarnation = incarnation_of(id);
+    wiped_[id] = incarnation;
     make_new(id);
     ask(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id),
             life_.world().machine(id).address(), 0, incarnation);

@@ -10,6 +10,7 @@
 #ifndef SIM_MEMBER_DEEDS_H
 #define SIM_MEMBER_DEEDS_H
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -48,6 +49,7 @@ private:
     bool promote();
     bool transfer(int id);
     bool start_ghost();
+    bool may_wipe(int id);
     void make_new(int id);
     std::string new_address(int id);
     uint64_t incarnation_of(int id) const;
@@ -63,6 +65,7 @@ private:
     Operator operator_;
     uint64_t addresses_ = 0;
     std::set<int> started_; /* Spares */
+    std::map<int, uint64_t> wiped_; /* Members without their disks, until they are replaced */
     std::vector<Old> old_;  /* Disks of machines that were replaced or removed */
     std::vector<std::unique_ptr<Machine>> ghosts_; /* Events may name them until the end. */
 };

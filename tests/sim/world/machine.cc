@@ -71,11 +71,11 @@ Machine::Machine(World &world, uint8_t id, bool ghost)
     node_settings_default(&settings_);
     settings_.self = id;
     settings_.version = "sim";
-    for (int founder = 1; founder <= world.options().nodes; founder++)
-        list_member(static_cast<uint8_t>(founder));
-    if (id > world.options().nodes) /* It can be added later. */
-        list_member(id);
     address_ = "n" + std::to_string(id);
+    for (int founder = 1; founder <= world.options().nodes; founder++)
+        list_member(static_cast<uint8_t>(founder), "n" + std::to_string(founder));
+    if (id > world.options().nodes) /* It can be added later. */
+        list_member(id, address_);
     if (world.options().tiny)
         shrink(settings_);
     if (world.options().tune)
@@ -86,12 +86,22 @@ Machine::Machine(World &world, uint8_t id, bool ghost)
     disk.page_cache = world_.options().page_cache;
 }
 
-void Machine::list_member(uint8_t id)
+void Machine::list_member(uint8_t id, const std::string &address)
 {
     node_member &member = settings_.members[settings_.member_count++];
+    member = {};
     member.id = id;
-    std::string address = "n" + std::to_string(id);
     std::memcpy(member.address, address.c_str(), address.size() + 1);
+}
+
+void Machine::list_members(const std::set<int> &ids)
+{
+    std::set<int> all = ids;
+    all.insert(id_);
+    settings_.member_count = 0;
+    for (int id : all)
+        list_member(
+                static_cast<uint8_t>(id), id == id_ ? address_ : world_.machine(id).address());
 }
 
 /* What it was told of itself at its start changes, too. */

@@ -11,6 +11,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,8 @@ public:
         return address_;
     }
     void move_to(const std::string &address);
+    /* Its list from its next start on: these, where they are now, and itself */
+    void list_members(const std::set<int> &ids);
     uint8_t id() const
     {
         return id_;
@@ -134,7 +137,7 @@ public:
     }
 
 private:
-    void list_member(uint8_t id);
+    void list_member(uint8_t id, const std::string &address);
     void carve();
     void count_segments();
     void recover();
