@@ -51,11 +51,15 @@ static uint8_t what_is(const struct greet *greet, uint8_t id, uint64_t *incarnat
  * The other end is in a cluster that has this very directory as a learner: then one with an
  * empty log has nothing to forget.
  */
-static void hear_role(struct greet *greet, uint8_t role, uint64_t incarnation)
+static void hear_role(
+        struct greet *greet, uint8_t role, uint64_t incarnation, uint64_t configuration)
 {
     bool learner = role == MEMBER_LEARNER || role == MEMBER_OBSERVER;
     bool is_empty = raft_last(greet->raft).index == 0;
-    if (learner && is_empty && incarnation == wal_incarnation(greet->wal))
+    if (role == 0 || incarnation != wal_incarnation(greet->wal))
+        return;
+    greet->member_at = u64_max(greet->member_at, configuration);
+    if (learner && is_empty)
         greet->join_due = true;
 }
 
@@ -272,7 +276,7 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
     struct peer *peer = roster_find(greet->roster, hello->node);
     conn_become_peer(greet->conns, conn, peer);
     note_process(peer, hello);
-    hear_role(greet, hello->to_role, hello->to_incarnation);
+    hear_role(greet, hello->to_role, hello->to_incarnation, hello->configuration);
     uint64_t to_incarnation;
     uint8_t to_role = what_is(greet, peer->id, &to_incarnation);
     struct peer_welcome welcome = {
@@ -408,7 +412,7 @@ static bool on_welcome(
         return false;
     }
     note_process(peer, &conn->hello);
-    hear_role(greet, welcome.to_role, welcome.to_incarnation);
+    hear_role(greet, welcome.to_role, welcome.to_incarnation, welcome.configuration);
     peer_is_up(greet, peer, conn, event);
     rivals_welcomed(greet->rivals, peer);
     return true;
@@ -423,7 +427,7 @@ static bool is_removal(const struct greet *greet, const struct refused *refused)
     uint64_t own = wal_cluster(greet->wal);
     const struct configurations *configurations = greet->doubts->configurations;
     uint64_t known = configurations->newest.index;
-    return own != 0 && refused->cluster == own &&
+    return own != 0 && refused->cluster == own && refused->index > greet->member_at &&
            (refused->index > known ||
                    (refused->index == known && !configurations_self(configurations)));
 }

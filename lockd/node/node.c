@@ -437,7 +437,7 @@ static bool is_removed(struct node *node)
     uint64_t index = node->greet.removed_at;
     if (index == 0)
         index = changes_removed_at(&node->changes, node->applier.applied);
-    return index != 0 && leaving_for_good(&node->leaving, index);
+    return index > node->greet.member_at && leaving_for_good(&node->leaving, index);
 }
 
 static void end_turn(

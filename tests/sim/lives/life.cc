@@ -248,11 +248,14 @@ void Life::elect_and_grant()
 /* All nodes get to where the leader is. */
 void Life::catch_up()
 {
+    std::string behind;
     bool caught_up = world_.run_until(
             [&] {
+                behind = " (n0)";
                 Machine *leader = world_.leader();
                 for (int id = 1; leader && id <= world_.count(); id++) {
                     Machine &machine = world_.machine(id);
+                    behind = " (" + name_of(id) + ")";
                     if (!members_.is_member(id))
                         continue;
                     if (!machine.up() ||
@@ -262,7 +265,7 @@ void Life::catch_up()
                 return leader != nullptr;
             },
             20 * NS_PER_S);
-    expect(caught_up, "a node does not catch up");
+    expect(caught_up, "a node does not catch up" + behind);
 }
 
 /* What clients were told to hold is all there was: given back, nothing is left. */

@@ -46,17 +46,23 @@ bool MemberDeeds::was_started(int id) const
     return id <= life_.world().options().nodes || started_.count(id) > 0;
 }
 
+static const member *find_member(Life &life, int id)
+{
+    const configuration *newest = life.oracle().members().newest();
+    return newest ? configuration_find(newest, static_cast<uint8_t>(id)) : nullptr;
+}
+
+/* With its disk: a new machine is none until it has replaced the old one. */
 bool MemberDeeds::is_member(int id) const
 {
-    const configuration *newest = life_.oracle().members().newest();
-    return newest && configuration_find(newest, static_cast<uint8_t>(id));
+    auto wiped = wiped_.find(id);
+    return find_member(life_, id) &&
+           (wiped == wiped_.end() || wiped->second != incarnation_of(id));
 }
 
 uint64_t MemberDeeds::incarnation_of(int id) const
 {
-    const configuration *newest = life_.oracle().members().newest();
-    const member *member =
-            newest ? configuration_find(newest, static_cast<uint8_t>(id)) : nullptr;
+    const member *member = find_member(life_, id);
     return member ? member->incarnation : 0;
 }
 
@@ -118,7 +124,7 @@ bool MemberDeeds::add()
     World &world = life_.world();
     for (int id = 1; id <= world.count(); id++) {
         Machine &machine = world.machine(id);
-        bool free = !is_member(id) && !is_away(id);
+        bool free = !find_member(life_, id) && !is_away(id);
         if (!free)
             continue;
         started_.insert(id);
@@ -252,9 +258,23 @@ void MemberDeeds::test_ghost()
     ghost.crash();
 }
 
-/* A member is replaced, and comes back with its old disk. */
+/*
+ * What was begun is finished: all may have moved since a new machine was started with its
+ * list. Then a member is replaced, and comes back with its old disk.
+ */
 void MemberDeeds::test()
 {
+    const std::map<int, uint64_t> wiped = wiped_;
+    for (const auto &[id, incarnation] : wiped) {
+        if (incarnation_of(id) != incarnation)
+            continue;
+        Machine &machine = life_.world().machine(id);
+        machine.crash(End::killed);
+        machine.list_members(life_.oracle().members().voters());
+        life_.start(id);
+        must(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id),
+                machine.address(), incarnation);
+    }
     const std::set<int> voters = life_.oracle().members().voters();
     if (voters.size() < 3)
         return;
