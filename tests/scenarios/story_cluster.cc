@@ -75,9 +75,10 @@ const std::vector<Story::Verb> &Story::cluster_verbs()
 
 void Story::start(int id)
 {
-    static const char *const reasons[] = {"", "is of another node", "has other members",
-            "is damaged", "is of a newer version", "holds a foreign segment",
-            "needs a larger plan"};
+    static const char *const reasons[] = {"", "is of another node", "is damaged",
+            "is of a newer version", "holds a foreign segment",
+            "is of a version of the cluster that it does not know", "needs a larger plan",
+            "has no snapshot"};
     enum node_boot boot = world().machine(id).start();
     if (boot != NODE_BOOT_OK)
         tell("down", name_of(world().machine(id)),

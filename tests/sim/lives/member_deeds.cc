@@ -129,6 +129,7 @@ bool MemberDeeds::add()
             continue;
         started_.insert(id);
         make_new(id);
+        old_.pop_back(); /* It may be empty, and then it is a new machine, too. */
         bool stays = life_.roll(3) == 0;
         ask(ADMIN_MEMBERS_ADD, id, "add n" + std::to_string(id), machine.address(),
                 stays ? ADMIN_FLAG_LEARNER : 0);
@@ -152,6 +153,8 @@ bool MemberDeeds::replace(int id)
     uint64_t incarnation = incarnation_of(id);
     wiped_[id] = incarnation;
     make_new(id);
+    if (old_.back().content.segments.empty())
+        old_.pop_back();
     ask(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id),
             life_.world().machine(id).address(), 0, incarnation);
     return true;
