@@ -242,6 +242,8 @@ static void put_condition(FILE *out, const struct reading *reading)
         (void)fprintf(out, "node %u at %s %s: %s", node->node,
                 lk_node_address(reading->client, reading->number),
                 lk_condition_text(node->condition), lk_condition_cure(node->condition));
+        if (node->condition == LK_CONDITION_UPGRADE_OPEN && node->missing != 0)
+            (void)fputs("; these still lack it, or are not connected", out);
         put_missing(out, node->missing);
         if (node->condition == LK_CONDITION_NEARLY_FULL) {
             (void)fputs("; in use:", out);

@@ -141,7 +141,8 @@ static enum condition condition_of_misfit(const struct node *node)
 {
     enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
     if (objected == CONDITION_HEALTHY &&
-            objections_to_others(&node->roster, node->times.now_ns) == CONDITION_CONTRADICTED)
+            objections_to_others(&node->roster, node->times.now_ns) ==
+                    CONDITION_CONTRADICTED)
         return CONDITION_CONTRADICTED;
     return objected;
 }
@@ -206,6 +207,8 @@ static uint64_t members_missing(const struct node *node, enum condition conditio
         return raft_missing(node->raft);
     if (condition == CONDITION_NO_COMMIT)
         (void)commits_nothing(node, &members);
+    if (condition == CONDITION_UPGRADE_OPEN && raft_is_leader(node->raft))
+        return upgrade_missing(&node->upgrade);
     return members;
 }
 
@@ -227,6 +230,9 @@ static void tell_peers(const struct node *node, struct node_status *status)
 static void tell_log(const struct node *node, struct node_status *status)
 {
     status->cluster = wal_cluster(node->wal);
+    status->cluster_version =
+            status->cluster == 0 ? 0 : locks_settings(node->locks)->version;
+    status->versions = node->settings.versions;
     status->term = raft_term(node->raft);
     status->commit = raft_commit(node->raft);
     status->last = raft_last(node->raft).index;
