@@ -46,8 +46,7 @@ static bool load_head(struct locks *locks, struct wire *body)
     record_read_head(body, head);
     if (!wire_complete(body) || !head_makes_sense(head) ||
             head->version != locks->loading.version ||
-            head->settings.version != head->version ||
-            !locks_fits(locks, &head->settings))
+            head->settings.version != head->version || !locks_fits(locks, &head->settings))
         return false;
     locks_init(locks, &head->settings);
     locks->index = head->index;

@@ -179,7 +179,7 @@ static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
     if (why == REFUSED_VERSION) {
         notice.own = greet->settings->versions;
         notice.others = conn->hello.versions;
-        notice.cluster_version = greet->roster->version_heard;
+        notice.cluster_version = roster_version_heard(greet->roster, greet->times->now_ns);
     }
     notices_tell_of(greet->notices, &notice, conn->from);
 }
@@ -219,8 +219,8 @@ static bool can_speak(
         const struct greet *greet, struct versions theirs, uint16_t their_cluster_version)
 {
     struct versions own = greet->settings->versions;
-    roster_hear_version(greet->roster, cluster_version(greet));
-    roster_hear_version(greet->roster, their_cluster_version);
+    roster_hear_version(greet->roster, cluster_version(greet), greet->times->now_ns);
+    roster_hear_version(greet->roster, their_cluster_version, greet->times->now_ns);
     return versions_common(own, theirs) != 0 && their_cluster_version <= own.most &&
            cluster_version(greet) <= theirs.most;
 }
@@ -284,7 +284,7 @@ void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
 void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version)
 {
     MARK(entry_of_unknown_version);
-    roster_hear_version(greet->roster, version);
+    roster_hear_version(greet->roster, version, greet->times->now_ns);
     greet_object(greet, conn, REFUSED_VERSION);
 }
 
@@ -456,7 +456,7 @@ static bool on_refused(
     }
     conn->hello.versions = refused.versions;
     if (refused.why == REFUSED_VERSION)
-        roster_hear_version(greet->roster, refused.cluster_version);
+        roster_hear_version(greet->roster, refused.cluster_version, greet->times->now_ns);
     tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
     peer->objected = (struct objection){refused.why, greet->times->now_ns};
     pause_dialing(greet, peer, REFUSED_PAUSE_S * NS_PER_S);

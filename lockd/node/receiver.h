@@ -75,7 +75,7 @@ struct receiver {
     bool published;            /* Its file has its name. */
     uint8_t peer;              /* Who sends it */
     struct peer_snapshot head; /* Of the piece that came last, without its content */
-    uint16_t version; /* Which the cluster used before the snapshot */
+    uint16_t version;          /* Which the cluster used before the snapshot */
     struct snapshot_reader pieces;
     uint64_t heard_ns;     /* When the last piece came */
     unsigned char *buffer; /* A piece, until it is written */
