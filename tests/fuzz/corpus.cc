@@ -252,9 +252,9 @@ bytes make_snapshot(dice &dice)
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
-            {"admin", make_admin}, {"clients", make_node}, {"entries", make_entries}, {"frames", make_frames},
-            {"hello", make_hello}, {"node", make_node}, {"peers", make_peers},
-            {"reads", make_reads}, {"node_status", make_node_status},
+            {"admin", make_admin}, {"clients", make_node}, {"entries", make_entries},
+            {"frames", make_frames}, {"hello", make_hello}, {"node", make_node},
+            {"peers", make_peers}, {"reads", make_reads}, {"node_status", make_node_status},
             {"requests", make_requests}, {"recovery", make_recovery},
             {"snapshot", make_snapshot}, {"stages", make_stages}};
     corpus all;

@@ -311,6 +311,8 @@ void Life::run()
     heal();
     elect_and_grant();
     catch_up();
+    if (plan_.upgrades)
+        upgrades_.finish();
     test_disks();
     test_guard();
     empty();

@@ -363,8 +363,7 @@ const char *name_of(Kind kind)
             "end amid effects", "end at start", "damage", "empty", "set wall clock",
             "bend clock", "slow start", "depose", "old entries", "late votes",
             "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
-            "slow disks", "hand over amid replay", "feast", "pose",
-            "upgrade"};
+            "slow disks", "hand over amid replay", "feast", "pose", "upgrade"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
