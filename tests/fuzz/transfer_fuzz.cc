@@ -6,11 +6,12 @@
  * Whatever comes, no assertion fails, the node's parts stay sound, and it never goes back
  * behind what it knew to be committed.
  */
+#include "locks/snapshot.h"
 #include "mirror.h"
 #include "node/replica.h"
 #include "protocol/peer_snapshot.h"
 #include "worlds/byte_source.h"
-#include "worlds/locks_snapshot.h"
+#include "worlds/locks_world.h"
 #include "worlds/node_world.h"
 #include "worlds/snapshot_file.h"
 
@@ -21,6 +22,19 @@ using node_test::bytes;
 constexpr size_t STEPS_MAX = 120;
 constexpr uint32_t CHUNK_BYTES = 4 * KIB;
 constexpr uint64_t CLUSTER = 77;
+
+bytes take_all(struct locks *locks)
+{
+    bytes records;
+    bytes out(4096);
+    locks_snapshot_begin(locks);
+    while (!locks_snapshot_done(locks)) {
+        size_t count = locks_snapshot_next(locks, out.data(), out.size(), 1000);
+        records.insert(
+                records.end(), out.begin(), out.begin() + static_cast<ptrdiff_t>(count));
+    }
+    return records;
+}
 
 class hostile_leader {
 public:
@@ -71,6 +85,8 @@ private:
         settings.snapshot.every_ns = NS_PER_S;
         settings.snapshot.keep_bytes = 0;
         settings.cluster = small_settings();
+        settings.cluster.min_ttl_ns = NS_PER_S;
+        settings.cluster.max_ttl_ns = 60 * NS_PER_S;
     }
 
     void greet()
@@ -142,13 +158,13 @@ private:
     {
         locks_world state(world.settings().cluster);
         state.checked = false;
-        locks_client one(state, 500, "one"), other(state, 500);
+        locks_client one(state, 10 * NS_PER_S, "one"), other(state, 10 * NS_PER_S);
         for (uint64_t i = in.byte(); i > 0; i--)
             state.pass(1);
         one.acquire("a lock");
         other.acquire("a lock", 100);
         index = locks_index(state.locks);
-        bytes taken = snapshots::take_all(state.locks);
+        bytes taken = take_all(state.locks);
         for (unsigned i = in.byte() % 8 < 6 ? 0 : in.byte() % 4; i > 0; i--)
             taken[(in.byte() | size_t{in.byte()} << 8) % taken.size()] = in.byte();
         return taken;
@@ -213,7 +229,7 @@ private:
 
     void answer()
     {
-        const snapshots_kept &kept = world.replica()->upkeep.snapshots;
+        const struct snapshots &kept = world.replica()->upkeep.snapshots;
         peer_snapshot_answer said{};
         said.term = own_term();
         said.last = kept.count > 0 && in.byte() % 4 != 0 ? kept.kept[0].last : header.last;
@@ -250,8 +266,6 @@ private:
         conn = 0;
         greet();
     }
-
-    using snapshots_kept = struct ::snapshots;
 
     byte_source in;
     node_test::NodeWorld world;

@@ -1,15 +1,15 @@
 /* The golden files beside the log: a snapshot, and where a log begins. */
 #pragma once
 
-#include "golden_log.h"
 #include "golden_snapshot.h"
+#include "golden_text.h"
 #include "store/begin_format.h"
 #include "worlds/snapshot_file.h"
 
 namespace golden {
 
 /* The golden state in as many chunks as it takes, each of the smallest size. */
-inline segments make_snapshot_file()
+inline files make_snapshot_file()
 {
     locks_world world(settings_of_snapshot());
     make_state(world);
@@ -19,7 +19,7 @@ inline segments make_snapshot_file()
                                         snapshots::take_all(world.locks))}};
 }
 
-inline begin_block log_begin()
+inline begin_block begin_of_log()
 {
     return {.node = 2,
             .cluster = 0xc1c1,
@@ -30,10 +30,10 @@ inline begin_block log_begin()
             .vote = 1};
 }
 
-inline segments make_log_begin()
+inline files make_log_begin()
 {
-    begin_block begin = log_begin();
-    bytes block(WAL_BLOCK_BYTES);
+    begin_block begin = begin_of_log();
+    std::vector<unsigned char> block(WAL_BLOCK_BYTES);
     log_begin_write(block.data(), &begin);
     return {{begin.begin.segment, block}};
 }

@@ -15,12 +15,12 @@ std::string text_of(const char *name)
 
 TEST(GoldenFiles, ASnapshotOfVersion1IsRead)
 {
-    segments files = from_text(text_of("snapshot-file-1.hex"));
-    ASSERT_EQ(files.size(), 1U);
-    snapshot_test::Read read = snapshot_test::read_file(files.begin()->second);
+    files found = from_text(text_of("snapshot-file-1.hex"));
+    ASSERT_EQ(found.size(), 1U);
+    snapshot_test::Read read = snapshot_test::read_file(found.begin()->second);
     ASSERT_EQ(read.finding, SNAPSHOT_GOOD);
     ASSERT_TRUE(read.whole);
-    EXPECT_EQ(read.header.last.index, files.begin()->first);
+    EXPECT_EQ(read.header.last.index, found.begin()->first);
     EXPECT_EQ(read.header.last.term, 2U);
     EXPECT_EQ(read.header.cluster, 0xc1c1U);
 
@@ -34,11 +34,11 @@ TEST(GoldenFiles, ASnapshotOfVersion1IsRead)
 
 TEST(GoldenFiles, ABeginOfVersion1IsRead)
 {
-    segments files = from_text(text_of("log-begin-1.hex"));
-    ASSERT_EQ(files.size(), 1U);
+    files found = from_text(text_of("log-begin-1.hex"));
+    ASSERT_EQ(found.size(), 1U);
     begin_block read{};
-    ASSERT_EQ(log_begin_read(files.begin()->second.data(), &read), BEGIN_GOOD);
-    begin_block begin = log_begin();
+    ASSERT_EQ(log_begin_read(found.begin()->second.data(), &read), BEGIN_GOOD);
+    begin_block begin = begin_of_log();
     EXPECT_EQ(read.node, begin.node);
     EXPECT_EQ(read.cluster, begin.cluster);
     EXPECT_EQ(read.incarnation, begin.incarnation);
