@@ -219,7 +219,7 @@ const std::vector<std::string> &small_state()
 {
     static const std::vector<std::string> flags{"--segment-size", "4MiB", "--snapshot-log",
             "2MiB", "--log-keep", "1MiB", "--sessions", "64", "--locks", "4096", "--holds",
-            "4096", "--waits", "256", "--answers", "2048", "--changes", "1024",
+            "4096", "--waits", "256", "--answers", "8192", "--changes", "1024",
             "--name-blocks", "40000"};
     return flags;
 }
