@@ -233,8 +233,8 @@ enum loading_phase {
     LOADING_NOTHING, /* Or it has failed */
     LOADING_HEAD,
     LOADING_ITEMS,
-    LOADING_ENDED, /* The end record was read. Then it is linked: */
-    LOADING_NAMES, /* ... locks are filed by their names, */
+    LOADING_ENDED,    /* The end record was read. Then it is linked: */
+    LOADING_NAMES,    /* ... locks are filed by their names, */
     LOADING_SESSIONS, /* ... lists of sessions get their order, */
     LOADING_LOCKS,    /* ... and lists of locks. */
     LOADING_LINKED,

@@ -6,7 +6,7 @@
 #include "locks/load.h"
 
 enum {
-    LINKED_PER_TURN = 2048 /* Sessions and locks: about a millisecond */
+    LINKS_PER_ITEM = 2 /* To link a part costs less than to write it down. */
 };
 
 /* What was received in part is kept for so long, in case the leader goes on. */
@@ -102,8 +102,7 @@ static void begin(
     snapshot_reader_init(&receiver->pieces);
 }
 
-static bool read_configuration(
-        const struct receiver *receiver, struct bootstrap *bootstrap)
+static bool read_configuration(const struct receiver *receiver, struct bootstrap *bootstrap)
 {
     const struct snapshot_header *header = &receiver->pieces.header;
     struct wire wire = wire_reader(header->configuration, header->configuration_bytes);
@@ -359,9 +358,10 @@ static void load_piece(struct receiver *receiver, const struct file_done *done)
 /* A large state takes many turns: meanwhile messages are answered as ever. */
 static void link_some(struct receiver *receiver)
 {
-    enum load_step step = locks_load_link(receiver->locks, LINKED_PER_TURN);
-    bool good = step == LOAD_WHOLE &&
-                locks_index(receiver->locks) == receiver->head.last.index;
+    uint32_t parts = receiver->settings->items * LINKS_PER_ITEM;
+    enum load_step step = locks_load_link(receiver->locks, parts);
+    bool good =
+            step == LOAD_WHOLE && locks_index(receiver->locks) == receiver->head.last.index;
     if (step == LOAD_GOES_ON)
         MARK(snapshot_linked_in_part);
     else if (good)

@@ -56,6 +56,7 @@ enum receiver_state {
 };
 
 struct receiver {
+    const struct snapshot_settings *settings;
     struct raft *raft;
     struct wal *wal;
     struct locks *locks;

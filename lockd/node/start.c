@@ -320,6 +320,7 @@ static void join_snapshots(struct node *node)
             .times = &node->times,
     };
     node->upkeep.receiver = (struct receiver){
+            .settings = &node->settings.snapshot,
             .raft = node->raft,
             .wal = node->wal,
             .locks = node->locks,

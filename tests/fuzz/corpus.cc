@@ -235,9 +235,8 @@ corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
             {"clients", make_node}, {"entries", make_entries}, {"files", make_node},
-            {"frames", make_frames},
-            {"hello", make_hello}, {"node", make_node}, {"peers", make_peers},
-            {"reads", make_reads}, {"node_status", make_node_status},
+            {"frames", make_frames}, {"hello", make_hello}, {"node", make_node},
+            {"peers", make_peers}, {"reads", make_reads}, {"node_status", make_node_status},
             {"requests", make_requests}, {"recovery", make_recovery},
             {"snapshot", make_snapshot}, {"stages", make_stages}, {"transfer", make_node}};
     corpus all;

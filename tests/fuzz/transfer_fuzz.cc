@@ -38,7 +38,8 @@ bytes take_all(struct locks *locks)
 
 class hostile_leader {
 public:
-    hostile_leader(const uint8_t *data, size_t size) : in(data, size), world(2, 3, make_small)
+    hostile_leader(const uint8_t *data, size_t size)
+            : in(data, size), world(2, 3, make_small)
     {
         world.play_peers(false);
         greet();
