@@ -35,6 +35,8 @@ struct Scene {
         options.disk_jitter_ns = 300 * NS_PER_US;
         options.tune = [rate](node_settings &settings) {
             settings.snapshot.send_bytes_per_s = rate;
+            if (rate < settings.snapshot.chunk_bytes) /* A piece takes seconds. */
+                settings.snapshot.send_patience_ns = 30 * NS_PER_S;
             settings.wal.segment_bytes = 256 * KIB;
             settings.snapshot.log_bytes = 64 * KIB;
             settings.snapshot.every_ns = NS_PER_S;
@@ -249,7 +251,7 @@ TEST(SimSnapshot, TheReceiverMayLosePowerAtEveryStep)
 /* A member that takes a snapshot too slowly does not keep the leader's log from being removed. */
 TEST(SimSnapshot, ASlowTransferDoesNotFillTheDisk)
 {
-    Scene scene(3, 1, 1 * KIB);
+    Scene scene(3, 1, KIB / 2);
     scene.names = 19;
     scene.lock_bytes = 200;
     scene.work(20);
