@@ -190,7 +190,7 @@ enum condition own_condition(const struct node *node)
         return CONDITION_CLOCK_SUSPECT;
     if (sender_is_stuck(&node->upkeep.sender))
         return CONDITION_SNAPSHOT_STUCK;
-    if (node->upkeep.snapshotter.failures > 0)
+    if (snapshotter_is_failing(&node->upkeep.snapshotter))
         return CONDITION_SNAPSHOT_FAILING;
     if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
@@ -230,14 +230,14 @@ static void tell_peers(const struct node *node, struct node_status *status)
 static void tell_log(const struct node *node, struct node_status *status)
 {
     status->cluster = wal_cluster(node->wal);
-    status->cluster_version =
-            status->cluster == 0 ? 0 : locks_settings(node->locks)->version;
+    /* Until there is a state, its settings are only what this node was started with. */
+    if (locks_index(node->locks) > 0)
+        status->cluster_version = locks_settings(node->locks)->version;
     status->versions = node->settings.versions;
     status->term = raft_term(node->raft);
     status->commit = raft_commit(node->raft);
     status->last = raft_last(node->raft).index;
     status->durable = raft_durable(node->raft);
-    status->applied = node->applier.applied;
     status->commit_heard = raft_commit_heard(node->raft);
     status->write_age_ns = raft_write_age_ns(node->raft);
     status->segments = (uint32_t)wal_segments_used(node->wal);
@@ -261,8 +261,12 @@ static void tell_snapshot(const struct node *node, struct node_status *status)
 static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
-    status->time = locks_time(node->locks);
-    status->digest = locks_digest(node->locks);
+    /* A state that is being replaced is none: it must not be compared with others'. */
+    if (!receiver_is_loading(&node->upkeep.receiver)) {
+        status->applied = node->applier.applied;
+        status->time = locks_time(node->locks);
+        status->digest = locks_digest(node->locks);
+    }
     status->sessions = counts.sessions;
     status->locks = counts.locks;
     status->holds = counts.holds;

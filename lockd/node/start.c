@@ -322,6 +322,7 @@ static void join_snapshots(struct node *node)
             .times = &node->times,
     };
     node->upkeep.receiver = (struct receiver){
+            .settings = &node->settings.snapshot,
             .raft = node->raft,
             .wal = node->wal,
             .locks = node->locks,
@@ -338,7 +339,7 @@ static void join_snapshots(struct node *node)
             .notices = &node->notices,
             .times = &node->times,
             .buffer = node->upkeep.receiver.buffer,
-            .settings = &node->settings,
+            .known = node->settings.versions,
     };
     node->restart.settings = &node->settings;
     node->restart.raft = node->raft;

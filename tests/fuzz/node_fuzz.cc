@@ -265,6 +265,8 @@ private:
     /* Entries that chain to what this node has, as far as the test knows it. */
     bytes entries(peer_message &append)
     {
+        static constexpr entry_kind kinds[] = {ENTRY_BOOTSTRAP, ENTRY_TERM_START,
+                ENTRY_BATCH, ENTRY_SETTINGS, ENTRY_TRIAL};
         bytes all;
         uint64_t count = append.previous.index < UINT64_MAX / 2 ? in.byte() % 4 : 0;
         append.begin = append.previous.index + 1;
@@ -278,7 +280,7 @@ private:
                         : in.byte() % 2 ? ENTRY_BATCH
                                         : ENTRY_TERM_START;
             if (in.byte() % 32 == 0)
-                head.kind = static_cast<entry_kind>(1 + in.byte() % 6);
+                head.kind = kinds[in.byte() % std::size(kinds)];
             bytes body = body_of(head.kind);
             head.body_bytes = static_cast<uint32_t>(body.size());
             head.id = {std::max<uint64_t>(before.term, in.byte() % 4 ? append.term : 1), i};

@@ -1,7 +1,7 @@
 /* Writes the golden snapshots of the current version and of tests: make_snapshot FOLDER */
 #include <fstream>
 
-#include "golden_snapshot.h"
+#include "golden_files.h"
 
 static void write(const std::string &path, void (*make)(locks_world &))
 {
@@ -19,5 +19,11 @@ int main(int argc, char **argv)
     std::string version = std::to_string(static_cast<unsigned>(VERSION_MOST));
     write(std::string(argv[1]) + "/snapshot-" + version + ".hex", golden::make_state);
     write(std::string(argv[1]) + "/snapshot-trial.hex", golden::make_upgraded_state);
+    version = std::to_string(static_cast<unsigned>(SNAPSHOT_VERSION));
+    std::ofstream(std::string(argv[1]) + "/snapshot-file-" + version + ".hex")
+            << golden::to_text(golden::make_snapshot_file());
+    version = std::to_string(static_cast<unsigned>(BEGIN_VERSION));
+    std::ofstream(std::string(argv[1]) + "/log-begin-" + version + ".hex")
+            << golden::to_text(golden::make_log_begin());
     return 0;
 }
