@@ -651,6 +651,8 @@ struct lk_node_status {
     /*
      * Bit set of the ids that the condition is about. LK_CONDITION_NOT_BOOTSTRAPPED: it has
      * no connection with them. LK_CONDITION_NO_COMMIT: they have not written what it sent.
+     * LK_CONDITION_UPGRADE_OPEN, of a leader: they do not know a later version, or are not
+     * connected.
      */
     uint64_t missing;
     uint64_t cluster; /* Id of the cluster; 0: not bootstrapped yet */
@@ -705,6 +707,10 @@ struct lk_node_status {
     struct lk_share address_share;
     struct lk_share label_share;
     struct lk_share connection_share; /* ... and of the connections to that node */
+    /* Which version the cluster uses, as far as it knows; 0: it is not bootstrapped. */
+    uint32_t cluster_version;
+    uint32_t version_least; /* Which versions its program knows */
+    uint32_t version_most;
 };
 
 /*

@@ -29,17 +29,17 @@ void sentence_add_u64(struct sentence *sentence, uint64_t number)
 
 void sentence_add_nodes(struct sentence *sentence, uint64_t nodes)
 {
-    const char *before = (nodes & (nodes - 1)) == 0 ? "node " : "nodes ";
-    if (nodes == 0)
-        before = "no node";
+    if (nodes == 0) {
+        sentence_add(sentence, "no node");
+        return;
+    }
+    sentence_add(sentence, (nodes & (nodes - 1)) == 0 ? "node " : "nodes ");
     for (uint64_t id = 0; nodes != 0; id++, nodes >>= 1) {
         if ((nodes & 1) == 0)
             continue;
-        sentence_add(sentence, before);
         sentence_add_u64(sentence, id);
         uint64_t later = nodes >> 1;
-        before = (later & (later - 1)) == 0 ? " and " : ", ";
+        if (later != 0)
+            sentence_add(sentence, (later & (later - 1)) == 0 ? " and " : ", ");
     }
-    if (strcmp(before, "no node") == 0)
-        sentence_add(sentence, before);
 }

@@ -52,8 +52,10 @@ bool reading_diverges(const struct reading *readings, uint32_t count, uint32_t w
     const struct lk_node_status *one = &readings[which].node;
     for (uint32_t i = 0; i < count && readings[which].status == LK_OK; i++) {
         const struct lk_node_status *other = &readings[i].node;
+        /* One that has applied nothing has no state. */
         if (readings[i].status == LK_OK && other->cluster == one->cluster &&
-                other->applied == one->applied && other->digest != one->digest)
+                one->applied != 0 && other->applied == one->applied &&
+                other->digest != one->digest)
             return true;
     }
     return false;
@@ -242,6 +244,8 @@ static void put_condition(FILE *out, const struct reading *reading)
         (void)fprintf(out, "node %u at %s %s: %s", node->node,
                 lk_node_address(reading->client, reading->number),
                 lk_condition_text(node->condition), lk_condition_cure(node->condition));
+        if (node->condition == LK_CONDITION_UPGRADE_OPEN && node->missing != 0)
+            (void)fputs("; these still lack it, or are not connected", out);
         put_missing(out, node->missing);
         if (node->condition == LK_CONDITION_NEARLY_FULL) {
             (void)fputs("; in use:", out);

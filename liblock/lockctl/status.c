@@ -122,7 +122,7 @@ static void print_status(
         reading_put_capacities(stdout, &readings[i].node, false);
         (void)fputs("\nlargest shares:", stdout);
         reading_put_shares(stdout, &readings[i].node, false);
-        (void)putchar('\n');
+        (void)printf("\ncluster version: %" PRIu32 "\n", readings[i].node.cluster_version);
         break;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -289,6 +289,9 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_bool(json, "other_cluster", reading_is_foreign(readings, count, which));
     json_bool(json, "runs_twice", reading_twin(readings, count, which) < count);
     json_hex(json, "cluster", node->cluster);
+    json_u64(json, "cluster_version", node->cluster_version);
+    json_u64(json, "version_least", node->version_least);
+    json_u64(json, "version_most", node->version_most);
     json_u64(json, "term", node->term);
     json_u64(json, "commit", node->commit);
     json_u64(json, "applied", node->applied);

@@ -18,6 +18,8 @@ static void walk_peer(struct wire *wire, struct node_status_peer *peer)
 static void walk_log(struct wire *wire, struct node_status *status)
 {
     wire_u64(wire, &status->cluster);
+    wire_u16(wire, &status->cluster_version);
+    wire_versions(wire, &status->versions);
     wire_u64(wire, &status->term);
     wire_u64(wire, &status->commit);
     wire_u64(wire, &status->applied);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "protocol/condition.h"
+#include "protocol/version.h"
 #include "protocol/wire.h"
 
 #ifdef __cplusplus
@@ -61,10 +62,13 @@ struct node_status {
     uint8_t condition; /* enum condition, protocol/condition.h */
     /*
      * Bit set of the members that the condition is about. NOT_BOOTSTRAPPED: it has no
-     * connection with them; NO_COMMIT: they have not written what it sent.
+     * connection with them; NO_COMMIT: they have not written what it sent. UPGRADE_OPEN, of a
+     * leader: they do not know a later version, or are not connected.
      */
     uint64_t missing;
     uint64_t cluster;
+    uint16_t cluster_version; /* Which the cluster uses, as far as it knows; 0: none yet */
+    struct versions versions; /* Which it knows */
     uint64_t term;
     uint64_t commit;
     uint64_t applied;

@@ -358,8 +358,8 @@ void locks_change_settings(struct locks *locks, const struct settings_change *ch
 
 void locks_count_trial(struct locks *locks)
 {
-    assert(locks->settings.version >= VERSION_TRIAL);
-    locks->trials++;
+    if (locks->settings.version >= VERSION_TRIAL)
+        locks->trials++;
 }
 
 void locks_expect(const struct locks *locks, const struct command *command)

@@ -88,8 +88,8 @@ void locks_apply(
         struct locks *locks, const struct command *command, struct locks_outcome *outcome);
 
 /*
- * Instead of commands: settings change, or (from VERSION_TRIAL on, in tests) one more trial is
- * counted.
+ * Instead of commands: settings change, or one more trial is counted, in tests. An entry of a
+ * version that the cluster does not use yet does nothing.
  */
 void locks_change_settings(struct locks *locks, const struct settings_change *change);
 void locks_count_trial(struct locks *locks);

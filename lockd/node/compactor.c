@@ -45,19 +45,29 @@ static uint64_t lacking(const struct compactor *compactor)
     return first;
 }
 
+/* Bytes of log that are kept at most for those who are behind. */
+static uint64_t most_bytes(const struct compactor *compactor)
+{
+    uint64_t due = snapshots_due_bytes(compactor->snapshots, compactor->settings);
+    uint64_t keep = compactor->settings->keep_bytes;
+    return u64_max(COMPACTOR_SLOW_FACTOR * keep, COMPACTOR_DUE_FACTOR * due);
+}
+
 /* Entries before this one may go. */
 static uint64_t limit(const struct compactor *compactor)
 {
     const struct kept_snapshot *newest = snapshots_newest(compactor->snapshots);
+    const struct kept_snapshot *older = snapshots_older(compactor->snapshots);
     if (!newest)
         return 0;
     uint64_t keep = compactor->settings->keep_bytes;
-    uint64_t most = keep * COMPACTOR_SLOW_FACTOR;
     uint64_t index = wal_behind(compactor->wal, keep).index + 1;
-    uint64_t least = wal_behind(compactor->wal, most).index + 1;
-    index = u64_min(index, u64_max(lacking(compactor), least));
-    index = u64_min(index, newest->last.index + 1);
-    return u64_min(index, compactor->keep_from);
+    uint64_t least = wal_behind(compactor->wal, most_bytes(compactor)).index + 1;
+    uint64_t wanted = u64_min(lacking(compactor), compactor->keep_from);
+    /* The older one may be one that is sent, and old. */
+    wanted = u64_min(wanted, older->last.index + 1);
+    index = u64_min(index, u64_max(wanted, least));
+    return u64_min(index, newest->last.index + 1);
 }
 
 static void drop(struct compactor *compactor)

@@ -1,10 +1,11 @@
 /*
  * Removes the part of the log that a snapshot makes superfluous, and old snapshots.
  *
- * The log may begin behind the newest snapshot. Kept are at least `keep_bytes` of it, and
- * what a member still needs that was heard within the last ten minutes: its entries are read
- * faster than a snapshot is sent. But for one that falls further and further behind, no more
- * than four times that is kept. While a snapshot is sent, all after it is kept.
+ * The log may begin behind the older of the two snapshots that are kept, so that each of them
+ * is enough for a restart. Kept are at least `keep_bytes` of it, and what a member still needs: one that was heard within the last ten minutes, because its
+ * entries are read faster than a snapshot is sent, and one that is sent a snapshot. But for
+ * one that falls further and further behind no more is kept than four times `keep_bytes`, or
+ * than what makes three snapshots due. So the log is bounded however slow a member is.
  *
  * In this order, so that a crash at any moment leaves a log that can be read:
  *
@@ -32,7 +33,9 @@ extern "C" {
 #endif
 
 enum {
-    COMPACTOR_SLOW_FACTOR = 4, /* For slow members: that many times keep_bytes */
+    /* For slow members: that many times keep_bytes, or what makes so many snapshots due */
+    COMPACTOR_SLOW_FACTOR = 4,
+    COMPACTOR_DUE_FACTOR = 3,
 };
 
 enum compactor_state {

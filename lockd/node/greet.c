@@ -113,7 +113,8 @@ static void send_welcome(struct greet *greet, struct conn *conn)
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = greet_leader_address(greet);
-    if (welcome.cluster != 0) {
+    /* Until there is a state, its settings are only what this node was started with. */
+    if (locks_index(greet->locks) > 0) {
         welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
         welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
     }
@@ -130,7 +131,7 @@ static void tell_refusal(struct greet *greet, enum node_notice_kind kind,
     if (why == REFUSED_VERSION) {
         notice.own = greet->settings->versions;
         notice.others = conn->hello.versions;
-        notice.cluster_version = greet->roster->version_heard;
+        notice.cluster_version = roster_version_heard(greet->roster, greet->times->now_ns);
     }
     notices_tell_of(greet->notices, &notice, conn->from);
 }
@@ -172,8 +173,8 @@ static bool can_speak(
         const struct greet *greet, struct versions theirs, uint16_t their_cluster_version)
 {
     struct versions own = greet->settings->versions;
-    roster_hear_version(greet->roster, cluster_version(greet));
-    roster_hear_version(greet->roster, their_cluster_version);
+    roster_hear_version(greet->roster, cluster_version(greet), greet->times->now_ns);
+    roster_hear_version(greet->roster, their_cluster_version, greet->times->now_ns);
     return versions_common(own, theirs) != 0 && their_cluster_version <= own.most &&
            cluster_version(greet) <= theirs.most;
 }
@@ -218,7 +219,7 @@ void greet_object(struct greet *greet, struct conn *conn, enum refusal why)
 void greet_too_late(struct greet *greet, struct conn *conn, uint16_t version)
 {
     MARK(entry_of_unknown_version);
-    roster_hear_version(greet->roster, version);
+    roster_hear_version(greet->roster, version, greet->times->now_ns);
     greet_object(greet, conn, REFUSED_VERSION);
 }
 
@@ -451,7 +452,7 @@ static bool on_refused(
         greet->removed_at = refused.index;
     conn->hello.versions = refused.versions;
     if (refused.why == REFUSED_VERSION)
-        roster_hear_version(greet->roster, refused.cluster_version);
+        roster_hear_version(greet->roster, refused.cluster_version, greet->times->now_ns);
     tell_refusal(greet, NOTICE_REFUSED_BY_PEER, conn, refused.why);
     peer->objected = (struct objection){refused.why, greet->times->now_ns};
     /* A new machine wants to know soon that it was added. */

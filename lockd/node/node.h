@@ -46,8 +46,10 @@ enum {
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
     NODE_SNAPSHOTS_MAX =
-            4,            /* In the directory: two, and one that takes a place of theirs */
-    NODE_FROM_BYTES = 64, /* The text of a socket's address; a longer one is cut */
+            4, /* In the directory: two, and one that takes a place of theirs */
+    NODE_DISK_SNAPSHOTS = 3, /* Two that are kept, and one that is written or received */
+    NODE_DISK_SEGMENTS = 3,  /* Of which only a part is used, and one that is made ahead */
+    NODE_FROM_BYTES = 64,    /* The text of a socket's address; a longer one is cut */
 
     /*
      * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
@@ -90,9 +92,10 @@ struct node_member {
 
 /* When snapshots are taken, and how much of the log is kept behind them. */
 struct snapshot_settings {
-    uint64_t log_bytes;  /* So much log makes a new one due; twice the last one, if more */
-    uint64_t every_ns;   /* ... and so much time, if anything has changed */
-    uint64_t keep_bytes; /* Log that is kept, at least; 4 times as much for slow members */
+    uint64_t log_bytes; /* So much log makes a new one due; twice the last one, if more */
+    uint64_t every_ns;  /* ... and so much time, if anything has changed */
+    uint64_t
+            keep_bytes; /* Log that is kept, at least; more for slow members: compactor.h */
     uint64_t send_bytes_per_s; /* To one member */
     uint64_t send_patience_ns; /* Without progress; then the sending ends. */
     uint32_t items;            /* Of the state, in one turn */
@@ -117,6 +120,16 @@ struct node_settings {
 
 /* Defaults for everything except self, members and version. */
 void node_settings_default(struct node_settings *settings);
+
+/* The most that a data directory holds, when every limit is reached. */
+struct node_disk {
+    uint64_t log_bytes; /* That is kept (compactor.h) */
+    uint64_t snapshot_bytes;
+    uint64_t segment_bytes;
+    uint64_t bytes; /* Of the log, of NODE_DISK_SNAPSHOTS and of NODE_DISK_SEGMENTS */
+};
+
+void node_plan_disk(const struct node_settings *settings, struct node_disk *disk);
 
 /* Readings made together by io. */
 struct node_clocks {

@@ -141,7 +141,8 @@ static enum condition condition_of_misfit(const struct node *node)
 {
     enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
     if (objected == CONDITION_HEALTHY &&
-            objections_to_others(&node->roster, node->times.now_ns) == CONDITION_CONTRADICTED)
+            objections_to_others(&node->roster, node->times.now_ns) ==
+                    CONDITION_CONTRADICTED)
         return CONDITION_CONTRADICTED;
     return objected;
 }
@@ -196,7 +197,7 @@ enum condition own_condition(const struct node *node)
         return CONDITION_MEMBERS_CHANGE;
     if (sender_is_stuck(&node->upkeep.sender))
         return CONDITION_SNAPSHOT_STUCK;
-    if (node->upkeep.snapshotter.failures > 0)
+    if (snapshotter_is_failing(&node->upkeep.snapshotter))
         return CONDITION_SNAPSHOT_FAILING;
     if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
@@ -213,6 +214,8 @@ static uint64_t members_missing(const struct node *node, enum condition conditio
         return raft_missing(node->raft);
     if (condition == CONDITION_NO_COMMIT)
         (void)commits_nothing(node, &members);
+    if (condition == CONDITION_UPGRADE_OPEN && raft_is_leader(node->raft))
+        return upgrade_missing(&node->upgrade);
     return members;
 }
 
@@ -235,11 +238,14 @@ static void tell_peers(const struct node *node, struct node_status *status)
 static void tell_log(const struct node *node, struct node_status *status)
 {
     status->cluster = wal_cluster(node->wal);
+    /* Until there is a state, its settings are only what this node was started with. */
+    if (locks_index(node->locks) > 0)
+        status->cluster_version = locks_settings(node->locks)->version;
+    status->versions = node->settings.versions;
     status->term = raft_term(node->raft);
     status->commit = raft_commit(node->raft);
     status->last = raft_last(node->raft).index;
     status->durable = raft_durable(node->raft);
-    status->applied = node->applier.applied;
     status->commit_heard = raft_commit_heard(node->raft);
     status->write_age_ns = raft_write_age_ns(node->raft);
     status->segments = (uint32_t)wal_segments_used(node->wal);
@@ -263,8 +269,12 @@ static void tell_snapshot(const struct node *node, struct node_status *status)
 static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
-    status->time = locks_time(node->locks);
-    status->digest = locks_digest(node->locks);
+    /* A state that is being replaced is none: it must not be compared with others'. */
+    if (!receiver_is_loading(&node->upkeep.receiver)) {
+        status->applied = node->applier.applied;
+        status->time = locks_time(node->locks);
+        status->digest = locks_digest(node->locks);
+    }
     status->sessions = counts.sessions;
     status->locks = counts.locks;
     status->holds = counts.holds;

@@ -5,6 +5,10 @@
 #include "base/units.h"
 #include "locks/load.h"
 
+enum {
+    LINKS_PER_ITEM = 2 /* To link a part costs less than to write it down. */
+};
+
 /* What was received in part is kept for so long, in case the leader goes on. */
 static const uint64_t patience_ns = 120 * NS_PER_S;
 
@@ -109,6 +113,15 @@ static bool take_header(struct receiver *receiver, const struct peer_snapshot *p
            snapshots_read_cluster(header, &receiver->cluster);
 }
 
+/*
+ * The cluster's limits are larger than what this node was started with. That must be seen
+ * before the log is given up: with the right limits the node can still start on it.
+ */
+static bool is_too_large(const struct receiver *receiver)
+{
+    return !locks_fits(receiver->locks, &receiver->cluster.settings);
+}
+
 static void write_piece(struct receiver *receiver, const struct peer_snapshot *piece)
 {
     memcpy(receiver->buffer, piece->content.bytes, piece->count);
@@ -129,7 +142,7 @@ static uint16_t take_piece(
             &receiver->pieces, piece->content.bytes, piece->count, &records);
     uint16_t version = receiver->pieces.header.cluster_version;
     bool intact = finding == SNAPSHOT_GOOD || finding == SNAPSHOT_NEWER;
-    if (intact && !versions_have(receiver->settings->versions, version)) {
+    if (intact && !versions_have(receiver->known, version)) {
         discard(receiver);
         return version;
     }
@@ -140,8 +153,20 @@ static uint16_t take_piece(
         discard(receiver);
         return 0;
     }
+    if (receiver->pieces.pieces == 1 && is_too_large(receiver)) {
+        notices_tell(receiver->notices, NOTICE_PLAN_TOO_SMALL, 0, 0);
+        receiver->applier->failed = true;
+    }
     write_piece(receiver, piece);
     return 0;
+}
+
+/* One that this node takes itself, and is about to lose, would lie beside it on the disk. */
+static bool has_place(const struct receiver *receiver)
+{
+    return receiver->state != RECEIVER_IDLE ||
+           (receiver->snapshotter->state == SNAPSHOTTER_IDLE &&
+                   snapshots_have_place(receiver->snapshots));
 }
 
 /* It cannot be taken from this member, or not now. */
@@ -152,7 +177,7 @@ static bool must_wait(const struct receiver *receiver, const struct conn *conn,
                  raft_term(receiver->raft) == piece->term;
     bool busy = !files_is_idle(receiver->files, FILES_RECEIVER);
     return !leads || busy || raft_is_blank(receiver->raft) ||
-           receiver->state > RECEIVER_RECEIVING;
+           receiver->state > RECEIVER_RECEIVING || !has_place(receiver);
 }
 
 /* Never over a newer state. */
@@ -170,6 +195,8 @@ static uint16_t on_piece(
         return 0;
     }
     if (must_wait(receiver, conn, piece)) {
+        if (!has_place(receiver))
+            snapshotter_stop(receiver->snapshotter);
         answer_to(receiver, conn, piece, PEER_SNAPSHOT_LATER, piece->offset);
         return 0;
     }
@@ -192,6 +219,7 @@ uint16_t receiver_frame(
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_peer_snapshot(&wire, &piece);
     peer_snapshot_content(&wire, &piece);
+    /* What a later version adds behind is left alone. */
     if (!wire.failed && piece.count <= SNAPSHOT_CHUNK_BYTES_MAX)
         return on_piece(receiver, conn, &piece);
     conn_nonsense(receiver->conns, conn, 100 + FRAME_PEER_SNAPSHOT);
@@ -319,16 +347,27 @@ static void load_piece(struct receiver *receiver, const struct file_done *done)
                 snapshot_reader_take(&receiver->pieces, done->bytes, done->count,
                         &records) == SNAPSHOT_GOOD &&
                 (records.count == 0 || locks_load(receiver->locks, records));
-    bool whole = good && snapshot_reader_is_done(&receiver->pieces);
-    if (whole)
-        good = locks_load_end(receiver->locks) &&
-               locks_index(receiver->locks) == receiver->head.last.index;
     if (!good)
         lose(receiver);
-    else if (whole)
-        finish(receiver);
+    else if (snapshot_reader_is_done(&receiver->pieces))
+        receiver->state = RECEIVER_LINKING;
     else
         read_piece(receiver);
+}
+
+/* A large state takes many turns: meanwhile messages are answered as ever. */
+static void link_some(struct receiver *receiver)
+{
+    uint32_t parts = receiver->settings->items * LINKS_PER_ITEM;
+    enum load_step step = locks_load_link(receiver->locks, parts);
+    bool good =
+            step == LOAD_WHOLE && locks_index(receiver->locks) == receiver->head.last.index;
+    if (step == LOAD_GOES_ON)
+        MARK(snapshot_linked_in_part);
+    else if (good)
+        finish(receiver);
+    else
+        lose(receiver);
 }
 
 /* ---- Steps ---- */
@@ -386,6 +425,10 @@ void receiver_turn(struct receiver *receiver)
         if (idle && receiver->pieces.pieces == 0 && !receiver->applier->failed)
             read_piece(receiver);
         break;
+    case RECEIVER_LINKING:
+        if (!receiver->applier->failed)
+            link_some(receiver);
+        break;
     case RECEIVER_DISCARDING:
         if (idle)
             remove_file(receiver);
@@ -394,6 +437,26 @@ void receiver_turn(struct receiver *receiver)
     case RECEIVER_PUBLISHING:
         break;
     }
+}
+
+uint64_t receiver_deadline(const struct receiver *receiver)
+{
+    switch (receiver->state) {
+    case RECEIVER_RECEIVING: {
+        bool idle = files_is_idle(receiver->files, FILES_RECEIVER);
+        return idle ? receiver->heard_ns + patience_ns : UINT64_MAX;
+    }
+    case RECEIVER_LINKING:
+        return receiver->times->now_ns;
+    case RECEIVER_IDLE:
+    case RECEIVER_PUBLISHING:
+    case RECEIVER_FREEZING:
+    case RECEIVER_BEGINNING:
+    case RECEIVER_LOADING:
+    case RECEIVER_DISCARDING:
+        break;
+    }
+    return UINT64_MAX;
 }
 
 void receiver_check(const struct receiver *receiver)

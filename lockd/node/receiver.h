@@ -2,14 +2,15 @@
  * A snapshot that comes from the leader, because this node's log ends before the leader's
  * begins, and that becomes this node's state.
  *
- *     IDLE -> RECEIVING -> PUBLISHING -> FREEZING -> BEGINNING -> LOADING -> IDLE
+ *     IDLE -> RECEIVING -> PUBLISHING -> FREEZING -> BEGINNING -> LOADING -> LINKING -> IDLE
  *
  * Each piece is checked before it is written. When all are there, the file is made durable
  * and gets its name. Then nothing is added to the log any more (FREEZING): what is under way
  * becomes durable, and the file that says where the log begins is replaced (BEGINNING). That
  * is the moment from which the snapshot counts: after a crash before it, the old log and
  * state stand, and after it the new ones. In memory the log and raft begin anew, and then the
- * state is loaded, piece by piece; until it is whole, nothing is applied and nothing read.
+ * state is loaded, piece by piece, and linked, some parts in each turn; until it is whole,
+ * nothing is applied and nothing read.
  *
  * A snapshot is taken only if it is of a later entry than any that is known to be committed
  * here: never over a newer state.
@@ -50,11 +51,13 @@ enum receiver_state {
     RECEIVER_FREEZING,
     RECEIVER_BEGINNING,
     RECEIVER_LOADING,
+    RECEIVER_LINKING,
     RECEIVER_DISCARDING, /* Its file is removed. */
 };
 
 struct receiver {
-    const struct node_settings *settings;
+    const struct snapshot_settings *settings;
+    struct versions known; /* Which this node knows */
     struct raft *raft;
     struct wal *wal;
     struct locks *locks;
@@ -76,7 +79,7 @@ struct receiver {
     bool published;            /* Its file has its name. */
     uint8_t peer;              /* Who sends it */
     struct peer_snapshot head; /* Of the piece that came last, without its content */
-    uint16_t version; /* Which the cluster used before the snapshot */
+    uint16_t version;          /* Which the cluster used before the snapshot */
     struct snapshot_reader pieces;
     struct cluster_record cluster; /* As its header has it */
     uint64_t heard_ns;     /* When the last piece came */
@@ -99,10 +102,13 @@ void receiver_done(struct receiver *receiver, const struct file_done *done);
 /* Turn end */
 void receiver_turn(struct receiver *receiver);
 
+/* When it has something to do without an event; UINT64_MAX: never. */
+uint64_t receiver_deadline(const struct receiver *receiver);
+
 /* The state is being replaced: it must be neither changed nor read. */
 static inline bool receiver_is_loading(const struct receiver *receiver)
 {
-    return receiver->state == RECEIVER_LOADING;
+    return receiver->state == RECEIVER_LOADING || receiver->state == RECEIVER_LINKING;
 }
 
 /* Nothing may be read from the log, as it is about to begin anew. */

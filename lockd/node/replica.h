@@ -65,7 +65,7 @@
 
 #include "base/prng.h"
 #include "locks/locks.h"
-#include "node/admin.h"
+#include "node/admin_requests.h"
 #include "node/admit.h"
 #include "node/apply.h"
 #include "node/backlog.h"

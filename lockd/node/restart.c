@@ -54,6 +54,7 @@ static void learn_settings(struct restart *restart, const unsigned char *body, u
     restart->bootstrapped = !wire.failed;
     restart->cluster_settings = bootstrap.settings;
     restart->version = bootstrap.settings.version;
+    restart->version_first = restart->version;
 }
 
 /* Of which configuration this node is a member depends on whose directory it has. */
@@ -134,6 +135,23 @@ void restart_recover(struct restart *restart)
 
 /* ---- Snapshots ---- */
 
+static bool knows(const struct restart *restart, uint16_t version)
+{
+    return version == 0 || versions_have(restart->settings->versions, version);
+}
+
+uint16_t restart_unknown_version(const struct restart *restart)
+{
+    if (!knows(restart, restart->version))
+        return restart->version;
+    return knows(restart, restart->version_first) ? 0 : restart->version_first;
+}
+
+static uint16_t founding_version(const struct restart *restart)
+{
+    return restart->bootstrapped ? restart->cluster_settings.version : 0;
+}
+
 const struct snapshot_header *restart_next(struct restart *restart)
 {
     struct offer *best = NULL;
@@ -145,14 +163,17 @@ const struct snapshot_header *restart_next(struct restart *restart)
     }
     restart->loading = best;
     restart->loaded = false;
-    if (!best)
+    if (!best) {
+        restart->version_first = founding_version(restart);
         return NULL;
+    }
     best->tried = true;
     uint16_t version = best->header.cluster_version;
+    restart->version_first = version;
     if (restart->version < version)
         restart->version = version;
-    if (!versions_have(restart->settings->versions, version))
-        return NULL; /* An older one would be one of the past. node_boot() says why. */
+    if (restart_unknown_version(restart) != 0)
+        return NULL; /* node_boot() refuses: an older snapshot would not help. */
     snapshot_reader_init(&restart->reader);
     locks_load_begin(restart->locks, version);
     return &best->header;

@@ -49,10 +49,11 @@ struct restart {
     struct cluster_settings cluster_settings;
     struct cluster_record cluster; /* loaded: what the snapshot says of its cluster */
     /*
-     * The cluster's version, as the log and the snapshot have it: of the last entry that
-     * raises it, and what it was before. 0: not known.
+     * The cluster's version, as the log and the snapshot have it: when the log begins to be
+     * applied, after the last entry that raises it, and before that one. 0: not known.
      */
-    uint64_t version_index;
+    uint64_t version_index; /* Of that entry */
+    uint16_t version_first;
     uint16_t version;
     uint16_t version_before;
 };
@@ -66,6 +67,9 @@ void restart_offer(struct restart *restart, const struct snapshot_header *header
 
 /* Take what recovery has found in the bytes that it was fed last. */
 void restart_recover(struct restart *restart);
+
+/* A version that the log or the snapshot is of and that this program does not know; 0: none. */
+uint16_t restart_unknown_version(const struct restart *restart);
 
 /* See node_next_snapshot() and node_feed_snapshot(). */
 const struct snapshot_header *restart_next(struct restart *restart);

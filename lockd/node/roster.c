@@ -2,6 +2,11 @@
 #include "node/roster.h"
 
 #include "base/hash.h"
+#include "base/units.h"
+
+enum {
+    VERSION_HEARD_S = 10 /* Who does not know it is refused and told so more often. */
+};
 
 enum {
     PAGE_BYTES = 4096
@@ -94,8 +99,9 @@ static void adopt(struct peer *peer, const struct member *member)
         peer->refused.why = 0;
         peer->objected.why = 0;
         peer->clock_suspect = false;
-        peer->versions = (struct versions){0};
     }
+    if (peer->heard != member->incarnation)
+        peer->versions = (struct versions){0};
     peer->member = true;
     peer->incarnation = member->incarnation;
     memcpy(peer->address, member->address, sizeof peer->address);
@@ -165,10 +171,18 @@ uint16_t roster_common_version(const struct roster *roster, struct versions own)
     return common;
 }
 
-void roster_hear_version(struct roster *roster, uint16_t version)
+uint16_t roster_version_heard(const struct roster *roster, uint64_t now_ns)
 {
-    if (version > roster->version_heard)
-        roster->version_heard = version;
+    bool lately = now_ns - roster->version_heard_ns < VERSION_HEARD_S * NS_PER_S;
+    return lately ? roster->version_heard : 0;
+}
+
+void roster_hear_version(struct roster *roster, uint16_t version, uint64_t now_ns)
+{
+    if (version < roster_version_heard(roster, now_ns))
+        return;
+    roster->version_heard = version;
+    roster->version_heard_ns = now_ns;
 }
 
 void roster_check(const struct roster *roster)

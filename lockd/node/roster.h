@@ -65,7 +65,8 @@ struct roster {
      * asks.
      */
     uint64_t members_hash;
-    uint16_t version_heard; /* The highest cluster version that anybody named */
+    uint16_t version_heard; /* The highest cluster version that anybody named lately, ... */
+    uint64_t version_heard_ns; /* ... and when */
 };
 
 void roster_carve(
@@ -94,7 +95,10 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
 uint16_t roster_common_version(const struct roster *roster, struct versions own);
 
 /* Somebody says that the cluster uses this version. */
-void roster_hear_version(struct roster *roster, uint16_t version);
+void roster_hear_version(struct roster *roster, uint16_t version, uint64_t now_ns);
+
+/* The highest that was named in the last seconds; 0: none. */
+uint16_t roster_version_heard(const struct roster *roster, uint64_t now_ns);
 
 /* NULL: it has no place, or is this node */
 struct peer *roster_find(struct roster *roster, uint8_t id);

@@ -37,19 +37,36 @@ static void tell(struct sender *sender, const struct sending *sending,
 
 /* ---- Begin and end ---- */
 
+/* Entries behind it are still there. */
+static bool is_in_reach(const struct sender *sender, uint64_t index)
+{
+    return index >= raft_before_log(sender->raft).index;
+}
+
+/* One that is sent already, or else the newest. */
+static struct kept_snapshot *choose(const struct sender *sender)
+{
+    for (uint32_t i = 0; i < sender->snapshots->count; i++) {
+        struct kept_snapshot *kept = &sender->snapshots->kept[i];
+        if (kept->pinned > 0 && is_in_reach(sender, kept->last.index))
+            return kept;
+    }
+    return snapshots_newest(sender->snapshots);
+}
+
 static void begin(struct sender *sender, struct sending *sending)
 {
-    struct kept_snapshot *newest = snapshots_newest(sender->snapshots);
+    struct kept_snapshot *chosen = choose(sender);
     bool stuck = sending->stuck;
     MARK(snapshot_sending);
-    newest->pinned++;
+    chosen->pinned++;
     *sending = (struct sending){
-            .index = newest->last.index,
+            .index = chosen->last.index,
             .peer = place_of(sender, sending),
             .progress_ns = sender->times->now_ns,
             .stuck = stuck,
     };
-    tell(sender, sending, NOTICE_SNAPSHOT_SENDING, newest->bytes);
+    tell(sender, sending, NOTICE_SNAPSHOT_SENDING, chosen->bytes);
 }
 
 static void end(struct sender *sender, struct sending *sending, uint64_t pause_ns)
@@ -97,9 +114,14 @@ static bool may_begin(const struct sender *sender, const struct sending *sending
            raft_peer_needs_snapshot(sender->raft, place_of(sender, sending));
 }
 
+static bool is_too_slow(const struct sender *sender, const struct sending *sending)
+{
+    uint64_t waited_ns = sender->times->now_ns - sending->progress_ns;
+    return waited_ns >= sender->settings->send_patience_ns;
+}
+
 static void judge(struct sender *sender, struct sending *sending)
 {
-    uint64_t now_ns = sender->times->now_ns;
     if (sending->peer != place_of(sender, sending))
         forget(sender, sending);
     if (may_begin(sender, sending))
@@ -110,7 +132,7 @@ static void judge(struct sender *sender, struct sending *sending)
         end(sender, sending, 0);
     else if (has_it(sender, sending))
         finish(sender, sending);
-    else if (now_ns - sending->progress_ns >= sender->settings->send_patience_ns)
+    else if (!is_in_reach(sender, sending->index) || is_too_slow(sender, sending))
         give_up(sender, sending);
 }
 
@@ -258,6 +280,7 @@ void sender_frame(struct sender *sender, struct conn *conn, const struct frame *
     struct peer_snapshot_answer answer = {0};
     struct wire wire = wire_reader(frame->body, frame->body_bytes);
     wire_peer_snapshot_answer(&wire, &answer);
+    /* What a later version adds behind is left alone. */
     if (wire.failed) {
         conn_nonsense(sender->conns, conn, 100 + FRAME_PEER_SNAPSHOT_ANSWER);
         return;

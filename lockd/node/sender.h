@@ -1,13 +1,16 @@
 /*
  * Sends snapshots to members whose log ends before this leader's begins.
  *
- * Each member has a sending of its own: the newest snapshot when it began. One piece is on
- * its way at a time; the member says which it wants next. So a member that comes back after
- * its connection broke goes on where it was. Pieces are read from disk, paced, and sent
- * beside the entries of others.
+ * Each member has a sending of its own. One piece is on its way at a time; the member says
+ * which it wants next. So a member that comes back after its connection broke goes on where
+ * it was, and a heartbeat never waits behind more than one piece. Pieces are read from disk,
+ * paced, and sent beside the entries of others.
  *
- * While a snapshot is sent it stays in the directory, and the log behind it too. A sending
- * without progress ends after a while: a member that takes nothing must not fill the disk.
+ * While a snapshot is sent it stays in the directory, and the log behind it too, up to a
+ * bound (compactor.h). All sendings at a time are of one snapshot, so that the newest and
+ * the one before it lie beside one other at most. A sending ends without success when it
+ * makes no progress for a while, or when the log behind it is gone: the member could not
+ * continue from there. A member that takes too little must not fill the disk.
  */
 #ifndef NODE_SENDER_H
 #define NODE_SENDER_H

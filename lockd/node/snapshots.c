@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/numbers.h"
+
 enum {
     KEPT = 2 /* The newest, and one to fall back to */
 };
@@ -50,6 +52,14 @@ struct kept_snapshot *snapshots_newest(struct snapshots *snapshots)
     return snapshots->count == 0 ? NULL : &snapshots->kept[snapshots->count - 1];
 }
 
+const struct kept_snapshot *snapshots_older(const struct snapshots *snapshots)
+{
+    uint32_t count = snapshots->count;
+    if (count == 0)
+        return NULL;
+    return &snapshots->kept[count == 1 ? 0 : count - 2];
+}
+
 struct kept_snapshot *snapshots_find(struct snapshots *snapshots, uint64_t index)
 {
     for (uint32_t i = 0; i < snapshots->count; i++) {
@@ -71,6 +81,19 @@ void snapshots_add(struct snapshots *snapshots, const struct snapshot_header *he
             .chunk_bytes = header->chunk_bytes,
             .wall_ns = header->wall_ns,
     };
+}
+
+uint64_t snapshots_due_bytes(
+        const struct snapshots *snapshots, const struct snapshot_settings *settings)
+{
+    bool any = snapshots->count > 0;
+    uint64_t twice = any ? 2 * snapshots->kept[snapshots->count - 1].bytes : 0;
+    return u64_max(settings->log_bytes, twice);
+}
+
+bool snapshots_have_place(const struct snapshots *snapshots)
+{
+    return snapshots->count <= KEPT;
 }
 
 const struct kept_snapshot *snapshots_superfluous(const struct snapshots *snapshots)

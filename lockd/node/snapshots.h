@@ -56,7 +56,17 @@ void snapshots_add(struct snapshots *snapshots, const struct snapshot_header *he
 
 /* NULL: there is none. */
 struct kept_snapshot *snapshots_newest(struct snapshots *snapshots);
+
+/* The one that a restart falls back to; the newest if there is no other, NULL: none. */
+const struct kept_snapshot *snapshots_older(const struct snapshots *snapshots);
 struct kept_snapshot *snapshots_find(struct snapshots *snapshots, uint64_t index);
+
+/* Of log, after which the next one is due: as the setting says, or twice the newest. */
+uint64_t snapshots_due_bytes(
+        const struct snapshots *snapshots, const struct snapshot_settings *settings);
+
+/* One more may be made: at most two lie there, so that there are never more than three. */
+bool snapshots_have_place(const struct snapshots *snapshots);
 
 /* One to remove, so that two are left; NULL: none. */
 const struct kept_snapshot *snapshots_superfluous(const struct snapshots *snapshots);

@@ -6,6 +6,10 @@
 #include "base/units.h"
 #include "locks/snapshot.h"
 
+enum {
+    OVERDUE_FACTOR = 4
+};
+
 static const uint64_t pause_ns = 10 * NS_PER_S; /* After one that failed */
 static const uint64_t pause_of_load_ns = NS_PER_S;
 
@@ -123,9 +127,14 @@ uint64_t snapshotter_behind(const struct snapshotter *snapshotter)
 /* Bytes of log after which the next one is due. */
 static uint64_t log_limit(const struct snapshotter *snapshotter)
 {
-    const struct kept_snapshot *newest = snapshots_newest(snapshotter->snapshots);
-    uint64_t twice = newest ? 2 * newest->bytes : 0;
-    return u64_max(snapshotter->settings->log_bytes, twice);
+    return snapshots_due_bytes(snapshotter->snapshots, snapshotter->settings);
+}
+
+/* Several were due, and none was written: the disk is too slow for them, if not more. */
+bool snapshotter_is_failing(const struct snapshotter *snapshotter)
+{
+    return snapshotter->failures > 0 ||
+           snapshotter_behind(snapshotter) / OVERDUE_FACTOR > log_limit(snapshotter);
 }
 
 static bool has_changed(const struct snapshotter *snapshotter)
@@ -146,7 +155,7 @@ static bool is_due(const struct snapshotter *snapshotter)
     uint64_t now_ns = snapshotter->times->now_ns;
     if (snapshotter->paused || now_ns < snapshotter->retry_ns || !has_changed(snapshotter))
         return false;
-    if (snapshotter->snapshots->count == NODE_SNAPSHOTS_MAX)
+    if (!snapshots_have_place(snapshotter->snapshots))
         return false;
     return snapshotter_behind(snapshotter) > log_limit(snapshotter) ||
            now_ns >= due_ns(snapshotter);
@@ -302,8 +311,7 @@ uint64_t snapshotter_deadline(const struct snapshotter *snapshotter)
     if (snapshotter_is_walking(snapshotter))
         return snapshotter->full_count < SNAPSHOTTER_CHUNKS ? now_ns : UINT64_MAX;
     if (snapshotter->state != SNAPSHOTTER_IDLE || snapshotter->paused ||
-            !has_changed(snapshotter) ||
-            snapshotter->snapshots->count == NODE_SNAPSHOTS_MAX)
+            !has_changed(snapshotter) || !snapshots_have_place(snapshotter->snapshots))
         return UINT64_MAX;
     bool is_behind = snapshotter_behind(snapshotter) > log_limit(snapshotter);
     uint64_t wanted_ns = is_behind ? now_ns : due_ns(snapshotter);

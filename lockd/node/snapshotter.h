@@ -70,7 +70,7 @@ struct snapshotter {
     uint64_t begun_position; /* ... and when this one was begun */
     uint64_t retry_ns;       /* Not before */
     uint32_t failures;       /* In a row, of the disk */
-    bool paused;             /* A snapshot is sent or installed: none is begun. */
+    bool paused;             /* One comes in from another member: none is begun. */
 };
 
 void snapshotter_carve(struct snapshotter *snapshotter, struct arena *arena,
@@ -103,6 +103,9 @@ uint64_t snapshotter_deadline(const struct snapshotter *snapshotter);
  * has ended when the snapshotter is idle.
  */
 void snapshotter_stop(struct snapshotter *snapshotter);
+
+/* The disk takes no snapshots, or not as fast as the log grows. */
+bool snapshotter_is_failing(const struct snapshotter *snapshotter);
 
 /* Log since the newest snapshot, in bytes. */
 uint64_t snapshotter_behind(const struct snapshotter *snapshotter);

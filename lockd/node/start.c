@@ -342,6 +342,7 @@ static void join_snapshots(struct node *node)
             .times = &node->times,
     };
     node->upkeep.receiver = (struct receiver){
+            .settings = &node->settings.snapshot,
             .raft = node->raft,
             .wal = node->wal,
             .locks = node->locks,
@@ -359,7 +360,7 @@ static void join_snapshots(struct node *node)
             .notices = &node->notices,
             .times = &node->times,
             .buffer = node->upkeep.receiver.buffer,
-            .settings = &node->settings,
+            .known = node->settings.versions,
     };
     node->restart.settings = &node->settings;
     node->restart.raft = node->raft;
@@ -538,8 +539,7 @@ static enum node_boot judge(
     if (decision->verdict == RECOVERY_FOREIGN)
         return NODE_BOOT_FOREIGN_SEGMENT;
     /* Before damage: entries of kinds that are not known here look like it. */
-    if (node->restart.version != 0 &&
-            !versions_have(node->settings.versions, node->restart.version))
+    if (restart_unknown_version(&node->restart) != 0)
         return NODE_BOOT_VERSION;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
@@ -554,7 +554,8 @@ static enum node_boot judge(
 
 uint16_t node_log_version(const struct node *node)
 {
-    return node->restart.version;
+    uint16_t unknown = restart_unknown_version(&node->restart);
+    return unknown != 0 ? unknown : node->restart.version;
 }
 
 bool node_has_snapshot(const struct node *node, uint64_t index)

@@ -79,7 +79,8 @@ bool upgrade_is_open(const struct upgrade *upgrade)
 
 bool upgrade_is_too_late(const struct upgrade *upgrade)
 {
-    return upgrade->roster->version_heard > upgrade->settings->versions.most;
+    uint16_t heard = roster_version_heard(upgrade->roster, upgrade->times->now_ns);
+    return heard > upgrade->settings->versions.most;
 }
 
 bool upgrade_propose(struct upgrade *upgrade, const struct settings_change *change)

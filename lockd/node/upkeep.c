@@ -9,8 +9,7 @@ void upkeep_turn(struct upkeep *upkeep, struct node_effects *effects)
     receiver_turn(receiver);
     sender_turn(&upkeep->sender);
     upkeep->compactor.keep_from = sender_needs(&upkeep->sender);
-    bool sends = upkeep->compactor.keep_from != UINT64_MAX;
-    upkeep->snapshotter.paused = sends || receiver->state != RECEIVER_IDLE;
+    upkeep->snapshotter.paused = receiver->state != RECEIVER_IDLE;
     upkeep->health->lacks_state = receiver->state > RECEIVER_RECEIVING;
     if (!receiver_is_loading(receiver))
         snapshotter_turn(&upkeep->snapshotter);
@@ -43,8 +42,9 @@ void upkeep_file_done(struct upkeep *upkeep, const struct node_event *event)
 
 uint64_t upkeep_deadline(const struct upkeep *upkeep)
 {
-    return u64_min(
-            snapshotter_deadline(&upkeep->snapshotter), sender_deadline(&upkeep->sender));
+    uint64_t deadline_ns = snapshotter_deadline(&upkeep->snapshotter);
+    deadline_ns = u64_min(deadline_ns, sender_deadline(&upkeep->sender));
+    return u64_min(deadline_ns, receiver_deadline(&upkeep->receiver));
 }
 
 void upkeep_check(const struct upkeep *upkeep)

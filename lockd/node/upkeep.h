@@ -30,8 +30,8 @@ struct upkeep {
 };
 
 /*
- * Turn end, after entries were applied. While a snapshot is sent or comes in none is taken,
- * so that there are never more than the directory is planned for.
+ * Turn end, after entries were applied. While a snapshot comes in none is taken, so that
+ * there are never more than the directory is planned for.
  */
 void upkeep_turn(struct upkeep *upkeep, struct node_effects *effects);
 

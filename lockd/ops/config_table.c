@@ -55,7 +55,7 @@ static const struct setting table[] = {
     TEXT("config", "FILE", "read settings from this file; flags override it", file),
     TEXT("dev", "DIR", "run a one-node cluster on loopback, to try lockd out", dev),
     SWITCH("check", "validate flags and file, then exit", check),
-    SWITCH("plan", "print what memory this node needs and why, then exit", plan),
+    SWITCH("plan", "print what memory and disk this node needs and why, then exit", plan),
     SWITCH("version", "print the version, then exit", version),
     SWITCH("help", "print this help, then exit", help),
 
@@ -75,7 +75,7 @@ static const struct setting table[] = {
         node.snapshot.log_bytes, 64 * KIB, 1024 * 1024 * MIB),
     TIME("snapshot-every", "... or after so much time, if anything has changed",
         node.snapshot.every_ns, NS_PER_S, 30 * DAY),
-    BYTES("log-keep", "log kept behind a snapshot; 4 times as much for slow members",
+    BYTES("log-keep", "log kept behind a snapshot; more for slow members: see --plan",
         node.snapshot.keep_bytes, 0, 1024 * 1024 * MIB),
     BYTES("snapshot-rate", "how much of a snapshot a member is sent per second",
         node.snapshot.send_bytes_per_s, 64 * KIB, 1024 * 1024 * MIB),

@@ -48,6 +48,8 @@ static const struct field report_fields[] = {
     GAUGE("applied_index", "Last entry that is applied to this node's state.", REPORT(status.applied)),
     GAUGE("durable_index", "Last entry that is durable on this node's disk.", REPORT(status.durable)),
     GAUGE("last_index", "Last entry of this node's log.", REPORT(status.last)),
+    GAUGE("cluster_version", "Version that the cluster uses, as far as this node knows; 0: it is not bootstrapped.", REPORT(status.cluster_version)),
+    GAUGE("version_most", "Latest version that this node knows; above the cluster's while an upgrade is open.", REPORT(status.versions.most)),
     GAUGE("sessions", "Open sessions.", REPORT(status.sessions)),
     GAUGE("locks", "Locks that are held or waited for.", REPORT(status.locks)),
     GAUGE("holds", "Holds.", REPORT(status.holds)),
@@ -111,6 +113,8 @@ static uint64_t load(const void *base, const struct field *field)
     const void *at = (const char *)base + field->offset;
     if (field->bytes == 1)
         return *(const uint8_t *)at;
+    if (field->bytes == 2)
+        return *(const uint16_t *)at;
     if (field->bytes == 4)
         return *(const uint32_t *)at;
     return *(const uint64_t *)at;

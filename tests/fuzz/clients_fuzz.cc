@@ -7,6 +7,7 @@
  */
 #include "mirror.h"
 #include "node/replica.h"
+#include "protocol/admin.h"
 #include "protocol/stage.h"
 #include "worlds/node_world.h"
 
@@ -70,9 +71,9 @@ public:
         using deed = void (hostile_clients::*)();
         static constexpr deed deeds[] = {&hostile_clients::requests,
                 &hostile_clients::requests, &hostile_clients::requests,
-                &hostile_clients::reads, &hostile_clients::small, &hostile_clients::raw,
-                &hostile_clients::time, &hostile_clients::close, &hostile_clients::stall,
-                &hostile_clients::be_slow};
+                &hostile_clients::reads, &hostile_clients::admin, &hostile_clients::small,
+                &hostile_clients::raw, &hostile_clients::time, &hostile_clients::close,
+                &hostile_clients::stall, &hostile_clients::be_slow};
         for (size_t step = 0; in.has_more() && step < steps_max; step++) {
             (this->*deeds[in.byte() % std::size(deeds)])();
             world.turn();
@@ -110,9 +111,7 @@ private:
         if (world.closed.count(conn) == 0 || world.closed[conn]) {
             world.closed[conn] = false;
             world.slow[conn] = false;
-            struct hello own {};
-            own.role = HELLO_CLIENT;
-            world.hello(conn, own);
+            world.hello(conn, hello_of_client(0));
             world.turn();
         }
         return conn;
@@ -193,6 +192,23 @@ private:
         send(conn, FRAME_READ, body);
     }
 
+    /* What an operator asks; the text is of no use to any kind yet. */
+    void admin()
+    {
+        uint32_t conn = some_conn();
+        admin_request request{};
+        request.kind = in.byte() % 2 ? in.byte() % 5 : in.byte();
+        request.node = in.byte() % 8;
+        request.flags = static_cast<uint32_t>(in.number());
+        request.number = in.byte() % 2 ? in.number() : in.byte() * NS_PER_S;
+        request.text = some_name();
+        bytes body(KIB);
+        wire wire = wire_writer(body.data(), body.size());
+        wire_admin_request(&wire, &request);
+        body.resize(wire.failed ? 0 : wire.at);
+        send(conn, FRAME_ADMIN, body);
+    }
+
     /* What needs no body. */
     void small()
     {
@@ -204,8 +220,8 @@ private:
     void raw()
     {
         uint32_t conn = some_conn();
-        unsigned of_clients = FRAME_STAGES_ANSWER;
-        unsigned of_peers = 1 + FRAME_PEER_ALIVE - FRAME_PEER_VOTE;
+        unsigned of_clients = FRAME_ADMIN_ANSWER;
+        unsigned of_peers = 1 + FRAME_PEER_SNAPSHOT_ANSWER - FRAME_PEER_VOTE;
         unsigned which = in.byte() % (of_clients + of_peers);
         unsigned kind =
                 which < of_clients ? 1 + which : FRAME_PEER_VOTE + which - of_clients;

@@ -6,6 +6,7 @@
  */
 #include "mirror.h"
 #include "node/replica.h"
+#include "protocol/admin.h"
 #include "protocol/entry.h"
 #include "worlds/byte_source.h"
 #include "worlds/node_world.h"
@@ -33,7 +34,7 @@ public:
                 &hostile_members::append, &hostile_members::append_of_leader,
                 &hostile_members::other, &hostile_members::raw, &hostile_members::time,
                 &hostile_members::again, &hostile_members::stranger,
-                &hostile_members::client};
+                &hostile_members::client, &hostile_members::admin};
         for (size_t step = 0; in.has_more() && step < STEPS_MAX; step++) {
             (this->*deeds[in.byte() % std::size(deeds)])();
             world.turn();
@@ -65,6 +66,8 @@ private:
         settings.cluster.changes_max = 64;
         settings.cluster.name_blocks_max = 256;
         settings.cluster.work_max = 4;
+        settings.versions = {VERSION_FIRST, VERSION_TRIAL};
+        settings.cluster.upgrade_after_ns = NS_PER_S;
     }
 
     /* A member's connection; its slot is taken again once it is closed. */
@@ -78,6 +81,8 @@ private:
             hello.run = who + (in.byte() % 16 == 0 ? 100 : 0);
             hello.dial = ++dials;
             hello.cluster = cluster();
+            hello.versions = {1, static_cast<uint16_t>(in.byte() % 4 == 0 ? 1 : 2)};
+            hello.cluster_version = in.byte() % 16 == 0 ? in.byte() % 4 : 0;
             world.hello(conn, hello);
             world.turn();
             conns[who] = conn;
@@ -200,7 +205,12 @@ private:
                 bootstrap.settings.sessions_max = static_cast<uint32_t>(in.number());
             bootstrap.members = {3, {1, 2, 3}};
             wire_bootstrap(&wire, &bootstrap);
-        } else {
+        } else if (kind == ENTRY_SETTINGS) {
+            settings_change change{in.number(), 1, {}};
+            change.values[0].setting = 1 + in.byte() % 3;
+            change.values[0].value = in.byte() % 2 ? 2 : in.number();
+            wire_settings_change(&wire, &change);
+        } else if (kind != ENTRY_TRIAL) {
             fill_batch(wire);
         }
         body.resize(wire.failed ? 0 : wire.at);
@@ -255,6 +265,8 @@ private:
     /* Entries that chain to what this node has, as far as the test knows it. */
     bytes entries(peer_message &append)
     {
+        static constexpr entry_kind kinds[] = {ENTRY_BOOTSTRAP, ENTRY_TERM_START,
+                ENTRY_BATCH, ENTRY_SETTINGS, ENTRY_TRIAL};
         bytes all;
         uint64_t count = append.previous.index < UINT64_MAX / 2 ? in.byte() % 4 : 0;
         append.begin = append.previous.index + 1;
@@ -268,7 +280,7 @@ private:
                         : in.byte() % 2 ? ENTRY_BATCH
                                         : ENTRY_TERM_START;
             if (in.byte() % 32 == 0)
-                head.kind = static_cast<entry_kind>(1 + in.byte() % 3);
+                head.kind = kinds[in.byte() % std::size(kinds)];
             bytes body = body_of(head.kind);
             head.body_bytes = static_cast<uint32_t>(body.size());
             head.id = {std::max<uint64_t>(before.term, in.byte() % 4 ? append.term : 1), i};
@@ -326,7 +338,7 @@ private:
     {
         member = in.byte() % 2 ? 1 : 3;
         bytes body = in.some(250);
-        auto kind = static_cast<frame_kind>(FRAME_PEER_VOTE + in.byte() % 10);
+        auto kind = static_cast<frame_kind>(FRAME_PEER_VOTE + in.byte() % 12);
         bytes frame(FRAME_HEAD_BYTES);
         frame.insert(frame.end(), body.begin(), body.end());
         frame_seal(frame.data(), kind, static_cast<uint32_t>(body.size()));
@@ -374,6 +386,22 @@ private:
         request.wait_ns = 5 * NS_PER_S;
         if ((section.session == 0) == (request.kind == REQUEST_OPEN))
             world.request(conn, section, request);
+    }
+
+    /* What an operator asks, also of a node that does not lead. */
+    void admin()
+    {
+        uint32_t conn = 23;
+        if (world.closed.count(conn) == 0 || world.closed[conn]) {
+            world.closed[conn] = false;
+            world.hello(conn, hello_of_client(0));
+        }
+        admin_request request{};
+        request.kind = in.byte() % 5;
+        request.number = in.number();
+        world.say(conn, node_test::make_frame(FRAME_ADMIN, [&](struct wire &wire) {
+            wire_admin_request(&wire, &request);
+        }));
     }
 
     byte_source in;

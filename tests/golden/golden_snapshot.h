@@ -41,6 +41,17 @@ inline void make_state(locks_world &world)
     world.entry(0, {alice.close_of()}, {bob.keepalive()});
 }
 
+/* The same cluster after an upgrade to the version that only tests have. */
+inline void make_upgraded_state(locks_world &world)
+{
+    make_state(world);
+    settings_change change{
+            0, 2, {{SETTING_VERSION, VERSION_TRIAL}, {SETTING_UPGRADE_AFTER, 7}}};
+    locks_change_settings(world.locks, &change);
+    locks_count_trial(world.locks);
+    locks_count_trial(world.locks);
+}
+
 constexpr size_t SNAPSHOT_LINE = 32;
 
 /* A line for each 32 bytes of a record, and each record begins one. */

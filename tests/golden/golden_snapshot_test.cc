@@ -37,11 +37,31 @@ TEST(GoldenSnapshot, Version1IsLoaded)
 
 TEST(GoldenSnapshot, CurrentVersionIsWrittenSo)
 {
-    static_assert(RECORD_VERSION == 1, "a new version needs a new golden file");
+    static_assert(VERSION_MOST == 1, "a new version needs a new golden file");
     locks_world world(settings_of_snapshot());
     make_state(world);
     EXPECT_EQ(text_of_snapshot(snapshots::take_all(world.locks)),
             read_text("snapshot-1.hex"));
+}
+
+/* Of the version that only tests have. The records say it, and the file must say the same. */
+TEST(GoldenSnapshot, OfAnUpgradedClusterIsLoaded)
+{
+    locks_world world(settings_of_snapshot()), other(settings_of_snapshot());
+    make_upgraded_state(world);
+    snapshots::bytes records = snapshot_from_text(read_text("snapshot-trial.hex"));
+    EXPECT_EQ(text_of_snapshot(snapshots::take_all(world.locks)),
+            read_text("snapshot-trial.hex"));
+    EXPECT_FALSE(snapshots::load_all(other.locks, records, 100000, VERSION_FIRST));
+    ASSERT_TRUE(snapshots::load_all(other.locks, records, 100000, VERSION_TRIAL));
+    locks_check(other.locks);
+    EXPECT_EQ(
+            locks_same::text_of_state(other.locks), locks_same::text_of_state(world.locks));
+    EXPECT_EQ(locks_settings(other.locks)->version, VERSION_TRIAL);
+    EXPECT_EQ(locks_settings(other.locks)->upgrade_after_ns, 7U);
+    EXPECT_EQ(other.locks->trials, 2U);
+    EXPECT_FALSE(snapshots::load_all(other.locks,
+            snapshot_from_text(read_text("snapshot-1.hex")), 100000, VERSION_TRIAL));
 }
 
 } // namespace

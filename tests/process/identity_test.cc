@@ -145,6 +145,7 @@ TEST(Condition, OtherDirectory)
         server::Talker talker(cluster.port(3));
         struct hello hello {};
         hello.role = HELLO_PEER;
+        hello.versions = versions_known();
         hello.node = 1;
         hello.to = 3;
         const unsigned char ids[] = {1, 2, 3};

@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include "liblock.h"
 #include "process/status_reading.h"
@@ -212,6 +213,86 @@ TEST_F(Snapshot, MemberThatWasAwayForLongGetsTheLeaders)
     EXPECT_TRUE(wait_until([&] { return is_healthy(cluster, away); }));
     EXPECT_GT(count(away, " snapshot-read "), starts);
     expect_same_state();
+}
+
+const std::vector<std::string> &small_state()
+{
+    static const std::vector<std::string> flags{"--segment-size", "4MiB", "--snapshot-log",
+            "2MiB", "--log-keep", "1MiB", "--sessions", "64", "--locks", "4096", "--holds",
+            "4096", "--waits", "256", "--answers", "8192", "--changes", "1024",
+            "--name-blocks", "40000"};
+    return flags;
+}
+
+/* The most that `lockd --plan` says of the disk. */
+double planned_bytes()
+{
+    std::vector<std::string> words{process::lockd_binary(), "--dev", "/nowhere", "--plan"};
+    words.insert(words.end(), small_state().begin(), small_state().end());
+    Command command(words);
+    EXPECT_EQ(command.wait(), 0) << command.said();
+    std::string plan = command.said();
+    const std::string heading = "\nDisk, at most";
+    size_t at = plan.find(heading);
+    if (at == std::string::npos)
+        throw std::runtime_error("no disk in the plan: " + plan);
+    double number = 0;
+    char unit[4] = {};
+    if (sscanf(plan.c_str() + at + heading.size(), " %lf %3s", &number, unit) != 2)
+        throw std::runtime_error("no number in the plan: " + plan);
+    EXPECT_STREQ(unit, "MiB");
+    return (number + 0.1) * 1024 * 1024;
+}
+
+double used_bytes(const fs::path &folder)
+{
+    double used = 0;
+    for (const auto &entry : fs::directory_iterator(folder)) {
+        std::error_code gone; /* It is written to, and cleaned. */
+        uintmax_t bytes = fs::file_size(entry.path(), gone);
+        used += gone ? 0 : static_cast<double>(bytes);
+    }
+    return used;
+}
+
+/*
+ * A state that is nearly as large as it may be, a member that is away, for which log is kept,
+ * and load, for longer than it takes to fill what is planned: a directory holds no more.
+ */
+TEST(SnapshotPlan, ADirectoryHoldsNoMoreThanThePlanSays)
+{
+    double planned = planned_bytes();
+    Cluster cluster(3, small_state());
+    cluster.start_all();
+    int leader = cluster.wait_for_leader();
+    ASSERT_NE(leader, 0);
+    lk_options options = LK_OPTIONS_INIT;
+    std::string nodes = cluster.nodes();
+    options.nodes = nodes.c_str();
+    lk_client *client = nullptr;
+    ASSERT_EQ(lk_open(&options, &client), LK_OK) << lk_last_error();
+    std::string name(250, '.');
+    for (int i = 0; i < 3800; i++) {
+        lk_grant grant{};
+        std::string own = std::to_string(i) + name.substr(8);
+        ASSERT_EQ(lk_acquire(lk_client_session(client), own.data(), own.size(),
+                          20 * LK_SECOND, &grant),
+                LK_OK)
+                << lk_last_error();
+    }
+    cluster.kill(leader % 3 + 1);
+    Command load({process::lockbench_binary(), "--cluster", nodes, "--warmup", "0s",
+            "--time", "20s", "--inflight", "16", "--connections", "1"});
+    double most = 0;
+    for (int i = 0; i < 200; i++) {
+        most = std::max(most, used_bytes(cluster.data(leader)));
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_EQ(load.wait(std::chrono::seconds(60)), 0) << load.said();
+    EXPECT_LE(most, planned);
+    EXPECT_GE(most, planned / 2) << "it was not filled";
+    EXPECT_GT(status_of(cluster, leader)->log_first, 1U);
+    lk_close(client);
 }
 
 } // namespace

@@ -357,20 +357,22 @@ TEST(Range, NodeStatus)
 {
     node_status good{};
     good.node = 1;
+    good.versions = {1, 2};
     good.peer_count = 1;
     good.peers[0].node = 2;
     /*
-     * The peers' count stands behind 4 bytes, 17 numbers, 7 counts, 6 numbers, 9 counts, and
-     * 3 shares of 11 bytes.
+     * The peers' count stands behind 4 bytes, 17 numbers, 3 versions, 7 counts, 6 numbers,
+     * 9 counts, and 3 shares of 11 bytes.
      */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 252,
+                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 258,
                             1},
-                    {"9 peers", [](node_status &m) { m.peer_count = 9; }, 285, 9},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 286, 0}});
+                    {"version 0", [](node_status &m) { m.versions.least = 0; }, 22, 0},
+                    {"9 peers", [](node_status &m) { m.peer_count = 9; }, 291, 9},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 292, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }
@@ -398,7 +400,8 @@ TEST(Range, Peer)
                     {"end before begin", [](peer_message &m) { m.end = 5; }, 67, 5}});
     bytes wire = encode(wire_peer_message, append);
     wire.back() = 1;
-    EXPECT_TRUE(decode(wire_peer_message, wire, append)) << "what a later version says there";
+    EXPECT_TRUE(decode(wire_peer_message, wire, append))
+            << "what a later version says there";
     peer_message answer{};
     answer.kind = PEER_VOTE_ANSWER;
     answer.from = 1;

@@ -8,8 +8,10 @@
 
 #include "base/mark.h"
 #include "node/replica.h"
+#include "protocol/peer_snapshot.h"
 #include "raft/raft.h"
 #include "store/format.h"
+#include "worlds/snapshot_file.h"
 
 using namespace node_test;
 
@@ -99,10 +101,12 @@ protected:
         entry_seal(made.content.data(), &made.head);
     }
 
-    void make_bootstrap()
+    void make_bootstrap(uint32_t work_max = 0)
     {
         bootstrap bootstrap{};
         bootstrap.settings = world.settings().cluster;
+        if (work_max > 0)
+            bootstrap.settings.work_max = work_max;
         bootstrap.members = {3, {1, 2, 3}};
         bytes body(4096);
         wire wire = wire_writer(body.data(), body.size());
@@ -125,6 +129,84 @@ protected:
             wire_keepalive(&wire, &keepalive);
         EXPECT_FALSE(wire.failed);
         make(index, term, ENTRY_BATCH, body);
+    }
+
+    /* A batch that opens this many sessions of 2 s. */
+    void make_opens(uint64_t index, uint64_t term, unsigned count)
+    {
+        batch_head head{};
+        bytes body(4096);
+        wire wire = wire_writer(body.data(), body.size());
+        wire_batch_head(&wire, &head);
+        for (unsigned i = 0; i < count; i++) {
+            command command{};
+            command.section = section_of(0, 7);
+            command.section.count = 1;
+            command.request = request_of(REQUEST_OPEN, i + 1);
+            command.request.wait_ns = 2 * NS_PER_S;
+            wire_section_logged(&wire, &command.section);
+            wire_command(&wire, &command);
+        }
+        EXPECT_FALSE(wire.failed);
+        head.command_bytes = static_cast<uint32_t>(wire.at - BATCH_HEAD_BYTES);
+        body.resize(wire.at);
+        wire = wire_writer(body.data(), body.size());
+        wire_batch_head(&wire, &head);
+        make(index, term, ENTRY_BATCH, body);
+    }
+
+    /* Of a snapshot's file, as the leader sends it. */
+    void say_first_piece(const snapshot_header &header, const bytes &file)
+    {
+        peer_snapshot piece{};
+        piece.term = std::max<uint64_t>(term(), 1);
+        piece.last = header.last;
+        piece.last_sum = header.last_sum;
+        piece.file_bytes = file.size();
+        piece.count = SNAPSHOT_BLOCK_BYTES;
+        world.say(LEADER, make_frame(FRAME_PEER_SNAPSHOT, [&](wire &wire) {
+            wire_peer_snapshot(&wire, &piece);
+            if (wire_pass(&wire, piece.count))
+                std::memcpy(wire_passed(&wire, piece.count), file.data(), piece.count);
+        }));
+        world.turn();
+    }
+
+    refused refused_on_leader()
+    {
+        refused said{};
+        for (const Heard &frame : world.heard[LEADER]) {
+            struct wire reader = frame.reader();
+            if (frame.kind == FRAME_REFUSED)
+                wire_refused(&reader, &said);
+        }
+        return said;
+    }
+
+    /* Of a cluster with a later version, in a file of this layout */
+    void expect_refusal_of_snapshot(unsigned char layout)
+    {
+        uint64_t before = mark_count("entry_of_unknown_version");
+        ask_for_vote(1);
+        world.turn();
+        make_bootstrap();
+        append(1, 1, 1);
+        world.turn();
+        snapshot_header header = snapshot_test::header_of(1, 70);
+        header.cluster = 99;
+        header.cluster_version = VERSION_MOST + 1;
+        bytes file = snapshot_test::make_file(header, 2 * SNAPSHOT_BLOCK_BYTES, bytes(100));
+        file[4] = layout;
+        snapshot_test::repair_sum(file.data());
+        say_first_piece(header, file);
+        EXPECT_EQ(mark_count("entry_of_unknown_version"), before + 1);
+        EXPECT_TRUE(world.closed[LEADER]);
+        EXPECT_EQ(refused_on_leader().why, REFUSED_VERSION);
+        EXPECT_TRUE(upgrade_is_too_late(&world.replica()->upgrade));
+        world.run_until(world.now_ns + 11 * NS_PER_S);
+        EXPECT_FALSE(upgrade_is_too_late(&world.replica()->upgrade))
+                << "nobody says so now";
+        EXPECT_TRUE(world.snapshots.empty());
     }
 
     /* Says the log's entries from `begin` on in one append. */
@@ -503,14 +585,65 @@ TEST_F(NodeLog, EntriesOfALaterVersionAreRefusedWithTheReason)
     EXPECT_TRUE(world.closed[LEADER]);
     EXPECT_TRUE(world.noticed(NOTICE_REFUSED_PEER));
     EXPECT_TRUE(upgrade_is_too_late(&world.replica()->upgrade));
-    refused said{};
-    for (const Heard &frame : world.heard[LEADER]) {
-        struct wire reader = frame.reader();
-        if (frame.kind == FRAME_REFUSED)
-            wire_refused(&reader, &said);
-    }
+    refused said = refused_on_leader();
     EXPECT_EQ(said.why, REFUSED_VERSION);
     EXPECT_EQ(said.versions.most, VERSION_MOST);
+}
+
+/* The same of a state that comes as a snapshot: the first piece says it. */
+TEST_F(NodeLog, ASnapshotOfALaterVersionIsRefusedWithTheReason)
+{
+    expect_refusal_of_snapshot(SNAPSHOT_VERSION);
+}
+
+/* Also if its file has another layout. */
+TEST_F(NodeLog, ASnapshotFileOfALaterVersionIsRefusedWithTheReason)
+{
+    expect_refusal_of_snapshot(SNAPSHOT_VERSION + 1);
+}
+
+/* Sessions end one by one, and settings change meanwhile. */
+TEST_F(NodeLog, AnEntryOfSettingsDoesDueWorkThatIsLeft)
+{
+    ask_for_vote(1);
+    world.turn();
+    make_bootstrap(1);
+    make_opens(2, 1, 4);
+    make_batch(3, 1, 600 * NS_PER_S);
+    bytes body(64);
+    settings_change change{0, 1, {{SETTING_UPGRADE_AFTER, 7}}};
+    wire wire = wire_writer(body.data(), body.size());
+    wire_settings_change(&wire, &change);
+    body.resize(wire.at);
+    make(4, 1, ENTRY_SETTINGS, body);
+    append(1, 1, 3);
+    world.turn();
+    ASSERT_EQ(applied(), 3U);
+    const struct locks *locks = node_locks(world.replica());
+    EXPECT_TRUE(locks_has_work(locks));
+    uint32_t sessions = locks_tally(locks).sessions;
+    append(1, 1, 4);
+    world.turn();
+    ASSERT_EQ(applied(), 4U);
+    EXPECT_EQ(locks_settings(locks)->upgrade_after_ns, 7U);
+    EXPECT_LT(locks_tally(locks).sessions, sessions);
+}
+
+/* A broken leader may send it: it does nothing, and ends no node. */
+TEST_F(NodeLog, AKindOfTheNextVersionDoesNothingBeforeTheClusterUsesIt)
+{
+    world.restart([](node_settings &settings) {
+        settings.versions = {VERSION_FIRST, VERSION_TRIAL};
+    });
+    connect();
+    ask_for_vote(1);
+    world.turn();
+    make_bootstrap();
+    make(2, 1, ENTRY_TRIAL, {});
+    append(1, 1, 2);
+    world.turn();
+    EXPECT_EQ(applied(), 2U);
+    EXPECT_EQ(locks_settings(node_locks(world.replica()))->version, VERSION_FIRST);
 }
 
 /* A kind that only a later version has, though the cluster was not upgraded: nonsense. */

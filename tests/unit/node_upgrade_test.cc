@@ -266,6 +266,7 @@ TEST(Upgrade, BeforeTheEndALogMayGoBack)
     EXPECT_EQ(world->booted, NODE_BOOT_OK);
     world->restart([](node_settings &settings) { settings.versions = {2, 3}; });
     EXPECT_EQ(world->booted, NODE_BOOT_VERSION) << "it has forgotten the cluster's version";
+    EXPECT_EQ(node_log_version(world->replica()), 1);
 }
 
 /* ---- Greetings ---- */

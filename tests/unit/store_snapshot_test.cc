@@ -42,6 +42,7 @@ TEST(StoreSnapshot, IsReadAsItWasWritten)
         EXPECT_EQ(read.records, records);
         EXPECT_EQ(read.header.last.index, 70U);
         EXPECT_EQ(read.header.last.term, 7U);
+        EXPECT_EQ(read.header.cluster_version, 1U);
         EXPECT_EQ(read.header.file_bytes, file.size());
         EXPECT_EQ(std::string(reinterpret_cast<const char *>(read.header.configuration),
                           read.header.configuration_bytes),
@@ -102,8 +103,12 @@ TEST(StoreSnapshot, ANewerOneIsNamedSo)
 {
     bytes file = make_file(header_of(7, 70), CHUNK, records_of(10));
     file[4] = SNAPSHOT_VERSION + 1;
+    wire_put_u16(file.data() + 6, 0x0203);
     repair_sum(file.data());
     EXPECT_EQ(read_file(file).finding, SNAPSHOT_NEWER);
+    snapshot_header newer;
+    EXPECT_EQ(snapshot_read_header(file.data(), &newer), SNAPSHOT_NEWER);
+    EXPECT_EQ(newer.cluster_version, 0x0203) << "it stands there in every version";
     file[0] = 'x';
     repair_sum(file.data());
     EXPECT_EQ(read_file(file).finding, SNAPSHOT_DAMAGED);

@@ -414,6 +414,8 @@ struct node_status_case {
         m.role = dice.byte(ROLE_FOLLOWER, ROLE_LEADER);
         m.leader = dice.byte(0, NODE_ID_MAX);
         m.condition = dice.byte(0, UINT8_MAX);
+        m.cluster_version = dice.byte(0, UINT8_MAX);
+        m.versions = make_versions(dice);
         for (uint64_t *value : {&m.missing, &m.cluster, &m.term, &m.commit, &m.applied,
                      &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns, &m.commit_heard,
                      &m.write_age_ns, &m.log_first, &m.snapshot, &m.snapshot_bytes,
@@ -439,6 +441,7 @@ struct node_status_case {
         return std::make_tuple(m.node, m.role, m.leader, m.condition, m.missing, m.cluster,
                 m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
                 m.write_age_ns, m.segments, m.segments_max,
+                std::make_tuple(m.cluster_version, m.versions.least, m.versions.most),
                 std::make_tuple(m.log_first, m.snapshot, m.snapshot_bytes,
                         m.snapshot_age_ns, m.snapshot_taken_ns),
                 m.time, m.digest, m.uptime_ns, m.sessions, m.locks, m.holds, m.waits,

@@ -16,6 +16,7 @@ using bytes = std::vector<unsigned char>;
 inline snapshot_header header_of(uint64_t term, uint64_t index)
 {
     snapshot_header header{};
+    header.cluster_version = 1;
     header.cluster = 0xc1c1;
     header.last = {term, index};
     header.last_sum = 1000 * index;

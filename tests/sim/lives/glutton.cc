@@ -86,9 +86,8 @@ bool Glutton::feast()
     heard_.clear();
     hoards_ = roll(2) == 0;
     until_ = world_.now() + NS_PER_S + roll(2 * NS_PER_S);
-    struct hello hello {};
-    hello.role = HELLO_CLIENT;
-    Bytes body(64);
+    struct hello hello = hello_of_client(0);
+    Bytes body(96);
     struct wire wire = wire_writer(body.data(), body.size());
     wire_hello(&wire, &hello);
     body.resize(wire.at);

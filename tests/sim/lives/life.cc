@@ -217,6 +217,7 @@ void Life::must_grant(
     last_.push_back(
             std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S, &history_));
     Client &fresh = *last_.back();
+    fresh.be_patient(); /* A leader that was without its disk has much to do. */
     auto status = std::make_shared<std::optional<enum status>>();
     fresh.acquire(lock, wait_ns,
             [status](const core_completion &done) { *status = done.status; });
@@ -326,6 +327,8 @@ void Life::run()
     catch_up();
     if (plan_.changes_members)
         members_.test();
+    if (plan_.upgrades)
+        upgrades_.finish();
     test_disks();
     test_guard();
     empty();

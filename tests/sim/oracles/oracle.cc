@@ -15,7 +15,7 @@ std::string name_of(const Machine &machine)
 } // namespace
 
 Oracle::Oracle(World &world, std::vector<std::string> locks)
-        : world_(world), locks_(std::move(locks)), committed_(1)
+        : world_(world), locks_(std::move(locks)), committed_(1), versions_(world)
 {
 }
 
@@ -198,6 +198,7 @@ void Oracle::look_at(Machine &machine)
     move_front(machine);
     if (std::optional<std::string> breach = clocks_.look(machine, leaders_, world_.now()))
         found(*breach);
+    versions_.look(machine);
     if (std::optional<std::string> breach = duties_.look(machine))
         found(*breach);
     look_at_clients();
@@ -209,6 +210,8 @@ void Oracle::hear(int from, int to, const std::vector<uint8_t> &bytes)
         return;
     std::optional<std::string> breach =
             duties_.hear(world_.machine(from), world_.machine(to), bytes);
+    if (!breach && world_.machine(from).up())
+        breach = versions_.hear(world_.machine(from), bytes);
     if (breach)
         found(*breach);
 }

@@ -29,6 +29,7 @@
 #include "sim/oracles/duty_oracle.h"
 #include "sim/oracles/members_oracle.h"
 #include "sim/oracles/state_oracle.h"
+#include "sim/oracles/version_oracle.h"
 #include "sim/world/sim_client.h"
 
 namespace sim {
@@ -104,6 +105,7 @@ private:
     ClockOracle clocks_;
     DutyOracle duties_;
     MembersOracle members_;
+    VersionOracle versions_;
     std::map<const Client *, uint32_t> excused_; /* Sessions lost early */
     std::map<uint64_t, const Client *> owners_;  /* Of sessions, ever */
     uint64_t token_ = 0;                         /* The largest */

@@ -49,6 +49,12 @@ public:
         settings_.versions = versions;
     }
 
+    /* Of the program that it runs, or will run. */
+    struct versions versions() const
+    {
+        return settings_.versions;
+    }
+
     /* From its next start on it may have this many segments more than it has then. */
     void limit_segments(uint32_t more)
     {

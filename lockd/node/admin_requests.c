@@ -1,5 +1,5 @@
-/* What an operator asks of the cluster: see admin.h. */
-#include "node/admin.h"
+/* What an operator asks of the cluster: see admin_requests.h. */
+#include "node/admin_requests.h"
 
 #include "base/mark.h"
 #include "base/units.h"

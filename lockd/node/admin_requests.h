@@ -5,8 +5,8 @@
  * asked for; until then it owes the answer. Every other node says who leads, and what it sees
  * itself, so that an operator can look at a cluster without a leader.
  */
-#ifndef NODE_ADMIN_H
-#define NODE_ADMIN_H
+#ifndef NODE_ADMIN_REQUESTS_H
+#define NODE_ADMIN_REQUESTS_H
 
 #include "base/sentence.h"
 #include "locks/locks.h"
