@@ -783,9 +783,9 @@ LK_API LK_MUST_USE enum lk_status lk_query_stages(const struct lk_client *client
 
 /* What an operator may ask of the cluster; lockctl's commands are these. */
 enum lk_admin_kind {
-    LK_ADMIN_UPGRADE_STATUS = 1, /* Which versions the members know, and which is used */
-    LK_ADMIN_UPGRADE_FINISH = 2, /* Use the version that all members know from now on. */
-    LK_ADMIN_UPGRADE_AFTER = 3,  /* Do so by itself after `number` ns; 0: never */
+    LK_ADMIN_UPGRADE_STATUS = 1,   /* Which versions the members know, and which is used */
+    LK_ADMIN_UPGRADE_FINISH = 2,   /* Use the version that all members know from now on. */
+    LK_ADMIN_UPGRADE_AFTER = 3,    /* Do so by itself after `number` ns; 0: never */
     LK_ADMIN_MEMBERS = 16,         /* Show the members. */
     LK_ADMIN_MEMBERS_ADD = 17,     /* `node`, at the address `text`; flags: 1: a learner */
     LK_ADMIN_MEMBERS_REMOVE = 18,  /* `node` */
@@ -816,8 +816,8 @@ enum lk_admin_result {
 /* A member of the cluster as the node that answers sees it. */
 struct lk_member {
     uint8_t node;
-    uint8_t role; /* 0: votes, 1: learner, 2: learner that stays one; later: others */
-    bool connected;         /* With the node that answers */
+    uint8_t role;   /* 0: votes, 1: learner, 2: learner that stays one; later: others */
+    bool connected; /* With the node that answers */
     uint64_t incarnation;   /* Of its data directory; 0: not known */
     uint64_t match;         /* Durable there up to this entry; a leader knows it */
     uint64_t heard_ns;      /* Since its last message; UINT64_MAX: never */

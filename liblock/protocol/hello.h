@@ -102,7 +102,7 @@ struct refused {
     uint64_t cluster;
     uint16_t cluster_version; /* 0: not bootstrapped */
     struct versions versions; /* Which the node knows that refuses; 0 to 0: not told */
-    uint64_t index; /* REFUSED_REMOVED: of that configuration; else 0 */
+    uint64_t index;           /* REFUSED_REMOVED: of that configuration; else 0 */
 };
 
 /* Pushed, and sent with the first STATUS_NOT_LEADER: the node to use instead. */

@@ -57,8 +57,8 @@ enum condition objections_to_others(const struct roster *roster, uint64_t now_ns
 {
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct objection *refused = &roster->peers[i].refused;
-        bool harmless = refused->why == REFUSED_MEMBERS || refused->why == REFUSED_VERSION ||
-                        refused->why == REFUSED_REMOVED;
+        bool harmless = refused->why == REFUSED_MEMBERS ||
+                        refused->why == REFUSED_VERSION || refused->why == REFUSED_REMOVED;
         if (!is_recent(refused, now_ns) || harmless)
             continue; /* The other one says it of itself. */
         return refused->why == REFUSED_HISTORY ? CONDITION_CONTRADICTED

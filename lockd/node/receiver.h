@@ -82,8 +82,8 @@ struct receiver {
     uint16_t version;          /* Which the cluster used before the snapshot */
     struct snapshot_reader pieces;
     struct cluster_record cluster; /* As its header has it */
-    uint64_t heard_ns;     /* When the last piece came */
-    unsigned char *buffer; /* A piece, until it is written */
+    uint64_t heard_ns;             /* When the last piece came */
+    unsigned char *buffer;         /* A piece, until it is written */
 };
 
 void receiver_carve(struct receiver *receiver, struct arena *arena);

@@ -46,7 +46,8 @@ void restart_offer(struct restart *restart, const struct snapshot_header *header
 
 /* ---- The log ---- */
 
-static void learn_settings(struct restart *restart, const unsigned char *body, uint32_t count)
+static void learn_settings(
+        struct restart *restart, const unsigned char *body, uint32_t count)
 {
     struct bootstrap bootstrap = {0};
     struct wire wire = wire_reader(body, count);

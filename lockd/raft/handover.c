@@ -47,8 +47,7 @@ void raft_settle_transfer(struct raft *raft)
     if (!peer || raft->now_ns >= raft->transfer_ns || !may_take_over(raft, peer)) {
         MARK(transfer_given_up);
         raft->transfer = 0;
-        raft->transfer_short =
-                peer && peer->match != raft_log_last(&raft->log).index;
+        raft->transfer_short = peer && peer->match != raft_log_last(&raft->log).index;
         if (raft->resigning)
             raft->more = true; /* The next step ends its lead. */
         return;

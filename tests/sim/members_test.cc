@@ -23,7 +23,8 @@ constexpr uint64_t patience_ns = 60 * NS_PER_S;
 
 /* Three members and a machine more; snapshots are taken often, and little log is kept. */
 struct Scene {
-    explicit Scene(uint64_t seed = 1) : world(options_of(seed)), operators(world, stream(seed))
+    explicit Scene(uint64_t seed = 1)
+            : world(options_of(seed)), operators(world, stream(seed))
     {
         world.after_turn = [this](Machine &machine) {
             if (std::optional<std::string> breach = oracle.look(machine))
@@ -73,16 +74,16 @@ struct Scene {
     }
 
     /* What is asked; *done once it is so. */
-    std::shared_ptr<bool> ask(uint8_t kind, int id, const std::string &text = "",
-            uint64_t incarnation = 0)
+    std::shared_ptr<bool> ask(
+            uint8_t kind, int id, const std::string &text = "", uint64_t incarnation = 0)
     {
         struct admin_request request {};
         request.kind = kind;
         request.node = static_cast<uint8_t>(id);
         request.number = incarnation;
         auto done = std::make_shared<bool>(false);
-        operators.ask(request, text, patience_ns,
-                [done](bool good, const std::string &sentence) {
+        operators.ask(
+                request, text, patience_ns, [done](bool good, const std::string &sentence) {
                     EXPECT_TRUE(good) << sentence;
                     *done = good;
                 });
@@ -111,7 +112,8 @@ struct Scene {
             bool all = true;
             for (int id = 1; id <= world.count(); id++) {
                 Machine &machine = world.machine(id);
-                all = all && (!machine.up() || raft_before_log(machine.raft()).index > index);
+                all = all &&
+                      (!machine.up() || raft_before_log(machine.raft()).index > index);
             }
             if (all)
                 return true;
@@ -146,7 +148,8 @@ TEST(Members, ALearnerCatchesUpBySnapshotAndStartsFromOne)
     ASSERT_TRUE(scene.work_until_compacted(0));
     uint64_t installed = mark_count("snapshot_installed");
     scene.start_new(4);
-    ASSERT_TRUE(scene.wait_for(scene.ask(ADMIN_MEMBERS_ADD, 4, world.machine(4).address())));
+    ASSERT_TRUE(
+            scene.wait_for(scene.ask(ADMIN_MEMBERS_ADD, 4, world.machine(4).address())));
     EXPECT_GT(mark_count("snapshot_installed"), installed);
     const std::set<int> all{1, 2, 3, 4};
     EXPECT_EQ(scene.oracle.voters(), all);
@@ -203,8 +206,8 @@ TEST(Members, TheLeaderIsRemoved)
                 [&] { return world.machine(id).removed(); }, 10 * NS_PER_S));
         ASSERT_TRUE(scene.led());
         EXPECT_NE(world.leader()->id(), id);
-        ASSERT_TRUE(scene.wait_for(scene.ask(ADMIN_MEMBERS_REMOVE,
-                6 - id - world.leader()->id())));
+        ASSERT_TRUE(scene.wait_for(
+                scene.ask(ADMIN_MEMBERS_REMOVE, 6 - id - world.leader()->id())));
         EXPECT_EQ(scene.oracle.voters().size(), 1U);
     }
 }

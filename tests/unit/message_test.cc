@@ -208,7 +208,8 @@ TEST(Range, Hello)
                     {"node of a client", [](hello &m) { m.node = 1; }, 13, 1},
                     {"to of a client", [](hello &m) { m.to = 1; }, 14, 1},
                     {"members of a client", [](hello &m) { m.members = 1; }, 23, 1}});
-    expect_ranges<hello>(wire_hello, {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5, 1, 6, 1, 8, {1, 1}, 0},
+    expect_ranges<hello>(wire_hello,
+            {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5, 1, 6, 1, 8, {1, 1}, 0},
             {{"no node", [](hello &m) { m.node = 0; }, 13, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 13, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 14, 0}});

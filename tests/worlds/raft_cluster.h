@@ -121,7 +121,8 @@ public:
             struct sim_disk &disk = nodes[id].disk;
             disk.term = term;
             for (uint64_t entry_term : logs.at(id - 1U))
-                disk.log.push_back({{entry_term, disk.log.size() + 1}, ENTRY_BATCH, 100, {}});
+                disk.log.push_back(
+                        {{entry_term, disk.log.size() + 1}, ENTRY_BATCH, 100, {}});
             for (uint64_t i = 0; i < disk.log.size(); i++)
                 note_entry(disk.log, i);
         }

@@ -94,8 +94,9 @@ void MemberDeeds::ask(uint8_t kind, int id, const std::string &what,
 /* A majority of the voters must keep what it has, or be about to get it back. */
 bool MemberDeeds::may_wipe(int id)
 {
-    std::erase_if(wiped_,
-            [this](const auto &wiped) { return incarnation_of(wiped.first) != wiped.second; });
+    std::erase_if(wiped_, [this](const auto &wiped) {
+        return incarnation_of(wiped.first) != wiped.second;
+    });
     const std::set<int> voters = life_.oracle().members().voters();
     size_t whole = 0;
     for (int voter : voters)
@@ -275,8 +276,8 @@ void MemberDeeds::test()
         machine.crash(End::killed);
         machine.list_members(life_.oracle().members().voters());
         life_.start(id);
-        must(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id),
-                machine.address(), incarnation);
+        must(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id), machine.address(),
+                incarnation);
     }
     const std::set<int> voters = life_.oracle().members().voters();
     if (voters.size() < 3)

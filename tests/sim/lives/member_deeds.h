@@ -65,8 +65,9 @@ private:
     Operator operator_;
     uint64_t addresses_ = 0;
     std::set<int> started_; /* Spares */
-    std::map<int, uint64_t> wiped_; /* Members without their disks, until they are replaced */
-    std::vector<Old> old_;  /* Disks of machines that were replaced or removed */
+    std::map<int, uint64_t>
+            wiped_;        /* Members without their disks, until they are replaced */
+    std::vector<Old> old_; /* Disks of machines that were replaced or removed */
     std::vector<std::unique_ptr<Machine>> ghosts_; /* Events may name them until the end. */
 };
 

@@ -49,7 +49,7 @@ private:
 
     World &world_;
     struct prng dice_;
-    uint64_t round_ = 0; /* Counts give_up() */
+    uint64_t round_ = 0;                                /* Counts give_up() */
     std::map<uint64_t, std::pair<Pointer, int>> links_; /* With the node */
 };
 

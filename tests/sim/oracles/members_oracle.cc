@@ -30,12 +30,12 @@ const indexed_configuration &newest_of(const Machine &machine)
 
 bool is_same(const configuration &a, const configuration &b)
 {
-    return a.count == b.count &&
-           std::equal(a.members, a.members + a.count, b.members,
-                   [](const member &one, const member &other) {
-                       return one.id == other.id && one.role == other.role &&
-                              one.incarnation == other.incarnation;
-                   });
+    return a.count == b.count && std::equal(a.members, a.members + a.count, b.members,
+                                         [](const member &one, const member &other) {
+                                             return one.id == other.id &&
+                                                    one.role == other.role &&
+                                                    one.incarnation == other.incarnation;
+                                         });
 }
 
 /* An entry of a cluster that knew no incarnations: whichever directory has the id. */

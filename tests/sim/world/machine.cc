@@ -100,8 +100,8 @@ void Machine::list_members(const std::set<int> &ids)
     all.insert(id_);
     settings_.member_count = 0;
     for (int id : all)
-        list_member(
-                static_cast<uint8_t>(id), id == id_ ? address_ : world_.machine(id).address());
+        list_member(static_cast<uint8_t>(id),
+                id == id_ ? address_ : world_.machine(id).address());
 }
 
 /* What it was told of itself at its start changes, too. */
