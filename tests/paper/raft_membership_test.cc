@@ -291,6 +291,7 @@ TEST(PaperMembers, ALeaderThatIsRemovedLeadsUntilThatIsCommitted)
     EXPECT_EQ(raft_commit(node.raft), 3U);
     EXPECT_FALSE(raft_is_leader(node.raft));
     EXPECT_EQ(node.effects.notice, RAFT_NOTICE_LEFT);
+    EXPECT_GT(mark_count("removed_leader_steps_down"), 0U);
     node.wait(NS_PER_S);
     EXPECT_EQ(raft_role(node.raft), RAFT_FOLLOWER);
 }
@@ -377,6 +378,7 @@ TEST(PaperMembers, ABlankLearnerJoinsAndBootstrapsNothing)
     EXPECT_EQ(raft_role(node.raft), RAFT_FOLLOWER);
     node.ask_vote(2, 1, {0, 0});
     EXPECT_EQ(raft_vote(node.raft), 0U) << "a vote for a new cluster";
+    EXPECT_GT(mark_count("joining_node_bootstraps_nothing"), 0U);
     append(node, 1, 4, {0, 0},
             {{{1, 1}, ENTRY_BOOTSTRAP, 100, {}},
                     configuration({4, 2}, set_of({1, 2}), set_of({3}))});
@@ -420,4 +422,17 @@ TEST(PaperMembers, ASingleVoterWithALearnerReadsAndCommitsAlone)
     EXPECT_TRUE(node.effects.reads[0].granted);
     node.wait(NS_PER_S);
     EXPECT_TRUE(raft_is_leader(node.raft)) << "a learner that is away is no loss";
+}
+
+/* It saved a term since it joined, and was started again before it had an entry. */
+TEST(PaperMembers, ALearnerWithATermAndNoLogJoins)
+{
+    raft_alone node(3, 3);
+    node.boot(4);
+    struct raft_event join = {};
+    join.kind = RAFT_JOIN;
+    node.step(join);
+    EXPECT_TRUE(raft_is_joining(node.raft));
+    append(node, 1, 4, {0, 0}, {{{1, 1}, ENTRY_BOOTSTRAP, 100, {}}});
+    EXPECT_EQ(raft_last(node.raft).index, 1U);
 }

@@ -141,7 +141,7 @@ std::set<int> voters_of(const Machine &machine)
 } // namespace
 
 /* It gets a snapshot, in which the members are; and so has whoever starts from one. */
-TEST(Members, ALearnerCatchesUpBySnapshotAndStartsFromOne)
+TEST(Membership, ALearnerCatchesUpBySnapshotAndStartsFromOne)
 {
     Scene scene;
     World &world = scene.world;
@@ -151,6 +151,7 @@ TEST(Members, ALearnerCatchesUpBySnapshotAndStartsFromOne)
     ASSERT_TRUE(
             scene.wait_for(scene.ask(ADMIN_MEMBERS_ADD, 4, world.machine(4).address())));
     EXPECT_GT(mark_count("snapshot_installed"), installed);
+    EXPECT_GT(mark_count("learner_promoted"), 0U);
     const std::set<int> all{1, 2, 3, 4};
     EXPECT_EQ(scene.oracle.voters(), all);
     uint64_t index = raft_configuration_index(world.machine(4).raft());
@@ -171,13 +172,16 @@ TEST(Members, ALearnerCatchesUpBySnapshotAndStartsFromOne)
 }
 
 /* One after the other, whatever the order in which they are asked */
-TEST(Members, ChangesThatAreAskedSideBySide)
+TEST(Membership, ChangesThatAreAskedSideBySide)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Scene scene(seed);
         World &world = scene.world;
+        uint64_t waited = mark_count("newcomer_waits");
         scene.start_new(4);
+        world.run_for(NS_PER_S);
+        EXPECT_GT(mark_count("newcomer_waits"), waited);
         int id = world.leader()->id() % 3 + 1;
         auto added = scene.ask(ADMIN_MEMBERS_ADD, 4, world.machine(4).address());
         auto removed = scene.ask(ADMIN_MEMBERS_REMOVE, id);
@@ -194,7 +198,7 @@ TEST(Members, ChangesThatAreAskedSideBySide)
     }
 }
 
-TEST(Members, TheLeaderIsRemoved)
+TEST(Membership, TheLeaderIsRemoved)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -212,22 +216,72 @@ TEST(Members, TheLeaderIsRemoved)
     }
 }
 
-/* A learner that was started again before it had an entry joins all the same. */
-TEST(Members, ALearnerThatIsKilledWhileItJoins)
+/* It is added before it is started, and killed while it joins: it joins all the same. */
+TEST(Membership, ALearnerThatIsKilledWhileItJoins)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Scene scene(seed);
         World &world = scene.world;
-        scene.start_new(4);
         Machine &machine = world.machine(4);
-        auto added = scene.ask(ADMIN_MEMBERS_ADD, 4, machine.address());
+        uint64_t started = mark_count("learner_was_started");
+        auto added = scene.ask(ADMIN_MEMBERS_ADD, 4, "n4:7000");
+        world.run_for(NS_PER_S);
+        scene.start_new(4);
         uint64_t joined = mark_count("blank_node_joins");
         ASSERT_TRUE(world.run_until(
                 [&] { return mark_count("blank_node_joins") > joined; }, 10 * NS_PER_S));
+        EXPECT_GT(mark_count("learner_was_started"), started);
         world.run_for(seed * 100 * NS_PER_US);
         machine.crash(seed % 2 == 0 ? End::killed : End::power_cut);
         ASSERT_EQ(machine.start(), NODE_BOOT_OK);
         EXPECT_TRUE(scene.wait_for(added));
     }
+}
+
+/*
+ * A machine is replaced while another one is down. That one counts by the members of before,
+ * and hears the new machine all the same; the old disk is told that it is removed.
+ */
+TEST(Membership, AnOldDiskIsToldAndAnOldListIsNoObstacle)
+{
+    Scene scene;
+    World &world = scene.world;
+    ASSERT_TRUE(scene.wait_for([&] {
+        scene.start_new(4);
+        return scene.ask(ADMIN_MEMBERS_ADD, 4, world.machine(4).address());
+    }()));
+    world.machine(3).crash(End::killed);
+    ASSERT_TRUE(scene.led());
+    uint64_t incarnation = configuration_find(scene.oracle.newest(), 2)->incarnation;
+    world.machine(2).crash(End::power_cut);
+    Disk::Content old = world.machine(2).disk.swap_content({});
+    scene.start_new(2);
+    world.run_for(2 * NS_PER_S);
+    ASSERT_EQ(world.machine(3).start(), NODE_BOOT_OK);
+    ASSERT_TRUE(scene.wait_for(
+            scene.ask(ADMIN_MEMBERS_REPLACE, 2, world.machine(2).address(), incarnation)));
+    uint64_t refused = mark_count("removed_member_refused");
+    Machine ghost(world, 2, true);
+    (void)ghost.disk.swap_content(std::move(old));
+    ASSERT_EQ(ghost.start(), NODE_BOOT_OK);
+    EXPECT_TRUE(world.run_until([&] { return ghost.removed(); }, 10 * NS_PER_S));
+    EXPECT_GT(mark_count("removed_member_refused"), refused);
+}
+
+/* Nothing is begun that would leave too few voters. */
+TEST(Membership, AChangeThatWouldStopTheClusterWaits)
+{
+    Scene scene;
+    World &world = scene.world;
+    int leader = world.leader()->id();
+    world.machine(leader % 3 + 1).crash(End::killed);
+    world.run_for(2 * NS_PER_S);
+    uint64_t before = mark_count("change_would_stop_the_cluster");
+    auto removed = scene.ask(ADMIN_MEMBERS_REMOVE, 6 - leader - (leader % 3 + 1));
+    world.run_for(2 * NS_PER_S);
+    EXPECT_GT(mark_count("change_would_stop_the_cluster"), before);
+    EXPECT_FALSE(*removed);
+    ASSERT_EQ(world.machine(leader % 3 + 1).start(), NODE_BOOT_OK);
+    EXPECT_TRUE(scene.wait_for(removed));
 }
