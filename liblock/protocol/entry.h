@@ -37,7 +37,7 @@ enum entry_kind {
     ENTRY_BOOTSTRAP = 1,     /* Index 1: members and cluster settings (settings.h). */
     ENTRY_TERM_START = 2,    /* The no-op that begins a term; a batch with nothing in it. */
     ENTRY_BATCH = 3,         /* Served time, keepalives, commands (batch.h). */
-    ENTRY_CONFIGURATION = 4, /* Who is a member from this entry on (configuration.h). */
+    ENTRY_CONFIGURATION = 4, /* Who is a member from this entry on (member_list.h). */
     ENTRY_SETTINGS = 5,      /* A change of cluster settings (settings.h). */
     ENTRY_TRIAL = 6,         /* Empty, and counted: for tests of upgrades (version.h). */
 };

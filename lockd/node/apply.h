@@ -14,7 +14,7 @@
 
 #include "locks/locks.h"
 #include "node/backlog.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/conn.h"
 #include "node/ledger.h"
 #include "node/reader.h"

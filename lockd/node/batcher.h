@@ -27,7 +27,7 @@
 #include "base/prng.h"
 #include "locks/locks.h"
 #include "node/backlog.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/gather.h"
 #include "node/journal.h"
 #include "node/ledger.h"

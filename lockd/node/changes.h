@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/sentence.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/doubt.h"
 #include "node/times.h"
 #include "protocol/admin.h"

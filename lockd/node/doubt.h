@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/roster.h"
 #include "node/times.h"
 #include "protocol/hello.h"

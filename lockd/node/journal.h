@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/ring.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/notices.h"
 #include "node/stages.h"
 #include "protocol/entry.h"

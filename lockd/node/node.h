@@ -25,8 +25,8 @@
 
 #include "base/arena.h"
 #include "base/histogram.h"
-#include "protocol/configuration.h"
 #include "protocol/hello.h"
+#include "protocol/member_list.h"
 #include "protocol/settings.h"
 #include "raft/raft.h"
 #include "store/begin_format.h"

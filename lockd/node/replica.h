@@ -48,7 +48,7 @@
  *     commit_times   when entries were committed: how far behind a member is
  *     conn           connection slots and their output
  *     roster         the other nodes
- *     configuration  who is a member, by the newest entry that says it
+ *     configurations who is a member, by the newest entry that says it
  *     notices        what the node reports, for the log and the status
  *     times          the clocks as io read them
  *     figures        histograms, as nodes send them
@@ -72,7 +72,7 @@
 #include "node/batcher.h"
 #include "node/changes.h"
 #include "node/commit_times.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/conn.h"
 #include "node/dial.h"
 #include "node/door.h"

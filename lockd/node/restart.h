@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "locks/locks.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/node.h"
 #include "raft/raft.h"
 #include "store/recovery.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/node.h"
 
 #ifdef __cplusplus

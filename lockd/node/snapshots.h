@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "node/configuration.h"
+#include "node/configurations.h"
 #include "node/node.h"
-#include "protocol/configuration.h"
+#include "protocol/member_list.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/configuration.h"
+#include "protocol/member_list.h"
 #include "sim/world/world.h"
 
 namespace sim {

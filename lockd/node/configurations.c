@@ -1,5 +1,5 @@
-/* The configurations that this node knows: see configuration.h. */
-#include "node/configuration.h"
+/* The configurations that this node knows: see configurations.h. */
+#include "node/configurations.h"
 
 void configurations_init(
         struct configurations *configurations, const struct node_settings *settings)

@@ -5,15 +5,15 @@
  * Until the log has one, the configuration is what --cluster says: enough to find the other
  * members of a new cluster, or a first contact.
  */
-#ifndef NODE_CONFIGURATION_H
-#define NODE_CONFIGURATION_H
+#ifndef NODE_CONFIGURATIONS_H
+#define NODE_CONFIGURATIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "node/node.h"
-#include "protocol/configuration.h"
 #include "protocol/entry.h"
+#include "protocol/member_list.h"
 
 #ifdef __cplusplus
 extern "C" {

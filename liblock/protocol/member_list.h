@@ -6,8 +6,8 @@
  * directory; another directory under the same id is another member. An id is used by one
  * member at a time.
  */
-#ifndef PROTOCOL_CONFIGURATION_H
-#define PROTOCOL_CONFIGURATION_H
+#ifndef PROTOCOL_MEMBER_LIST_H
+#define PROTOCOL_MEMBER_LIST_H
 
 #include <stdbool.h>
 #include <stdint.h>

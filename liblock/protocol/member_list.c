@@ -1,5 +1,5 @@
 /* Layout of a configuration, and what follows from one. */
-#include "protocol/configuration.h"
+#include "protocol/member_list.h"
 
 static void walk_member(struct wire *wire, struct member *member)
 {
