@@ -131,7 +131,7 @@ void log_writer_put(struct log_writer *writer, const char *line, size_t bytes)
         return;
     }
     (void)pthread_mutex_lock(&writer->mutex);
-    if (bytes > LOG_WRITER_BYTES - waiting(writer)) {
+    if (writer->untold > 0 || bytes > LOG_WRITER_BYTES - waiting(writer)) {
         count_dropped(writer);
     } else {
         for (size_t i = 0; i < bytes; i++)

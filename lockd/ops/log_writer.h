@@ -3,8 +3,9 @@
  *
  * Standard error may be a pipe that nobody reads, a terminal that was stopped, or a file on
  * a disk that stands still. Whoever writes there then waits, and the thread that runs the
- * node must not. So it only puts lines here. Lines for which there is no room are dropped
- * and counted, and once there is room again a line says how many there were.
+ * node must not. So it only puts lines here. A line for which there is no room is dropped,
+ * and so is each one after it until all that waits is written. Then a line says how many
+ * were dropped: it stands where they are missing.
  */
 #ifndef OPS_LOG_WRITER_H
 #define OPS_LOG_WRITER_H
