@@ -39,6 +39,7 @@
 
 static const char *const writes[] = {"dsync", "fsync", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const forms[] = {"text", "json", NULL};
 
 /* clang-format off */
 static const struct setting table[] = {
@@ -61,6 +62,8 @@ static const struct setting table[] = {
 
     CHOICE("log-level", "LEVEL", "how much to log: error, warn, info or debug", log_level,
         levels),
+    CHOICE("log-format", "FORM", "form of the log: text, or json with one object a line",
+        log_format, forms),
     NUMBER("connections", "most connections at once, of clients and members",
         node.limits.connections_max, 2 * (uint64_t)MEMBERS_MAX, 65536),
     NUMBER("connection-share",
