@@ -219,7 +219,7 @@ bool Faults::empty(int id)
     machine.crash(End::power_cut);
     life_.say(id, "finds an empty directory");
     away_.insert(id);
-    kept_[id].swap(machine.disk.segments);
+    machine.disk.unmount();
     durable_[id] = life_.oracle().disk_changed(id, {});
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
@@ -235,11 +235,9 @@ void Faults::come_back(int id)
     machine.crash(End::killed);
     life_.say(id, "has its log again");
     machine.disk.undo_damage();
-    auto kept = kept_.find(id);
-    if (kept == kept_.end())
+    if (machine.disk.is_mounted())
         return;
-    machine.disk.segments.swap(kept->second);
-    kept_.erase(kept);
+    machine.disk.mount();
     (void)life_.oracle().disk_changed(id, durable_[id]);
 }
 

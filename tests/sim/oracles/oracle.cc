@@ -50,6 +50,7 @@ void Oracle::after_start(Machine &machine)
     commits_[machine.id()] = 0;
     leads_[machine.id()] = 0;
     duties_.forget(machine.id());
+    quotas_.forget(machine.id());
     struct entry_id durable = durable_[machine.id()];
     if (raft_term_at(machine.raft(), durable.index) != durable.term)
         found(name_of(machine) + " forgot what was durable");
@@ -185,6 +186,8 @@ void Oracle::look_at(Machine &machine)
         found(*breach);
     if (std::optional<std::string> breach = duties_.look(machine))
         found(*breach);
+    if (std::optional<std::string> breach = quotas_.look(machine.id(), machine.locks()))
+        found(name_of(machine) + ": " + *breach);
     look_at_clients();
 }
 

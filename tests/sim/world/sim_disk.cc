@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "store/format.h"
 
@@ -26,6 +27,15 @@ void Disk::put_to(Segments &files, const Write &write, size_t begin, size_t end)
     assert(write.place.offset + end <= content.size());
     std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
             end - begin);
+}
+
+void Disk::put_sector(
+        Segments &files, const wal_place &sector, const std::vector<uint8_t> &bytes)
+{
+    auto file = files.find(sector.segment);
+    if (file != files.end()) /* Not removed, or its rest cut off, since */
+        std::copy(bytes.begin(), bytes.end(),
+                file->second.begin() + static_cast<ptrdiff_t>(sector.offset));
 }
 
 void Disk::put(const Write &write, size_t begin, size_t end)
@@ -154,6 +164,20 @@ void Disk::wipe()
     late_.clear();
 }
 
+void Disk::unmount()
+{
+    assert(is_mounted() && under_way_.empty() && late_.empty() && !platter_);
+    hidden_ = std::exchange(segments, {});
+}
+
+void Disk::mount()
+{
+    assert(!is_mounted() && under_way_.empty());
+    late_.clear();
+    platter_.reset();
+    segments = *std::exchange(hidden_, std::nullopt);
+}
+
 bool Disk::rot()
 {
     if (segments.empty())
@@ -222,6 +246,7 @@ std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &ran
  */
 bool Disk::damage_file(Damage kind, prng &random)
 {
+    assert(!platter_); /* It is done to a machine without power. */
     std::vector<uint64_t> begun;
     for (const auto &[number, content] : segments) {
         format_block block{};
@@ -268,7 +293,9 @@ bool Disk::damage(Damage kind, prng &random)
     if (std::equal(begin, begin + static_cast<ptrdiff_t>(used), after.begin()))
         return false;
     spoilt_ = {sector, {begin, begin + sector_bytes}};
-    std::copy(after.begin(), after.end(), begin);
+    put_sector(segments, sector, after);
+    if (platter_)
+        put_sector(*platter_, sector, after);
     return true;
 }
 
@@ -279,9 +306,9 @@ void Disk::undo_damage()
     whole_.clear();
     if (!spoilt_)
         return;
-    std::vector<uint8_t> &content = segments.at(spoilt_->place.segment);
-    std::copy(spoilt_->before.begin(), spoilt_->before.end(),
-            content.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
+    put_sector(segments, spoilt_->place, spoilt_->before);
+    if (platter_)
+        put_sector(*platter_, spoilt_->place, spoilt_->before);
     spoilt_.reset();
 }
 

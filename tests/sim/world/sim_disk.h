@@ -76,13 +76,27 @@ public:
     void write_again(const wal_place &place, size_t count);
 
     void wipe();
+
+    /*
+     * The file system is not mounted: what a node finds looks like a new directory. What is
+     * mounted again is as it was, and nothing that was done to the other shows in it. Both are
+     * done while the machine is off, so nothing is under way to either.
+     */
+    void unmount();
+    void mount();
+    bool is_mounted() const
+    {
+        return !hidden_.has_value();
+    }
+
     /* Flip a bit in the middle of what was written. False: nothing was. */
     bool rot();
 
     /*
      * Spoil a sector of a record or header that a later one calls durable: so its node must
-     * find it. (What is wrong with the very last records cannot be told from torn writes.)
-     * False: there is none, or nothing changed by it.
+     * find it. (What is wrong with the very last records cannot be told from torn writes.) It
+     * is spoilt on the platter, and read like that, whatever a cache holds besides. False:
+     * there is none, or nothing changed by it.
      */
     bool damage(Damage kind, prng &random);
     bool is_damaged() const
@@ -99,6 +113,8 @@ private:
     };
     using Segments = std::map<uint64_t, std::vector<uint8_t>>;
     static void put_to(Segments &files, const Write &write, size_t begin, size_t end);
+    static void put_sector(
+            Segments &files, const wal_place &sector, const std::vector<uint8_t> &bytes);
     void put(const Write &write, size_t begin, size_t end);
     void put_some(Segments &files, const Write &write, prng &random);
     struct Spot {
@@ -118,6 +134,7 @@ private:
     std::vector<Write> under_way_;
     std::vector<Write> late_;         /* ... of processes that were killed */
     std::optional<Segments> platter_; /* What a power cut leaves, if not the same */
+    std::optional<Segments> hidden_;  /* What is not mounted */
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
     std::map<uint64_t, std::vector<uint8_t>>
