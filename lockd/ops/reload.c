@@ -61,6 +61,9 @@ void reload(struct config *running, char **argv, struct logger *logger)
     struct page page = page_on(others, sizeof others);
     list_others(running, &read, &page);
     running->log_level = read.log_level;
-    logger->level = (enum logger_level)read.log_level;
-    tell(logger, running, others);
+    enum logger_level wanted = (enum logger_level)read.log_level;
+    if (wanted > logger->level)
+        logger->level = wanted;
+    tell(logger, running, others); /* By the level that shows more: this is the last line. */
+    logger->level = wanted;
 }
