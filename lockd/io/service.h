@@ -27,9 +27,9 @@ struct service {
     int socket; /* -1: there is no manager. */
     struct sockaddr_un address;
     socklen_t address_bytes;
-    bool watched;        /* The manager wants to hear from the loop. */
-    uint64_t every_ns;   /* How often service_tell() is due */
-    uint64_t due_ns;     /* CLOCK_MONOTONIC */
+    bool watched;                  /* The manager wants to hear from the loop. */
+    uint64_t every_ns;             /* How often service_tell() is due */
+    uint64_t due_ns;               /* CLOCK_MONOTONIC */
     char told[SERVICE_LINE_BYTES]; /* The last status that was sent */
 };
 

@@ -130,8 +130,8 @@ static const char *skip(const char *text, const char *what)
     return text + strspn(text, what);
 }
 
-static void put_json(
-        struct page *page, const struct log_event *event, const char *time, const char *shown)
+static void put_json(struct page *page, const struct log_event *event, const char *time,
+        const char *shown)
 {
     page_add(page, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time,
             level_names[event->level], event->event);

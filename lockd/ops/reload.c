@@ -35,8 +35,8 @@ static void tell(struct logger *logger, const struct config *running, const char
     const struct setting *table = config_table(&count);
     config_show(running, &table[config_find("log-level")], level);
     if (others[0] == 0)
-        (void)snprintf(details, sizeof details, "path=\"%s\" log_level=%s", running->file,
-                level);
+        (void)snprintf(
+                details, sizeof details, "path=\"%s\" log_level=%s", running->file, level);
     else
         (void)snprintf(details, sizeof details,
                 "path=\"%s\" log_level=%s restart=%s: these settings of the file differ, and change only when this node is restarted",
@@ -64,6 +64,7 @@ void reload(struct config *running, char **argv, struct logger *logger)
     enum logger_level wanted = (enum logger_level)read.log_level;
     if (wanted > logger->level)
         logger->level = wanted;
-    tell(logger, running, others); /* By the level that shows more: this is the last line. */
+    tell(logger, running,
+            others); /* By the level that shows more: this is the last line. */
     logger->level = wanted;
 }

@@ -1,5 +1,5 @@
-# Debian packages: `cpack --config build/release/CPackConfig.cmake`, or the target `package`.
-# The build must have the prefix /usr, as the preset `package` has.
+# Debian packages: `cmake --preset package && cmake --build --preset package`. The preset has the
+# prefix /usr, which the paths in the unit need.
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME lockd)
