@@ -271,13 +271,8 @@ bool Disk::damage_file(Damage kind, prng &random)
     return true;
 }
 
-bool Disk::damage(Damage kind, prng &random)
+bool Disk::spoil_one(const std::vector<Spot> &spots, Damage kind, prng &random)
 {
-    if (is_damaged())
-        return false;
-    if (kind >= Damage::shortened)
-        return damage_file(kind, random);
-    std::vector<Spot> spots = durable_spots();
     if (spots.empty())
         return false;
     const Spot &spot = spots[prng_below(&random, spots.size())];
@@ -299,8 +294,31 @@ bool Disk::damage(Damage kind, prng &random)
     return true;
 }
 
+bool Disk::damage(Damage kind, prng &random)
+{
+    if (is_damaged())
+        return false;
+    if (kind >= Damage::shortened)
+        return damage_file(kind, random);
+    return spoil_one(durable_spots(), kind, random);
+}
+
+void Disk::will_read(const wal_place &place, size_t count)
+{
+    if (!rots_when_read_ || is_damaged())
+        return;
+    std::vector<Spot> spots = durable_spots();
+    std::erase_if(spots, [&](const Spot &spot) {
+        return spot.place.segment != place.segment || spot.place.offset < place.offset ||
+               spot.place.offset >= place.offset + count;
+    });
+    if (spoil_one(spots, Damage::flipped, *rots_when_read_))
+        rots_when_read_.reset();
+}
+
 void Disk::undo_damage()
 {
+    rots_when_read_.reset();
     if (!whole_.empty())
         segments.swap(whole_);
     whole_.clear();

@@ -99,6 +99,12 @@ public:
      * there is none, or nothing changed by it.
      */
     bool damage(Damage kind, prng &random);
+    /* The same, flipped, to a record in the next stretch that a running node reads. */
+    void rot_when_read(const struct prng &dice)
+    {
+        rots_when_read_ = dice;
+    }
+    void will_read(const wal_place &place, size_t count);
     bool is_damaged() const
     {
         return spoilt_.has_value() || !whole_.empty();
@@ -127,6 +133,7 @@ private:
         std::vector<uint8_t> before;
     };
     std::vector<Spot> durable_spots() const;
+    bool spoil_one(const std::vector<Spot> &spots, Damage kind, prng &random);
     std::vector<uint8_t> spoil(Damage kind, const wal_place &sector, prng &random) const;
     bool damage_file(Damage kind, prng &random);
     void cut_short(const Write &write, End how, prng &random);
@@ -137,6 +144,7 @@ private:
     std::optional<Segments> hidden_;  /* What is not mounted */
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
+    std::optional<struct prng> rots_when_read_;
     std::map<uint64_t, std::vector<uint8_t>>
             whole_; /* The segments before one was spoilt */
 };
