@@ -581,7 +581,10 @@ enum lk_condition {
     LK_CONDITION_NO_COMMIT = 13,       /* It leads; too few members write what it sends. */
     LK_CONDITION_CLOCK_SUSPECT = 14,   /* Its leader's clock and its own differ in rate. */
     /* 15 is reserved. */
-    LK_CONDITION_READ_ERROR = 16, /* It cannot read a part of its own log. */
+    LK_CONDITION_READ_ERROR = 16,       /* It cannot read a part of its own log. */
+    LK_CONDITION_SNAPSHOT_FAILING = 17, /* It cannot write snapshots: its log grows. */
+    LK_CONDITION_SNAPSHOT_STUCK = 18,   /* It leads; a member takes no snapshot. */
+    LK_CONDITION_INSTALLING = 19,       /* It takes over the leader's state. */
     /* Of something that has a limit nine tenths are in use: see lk_node_status. */
     LK_CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster, ... */
@@ -684,6 +687,13 @@ struct lk_node_status {
     uint32_t answers_max;
     uint32_t name_blocks_max;
     uint32_t connections_max; /* Of that node, those between nodes included */
+    /* Snapshots of the lock state, and the log behind them. */
+    uint64_t log_first;       /* The first entry that its log still has; 0: it has none */
+    uint64_t snapshot;        /* Index of its newest snapshot; 0: there is none */
+    uint64_t snapshot_bytes;  /* Of that one's file */
+    uint64_t snapshot_age_ns; /* Since it was made, or since the node's start */
+    uint64_t
+            snapshot_taken_ns; /* How long the last one that it took itself took; 0: none */
     uint64_t bad_reads; /* Since start, of its log: an error, or not what was written */
     /* Who has most of what one client address, or one label, may have in the cluster */
     struct lk_share address_share;

@@ -135,6 +135,7 @@ static int print_plan(const struct config *config)
     arena_init(&arena, NULL, 0);
     (void)loop_measure(&arena, &settings, &config->node);
     plan_print(&arena, stdout);
+    plan_print_disk(&config->node, stdout);
     return EXIT_SUCCESS;
 }
 

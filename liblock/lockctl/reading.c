@@ -52,8 +52,10 @@ bool reading_diverges(const struct reading *readings, uint32_t count, uint32_t w
     const struct lk_node_status *one = &readings[which].node;
     for (uint32_t i = 0; i < count && readings[which].status == LK_OK; i++) {
         const struct lk_node_status *other = &readings[i].node;
+        /* One that has applied nothing has no state. */
         if (readings[i].status == LK_OK && other->cluster == one->cluster &&
-                other->applied == one->applied && other->digest != one->digest)
+                one->applied != 0 && other->applied == one->applied &&
+                other->digest != one->digest)
             return true;
     }
     return false;

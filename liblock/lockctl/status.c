@@ -79,6 +79,22 @@ static void add_row(
     table_cell(table, "%s", duration_text(node->uptime_ns, text));
 }
 
+/* Where the log begins, and the snapshot that stands before it. */
+static void print_snapshot(const struct reading *reading)
+{
+    char age[DURATION_TEXT_BYTES];
+    char taken[DURATION_TEXT_BYTES];
+    const struct lk_node_status *node = &reading->node;
+    if (reading->status != LK_OK || node->snapshot == 0)
+        return;
+    (void)printf("node %u: snapshot at %" PRIu64 ", %" PRIu64 " bytes, %s ago", node->node,
+            node->snapshot, node->snapshot_bytes,
+            duration_text(node->snapshot_age_ns, age));
+    if (node->snapshot_taken_ns != 0)
+        (void)printf(", took %s", duration_text(node->snapshot_taken_ns, taken));
+    (void)printf("; log from %" PRIu64 "\n", node->log_first);
+}
+
 static void print_status(
         const struct lk_client *client, const struct reading *readings, uint32_t count)
 {
@@ -103,6 +119,8 @@ static void print_status(
         (void)putchar('\n');
         break;
     }
+    for (uint32_t i = 0; i < count; i++)
+        print_snapshot(&readings[i]);
     for (uint32_t i = 0; i < count; i++)
         reading_put_troubles(stdout, readings, count, i);
 }
@@ -153,6 +171,20 @@ static void write_capacities(struct json *json, const struct lk_node_status *nod
         json_u64(json, "limit", capacities[i].limit);
         json_end(json);
     }
+    json_end(json);
+}
+
+static void write_snapshot(struct json *json, const struct lk_node_status *node)
+{
+    if (node->snapshot == 0) {
+        json_null(json, "snapshot");
+        return;
+    }
+    json_begin_object(json, "snapshot");
+    json_u64(json, "index", node->snapshot);
+    json_u64(json, "bytes", node->snapshot_bytes);
+    json_u64(json, "age_ns", node->snapshot_age_ns);
+    json_u64(json, "taken_ns", node->snapshot_taken_ns);
     json_end(json);
 }
 
@@ -260,6 +292,8 @@ static void write_node(struct json *json, const struct lk_client *client,
     json_u64(json, "write_age_ns", node->write_age_ns);
     json_u64(json, "segments", node->segments);
     json_u64(json, "segments_max", node->segments_max);
+    json_u64(json, "log_first", node->log_first);
+    write_snapshot(json, node);
     json_hex(json, "digest", node->digest);
     write_counts(json, node);
     write_peers(json, node);

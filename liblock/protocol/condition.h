@@ -40,6 +40,12 @@ enum condition {
     CONDITION_CLOCK_SUSPECT = 14,
     /* A part of its log cannot be read back. */
     CONDITION_READ_ERROR = 16,
+    /* Its snapshots cannot be written, so its log grows. */
+    CONDITION_SNAPSHOT_FAILING = 17,
+    /* It leads, and a member takes no more of a snapshot that it needs. */
+    CONDITION_SNAPSHOT_STUCK = 18,
+    /* It takes over another member's state, and serves nobody meanwhile. */
+    CONDITION_INSTALLING = 19,
     /* Of something that has a limit nine tenths are in use. */
     CONDITION_NEARLY_FULL = 20,
     /* The other members refuse it: they are of another cluster. */

@@ -59,7 +59,7 @@ static uint64_t sum_body(
 static bool is_kind(uint16_t kind)
 {
     return (kind >= FRAME_HELLO && kind <= FRAME_STAGES_ANSWER) ||
-           (kind >= FRAME_PEER_VOTE && kind <= FRAME_PEER_ALIVE);
+           (kind >= FRAME_PEER_VOTE && kind <= FRAME_PEER_SNAPSHOT_ANSWER);
 }
 
 void frame_reader_init(struct frame_reader *reader, void *buffer, size_t buffer_bytes)

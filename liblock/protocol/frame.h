@@ -52,9 +52,11 @@ enum frame_kind {
     FRAME_PEER_TIMEOUT_NOW = 36,
     FRAME_PEER_READ = 37,
     FRAME_PEER_READ_ANSWER = 38,
-    FRAME_PEER_WELCOME = 39, /* hello.h: the first frame back to another node */
-    FRAME_PEER_PROBE = 40,   /* Empty: is this connection alive? */
-    FRAME_PEER_ALIVE = 41,   /* Empty: it is. */
+    FRAME_PEER_WELCOME = 39,  /* hello.h: the first frame back to another node */
+    FRAME_PEER_PROBE = 40,    /* Empty: is this connection alive? */
+    FRAME_PEER_ALIVE = 41,    /* Empty: it is. */
+    FRAME_PEER_SNAPSHOT = 42, /* peer_snapshot.h: a piece of a snapshot */
+    FRAME_PEER_SNAPSHOT_ANSWER = 43,
 };
 
 struct frame {

@@ -27,6 +27,11 @@ static void walk_log(struct wire *wire, struct node_status *status)
     wire_u64(wire, &status->write_age_ns);
     wire_u32(wire, &status->segments);
     wire_u32(wire, &status->segments_max);
+    wire_u64(wire, &status->log_first);
+    wire_u64(wire, &status->snapshot);
+    wire_u64(wire, &status->snapshot_bytes);
+    wire_u64(wire, &status->snapshot_age_ns);
+    wire_u64(wire, &status->snapshot_taken_ns);
     wire_u64(wire, &status->time);
     wire_u64(wire, &status->digest);
     wire_u64(wire, &status->uptime_ns);

@@ -74,8 +74,14 @@ struct node_status {
     uint64_t write_age_ns; /* How long its oldest write is under way; 0: none is */
     uint32_t segments;     /* Of its log, in use */
     uint32_t segments_max;
-    uint64_t time;   /* T, ns */
-    uint64_t digest; /* of the lock state at `applied` */
+    uint64_t log_first;       /* The first entry that its log still has; 0: it has none */
+    uint64_t snapshot;        /* Index of its newest snapshot; 0: there is none */
+    uint64_t snapshot_bytes;  /* Of that one's file */
+    uint64_t snapshot_age_ns; /* Since it was made, or since the node's start */
+    uint64_t
+            snapshot_taken_ns; /* How long the last one that it took itself took; 0: none */
+    uint64_t time;             /* T, ns */
+    uint64_t digest;           /* of the lock state at `applied` */
     uint64_t uptime_ns;
     uint32_t sessions;
     uint32_t locks;

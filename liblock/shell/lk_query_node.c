@@ -273,6 +273,11 @@ static bool read_status(const struct frame *frame, void *answer)
             .write_age_ns = node.write_age_ns,
             .segments = node.segments,
             .segments_max = node.segments_max,
+            .log_first = node.log_first,
+            .snapshot = node.snapshot,
+            .snapshot_bytes = node.snapshot_bytes,
+            .snapshot_age_ns = node.snapshot_age_ns,
+            .snapshot_taken_ns = node.snapshot_taken_ns,
             .time_ns = node.time,
             .digest = node.digest,
             .uptime_ns = node.uptime_ns};

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "io/disk_file.h"
 #include "io/disk_maker.h"
+#include "io/disk_snapshot.h"
 #include "io/locked_memory.h"
 
 enum {
@@ -22,6 +24,7 @@ void disk_close(struct disk *disk)
             (void)close(disk->files[i].fd);
         disk->files[i].number = 0;
     }
+    snapshot_close(disk);
     if (disk->folder >= 0)
         (void)close(disk->folder);
     disk->folder = -1;
@@ -33,11 +36,31 @@ void disk_carve(struct disk *disk, struct arena *arena, uint32_t segments_max)
             arena, "reads of the log", NODE_READ_BUFFERS, NODE_READ_BYTES_MAX, 4096);
     disk->maker.zeros =
             arena_take(arena, "zeros for new segments", 1, DISK_FILL_BYTES, 4096);
+    disk->other.buffer =
+            arena_take(arena, "reads of snapshots", 1, SNAPSHOT_CHUNK_BYTES_MAX, 4096);
     disk->numbers = arena_take(arena, "segment numbers", segments_max,
             sizeof *disk->numbers, sizeof(uint64_t));
 }
 
 /* ---- Serving ---- */
+
+/*
+ * What a crash left: files with temporary names, segments before the beginning of the log,
+ * and more snapshots than are kept.
+ */
+static bool is_left_over(const struct disk *disk, const char *name)
+{
+    size_t length = strlen(name);
+    bool temporary = length > 4 && strcmp(name + length - 4, ".new") == 0;
+    if (temporary)
+        return strncmp(name, "segment-", 8) == 0 || strncmp(name, "snapshot-", 9) == 0 ||
+               strncmp(name, "received-", 9) == 0 || strncmp(name, log_begin_name, 9) == 0;
+    uint64_t segment = segment_number(name);
+    if (segment != 0)
+        return segment < disk->first_segment;
+    uint64_t snapshot = snapshot_number(name);
+    return snapshot != 0 && !node_has_snapshot(disk->turn->node, snapshot);
+}
 
 static void remove_leftovers(struct disk *disk)
 {
@@ -46,9 +69,7 @@ static void remove_leftovers(struct disk *disk)
     if (listing == NULL)
         return;
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
-        size_t length = strlen(entry->d_name);
-        if (strncmp(entry->d_name, "segment-", 8) == 0 && length > 12 &&
-                strcmp(entry->d_name + length - 4, ".new") == 0)
+        if (is_left_over(disk, entry->d_name))
             (void)unlinkat(disk->folder, entry->d_name, 0);
     }
     (void)closedir(listing);
@@ -241,10 +262,14 @@ void disk_perform(struct disk *disk, const struct node_effects *effects)
     if (effects->segment_wanted != 0)
         disk->maker.wanted = effects->segment_wanted;
     maker_go_on(disk);
+    if (effects->file_wanted)
+        snapshot_perform(disk, &effects->file);
+    snapshot_go_on(disk);
 }
 
 void disk_time(struct disk *disk)
 {
+    snapshot_tell_failed(disk);
     if (!disk->read_failed)
         return;
     disk->read_failed = false;
@@ -253,5 +278,6 @@ void disk_time(struct disk *disk)
 
 uint64_t disk_deadline(const struct disk *disk)
 {
-    return disk->read_failed ? 0 : maker_deadline(disk);
+    uint64_t deadline_ns = u64_min(maker_deadline(disk), snapshot_deadline(disk));
+    return disk->read_failed ? 0 : deadline_ns;
 }

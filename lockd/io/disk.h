@@ -4,6 +4,7 @@
  *
  *     segment-000000000001       a segment of the log (store/wal.h says what is in it)
  *     segment-000000000002.new   one being made; removed at the next start if left behind
+ *     snapshot-..., log-begin    see disk_snapshot.h
  *
  * The directory itself is locked (flock), so that two processes never share it, and each
  * segment, so that no write of an earlier process comes after one of this (disk_lock.h).
@@ -35,6 +36,8 @@ enum {
     DISK_FILES_MAX = 8,
     DISK_NAME_BYTES = 40,
     DISK_REASON_BYTES = 768,
+    DISK_TEMPORARY_MAX =
+            3, /* Files being written: a snapshot, one received, the beginning */
     DISK_FILL_BYTES = 512 * 1024, /* Zeros written at once into a new segment */
 };
 
@@ -88,6 +91,33 @@ struct disk_maker {
     unsigned char *zeros;
 };
 
+enum other_step {
+    OTHER_IDLE,
+    OTHER_TO_WRITE, /* Waits until the log's writes leave room. */
+    OTHER_WRITING,
+    OTHER_READING,
+    OTHER_SYNCING,
+    OTHER_RENAMING,
+    OTHER_SYNCING_FOLDER,
+    OTHER_UNLINKING,
+    OTHER_FAILED, /* The node learns it in the next turn. */
+};
+
+/* Works on files beside the log, a step at a time; see disk_snapshot.h. */
+struct disk_other {
+    enum other_step step;
+    struct node_file file; /* What is under way */
+    size_t done;           /* Bytes read or written */
+    uint64_t written_ns;   /* When the last write was begun */
+    bool said;             /* A failure was reported, and nothing has succeeded since. */
+    int writing[DISK_TEMPORARY_MAX]; /* By name; -1: none */
+    int reading;                     /* The snapshot that was read last; -1: none */
+    uint64_t reading_number;
+    char name[DISK_NAME_BYTES];
+    char name_to[DISK_NAME_BYTES];
+    unsigned char *buffer; /* SNAPSHOT_CHUNK_BYTES_MAX, page-aligned */
+};
+
 struct disk {
     struct uring *uring;
     struct turn *turn;
@@ -101,6 +131,7 @@ struct disk {
     struct disk_write writes[NODE_WRITES_MAX];
     struct disk_file files[DISK_FILES_MAX];
     struct disk_maker maker;
+    struct disk_other other;
     bool reading;
     struct node_read read;
     struct disk_file *read_file; /* NULL: it could not be opened. */
@@ -112,6 +143,9 @@ struct disk {
     unsigned char *read_buffers;
     uint64_t *numbers; /* The segments found at start, ascending */
     uint32_t number_count;
+    uint64_t snapshots[NODE_SNAPSHOTS_MAX]; /* Found at start: the newest */
+    uint32_t snapshot_count;
+    uint64_t first_segment; /* The log begins with it. */
 };
 
 /*

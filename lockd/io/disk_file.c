@@ -97,6 +97,15 @@ static struct disk_file *find_open(struct disk *disk, uint64_t number)
     return NULL;
 }
 
+void disk_forget_file(struct disk *disk, uint64_t number)
+{
+    struct disk_file *file = find_open(disk, number);
+    if (file == NULL || file->users > 0)
+        return;
+    (void)close(file->fd);
+    file->number = 0;
+}
+
 struct disk_file *disk_find_file(struct disk *disk, uint64_t number)
 {
     char name[DISK_NAME_BYTES];

@@ -27,6 +27,9 @@ void disk_adopt(struct disk *disk, uint64_t number, int fd);
 /* The open file of a segment, with one more user; NULL with errno: it cannot be opened. */
 struct disk_file *disk_find_file(struct disk *disk, uint64_t number);
 
+/* The segment is to be removed: close its file, if nobody uses it. */
+void disk_forget_file(struct disk *disk, uint64_t number);
+
 /*
  * The same for a segment that is written. If it cannot be opened, the process ends: the log
  * was changed from outside, or the system has no descriptors.

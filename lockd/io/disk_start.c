@@ -20,6 +20,7 @@
 #include "io/disk.h"
 #include "io/disk_file.h"
 #include "io/disk_lock.h"
+#include "io/disk_snapshot.h"
 #include "store/tail.h"
 
 /* ---- The directory ---- */
@@ -93,6 +94,9 @@ bool disk_open(struct disk *disk, const struct disk_settings *settings, char *re
     disk->settings = *settings;
     disk->direct = true;
     disk->maker.fd = -1;
+    for (int i = 0; i < DISK_TEMPORARY_MAX; i++)
+        disk->other.writing[i] = -1;
+    disk->other.reading = -1;
     disk->folder = -1;
     bool opened = open_folder(disk, settings->path, reason) &&
                   outlives_power(disk, settings->path, reason) &&
@@ -111,22 +115,65 @@ static int compare_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static bool list_segments(struct disk *disk, char *reason)
+/* At most `wanted` bytes from there on; negative: errno says why. */
+static ssize_t read_at(int fd, unsigned char *bytes, size_t wanted, uint64_t offset)
+{
+    size_t count = 0;
+    while (count < wanted) {
+        ssize_t more = pread(fd, bytes + count, wanted - count, (off_t)(offset + count));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return more;
+        if (more == 0)
+            break;
+        count += (size_t)more;
+    }
+    return (ssize_t)(count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES);
+}
+
+/* One more snapshot: the newest of all that were found are remembered. */
+static void note_snapshot(struct disk *disk, uint64_t number)
+{
+    if (disk->snapshot_count < NODE_SNAPSHOTS_MAX) {
+        disk->snapshots[disk->snapshot_count++] = number;
+    } else {
+        uint64_t *oldest = &disk->snapshots[0];
+        for (uint32_t i = 1; i < disk->snapshot_count; i++)
+            oldest = disk->snapshots[i] < *oldest ? &disk->snapshots[i] : oldest;
+        if (number > *oldest)
+            *oldest = number;
+    }
+}
+
+/* Segments before the beginning of the log are left over from before a crash. */
+static bool note_segment(struct disk *disk, uint64_t number)
+{
+    if (number < disk->first_segment)
+        return true;
+    if (disk->number_count == disk->settings.segments_max)
+        return false;
+    disk->numbers[disk->number_count++] = number;
+    return true;
+}
+
+static bool list_files(struct disk *disk, char *reason)
 {
     int copy = openat(disk->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = copy < 0 ? NULL : fdopendir(copy);
     if (listing == NULL)
         return say(reason, disk->settings.path, strerror(errno), "");
     disk->number_count = 0;
+    disk->snapshot_count = 0;
     bool fits = true;
-    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
-        uint64_t number = segment_number(entry->d_name);
-        if (number == 0)
-            continue;
-        fits = disk->number_count < disk->settings.segments_max;
-        if (!fits)
-            break;
-        disk->numbers[disk->number_count++] = number;
+    for (struct dirent *entry = readdir(listing); fits && entry != NULL;
+            entry = readdir(listing)) {
+        uint64_t segment = segment_number(entry->d_name);
+        uint64_t snapshot = snapshot_number(entry->d_name);
+        if (segment != 0)
+            fits = note_segment(disk, segment);
+        if (snapshot != 0)
+            note_snapshot(disk, snapshot);
     }
     (void)closedir(listing);
     if (!fits)
@@ -190,41 +237,123 @@ static bool replay_segment(struct disk *disk, struct node *node, uint64_t number
     return read;
 }
 
-bool disk_replay(struct disk *disk, struct node *node, char *reason)
+static bool say_file(struct disk *disk, char *reason, const char *name, const char *what)
 {
-    if (!list_segments(disk, reason))
-        return false;
+    (void)snprintf(reason, DISK_REASON_BYTES,
+            "data directory %s: %s cannot be read (%s); check the disk, and the owner and mode of the file",
+            disk->settings.path, name, what);
+    return false;
+}
+
+static bool replay_log(struct disk *disk, struct node *node, char *reason)
+{
     for (uint32_t i = 0; i < disk->number_count; i++) {
+        char name[DISK_NAME_BYTES];
         errno = 0;
-        if (!replay_segment(disk, node, disk->numbers[i])) {
-            (void)snprintf(reason, DISK_REASON_BYTES,
-                    "data directory %s: log segment %llu cannot be read (%s); check the disk, and the owner and mode of the file",
-                    disk->settings.path, (unsigned long long)disk->numbers[i],
-                    strerror(errno));
-            return false;
-        }
+        if (replay_segment(disk, node, disk->numbers[i]))
+            continue;
+        segment_name(name, disk->numbers[i]);
+        return say_file(disk, reason, name, strerror(errno));
     }
     return true;
 }
 
-/* ---- What was read becomes durable ---- */
-
-/* At most `wanted` bytes from there on; negative: errno says why. */
-static ssize_t read_at(int fd, unsigned char *bytes, size_t wanted, uint64_t offset)
+/* Where the log begins; there is no such file while it begins with its first entry. */
+static bool replay_begin(struct disk *disk, struct node *node, char *reason)
 {
-    size_t count = 0;
-    while (count < wanted) {
-        ssize_t more = pread(fd, bytes + count, wanted - count, (off_t)(offset + count));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return more;
-        if (more == 0)
-            break;
-        count += (size_t)more;
-    }
-    return (ssize_t)(count / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES);
+    disk->first_segment = 1;
+    int fd = disk_open_file(disk, log_begin_name, 0);
+    if (fd < 0)
+        return errno == ENOENT || say_file(disk, reason, log_begin_name, strerror(errno));
+    struct begin_block begin;
+    ssize_t count = read_at(fd, disk->read_buffers, WAL_BLOCK_BYTES, 0);
+    (void)close(fd);
+    if (count < 0)
+        return say_file(disk, reason, log_begin_name, strerror(errno));
+    enum begin_finding finding = count < WAL_BLOCK_BYTES
+                                         ? BEGIN_DAMAGED
+                                         : log_begin_read(disk->read_buffers, &begin);
+    if (finding == BEGIN_NEWER)
+        return say_file(disk, reason, log_begin_name, "a newer lockd wrote it");
+    if (finding != BEGIN_GOOD)
+        return say_file(disk, reason, log_begin_name, "it is damaged");
+    disk->first_segment = begin.begin.segment;
+    node_begin_log(node, &begin);
+    return true;
 }
+
+/* The header of each snapshot says of which entry it is. What cannot be read is passed over. */
+static void offer_snapshots(struct disk *disk, struct node *node)
+{
+    for (uint32_t i = 0; i < disk->snapshot_count; i++) {
+        char name[DISK_NAME_BYTES];
+        struct snapshot_header header;
+        snapshot_name(name, disk->snapshots[i]);
+        int fd = disk_open_file(disk, name, 0);
+        ssize_t count =
+                fd < 0 ? -1 : read_at(fd, disk->read_buffers, SNAPSHOT_BLOCK_BYTES, 0);
+        if (fd >= 0)
+            (void)close(fd);
+        if (count == SNAPSHOT_BLOCK_BYTES &&
+                snapshot_read_header(disk->read_buffers, &header) == SNAPSHOT_GOOD &&
+                header.last.index == disk->snapshots[i])
+            node_offer_snapshot(node, &header);
+        else
+            tell_line(disk->tell, TELL_WARN, "snapshot-unreadable",
+                    "path=%s file=%s: this snapshot is damaged or of a newer lockd, and is not used",
+                    disk->settings.path, name);
+    }
+}
+
+/* Piece by piece: the header first. */
+static bool feed_snapshot(
+        struct disk *disk, struct node *node, int fd, const struct snapshot_header *header)
+{
+    size_t wanted = SNAPSHOT_BLOCK_BYTES;
+    for (uint64_t at = 0; at < header->file_bytes; at += wanted) {
+        if (at > 0)
+            wanted = (size_t)u64_min(header->chunk_bytes, header->file_bytes - at);
+        if (read_at(fd, disk->read_buffers, wanted, at) != (ssize_t)wanted ||
+                !node_feed_snapshot(node, disk->read_buffers, wanted))
+            return false;
+    }
+    return true;
+}
+
+static void load_snapshot(struct disk *disk, struct node *node)
+{
+    const struct snapshot_header *header;
+    while ((header = node_next_snapshot(node)) != NULL) {
+        char name[DISK_NAME_BYTES];
+        snapshot_name(name, header->last.index);
+        uint64_t index = header->last.index;
+        int fd = disk_open_file(disk, name, 0);
+        bool loaded = fd >= 0 && feed_snapshot(disk, node, fd, header);
+        if (fd >= 0)
+            (void)close(fd);
+        if (loaded) {
+            tell_line(disk->tell, TELL_INFO, "snapshot-read", "path=%s index=%llu",
+                    disk->settings.path, (unsigned long long)index);
+            return;
+        }
+        tell_line(disk->tell, TELL_WARN, "snapshot-unreadable",
+                "path=%s file=%s: this snapshot is damaged or does not fit into this node's limits, and is not used",
+                disk->settings.path, name);
+    }
+}
+
+bool disk_replay(struct disk *disk, struct node *node, char *reason)
+{
+    if (!replay_begin(disk, node, reason) || !list_files(disk, reason))
+        return false;
+    offer_snapshots(disk, node);
+    if (!replay_log(disk, node, reason))
+        return false;
+    load_snapshot(disk, node);
+    return true;
+}
+
+/* ---- What was read becomes durable ---- */
 
 static bool write_at(int fd, const unsigned char *bytes, size_t count, uint64_t offset)
 {

@@ -19,6 +19,7 @@
 #include "io/clock.h"
 #include "io/disk.h"
 #include "io/disk_maker.h"
+#include "io/disk_snapshot.h"
 #include "io/http.h"
 #include "io/listen.h"
 #include "io/locked_memory.h"
@@ -234,6 +235,8 @@ static const char *explain_boot(enum node_boot boot)
         return "a newer lockd wrote this log; start that version";
     case NODE_BOOT_FOREIGN_SEGMENT:
         return "a log segment of another node or cluster is in this directory; remove that file";
+    case NODE_BOOT_NO_SNAPSHOT:
+        return "no snapshot in the directory belongs to its log and can be read, or the log is gone; copy the directory, check the disk, and restore the files if you have them elsewhere";
     case NODE_BOOT_PLAN_TOO_SMALL:
         return "the cluster was created with larger limits than this node has; start it with the original limits";
     }
@@ -398,6 +401,9 @@ static void dispatch(struct loop *loop, const struct uring_done *done)
         break;
     case OP_MAKE_SEGMENT:
         maker_done(&loop->disk, done);
+        break;
+    case OP_FILE:
+        snapshot_op_done(&loop->disk, done);
         break;
     case OP_HTTP_ACCEPT:
         http_accepted(&loop->http, done);

@@ -89,6 +89,7 @@ static const char *name_event(enum node_event_kind kind)
             [NODE_READ] = "read",
             [NODE_SEGMENT_READY] = "segment-ready",
             [NODE_SEGMENT_FAILED] = "segment-failed",
+            [NODE_FILE_DONE] = "file-done",
             [NODE_STOP] = "stop",
             [NODE_TURN_END] = "turn-end",
     };
@@ -120,6 +121,7 @@ static void put_details(struct text *text, const struct node_event *event)
     case NODE_WRITTEN:
     case NODE_SEGMENT_READY:
     case NODE_SEGMENT_FAILED:
+    case NODE_FILE_DONE:
         put_field(text, "id", event->id);
         break;
     case NODE_READ:

@@ -95,7 +95,7 @@ static int probe_operations(struct uring *uring)
     static const int needed[] = {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND,
             IORING_OP_CONNECT, IORING_OP_LINK_TIMEOUT, IORING_OP_ASYNC_CANCEL,
             IORING_OP_READ, IORING_OP_WRITE, IORING_OP_WRITE_FIXED, IORING_OP_FSYNC,
-            IORING_OP_FALLOCATE, IORING_OP_RENAMEAT};
+            IORING_OP_FALLOCATE, IORING_OP_RENAMEAT, IORING_OP_UNLINKAT};
     struct io_uring_probe *probe = io_uring_get_probe_ring(&uring->ring);
     int failed = probe == NULL ? -EINVAL : 0;
     for (size_t i = 0; probe != NULL && i < sizeof needed / sizeof needed[0]; i++) {

@@ -39,6 +39,7 @@ enum uring_op {
     OP_LOG_SYNC,
     OP_LOG_READ,
     OP_MAKE_SEGMENT,
+    OP_FILE,
     OP_SIGNAL,
     OP_NAMES,
     OP_HTTP_ACCEPT,

@@ -163,20 +163,16 @@ static bool counts_are_right(const struct locks *locks)
            found.name_blocks == told->name_blocks;
 }
 
-/* File the locks by their names. */
-static bool link_names(struct locks *locks)
+/* File a lock by its name. */
+static bool link_name(struct locks *locks, uint32_t at)
 {
     unsigned char bytes[NAME_BYTES_MAX];
-    load_forget_ids(locks);
-    for (uint32_t at = pool_next(&locks->locks, 0); at != 0;
-            at = pool_next(&locks->locks, at)) {
-        const struct lock *lock = pool_at(&locks->locks, at);
-        struct span name = {.bytes = bytes, .count = lock->name_bytes};
-        namechain_read(&locks->blocks, lock->name, lock->name_bytes, bytes);
-        if (nametable_find_hashed(locks, name, lock->hash) != NULL)
-            return false;
-        nametable_add(locks, at, name);
-    }
+    const struct lock *lock = pool_at(&locks->locks, at);
+    struct span name = {.bytes = bytes, .count = lock->name_bytes};
+    namechain_read(&locks->blocks, lock->name, lock->name_bytes, bytes);
+    if (nametable_find_hashed(locks, name, lock->hash) != NULL)
+        return false;
+    nametable_add(locks, at, name);
     return true;
 }
 
@@ -188,48 +184,95 @@ static bool changes_have_no_gap(const struct session *session)
     return session->end_order != 0 || session->change_count == session->change - gone;
 }
 
-static bool order_sessions(struct locks *locks)
+static bool order_session(struct locks *locks, uint32_t at)
 {
-    for (uint32_t at = pool_next(&locks->sessions, 0); at != 0;
-            at = pool_next(&locks->sessions, at)) {
-        struct session *session = pool_at(&locks->sessions, at);
-        if (!order_restore(&session->holds, ORDER_HOLDS_OF_SESSION) ||
-                !order_restore(&session->waits, ORDER_WAITS_OF_SESSION) ||
-                !order_restore(&session->answers, ORDER_ANSWERS) ||
-                !order_restore(&session->changes, ORDER_CHANGES) ||
-                !changes_have_no_gap(session))
-            return false;
-    }
-    return order_restore(&locks->ending, ORDER_ENDING);
+    struct session *session = pool_at(&locks->sessions, at);
+    return order_restore(&session->holds, ORDER_HOLDS_OF_SESSION) &&
+           order_restore(&session->waits, ORDER_WAITS_OF_SESSION) &&
+           order_restore(&session->answers, ORDER_ANSWERS) &&
+           order_restore(&session->changes, ORDER_CHANGES) && changes_have_no_gap(session);
 }
 
-static bool order_locks(struct locks *locks)
+static bool order_lock(struct locks *locks, uint32_t at)
 {
-    for (uint32_t at = pool_next(&locks->locks, 0); at != 0;
-            at = pool_next(&locks->locks, at)) {
-        struct lock *lock = pool_at(&locks->locks, at);
-        if (!order_restore(&lock->holders, ORDER_HOLDERS) ||
-                !order_restore(&lock->queue, ORDER_QUEUE))
+    struct lock *lock = pool_at(&locks->locks, at);
+    bool used = lock->hold_count > 0 || lock->wait_count > 0;
+    return order_restore(&lock->holders, ORDER_HOLDERS) &&
+           order_restore(&lock->queue, ORDER_QUEUE) && used &&
+           claim_is_ready(lock) == (lock->ready_order != 0);
+}
+
+/* Lists of the state itself, and the digest. Each ready lock finds a free hold. */
+static bool order_state(struct locks *locks)
+{
+    struct loading *loading = &locks->loading;
+    loading->digest = locks_digest(locks);
+    return order_restore(&locks->ending, ORDER_ENDING) &&
+           order_restore(&locks->ready, ORDER_READY) &&
+           pool_count(&locks->holds) + locks->ready_count <= locks->settings.holds_max &&
+           loading->digest == loading->head.digest;
+}
+
+/* The next part of the pool; 0: that was the last, and the next phase begins. */
+static uint32_t next_part(struct locks *locks, const struct pool *pool)
+{
+    struct loading *loading = &locks->loading;
+    loading->at = pool_next(pool, loading->at);
+    if (loading->at == 0)
+        loading->phase++;
+    return loading->at;
+}
+
+/* Link one more part. False: together the records make no state. */
+static bool link_next(struct locks *locks)
+{
+    struct loading *loading = &locks->loading;
+    uint32_t at;
+    switch (loading->phase) {
+    case LOADING_ENDED:
+        if (loading->piece_bytes > 0 || !counts_are_right(locks))
             return false;
-        bool used = lock->hold_count > 0 || lock->wait_count > 0;
-        if (!used || claim_is_ready(lock) != (lock->ready_order != 0))
-            return false;
+        load_forget_ids(locks);
+        loading->at = 0;
+        loading->phase = LOADING_NAMES;
+        return true;
+    case LOADING_NAMES:
+        at = next_part(locks, &locks->locks);
+        return at == 0 || link_name(locks, at);
+    case LOADING_SESSIONS:
+        at = next_part(locks, &locks->sessions);
+        return at == 0 || order_session(locks, at);
+    case LOADING_LOCKS:
+        at = next_part(locks, &locks->locks);
+        return at == 0 ? order_state(locks) : order_lock(locks, at);
+    case LOADING_NOTHING:
+    case LOADING_HEAD:
+    case LOADING_ITEMS:
+    case LOADING_LINKED:
+        break;
     }
-    /* Each ready lock finds a free hold. */
-    return order_restore(&locks->ready, ORDER_READY) &&
-           pool_count(&locks->holds) + locks->ready_count <= locks->settings.holds_max;
+    return false;
+}
+
+enum load_step locks_load_link(struct locks *locks, uint32_t parts)
+{
+    for (uint32_t i = 0; i < parts && locks->loading.phase != LOADING_LINKED; i++) {
+        if (!link_next(locks)) {
+            (void)refuse(locks);
+            return LOAD_REFUSED;
+        }
+    }
+    if (locks->loading.phase != LOADING_LINKED)
+        return LOAD_GOES_ON;
+    locks->loading.phase = LOADING_NOTHING;
+    return LOAD_WHOLE;
 }
 
 bool locks_load_end(struct locks *locks)
 {
-    struct loading *loading = &locks->loading;
-    bool whole = loading->phase == LOADING_ENDED && loading->piece_bytes == 0;
-    if (!whole || !counts_are_right(locks) || !link_names(locks) ||
-            !order_sessions(locks) || !order_locks(locks))
-        return refuse(locks);
-    loading->digest = locks_digest(locks);
-    if (loading->digest != loading->head.digest)
-        return refuse(locks);
-    loading->phase = LOADING_NOTHING;
-    return true;
+    enum load_step step;
+    do
+        step = locks_load_link(locks, UINT32_MAX);
+    while (step == LOAD_GOES_ON);
+    return step == LOAD_WHOLE;
 }

@@ -133,3 +133,18 @@ bool locks_snapshot_has_room(const struct locks *locks, uint32_t commands)
     MARK(locks_snapshot_side_full);
     return false;
 }
+
+/* Texts lie in blocks, of which there are only so many. */
+uint64_t locks_snapshot_bytes_most(const struct cluster_settings *settings)
+{
+    uint64_t locks = record_bytes_most(PART_LOCK) - NAME_BYTES_MAX;
+    uint64_t sessions = record_bytes_most(PART_SESSION) - LABEL_BYTES_MAX;
+    uint64_t bytes = 2 * (uint64_t)RECORD_BYTES_MAX; /* The head and the end */
+    bytes += settings->sessions_max * sessions;
+    bytes += settings->locks_max * locks;
+    bytes += (uint64_t)settings->holds_max * record_bytes_most(PART_HOLD);
+    bytes += (uint64_t)settings->waits_max * record_bytes_most(PART_WAIT);
+    bytes += (uint64_t)settings->answers_max * record_bytes_most(PART_ANSWER);
+    bytes += (uint64_t)settings->changes_max * record_bytes_most(PART_CHANGE);
+    return bytes + (uint64_t)settings->name_blocks_max * NAME_BLOCK_BYTES;
+}

@@ -60,6 +60,9 @@ void locks_snapshot_abandon(struct locks *locks);
  */
 bool locks_snapshot_has_room(const struct locks *locks, uint32_t commands);
 
+/* Bytes of all records of the largest state that such settings allow. */
+uint64_t locks_snapshot_bytes_most(const struct cluster_settings *settings);
+
 #ifdef __cplusplus
 }
 #endif

@@ -233,7 +233,11 @@ enum loading_phase {
     LOADING_NOTHING, /* Or it has failed */
     LOADING_HEAD,
     LOADING_ITEMS,
-    LOADING_ENDED, /* The end record was read */
+    LOADING_ENDED,    /* The end record was read. Then it is linked: */
+    LOADING_NAMES,    /* ... locks are filed by their names, */
+    LOADING_SESSIONS, /* ... lists of sessions get their order, */
+    LOADING_LOCKS,    /* ... and lists of locks. */
+    LOADING_LINKED,
 };
 
 /* A snapshot that is being loaded: load.h. */
@@ -242,6 +246,7 @@ struct loading {
     uint64_t records;
     struct record_head head;
     uint64_t digest; /* That was found at last, for tests */
+    uint32_t at;     /* The part that was linked last, in the pool of this phase */
     uint32_t piece_bytes;
     unsigned char piece[RECORD_BYTES_MAX]; /* Begin of a record whose rest is to come */
 };

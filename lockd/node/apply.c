@@ -27,6 +27,7 @@ static void apply_bootstrap(
         return;
     }
     locks_init(applier->locks, &bootstrap.settings);
+    snapshots_configure(applier->snapshots, body, head->body_bytes);
     locks_begin(applier->locks, head->id.index, head->kind, 0);
     locks_end(applier->locks);
 }
@@ -170,11 +171,27 @@ static void push_changes(struct applier *applier)
     }
 }
 
+/* What an entry changes is saved first for the snapshot that is being taken. */
+static void make_room(
+        struct applier *applier, const struct entry_head *head, const unsigned char *body)
+{
+    struct batch_reader batch;
+    if (!snapshotter_is_walking(applier->snapshotter) ||
+            !batch_reader_init(&batch, body, head->body_bytes))
+        return;
+    uint32_t count = batch.head.keepalive_count;
+    struct command command;
+    while (batch_next_command(&batch, &command))
+        count++;
+    snapshotter_make_room(applier->snapshotter, count);
+}
+
 static void apply_entry(
         struct applier *applier, const unsigned char *entry, const struct entry_head *head)
 {
     assert(head->id.index == applier->applied + 1);
     const unsigned char *body = entry + ENTRY_HEAD_BYTES;
+    make_room(applier, head, body);
     if (head->kind == ENTRY_BOOTSTRAP) {
         const struct under_way *own = ledger_own(applier->ledger, head->id);
         apply_bootstrap(applier, head, body);
@@ -184,6 +201,7 @@ static void apply_entry(
         apply_batch(applier, head, body);
     }
     applier->applied = head->id.index;
+    snapshots_applied(applier->snapshots, head);
     applier->stages->sums[SUM_APPLIED]++;
     applier->stages->applied = true;
     applier->stages->busy = true;
@@ -209,6 +227,8 @@ void apply_committed(struct applier *applier)
 {
     uint64_t bytes = 0;
     uint64_t commit = raft_commit(applier->raft);
+    if (applier->replaced)
+        return;
     while (applier->applied < commit && !applier->failed) {
         struct entry_head head;
         bool later = bytes >= applier->turn_bytes;
@@ -230,6 +250,7 @@ bool apply_has_more(const struct applier *applier)
 {
     struct entry_head head;
     return applier->applied < raft_commit(applier->raft) && !applier->failed &&
+           !applier->replaced &&
            (reader_has_kept(applier->reader) ||
                    wal_find(applier->wal, applier->applied + 1, &head) != NULL);
 }
@@ -237,7 +258,7 @@ bool apply_has_more(const struct applier *applier)
 void apply_check(const struct applier *applier)
 {
     assert(applier->applied <= raft_commit(applier->raft));
-    if (!applier->failed)
+    if (!applier->failed && !applier->replaced)
         assert(applier->applied == locks_index(applier->locks));
     const struct ledger *ledger = applier->ledger;
     const struct under_way *newest = ledger_newest(ledger);

@@ -18,6 +18,8 @@
 #include "node/ledger.h"
 #include "node/reader.h"
 #include "node/reply.h"
+#include "node/snapshots.h"
+#include "node/snapshotter.h"
 #include "node/stages.h"
 #include "node/times.h"
 #include "store/wal.h"
@@ -38,8 +40,11 @@ struct applier {
     struct stages *stages;
     struct notices *notices;
     const struct times *times;
+    struct snapshots *snapshots;
+    struct snapshotter *snapshotter;
     uint32_t turn_bytes; /* How much one turn applies */
     uint64_t applied;    /* The last index */
+    bool replaced;       /* Another member's state is being loaded: nothing is applied. */
     bool failed;         /* It cannot continue: the last notice says why. */
 };
 

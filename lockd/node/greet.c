@@ -156,7 +156,8 @@ static void send_welcome(struct greet *greet, struct conn *conn)
     };
     if (welcome.leader != 0 && welcome.leader != greet->roster->self)
         welcome.leader_address = leader_address(greet);
-    if (welcome.cluster != 0) {
+    /* Until there is a state, its settings are only what this node was started with. */
+    if (locks_index(greet->locks) > 0) {
         welcome.ttl_min_ns = locks_settings(greet->locks)->min_ttl_ns;
         welcome.ttl_max_ns = locks_settings(greet->locks)->max_ttl_ns;
     }

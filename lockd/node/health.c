@@ -50,7 +50,8 @@ static enum peer_fitness judge(const struct health *health, bool has)
         bool votes = journal_segments_have_room(health->journal, 0, 0);
         return votes ? PEER_NO_ROOM : PEER_CANNOT_WRITE;
     }
-    return health->reader->unreadable ? PEER_CANNOT_LEAD : PEER_FIT;
+    bool cannot_lead = health->reader->unreadable || health->lacks_state;
+    return cannot_lead ? PEER_CANNOT_LEAD : PEER_FIT;
 }
 
 bool health_judge(struct health *health, struct raft_event *event)

@@ -48,6 +48,7 @@ struct health {
     uint64_t stall_ns;         /* No progress for so long is a stall */
     uint64_t entry_bytes_max;  /* What a leader must have room for */
     uint64_t roomless_ns;      /* Since when there is no room for it; 0: there is */
+    bool lacks_state;          /* Its state is being replaced by another member's. */
     enum peer_fitness fitness; /* As raft was told */
     struct told_condition told;
 };

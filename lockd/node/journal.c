@@ -25,7 +25,8 @@ void journal_init(struct journal *journal)
 
 bool journal_has_room(const struct journal *journal, uint32_t entries, uint64_t bytes)
 {
-    return ring_room(&journal->ring) > 0 && wal_has_room(journal->wal, entries + 2, bytes);
+    return !journal->frozen && ring_room(&journal->ring) > 0 &&
+           wal_has_room(journal->wal, entries + 2, bytes);
 }
 
 bool journal_segments_have_room(
@@ -70,7 +71,7 @@ void journal_write(struct journal *journal, const struct raft_effects *effects,
     if (effects->write == 0)
         return;
     assert(effects->write > journal->written);
-    assert(!wal_entry_is_open(journal->wal));
+    assert(!wal_entry_is_open(journal->wal) && !journal->frozen);
     const struct raft *raft = journal->raft;
     if (effects->save)
         wal_add_vote(journal->wal, raft_term(raft), raft_vote(raft));

@@ -51,6 +51,7 @@ struct journal {
     struct stages *stages;
     struct ring ring;
     struct raft_write *writes;
+    bool frozen;      /* Nothing may be added: the log is about to begin anew. */
     uint64_t written; /* The last number that is durable */
     uint64_t handed;  /* Position in the ring: all before it was handed on */
 };

@@ -13,11 +13,6 @@
 #include "base/units.h"
 #include "node/replica.h"
 
-enum {
-    LEAVE_ELECTIONS = 4, /* A leader that leaves waits this many of the longest, ... */
-    LEAVE_LATER_S = 10,  /* ... or so long while a member applies its log. */
-};
-
 /* ---- Raft ---- */
 
 /* Bytes that a step's effects are about, beside the event: each NULL if there are none. */
@@ -140,6 +135,10 @@ static void on_frame(struct node *node, struct conn *conn, const struct frame *f
     bool of_raft = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER;
     if (greeted_peer && of_raft)
         on_peer_frame(node, conn, frame);
+    else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT)
+        receiver_frame(&node->upkeep.receiver, conn, frame);
+    else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
+        sender_frame(&node->upkeep.sender, conn, frame);
     else if (conn->guest && frame->kind != FRAME_STATUS && frame->kind != FRAME_STAGES)
         greet_refuse(&node->greet, conn, conn->crowded ? REFUSED_CROWDED : REFUSED_FULL);
     else if (greeted_client && frame->kind == FRAME_REQUESTS)
@@ -259,31 +258,18 @@ static void on_segment_ready(struct node *node, uint64_t number)
     node->segments.asked = false;
 }
 
-/*
- * A leader that leaves hands over as soon as a member could serve at once. Until then it
- * serves: a member that has just started has to apply its log first.
- */
 static void hand_over(struct node *node)
 {
-    const struct leaving *leaving = &node->leaving;
-    /* Without proposals a handover is under way. */
-    if (!leaving->handing_over || !raft_takes_proposals(node->raft) ||
-            raft_successor(node->raft) != RAFT_SUCCESSOR_READY)
-        return;
-    struct raft_event event = {.kind = RAFT_TRANSFER};
-    step_raft(node, &event);
+    struct raft_event event;
+    if (leaving_hand_over(&node->leaving, &event))
+        step_raft(node, &event);
 }
 
-/* Leave: a leader hands over first, so that no client waits for an election. */
 static void on_stop(struct node *node)
 {
-    struct leaving *leaving = &node->leaving;
-    if (leaving->begun)
+    if (!leaving_begin(&node->leaving))
         return;
-    leaving->begun = true;
-    leaving->begun_ns = node->times.now_ns;
     node->greet.stopping = true;
-    leaving->handing_over = raft_is_leader(node->raft) && node->roster.count > 0;
     hand_over(node);
 }
 
@@ -320,6 +306,9 @@ static void on_event(struct node *node, const struct node_event *event)
     case NODE_SEGMENT_FAILED:
         on_segment_failed(node);
         break;
+    case NODE_FILE_DONE:
+        upkeep_file_done(&node->upkeep, event);
+        break;
     case NODE_STOP:
         on_stop(node);
         break;
@@ -346,50 +335,6 @@ static void tell_writes(struct node *node, struct node_effects *effects)
     }
 }
 
-/* A client still has answers to take. */
-static bool owes_output(const struct conns *conns)
-{
-    for (uint32_t slot = 0; slot < conns->max; slot++) {
-        const struct conn *conn = &conns->slots[slot];
-        if (conn->role == CONN_CLIENT && !conn->closing &&
-                (conn->output.sending != 0 || conn->output.filled != 0))
-            return true;
-    }
-    return false;
-}
-
-/* It has waited long enough for another node to take over. */
-static bool is_overdue(const struct node *node)
-{
-    uint64_t waited_ns = node->times.now_ns - node->leaving.begun_ns;
-    if (waited_ns < LEAVE_ELECTIONS * node->settings.raft.election_max_ns)
-        return false;
-    /* A member still applies its log: the wait is worth it. */
-    bool later = raft_is_leader(node->raft) &&
-                 raft_successor(node->raft) == RAFT_SUCCESSOR_LATER;
-    return !later || waited_ns >= LEAVE_LATER_S * NS_PER_S;
-}
-
-/*
- * Stopped when nothing is owed: this node no longer leads, or no other node took over in
- * time.
- */
-static bool has_stopped(struct node *node)
-{
-    struct leaving *leaving = &node->leaving;
-    if (!leaving->begun)
-        return false;
-    bool overdue = is_overdue(node);
-    if (leaving->handing_over && !overdue) {
-        bool handed_over = !raft_is_leader(node->raft) && raft_leader(node->raft) != 0;
-        if (!handed_over)
-            return false;
-        leaving->handing_over = false;
-        notices_tell(&node->notices, NOTICE_HANDED_OVER, raft_leader(node->raft), 0);
-    }
-    return overdue || !owes_output(&node->conns);
-}
-
 /*
  * When raft wants the time. Where it would write and the log has no room, it waits for the
  * disk; a leader writes nothing for the time, so its heartbeats and its own end never wait.
@@ -411,9 +356,11 @@ static uint64_t next_deadline(const struct node *node)
         deadline_ns = u64_min(deadline_ns, node->segments.retry_ns);
     if (node->leaving.begun)
         deadline_ns = u64_min(deadline_ns, now_ns + 10 * NS_PER_MS);
-    deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
+    if (!receiver_is_freezing(&node->upkeep.receiver))
+        deadline_ns = u64_min(deadline_ns, reader_deadline(&node->reader));
     if (apply_has_more(&node->applier))
         deadline_ns = now_ns;
+    deadline_ns = u64_min(deadline_ns, upkeep_deadline(&node->upkeep));
     deadline_ns = u64_min(deadline_ns, door_deadline(&node->door));
     deadline_ns = u64_min(deadline_ns, rivals_deadline(&node->rivals));
     return u64_min(deadline_ns, greet_deadline(&node->greet));
@@ -484,7 +431,7 @@ static void end_turn(
     ask_reads(node);
     propose_batch(node);
     reads_answer(&node->reads, node->applier.applied);
-    if (reader_is_due(&node->reader))
+    if (reader_is_due(&node->reader) && !receiver_is_freezing(&node->upkeep.receiver))
         reader_next(&node->reader, fetch_able(&node->fetch), effects);
     greet_dial(&node->greet, effects);
     greet_leader_changed(&node->greet);
@@ -493,7 +440,8 @@ static void end_turn(
         report_look(node);
     }
     hand_over(node);
-    effects->stopped = has_stopped(node);
+    upkeep_turn(&node->upkeep, effects);
+    effects->stopped = leaving_is_done(&node->leaving);
     conns_send(&node->conns, effects);
     tell_writes(node, effects);
     effects->deadline_ns = next_deadline(node);
@@ -510,6 +458,7 @@ static void begin_turn(
     effects->write_count = 0;
     effects->read_wanted = false;
     effects->segment_wanted = 0;
+    effects->file_wanted = false;
     effects->notice_count = 0;
     struct stages *stages = node->stages;
     uint64_t ended_ns = node->times.clocks.monotonic_ns;
@@ -571,6 +520,11 @@ struct loop_figures *node_loop_figures(struct node *node)
     return &node->stages->loop;
 }
 
+bool node_is_loading(const struct node *node)
+{
+    return receiver_is_loading(&node->upkeep.receiver);
+}
+
 const struct raft *node_raft(const struct node *node)
 {
     return node->raft;
@@ -606,5 +560,6 @@ void node_check(const struct node *node)
     rivals_check(&node->rivals);
     greet_check(&node->greet);
     reads_check(&node->reads);
+    upkeep_check(&node->upkeep);
     wal_check(node->wal);
 }

@@ -28,7 +28,9 @@
 #include "protocol/hello.h"
 #include "protocol/settings.h"
 #include "raft/raft.h"
+#include "store/begin_format.h"
 #include "store/recovery.h"
+#include "store/snapshot_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus
@@ -40,7 +42,11 @@ enum {
     NODE_READ_BUFFERS = 2,                 /* That io has for reads, each of that size */
     NODE_WRITES_MAX = WAL_WRITES_MAX,
     NODE_NOTICES_MAX = 64, /* Per turn; more are counted, not told */
-    NODE_FROM_BYTES = 64,  /* The text of a socket's address; a longer one is cut */
+    NODE_SNAPSHOTS_MAX =
+            4, /* In the directory: two, and one that takes a place of theirs */
+    NODE_DISK_SNAPSHOTS = 3, /* Two that are kept, and one that is written or received */
+    NODE_DISK_SEGMENTS = 3,  /* Of which only a part is used, and one that is made ahead */
+    NODE_FROM_BYTES = 64,    /* The text of a socket's address; a longer one is cut */
 
     /*
      * The smallest log buffer, in blocks: the longest append, with an entry's head, each of
@@ -81,6 +87,18 @@ struct node_member {
     char address[ADDRESS_BYTES_MAX]; /* host:port, as clients are told; NUL-terminated */
 };
 
+/* When snapshots are taken, and how much of the log is kept behind them. */
+struct snapshot_settings {
+    uint64_t log_bytes; /* So much log makes a new one due; twice the last one, if more */
+    uint64_t every_ns;  /* ... and so much time, if anything has changed */
+    uint64_t
+            keep_bytes; /* Log that is kept, at least; more for slow members: compactor.h */
+    uint64_t send_bytes_per_s; /* To one member */
+    uint64_t send_patience_ns; /* Without progress; then the sending ends. */
+    uint32_t items;            /* Of the state, in one turn */
+    uint32_t chunk_bytes;      /* Of a file; a multiple of the block */
+};
+
 struct node_settings {
     uint8_t self;
     struct node_member members[MEMBERS_MAX];
@@ -90,6 +108,7 @@ struct node_settings {
     /* What this node bootstraps a cluster with, and its memory plan */
     struct cluster_settings cluster;
     struct node_limits limits;
+    struct snapshot_settings snapshot;
     uint64_t tick_ns;          /* 100 ms */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
     const char *version;       /* Of the program, for reports */
@@ -97,6 +116,16 @@ struct node_settings {
 
 /* Defaults for everything except self, members and version. */
 void node_settings_default(struct node_settings *settings);
+
+/* The most that a data directory holds, when every limit is reached. */
+struct node_disk {
+    uint64_t log_bytes; /* That is kept (compactor.h) */
+    uint64_t snapshot_bytes;
+    uint64_t segment_bytes;
+    uint64_t bytes; /* Of the log, of NODE_DISK_SNAPSHOTS and of NODE_DISK_SEGMENTS */
+};
+
+void node_plan_disk(const struct node_settings *settings, struct node_disk *disk);
 
 /* Readings made together by io. */
 struct node_clocks {
@@ -123,8 +152,10 @@ enum node_event_kind {
     NODE_READ,
     NODE_SEGMENT_READY, /* id: the segment exists, zero-filled and durable, its folder too */
     NODE_SEGMENT_FAILED, /* id: no space for it; wanted again later */
-    NODE_STOP,           /* Hand over if leading, finish answers, then `stopped` */
-    NODE_TURN_END,       /* clocks: read after everything else of the turn was stepped */
+    /* id, failed: a node_file is done or not; bytes, count: what was read */
+    NODE_FILE_DONE,
+    NODE_STOP,     /* Hand over if leading, finish answers, then `stopped` */
+    NODE_TURN_END, /* clocks: read after everything else of the turn was stepped */
 };
 
 struct node_event {
@@ -135,6 +166,7 @@ struct node_event {
     uint32_t conn;
     uint8_t peer;
     bool by_other;
+    bool failed;
     const void *bytes;
     size_t count;
     /* Where the other end is, CLIENT_ADDRESS_BYTES; NULL: not known */
@@ -161,6 +193,39 @@ struct node_read {
     uint32_t buffer;
 };
 
+/* A file of the data directory that is not a segment being written. */
+enum node_file_name {
+    NODE_FILE_SNAPSHOT, /* `number`: the index that it has */
+    NODE_FILE_RECEIVED, /* ... while it comes from another member; published, it is one */
+    NODE_FILE_BEGIN,    /* Where the log begins (store/begin_format.h) */
+    NODE_FILE_SEGMENT,  /* `number`: of a segment before the log's beginning */
+};
+
+/*
+ * Files are written under a temporary name and appear whole, with NODE_FILE_PUBLISH: synced,
+ * renamed to their name, the folder synced. Offsets and counts of reads and writes are
+ * multiples of the block, and bytes to write lie at one.
+ */
+enum node_file_action {
+    NODE_FILE_CREATE,  /* Begin the temporary file anew, and write to it */
+    NODE_FILE_WRITE,   /* ... write more */
+    NODE_FILE_PUBLISH, /* All of it was written. */
+    NODE_FILE_DISCARD, /* Remove the temporary file, if there is one */
+    NODE_FILE_READ,    /* From a file that was published */
+    NODE_FILE_REMOVE,  /* Remove such a file, if it is there */
+};
+
+/* Something to do with a file. One is under way at a time; NODE_FILE_DONE ends it. */
+struct node_file {
+    uint64_t id;
+    enum node_file_action action;
+    enum node_file_name name;
+    uint64_t number;
+    uint64_t offset;
+    const unsigned char *bytes;
+    size_t count;
+};
+
 enum node_notice_kind {
     NOTICE_RAFT,         /* `number` is the enum raft_notice, `peer` whom it is about */
     NOTICE_BOOTSTRAPPED, /* number: the cluster id */
@@ -185,6 +250,16 @@ enum node_notice_kind {
     /* A durable part of the log cannot be read: number: segment, offset; or can again */
     NOTICE_LOG_UNREADABLE,
     NOTICE_LOG_READABLE,
+    NOTICE_SNAPSHOT_TAKEN,  /* number: index, offset: bytes */
+    NOTICE_SNAPSHOT_FAILED, /* It is taken again later. */
+    /* peer: a snapshot is sent there; number: index, offset: bytes */
+    NOTICE_SNAPSHOT_SENDING,
+    NOTICE_SNAPSHOT_SENT,
+    NOTICE_SNAPSHOT_STUCK,   /* ... it is no longer, as it made no progress. */
+    NOTICE_SNAPSHOT_INSTALL, /* peer: it came from there; number: index, offset: bytes */
+    NOTICE_SNAPSHOT_INSTALLED,
+    /* What was received cannot be read back: fatal. number: index */
+    NOTICE_SNAPSHOT_LOST,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
 };
@@ -195,7 +270,7 @@ struct node_notice {
     uint32_t conn;
     uint64_t term;
     uint64_t number;
-    uint64_t offset;            /* Of NOTICE_LOG_UNREADABLE and NOTICE_LOG_READABLE */
+    uint64_t offset;            /* Of notices that say so */
     char from[NODE_FROM_BYTES]; /* The other end's address; "" if there is none to name */
 };
 
@@ -213,6 +288,8 @@ struct node_effects {
     bool read_wanted;
     struct node_read read;
     uint64_t segment_wanted; /* 0: none. Stays until READY or FAILED. */
+    bool file_wanted;
+    struct node_file file;
     uint32_t notice_count;
     struct node_notice notices[NODE_NOTICES_MAX];
     uint64_t deadline_ns; /* CLOCK_MONOTONIC: step a turn at the latest then */
@@ -237,6 +314,22 @@ struct recovery *node_recovery(struct node *node); /* To feed; see recovery.h */
 /* Take the items that the last feed completed. Call after each recovery_feed. */
 void node_recover(struct node *node);
 
+/*
+ * The same for a log that does not begin with its first entry: before anything is fed. What
+ * `begin` says was read from NODE_FILE_BEGIN; every snapshot that was found is named, in
+ * any order, at most NODE_SNAPSHOTS_MAX of them.
+ */
+void node_begin_log(struct node *node, const struct begin_block *begin);
+void node_offer_snapshot(struct node *node, const struct snapshot_header *header);
+
+/*
+ * All segments were fed: the newest snapshot that belongs to this log and was not tried;
+ * NULL: there is none. Then feed its pieces, in order; false: it is damaged or does not fit
+ * into this node's memory, so ask for the next one.
+ */
+const struct snapshot_header *node_next_snapshot(struct node *node);
+bool node_feed_snapshot(struct node *node, const unsigned char *bytes, size_t count);
+
 enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE, /* The directory belongs to another node id. */
@@ -246,6 +339,7 @@ enum node_boot {
     NODE_BOOT_NEWER,           /* Written by a newer version. */
     NODE_BOOT_FOREIGN_SEGMENT, /* A segment of another node or cluster lies in it. */
     NODE_BOOT_PLAN_TOO_SMALL,  /* The cluster's settings need more than this node's plan. */
+    NODE_BOOT_NO_SNAPSHOT, /* The log begins later, and no snapshot reaches back to it. */
 };
 
 /* All segments were fed. `decision` gets what recovery decided. */
@@ -279,7 +373,11 @@ struct loop_figures {
 
 struct loop_figures *node_loop_figures(struct node *node);
 
-/* For tests and the simulator. */
+/* Booted: whether this snapshot in the directory is one that the node counts on. */
+bool node_has_snapshot(const struct node *node, uint64_t index);
+
+/* For tests and the simulator. Its state is being replaced: it must not be looked at. */
+bool node_is_loading(const struct node *node);
 const struct raft *node_raft(const struct node *node);
 const struct locks *node_locks(const struct node *node);
 

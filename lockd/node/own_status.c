@@ -178,10 +178,16 @@ enum condition own_condition(const struct node *node)
         return CONDITION_NOT_BOOTSTRAPPED;
     if (!led)
         return CONDITION_NO_LEADER;
+    if (node->health.lacks_state)
+        return CONDITION_INSTALLING;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
+    if (sender_is_stuck(&node->upkeep.sender))
+        return CONDITION_SNAPSHOT_STUCK;
+    if (snapshotter_is_failing(&node->upkeep.snapshotter))
+        return CONDITION_SNAPSHOT_FAILING;
     if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
         return CONDITION_NEARLY_FULL;
     return misfit;
@@ -220,18 +226,35 @@ static void tell_log(const struct node *node, struct node_status *status)
     status->commit = raft_commit(node->raft);
     status->last = raft_last(node->raft).index;
     status->durable = raft_durable(node->raft);
-    status->applied = node->applier.applied;
     status->commit_heard = raft_commit_heard(node->raft);
     status->write_age_ns = raft_write_age_ns(node->raft);
     status->segments = (uint32_t)wal_segments_used(node->wal);
     status->segments_max = (uint32_t)wal_segments_max(node->wal);
 }
 
+static void tell_snapshot(const struct node *node, struct node_status *status)
+{
+    const struct snapshots *snapshots = &node->upkeep.snapshots;
+    uint64_t first = raft_before_log(node->raft).index + 1;
+    status->log_first = first <= status->last ? first : 0;
+    if (snapshots->count == 0)
+        return;
+    const struct kept_snapshot *newest = &snapshots->kept[snapshots->count - 1];
+    status->snapshot = newest->last.index;
+    status->snapshot_bytes = newest->bytes;
+    status->snapshot_age_ns = node->times.now_ns - snapshots->newest_ns;
+    status->snapshot_taken_ns = snapshots->duration_ns;
+}
+
 static void tell_state(const struct node *node, struct node_status *status)
 {
     struct locks_counts counts = locks_tally(node->locks);
-    status->time = locks_time(node->locks);
-    status->digest = locks_digest(node->locks);
+    /* A state that is being replaced is none: it must not be compared with others'. */
+    if (!receiver_is_loading(&node->upkeep.receiver)) {
+        status->applied = node->applier.applied;
+        status->time = locks_time(node->locks);
+        status->digest = locks_digest(node->locks);
+    }
     status->sessions = counts.sessions;
     status->locks = counts.locks;
     status->holds = counts.holds;
@@ -272,6 +295,7 @@ void own_status(const struct node *node, struct node_status *status)
             .version = {(const unsigned char *)version, (uint32_t)strlen(version)},
     };
     tell_log(node, status);
+    tell_snapshot(node, status);
     tell_state(node, status);
     tell_peers(node, status);
 }

@@ -101,6 +101,12 @@ static bool probe_is_due(const struct reader *reader)
 
 /* ---- Turns ---- */
 
+/* The log may begin later by now: then the place is no longer there. */
+static bool is_there(const struct reader *reader, struct wal_place place)
+{
+    return place.segment >= wal_begin(reader->wal).segment;
+}
+
 /* The log continues in the next segment where this one ends. */
 static struct wal_place next_place(const struct reader *reader, struct wal_place place)
 {
@@ -120,7 +126,7 @@ static bool apply_is_due(const struct reader *reader)
 static bool read_ahead_is_due(const struct reader *reader)
 {
     return reader_wants(reader, READER_APPLY) && reader->kept_count > 0 &&
-           !waits(reader, READER_APPLY) &&
+           !waits(reader, READER_APPLY) && is_there(reader, reader->kept_end) &&
            wal_is_durable_at(reader->wal, next_place(reader, reader->kept_end));
 }
 
@@ -164,10 +170,19 @@ void reader_done(struct reader *reader, uint8_t user)
         drop_kept(reader);
 }
 
+void reader_forget(struct reader *reader)
+{
+    assert(!reader->busy);
+    drop_kept(reader);
+    for (uint32_t user = 0; user < READER_USERS_MAX; user++)
+        reader->users[user].cursor.valid = false;
+    reader->unreadable = false;
+}
+
 static void point_at(
         const struct reader *reader, struct disk_cursor *cursor, uint64_t index)
 {
-    if (cursor->valid && cursor->index == index)
+    if (cursor->valid && cursor->index == index && is_there(reader, cursor->place))
         return;
     *cursor = (struct disk_cursor){
             .valid = true,
@@ -212,6 +227,12 @@ static void ask_for_user(struct reader *reader, uint8_t user, struct node_effect
 {
     struct disk_cursor *cursor = &reader->users[user].cursor;
     point_at(reader, cursor, reader->users[user].begin);
+    if (cursor->place.segment == 0) {
+        /* A snapshot has it. */
+        cursor->valid = false;
+        reader_done(reader, user);
+        return;
+    }
     cursor->place = next_place(reader, cursor->place);
     ask_disk(reader, user, cursor->place, effects);
 }
@@ -279,6 +300,10 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
     uint8_t user = reader->busy_for;
     struct wal_place place = reader->busy_at;
     struct reading reading = {.user = user};
+    if (!is_there(reader, place)) {
+        wal_walk_init(&reading.walk, NULL, 0);
+        return reading;
+    }
     wal_walk_at(reader->wal, &reading.walk, place, event->bytes, event->count);
     if (is_sound(reading.walk)) {
         note_success(reader, user, place);
@@ -350,6 +375,9 @@ static void next_kept(struct reader *reader)
 
 const unsigned char *reader_kept_entry(struct reader *reader, struct entry_head *head)
 {
+    /* What is no longer in the log is applied. */
+    if (reader->kept_count > 0 && !is_there(reader, reader->kept[0].walk.place))
+        drop_kept(reader);
     while (reader->kept_count > 0) {
         const unsigned char *entry = reader_entry(reader, &reader->kept[0]);
         *head = reader->kept[0].walk.head;

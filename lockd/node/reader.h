@@ -91,6 +91,9 @@ void reader_check(const struct reader *reader);
 /* The user wants entries from `begin` on. A later wish replaces it. */
 void reader_want(struct reader *reader, uint8_t user, uint64_t begin);
 
+/* The log has begun anew: where entries lay is of no use any more. None is being read. */
+void reader_forget(struct reader *reader);
+
 /* It has what it wanted. */
 void reader_done(struct reader *reader, uint8_t user);
 

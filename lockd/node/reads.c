@@ -150,6 +150,8 @@ void reads_frame(struct reads *reads, struct conn *conn, const struct frame *fra
     wire_read(&wire, &read);
     if (!wire_complete(&wire))
         conn_nonsense(reads->conns, conn, 100 + FRAME_READ);
+    else if (reads->closed)
+        answer(reads, conn, &read, STATUS_NOT_LEADER);
     else if (read.stale)
         read_stale(reads, conn, &read);
     else if (reads->count == reads->max)
@@ -199,6 +201,8 @@ void reads_ready(struct reads *reads, const struct raft_read_ready *ready)
 
 void reads_answer(struct reads *reads, uint64_t applied)
 {
+    if (reads->closed)
+        return;
     for (uint32_t i = 0; i < reads->max && reads->count > 0; i++) {
         struct waiting_read *waiting = &reads->waiting[i];
         if (waiting->taken && waiting->ready && waiting->index <= applied)

@@ -38,6 +38,7 @@ struct waiting_read {
 };
 
 struct reads {
+    bool closed; /* The state is being replaced: nothing is read. */
     const struct locks *locks;
     struct conns *conns;
     struct waiting_read *waiting;

@@ -15,12 +15,22 @@
  *     health         whether its own log lets it lead
  *     rivals         which of two connections of one member is kept
  *     door           who may have a connection slot
+ *     leaving        a node that was told to stop hands over and finishes
  *
  *     batcher        the open batch, and when it is sealed
  *     apply          applies committed entries to the lock state
  *     reply          answers and changes, into the clients' output
  *     journal        raft's writes, into the log
  *     outbox         raft's messages, to other nodes
+ *
+ *     upkeep         snapshots as one: calls the next four, in order
+ *     sender         snapshots, to members that are far behind
+ *     receiver       a snapshot that comes from the leader and becomes the state
+ *     compactor      removes the log and the snapshots that a newer one replaces
+ *     snapshotter    takes snapshots of the lock state while the node serves
+ *     snapshots      which snapshots there are
+ *     files          who may work on files beside the log
+ *     restart        what is found in the data directory at the start
  *
  *     ledger         what this leader owes: answers, keepalives, entries under way
  *     reader         who may read the log from disk
@@ -60,6 +70,7 @@
 #include "node/guard.h"
 #include "node/health.h"
 #include "node/journal.h"
+#include "node/leaving.h"
 #include "node/ledger.h"
 #include "node/notices.h"
 #include "node/outbox.h"
@@ -67,36 +78,24 @@
 #include "node/reader.h"
 #include "node/reads.h"
 #include "node/reply.h"
+#include "node/restart.h"
 #include "node/rivals.h"
 #include "node/roster.h"
 #include "node/served.h"
 #include "node/stages.h"
 #include "node/times.h"
+#include "node/upkeep.h"
 #include "protocol/node_status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Leaving: hand over, finish answers, stop. */
-struct leaving {
-    bool begun;
-    bool handing_over;
-    uint64_t begun_ns;
-};
-
 /* How far the step is. */
 struct turn_state {
     bool booted;
     bool open;            /* Events were stepped whose turn has not ended. */
     bool raft_is_stepped; /* Its effects are being carried out. */
-};
-
-/* What this node finds in its log when it starts. */
-struct restart {
-    struct recovery *recovery;
-    bool bootstrapped; /* The log holds the entry that bootstrapped the cluster: */
-    struct bootstrap bootstrap;
 };
 
 /* Room for one step of raft, and for the effects of a turn. */
@@ -139,6 +138,7 @@ struct node {
     struct admit admit;
     struct segments segments;
     struct health health;
+    struct upkeep upkeep;
     struct commit_times commit_times;
     bool caught_up; /* Since its start it has once applied what it knew to be committed. */
     struct leaving leaving;

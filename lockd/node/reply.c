@@ -212,6 +212,16 @@ void reply_forget(struct conn *conn)
         list_remove(list_first(&conn->behind));
 }
 
+void replies_forget(struct replies *replies)
+{
+    struct conns *conns = replies->conns;
+    assert(!raft_is_leader(replies->raft));
+    for (uint32_t slot = 0; slot < conns->max; slot++)
+        reply_forget(&conns->slots[slot]);
+    for (uint32_t slot = 0; slot < replies->sessions_max; slot++)
+        replies->routes[slot] = (struct route){0};
+}
+
 void reply_route(
         struct replies *replies, const struct session_view *view, const struct conn *conn)
 {

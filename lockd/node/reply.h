@@ -74,6 +74,9 @@ void reply_rest(struct replies *replies, struct conn *conn);
 /* The connection is gone: no session waits for its room. */
 void reply_forget(struct conn *conn);
 
+/* The state is another one: slots belong to other sessions now. Not on a leader. */
+void replies_forget(struct replies *replies);
+
 /*
  * The client uses this connection now: what it has not confirmed is sent again. This is
  * needed on the same connection too: what was applied while another node led was not sent.

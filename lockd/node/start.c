@@ -5,6 +5,7 @@
  * the memory plan of `lockd --plan`. The buffers of connections are by far the largest
  * part. They cost nothing until they are used.
  */
+#include "base/numbers.h"
 #include "base/units.h"
 #include "node/replica.h"
 
@@ -50,6 +51,16 @@ void node_settings_default(struct node_settings *settings)
                             .entries_under_way = 2,
                             .entries_far_max = 96,
                     },
+            .snapshot =
+                    {
+                            .log_bytes = 64 * MIB,
+                            .every_ns = 3600 * NS_PER_S,
+                            .keep_bytes = 256 * MIB,
+                            .send_bytes_per_s = 32 * MIB,
+                            .send_patience_ns = 60 * NS_PER_S,
+                            .items = 256,
+                            .chunk_bytes = SNAPSHOT_CHUNK_BYTES,
+                    },
             .tick_ns = 100 * NS_PER_MS,
             .entry_spacing_ns = NS_PER_MS,
             .version = "",
@@ -74,7 +85,11 @@ static void check_limits(const struct node_settings *settings)
             (uint64_t)settings->raft.window * settings->raft.append_bytes_max;
     if (settings->raft.window_bytes != 0 && settings->raft.window_bytes < window_bytes)
         window_bytes = settings->raft.window_bytes;
-    assert(limits->peer_output_bytes >= window_bytes + heads);
+    uint64_t piece = FRAME_HEAD_BYTES + PEER_SNAPSHOT_HEAD_BYTES;
+    piece += settings->snapshot.chunk_bytes;
+    assert(settings->snapshot.chunk_bytes <= SNAPSHOT_CHUNK_BYTES_MAX);
+    assert(limits->peer_frame_bytes >= piece);
+    assert(limits->peer_output_bytes >= window_bytes + heads + piece);
     assert(settings->wal.buffer_bytes >= 2 * (uint64_t)settings->raft.append_bytes_max);
     /* An append that a follower could never take would be sent forever. */
     uint64_t blocks = (uint64_t)(settings->raft.append_entries_max + 4) * WAL_BLOCK_BYTES;
@@ -116,6 +131,7 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     wal.node = settings->self;
     carved->wal = wal_carve(arena, &wal);
     carved->restart.recovery = recovery_carve(arena, &wal);
+    restart_carve(&carved->restart, arena);
     carved->locks = locks_carve(arena, &settings->cluster);
     const struct node_limits *limits = &settings->limits;
     conns_carve(&carved->conns, arena, limits);
@@ -125,6 +141,9 @@ struct node *node_carve(struct arena *arena, const struct node_settings *setting
     outbox_carve(&carved->outbox, arena);
     journal_carve(&carved->journal, arena);
     reads_carve(&carved->reads, arena, limits);
+    snapshotter_carve(&carved->upkeep.snapshotter, arena, &settings->snapshot);
+    compactor_carve(&carved->upkeep.compactor, arena);
+    receiver_carve(&carved->upkeep.receiver, arena);
     received_carve(&carved->room.received, arena);
     carved->stages = arena_take(arena, "node.stages", 1, sizeof(struct stages), 64);
     carved->room.raft_effects =
@@ -212,6 +231,14 @@ static void join_wishes(struct node *node)
             .rivals = &node->rivals,
             .run = prng_next(&node->prng),
     };
+    node->leaving = (struct leaving){
+            .raft = node->raft,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+            .notices = &node->notices,
+            .election_ns = longest_ns,
+    };
     node->reads.locks = node->locks;
     node->reads.conns = &node->conns;
     reads_init(&node->reads, &node->settings.limits);
@@ -257,7 +284,63 @@ static void join_effects(struct node *node)
             .notices = &node->notices,
             .times = &node->times,
             .turn_bytes = node->settings.limits.apply_bytes,
+            .snapshots = &node->upkeep.snapshots,
+            .snapshotter = &node->upkeep.snapshotter,
     };
+}
+
+/* Snapshots, and what becomes of the log behind them. */
+static void join_snapshots(struct node *node)
+{
+    node->upkeep.health = &node->health;
+    node->upkeep.snapshotter.settings = &node->settings.snapshot;
+    node->upkeep.snapshotter.raft = node->raft;
+    node->upkeep.snapshotter.wal = node->wal;
+    node->upkeep.snapshotter.locks = node->locks;
+    node->upkeep.snapshotter.files = &node->upkeep.files;
+    node->upkeep.snapshotter.snapshots = &node->upkeep.snapshots;
+    node->upkeep.snapshotter.notices = &node->notices;
+    node->upkeep.snapshotter.times = &node->times;
+    snapshotter_init(&node->upkeep.snapshotter);
+    node->upkeep.compactor.settings = &node->settings.snapshot;
+    node->upkeep.compactor.raft = node->raft;
+    node->upkeep.compactor.wal = node->wal;
+    node->upkeep.compactor.files = &node->upkeep.files;
+    node->upkeep.compactor.snapshots = &node->upkeep.snapshots;
+    node->upkeep.compactor.roster = &node->roster;
+    node->upkeep.compactor.times = &node->times;
+    node->upkeep.sender = (struct sender){
+            .settings = &node->settings.snapshot,
+            .raft = node->raft,
+            .files = &node->upkeep.files,
+            .snapshots = &node->upkeep.snapshots,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .notices = &node->notices,
+            .times = &node->times,
+    };
+    node->upkeep.receiver = (struct receiver){
+            .settings = &node->settings.snapshot,
+            .raft = node->raft,
+            .wal = node->wal,
+            .locks = node->locks,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .journal = &node->journal,
+            .reader = &node->reader,
+            .reads = &node->reads,
+            .applier = &node->applier,
+            .compactor = &node->upkeep.compactor,
+            .snapshotter = &node->upkeep.snapshotter,
+            .snapshots = &node->upkeep.snapshots,
+            .files = &node->upkeep.files,
+            .notices = &node->notices,
+            .times = &node->times,
+            .buffer = node->upkeep.receiver.buffer,
+    };
+    node->restart.raft = node->raft;
+    node->restart.locks = node->locks;
+    restart_init(&node->restart);
 }
 
 /* The way of a request into an entry. */
@@ -298,6 +381,7 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     node->settings.wal.node = settings->self;
     prng_init(&node->prng, seed);
     join_bottom(node);
+    join_snapshots(node);
     join_wishes(node);
     join_effects(node);
     join_batch(node);
@@ -311,43 +395,85 @@ struct recovery *node_recovery(struct node *node)
     return node->restart.recovery;
 }
 
-static void recover_entry(struct node *node, const struct recovery_item *item)
+void node_begin_log(struct node *node, const struct begin_block *begin)
 {
-    struct raft_entry entry = {
-            .id = item->head.id,
-            .kind = item->head.kind,
-            .bytes = (uint32_t)entry_bytes(&item->head),
-    };
-    raft_restore(node->raft, &entry);
-    if (item->head.kind != ENTRY_BOOTSTRAP)
-        return;
-    struct wire wire = wire_reader(item->entry + ENTRY_HEAD_BYTES, item->head.body_bytes);
-    wire_bootstrap(&wire, &node->restart.bootstrap);
-    node->restart.bootstrapped = wire_complete(&wire);
+    assert(!node->turn.booted);
+    restart_begin_log(&node->restart, begin);
+}
+
+void node_offer_snapshot(struct node *node, const struct snapshot_header *header)
+{
+    assert(!node->turn.booted);
+    restart_offer(&node->restart, header);
 }
 
 void node_recover(struct node *node)
 {
     assert(!node->turn.booted);
-    struct recovery_item item;
-    while (recovery_next(node->restart.recovery, &item)) {
-        switch (item.kind) {
-        case RECOVERY_ENTRY:
-            recover_entry(node, &item);
-            break;
-        case RECOVERY_VOTE:
-            raft_restore_vote(node->raft, item.term, item.vote);
-            break;
-        case RECOVERY_TRUNCATE:
-            raft_restore_truncate(node->raft, item.from);
-            break;
-        }
-    }
+    restart_recover(&node->restart);
+}
+
+const struct snapshot_header *node_next_snapshot(struct node *node)
+{
+    assert(!node->turn.booted);
+    return restart_next(&node->restart);
+}
+
+bool node_feed_snapshot(struct node *node, const unsigned char *bytes, size_t count)
+{
+    return restart_feed(&node->restart, bytes, count);
 }
 
 static bool same_members(const struct members *a, const struct members *b)
 {
     return a->count == b->count && memcmp(a->ids, b->ids, a->count) == 0;
+}
+
+/*
+ * A log that begins later says nothing without a snapshot. And a snapshot without a log
+ * shows that the log is gone, with votes and entries that this node answered for.
+ */
+static bool lacks_snapshot(
+        const struct restart *restart, const struct recovery_decision *decision)
+{
+    if (restart->begin.segment > 1 && !restart->loaded)
+        return true;
+    return decision->verdict == RECOVERY_BLANK && restart->offer_count > 0;
+}
+
+/* The state is that of a snapshot: everything continues from there. */
+static void take_snapshot_over(struct node *node)
+{
+    const struct restart *restart = &node->restart;
+    const struct snapshot_header *header = &restart->loading->header;
+    raft_restore_commit(node->raft, header->last);
+    node->applier.applied = header->last.index;
+    node->upkeep.snapshots.applied = header->last;
+    node->upkeep.snapshots.applied_sum = header->last_sum;
+    snapshots_configure(
+            &node->upkeep.snapshots, restart->configuration, restart->configuration_bytes);
+    uint64_t end = wal_end(node->wal);
+    node->upkeep.snapshotter.position = end - u64_min(end, restart->loading->behind);
+}
+
+/* Those in the directory that belong to the log, the oldest first. */
+static void list_snapshots(struct node *node)
+{
+    uint64_t above = 0;
+    for (;;) {
+        const struct offer *next = NULL;
+        for (uint32_t i = 0; i < node->restart.offer_count; i++) {
+            const struct offer *offer = &node->restart.offers[i];
+            bool later = offer->fits && offer->header.last.index > above &&
+                         offer->header.last.index <= node->upkeep.snapshots.applied.index;
+            if (later && (!next || offer->header.last.index < next->header.last.index))
+                next = offer;
+        }
+        if (!next)
+            return;
+        snapshots_add(&node->upkeep.snapshots, &next->header);
+        above = next->header.last.index;
+    }
 }
 
 static enum node_boot judge(
@@ -361,6 +487,8 @@ static enum node_boot judge(
         return NODE_BOOT_FOREIGN_SEGMENT;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
+    if (lacks_snapshot(&node->restart, decision))
+        return NODE_BOOT_NO_SNAPSHOT;
     if (!node->restart.bootstrapped)
         return NODE_BOOT_OK;
     if (!same_members(&node->restart.bootstrap.members, &node->settings.raft.members))
@@ -368,6 +496,15 @@ static enum node_boot judge(
     if (!locks_fits(node->locks, &node->restart.bootstrap.settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
+}
+
+bool node_has_snapshot(const struct node *node, uint64_t index)
+{
+    for (uint32_t i = 0; i < node->upkeep.snapshots.count; i++) {
+        if (node->upkeep.snapshots.kept[i].last.index == index)
+            return true;
+    }
+    return false;
 }
 
 enum node_boot node_boot(
@@ -379,6 +516,12 @@ enum node_boot node_boot(
     if (boot != NODE_BOOT_OK)
         return boot;
     wal_init(node->wal, &node->settings.wal, node->restart.recovery);
+    if (node->restart.loaded)
+        take_snapshot_over(node);
+    else
+        locks_init(node->locks, &node->settings.cluster);
+    list_snapshots(node);
+    compactor_init(&node->upkeep.compactor);
     if (node->restart.bootstrapped)
         roster_learn(&node->roster, &node->restart.bootstrap);
     raft_restore_vote(node->raft, decision->term, decision->vote);
@@ -386,7 +529,9 @@ enum node_boot node_boot(
     raft_boot(node->raft, now_ns, blank);
     node->times.now_ns = now_ns;
     node->times.start_ns = now_ns;
-    node->caught_up = decision->last.index <= RAFT_APPLIED_NEAR;
+    uint64_t near = node->applier.applied + RAFT_APPLIED_NEAR;
+    node->caught_up = decision->last.index <= near;
+    node->upkeep.snapshots.newest_ns = now_ns;
     node->turn.booted = true;
     return NODE_BOOT_OK;
 }

@@ -183,7 +183,8 @@ static void describe_stranger(const struct node_notice *notice, struct notice_te
 static void describe_condition(const struct node_notice *notice, struct notice_text *text)
 {
     const struct condition_words *words = condition_describe((uint32_t)notice->number);
-    bool harmless = notice->number == CONDITION_REPLAYING;
+    bool harmless =
+            notice->number == CONDITION_REPLAYING || notice->number == CONDITION_INSTALLING;
     if (notice->kind == NOTICE_CONDITION_OVER)
         describe(text, LOGGER_INFO, "condition-over", "was=%s", words->name);
     else
@@ -203,6 +204,41 @@ static void describe_place(const struct node_notice *notice, struct notice_text 
         describe(text, LOGGER_INFO, "log-readable",
                 "segment=%llu offset=%llu: the log can be read there again", segment,
                 offset);
+}
+
+/* Snapshots that are taken, sent to a member, or come from one. */
+static void describe_snapshot(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long index = notice->number;
+    unsigned long long bytes = notice->offset;
+    unsigned peer = notice->peer;
+    if (notice->kind == NOTICE_SNAPSHOT_TAKEN)
+        describe(
+                text, LOGGER_INFO, "snapshot-taken", "index=%llu bytes=%llu", index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_FAILED)
+        describe(text, LOGGER_WARN, "snapshot-failed",
+                "index=%llu: this snapshot could not be written, so the log is kept and grows; lockd tries again; check the disk, and whether it is full",
+                index);
+    else if (notice->kind == NOTICE_SNAPSHOT_SENDING)
+        describe(text, LOGGER_INFO, "snapshot-sending",
+                "peer=%u index=%llu bytes=%llu: the member needs entries that the log no longer has",
+                peer, index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_SENT)
+        describe(text, LOGGER_INFO, "snapshot-sent", "peer=%u index=%llu", peer, index);
+    else if (notice->kind == NOTICE_SNAPSHOT_STUCK)
+        describe(text, LOGGER_WARN, "snapshot-stuck",
+                "peer=%u index=%llu: the member takes no more of the snapshot; it is sent again later; check that member's disk and the network to it",
+                peer, index);
+    else if (notice->kind == NOTICE_SNAPSHOT_INSTALL)
+        describe(text, LOGGER_INFO, "snapshot-install",
+                "peer=%u index=%llu bytes=%llu: this node lacks entries that the others no longer have, and takes over their state",
+                peer, index, bytes);
+    else if (notice->kind == NOTICE_SNAPSHOT_INSTALLED)
+        describe(text, LOGGER_INFO, "snapshot-installed", "index=%llu", index);
+    else
+        describe(text, LOGGER_ERROR, "snapshot-lost",
+                "index=%llu: the snapshot that was just received cannot be read back; check the disk (dmesg, smartctl), then start lockd again",
+                index);
 }
 
 void notice_describe(
@@ -257,6 +293,16 @@ void notice_describe(
         describe(text, LOGGER_ERROR, "clock-suspect",
                 "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
                 notice->peer);
+        break;
+    case NOTICE_SNAPSHOT_TAKEN:
+    case NOTICE_SNAPSHOT_FAILED:
+    case NOTICE_SNAPSHOT_SENDING:
+    case NOTICE_SNAPSHOT_SENT:
+    case NOTICE_SNAPSHOT_STUCK:
+    case NOTICE_SNAPSHOT_INSTALL:
+    case NOTICE_SNAPSHOT_INSTALLED:
+    case NOTICE_SNAPSHOT_LOST:
+        describe_snapshot(notice, text);
         break;
     case NOTICE_LOG_UNREADABLE:
     case NOTICE_LOG_READABLE:

@@ -1,5 +1,5 @@
 /*
- * The memory plan. The arena knows each piece of memory by its label; the table below says
+ * The plan of memory and disk. The arena knows each piece of memory by its label; the table below says
  * what it is for and which setting gives its size. Pieces of one label are one line.
  *
  * A piece whose label the table does not know is listed last, under its label. A unit test
@@ -65,6 +65,12 @@ static const struct purpose purposes[] = {
         {"node.keepalives", "keepalives not yet in the log", "3 x --sessions, rounded up"},
         {"node.routes", "the connection of each session", "--sessions"},
         {"node.reads", "queries waiting for the log", fixed},
+        {"node.snapshot_chunks", "chunks of a snapshot, not yet written", fixed},
+        {"node.snapshot_piece", "a part of a snapshot from another member", fixed},
+        {"node.snapshot_header", "its header", fixed},
+        {"node.snapshot_offers", "snapshots found at start", fixed},
+        {"node.log_begin", "where the log begins, to be written", fixed},
+        {"reads of snapshots", "parts of a snapshot, read back from disk", fixed},
         {"node.held", "messages that wait for a log write", fixed},
         {"node.raft_writes", "log writes that are not durable yet", fixed},
 
@@ -233,6 +239,30 @@ void plan_print(const struct arena *arena, FILE *out)
     (void)fprintf(out,
             "\nlockd maps the total at start and nothing later. Memory that was never used\n"
             "takes no RAM: a node takes the total only when every limit is reached.\n");
+}
+
+void plan_print_disk(const struct node_settings *settings, FILE *out)
+{
+    struct node_disk disk;
+    node_plan_disk(settings, &disk);
+    uint64_t segments = (uint64_t)settings->wal.segments_max * disk.segment_bytes;
+    print_heading("Disk, at most", disk.bytes, out);
+    print_line("log kept, if a member is slow", (struct sum){1, disk.log_bytes},
+            "4 x --log-keep, or 3 x --snapshot-log, or 6 x snapshot", out);
+    print_line("snapshots: two, and one that is written",
+            (struct sum){NODE_DISK_SNAPSHOTS, NODE_DISK_SNAPSHOTS * disk.snapshot_bytes},
+            "limits of the cluster", out);
+    print_line("segments: the first, the last, the next",
+            (struct sum){NODE_DISK_SEGMENTS, NODE_DISK_SEGMENTS * disk.segment_bytes},
+            "--segment-size", out);
+    (void)fprintf(out,
+            "\nA snapshot takes as much as is there, so most of this is never used. Without slow\n"
+            "members the log takes --log-keep, or what it grew by since the older snapshot.\n");
+    if (segments < disk.log_bytes + NODE_DISK_SEGMENTS * disk.segment_bytes)
+        (void)fprintf(out,
+                "The log cannot become so long: --segments x --segment-size is less. It may be\n"
+                "full before a snapshot is due. Raise --segments, or lower --snapshot-log and\n"
+                "--log-keep.\n");
 }
 
 struct heading {

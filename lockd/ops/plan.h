@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "node/node.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,6 +17,9 @@ bool plan_knows(const char *label);
 
 /* What an arena that measured is for: a line per label, in groups, with sums. */
 void plan_print(const struct arena *arena, FILE *out);
+
+/* How much disk its data directory takes, and where that comes from. */
+void plan_print_disk(const struct node_settings *settings, FILE *out);
 
 /* All flags with their defaults, from the table of settings. */
 void help_print(FILE *out);

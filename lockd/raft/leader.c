@@ -10,7 +10,9 @@
  * Entries that are no longer in memory are read with a fetch, one at a time per peer;
  * meanwhile that peer gets heartbeats, and no other peer waits. Entries before the
  * beginning of the log cannot be sent at all: a peer that needs one gets heartbeats only,
- * which name the entry before the beginning. (The place to send a snapshot is there.)
+ * which name the entry before the beginning, and meanwhile node sends it a snapshot
+ * (raft_peer_needs_snapshot()). With the snapshot its log begins anew, and it says so in the
+ * answer to the next heartbeat.
  */
 #include "base/mark.h"
 #include "base/numbers.h"

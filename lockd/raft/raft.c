@@ -16,6 +16,19 @@ void raft_drop_before(struct raft *raft, uint64_t index)
     (void)raft_log_drop_before(&raft->log, index);
 }
 
+void raft_restart_at(struct raft *raft, struct entry_id last)
+{
+    assert(!raft->effects && raft->role != RAFT_LEADER && !raft->blank);
+    assert(last.index > raft->commit.index && last.term <= raft->term);
+    assert(ring_is_empty(&raft->pending_ring));
+    MARK(raft_log_begun_anew);
+    raft_log_init(&raft->log, raft->settings.recent_max);
+    raft_log_begin_at(&raft->log, last);
+    raft->commit = last;
+    raft->durable = last.index;
+    raft->proven = last.index;
+}
+
 void raft_tell_applied(struct raft *raft, uint64_t index)
 {
     assert(!raft->effects);

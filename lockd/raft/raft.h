@@ -202,6 +202,9 @@ void raft_restore(struct raft *raft, const struct raft_entry *entry);
 void raft_restore_truncate(struct raft *raft, uint64_t from);
 void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote);
 
+/* After the log was restored: all up to there is committed, because a snapshot has it. */
+void raft_restore_commit(struct raft *raft, struct entry_id id);
+
 /*
  * Recovery is over; the first step may follow. All that was restored is durable. `blank`:
  * neither vote nor entry was found. The caller does not boot a node that distrusts its log.
@@ -224,6 +227,14 @@ void raft_tell_applied(struct raft *raft, uint64_t index);
  * entries.
  */
 void raft_drop_before(struct raft *raft, uint64_t index);
+
+/*
+ * A snapshot of another member has all up to `last`, which this node's log does not have:
+ * the log was begun anew behind it, and that is durable. Called between steps, on a node
+ * that does not lead, while nothing of its log is being written. `last` is committed, and
+ * later than what was known to be.
+ */
+void raft_restart_at(struct raft *raft, struct entry_id last);
 
 /*
  * May this step write? Heartbeats and their answers, reads, and a leader's time never do:
@@ -315,6 +326,15 @@ bool raft_met_bootstrapped(const struct raft *raft);
 
 /* Bootstrap: bit set of the members to which there is no connection. */
 uint64_t raft_missing(const struct raft *raft);
+
+/*
+ * Leader: the peer is connected, and what it needs next is before the beginning of the log.
+ * It needs a snapshot.
+ */
+bool raft_peer_needs_snapshot(const struct raft *raft, uint8_t id);
+
+/* Leader: the first entry that the peer lacks; UINT64_MAX: it takes no part. */
+uint64_t raft_peer_lacks(const struct raft *raft, uint8_t id);
 
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id);
 uint64_t raft_peer_heard_ns(const struct raft *raft, uint8_t id); /* 0: never */

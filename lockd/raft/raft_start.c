@@ -116,6 +116,14 @@ void raft_restore_vote(struct raft *raft, uint64_t term, uint8_t vote)
     raft->vote = vote;
 }
 
+void raft_restore_commit(struct raft *raft, struct entry_id id)
+{
+    assert(!raft->booted);
+    assert(raft_log_term(&raft->log, id.index) == id.term);
+    if (id.index > raft->commit.index)
+        raft->commit = id;
+}
+
 void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
 {
     assert(!raft->booted);

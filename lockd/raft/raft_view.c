@@ -112,6 +112,20 @@ uint64_t raft_missing(const struct raft *raft)
     return missing;
 }
 
+bool raft_peer_needs_snapshot(const struct raft *raft, uint8_t id)
+{
+    const struct raft_peer *peer = raft_find_peer_const(raft, id);
+    return raft->role == RAFT_LEADER && peer && peer->open && peer->acked_ns != 0 &&
+           peer->state == PEER_STATE_ORDINARY && raft_log_is_before(&raft->log, peer->next);
+}
+
+uint64_t raft_peer_lacks(const struct raft *raft, uint8_t id)
+{
+    const struct raft_peer *peer = raft_find_peer_const(raft, id);
+    bool takes_part = peer && peer->state == PEER_STATE_ORDINARY;
+    return takes_part ? peer->match + 1 : UINT64_MAX;
+}
+
 uint64_t raft_peer_match(const struct raft *raft, uint8_t id)
 {
     const struct raft_peer *peer = raft_find_peer_const(raft, id);

@@ -142,6 +142,13 @@ bool log_drop_before(struct log *log, uint64_t index, uint64_t durable)
     return true;
 }
 
+void log_restart(struct log *log, const struct log_begin *begin)
+{
+    places_restart(&log->places, begin);
+    chain_init(&log->chain, begin->before, begin->sum);
+    log->previous = 0;
+}
+
 static bool takes_entry(
         const struct log *log, const struct record *record, const struct entry_head *head)
 {

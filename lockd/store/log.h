@@ -60,6 +60,12 @@ void log_take_header(struct log *log, const struct segment_header *header);
 bool log_drop_before(struct log *log, uint64_t index, uint64_t durable);
 
 /*
+ * The log, all of which is durable, is begun anew after an entry that it does not have. Who
+ * writes it, its run, term and vote stay.
+ */
+void log_restart(struct log *log, const struct log_begin *begin);
+
+/*
  * Whether the record follows here; and the function that continues after it. `head`: of its
  * entry, if it is one.
  */

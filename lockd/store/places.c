@@ -201,6 +201,25 @@ bool places_drop_before(struct places *places, uint64_t index, uint64_t durable)
     return false;
 }
 
+void places_restart(struct places *places, const struct log_begin *begin)
+{
+    assert(begin->segment == places->begun + 1);
+    places->begin = *begin;
+    places->entry_count = 0;
+    places->step = PLACES_STEP;
+}
+
+struct entry_id places_behind(const struct places *places, uint64_t bytes)
+{
+    uint64_t end = places_end_position(places);
+    for (uint64_t number = places->begun; number > places->begin.segment; number--) {
+        const struct segment *segment = places_segment(places, number);
+        if (can_begin(segment) && end - segment->start >= bytes)
+            return segment->before;
+    }
+    return places->begin.before;
+}
+
 bool places_have_entry_before(const struct places *places, uint64_t position)
 {
     if (places->begin.before.index > 0)

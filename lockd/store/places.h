@@ -108,6 +108,18 @@ void places_cut(struct places *places, uint64_t from);
  */
 bool places_drop_before(struct places *places, uint64_t index, uint64_t durable);
 
+/*
+ * The log is begun anew with the segment after the last one begun, after an entry that it
+ * does not have. All segments before are gone.
+ */
+void places_restart(struct places *places, const struct log_begin *begin);
+
+/*
+ * The entry after which the latest segment begins that has at least `bytes` of the log from
+ * its beginning on; the one before the log if there is none.
+ */
+struct entry_id places_behind(const struct places *places, uint64_t bytes);
+
 /* Whether the first entry that ever was begins before `position`. */
 bool places_have_entry_before(const struct places *places, uint64_t position);
 

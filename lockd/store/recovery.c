@@ -40,6 +40,20 @@ void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin)
     recovery->number = begin->segment - 1;
 }
 
+void recovery_begin_as(struct recovery *recovery, const struct begin_block *begin)
+{
+    recovery_begin_at(recovery, &begin->begin);
+    recovery->node = begin->node;
+    recovery->cluster = begin->cluster;
+    recovery->incarnation = begin->incarnation;
+    recovery->fresh = begin->fresh;
+    recovery->log.node = begin->node;
+    recovery->log.cluster = begin->cluster;
+    recovery->log.incarnation = begin->incarnation;
+    recovery->log.term = begin->term;
+    recovery->log.vote = begin->vote;
+}
+
 /* ---- The bytes, as one contiguous stream. ---- */
 
 static size_t carried_left(const struct recovery *recovery)
@@ -369,8 +383,11 @@ static enum recovery_verdict decide_verdict(const struct recovery *recovery)
     const struct places *places = &recovery->log.places;
     if (recovery->durable_seen > places_end_position(places))
         return RECOVERY_DAMAGED;
-    if (places->begin.segment > 1 && places_current(places) == NULL)
+    bool has_none = places->begin.segment > 1 && places_current(places) == NULL;
+    if (has_none && !recovery->fresh)
         return RECOVERY_DAMAGED; /* The segment with which the log begins was durable. */
+    if (has_none)
+        MARK(recovery_fresh_log);
     if (!recovery->found_any && places->begin.segment == 1)
         return RECOVERY_BLANK;
     return recovery->left ? RECOVERY_CUT : RECOVERY_CLEAN;

@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "protocol/entry.h"
+#include "store/begin_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus
@@ -74,6 +75,12 @@ void recovery_init(struct recovery *recovery, const struct wal_settings *setting
  * snapshot says so; the header of the segment must agree.
  */
 void recovery_begin_at(struct recovery *recovery, const struct log_begin *begin);
+
+/*
+ * ... as the node's own file says (store/begin_format.h). If it says that the log was begun
+ * anew, then its first segment may have no header yet.
+ */
+void recovery_begin_as(struct recovery *recovery, const struct begin_block *begin);
 
 /*
  * The segments that exist, ascending; a gap is damage, also before the first. Segments

@@ -43,6 +43,8 @@ struct recovery {
     uint64_t cluster;
     uint64_t incarnation;
 
+    bool fresh; /* Begun anew: a first segment without a header is no damage. */
+
     /* What makes the log unusable; the first of each. */
     enum recovery_verdict alarm; /* NEWER, FOREIGN, DAMAGED; else BLANK */
     struct wal_place alarm_place;

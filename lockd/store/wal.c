@@ -444,6 +444,33 @@ struct log_begin wal_begin(const struct wal *wal)
     return wal->log.places.begin;
 }
 
+struct entry_id wal_behind(const struct wal *wal, uint64_t bytes)
+{
+    return places_behind(&wal->log.places, bytes);
+}
+
+uint64_t wal_next_segment(const struct wal *wal)
+{
+    return wal->log.places.begun + 1;
+}
+
+bool wal_is_settled(const struct wal *wal)
+{
+    return !wal->is_open && ring_is_empty(&wal->unwritten_ring) &&
+           ring_is_empty(&wal->flight_ring);
+}
+
+void wal_restart_at(struct wal *wal, const struct log_begin *begin)
+{
+    assert(wal_is_settled(wal) && !wal->closed);
+    log_restart(&wal->log, begin);
+    wal->durable = places_end_position(&wal->log.places);
+    wal->head = 0;
+    wal->tail = 0;
+    wal->window_begin = wal->log.chain.end;
+    wal->window_end = wal->log.chain.end;
+}
+
 struct entry_id wal_last(const struct wal *wal)
 {
     return chain_last(&wal->log.chain);

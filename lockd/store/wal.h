@@ -177,6 +177,26 @@ bool wal_is_full(const struct wal *wal);
 bool wal_drop_before(struct wal *wal, uint64_t index);
 struct log_begin wal_begin(const struct wal *wal);
 
+/*
+ * The entry after which the log may begin so that at least `bytes` of it are kept, by whole
+ * segments.
+ */
+struct entry_id wal_behind(const struct wal *wal, uint64_t bytes);
+
+/*
+ * Begin the log anew after an entry that it does not have, or does not have with this id: a
+ * snapshot of another member has all up to there. Nothing is in the buffer that is not
+ * durable, and `begin->segment` is wal_next_segment(). The beginning is durable already
+ * (store/begin_format.h). Term, vote, cluster and incarnation stay.
+ */
+void wal_restart_at(struct wal *wal, const struct log_begin *begin);
+
+/* The segment that will be begun next, whether it exists or not. */
+uint64_t wal_next_segment(const struct wal *wal);
+
+/* Nothing waits to be written or is being written. */
+bool wal_is_settled(const struct wal *wal);
+
 /* Last entry, durable or not, and its sum (the chain continues from it). */
 struct entry_id wal_last(const struct wal *wal);
 uint64_t wal_last_sum(const struct wal *wal);

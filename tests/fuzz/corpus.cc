@@ -234,11 +234,11 @@ bytes make_snapshot(dice &dice)
 corpus make_all()
 {
     const std::pair<const char *, bytes (*)(dice &)> makers[] = {{"answers", make_answers},
-            {"clients", make_node}, {"entries", make_entries}, {"frames", make_frames},
-            {"hello", make_hello}, {"node", make_node}, {"peers", make_peers},
-            {"reads", make_reads}, {"node_status", make_node_status},
+            {"clients", make_node}, {"entries", make_entries}, {"files", make_node},
+            {"frames", make_frames}, {"hello", make_hello}, {"node", make_node},
+            {"peers", make_peers}, {"reads", make_reads}, {"node_status", make_node_status},
             {"requests", make_requests}, {"recovery", make_recovery},
-            {"snapshot", make_snapshot}, {"stages", make_stages}};
+            {"snapshot", make_snapshot}, {"stages", make_stages}, {"transfer", make_node}};
     corpus all;
     for (const auto &[name, make] : makers) {
         for (uint64_t seed = 1; seed <= SEEDS_EACH; seed++) {

@@ -58,6 +58,7 @@ private:
         settings.limits.keepalives_max = 64;
         settings.limits.peer_frame_bytes = 20 * KIB;
         settings.limits.peer_output_bytes = 64 * KIB;
+        settings.snapshot.chunk_bytes = 4 * KIB;
         settings.limits.client_frame_bytes = 4 * KIB;
         settings.limits.client_output_bytes = 40 * KIB;
         settings.cluster.answers_max = 256;

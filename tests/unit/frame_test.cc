@@ -220,7 +220,7 @@ TEST(Frame, FaultSaysWhy)
     bytes bad = sound;
     bad[6] = FRAME_VERSION + 1;
     EXPECT_EQ(fault_of(bad, 116), FRAME_FAULT_VERSION);
-    for (uint8_t kind : {0, 13, 31, 42, 255}) {
+    for (uint8_t kind : {0, 13, 31, 44, 255}) {
         bad = sound;
         bad[4] = kind;
         EXPECT_EQ(fault_of(bad, 116), FRAME_FAULT_KIND) << int{kind};

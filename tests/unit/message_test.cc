@@ -350,17 +350,17 @@ TEST(Range, NodeStatus)
     good.peer_count = 1;
     good.peers[0].node = 2;
     /*
-     * The peers' count stands behind 4 bytes, 12 numbers, 7 counts, 6 numbers, 9 counts, and
+     * The peers' count stands behind 4 bytes, 17 numbers, 7 counts, 6 numbers, 9 counts, and
      * 3 shares of 11 bytes.
      */
     expect_ranges<node_status>(wire_node_status, good,
             {{"node 0", [](node_status &m) { m.node = 0; }, 0, 0},
                     {"role 3", [](node_status &m) { m.role = 3; }, 1, 3},
                     {"leader 64", [](node_status &m) { m.leader = 64; }, 2, 64},
-                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 212,
+                    {"share of nobody", [](node_status &m) { m.address_share.of = 1; }, 252,
                             1},
-                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 245, 8},
-                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 246, 0}});
+                    {"8 peers", [](node_status &m) { m.peer_count = 8; }, 285, 8},
+                    {"peer 0", [](node_status &m) { m.peers[0].node = 0; }, 286, 0}});
     expect_ranges<node_status_bucket>(wire_bucket, {3, 1},
             {{"empty bucket", [](node_status_bucket &m) { m.count = 0; }, 2, 0}});
 }

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "io/clock.h"
 #include "io/disk_maker.h"
+#include "io/disk_snapshot.h"
 #include "store/tail.h"
 
 /* ---- What io calls of the node ---- */
@@ -80,6 +81,40 @@ void recovery_feed(struct recovery *recovery, const void *bytes, size_t count)
 void node_recover(struct node *node)
 {
     (void)node;
+}
+
+/* It has no snapshots, and counts on none. */
+void node_begin_log(struct node *node, const struct begin_block *begin)
+{
+    (void)node;
+    (void)begin;
+}
+
+void node_offer_snapshot(struct node *node, const struct snapshot_header *header)
+{
+    (void)node;
+    (void)header;
+}
+
+const struct snapshot_header *node_next_snapshot(struct node *node)
+{
+    (void)node;
+    return nullptr;
+}
+
+bool node_feed_snapshot(struct node *node, const unsigned char *bytes, size_t count)
+{
+    (void)node;
+    (void)bytes;
+    (void)count;
+    return false;
+}
+
+bool node_has_snapshot(const struct node *node, uint64_t index)
+{
+    (void)node;
+    (void)index;
+    return false;
 }
 
 static const struct node *node_of(const struct tail *tail)
@@ -275,6 +310,9 @@ void io_world::dispatch(const uring_done &done)
         break;
     case OP_MAKE_SEGMENT:
         maker_done(&disk, &done);
+        break;
+    case OP_FILE:
+        snapshot_op_done(&disk, &done);
         break;
     case OP_NAMES:
         net_resolved(&net);

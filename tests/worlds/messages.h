@@ -392,7 +392,8 @@ struct node_status_case {
         m.condition = dice.byte(0, UINT8_MAX);
         for (uint64_t *value : {&m.missing, &m.cluster, &m.term, &m.commit, &m.applied,
                      &m.last, &m.durable, &m.time, &m.digest, &m.uptime_ns, &m.commit_heard,
-                     &m.write_age_ns})
+                     &m.write_age_ns, &m.log_first, &m.snapshot, &m.snapshot_bytes,
+                     &m.snapshot_age_ns, &m.snapshot_taken_ns})
             *value = dice.number();
         m.segments = dice.small();
         m.segments_max = dice.small();
@@ -413,13 +414,16 @@ struct node_status_case {
             peers.emplace_back(peer.node, peer.connected, peer.match, peer.heard_ns);
         return std::make_tuple(m.node, m.role, m.leader, m.condition, m.missing, m.cluster,
                 m.term, m.commit, m.applied, m.last, m.durable, m.commit_heard,
-                m.write_age_ns, m.segments, m.segments_max, m.time, m.digest, m.uptime_ns,
-                m.sessions, m.locks, m.holds, m.waits, m.connections, m.requests,
-                m.refused_busy, m.bad_frames, m.bad_reads, m.elections, m.lines_dropped,
-                m.answers, share_fields(m.address_share), share_fields(m.label_share),
-                share_fields(m.connection_share), m.name_blocks, m.sessions_max,
-                m.locks_max, m.holds_max, m.waits_max, m.answers_max, m.name_blocks_max,
-                m.connections_max, m.peer_count, peers, view(m.version));
+                m.write_age_ns, m.segments, m.segments_max,
+                std::make_tuple(m.log_first, m.snapshot, m.snapshot_bytes,
+                        m.snapshot_age_ns, m.snapshot_taken_ns),
+                m.time, m.digest, m.uptime_ns, m.sessions, m.locks, m.holds, m.waits,
+                m.connections, m.requests, m.refused_busy, m.bad_frames, m.bad_reads,
+                m.elections, m.lines_dropped, m.answers, share_fields(m.address_share),
+                share_fields(m.label_share), share_fields(m.connection_share),
+                m.name_blocks, m.sessions_max, m.locks_max, m.holds_max, m.waits_max,
+                m.answers_max, m.name_blocks_max, m.connections_max, m.peer_count, peers,
+                view(m.version));
     }
 };
 

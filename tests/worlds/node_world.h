@@ -297,6 +297,10 @@ public:
     uint64_t turns = 0;
     uint64_t heartbeats = 0;        /* Appends that the node sent */
     std::map<uint64_t, bytes> disk; /* The segments */
+    std::map<uint64_t, bytes> snapshots;
+    bytes log_begin;
+    bool files_fail = false;
+    std::vector<node_file> files_asked;
     bool reads_fail = false;
     uint64_t reads = 0;
     bool disk_stalls = false; /* What is written then becomes durable when it is over. */
@@ -317,15 +321,47 @@ private:
         memory_ = std::make_unique<carved>(arena_used_bytes(&measure) + 4096);
         node_ = node_carve(&memory_->arena, &settings_);
         node_init(node_, &settings_, 7);
+        offer_files();
         for (const auto &[number, content] : disk) {
             recovery_begin_segment(node_recovery(node_), number, content.size());
             recovery_feed(node_recovery(node_), content.data(), content.size());
             node_recover(node_);
         }
+        load_snapshot();
         recovery_decision decision{};
         EXPECT_EQ(node_boot(node_, now_ns, &decision), NODE_BOOT_OK);
         node_effects_init(node_, &effects);
         turn();
+    }
+
+    void offer_files()
+    {
+        begin_block begin{};
+        if (!log_begin.empty()) {
+            ASSERT_EQ(log_begin_read(log_begin.data(), &begin), BEGIN_GOOD);
+            node_begin_log(node_, &begin);
+        }
+        for (const auto &[index, content] : snapshots) {
+            snapshot_header header;
+            if (snapshot_read_header(content.data(), &header) == SNAPSHOT_GOOD)
+                node_offer_snapshot(node_, &header);
+        }
+    }
+
+    void load_snapshot()
+    {
+        while (const snapshot_header *header = node_next_snapshot(node_)) {
+            const bytes &content = snapshots.at(header->last.index);
+            size_t count = SNAPSHOT_BLOCK_BYTES;
+            bool good = true;
+            for (size_t at = 0; good && at < content.size(); at += count) {
+                if (at > 0)
+                    count = std::min<size_t>(header->chunk_bytes, content.size() - at);
+                good = node_feed_snapshot(node_, content.data() + at, count);
+            }
+            if (good)
+                return;
+        }
     }
 
     void prepare(uint8_t self, uint8_t members)
@@ -458,6 +494,35 @@ private:
         }
         if (effects.read_wanted)
             perform_read();
+        if (effects.file_wanted)
+            perform_file(effects.file);
+    }
+
+    /* Files beside the log: at once, or they fail. */
+    void perform_file(const node_file &file)
+    {
+        node_event done = event_of(NODE_FILE_DONE);
+        done.id = file.id;
+        done.failed = files_fail;
+        files_asked.push_back(file);
+        bytes &temporary = temporary_[file.name];
+        if (files_fail) {
+        } else if (file.action == NODE_FILE_CREATE || file.action == NODE_FILE_WRITE) {
+            if (file.action == NODE_FILE_CREATE)
+                temporary.clear();
+            temporary.resize(std::max<size_t>(temporary.size(), file.offset + file.count));
+            std::memcpy(&temporary[file.offset], file.bytes, file.count);
+        } else if (file.action == NODE_FILE_PUBLISH) {
+            (file.name == NODE_FILE_BEGIN ? log_begin : snapshots[file.number]) = temporary;
+        } else if (file.action == NODE_FILE_REMOVE) {
+            file.name == NODE_FILE_SEGMENT ? disk.erase(file.number)
+                                           : snapshots.erase(file.number);
+        } else if (file.action == NODE_FILE_READ) {
+            const bytes &content = snapshots.at(file.number);
+            done.bytes = &content.at(file.offset);
+            done.count = file.count;
+        }
+        due_.push_back(done);
     }
 
     void perform_read()
@@ -522,6 +587,7 @@ private:
     std::map<uint32_t, node_send> stalled_;
     std::array<bytes, NODE_READ_BUFFERS> read_into_;
     std::vector<wal_write> stalled_writes_;
+    std::map<int, bytes> temporary_;
     std::vector<std::pair<uint32_t, Heard>> replies_;
     bool peers_play_ = true;
 };

@@ -75,13 +75,9 @@ struct found {
  * Feed recovery all segments, `step` bytes at a time, from memory that then goes away. With
  * `begin`, the log begins there.
  */
-inline found read_log(recovery *recovery, const wal_settings &settings,
-        const segments &disk, size_t step, const log_begin *begin = nullptr)
+inline found read_begun_log(recovery *recovery, const segments &disk, size_t step)
 {
     found result;
-    recovery_init(recovery, &settings);
-    if (begin != nullptr)
-        recovery_begin_at(recovery, begin);
     for (const auto &[number, content] : disk) {
         recovery_begin_segment(recovery, number, content.size());
         size_t whole = content.size() / BLOCK * BLOCK;
@@ -105,6 +101,24 @@ inline found read_log(recovery *recovery, const wal_settings &settings,
     }
     result.decision = recovery_decide(recovery);
     return result;
+}
+
+inline found read_log(recovery *recovery, const wal_settings &settings,
+        const segments &disk, size_t step, const log_begin *begin = nullptr)
+{
+    recovery_init(recovery, &settings);
+    if (begin != nullptr)
+        recovery_begin_at(recovery, begin);
+    return read_begun_log(recovery, disk, step);
+}
+
+/* ... or as the node's own file says. */
+inline found read_log(recovery *recovery, const wal_settings &settings,
+        const segments &disk, size_t step, const begin_block &begin)
+{
+    recovery_init(recovery, &settings);
+    recovery_begin_as(recovery, &begin);
+    return read_begun_log(recovery, disk, step);
 }
 
 /* A record or a header on disk. */

@@ -206,6 +206,7 @@ void Life::must_grant(
     last_.push_back(
             std::make_unique<Client>(world_, number, "last", 5 * NS_PER_S, &history_));
     Client &fresh = *last_.back();
+    fresh.be_patient(); /* A leader that was without its disk has much to do. */
     auto status = std::make_shared<std::optional<enum status>>();
     fresh.acquire(lock, wait_ns,
             [status](const core_completion &done) { *status = done.status; });

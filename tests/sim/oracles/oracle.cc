@@ -52,6 +52,9 @@ void Oracle::after_start(Machine &machine)
     duties_.forget(machine.id());
     quotas_.forget(machine.id());
     struct entry_id durable = durable_[machine.id()];
+    /* What a snapshot has replaced it has not forgotten. */
+    if (durable.index < raft_before_log(machine.raft()).index)
+        return;
     if (raft_term_at(machine.raft(), durable.index) != durable.term)
         found(name_of(machine) + " forgot what was durable");
 }
@@ -74,7 +77,8 @@ void Oracle::one_leader(const Machine &machine)
  */
 void Oracle::has_all_commits(const Machine &machine)
 {
-    for (uint64_t index = 1; index < committed_.size(); index++) {
+    uint64_t first = std::max<uint64_t>(raft_before_log(machine.raft()).index, 1);
+    for (uint64_t index = first; index < committed_.size(); index++) {
         const Commit &commit = committed_[index];
         bool later = commit.seen >= raft_term(machine.raft());
         if (later || raft_term_at(machine.raft(), index) == commit.term)
@@ -89,6 +93,10 @@ void Oracle::commits_stay(const Machine &machine)
 {
     uint64_t &seen = commits_[machine.id()];
     uint64_t commit = raft_commit(machine.raft());
+    /* The entries before its log are in its snapshot, whose digest is compared. */
+    uint64_t before = raft_before_log(machine.raft()).index;
+    if (before > 0)
+        seen = std::max(seen, std::min<uint64_t>(before - 1, committed_.size() - 1));
     for (; seen < commit; seen++) {
         uint64_t term = raft_term_at(machine.raft(), seen + 1);
         if (committed_.size() == seen + 1)
@@ -101,7 +109,7 @@ void Oracle::commits_stay(const Machine &machine)
 
 void Oracle::move_front(const Machine &machine)
 {
-    if (locks_index(machine.locks()) <= front_index_)
+    if (node_is_loading(machine.node()) || locks_index(machine.locks()) <= front_index_)
         return;
     front_index_ = locks_index(machine.locks());
     uint64_t newest = token_;

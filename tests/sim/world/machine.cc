@@ -39,6 +39,13 @@ void shrink(node_settings &settings)
     settings.limits.peer_frame_bytes = 20 * KIB;
     settings.limits.peer_output_bytes = 64 * KIB;
     settings.limits.client_output_bytes = 160 * KIB;
+    settings.snapshot.log_bytes = 192 * KIB;
+    settings.snapshot.every_ns = 20 * NS_PER_S;
+    settings.snapshot.keep_bytes = 64 * KIB;
+    settings.snapshot.send_bytes_per_s = 4 * MIB;
+    settings.snapshot.send_patience_ns = 3 * NS_PER_S;
+    settings.snapshot.items = 8;
+    settings.snapshot.chunk_bytes = 4 * KIB;
     settings.cluster.sessions_max = 64;
     settings.cluster.locks_max = 64;
     settings.cluster.holds_max = 64;
@@ -134,13 +141,40 @@ void Machine::recover()
 {
     disk.finish_late();
     struct recovery *recovery = node_recovery(node_);
+    begin_block begin{};
+    if (!disk.log_begin.empty() &&
+            log_begin_read(disk.log_begin.data(), &begin) == BEGIN_GOOD)
+        node_begin_log(node_, &begin);
+    for (const auto &[index, content] : disk.snapshots) {
+        snapshot_header header;
+        if (snapshot_read_header(content.data(), &header) == SNAPSHOT_GOOD)
+            node_offer_snapshot(node_, &header);
+    }
     for (const auto &[number, content] : disk.segments) {
+        if (number < disk.first_segment())
+            continue;
         recovery_begin_segment(recovery, number, content.size());
         for (size_t at = 0; at < content.size(); at += 64 * KIB) {
             size_t count = std::min<size_t>(64 * KIB, content.size() - at);
             recovery_feed(recovery, content.data() + at, count);
             node_recover(node_);
         }
+    }
+}
+
+void Machine::load_snapshot()
+{
+    while (const snapshot_header *header = node_next_snapshot(node_)) {
+        const std::vector<uint8_t> &content = disk.snapshots.at(header->last.index);
+        size_t count = SNAPSHOT_BLOCK_BYTES;
+        bool good = true;
+        for (size_t at = 0; good && at < content.size(); at += count) {
+            if (at > 0)
+                count = std::min<size_t>(header->chunk_bytes, content.size() - at);
+            good = node_feed_snapshot(node_, content.data() + at, count);
+        }
+        if (good)
+            return;
     }
 }
 
@@ -179,6 +213,7 @@ enum node_boot Machine::start()
     carve();
     node_init(node_, &settings_, prng_next(&world_.random()));
     recover();
+    load_snapshot();
     life_++;
     recovery_decision decision{};
     enum node_boot boot = node_boot(node_, clock(), &decision);
@@ -187,6 +222,7 @@ enum node_boot Machine::start()
         return boot;
     }
     settle();
+    disk.remove_leftovers(node_);
     node_effects_init(node_, &effects_);
     slots_.assign(settings_.limits.connections_max, 0);
     stopped_ = false;
@@ -305,6 +341,7 @@ void Machine::perform()
         perform_writes();
     perform_read();
     perform_segment();
+    perform_file();
     for (uint32_t i = 0; i < effects_.connect_count && may_do(); i++)
         connect(effects_.connects[i]);
     if (!node_)
@@ -392,6 +429,30 @@ void Machine::perform_read()
         done.count = bytes.size();
         step(done);
     });
+}
+
+void Machine::perform_file()
+{
+    if (!effects_.file_wanted || !may_do())
+        return;
+    disk.begin_file(effects_.file);
+    uint64_t id = effects_.file.id;
+    defer(world_.options().disk_ns + disk.read_ns, [this, id] { finish_file(id); });
+}
+
+void Machine::finish_file(uint64_t id)
+{
+    if (disk.stuck) {
+        defer(10 * NS_PER_MS, [this, id] { finish_file(id); });
+        return;
+    }
+    std::vector<uint8_t> bytes;
+    node_event done = event(NODE_FILE_DONE);
+    done.id = id;
+    done.failed = !disk.end_file(bytes);
+    done.bytes = bytes.data();
+    done.count = bytes.size();
+    step(done);
 }
 
 void Machine::perform_segment()

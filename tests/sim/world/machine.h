@@ -114,6 +114,7 @@ private:
     void carve();
     void count_segments();
     void recover();
+    void load_snapshot();
     void settle();
     void step(node_event event);
     void end_turn();
@@ -123,6 +124,8 @@ private:
     void perform_writes();
     void finish_write(uint64_t id, uint64_t life);
     void perform_read();
+    void perform_file();
+    void finish_file(uint64_t id);
     void perform_segment();
     void finish_segment(uint64_t number);
     void perform_closes();

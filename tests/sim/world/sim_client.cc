@@ -187,6 +187,7 @@ uint32_t Client::acquire(
     call.owner = 7;
     call.tag = 1;
     call.reentrant = reentrant;
+    call.patient = patient_;
     uint32_t request = submit(call, std::move(done));
     if (request != 0)
         locks_[request] = lock;

@@ -42,6 +42,11 @@ public:
     using Done = std::function<void(const core_completion &)>;
     uint32_t acquire(
             const std::string &lock, uint64_t wait_ns, Done done, bool reentrant = false);
+    /* Its acquires wait out BUSY, as those of blocking calls do. */
+    void be_patient()
+    {
+        patient_ = true;
+    }
     /* The whole hold, or one entry of it. */
     uint32_t release(const std::string &lock, Done done, bool all = true);
     /* Once more what it gave up last of that lock: a program's mistake. */
@@ -156,6 +161,7 @@ private:
     std::map<uint32_t, Waiting> waiting_;
     std::optional<Scribe> scribe_;
     uint64_t told_until_ = 0; /* On its own clock: what the scribe knows of belief */
+    bool patient_ = false;
     std::map<uint32_t, std::string> locks_; /* By request: what is acquired */
     std::map<std::string, Held> held_;
     std::map<std::string, Held> given_up_;         /* The last of each lock */

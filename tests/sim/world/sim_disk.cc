@@ -23,7 +23,10 @@ void Disk::begin_write(const wal_write &write)
 
 void Disk::put_to(Segments &files, const Write &write, size_t begin, size_t end)
 {
-    std::vector<uint8_t> &content = files.at(write.place.segment);
+    auto it = files.find(write.place.segment);
+    if (it == files.end())
+        return; /* A late write, to a file that was removed meanwhile. */
+    std::vector<uint8_t> &content = it->second;
     assert(write.place.offset + end <= content.size());
     std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
             end - begin);
@@ -87,6 +90,99 @@ std::vector<uint8_t> Disk::read(const wal_place &place, size_t count) const
     return {begin, begin + static_cast<ptrdiff_t>(length)};
 }
 
+/* ---- Files beside the log ---- */
+
+void Disk::begin_file(const node_file &file)
+{
+    assert(!file_under_way_);
+    file_under_way_ = file;
+    file_bytes_.clear();
+    if (file.bytes)
+        file_bytes_.assign(file.bytes, file.bytes + file.count);
+}
+
+void Disk::do_file(const node_file &file, std::vector<uint8_t> bytes)
+{
+    std::vector<uint8_t> &temporary = temporary_[file.name];
+    switch (file.action) {
+    case NODE_FILE_CREATE:
+        temporary.clear();
+        [[fallthrough]];
+    case NODE_FILE_WRITE:
+        temporary.resize(std::max<size_t>(temporary.size(), file.offset + bytes.size()));
+        std::copy(bytes.begin(), bytes.end(),
+                temporary.begin() + static_cast<ptrdiff_t>(file.offset));
+        break;
+    case NODE_FILE_PUBLISH:
+        (file.name == NODE_FILE_BEGIN ? log_begin : snapshots[file.number]) = temporary;
+        temporary.clear();
+        if (spoilt_ && spoilt_->place.segment < first_segment())
+            spoilt_.reset(); /* What is spoilt is no longer of the log. */
+        break;
+    case NODE_FILE_DISCARD:
+        temporary.clear();
+        break;
+    case NODE_FILE_REMOVE:
+        if (file.name == NODE_FILE_SEGMENT) {
+            segments.erase(file.number);
+            if (platter_)
+                platter_->erase(file.number);
+        } else {
+            snapshots.erase(file.number);
+        }
+        break;
+    case NODE_FILE_READ:
+        break;
+    }
+}
+
+bool Disk::end_file(std::vector<uint8_t> &bytes)
+{
+    assert(file_under_way_);
+    node_file file = *file_under_way_;
+    file_under_way_.reset();
+    if (file.action == NODE_FILE_READ) {
+        auto it = snapshots.find(file.number);
+        if (it == snapshots.end() || file.offset + file.count > it->second.size())
+            return false;
+        auto begin = it->second.begin() + static_cast<ptrdiff_t>(file.offset);
+        bytes.assign(begin, begin + static_cast<ptrdiff_t>(file.count));
+        return true;
+    }
+    bool takes_space = file.action == NODE_FILE_CREATE || file.action == NODE_FILE_WRITE;
+    if (full && takes_space)
+        return false;
+    do_file(file, std::move(file_bytes_));
+    return true;
+}
+
+uint64_t Disk::first_segment() const
+{
+    begin_block begin{};
+    if (log_begin.empty() || log_begin_read(log_begin.data(), &begin) != BEGIN_GOOD)
+        return 1;
+    return begin.begin.segment;
+}
+
+void Disk::remove_leftovers(const struct node *node)
+{
+    uint64_t first = first_segment();
+    std::erase_if(segments, [first](const auto &item) { return item.first < first; });
+    if (platter_)
+        std::erase_if(*platter_, [first](const auto &item) { return item.first < first; });
+    std::erase_if(snapshots,
+            [node](const auto &item) { return !node_has_snapshot(node, item.first); });
+}
+
+Disk::Content Disk::swap_content(Content other)
+{
+    Content content{segments, snapshots, log_begin};
+    segments = std::move(other.segments);
+    snapshots = std::move(other.snapshots);
+    log_begin = std::move(other.log_begin);
+    return content;
+}
+
 void Disk::cut_short(const Write &write, End how, prng &random)
 {
     if (tears) {
@@ -120,6 +216,14 @@ void Disk::end(End how, prng &random)
             cut_short(write, how, random);
     }
     under_way_.clear();
+    if (file_under_way_) {
+        node_file file = *file_under_way_;
+        bool renames = file.action == NODE_FILE_PUBLISH || file.action == NODE_FILE_REMOVE;
+        if (renames && prng_below(&random, 2) == 0)
+            do_file(file, {});
+        file_under_way_.reset();
+    }
+    temporary_.clear();
     if (segment_under_way_ != 0 && prng_below(&random, 2) == 0)
         end_segment(segment_under_way_);
     segment_under_way_ = 0;
@@ -160,6 +264,8 @@ void Disk::write_again(const wal_place &place, size_t count)
 void Disk::wipe()
 {
     segments.clear();
+    snapshots.clear();
+    log_begin.clear();
     platter_.reset();
     late_.clear();
 }
@@ -167,7 +273,7 @@ void Disk::wipe()
 void Disk::unmount()
 {
     assert(is_mounted() && under_way_.empty() && late_.empty() && !platter_);
-    hidden_ = std::exchange(segments, {});
+    hidden_ = swap_content({});
 }
 
 void Disk::mount()
@@ -175,7 +281,7 @@ void Disk::mount()
     assert(!is_mounted() && under_way_.empty());
     late_.clear();
     platter_.reset();
-    segments = *std::exchange(hidden_, std::nullopt);
+    (void)swap_content(*std::exchange(hidden_, std::nullopt));
 }
 
 bool Disk::rot()
@@ -203,6 +309,8 @@ std::vector<Disk::Spot> Disk::durable_spots() const
     std::vector<Spot> spots;
     uint64_t durable = 0;
     for (const auto &[number, content] : segments) {
+        if (number < first_segment())
+            continue; /* It is no longer of the log. */
         size_t step = WAL_BLOCK_BYTES;
         for (size_t at = 0; at + WAL_BLOCK_BYTES <= content.size(); at += step) {
             format_block block;
@@ -252,7 +360,7 @@ bool Disk::damage_file(Damage kind, prng &random)
         format_block block{};
         if (content.size() >= WAL_BLOCK_BYTES)
             format_read(content.data(), &block);
-        if (block.finding == FORMAT_HEADER)
+        if (block.finding == FORMAT_HEADER && number >= first_segment())
             begun.push_back(number);
     }
     if (begun.size() < 2)

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "node/node.h"
 #include "store/wal.h"
 
 namespace sim {
@@ -58,6 +59,27 @@ public:
     void begin_segment(uint64_t number);
     void end_segment(uint64_t number);
     std::vector<uint8_t> read(const wal_place &place, size_t count) const;
+
+    /*
+     * Files beside the log, as they are after a power cut: what is written under a temporary
+     * name is not there then, and what was being published or removed may be or not.
+     */
+    std::map<uint64_t, std::vector<uint8_t>> snapshots;
+    std::vector<uint8_t> log_begin; /* Empty: there is no such file. */
+    void begin_file(const node_file &file);
+    /* False: it failed. Of a read, `bytes` gets what was read. */
+    bool end_file(std::vector<uint8_t> &bytes);
+    /* The number of the segment with which the log begins. */
+    uint64_t first_segment() const;
+    /* A start removes what is left over. */
+    void remove_leftovers(const struct node *node);
+    /* Everything that lies there. */
+    struct Content {
+        std::map<uint64_t, std::vector<uint8_t>> segments;
+        std::map<uint64_t, std::vector<uint8_t>> snapshots;
+        std::vector<uint8_t> log_begin;
+    };
+    Content swap_content(Content other);
 
     /* The machine or its process went down. */
     void end(End how, prng &random);
@@ -138,10 +160,15 @@ private:
     bool damage_file(Damage kind, prng &random);
     void cut_short(const Write &write, End how, prng &random);
 
+    void do_file(const node_file &file, std::vector<uint8_t> bytes);
+
+    std::optional<node_file> file_under_way_;
+    std::vector<uint8_t> file_bytes_;
+    std::map<int, std::vector<uint8_t>> temporary_; /* By name */
     std::vector<Write> under_way_;
     std::vector<Write> late_;         /* ... of processes that were killed */
     std::optional<Segments> platter_; /* What a power cut leaves, if not the same */
-    std::optional<Segments> hidden_;  /* What is not mounted */
+    std::optional<Content> hidden_;   /* What is not mounted */
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
     std::optional<struct prng> rots_when_read_;

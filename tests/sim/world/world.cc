@@ -81,6 +81,8 @@ void World::check(Machine &machine)
         return;
     node_check(machine.node());
     raft_check(machine.raft());
+    if (node_is_loading(machine.node()))
+        return; /* Its state is half of another member's. */
     uint64_t index = locks_index(machine.locks());
     if (!machine.first_seen_at(index))
         return;

@@ -1,0 +1,69 @@
+/*
+ * What a node finds in its data directory when it starts: its log, and snapshots.
+ *
+ * The log is read first, because it says which snapshots belong to it: a snapshot counts if
+ * its last entry is in the log, with its sum, or is the one before the log's beginning. The
+ * newest of these is loaded. If it is damaged the one before it will do, as long as the log
+ * reaches back to it.
+ */
+#ifndef NODE_RESTART_H
+#define NODE_RESTART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "locks/locks.h"
+#include "node/node.h"
+#include "raft/raft.h"
+#include "store/recovery.h"
+#include "store/snapshot_reader.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A snapshot that was found. */
+struct offer {
+    struct snapshot_header header;
+    bool fits;       /* The log has its last entry. */
+    bool tried;      /* It was loaded, or could not be. */
+    uint64_t behind; /* Bytes of the log's entries after it */
+};
+
+struct restart {
+    struct recovery *recovery;
+    struct raft *raft;
+    struct locks *locks;
+    struct log_begin begin; /* Segment 1: the log has its first entry. */
+    uint32_t offer_count;
+    struct offer *offers; /* NODE_SNAPSHOTS_MAX */
+    struct offer *loading;
+    bool loaded; /* The state is that of `loading`. */
+    struct snapshot_reader reader;
+    /* The entry that bootstrapped the cluster, or the configuration of the snapshot: */
+    bool bootstrapped;
+    struct bootstrap bootstrap;
+    uint32_t configuration_bytes;
+    unsigned char configuration[SNAPSHOT_CONFIGURATION_MAX];
+};
+
+void restart_carve(struct restart *restart, struct arena *arena);
+
+/* The caller fills in the pointers. */
+void restart_init(struct restart *restart);
+void restart_begin_log(struct restart *restart, const struct begin_block *begin);
+void restart_offer(struct restart *restart, const struct snapshot_header *header);
+
+/* Take what recovery has found in the bytes that it was fed last. */
+void restart_recover(struct restart *restart);
+
+/* See node_next_snapshot() and node_feed_snapshot(). */
+const struct snapshot_header *restart_next(struct restart *restart);
+bool restart_feed(struct restart *restart, const unsigned char *bytes, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
