@@ -179,6 +179,35 @@ static void join_bottom(struct node *node)
     reader_init(&node->reader, node->roster.count);
 }
 
+/* Connections: who may have one, which of two stays, and what is said at its begin. */
+static void join_greetings(struct node *node)
+{
+    node->door = (struct door){
+            .conns = &node->conns,
+            .roster = &node->roster,
+            .times = &node->times,
+            .notices = &node->notices,
+    };
+    node->rivals = (struct rivals){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
+    node->greet = (struct greet){
+            .settings = &node->settings,
+            .raft = node->raft,
+            .wal = node->wal,
+            .locks = node->locks,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .notices = &node->notices,
+            .times = &node->times,
+            .door = &node->door,
+            .rivals = &node->rivals,
+            .run = prng_next(&node->prng),
+    };
+}
+
 /* Parts that say what they want from raft. */
 static void join_wishes(struct node *node)
 {
@@ -209,30 +238,7 @@ static void join_wishes(struct node *node)
             .guard = &node->guard,
             .settings = &node->settings,
     };
-    node->door = (struct door){
-            .conns = &node->conns,
-            .roster = &node->roster,
-            .times = &node->times,
-            .notices = &node->notices,
-    };
-    node->rivals = (struct rivals){
-            .roster = &node->roster,
-            .conns = &node->conns,
-            .times = &node->times,
-    };
-    node->greet = (struct greet){
-            .settings = &node->settings,
-            .raft = node->raft,
-            .wal = node->wal,
-            .locks = node->locks,
-            .roster = &node->roster,
-            .conns = &node->conns,
-            .notices = &node->notices,
-            .times = &node->times,
-            .door = &node->door,
-            .rivals = &node->rivals,
-            .run = prng_next(&node->prng),
-    };
+    join_greetings(node);
     node->leaving = (struct leaving){
             .raft = node->raft,
             .roster = &node->roster,

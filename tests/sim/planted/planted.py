@@ -87,6 +87,7 @@ ORACLES = [
     ("is welcomed as", "strangers"),
     ("has no room for the answers", "room"),
     ("sends a rotten entry", "rot"),
+    ("quota", "quotas"),
 ]
 
 
