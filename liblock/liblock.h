@@ -412,7 +412,8 @@ struct lk_acquire_options {
     uint64_t tag;   /* For lk_cancel(); 0: none */
     /*
      * For lk_acquire_async(): no LK_STATUS_BUSY from an overloaded cluster before `wait_ns`
-     * has passed; lk_acquire() and lk_acquire_with() always do this.
+     * has passed; lk_acquire() and lk_acquire_with() always do this, and so does
+     * lk_acquire_async() without options.
      */
     bool patient;
 };

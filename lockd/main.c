@@ -17,6 +17,8 @@
 #include "ops/memory_limit.h"
 #include "ops/pages.h"
 #include "ops/plan.h"
+#include "ops/probes.h"
+#include "ops/reload.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -26,28 +28,51 @@ enum {
 static_assert((int)TELL_ERROR == (int)LOGGER_ERROR && (int)TELL_DEBUG == (int)LOGGER_DEBUG,
         "levels are the same on both sides");
 
+/* What the loop hands back when it reports. */
+struct reporter {
+    struct logger logger;
+    struct config *config;
+    char **argv;
+};
+
 static void write_line(
         void *context, enum tell_level level, const char *event, const char *details)
 {
-    logger_line(context, (enum logger_level)level, event, details);
+    struct reporter *reporter = context;
+    logger_line(&reporter->logger, (enum logger_level)level, event, details);
 }
 
 static void write_notice(
         void *context, const struct node *node, const struct node_notice *notice)
 {
-    logger_notice(context, node, notice);
+    struct reporter *reporter = context;
+    logger_notice(&reporter->logger, node, notice);
 }
 
 static uint64_t count_dropped(void *context)
 {
-    const struct logger *logger = context;
-    return log_writer_dropped(logger->writer);
+    const struct reporter *reporter = context;
+    return log_writer_dropped(reporter->logger.writer);
 }
 
 static void flush_log(void *context)
 {
-    const struct logger *logger = context;
-    log_writer_flush(logger->writer, FLUSH_MS);
+    const struct reporter *reporter = context;
+    log_writer_flush(reporter->logger.writer, FLUSH_MS);
+}
+
+static void write_state(const struct node *node, char *line, size_t room)
+{
+    struct node_report report;
+    struct page page = page_on(line, room);
+    report_fill(node, &report);
+    probes_line(&report, &page);
+}
+
+static void read_again(void *context)
+{
+    struct reporter *reporter = context;
+    reload(reporter->config, reporter->argv, &reporter->logger);
 }
 
 /*
@@ -66,14 +91,17 @@ static bool hold_standard_streams(void)
 }
 
 /*
- * A terminal that goes away, or a reader of the log that does, ends no node. SIGTERM and
- * SIGINT stop it: see loop.c.
+ * A reader of the log that goes away ends no node, and a terminal that does only makes it
+ * read its settings again. SIGTERM and SIGINT stop it: see loop.c.
  */
-static void ignore_signals(void)
+static void tame_signals(void)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGHUP, &ignore, NULL);
+    sigset_t held;
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 static size_t answer_page(const struct http_call *call, char *room)
@@ -94,6 +122,7 @@ static struct loop_settings settings_of(const struct config *config)
             .listen = config->listen,
             .congestion = config->congestion,
             .sync_after = config->write == CONFIG_WRITE_FSYNC,
+            .to_try = config->dev[0] != 0,
             .http = config->http,
             .pages = {.answer = answer_page, .room_bytes = PAGES_ROOM},
     };
@@ -126,28 +155,34 @@ static void warn_of_memory_limit(struct logger *logger,
     logger_line(logger, LOGGER_WARN, "memory-limit", details);
 }
 
-static int run(struct config *config)
+static int run(struct config *config, char **argv)
 {
     /* Used by a thread until the process ends, so they are not on the stack. */
     static struct log_writer writer;
-    static struct logger logger;
-    logger = (struct logger){
-            .descriptor = STDERR_FILENO, .level = (enum logger_level)config->log_level};
-    ignore_signals();
-    logger_start(&logger, &writer);
+    static struct reporter reporter;
+    struct logger *logger = &reporter.logger;
+    reporter = (struct reporter){.config = config, .argv = argv};
+    logger->descriptor = STDERR_FILENO;
+    logger->level = (enum logger_level)config->log_level;
+    logger->style = (struct log_style){.form = (enum log_form)config->log_format,
+            .journal = log_line_is_for_journal(STDERR_FILENO)};
+    tame_signals();
+    logger_start(logger, &writer);
     struct loop_settings settings = settings_of(config);
-    settings.tell = (struct tell){.context = &logger,
+    settings.tell = (struct tell){.context = &reporter,
             .line = write_line,
             .notice = write_notice,
+            .state = write_state,
+            .reload = read_again,
             .dropped = count_dropped,
             .flush = flush_log};
     int status = EXIT_FAILURE;
     if (loop_fit_connections(&settings.tell, config->node.member_count,
                 &config->node.limits.connections_max)) {
-        warn_of_memory_limit(&logger, &settings, &config->node);
+        warn_of_memory_limit(logger, &settings, &config->node);
         status = loop_run(&settings, &config->node);
     }
-    flush_log(&logger);
+    flush_log(&reporter);
     return status;
 }
 
@@ -180,6 +215,6 @@ int main(int argc, char **argv)
     else if (config.plan)
         return print_plan(&config);
     else
-        return run(&config);
+        return run(&config, argv);
     return EXIT_SUCCESS;
 }

@@ -103,7 +103,7 @@ bool batch_is_whole(const struct batch_reader *reader)
     while (wire_left(&commands) > 0)
         skip_section(&commands);
     struct wire keepalives = reader->keepalives;
-    struct keepalive keepalive;
+    struct keepalive keepalive = {0};
     while (wire_left(&keepalives) > 0)
         wire_keepalive(&keepalives, &keepalive);
     return wire_complete(&commands) && wire_complete(&keepalives);

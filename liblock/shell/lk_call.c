@@ -185,7 +185,7 @@ enum lk_status make_acquire_call(struct lk_session *session, struct span name,
             .wait_ns = taken.wait_ns,
             .owner = taken.owner,
             .reentrant = taken.reentrant,
-            .patient = taken.patient || !has_loop(session->client),
+            .patient = options == NULL || taken.patient || !has_loop(session->client),
             .tag = taken.tag};
     return LK_OK;
 }

@@ -44,6 +44,7 @@ enum {
 struct disk_settings {
     const char *path;
     bool sync_after; /* Write, then fdatasync, instead of RWF_DSYNC */
+    bool to_try;     /* Nothing must last: a file system in memory will do. */
     uint64_t segment_bytes;
     uint32_t segments_max;
 };

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/numbers.h"
@@ -56,6 +58,18 @@ static bool open_folder(struct disk *disk, const char *path, char *reason)
     return say(reason, path, strerror(errno), "; lockd must be able to write there");
 }
 
+/* What is called durable there is gone with the next power cut. */
+static bool outlives_power(const struct disk *disk, const char *path, char *reason)
+{
+    struct statfs system;
+    if (disk->settings.to_try || fstatfs(disk->folder, &system) != 0)
+        return true;
+    if (system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC)
+        return true;
+    return say(reason, path, "it is in memory (tmpfs)",
+            ", so a power cut would take what this node has promised; use a directory on a disk, or --dev to try lockd out");
+}
+
 static bool lock_folder(struct disk *disk, const char *path, char *reason)
 {
     int holder = 0;
@@ -85,6 +99,7 @@ bool disk_open(struct disk *disk, const struct disk_settings *settings, char *re
     disk->other.reading = -1;
     disk->folder = -1;
     bool opened = open_folder(disk, settings->path, reason) &&
+                  outlives_power(disk, settings->path, reason) &&
                   lock_folder(disk, settings->path, reason);
     if (!opened)
         disk_close(disk);

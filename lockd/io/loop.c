@@ -25,6 +25,7 @@
 #include "io/locked_memory.h"
 #include "io/names.h"
 #include "io/net.h"
+#include "io/service.h"
 #include "io/turn.h"
 #include "io/uring.h"
 
@@ -50,6 +51,7 @@ struct loop {
     struct net net;
     struct disk disk;
     struct http http;
+    struct service service;
     struct names *names;
     int listener;
     int signals;
@@ -175,6 +177,14 @@ static bool open_outside(struct loop *loop)
     return open_listener(loop, reason);
 }
 
+static void open_service(struct loop *loop)
+{
+    char reason[SERVICE_REASON_BYTES];
+    if (!service_open(&loop->service, reason))
+        tell_line(loop->tell, TELL_WARN, "no-service-manager",
+                "%s; it hears nothing of this node", reason);
+}
+
 static bool open_http(struct loop *loop)
 {
     char reason[LISTEN_REASON_BYTES];
@@ -197,6 +207,7 @@ static bool open_disk(struct loop *loop)
     struct disk_settings settings = {
             .path = loop->settings->data,
             .sync_after = loop->settings->sync_after,
+            .to_try = loop->settings->to_try,
             .segment_bytes = loop->node_settings->wal.segment_bytes,
             .segments_max = loop->node_settings->wal.segments_max,
     };
@@ -299,6 +310,7 @@ static void open_signals(struct loop *loop)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     loop->signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (loop->signals < 0)
@@ -307,17 +319,31 @@ static void open_signals(struct loop *loop)
 }
 
 /* The first signal stops in order, the second at once. */
+static void stop(struct loop *loop, const char *name)
+{
+    if (loop->stopping)
+        tell_fatal(loop->tell, "stopped-at-once",
+                "signal=%s: second signal; exiting at once", name);
+    tell_line(loop->tell, TELL_INFO, "stopping", "signal=%s", name);
+    loop->stopping = true;
+    service_stopping(&loop->service);
+    turn_step(&loop->turn, (struct node_event){.kind = NODE_STOP});
+}
+
+static void reload(struct loop *loop)
+{
+    service_reloading(&loop->service, clock_now());
+    loop->tell->reload(loop->tell->context);
+    service_ready(&loop->service);
+}
+
 static void on_signal(struct loop *loop, const struct uring_done *done)
 {
-    if (done->result == (int32_t)sizeof loop->signal) {
-        const char *name = loop->signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
-        if (loop->stopping)
-            tell_fatal(loop->tell, "stopped-at-once",
-                    "signal=%s: second signal; exiting at once", name);
-        tell_line(loop->tell, TELL_INFO, "stopping", "signal=%s", name);
-        loop->stopping = true;
-        turn_step(&loop->turn, (struct node_event){.kind = NODE_STOP});
-    }
+    bool whole = done->result == (int32_t)sizeof loop->signal;
+    if (whole && loop->signal.ssi_signo == SIGHUP)
+        reload(loop);
+    else if (whole)
+        stop(loop, loop->signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
     read_signal(loop);
 }
 
@@ -417,6 +443,7 @@ static void sleep_until_due(struct loop *loop)
     uint64_t deadline = u64_min(loop->turn.effects.deadline_ns, net_deadline(&loop->net));
     deadline = u64_min(deadline, disk_deadline(&loop->disk));
     deadline = u64_min(deadline, http_deadline(&loop->http));
+    deadline = u64_min(deadline, service_deadline(&loop->service));
     uint64_t now = loop->turn.now_ns;
     uint64_t wait = deadline > now ? u64_min(deadline - now, longest_wait_ns) : 0;
     int failed = uring_wait(&loop->uring, wait);
@@ -451,6 +478,15 @@ static void dispatch_all(struct loop *loop, uint64_t begun_ns)
     }
 }
 
+static void tell_service(struct loop *loop)
+{
+    char line[SERVICE_LINE_BYTES];
+    if (loop->turn.now_ns < service_deadline(&loop->service))
+        return;
+    loop->tell->state(loop->turn.node, line, sizeof line);
+    service_tell(&loop->service, line, loop->turn.now_ns);
+}
+
 static void run_turn(struct loop *loop)
 {
     uint64_t begun_ns = clock_now();
@@ -462,6 +498,7 @@ static void run_turn(struct loop *loop)
     net_perform(&loop->net, &loop->turn.effects);
     disk_perform(&loop->disk, &loop->turn.effects);
     http_time(&loop->http);
+    tell_service(loop);
     measure_turn(loop, begun_ns);
 }
 
@@ -504,6 +541,7 @@ static int serve(struct loop *loop)
         tell_line(loop->tell, TELL_WARN, "not-authenticated",
                 "address=%s: anyone who reaches this port can use the cluster; traffic is neither authenticated nor encrypted, so allow only trusted machines",
                 text);
+    service_ready(&loop->service);
     for (;;) {
         run_turn(loop);
         if (loop->turn.effects.failed)
@@ -529,6 +567,7 @@ int loop_run(const struct loop_settings *settings, const struct node_settings *n
     loop = (struct loop){.settings = settings, .node_settings = node};
     loop.tell = &settings->tell;
     char reason[LISTEN_REASON_BYTES];
+    open_service(&loop);
     if (!open_outside(&loop) || !open_disk(&loop) || !map_memory(&loop) ||
             !boot_node(&loop))
         return EXIT_FAILURE;

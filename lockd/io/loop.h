@@ -27,6 +27,7 @@ struct loop_settings {
     struct address listen;
     const char *congestion; /* Between nodes: see listen_tune_peer() */
     bool sync_after;        /* Write and fdatasync rather than RWF_DSYNC */
+    bool to_try;            /* The data may be in memory. */
     struct address http;    /* Where metrics and probes are; port 0: nowhere */
     struct http_pages pages;
     struct tell tell;

@@ -30,6 +30,10 @@ struct tell {
     /* A notice of the node; the callee makes the text. */
     void (*notice)(
             void *context, const struct node *node, const struct node_notice *notice);
+    /* Writes what the node does now, as one line, for the service manager. */
+    void (*state)(const struct node *node, char *line, size_t room);
+    /* The settings are to be read again. */
+    void (*reload)(void *context);
     /* Lines that were lost since the start, as nobody read them; NULL: none ever is. */
     uint64_t (*dropped)(void *context);
     /* The process ends: waits a moment until the lines are out. NULL: they are. */

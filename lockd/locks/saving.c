@@ -59,7 +59,8 @@ void saving_carve(
         carve_part(saving, arena, (enum part)part, counts[part]);
         most += (uint64_t)counts[part] * saving->parts[part].record_most;
     }
-    uint64_t side = u64_max(most / SIDE_PART, SIDE_RECORDS_MIN * RECORD_BYTES_MAX);
+    uint64_t side =
+            u64_max(most / SIDE_PART, (uint64_t)SIDE_RECORDS_MIN * RECORD_BYTES_MAX);
     saving->side_bytes = (size_t)u64_min(side, SIDE_BYTES_MAX);
     saving->side = arena_take(
             arena, "snapshot, changed parts", saving->side_bytes, 1, alignof(uint64_t));

@@ -29,7 +29,7 @@ static void drop_passed(struct commit_times *times, uint64_t passed)
 
 static void thin_out(struct commit_times *times)
 {
-    for (uint32_t i = 0; i < COMMIT_TIMES_MAX / 2; i++)
+    for (size_t i = 0; i < COMMIT_TIMES_MAX / 2; i++)
         times->samples[i] = times->samples[2 * i];
     times->count = COMMIT_TIMES_MAX / 2;
     times->step_ns *= 2;

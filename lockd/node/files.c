@@ -14,7 +14,7 @@ void files_next(struct files *files, struct node_effects *effects)
 {
     if (files->busy)
         return;
-    for (uint8_t i = 0; i < FILES_USER_COUNT; i++) {
+    for (int i = 0; i < FILES_USER_COUNT; i++) {
         uint8_t user = (uint8_t)((files->turn + i) % FILES_USER_COUNT);
         if (!files->asked[user])
             continue;

@@ -124,32 +124,45 @@ static bool is_for_operators(enum frame_kind kind)
     return kind == FRAME_STATUS || kind == FRAME_STAGES || kind == FRAME_ADMIN;
 }
 
+static void on_member(struct node *node, struct conn *conn, const struct frame *frame)
+{
+    if (frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER)
+        on_peer_frame(node, conn, frame);
+    else if (frame->kind == FRAME_PEER_SNAPSHOT)
+        on_snapshot(node, conn, frame);
+    else if (frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
+        sender_frame(&node->upkeep.sender, conn, frame);
+    else
+        on_greeting(node, conn, frame);
+}
+
+static void on_client(struct node *node, struct conn *conn, const struct frame *frame)
+{
+    uint64_t up_ns = node->times.now_ns - node->times.start_ns;
+    if (conn->guest && !is_for_operators(frame->kind))
+        greet_refuse(&node->greet, conn, conn->crowded ? REFUSED_CROWDED : REFUSED_FULL);
+    else if (frame->kind == FRAME_REQUESTS)
+        admit_requests(&node->admit, conn, frame);
+    else if (frame->kind == FRAME_READ)
+        reads_frame(&node->reads, conn, frame);
+    else if (frame->kind == FRAME_STATUS)
+        own_status_frame(node, conn);
+    else if (frame->kind == FRAME_ADMIN)
+        admin_frame(&node->admin, conn, frame);
+    else if (frame->kind == FRAME_STAGES)
+        stages_frame(node->stages, &node->conns, conn, up_ns);
+    else
+        on_greeting(node, conn, frame);
+}
+
 static void on_frame(struct node *node, struct conn *conn, const struct frame *frame)
 {
-    bool greeted_client = conn->role == CONN_CLIENT && conn->greeted;
-    bool greeted_peer = conn->role == CONN_PEER && conn->greeted;
     gather_heard(&node->gather, conn, node->times.now_ns);
     conn->framed = true;
-    bool of_raft = frame->kind >= FRAME_PEER_VOTE && frame->kind <= FRAME_PEER_READ_ANSWER;
-    if (greeted_peer && of_raft)
-        on_peer_frame(node, conn, frame);
-    else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT)
-        on_snapshot(node, conn, frame);
-    else if (greeted_peer && frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
-        sender_frame(&node->upkeep.sender, conn, frame);
-    else if (conn->guest && !is_for_operators(frame->kind))
-        greet_refuse(&node->greet, conn, conn->crowded ? REFUSED_CROWDED : REFUSED_FULL);
-    else if (greeted_client && frame->kind == FRAME_REQUESTS)
-        admit_requests(&node->admit, conn, frame);
-    else if (greeted_client && frame->kind == FRAME_READ)
-        reads_frame(&node->reads, conn, frame);
-    else if (greeted_client && frame->kind == FRAME_STATUS)
-        own_status_frame(node, conn);
-    else if (greeted_client && frame->kind == FRAME_ADMIN)
-        admin_frame(&node->admin, conn, frame);
-    else if (greeted_client && frame->kind == FRAME_STAGES)
-        stages_frame(node->stages, &node->conns, conn,
-                node->times.now_ns - node->times.start_ns);
+    if (conn->role == CONN_PEER && conn->greeted)
+        on_member(node, conn, frame);
+    else if (conn->role == CONN_CLIENT && conn->greeted)
+        on_client(node, conn, frame);
     else
         on_greeting(node, conn, frame);
 }

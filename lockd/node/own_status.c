@@ -163,6 +163,27 @@ static enum condition condition_of_others(const struct node *node)
     return by_stranger ? CONDITION_STRANGER : objected;
 }
 
+/* It is a member that has a leader and has applied what there is. */
+static enum condition condition_in_service(const struct node *node, enum condition misfit)
+{
+    if (!raft_is_voter(node->raft))
+        return CONDITION_LEARNER;
+    if (own_clock_is_suspect(node))
+        return CONDITION_CLOCK_SUSPECT;
+    if (raft_is_leader(node->raft) &&
+            raft_configuration_index(node->raft) > raft_commit(node->raft))
+        return CONDITION_MEMBERS_CHANGE;
+    if (sender_is_stuck(&node->upkeep.sender))
+        return CONDITION_SNAPSHOT_STUCK;
+    if (snapshotter_is_failing(&node->upkeep.snapshotter))
+        return CONDITION_SNAPSHOT_FAILING;
+    if (misfit != CONDITION_HEALTHY)
+        return misfit;
+    if (is_nearly_full(node))
+        return CONDITION_NEARLY_FULL;
+    return upgrade_is_open(&node->upgrade) ? CONDITION_UPGRADE_OPEN : CONDITION_HEALTHY;
+}
+
 /*
  * The first that is true. What this node lacks itself comes before what it lacks from
  * others: an election can fail because there is no space, but never the other way round.
@@ -188,22 +209,7 @@ enum condition own_condition(const struct node *node)
         return CONDITION_INSTALLING;
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
-    if (!raft_is_voter(node->raft))
-        return CONDITION_LEARNER;
-    if (own_clock_is_suspect(node))
-        return CONDITION_CLOCK_SUSPECT;
-    if (raft_is_leader(node->raft) &&
-            raft_configuration_index(node->raft) > raft_commit(node->raft))
-        return CONDITION_MEMBERS_CHANGE;
-    if (sender_is_stuck(&node->upkeep.sender))
-        return CONDITION_SNAPSHOT_STUCK;
-    if (snapshotter_is_failing(&node->upkeep.snapshotter))
-        return CONDITION_SNAPSHOT_FAILING;
-    if (misfit == CONDITION_HEALTHY && is_nearly_full(node))
-        return CONDITION_NEARLY_FULL;
-    if (misfit == CONDITION_HEALTHY && upgrade_is_open(&node->upgrade))
-        return CONDITION_UPGRADE_OPEN;
-    return misfit;
+    return condition_in_service(node, misfit);
 }
 
 /* The members that the condition is about. */

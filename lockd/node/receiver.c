@@ -401,25 +401,35 @@ static void remove_file(struct receiver *receiver)
     ask(receiver, &file);
 }
 
+static bool is_forgotten(const struct receiver *receiver)
+{
+    return receiver->times->now_ns - receiver->heard_ns >= patience_ns;
+}
+
+/* The log is to begin behind the snapshot. */
+static void go_on_beginning(struct receiver *receiver)
+{
+    if (!compactor_is_idle(receiver->compactor))
+        return;
+    if (compactor_began_anew(receiver->compactor))
+        switch_over(receiver);
+    else
+        discard(receiver);
+}
+
 void receiver_turn(struct receiver *receiver)
 {
-    uint64_t now_ns = receiver->times->now_ns;
     bool idle = files_is_idle(receiver->files, FILES_RECEIVER);
     switch (receiver->state) {
     case RECEIVER_RECEIVING:
-        if (idle && now_ns - receiver->heard_ns >= patience_ns)
+        if (idle && is_forgotten(receiver))
             discard(receiver);
         break;
     case RECEIVER_FREEZING:
         begin_anew(receiver);
         break;
     case RECEIVER_BEGINNING:
-        if (!compactor_is_idle(receiver->compactor))
-            break;
-        if (compactor_began_anew(receiver->compactor))
-            switch_over(receiver);
-        else
-            discard(receiver);
+        go_on_beginning(receiver);
         break;
     case RECEIVER_LOADING:
         if (idle && receiver->pieces.pieces == 0 && !receiver->applier->failed)

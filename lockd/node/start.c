@@ -181,6 +181,37 @@ static void join_bottom(struct node *node)
     reader_init(&node->reader, NODE_PEERS_MAX);
 }
 
+/* Connections: who may have one, which of two stays, and what is said at its begin. */
+static void join_greetings(struct node *node)
+{
+    node->door = (struct door){
+            .conns = &node->conns,
+            .roster = &node->roster,
+            .times = &node->times,
+            .notices = &node->notices,
+    };
+    node->rivals = (struct rivals){
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
+    node->greet = (struct greet){
+            .settings = &node->settings,
+            .doubts = &node->doubts,
+            .raft = node->raft,
+            .wal = node->wal,
+            .locks = node->locks,
+            .roster = &node->roster,
+            .conns = &node->conns,
+            .notices = &node->notices,
+            .times = &node->times,
+            .dial = &node->dial,
+            .door = &node->door,
+            .rivals = &node->rivals,
+            .run = prng_next(&node->prng),
+    };
+}
+
 /* Parts that say what they want from raft. */
 static void join_wishes(struct node *node)
 {
@@ -216,18 +247,7 @@ static void join_wishes(struct node *node)
             .guard = &node->guard,
             .settings = &node->settings,
     };
-    node->door = (struct door){
-            .conns = &node->conns,
-            .roster = &node->roster,
-            .times = &node->times,
-            .notices = &node->notices,
-    };
     node->dial = (struct dial){
-            .roster = &node->roster,
-            .conns = &node->conns,
-            .times = &node->times,
-    };
-    node->rivals = (struct rivals){
             .roster = &node->roster,
             .conns = &node->conns,
             .times = &node->times,
@@ -239,21 +259,7 @@ static void join_wishes(struct node *node)
             .roster = &node->roster,
             .times = &node->times,
     };
-    node->greet = (struct greet){
-            .settings = &node->settings,
-            .doubts = &node->doubts,
-            .raft = node->raft,
-            .wal = node->wal,
-            .locks = node->locks,
-            .roster = &node->roster,
-            .conns = &node->conns,
-            .notices = &node->notices,
-            .times = &node->times,
-            .dial = &node->dial,
-            .door = &node->door,
-            .rivals = &node->rivals,
-            .run = prng_next(&node->prng),
-    };
+    join_greetings(node);
     node->leaving = (struct leaving){
             .raft = node->raft,
             .conns = &node->conns,

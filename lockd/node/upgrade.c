@@ -136,7 +136,7 @@ void upgrade_time(struct upgrade *upgrade)
 
 void upgrade_check(const struct upgrade *upgrade)
 {
-    struct versions own = upgrade->settings->versions;
-    assert(own.least >= 1 && own.least <= own.most);
-    assert(cluster_version(upgrade) <= own.most);
+    assert(upgrade->settings->versions.least >= 1);
+    assert(upgrade->settings->versions.least <= upgrade->settings->versions.most);
+    assert(cluster_version(upgrade) <= upgrade->settings->versions.most);
 }

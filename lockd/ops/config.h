@@ -43,7 +43,8 @@ struct config {
     struct address listen;
     struct address http; /* Port 0: no HTTP */
     uint32_t write;      /* enum config_write */
-    uint32_t log_level;  /* As in logger.h */
+    uint32_t log_level;  /* enum logger_level */
+    uint32_t log_format; /* enum log_form */
     bool check;
     bool plan;
     bool version;

@@ -39,6 +39,7 @@
 
 static const char *const writes[] = {"dsync", "fsync", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const forms[] = {"text", "json", NULL};
 
 /* clang-format off */
 static const struct setting table[] = {
@@ -61,6 +62,8 @@ static const struct setting table[] = {
 
     CHOICE("log-level", "LEVEL", "how much to log: error, warn, info or debug", log_level,
         levels),
+    CHOICE("log-format", "FORM", "form of the log: text, or json with one object a line",
+        log_format, forms),
     NUMBER("connections", "most connections at once, of clients and members",
         node.limits.connections_max, 2 * (uint64_t)MEMBERS_MAX, 65536),
     NUMBER("connection-share",
@@ -72,13 +75,13 @@ static const struct setting table[] = {
         NODE_LOG_BUFFER_MIN, 8 * MIB - 4 * KIB),
     NUMBER("log-writes", "most log writes in flight", node.wal.writes_max, 1, WAL_WRITES_MAX),
     BYTES("snapshot-log", "take a snapshot after so much log; or twice the last one, if more",
-        node.snapshot.log_bytes, 64 * KIB, 1024 * 1024 * MIB),
+        node.snapshot.log_bytes, 64 * KIB, 1048576 * MIB),
     TIME("snapshot-every", "... or after so much time, if anything has changed",
         node.snapshot.every_ns, NS_PER_S, 30 * DAY),
     BYTES("log-keep", "log kept behind a snapshot; more for slow members: see --plan",
-        node.snapshot.keep_bytes, 0, 1024 * 1024 * MIB),
+        node.snapshot.keep_bytes, 0, 1048576 * MIB),
     BYTES("snapshot-rate", "how much of a snapshot a member is sent per second",
-        node.snapshot.send_bytes_per_s, 64 * KIB, 1024 * 1024 * MIB),
+        node.snapshot.send_bytes_per_s, 64 * KIB, 1048576 * MIB),
     NUMBER("snapshot-items", "most items of the state that a snapshot takes in one turn",
         node.snapshot.items, 1, 1048576),
     CHOICE("write", "METHOD", "how log writes become durable: dsync or fsync", write, writes),

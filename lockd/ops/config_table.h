@@ -1,4 +1,4 @@
-/* The table of settings, for config.c and config_judge.c: nothing else includes this. */
+/* The table of settings: only config*.c and reload.c include this. */
 #ifndef OPS_CONFIG_TABLE_H
 #define OPS_CONFIG_TABLE_H
 

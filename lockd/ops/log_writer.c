@@ -55,7 +55,7 @@ static size_t next_line(struct log_writer *writer, char *line)
         return take_line(writer, line);
     uint64_t untold = writer->untold;
     writer->untold = 0;
-    return untold > 0 ? writer->describe_dropped(line, untold) : 0;
+    return untold > 0 ? writer->describe_dropped(writer->context, line, untold) : 0;
 }
 
 static void count_dropped(struct log_writer *writer)
@@ -100,10 +100,12 @@ static bool start_thread(struct log_writer *writer)
 }
 
 bool log_writer_start(struct log_writer *writer, int descriptor,
-        size_t (*describe_dropped)(char *line, uint64_t count))
+        size_t (*describe_dropped)(const void *context, char *line, uint64_t count),
+        const void *context)
 {
-    *writer = (struct log_writer){
-            .descriptor = descriptor, .describe_dropped = describe_dropped};
+    *writer = (struct log_writer){.descriptor = descriptor,
+            .describe_dropped = describe_dropped,
+            .context = context};
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -131,7 +133,7 @@ void log_writer_put(struct log_writer *writer, const char *line, size_t bytes)
         return;
     }
     (void)pthread_mutex_lock(&writer->mutex);
-    if (bytes > LOG_WRITER_BYTES - waiting(writer)) {
+    if (writer->untold > 0 || bytes > LOG_WRITER_BYTES - waiting(writer)) {
         count_dropped(writer);
     } else {
         for (size_t i = 0; i < bytes; i++)

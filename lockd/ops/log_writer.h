@@ -3,8 +3,9 @@
  *
  * Standard error may be a pipe that nobody reads, a terminal that was stopped, or a file on
  * a disk that stands still. Whoever writes there then waits, and the thread that runs the
- * node must not. So it only puts lines here. Lines for which there is no room are dropped
- * and counted, and once there is room again a line says how many there were.
+ * node must not. So it only puts lines here. A line for which there is no room is dropped,
+ * and so is each one after it until all that waits is written. Then a line says how many
+ * were dropped: it stands where they are missing.
  */
 #ifndef OPS_LOG_WRITER_H
 #define OPS_LOG_WRITER_H
@@ -14,19 +15,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ops/log_line.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 enum {
     LOG_WRITER_BYTES = 256 * 1024, /* Of lines that wait to be written */
-    LOG_LINE_BYTES_MAX = 1280,
 };
 
 struct log_writer {
     int descriptor;
     /* Writes into `line` that this many lines were dropped; the bytes of it. Any thread. */
-    size_t (*describe_dropped)(char *line, uint64_t count);
+    size_t (*describe_dropped)(const void *context, char *line, uint64_t count);
+    const void *context;
     bool running;
     pthread_mutex_t mutex; /* Guards what follows. */
     pthread_cond_t wanted; /* There is something to write, ... */
@@ -45,7 +48,8 @@ struct log_writer {
  * does not wait.
  */
 bool log_writer_start(struct log_writer *writer, int descriptor,
-        size_t (*describe_dropped)(char *line, uint64_t count));
+        size_t (*describe_dropped)(const void *context, char *line, uint64_t count),
+        const void *context);
 
 /* A whole line, with its end. Never waits. */
 void log_writer_put(struct log_writer *writer, const char *line, size_t bytes);

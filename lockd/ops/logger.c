@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "ops/notice.h"
 
 enum {
@@ -12,52 +11,27 @@ enum {
     REPEAT_S = 60, /* What is the same as a line of this time says nothing new. */
 };
 
-static const char *name_level(enum logger_level level)
+static size_t write_now(const struct logger *logger, char *line, enum logger_level level,
+        const char *event, const char *details)
 {
-    static const char *const names[] = {
-            [LOGGER_ERROR] = "error",
-            [LOGGER_WARN] = "warn ",
-            [LOGGER_INFO] = "info ",
-            [LOGGER_DEBUG] = "debug",
-    };
-    return names[level];
-}
-
-/* One line with its end; the bytes of it. */
-static size_t write_text(
-        char *line, enum logger_level level, const char *event, const char *details)
-{
-    char shown[LOG_LINE_BYTES_MAX];
-    struct timespec now;
-    struct tm utc;
-    (void)text_show(shown, sizeof shown, details, strlen(details));
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &utc);
-    int length = snprintf(line, LOG_LINE_BYTES_MAX,
-            "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", utc.tm_year + 1900,
-            utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-            now.tv_nsec / 1000000, name_level(level), event, shown);
-    if (length < 0)
-        return 0;
-    size_t most = LOG_LINE_BYTES_MAX - 1;
-    size_t end = (size_t)length < most ? (size_t)length : most;
-    line[end] = '\n';
-    return end + 1;
+    struct log_event said = {.level = level, .event = event, .details = details};
+    (void)clock_gettime(CLOCK_REALTIME, &said.time);
+    return log_line(line, &logger->style, &said);
 }
 
 /* For the thread that writes. */
-static size_t describe_dropped(char *line, uint64_t count)
+static size_t describe_dropped(const void *context, char *line, uint64_t count)
 {
     char details[128];
     (void)snprintf(details, sizeof details,
             "lines=%llu: nobody read this log, so lines of it are missing here",
             (unsigned long long)count);
-    return write_text(line, LOGGER_WARN, "lines-dropped", details);
+    return write_now(context, line, LOGGER_WARN, "lines-dropped", details);
 }
 
 void logger_start(struct logger *logger, struct log_writer *writer)
 {
-    (void)log_writer_start(writer, logger->descriptor, describe_dropped);
+    (void)log_writer_start(writer, logger->descriptor, describe_dropped, logger);
     logger->writer = writer;
 }
 
@@ -68,7 +42,7 @@ void logger_line(struct logger *logger, enum logger_level level, const char *eve
     char line[LOG_LINE_BYTES_MAX];
     if (level > logger->level)
         return;
-    size_t bytes = write_text(line, level, event, details);
+    size_t bytes = write_now(logger, line, level, event, details);
     if (logger->writer) {
         log_writer_put(logger->writer, line, bytes);
         return;

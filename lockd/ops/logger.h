@@ -1,10 +1,7 @@
 /*
- * The log of lockd: one line per event on standard error,
- *
- *     2026-01-31T12:00:00.123Z info  leader term=3: this node leads
- *
- * time (UTC), level, event, key=value pairs, and after a colon a sentence where a person
- * may want one. It never contains the secret of a session.
+ * The log of lockd: one line per event on standard error. It has time (UTC), level, event,
+ * key=value pairs, and after a colon a sentence where a person may want one; see log_line.h.
+ * It never contains the secret of a session.
  */
 #ifndef OPS_LOGGER_H
 #define OPS_LOGGER_H
@@ -13,18 +10,12 @@
 #include <time.h>
 
 #include "node/node.h"
+#include "ops/log_line.h"
 #include "ops/log_writer.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum logger_level {
-    LOGGER_ERROR,
-    LOGGER_WARN,
-    LOGGER_INFO,
-    LOGGER_DEBUG
-};
 
 enum {
     LOGGER_REPEATS = 16 /* Different lines of which repetitions are noticed */
@@ -42,6 +33,7 @@ struct logger_repeat {
 struct logger {
     int descriptor;
     struct log_writer *writer; /* NULL: lines are written by the thread that calls. */
+    struct log_style style;    /* Does not change after logger_start() */
     enum logger_level level;   /* Less important lines are not written. */
     time_t second;             /* Of the newest line that a stranger caused, ... */
     uint32_t count;            /* ... how many there were in it, ... */

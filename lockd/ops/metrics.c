@@ -31,13 +31,13 @@ struct field {
 #define PROCESS(member)                                 \
     .offset = offsetof(struct process_figures, member), \
     .bytes = sizeof(((struct process_figures *)0)->member)
-#define GAUGE(metric, text, what)                                    \
-    {                                                                \
-        .name = "lockd_" metric, .type = "gauge", .help = text, what \
+#define GAUGE(metric, text, what)                                      \
+    {                                                                  \
+        .name = "lockd_" metric, .type = "gauge", .help = (text), what \
     }
-#define TOTAL(metric, text, what)                                               \
-    {                                                                           \
-        .name = "lockd_" metric "_total", .type = "counter", .help = text, what \
+#define TOTAL(metric, text, what)                                                 \
+    {                                                                             \
+        .name = "lockd_" metric "_total", .type = "counter", .help = (text), what \
     }
 
 /* clang-format off */

@@ -274,6 +274,25 @@ static void describe_snapshot(const struct node_notice *notice, struct notice_te
                 index);
 }
 
+static void describe_peer(const struct node_notice *notice, struct notice_text *text)
+{
+    bool up = notice->kind == NOTICE_PEER_UP;
+    describe(text, up ? LOGGER_INFO : LOGGER_WARN, up ? "peer-up" : "peer-down",
+            "peer=%u address=%s", notice->peer, notice->from);
+}
+
+/* The node lacks what it needs. */
+static void describe_lack(const struct node_notice *notice, struct notice_text *text)
+{
+    if (notice->kind == NOTICE_NO_SPACE)
+        describe(text, LOGGER_ERROR, "no-space",
+                "segment=%llu: the next log segment cannot be created; when the current one is full, new requests are refused; free space in the data directory",
+                (unsigned long long)notice->number);
+    else
+        describe(text, LOGGER_ERROR, "plan-too-small",
+                "the cluster was created with larger limits than this node has; start it with the original limits");
+}
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
@@ -287,12 +306,8 @@ void notice_describe(
                 number);
         break;
     case NOTICE_PEER_UP:
-        describe(text, LOGGER_INFO, "peer-up", "peer=%u address=%s", notice->peer,
-                notice->from);
-        break;
     case NOTICE_PEER_DOWN:
-        describe(text, LOGGER_WARN, "peer-down", "peer=%u address=%s", notice->peer,
-                notice->from);
+        describe_peer(notice, text);
         break;
     case NOTICE_REFUSED_PEER:
     case NOTICE_REFUSED_BY_PEER:
@@ -306,13 +321,8 @@ void notice_describe(
         describe_stranger(notice, text);
         break;
     case NOTICE_NO_SPACE:
-        describe(text, LOGGER_ERROR, "no-space",
-                "segment=%llu: the next log segment cannot be created; when the current one is full, new requests are refused; free space in the data directory",
-                number);
-        break;
     case NOTICE_PLAN_TOO_SMALL:
-        describe(text, LOGGER_ERROR, "plan-too-small",
-                "the cluster was created with larger limits than this node has; start it with the original limits");
+        describe_lack(notice, text);
         break;
     case NOTICE_UPGRADED:
         describe(text, LOGGER_INFO, "upgraded",

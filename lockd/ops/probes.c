@@ -43,6 +43,19 @@ bool probes_ready(const struct node_report *report, struct page *page)
     return true;
 }
 
+void probes_line(const struct node_report *report, struct page *page)
+{
+    const struct node_status *status = &report->status;
+    unsigned long long term = status->term;
+    if (status->condition != CONDITION_HEALTHY)
+        page_add(page, "%s: this node %s", condition_describe(status->condition)->name,
+                condition_describe(status->condition)->sentence);
+    else if (status->role == ROLE_LEADER)
+        page_add(page, "leads in term %llu", term);
+    else
+        page_add(page, "follows node %u in term %llu", (unsigned)status->leader, term);
+}
+
 /* ---- Status ---- */
 
 static const char *role_word(uint8_t role)

@@ -21,6 +21,9 @@ extern "C" {
  */
 bool probes_ready(const struct node_report *report, struct page *page);
 
+/* What the node does now, or what is wrong with it: one line without an end, for people. */
+void probes_line(const struct node_report *report, struct page *page);
+
 /* The status as JSON, with the keys of one node of `lockctl status --json`. */
 void probes_status(const struct node_report *report, struct page *page);
 

@@ -214,8 +214,8 @@ TEST_F(CapiNames, ANameThatTakesLongerThanConnecting)
     pace::Stopwatch watch;
     test_client client(with_port(host));
     ASSERT_EQ(client.status, LK_OK) << client.why;
-    EXPECT_LT(watch.elapsed(), milliseconds(3500));
-    EXPECT_EQ(servers.count(host), 1) << "the late result was not used";
+    /* Two lookups, one after the other, would have taken longer. */
+    EXPECT_LT(watch.elapsed(), milliseconds(3000)) << "the late result was not used";
     client.must_acquire("a");
 }
 

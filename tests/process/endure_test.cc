@@ -26,7 +26,7 @@ using process::Scratch;
 using process::wait_until;
 using std::chrono::seconds;
 
-TEST(Endure, SighupAndSigpipeChangeNothing)
+TEST(Endure, SighupAndSigpipeEndNothing)
 {
     Cluster cluster(1);
     cluster.start_all();

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The names that the system has for them are not for us to use. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     static int64_t begin[16];

@@ -164,6 +164,86 @@ TEST(World, DamageIsSeenAtStart)
     }
 }
 
+namespace {
+
+/* It writes something, its sync fails, and it ends. */
+void end_by_a_failed_sync(Scene &scene, Machine &machine)
+{
+    machine.disk.broken = true;
+    scene.alice->acquire("x", NS_PER_S, [](const core_completion &) {});
+    EXPECT_TRUE(scene.world.run_until([&] { return !machine.up(); }, 10 * NS_PER_S));
+}
+
+Options with_caches()
+{
+    Options options;
+    options.page_cache = true;
+    options.late_writes = true;
+    return options;
+}
+
+} // namespace
+
+/* Whether or not a cache holds more than the platter, and whichever came first. */
+TEST(World, RotIsThereUntilItIsUndone)
+{
+    for (bool rots_first : {false, true}) {
+        for (bool is_undone : {false, true}) {
+            Scene scene(with_caches());
+            for (int i = 0; i < 5; i++)
+                scene.time_to_grant();
+            Machine &machine = scene.world.machine(1);
+            if (rots_first) {
+                EXPECT_TRUE(machine.disk.damage(Damage::flipped, scene.world.random()));
+            }
+            end_by_a_failed_sync(scene, machine);
+            if (!rots_first) {
+                EXPECT_TRUE(machine.disk.damage(Damage::flipped, scene.world.random()));
+            }
+            if (is_undone)
+                machine.disk.undo_damage();
+            machine.crash(End::power_cut);
+            EXPECT_EQ(machine.start(), is_undone ? NODE_BOOT_OK : NODE_BOOT_DAMAGED);
+        }
+    }
+}
+
+/*
+ * What was written to the other directory, and what a killed process or a failed sync left of
+ * it, is not in it.
+ */
+TEST(World, ALogThatIsMountedAgainIsAsItWas)
+{
+    struct prng random;
+    prng_init(&random, 1);
+    for (bool fails : {false, true}) {
+        for (int i = 0; i < 20; i++) {
+            Disk disk;
+            disk.segment_bytes = 4 * WAL_BLOCK_BYTES;
+            disk.page_cache = disk.late_writes = true;
+            disk.begin_segment(1);
+            disk.end_segment(1);
+            auto before = disk.segments;
+            disk.unmount();
+            EXPECT_TRUE(disk.segments.empty());
+            disk.begin_segment(1);
+            disk.end_segment(1);
+            std::vector<unsigned char> bytes(WAL_BLOCK_BYTES, 'x');
+            wal_write write = {
+                    .id = 1, .place = {1, 0}, .bytes = bytes.data(), .count = bytes.size()};
+            if (fails)
+                disk.fail_sync(&write, 1, random);
+            else
+                disk.begin_write(write);
+            disk.end(End::killed, random);
+            disk.mount();
+            disk.finish_late();
+            disk.end(End::power_cut, random);
+            EXPECT_TRUE(disk.segments == before);
+        }
+    }
+}
+
 /* No decision reads the time of day, so nothing changes when it does. */
 TEST(World, G3_JumpsOfTheWallClockChangeNothing)
 {

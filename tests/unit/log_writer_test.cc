@@ -14,7 +14,7 @@
 
 namespace {
 
-size_t describe(char *line, uint64_t count)
+size_t describe(const void *, char *line, uint64_t count)
 {
     return static_cast<size_t>(snprintf(line, LOG_LINE_BYTES_MAX, "dropped %llu\n",
             static_cast<unsigned long long>(count)));
@@ -26,7 +26,7 @@ struct LogWriter : testing::Test {
     {
         EXPECT_EQ(pipe(ends), 0);
         EXPECT_GE(fcntl(ends[1], F_SETPIPE_SZ, 4096), 0);
-        EXPECT_TRUE(log_writer_start(writer, ends[1], describe));
+        EXPECT_TRUE(log_writer_start(writer, ends[1], describe, nullptr));
         kept() = writer;
     }
     ~LogWriter() override

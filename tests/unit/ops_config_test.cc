@@ -434,6 +434,36 @@ TEST(Config, HelpAndManualNameEveryFlagAndNoOther)
     }
 }
 
+/*
+ * The file that is installed names every key, with its default, and is good as it is once it
+ * has an id and the members.
+ */
+TEST(Config, TheInstalledFileHasEveryKeyAndItsDefault)
+{
+    std::ifstream installed(LOCKD_SOURCE_DIR "/lockd/packaging/lockd.conf");
+    std::stringstream bytes;
+    bytes << installed.rdbuf();
+    std::string text = "\n" + bytes.str(), all;
+    size_t count;
+    const setting *table = config_table(&count);
+    struct config_row row;
+    for (size_t i = 0; config_describe(i, &row); i++) {
+        if (!config_in_file(&table[i]))
+            continue;
+        std::string begin = std::string(row.key) + " = " + row.standard;
+        bool active = has(text, "\n" + begin);
+        EXPECT_TRUE(active || has(text, "\n#" + begin)) << "lockd.conf: " << begin;
+    }
+    std::string line;
+    while (std::getline(bytes, line)) {
+        bool off = line.size() > 1 && line[0] == '#' && line[1] != ' ' && has(line, " = ");
+        all += (off ? line.substr(1) : line) + "\n";
+    }
+    file complete(all);
+    outcome got = read({"--config", complete.path});
+    EXPECT_TRUE(got.good) << got.error;
+}
+
 TEST(Values, SizesAndTimesThereAndBack)
 {
     char text[VALUE_TEXT_BYTES];

@@ -205,7 +205,7 @@ static void carve(struct arena *arena, io_world *world, uint32_t connections)
 }
 
 io_world::io_world(uint32_t connections)
-        : tell{&lines, write_line, nullptr, nullptr, nullptr}
+        : tell{&lines, write_line, nullptr, nullptr, nullptr, nullptr, nullptr}
 {
     char reason[URING_REASON_BYTES] = "";
     if (!uring_open(&uring, 4 * connections, reason))

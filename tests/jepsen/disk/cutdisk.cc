@@ -15,8 +15,8 @@
  *     unsync             flushes fail and writes do not, until `on`
  *     stall              everything waits, until `on`
  *     lie                flushes say yes and do nothing, for good: a disk that lies
- *     count              ok writes=N flushes=N failed=N waited=N lost=N: requests that failed and
- *                        that a stall held up, sectors lost to cuts
+ *     count              ok writes=N flushes=N failed=N waited=N held=N lost=N: requests that
+ *                        failed and that a stall held up, writes among these, sectors lost to cuts
  *
  * The image is written at once, and what a sector held before is remembered until the flush:
  * to cut is to put it back.
@@ -84,6 +84,7 @@ public:
     int write(const char *bytes, size_t count, off_t at)
     {
         std::unique_lock lock(mutex_);
+        held_ += mood_ == Mood::stalled;
         if (wait_for_mood(lock) != Mood::good)
             return refuse();
         remember(at, count);
@@ -137,7 +138,7 @@ public:
         return "ok writes=" + std::to_string(writes_) +
                " flushes=" + std::to_string(flushes_) +
                " failed=" + std::to_string(failed_) + " waited=" + std::to_string(waited_) +
-               " lost=" + std::to_string(lost_);
+               " held=" + std::to_string(held_) + " lost=" + std::to_string(lost_);
     }
 
 private:
@@ -203,6 +204,7 @@ private:
     uint64_t flushes_ = 0;
     uint64_t failed_ = 0;
     uint64_t waited_ = 0;
+    uint64_t held_ = 0;
     uint64_t lost_ = 0;
 };
 

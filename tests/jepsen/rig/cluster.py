@@ -46,12 +46,14 @@ class Node:
         self.process = Process(self.name, arguments, self.rig.scratch / f"{self.name}.log",
                                space=network.space(self.name), environment=self.environment,
                                on_line=self._on_line)
-        self.lives.append([now(), None])
-        self.process.on_end = self._on_end
+        life = [now(), None]
+        self.lives.append(life)
+        self.process.on_end = lambda process, when: self._on_end(process, life, when)
         self.wanted = wanted  # Now, for other lanes look at it too.
 
-    def _on_end(self, process, when):
-        self.lives[-1][1] = when
+    def _on_end(self, process, life, when):
+        """The one before may end when the next has been started (late-write)."""
+        life[1] = when
         try:
             status = process.child.wait(5)
         except subprocess.TimeoutExpired:
@@ -59,7 +61,7 @@ class Node:
         if status < 0 and status != -signal.SIGKILL:
             self.rig.complain(f"{self.name} was ended by {signal.Signals(-status).name}: "
                               f"{self.last_line()}")
-        elif self.wanted:
+        elif self.wanted and process is self.process:
             self.rig.complain(f"{self.name} ended with status {status}: {self.last_line()}")
 
     def _on_line(self, when, line):

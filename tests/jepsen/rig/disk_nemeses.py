@@ -200,6 +200,7 @@ class LateWrite(DiskNemesis):
     """A node is killed while its disk is at a write, and started again before that is done.
 
     The write must not land on what the new process writes: it waits until the old one is done.
+    It says so, if it does not come to a stand before that, where it asks the disk itself.
     """
     kind = "late-write"
     lasts = (1.0, 4.0)
@@ -208,8 +209,9 @@ class LateWrite(DiskNemesis):
 
     def start(self):
         self.victim = self.dice.choice([self.leader(), self.nodes(1)[0]])
-        self.victim.disk.ask("stall")
+        before = self.victim.disk.ask("stall")["held"]
         time.sleep(0.3)
+        self.felt = self.victim.disk.ask("count")["held"] > before
         self.victim.wanted = False
         self.victim.process.signal(signal.SIGKILL)
         self.began = now()
@@ -229,8 +231,8 @@ class LateWrite(DiskNemesis):
         self.victim.wanted = True
 
     def met(self):
-        return any(self.victim.said(event, self.began) for event in
-                   ("waits-for-earlier-process", "waits-for-earlier-write"))
+        return self.felt or any(self.victim.said(event, self.began) for event in
+                                ("waits-for-earlier-process", "waits-for-earlier-write"))
 
 
 BLOCK = 4096

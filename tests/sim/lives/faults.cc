@@ -182,10 +182,13 @@ bool Faults::rot(int id)
     Machine &machine = life_.world().machine(id);
     if (!machine.up() || !may_go_away(id))
         return false;
-    uint64_t kind = life_.roll(4);
-    if (!machine.disk.damage(static_cast<Damage>(kind), life_.dice()))
+    uint64_t kind = life_.roll(8);
+    if (kind >= 4)
+        machine.disk.rot_when_read(life_.dice());
+    else if (!machine.disk.damage(static_cast<Damage>(kind), life_.dice()))
         return false;
-    life_.say(id, "has rot in its log, and runs");
+    life_.say(
+            id, kind < 4 ? "has rot in its log, and runs" : "has rot where it reads next");
     away_.insert(id);
     bool ends_running = life_.roll(2) == 0;
     life_.world().in(life_.roll(life_.plan().away_ns), [this, id, ends_running] {
@@ -219,7 +222,7 @@ bool Faults::empty(int id)
     machine.crash(End::power_cut);
     life_.say(id, "finds an empty directory");
     away_.insert(id);
-    kept_[id] = machine.disk.swap_content({});
+    machine.disk.unmount();
     durable_[id] = life_.oracle().disk_changed(id, {});
     life_.start(id);
     world.in(life_.roll(life_.plan().away_ns), [this, id] { come_back(id); });
@@ -235,11 +238,9 @@ void Faults::come_back(int id)
     machine.crash(End::killed);
     life_.say(id, "has its log again");
     machine.disk.undo_damage();
-    auto kept = kept_.find(id);
-    if (kept == kept_.end())
+    if (machine.disk.is_mounted())
         return;
-    (void)machine.disk.swap_content(std::move(kept->second));
-    kept_.erase(kept);
+    machine.disk.mount();
     (void)life_.oracle().disk_changed(id, durable_[id]);
 }
 

@@ -59,9 +59,8 @@ private:
 
     Life &life_;
     std::set<int> away_;
-    std::set<int> spoilt_;              /* For good, until they are repaired */
-    std::map<int, Disk::Content> kept_; /* Directories, while not there */
-    std::map<int, struct entry_id> durable_;
+    std::set<int> spoilt_;                   /* For good, until they are repaired */
+    std::map<int, struct entry_id> durable_; /* Of logs that are not mounted */
 };
 
 } // namespace sim

@@ -208,14 +208,28 @@ void Impostor::speak(uint64_t link, int times)
                 1 + roll(50 * NS_PER_MS), [this, link, times] { speak(link, times - 1); });
 }
 
+/* The first frame is the answer to its hello; it may come in pieces. */
 void Impostor::received(uint64_t link, const std::vector<uint8_t> &bytes)
 {
     auto it = roles_.find(link);
-    bool whole = bytes.size() >= FRAME_HEAD_BYTES;
-    if (it == roles_.end() || !whole || bytes[4] != FRAME_PEER_WELCOME)
+    if (it == roles_.end() || it->second.answered)
         return;
-    if (it->second.stranger)
-        breach_("a stranger is welcomed as n" + std::to_string(it->second.self));
+    Role &role = it->second;
+    role.heard.insert(role.heard.end(), bytes.begin(), bytes.end());
+    if (role.heard.size() > piece_most)
+        return;
+    Bytes room(piece_most);
+    frame_reader reader{};
+    frame_reader_init(&reader, room.data(), room.size());
+    frame_reader_feed(&reader, role.heard.data(), role.heard.size());
+    frame frame{};
+    if (!frame_reader_next(&reader, &frame))
+        return; /* There is more to come. */
+    role.answered = true;
+    if (frame.kind != FRAME_PEER_WELCOME)
+        return;
+    if (role.stranger)
+        breach_("a stranger is welcomed as n" + std::to_string(role.self));
     speak(link, 1 + static_cast<int>(roll(10)));
 }
 

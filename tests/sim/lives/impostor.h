@@ -40,6 +40,8 @@ private:
         int self; /* Whom it plays */
         int to;
         bool stranger; /* The node it talks to knows whose directory is whose. */
+        Bytes heard{};
+        bool answered = false; /* Its hello */
     };
     uint64_t roll(uint64_t n);
     uint64_t number_of_any_size();

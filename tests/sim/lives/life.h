@@ -57,6 +57,7 @@ private:
     void ask();
     void close();
     void begin_anew();
+    void end_when_done(Client *client);
     void watch();
 
     Life &life_;

@@ -249,12 +249,12 @@ void draw_rough(Plan &plan)
     plan.rough = true;
     plan.world.rough_clients = true;
     Dice shares(plan.seed, STREAM_SHARES);
-    uint32_t percent = shares.one_in(2) ? 10 : 97;
+    uint32_t percent = static_cast<uint32_t>(shares.one_of({4, 10, 97, 97}));
     plan.world.tune = [percent, tune = plan.world.tune](node_settings &settings) {
         if (tune)
             tune(settings);
         settings.cluster.address_percent = percent;
-        settings.cluster.label_percent = percent == 10 ? 20 : 97;
+        settings.cluster.label_percent = std::min(2 * percent, 97U);
         if (settings.raft.append_entries_max != 0)
             settings.raft.append_entries_max =
                     std::max(settings.raft.append_entries_max, 8U);

@@ -79,6 +79,17 @@ void Person::act()
         acquire(life_.locks()[roll(life_.locks().size())], true);
 }
 
+/* Its program ends: a client that is left alone would keep its connection for good. */
+void Person::end_when_done(Client *client)
+{
+    life_.world().in(NS_PER_S, [this, client] {
+        if (client->waiting() == 0)
+            client->end();
+        else if (!client->has_ended())
+            end_when_done(client);
+    });
+}
+
 /* What belongs to the client that was goes on, as far as it does, but not through us. */
 void Person::begin_anew()
 {
@@ -92,6 +103,7 @@ void Person::begin_anew()
     /* Beside a glutton sessions are refused again and again: programs end then. */
     if (life_.plan().has_glutton)
         life_.world().in(3 * NS_PER_S, [client = client_.get()] { client->end(); });
+    end_when_done(client_.get());
     gone_.push_back(std::move(client_));
     begin();
     live();

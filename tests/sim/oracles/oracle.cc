@@ -53,6 +53,7 @@ void Oracle::after_start(Machine &machine)
     commits_[machine.id()] = 0;
     leads_[machine.id()] = 0;
     duties_.forget(machine.id());
+    quotas_.forget(machine.id());
     struct entry_id durable = durable_[machine.id()];
     /* What a snapshot has replaced it has not forgotten. */
     if (durable.index < raft_before_log(machine.raft()).index)
@@ -201,6 +202,8 @@ void Oracle::look_at(Machine &machine)
     versions_.look(machine);
     if (std::optional<std::string> breach = duties_.look(machine))
         found(*breach);
+    if (std::optional<std::string> breach = quotas_.look(machine.id(), machine.locks()))
+        found(name_of(machine) + ": " + *breach);
     look_at_clients();
 }
 

@@ -13,6 +13,8 @@
  *   G3                  nobody is told that its session is over while it may believe in it
  *
  *   members             who counts, and how they change: members_oracle.h
+ *   quotas              the counts of each address and label are what their sessions have:
+ *                       quota_oracle.h
  *   duties              whose log is unfit does not stand, and what else duty_oracle.h lists
  *
  * Clocks beyond rho excuse breaches of G3 and G4 for a while: clock_oracle.h.
@@ -28,6 +30,7 @@
 #include "sim/oracles/clock_oracle.h"
 #include "sim/oracles/duty_oracle.h"
 #include "sim/oracles/members_oracle.h"
+#include "sim/oracles/quota_oracle.h"
 #include "sim/oracles/state_oracle.h"
 #include "sim/oracles/version_oracle.h"
 #include "sim/world/sim_client.h"
@@ -106,6 +109,7 @@ private:
     DutyOracle duties_;
     MembersOracle members_;
     VersionOracle versions_;
+    QuotaOracle quotas_;
     std::map<const Client *, uint32_t> excused_; /* Sessions lost early */
     std::map<uint64_t, const Client *> owners_;  /* Of sessions, ever */
     uint64_t token_ = 0;                         /* The largest */

@@ -96,6 +96,7 @@ ORACLES = [
     ("was replaced is not told", "removed"),
     ("an old disk does not boot", "boots again"),
     ("no change of the members", "progress"),
+    ("quota", "quotas"),
 ]
 
 

@@ -461,6 +461,7 @@ void Machine::perform_read()
     std::fill(buffer.begin(), buffer.end(), uint8_t{0xa5}); /* From now on it is io's. */
     defer(world_.options().disk_ns + disk.read_ns, [this, read] {
         std::vector<uint8_t> &bytes = read_into_.at(read.buffer);
+        disk.will_read(read.place, read.count);
         bytes = disk.read(read.place, read.count);
         node_event done = event(NODE_READ);
         done.id = read.id;

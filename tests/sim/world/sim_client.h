@@ -98,6 +98,10 @@ public:
     {
         return held_;
     }
+    bool has_ended() const
+    {
+        return dead_;
+    }
     size_t waiting() const /* Requests not yet completed */
     {
         return waiting_.size();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "store/format.h"
 
@@ -29,6 +30,15 @@ void Disk::put_to(Segments &files, const Write &write, size_t begin, size_t end)
     assert(write.place.offset + end <= content.size());
     std::memcpy(content.data() + write.place.offset + begin, write.bytes.data() + begin,
             end - begin);
+}
+
+void Disk::put_sector(
+        Segments &files, const wal_place &sector, const std::vector<uint8_t> &bytes)
+{
+    auto file = files.find(sector.segment);
+    if (file != files.end()) /* Not removed, or its rest cut off, since */
+        std::copy(bytes.begin(), bytes.end(),
+                file->second.begin() + static_cast<ptrdiff_t>(sector.offset));
 }
 
 void Disk::put(const Write &write, size_t begin, size_t end)
@@ -260,6 +270,20 @@ void Disk::wipe()
     late_.clear();
 }
 
+void Disk::unmount()
+{
+    assert(is_mounted() && under_way_.empty() && late_.empty() && !platter_);
+    hidden_ = swap_content({});
+}
+
+void Disk::mount()
+{
+    assert(!is_mounted() && under_way_.empty());
+    late_.clear();
+    platter_.reset();
+    (void)swap_content(*std::exchange(hidden_, std::nullopt));
+}
+
 bool Disk::rot()
 {
     if (segments.empty())
@@ -330,6 +354,7 @@ std::vector<uint8_t> Disk::spoil(Damage kind, const wal_place &sector, prng &ran
  */
 bool Disk::damage_file(Damage kind, prng &random)
 {
+    assert(!platter_); /* It is done to a machine without power. */
     std::vector<uint64_t> begun;
     for (const auto &[number, content] : segments) {
         format_block block{};
@@ -354,13 +379,8 @@ bool Disk::damage_file(Damage kind, prng &random)
     return true;
 }
 
-bool Disk::damage(Damage kind, prng &random)
+bool Disk::spoil_one(const std::vector<Spot> &spots, Damage kind, prng &random)
 {
-    if (is_damaged())
-        return false;
-    if (kind >= Damage::shortened)
-        return damage_file(kind, random);
-    std::vector<Spot> spots = durable_spots();
     if (spots.empty())
         return false;
     const Spot &spot = spots[prng_below(&random, spots.size())];
@@ -376,21 +396,45 @@ bool Disk::damage(Damage kind, prng &random)
     if (std::equal(begin, begin + static_cast<ptrdiff_t>(used), after.begin()))
         return false;
     spoilt_ = {sector, {begin, begin + sector_bytes}};
-    std::copy(after.begin(), after.end(), begin);
+    put_sector(segments, sector, after);
+    if (platter_)
+        put_sector(*platter_, sector, after);
     return true;
+}
+
+bool Disk::damage(Damage kind, prng &random)
+{
+    if (is_damaged())
+        return false;
+    if (kind >= Damage::shortened)
+        return damage_file(kind, random);
+    return spoil_one(durable_spots(), kind, random);
+}
+
+void Disk::will_read(const wal_place &place, size_t count)
+{
+    if (!rots_when_read_ || is_damaged())
+        return;
+    std::vector<Spot> spots = durable_spots();
+    std::erase_if(spots, [&](const Spot &spot) {
+        return spot.place.segment != place.segment || spot.place.offset < place.offset ||
+               spot.place.offset >= place.offset + count;
+    });
+    if (spoil_one(spots, Damage::flipped, *rots_when_read_))
+        rots_when_read_.reset();
 }
 
 void Disk::undo_damage()
 {
+    rots_when_read_.reset();
     if (!whole_.empty())
         segments.swap(whole_);
     whole_.clear();
     if (!spoilt_)
         return;
-    auto it = segments.find(spoilt_->place.segment);
-    if (it != segments.end()) /* Else it was removed behind a snapshot. */
-        std::copy(spoilt_->before.begin(), spoilt_->before.end(),
-                it->second.begin() + static_cast<ptrdiff_t>(spoilt_->place.offset));
+    put_sector(segments, spoilt_->place, spoilt_->before);
+    if (platter_)
+        put_sector(*platter_, spoilt_->place, spoilt_->before);
     spoilt_.reset();
 }
 

@@ -73,7 +73,7 @@ public:
     uint64_t first_segment() const;
     /* A start removes what is left over. */
     void remove_leftovers(const struct node *node);
-    /* Everything that lies there, to be kept elsewhere. */
+    /* Everything that lies there. */
     struct Content {
         std::map<uint64_t, std::vector<uint8_t>> segments;
         std::map<uint64_t, std::vector<uint8_t>> snapshots;
@@ -98,15 +98,35 @@ public:
     void write_again(const wal_place &place, size_t count);
 
     void wipe();
+
+    /*
+     * The file system is not mounted: what a node finds looks like a new directory. What is
+     * mounted again is as it was, and nothing that was done to the other shows in it. Both are
+     * done while the machine is off, so nothing is under way to either.
+     */
+    void unmount();
+    void mount();
+    bool is_mounted() const
+    {
+        return !hidden_.has_value();
+    }
+
     /* Flip a bit in the middle of what was written. False: nothing was. */
     bool rot();
 
     /*
      * Spoil a sector of a record or header that a later one calls durable: so its node must
-     * find it. (What is wrong with the very last records cannot be told from torn writes.)
-     * False: there is none, or nothing changed by it.
+     * find it. (What is wrong with the very last records cannot be told from torn writes.) It
+     * is spoilt on the platter, and read like that, whatever a cache holds besides. False:
+     * there is none, or nothing changed by it.
      */
     bool damage(Damage kind, prng &random);
+    /* The same, flipped, to a record in the next stretch that a running node reads. */
+    void rot_when_read(const struct prng &dice)
+    {
+        rots_when_read_ = dice;
+    }
+    void will_read(const wal_place &place, size_t count);
     bool is_damaged() const
     {
         return spoilt_.has_value() || !whole_.empty();
@@ -121,6 +141,8 @@ private:
     };
     using Segments = std::map<uint64_t, std::vector<uint8_t>>;
     static void put_to(Segments &files, const Write &write, size_t begin, size_t end);
+    static void put_sector(
+            Segments &files, const wal_place &sector, const std::vector<uint8_t> &bytes);
     void put(const Write &write, size_t begin, size_t end);
     void put_some(Segments &files, const Write &write, prng &random);
     struct Spot {
@@ -133,6 +155,7 @@ private:
         std::vector<uint8_t> before;
     };
     std::vector<Spot> durable_spots() const;
+    bool spoil_one(const std::vector<Spot> &spots, Damage kind, prng &random);
     std::vector<uint8_t> spoil(Damage kind, const wal_place &sector, prng &random) const;
     bool damage_file(Damage kind, prng &random);
     void cut_short(const Write &write, End how, prng &random);
@@ -145,8 +168,10 @@ private:
     std::vector<Write> under_way_;
     std::vector<Write> late_;         /* ... of processes that were killed */
     std::optional<Segments> platter_; /* What a power cut leaves, if not the same */
+    std::optional<Content> hidden_;   /* What is not mounted */
     uint64_t segment_under_way_ = 0;
     std::optional<Spoilt> spoilt_;
+    std::optional<struct prng> rots_when_read_;
     std::map<uint64_t, std::vector<uint8_t>>
             whole_; /* The segments before one was spoilt */
 };
