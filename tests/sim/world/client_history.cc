@@ -162,7 +162,9 @@ Scribe::Ticket Scribe::asked_part(uint64_t token)
 
 bool Scribe::is_partly_released(uint64_t token) const
 {
-    auto is_of_it = [token](const auto &part) { return part.second == token; };
+    auto is_of_it = [token](const auto &part) {
+        return part.second == token;
+    };
     return std::any_of(parts_.begin(), parts_.end(), is_of_it);
 }
 

@@ -134,7 +134,7 @@ private:
      */
     std::map<Ticket, uint64_t> parts_; /* The token of each */
     size_t part_count_ = 0;
-    std::map<uint64_t, Ticket> grants_;    /* By token */
+    std::map<uint64_t, Ticket> grants_; /* By token */
     std::optional<Ticket> keepalive_;
 };
 
