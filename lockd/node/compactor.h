@@ -86,7 +86,7 @@ static inline bool compactor_is_idle(const struct compactor *compactor)
 /*
  * The log is to be begun anew behind a snapshot: write that down. It is idle, and nothing is
  * added to the log until it is idle again. Then compactor_began_anew() says whether it was
- * done; if not, the log goes on as it was.
+ * done; if not, the log continues as it was.
  */
 void compactor_begin_anew(struct compactor *compactor, const struct log_begin *begin);
 bool compactor_began_anew(const struct compactor *compactor);

@@ -9,7 +9,7 @@ enum {
     LINKS_PER_ITEM = 2 /* To link a part costs less than to write it down. */
 };
 
-/* What was received in part is kept for so long, in case the leader goes on. */
+/* What was received in part is kept for so long, in case the leader continues. */
 static const uint64_t patience_ns = 120 * NS_PER_S;
 
 void receiver_carve(struct receiver *receiver, struct arena *arena)

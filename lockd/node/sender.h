@@ -2,7 +2,7 @@
  * Sends snapshots to members whose log ends before this leader's begins.
  *
  * Each member has a sending of its own. One piece is on its way at a time; the member says
- * which it wants next. So a member that comes back after its connection broke goes on where
+ * which it wants next. So a member that comes back after its connection broke continues where
  * it was, and a heartbeat never waits behind more than one piece. Pieces are read from disk,
  * paced, and sent beside the entries of others.
  *

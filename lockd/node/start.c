@@ -181,7 +181,7 @@ static void join_bottom(struct node *node)
     reader_init(&node->reader, NODE_PEERS_MAX);
 }
 
-/* Connections: who may have one, which of two stays, and what is said at its begin. */
+/* Connections: who may have one, which of two stays, and what is said at its start. */
 static void join_greetings(struct node *node)
 {
     node->door = (struct door){

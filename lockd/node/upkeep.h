@@ -35,7 +35,7 @@ struct upkeep {
  */
 void upkeep_turn(struct upkeep *upkeep, struct node_effects *effects);
 
-/* NODE_FILE_DONE: whoever asked for it goes on. */
+/* NODE_FILE_DONE: whoever asked for it continues. */
 void upkeep_file_done(struct upkeep *upkeep, const struct node_event *event);
 
 uint64_t upkeep_deadline(const struct upkeep *upkeep);

@@ -136,9 +136,30 @@ TEST(ClientHistory, OnlyTheLastReleaseCounts)
     Scribe bob = opened(history, 2);
     grant(alice, 1, 10, 11);
     grant(alice, 1, 12, 13);
-    EXPECT_EQ(alice.asked(call_of(CORE_RELEASE, 1), 14), Scribe::none);
+    size_t before = history.whole(true).operations.size();
+    Scribe::Ticket first = alice.asked(call_of(CORE_RELEASE, 1), 14);
+    alice.told(first, told(CORE_RELEASE, STATUS_OK), 15);
+    EXPECT_EQ(history.whole(true).operations.size(), before) << "one entry of two: not in it";
     grant(bob, 2, 20, 21);
     EXPECT_FALSE(breaches_of(history.whole(true)).empty());
+}
+
+/* The last release ends nothing if an earlier one has no answer: it may have been done first. */
+TEST(ClientHistory, TheLastReleaseIsUnknownWhileAnEarlierOneIsUnderWay)
+{
+    for (bool answered : {true, false}) {
+        ClientHistory history;
+        Scribe alice = opened(history, 1);
+        grant(alice, 1, 10, 11);
+        grant(alice, 1, 12, 13);
+        Scribe::Ticket first = alice.asked(call_of(CORE_RELEASE, 1), 14);
+        if (answered)
+            alice.told(first, told(CORE_RELEASE, STATUS_OK), 15);
+        Scribe::Ticket last = alice.asked(call_of(CORE_RELEASE, 1), 16);
+        alice.told(last, told(CORE_RELEASE, STATUS_OK), 17);
+        Result result = history.whole(true).operations[last].result;
+        EXPECT_EQ(result, answered ? Result::ok : Result::info);
+    }
 }
 
 /* A release says nothing certain while the hold may be entered once more. */

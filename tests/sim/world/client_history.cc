@@ -153,11 +153,26 @@ Scribe::Ticket Scribe::asked_acquire(const core_call &call, uint64_t now)
     return ticket;
 }
 
+Scribe::Ticket Scribe::asked_part(uint64_t token)
+{
+    Ticket ticket = none - ++part_count_;
+    parts_[ticket] = token;
+    return ticket;
+}
+
+bool Scribe::is_partly_released(uint64_t token) const
+{
+    auto is_of_it = [token](const auto &part) {
+        return part.second == token;
+    };
+    return std::any_of(parts_.begin(), parts_.end(), is_of_it);
+}
+
 Scribe::Ticket Scribe::asked_release(const core_call &call, uint64_t now)
 {
     auto entered = entries_.find(call.token);
     if (entered != entries_.end() && !call.all && --entered->second > 0)
-        return none;
+        return asked_part(call.token);
     if (entered != entries_.end())
         entries_.erase(entered);
     Operation op = operation(Kind::release, now);
@@ -165,7 +180,7 @@ Scribe::Ticket Scribe::asked_release(const core_call &call, uint64_t now)
     op.token = call.token;
     Ticket ticket = history_.add(op);
     Lock &lock = locks_[op.lock];
-    asked_[ticket] = {false, false, lock.entering > 0};
+    asked_[ticket] = {false, false, lock.entering > 0 || is_partly_released(call.token)};
     lock.releases.push_back(ticket);
     return ticket;
 }
@@ -232,6 +247,7 @@ void Scribe::leave(Ticket ticket, const Asked &asked, const core_completion &don
 
 void Scribe::told(Ticket ticket, const core_completion &done, uint64_t now)
 {
+    parts_.erase(ticket);
     auto it = asked_.find(ticket);
     if (it == asked_.end())
         return;

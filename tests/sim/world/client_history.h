@@ -118,6 +118,8 @@ private:
     linear::Result acquire_result(
             const Asked &asked, enum status status, uint64_t ns) const;
     void leave(Ticket ticket, const Asked &asked, const core_completion &done);
+    Ticket asked_part(uint64_t token);
+    bool is_partly_released(uint64_t token) const;
 
     ClientHistory &history_;
     uint64_t client_;
@@ -126,7 +128,13 @@ private:
     std::map<Ticket, Asked> asked_;
     std::map<int32_t, Lock> locks_;
     std::map<uint64_t, uint32_t> entries_; /* By token: how often it is entered */
-    std::map<uint64_t, Ticket> grants_;    /* By token */
+    /*
+     * Releases of one entry of several, which no history has: while one has no answer, the
+     * last release may be done and the hold live on. Their tickets count down from `none`.
+     */
+    std::map<Ticket, uint64_t> parts_; /* The token of each */
+    size_t part_count_ = 0;
+    std::map<uint64_t, Ticket> grants_; /* By token */
     std::optional<Ticket> keepalive_;
 };
 
