@@ -57,7 +57,7 @@ static const struct condition_words table[] = {
                 "has nine tenths of something in use that has a limit; what is full is refused with LIMIT",
                 "look for a client that takes more than it should; if all need it, make a cluster with larger limits"},
         [CONDITION_OTHER_CLUSTER] = {"other-cluster",
-                "is refused by the other members, because it is of another cluster",
+                "is of another cluster than the other members",
                 "start it with the data directory that it had in this cluster, or correct its --cluster and --data"},
         [CONDITION_OTHER_DIRECTORY] = {"other-directory",
                 "is refused by the other members, because they know another data directory of it",

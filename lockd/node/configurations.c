@@ -12,6 +12,7 @@ void configurations_init(
         member->role = MEMBER_VOTER;
         member->priority = PRIORITY_DEFAULT;
         memcpy(member->address, settings->members[i].address, sizeof member->address);
+        configurations->listed |= UINT64_C(1) << member->id;
     }
     first->count = settings->member_count;
     configurations->before = configurations->newest;
@@ -114,6 +115,18 @@ void configurations_restore(struct configurations *configurations, uint64_t inde
         configurations->before.index = index;
         configurations->before.is = *configuration;
     }
+}
+
+uint64_t configurations_unlisted(struct configurations *configurations)
+{
+    if (configurations->newest.index == 0 || !configurations_self(configurations))
+        return 0;
+    const struct configuration *newest = &configurations->newest.is;
+    uint64_t unlisted = configurations->listed;
+    for (uint8_t i = 0; i < newest->count; i++)
+        unlisted &= ~(UINT64_C(1) << newest->members[i].id);
+    configurations->listed = 0;
+    return unlisted;
 }
 
 void configurations_check(const struct configurations *configurations)

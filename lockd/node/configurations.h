@@ -28,6 +28,7 @@ struct configurations {
     uint8_t self;
     uint64_t incarnation; /* Of this node's directory; 0: not known yet */
     bool changed;         /* Since others were last told: see roster_adopt() */
+    uint64_t listed;      /* The ids in --cluster; 0 once they were compared */
     struct indexed_configuration newest;
     struct indexed_configuration before;
 };
@@ -59,6 +60,12 @@ struct raft_configuration configuration_for_raft(
 
 /* This very directory in the newest configuration; NULL: it is no member. */
 const struct member *configurations_self(const struct configurations *configurations);
+
+/*
+ * The ids in --cluster that the newest configuration does not have. Nothing before the first
+ * one that this node is in, and after it no more: a list is compared once, at the start.
+ */
+uint64_t configurations_unlisted(struct configurations *configurations);
 
 /*
  * A snapshot has the configuration of the entry `index`, which is committed. The log may not

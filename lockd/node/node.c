@@ -373,13 +373,23 @@ static void take_time(struct node *node, const struct node_clocks *clocks)
         step_raft(node, &event);
 }
 
+static void tell_members(struct node *node)
+{
+    struct configurations *configurations = &node->configurations;
+    if (configurations->newest.index > 0)
+        notices_tell(&node->notices, NOTICE_MEMBERS, 0, configurations->newest.index);
+    uint64_t unlisted = configurations_unlisted(configurations);
+    if (unlisted != 0)
+        notices_tell(&node->notices, NOTICE_LIST_DIFFERS, 0, unlisted);
+}
+
 /* The newest configuration is another than before: who is connected may be none of it. */
 static void settle_members(struct node *node)
 {
     struct configurations *configurations = &node->configurations;
     if (configurations->changed) {
         configurations->changed = !roster_adopt(&node->roster, &configurations->newest.is);
-        notices_tell(&node->notices, NOTICE_MEMBERS, 0, configurations->newest.index);
+        tell_members(node);
     }
     struct raft_event event;
     while (greet_membership(&node->greet, &event))

@@ -256,6 +256,8 @@ enum node_notice_kind {
     NOTICE_LOG_READABLE,
     /* A newer configuration: number: its index; it may be uncommitted. */
     NOTICE_MEMBERS,
+    /* --cluster has ids that are no members. number: the ids as bits */
+    NOTICE_LIST_DIFFERS,
     /* This node was removed from the cluster, or replaced, at index `number`. */
     NOTICE_REMOVED,
     NOTICE_SNAPSHOT_TAKEN,  /* number: index, offset: bytes */

@@ -53,6 +53,20 @@ enum condition objections_of_others(const struct roster *roster, uint64_t now_ns
     return condition;
 }
 
+bool objections_are_to_most(const struct roster *roster, uint64_t now_ns)
+{
+    int members = 0;
+    int of_another_cluster = 0;
+    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+        const struct peer *peer = &roster->peers[i];
+        const struct objection *refused = &peer->refused;
+        members += peer->member;
+        of_another_cluster += peer->member && is_recent(refused, now_ns) &&
+                              refused->why == REFUSED_CLUSTER;
+    }
+    return 2 * of_another_cluster > members;
+}
+
 enum condition objections_to_others(const struct roster *roster, uint64_t now_ns)
 {
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {

@@ -140,11 +140,13 @@ static bool is_nearly_full(const struct node *node)
 static enum condition condition_of_misfit(const struct node *node)
 {
     enum condition objected = objections_of_others(&node->roster, node->times.now_ns);
-    if (objected == CONDITION_HEALTHY &&
-            objections_to_others(&node->roster, node->times.now_ns) ==
-                    CONDITION_CONTRADICTED)
+    if (objected != CONDITION_HEALTHY)
+        return objected;
+    if (objections_are_to_most(&node->roster, node->times.now_ns))
+        return CONDITION_OTHER_CLUSTER;
+    if (objections_to_others(&node->roster, node->times.now_ns) == CONDITION_CONTRADICTED)
         return CONDITION_CONTRADICTED;
-    return objected;
+    return CONDITION_HEALTHY;
 }
 
 /*

@@ -239,6 +239,25 @@ static void describe_place(const struct node_notice *notice, struct notice_text 
                 offset);
 }
 
+/* Who is a member: it changes, is not as --cluster has it, or no longer this node. */
+static void describe_members(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long number = notice->number;
+    char ids[128];
+    if (notice->kind == NOTICE_MEMBERS)
+        describe(text, LOGGER_INFO, "members",
+                "index=%llu: the cluster has this list of members now; lockctl members prints it",
+                number);
+    else if (notice->kind == NOTICE_LIST_DIFFERS)
+        describe(text, LOGGER_WARN, "list-differs",
+                "nodes=%s: --cluster names these, but they are not members; the cluster keeps its own list (lockctl members prints it); add them with lockctl members add, or correct --cluster",
+                write_ids(number, ids, sizeof ids));
+    else
+        describe(text, LOGGER_ERROR, "removed",
+                "index=%llu: this node was replaced (or removed) at that index; it stops for good; delete its data directory, or keep it aside",
+                number);
+}
+
 /* Snapshots that are taken, sent to a member, or come from one. */
 static void describe_snapshot(const struct node_notice *notice, struct notice_text *text)
 {
@@ -334,13 +353,9 @@ void notice_describe(
                 notice->peer);
         break;
     case NOTICE_MEMBERS:
-        describe(text, LOGGER_INFO, "members",
-                "index=%llu: the members changed; lockctl members lists them", number);
-        break;
+    case NOTICE_LIST_DIFFERS:
     case NOTICE_REMOVED:
-        describe(text, LOGGER_ERROR, "removed",
-                "index=%llu: this node was replaced (or removed) at that index; it stops for good; delete its data directory, or keep it aside",
-                number);
+        describe_members(notice, text);
         break;
     case NOTICE_CONDITION:
     case NOTICE_CONDITION_OVER:

@@ -109,6 +109,7 @@ static void on_open(struct raft *raft, const struct raft_event *event)
     if (peer->open)
         return;
     peer->open = true;
+    peer->applied = 0; /* It may be a new process, which has to apply its log anew. */
     raft_probe(raft, peer);
     /*
      * A bootstrap vote is requested only from the process that granted the pre-vote: the

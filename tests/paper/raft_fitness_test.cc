@@ -217,6 +217,20 @@ TEST(PaperFitness, HandoverWaitsUntilTheMemberHasApplied)
     EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 2).size(), 1U);
 }
 
+/* A new process of the member has to apply again what the one before had applied. */
+TEST(PaperFitness, HandoverWaitsForTheProcessThatIsConnected)
+{
+    raft_alone node(1, 3);
+    led_long(node, 1000);
+    answer(node, 2, 1001, PEER_FIT, 1001);
+    node.closed(2, true);
+    node.open(2);
+    node.event(RAFT_TRANSFER, 2);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW).size(), 0U);
+    answer(node, 2, 1001, PEER_FIT, 1001);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 2).size(), 1U);
+}
+
 /* A leader that replays is of no use while a member could serve at once. */
 TEST(PaperFitness, LeaderThatReplaysPassesTheLeadOn)
 {

@@ -103,15 +103,14 @@ TEST(Condition, OtherClusterAndStranger)
     }
     cluster.start(3);
     expect_line(cluster, 3,
-            "is refused by the other members, because it is of another cluster: start it "
-            "with the data directory that it had in this cluster, or correct its --cluster "
-            "and --data",
+            "is of another cluster than the other members: start it with the data directory "
+            "that it had in this cluster, or correct its --cluster and --data",
             1);
     for (int id : {1, 2}) {
         expect_line(cluster, id, stranger, 1);
         expect_logged(cluster, id, " peer-refused ");
     }
-    expect_logged(cluster, 3, "by=peer");
+    expect_logged(cluster, 3, " peer-refused ");
     expect_grant(cluster);
 }
 
@@ -209,8 +208,8 @@ TEST(Condition, IdTaken)
     expect_grant(cluster);
 }
 
-/* A fourth node whose list of members is not the cluster's. */
-TEST(Condition, NotAccepted)
+/* A fourth node, which nobody has added. */
+TEST(Condition, NotMember)
 {
     Cluster cluster;
     process::Scratch scratch;
@@ -219,11 +218,26 @@ TEST(Condition, NotAccepted)
     Extra fourth(4, cluster.nodes() + ",4=127.0.0.1:1", scratch.path() / "data");
     expect_status(fourth.list(),
             fourth.line(
-                    "is refused by other members: see the lines peer-refused in its log, "
-                    "which say why"),
+                    "is new and not a member of the cluster yet: add it with lockctl members "
+                    "add, or replace a member with lockctl members replace"),
             69);
     EXPECT_NE(fourth.said().find("by=peer"), std::string::npos) << fourth.said();
     expect_healthy(cluster);
+}
+
+/* Two lists for a cluster that is new: the one node has three members, the other two. */
+TEST(Condition, NotAccepted)
+{
+    Cluster cluster;
+    process::Scratch scratch;
+    cluster.start(1);
+    std::string list = "1=127.0.0.1:" + std::to_string(cluster.port(1)) + ",2=127.0.0.1:1";
+    Extra second(2, list, scratch.path() / "data");
+    expect_status(second.list(),
+            second.line("is refused by other members: see the lines peer-refused in its log, "
+                        "which say why"),
+            69);
+    EXPECT_NE(second.said().find("by=peer"), std::string::npos) << second.said();
 }
 
 /*

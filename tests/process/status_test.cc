@@ -44,7 +44,8 @@ TEST(Condition, Blank)
     cluster.start(emptied);
     expect_line(cluster, emptied,
             "does not take part, because its data directory was emptied: put back the "
-            "directory that it had last; without it the node stays out of the cluster",
+            "directory that it had last, or let this one take its place with lockctl members "
+            "replace",
             1);
     EXPECT_NE(cluster.log(emptied).find("blank"), std::string::npos);
 }

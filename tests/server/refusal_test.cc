@@ -164,12 +164,15 @@ TEST_F(Bootstrapped, ADirectoryOfAnotherNode)
             "log-refused", "belongs to another node");
 }
 
-TEST_F(Bootstrapped, ADirectoryOfAnotherCluster)
+/* Members are added by a command, not by the list that a node is started with. */
+TEST_F(Bootstrapped, AListWithMoreMembersIsSaid)
 {
-    expect_refused({"--id", "1", "--cluster",
-                           "1=" + address(single.port) + ",2=127.0.0.1:1,3=127.0.0.1:2",
-                           "--data", single.data, "--segment-size", "4MiB"},
-            "log-refused", "other members");
+    server::Lockd lockd({"--id", "1", "--cluster",
+            "1=" + address(single.port) + ",2=127.0.0.1:1,3=127.0.0.1:2", "--data",
+            single.data, "--segment-size", "4MiB"});
+    EXPECT_TRUE(lockd.says(" warn  list-differs nodes=2,3: --cluster names these"))
+            << lockd.said();
+    EXPECT_TRUE(single.leads()) << "its own list counts";
 }
 
 TEST_F(Bootstrapped, APlanSmallerThanTheClusters)
