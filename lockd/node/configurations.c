@@ -79,9 +79,11 @@ struct raft_configuration configuration_for_raft(
     struct raft_configuration sets = {0};
     for (uint8_t i = 0; i < configuration->count; i++) {
         const struct member *member = &configuration->members[i];
-        if (member->id == configurations->self && !is_own(configurations, member))
-            continue;
-        if (member->role == MEMBER_VOTER)
+        bool namesake =
+                member->id == configurations->self && !is_own(configurations, member);
+        if (namesake)
+            sets.has_namesake = true;
+        else if (member->role == MEMBER_VOTER)
             sets.voters |= UINT64_C(1) << member->id;
         else
             sets.learners |= UINT64_C(1) << member->id;

@@ -52,7 +52,7 @@ void configurations_cut(struct configurations *configurations, uint64_t from);
 
 /*
  * As raft is told. This node is in it only with its own directory: another one under its id
- * is another member.
+ * is another member, its namesake.
  */
 struct raft_configuration configuration_for_raft(
         const struct configurations *configurations,

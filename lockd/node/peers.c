@@ -76,8 +76,8 @@ static bool is_change(const struct peers *peers, struct received *received,
 }
 
 /*
- * An entry that has a configuration gets it as raft is told. A cluster with no voter but
- * another directory of this node's id sends it nothing.
+ * An entry that has a configuration gets it as raft is told. Its only voter may be a namesake
+ * of this node: the cluster was of one node then, whose place this one took later.
  */
 static bool has_voters(const struct peers *peers, const struct entry_head *head,
         const unsigned char *body, struct raft_configuration *sets)
@@ -86,7 +86,7 @@ static bool has_voters(const struct peers *peers, const struct entry_head *head,
     if (!configuration_read(&configuration, head, body))
         return false;
     *sets = configuration_for_raft(peers->configurations, &configuration);
-    return sets->voters != 0;
+    return sets->voters != 0 || sets->has_namesake;
 }
 
 /* Can it be applied where it stands? The first entry bootstraps the cluster, no other does. */

@@ -92,7 +92,7 @@ static void count_anew(struct raft *raft, const struct raft_configuration *befor
 
 void raft_membership_take(struct raft *raft, const struct raft_entry *entry)
 {
-    if (entry->configuration.voters == 0)
+    if (raft_is_empty(&entry->configuration))
         return;
     struct raft_membership *membership = &raft->membership;
     assert(entry->id.index > membership->index);

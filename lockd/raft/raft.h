@@ -71,6 +71,11 @@ enum raft_role {
 struct raft_configuration {
     uint64_t voters;
     uint64_t learners;
+    /*
+     * This node's id is in it, but with another directory. That is another member, and this
+     * node cannot count it: it is in neither set, and may even be the only voter.
+     */
+    bool has_namesake;
 };
 
 struct raft_settings {
@@ -97,8 +102,8 @@ struct raft_entry {
     enum entry_kind kind;
     uint32_t bytes; /* Whole, with its head */
     /*
-     * ENTRY_CONFIGURATION, ENTRY_BOOTSTRAP: what it says; else empty. A bootstrap without
-     * voters keeps those of the settings.
+     * ENTRY_CONFIGURATION, ENTRY_BOOTSTRAP: what it says; else empty. An empty bootstrap keeps
+     * the voters of the settings.
      */
     struct raft_configuration configuration;
 };

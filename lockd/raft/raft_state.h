@@ -242,6 +242,12 @@ static inline uint32_t raft_count(uint64_t set)
     return count;
 }
 
+/* There is none: a namesake is a member, though this node cannot count it. */
+static inline bool raft_is_empty(const struct raft_configuration *configuration)
+{
+    return configuration->voters == 0 && !configuration->has_namesake;
+}
+
 /* Does it count for votes and commits? */
 static inline bool raft_votes(const struct raft *raft, const struct raft_peer *peer)
 {

@@ -18,7 +18,7 @@ constexpr uint64_t set_of(std::initializer_list<unsigned> ids)
 
 struct raft_entry configuration(struct entry_id id, uint64_t voters, uint64_t learners = 0)
 {
-    return {id, ENTRY_CONFIGURATION, 200, {voters, learners}};
+    return {id, ENTRY_CONFIGURATION, 200, {voters, learners, false}};
 }
 
 void propose(raft_alone &node, uint64_t voters, uint64_t learners = 0)
@@ -128,7 +128,7 @@ TEST(PaperMembers, TruncationUndoesItOverARestart)
 /* The log begins after entry 100, and its snapshot has the configuration of entry 90. */
 static void restore_snapshot(raft_alone &node)
 {
-    const struct raft_configuration kept = {set_of({1, 5}), set_of({6})};
+    const struct raft_configuration kept = {set_of({1, 5}), set_of({6}), false};
     raft_restore_snapshot(node.raft, {4, 100}, 90, &kept);
 }
 
@@ -167,7 +167,7 @@ TEST(PaperMembers, OneThatTheSnapshotIsBehindIsTheSame)
     node.log({1});
     const struct raft_entry same = configuration({1, 2}, set_of({1, 5}));
     raft_restore(node.raft, &same);
-    const struct raft_configuration kept = {set_of({1, 5}), 0};
+    const struct raft_configuration kept = {set_of({1, 5}), 0, false};
     raft_restore_snapshot(node.raft, {1, 2}, 2, &kept);
     node.boot(1);
     EXPECT_EQ(voters(node), set_of({1, 5}));
@@ -180,7 +180,7 @@ TEST(PaperMembers, ASnapshotOfTheLeaderReplacesWhatTheLogSaid)
     node.log({1}).boot(1);
     append(node, 1, 1, {1, 1}, {configuration({1, 2}, set_of({1, 2, 3, 4}))});
     node.written();
-    const struct raft_configuration kept = {set_of({1, 2, 5}), set_of({3})};
+    const struct raft_configuration kept = {set_of({1, 2, 5}), set_of({3}), false};
     raft_restart_at(node.raft, {1, 50}, 40, &kept);
     EXPECT_EQ(voters(node), set_of({1, 2, 5}));
     EXPECT_EQ(raft_configuration_index(node.raft), 40U);
@@ -403,6 +403,25 @@ TEST(PaperMembers, AnEmptyConfigurationIsUnsound)
     node.log({1}).boot(1);
     append(node, 1, 1, {1, 1}, {configuration({1, 2}, 0)});
     EXPECT_EQ(raft_last(node.raft).index, 1U);
+}
+
+/*
+ * A new machine has the id of the member that was once the only voter: that one is another,
+ * so this node counts nobody then. It takes the entry all the same, and is no voter.
+ */
+TEST(PaperMembers, ANamesakeMayBeTheOnlyVoter)
+{
+    raft_alone node(3, 3);
+    node.log({1}).boot(1);
+    struct raft_entry entry = configuration({1, 2}, 0);
+    entry.configuration.has_namesake = true;
+    append(node, 1, 1, {1, 1}, {entry});
+    EXPECT_EQ(raft_configuration_index(node.raft), 2U);
+    EXPECT_EQ(voters(node), 0U);
+    EXPECT_FALSE(raft_is_voter(node.raft));
+    append(node, 1, 1, {1, 2}, {configuration({1, 3}, set_of({1}), set_of({3}))});
+    EXPECT_EQ(raft_configuration_index(node.raft), 3U);
+    EXPECT_EQ(voters(node), set_of({1}));
 }
 
 TEST(PaperMembers, ASingleVoterWithALearnerReadsAndCommitsAlone)

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <gtest/gtest.h>
+#include <cstring>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -770,13 +771,20 @@ struct bootstrap_case {
         m.wall_ns = dice.number();
         bool known = dice.coin();
         for (uint8_t i = 0; i < m.members.count && known; i++)
-            m.incarnations[i] = dice.number();
+            m.incarnations[i] = dice.between(1, UINT64_MAX);
+        bool placed = known && dice.byte(1, 4) > 1;
+        for (uint8_t i = 0; i < m.members.count && placed; i++)
+            std::snprintf(m.addresses[i], sizeof m.addresses[i], "node%u:%u",
+                    unsigned{m.members.ids[i]}, 1U + dice.byte(0, 250));
         return m;
     }
-    /* The incarnations, which stand at the end, may all be missing. */
-    static size_t optional_bytes(const bootstrap &m)
+    /* The addresses, which stand at the end, may all be missing, or these and incarnations. */
+    static bool is_whole_without(const bootstrap &m, size_t missing)
     {
-        return 8U * m.members.count;
+        size_t addresses = 0;
+        for (uint8_t i = 0; i < m.members.count && m.addresses[0][0] != 0; i++)
+            addresses += 2 + std::strlen(m.addresses[i]);
+        return missing == addresses || missing == addresses + 8U * m.members.count;
     }
     static auto fields(const bootstrap &m)
     {
@@ -787,7 +795,8 @@ struct bootstrap_case {
                 s.count_max, s.holds_per_session_max, s.waits_per_session_max,
                 s.address_percent, s.label_percent, s.version, s.upgrade_after_ns,
                 m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
-                std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX));
+                std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX),
+                std::vector<std::string>(m.addresses, m.addresses + MEMBERS_MAX));
     }
 };
 
