@@ -37,7 +37,9 @@ void wire_configuration(struct wire *wire, struct configuration *configuration)
         return;
     uint32_t voters = count_ids(configuration_ids(configuration, MEMBER_VOTER));
     wire_require(wire, voters >= 1 && voters <= MEMBERS_MAX);
-    wire_require(wire, configuration->count - voters <= LEARNERS_MAX);
+    uint32_t learners = count_ids(configuration_ids(configuration, MEMBER_LEARNER));
+    wire_require(wire, learners <= LEARNERS_MAX);
+    wire_require(wire, configuration->count - voters - learners <= LEARNERS_MAX);
 }
 
 void wire_cluster_record(struct wire *wire, struct cluster_record *record)

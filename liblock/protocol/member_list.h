@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 enum {
-    LEARNERS_MAX = 2,
+    LEARNERS_MAX = 2, /* Of those that are to be voters; and of observers */
     CONFIGURATION_MAX = MEMBERS_MAX + LEARNERS_MAX,
     PRIORITY_DEFAULT = 1,
 };

@@ -252,16 +252,43 @@ static bool take_address(const struct changes *changes, const struct admin_reque
     return true;
 }
 
+static uint32_t count_of(const struct changes *changes, enum member_role role)
+{
+    uint32_t count = 0;
+    for (uint8_t i = 0; i < newest(changes)->count; i++)
+        count += newest(changes)->members[i].role == role;
+    return count;
+}
+
+/*
+ * For one learner more that is to be promoted. Those that stay learners do not count: they
+ * must not keep a lost voter from being replaced.
+ */
 static bool has_room(const struct changes *changes, struct sentence *sentence)
 {
-    uint32_t voters = 0;
-    for (uint64_t rest = voters_of(changes); rest != 0; rest &= rest - 1)
-        voters++;
-    if (newest(changes)->count - voters < LEARNERS_MAX)
+    if (count_of(changes, MEMBER_LEARNER) < LEARNERS_MAX)
         return true;
     sentence_add(sentence,
             "there are two learners already; wait until they are promoted, or remove one");
     return false;
+}
+
+/* For one member more. All that are to be voters, and are not yet, have their place. */
+static enum admin_result may_add(
+        const struct changes *changes, enum member_role role, struct sentence *sentence)
+{
+    uint32_t learners = count_of(changes, MEMBER_LEARNER);
+    if (role == MEMBER_LEARNER &&
+            count_of(changes, MEMBER_VOTER) + learners >= MEMBERS_MAX) {
+        sentence_add(sentence, learners == 0 ? "a cluster has at most 7 voters"
+                                             : "a cluster has at most 7 voters, and those that are learners now are to be voters");
+        return ADMIN_NEVER;
+    }
+    if (learners + count_of(changes, MEMBER_OBSERVER) < LEARNERS_MAX)
+        return ADMIN_DONE;
+    sentence_add(sentence,
+            "there are two learners already; wait until they are promoted, or remove one");
+    return ADMIN_NOT_NOW;
 }
 
 static enum admin_result add(struct changes *changes, const struct admin_request *request,
@@ -282,16 +309,9 @@ static enum admin_result add(struct changes *changes, const struct admin_request
         return catches_up(changes, known->id, sentence);
     if (known)
         return is_so(changes, known->id, " is a member", sentence);
-    uint64_t voters = voters_of(changes);
-    uint32_t count = 1;
-    for (; voters != 0; voters &= voters - 1)
-        count++;
-    if (!stays && count > MEMBERS_MAX) {
-        sentence_add(sentence, "a cluster has at most 7 voters");
-        return ADMIN_NEVER;
-    }
-    if (!has_room(changes, sentence))
-        return ADMIN_NOT_NOW;
+    enum admin_result may = may_add(changes, (enum member_role)member.role, sentence);
+    if (may != ADMIN_DONE)
+        return may;
     const struct newcomer *newcomer = doubt_newcomer(changes->doubts, member.id);
     member.incarnation = newcomer ? newcomer->incarnation : 0;
     struct configuration after = *newest(changes);
@@ -394,6 +414,13 @@ static enum admin_result promote_observer(struct changes *changes,
         return catches_up(changes, member->id, sentence);
     if (member->role == MEMBER_VOTER)
         return is_so(changes, member->id, " is a voter", sentence);
+    if (count_of(changes, MEMBER_VOTER) + count_of(changes, MEMBER_LEARNER) >=
+            MEMBERS_MAX) {
+        sentence_add(sentence, "a cluster has at most 7 voters");
+        return ADMIN_NEVER;
+    }
+    if (!has_room(changes, sentence))
+        return ADMIN_NOT_NOW;
     member->role = MEMBER_LEARNER;
     return change(changes, &after, sentence);
 }

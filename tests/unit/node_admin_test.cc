@@ -9,6 +9,8 @@ using namespace node_test;
 
 namespace {
 
+constexpr uint32_t operators = 20; /* A connection of theirs */
+
 struct Answer {
     admin_answer head{};
     std::string sentence;
@@ -42,14 +44,24 @@ Answer answer_on(NodeWorld &world, uint32_t conn)
     return said;
 }
 
-std::unique_ptr<NodeWorld> leader_of_three()
+/* Node 2 leads, and hears so many of the others that it may. */
+std::unique_ptr<NodeWorld> leader_of(uint8_t members)
 {
-    auto world = std::make_unique<NodeWorld>(2, 3);
-    world->hello(1, world->peer_hello(1));
+    auto world = std::make_unique<NodeWorld>(2, members);
+    for (uint8_t id = 1; id <= members / 2 + 1; id++) {
+        if (id != 2)
+            world->hello(id, world->peer_hello(id));
+    }
     world->turn();
     world->run_until(world->now_ns + 2 * NS_PER_S);
     EXPECT_TRUE(raft_leads_committed(node_raft(world->replica())));
+    world->client(operators);
     return world;
+}
+
+std::unique_ptr<NodeWorld> leader_of_three()
+{
+    return leader_of(3);
 }
 
 admin_request request_of(uint8_t kind)
@@ -57,7 +69,54 @@ admin_request request_of(uint8_t kind)
     return {kind, 0, 0, 0, {}};
 }
 
+/* Until the cluster answers in another way than that the change is being written. */
+Answer changed(NodeWorld &world, uint8_t kind, uint8_t node, uint8_t flags = 0)
+{
+    std::string address = "node" + std::to_string(node) + ":7000";
+    Answer said;
+    for (int i = 0; i < 50; i++) {
+        world.heard[operators].clear();
+        ask(world, operators,
+                {kind, node, flags, 0,
+                        {reinterpret_cast<const unsigned char *>(address.data()),
+                                static_cast<uint32_t>(address.size())}});
+        said = answer_on(world, operators);
+        world.run_until(world.now_ns + 10 * NS_PER_MS);
+        if (said.sentence != "the change is being written" &&
+                said.sentence != "another change of the members is not committed yet")
+            break;
+    }
+    return said;
+}
+
 } // namespace
+
+/* Seven voters at most, and who is to be one has its place from the start. */
+TEST(Admin, LearnersHaveTheirPlaceAmongTheVoters)
+{
+    auto world = leader_of(6);
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 7).head.result, ADMIN_UNDER_WAY);
+    Answer eighth = changed(*world, ADMIN_MEMBERS_ADD, 8);
+    EXPECT_EQ(eighth.head.result, ADMIN_NEVER);
+    EXPECT_EQ(eighth.sentence,
+            "a cluster has at most 7 voters, and those that are learners now are to be voters");
+    EXPECT_EQ(
+            changed(*world, ADMIN_MEMBERS_ADD, 8, ADMIN_FLAG_LEARNER).head.result, ADMIN_DONE);
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_PROMOTE, 8).head.result, ADMIN_NEVER);
+}
+
+/* Two that stay learners leave no room for a third, but do not keep anybody from promotion. */
+TEST(Admin, ObserversDoNotCountAsLearners)
+{
+    auto world = leader_of_three();
+    for (uint8_t id : {4, 5})
+        EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, id, ADMIN_FLAG_LEARNER).head.result,
+                ADMIN_DONE);
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 6).head.result, ADMIN_NOT_NOW);
+    for (uint8_t id : {4, 5})
+        EXPECT_EQ(changed(*world, ADMIN_MEMBERS_PROMOTE, id).head.result, ADMIN_UNDER_WAY);
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 6).head.result, ADMIN_NOT_NOW);
+}
 
 TEST(Admin, TheLeaderShowsTheMembers)
 {
