@@ -114,25 +114,44 @@ static bool note_incarnation(const struct changes *changes, struct member *membe
     return true;
 }
 
+/* The first learner that is further than the configuration has it. */
+static bool improve(struct changes *changes, struct configuration *after)
+{
+    for (uint8_t i = 0; i < newest(changes)->count; i++) {
+        if (newest(changes)->members[i].role == MEMBER_VOTER)
+            continue;
+        struct member member = newest(changes)->members[i];
+        if (!note_incarnation(changes, &member) && !promote(changes, &member))
+            continue;
+        *after = *newest(changes);
+        after->members[i] = member;
+        return true;
+    }
+    return false;
+}
+
+/* This node may not change the members, or no longer: what it noted as leader is void. */
+static void rest(struct changes *changes)
+{
+    if (!changes->able)
+        return;
+    changes->able = false;
+    changes->wanted = false;
+    memset(changes->near_since_ns, 0, sizeof changes->near_since_ns);
+}
+
 bool changes_next(struct changes *changes, struct configuration *after)
 {
     if (!raft_may_reconfigure(changes->raft) || !raft_leads_applied(changes->raft)) {
-        changes->wanted = false;
-        memset(changes->near_since_ns, 0, sizeof changes->near_since_ns);
+        rest(changes);
         return false;
     }
+    changes->able = true;
     sample_commit(changes);
-    if (changes->wanted) {
-        *after = changes->next;
-        return true;
-    }
-    *after = *newest(changes);
-    for (uint8_t i = 0; i < after->count; i++) {
-        if (note_incarnation(changes, &after->members[i]) ||
-                promote(changes, &after->members[i]))
-            return true;
-    }
-    return false;
+    if (!changes->wanted)
+        return improve(changes, after);
+    *after = changes->next;
+    return true;
 }
 
 void changes_proposed(struct changes *changes)
@@ -280,8 +299,10 @@ static enum admin_result may_add(
     uint32_t learners = count_of(changes, MEMBER_LEARNER);
     if (role == MEMBER_LEARNER &&
             count_of(changes, MEMBER_VOTER) + learners >= MEMBERS_MAX) {
-        sentence_add(sentence, learners == 0 ? "a cluster has at most 7 voters"
-                                             : "a cluster has at most 7 voters, and those that are learners now are to be voters");
+        sentence_add(sentence,
+                learners == 0
+                        ? "a cluster has at most 7 voters"
+                        : "a cluster has at most 7 voters, and those that are learners now are to be voters");
         return ADMIN_NEVER;
     }
     if (learners + count_of(changes, MEMBER_OBSERVER) < LEARNERS_MAX)
@@ -346,6 +367,24 @@ static enum admin_result remove_member(struct changes *changes,
     return change(changes, &after, sentence);
 }
 
+/* The new one is known already: a learner is noted by itself, but not where it is. */
+static enum admin_result settle_replaced(struct changes *changes,
+        const struct admin_request *request, const struct member *known,
+        struct sentence *sentence)
+{
+    struct configuration after = *newest(changes);
+    struct member *member = place_of(&after, known->id);
+    assert(member);
+    if (request->text.count > 0 &&
+            !take_address(changes, request, member->address, sentence))
+        return ADMIN_NEVER;
+    if (strcmp(known->address, member->address) != 0)
+        return change(changes, &after, sentence);
+    if (known->role == MEMBER_LEARNER)
+        return catches_up(changes, known->id, sentence);
+    return is_so(changes, known->id, " is replaced", sentence);
+}
+
 /* `number`: the incarnation that is to go. */
 static enum admin_result replace(struct changes *changes,
         const struct admin_request *request, struct sentence *sentence)
@@ -356,10 +395,8 @@ static enum admin_result replace(struct changes *changes,
         return ADMIN_NEVER;
     }
     bool gone = request->number != 0 && known->incarnation != request->number;
-    if (gone && known->role == MEMBER_LEARNER)
-        return catches_up(changes, known->id, sentence);
     if (gone)
-        return is_so(changes, known->id, " is replaced", sentence);
+        return settle_replaced(changes, request, known, sentence);
     if (known->id == changes->configurations->self)
         return hand_over(changes, sentence);
     const struct newcomer *newcomer = doubt_newcomer(changes->doubts, known->id);

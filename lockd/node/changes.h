@@ -36,6 +36,7 @@ struct changes {
     const struct raft *raft;
     const struct doubts *doubts;
     const struct times *times;
+    bool able;   /* It leads and no change is under way: as of the last turn */
     bool wanted; /* `next` is to be proposed in this turn. */
     struct configuration next;
     bool handover_wanted;

@@ -36,7 +36,7 @@ static uint64_t lacking(const struct compactor *compactor)
     uint64_t first = UINT64_MAX;
     if (!raft_is_leader(compactor->raft))
         return first;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < compactor->roster->top; i++) {
         uint8_t id = compactor->roster->peers[i].id;
         uint64_t at_ns = raft_peer_heard_ns(compactor->raft, id);
         if (at_ns != 0 && compactor->times->now_ns - at_ns <= heard_ns)

@@ -47,7 +47,7 @@ static bool may_dial(const struct dial *dial, const struct peer *peer)
  */
 void dial_turn(const struct dial *dial, struct node_effects *effects)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < dial->roster->top; i++) {
         struct peer *peer = &dial->roster->peers[i];
         struct conn *silent = unwelcomed(dial, peer);
         if (silent && dial->times->now_ns >= peer->welcome_ns) {
@@ -69,7 +69,7 @@ void dial_turn(const struct dial *dial, struct node_effects *effects)
 uint64_t dial_deadline(const struct dial *dial)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX && !dial->stopping; i++) {
+    for (uint8_t i = 0; i < dial->roster->top && !dial->stopping; i++) {
         const struct peer *peer = &dial->roster->peers[i];
         if (unwelcomed(dial, peer))
             deadline_ns = u64_min(deadline_ns, peer->welcome_ns);

@@ -19,7 +19,7 @@ static uint32_t spare(const struct door *door)
 
 uint32_t door_clients_max(const struct door *door)
 {
-    uint32_t kept = spare(door) + 2U * door->roster->count;
+    uint32_t kept = spare(door) + 2U * door->roster->top;
     uint32_t most = door->conns->max;
     return kept < most / 2 ? most - kept : most / 2;
 }
@@ -35,7 +35,7 @@ uint32_t door_callers_max(const struct door *door)
 static bool is_crowded(const struct door *door)
 {
     uint32_t free_count = door->conns->max - door->conns->taken;
-    return free_count < spare(door) / 2 + door->roster->count;
+    return free_count < spare(door) / 2 + door->roster->top;
 }
 
 void door_accepted(const struct door *door, const struct node_event *event)

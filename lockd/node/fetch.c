@@ -20,7 +20,7 @@ uint32_t fetch_able(const struct fetch *fetch)
     uint32_t able = 0;
     if (!raft_is_leader(fetch->raft))
         return able;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         if (roster->peers[i].conn != NO_CONN)
             able |= UINT32_C(1) << (i + 1);
     }

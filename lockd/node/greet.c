@@ -534,7 +534,7 @@ bool greet_membership(struct greet *greet, struct raft_event *event)
         *event = (struct raft_event){.kind = RAFT_JOIN};
         return true;
     }
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < greet->roster->top; i++) {
         struct peer *peer = &greet->roster->peers[i];
         if (peer->conn == NO_CONN)
             continue;
@@ -581,7 +581,7 @@ void greet_check(const struct greet *greet)
 {
     const struct roster *roster = greet->roster;
     assert(greet->leader_term_told <= raft_term(greet->raft));
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->conn == NO_CONN)
             continue;

@@ -90,7 +90,7 @@ static bool heed_suspicion(struct guard *guard, struct raft_event *event)
     for (uint64_t rest = voters; rest != 0; rest &= rest - 1)
         voter_count++;
     uint32_t suspicious = 0;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct peer *peer = &roster->peers[i];
         bool votes = (voters >> peer->id & 1) != 0 && !peer->outsider;
         suspicious += votes && peer->clock_suspect ? 1 : 0;
@@ -111,7 +111,7 @@ bool guard_judge(struct guard *guard, struct raft_event *event)
         begin_term(guard, raft_term(guard->raft));
         return heed_suspicion(guard, event);
     }
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++)
+    for (uint8_t i = 0; i < guard->roster->top; i++)
         guard->roster->peers[i].clock_suspect = false;
     close_bracket(guard);
     return false;

@@ -45,7 +45,7 @@ static enum condition condition_of_objection(uint8_t why)
 enum condition objections_of_others(const struct roster *roster, uint64_t now_ns)
 {
     enum condition condition = CONDITION_HEALTHY;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct objection *objected = &roster->peers[i].objected;
         if (is_recent(objected, now_ns) && condition == CONDITION_HEALTHY)
             condition = condition_of_objection(objected->why);
@@ -57,7 +57,7 @@ bool objections_are_to_most(const struct roster *roster, uint64_t now_ns)
 {
     int members = 0;
     int of_another_cluster = 0;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct peer *peer = &roster->peers[i];
         const struct objection *refused = &peer->refused;
         members += peer->member;
@@ -69,7 +69,7 @@ bool objections_are_to_most(const struct roster *roster, uint64_t now_ns)
 
 enum condition objections_to_others(const struct roster *roster, uint64_t now_ns)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct objection *refused = &roster->peers[i].refused;
         bool harmless = refused->why == REFUSED_MEMBERS ||
                         refused->why == REFUSED_VERSION || refused->why == REFUSED_REMOVED;

@@ -229,7 +229,7 @@ static uint64_t members_missing(const struct node *node, enum condition conditio
 
 static void tell_peers(const struct node *node, struct node_status *status)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < node->roster.top; i++) {
         const struct peer *peer = &node->roster.peers[i];
         if (!peer->member || status->peer_count == NODE_STATUS_PEERS_MAX)
             continue;

@@ -23,7 +23,7 @@ static uint64_t passed_by_all(const struct node *node)
     uint64_t passed = node->applier.applied;
     if (!raft_is_leader(node->raft))
         return passed;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < node->roster.top; i++) {
         const struct peer *peer = &node->roster.peers[i];
         if (peer->member)
             passed = u64_min(passed, raft_peer_match(node->raft, peer->id));

@@ -113,7 +113,7 @@ struct conn *rivals_alive(const struct rivals *rivals, struct peer *peer)
 
 void rivals_time(const struct rivals *rivals)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < rivals->roster->top; i++) {
         struct peer *peer = &rivals->roster->peers[i];
         if (peer->probe_ns == 0 || rivals->times->now_ns < peer->probe_ns)
             continue;
@@ -125,7 +125,7 @@ void rivals_time(const struct rivals *rivals)
 
 struct conn *rivals_next(const struct rivals *rivals)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < rivals->roster->top; i++) {
         struct peer *peer = &rivals->roster->peers[i];
         if (peer->waiting == NO_CONN || peer->conn != NO_CONN)
             continue;
@@ -139,7 +139,7 @@ struct conn *rivals_next(const struct rivals *rivals)
 uint64_t rivals_deadline(const struct rivals *rivals)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < rivals->roster->top; i++) {
         const struct peer *peer = &rivals->roster->peers[i];
         if (peer->probe_ns != 0 && peer->probe_ns < deadline_ns)
             deadline_ns = peer->probe_ns;
@@ -149,7 +149,7 @@ uint64_t rivals_deadline(const struct rivals *rivals)
 
 void rivals_check(const struct rivals *rivals)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < rivals->roster->top; i++) {
         const struct peer *peer = &rivals->roster->peers[i];
         if (peer->waiting == NO_CONN)
             continue;

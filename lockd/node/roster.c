@@ -48,7 +48,7 @@ void roster_init(struct roster *roster, const struct node_settings *settings)
 
 struct peer *roster_find(struct roster *roster, uint8_t id)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX && id != 0; i++) {
+    for (uint8_t i = 0; i < roster->top && id != 0; i++) {
         if (roster->peers[i].id == id)
             return &roster->peers[i];
     }
@@ -57,7 +57,7 @@ struct peer *roster_find(struct roster *roster, uint8_t id)
 
 const struct peer *roster_find_const(const struct roster *roster, uint8_t id)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX && id != 0; i++) {
+    for (uint8_t i = 0; i < roster->top && id != 0; i++) {
         if (roster->peers[i].id == id)
             return &roster->peers[i];
     }
@@ -86,7 +86,8 @@ struct peer *roster_admit(struct roster *roster, uint8_t id)
             continue;
         clear(peer);
         peer->id = id;
-        roster->count++;
+        if (i >= roster->top)
+            roster->top = (uint8_t)(i + 1);
         return peer;
     }
     return NULL;
@@ -114,12 +115,13 @@ static void leave(struct roster *roster, struct peer *peer)
     if (peer->conn != NO_CONN || peer->waiting != NO_CONN || peer->dialing)
         return;
     clear(peer);
-    roster->count--;
+    while (roster->top > 0 && roster->peers[roster->top - 1].id == 0)
+        roster->top--;
 }
 
 bool roster_adopt(struct roster *roster, const struct configuration *configuration)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         struct peer *peer = &roster->peers[i];
         if (peer->id != 0 && !configuration_find(configuration, peer->id))
             leave(roster, peer);
@@ -145,7 +147,7 @@ bool roster_is_outsider(const struct peer *peer)
 
 static uint64_t heard_of(const struct roster *roster, uint8_t id)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         if (roster->peers[i].id == id)
             return roster->peers[i].heard;
     }
@@ -163,7 +165,7 @@ void roster_tell(const struct roster *roster, uint64_t own, struct bootstrap *bo
 uint16_t roster_common_version(const struct roster *roster, struct versions own)
 {
     uint16_t common = own.most;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         uint16_t most = roster->peers[i].versions.most;
         if (most != 0 && most < common)
             common = most;
@@ -187,11 +189,11 @@ void roster_hear_version(struct roster *roster, uint16_t version, uint64_t now_n
 
 void roster_check(const struct roster *roster)
 {
-    uint8_t count = 0;
+    uint8_t top = 0;
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->id != 0)
-            count++;
+            top = (uint8_t)(i + 1);
         if (peer->id == 0)
             assert(peer->conn == NO_CONN && peer->waiting == NO_CONN && !peer->dialing);
         assert(peer->id != roster->self);
@@ -205,5 +207,5 @@ void roster_check(const struct roster *roster)
                 assert(roster->peers[j].conn != peer->conn);
         }
     }
-    assert(count == roster->count);
+    assert(top == roster->top);
 }

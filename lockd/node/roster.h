@@ -58,7 +58,7 @@ struct peer {
 
 struct roster {
     uint8_t self;
-    uint8_t count; /* Places in use */
+    uint8_t top; /* Places from here on are free. */
     struct peer peers[NODE_PEERS_MAX];
     /*
      * Of the ids in --cluster. Members of a new cluster must agree on them; later nobody

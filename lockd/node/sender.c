@@ -60,6 +60,7 @@ static void begin(struct sender *sender, struct sending *sending)
     bool stuck = sending->stuck;
     MARK(snapshot_sending);
     chosen->pinned++;
+    sender->active++;
     *sending = (struct sending){
             .index = chosen->last.index,
             .peer = place_of(sender, sending),
@@ -69,9 +70,16 @@ static void begin(struct sender *sender, struct sending *sending)
     tell(sender, sending, NOTICE_SNAPSHOT_SENDING, chosen->bytes);
 }
 
+static void let_go(struct sender *sender, const struct sending *sending)
+{
+    assert(sender->active > 0);
+    snapshot_of(sender, sending)->pinned--;
+    sender->active--;
+}
+
 static void end(struct sender *sender, struct sending *sending, uint64_t pause_ns)
 {
-    snapshot_of(sender, sending)->pinned--;
+    let_go(sender, sending);
     *sending = (struct sending){
             .peer = sending->peer,
             .retry_ns = sender->times->now_ns + pause_ns,
@@ -83,7 +91,7 @@ static void end(struct sender *sender, struct sending *sending, uint64_t pause_n
 static void forget(struct sender *sender, struct sending *sending)
 {
     if (sending->index != 0)
-        snapshot_of(sender, sending)->pinned--;
+        let_go(sender, sending);
     *sending = (struct sending){.peer = place_of(sender, sending)};
 }
 
@@ -195,11 +203,17 @@ static void read_piece(struct sender *sender, uint8_t place)
     files_ask(sender->files, FILES_SENDER, &file);
 }
 
+/* Called in every turn, and nearly always there is nothing to do. */
 void sender_turn(struct sender *sender)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++)
+    if (sender->active == 0 && !raft_is_leader(sender->raft))
+        return;
+    uint8_t places = sender->active > 0 ? NODE_PEERS_MAX : sender->roster->top;
+    for (uint8_t i = 0; i < places; i++)
         judge(sender, &sender->sendings[i]);
-    for (uint8_t i = 0; i < NODE_PEERS_MAX && sender->reading == 0; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && sender->active > 0; i++) {
+        if (sender->reading != 0)
+            return;
         uint8_t place = (uint8_t)((sender->turn + i) % NODE_PEERS_MAX);
         if (!wants_piece(sender, &sender->sendings[place]))
             continue;
@@ -300,7 +314,7 @@ void sender_frame(struct sender *sender, struct conn *conn, const struct frame *
 uint64_t sender_needs(const struct sender *sender)
 {
     uint64_t first = UINT64_MAX;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && sender->active > 0; i++) {
         if (sender->sendings[i].index != 0)
             first = u64_min(first, sender->sendings[i].index + 1);
     }
@@ -319,7 +333,7 @@ bool sender_is_stuck(const struct sender *sender)
 uint64_t sender_deadline(const struct sender *sender)
 {
     uint64_t deadline_ns = UINT64_MAX;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < NODE_PEERS_MAX && sender->active > 0; i++) {
         const struct sending *sending = &sender->sendings[i];
         const struct conn *conn = sending->index == 0 ? NULL : able_conn(sender, sending);
         if (!conn || sender->reading != 0 || is_awaited(sending, conn, sender))
@@ -333,11 +347,14 @@ uint64_t sender_deadline(const struct sender *sender)
 void sender_check(const struct sender *sender)
 {
     assert(sender->reading <= NODE_PEERS_MAX);
+    uint8_t active = 0;
     for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct sending *sending = &sender->sendings[i];
         if (sending->index == 0)
             continue;
+        active++;
         assert(is_piece(snapshot_of(sender, sending), sending->offset));
         assert(is_piece(snapshot_of(sender, sending), sending->most));
     }
+    assert(active == sender->active);
 }

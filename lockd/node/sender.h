@@ -55,6 +55,7 @@ struct sender {
     struct notices *notices;
     const struct times *times;
     struct sending sendings[NODE_PEERS_MAX]; /* By place in the roster */
+    uint8_t active;                          /* So many are under way. */
     uint8_t reading; /* Whose piece is being read: place + 1; 0: none */
     uint64_t reading_offset;
     uint8_t turn;

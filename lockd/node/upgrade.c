@@ -33,7 +33,7 @@ uint16_t upgrade_next(const struct upgrade *upgrade)
     const struct roster *roster = upgrade->roster;
     uint16_t version = cluster_version(upgrade);
     uint16_t next = upgrade->settings->versions.most;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         if (!roster->peers[i].member)
             continue;
         uint16_t most = able_of(upgrade, &roster->peers[i]);
@@ -49,7 +49,7 @@ uint64_t upgrade_missing(const struct upgrade *upgrade)
     uint64_t missing = 0;
     if (upgrade->settings->versions.most <= version)
         missing = UINT64_C(1) << roster->self;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->member && able_of(upgrade, peer) <= version)
             missing |= UINT64_C(1) << roster->peers[i].id;
@@ -70,7 +70,7 @@ bool upgrade_is_open(const struct upgrade *upgrade)
     const struct roster *roster = upgrade->roster;
     uint16_t version = cluster_version(upgrade);
     bool open = upgrade->settings->versions.most > version;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (uint8_t i = 0; i < roster->top; i++) {
         const struct peer *peer = &roster->peers[i];
         open = open || (peer->member && most_of(upgrade, peer) > version);
     }

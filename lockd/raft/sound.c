@@ -28,8 +28,8 @@ static bool is_sound_append(const struct raft_event *event)
     for (uint32_t i = 0; i < event->entry_count; i++) {
         struct entry_id id = event->entries[i].id;
         const struct raft_entry *entry = &event->entries[i];
-        bool empty = entry->kind == ENTRY_CONFIGURATION &&
-                     raft_is_empty(&entry->configuration);
+        bool empty =
+                entry->kind == ENTRY_CONFIGURATION && raft_is_empty(&entry->configuration);
         if (id.index != before.index + 1 || id.term < before.term || id.term == 0 ||
                 id.term > append->term || empty)
             return false;

@@ -234,8 +234,9 @@ TEST(Condition, NotAccepted)
     std::string list = "1=127.0.0.1:" + std::to_string(cluster.port(1)) + ",2=127.0.0.1:1";
     Extra second(2, list, scratch.path() / "data");
     expect_status(second.list(),
-            second.line("is refused by other members: see the lines peer-refused in its log, "
-                        "which say why"),
+            second.line(
+                    "is refused by other members: see the lines peer-refused in its log, "
+                    "which say why"),
             69);
     EXPECT_NE(second.said().find("by=peer"), std::string::npos) << second.said();
 }

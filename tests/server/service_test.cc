@@ -179,7 +179,7 @@ TEST(Service, NonsenseOnThePortDisturbsNobody)
     } rows[] = {
             {FRAME_HELLO, ""},
             {FRAME_HELLO, "short"},
-            {FRAME_HELLO, std::string(1000, '\0')}, /* Version 0 */
+            {FRAME_HELLO, std::string(1000, '\0')},  /* Version 0 */
             {FRAME_REQUESTS, std::string(40, '\0')}, /* Before any hello */
             {FRAME_WELCOME, std::string(40, '\0')},
             {FRAME_PEER_APPEND, std::string(200, 'x')},

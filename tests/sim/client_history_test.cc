@@ -139,7 +139,8 @@ TEST(ClientHistory, OnlyTheLastReleaseCounts)
     size_t before = history.whole(true).operations.size();
     Scribe::Ticket first = alice.asked(call_of(CORE_RELEASE, 1), 14);
     alice.told(first, told(CORE_RELEASE, STATUS_OK), 15);
-    EXPECT_EQ(history.whole(true).operations.size(), before) << "one entry of two: not in it";
+    EXPECT_EQ(history.whole(true).operations.size(), before)
+            << "one entry of two: not in it";
     grant(bob, 2, 20, 21);
     EXPECT_FALSE(breaches_of(history.whole(true)).empty());
 }

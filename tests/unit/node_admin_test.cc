@@ -70,14 +70,15 @@ admin_request request_of(uint8_t kind)
 }
 
 /* Until the cluster answers in another way than that the change is being written. */
-Answer changed(NodeWorld &world, uint8_t kind, uint8_t node, uint8_t flags = 0)
+Answer changed(NodeWorld &world, uint8_t kind, uint8_t node, uint8_t flags = 0,
+        uint64_t number = 0, int port = 7000)
 {
-    std::string address = "node" + std::to_string(node) + ":7000";
+    std::string address = "node" + std::to_string(node) + ":" + std::to_string(port);
     Answer said;
     for (int i = 0; i < 50; i++) {
         world.heard[operators].clear();
         ask(world, operators,
-                {kind, node, flags, 0,
+                {kind, node, flags, number,
                         {reinterpret_cast<const unsigned char *>(address.data()),
                                 static_cast<uint32_t>(address.size())}});
         said = answer_on(world, operators);
@@ -100,8 +101,8 @@ TEST(Admin, LearnersHaveTheirPlaceAmongTheVoters)
     EXPECT_EQ(eighth.head.result, ADMIN_NEVER);
     EXPECT_EQ(eighth.sentence,
             "a cluster has at most 7 voters, and those that are learners now are to be voters");
-    EXPECT_EQ(
-            changed(*world, ADMIN_MEMBERS_ADD, 8, ADMIN_FLAG_LEARNER).head.result, ADMIN_DONE);
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 8, ADMIN_FLAG_LEARNER).head.result,
+            ADMIN_DONE);
     EXPECT_EQ(changed(*world, ADMIN_MEMBERS_PROMOTE, 8).head.result, ADMIN_NEVER);
 }
 
@@ -116,6 +117,25 @@ TEST(Admin, ObserversDoNotCountAsLearners)
     for (uint8_t id : {4, 5})
         EXPECT_EQ(changed(*world, ADMIN_MEMBERS_PROMOTE, id).head.result, ADMIN_UNDER_WAY);
     EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 6).head.result, ADMIN_NOT_NOW);
+}
+
+/*
+ * A learner's new directory is noted when it is heard, before anybody asks to replace it: who
+ * asks then says where it is.
+ */
+TEST(Admin, ReplacingALearnerThatWasNotedTakesItsAddress)
+{
+    auto world = leader_of_three();
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_ADD, 4, ADMIN_FLAG_LEARNER).head.result,
+            ADMIN_DONE);
+    constexpr uint64_t another = 77;
+    EXPECT_EQ(changed(*world, ADMIN_MEMBERS_REPLACE, 4, 0, another, 7001).head.result,
+            ADMIN_DONE);
+    world->heard[operators].clear();
+    ask(*world, operators, request_of(ADMIN_MEMBERS));
+    Answer said = answer_on(*world, operators);
+    ASSERT_EQ(said.members.size(), 4U);
+    EXPECT_EQ(text(said.members[3].address), "node4:7001");
 }
 
 TEST(Admin, TheLeaderShowsTheMembers)

@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <gtest/gtest.h>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <string>
 #include <tuple>
 #include <vector>

@@ -85,23 +85,46 @@ void MemberDeeds::ask(uint8_t kind, int id, const std::string &what,
     request.flags = flags;
     request.number = number;
     life_.say("ops", what);
+    removals_ += kind == ADMIN_MEMBERS_REMOVE;
     operator_.ask(request, text, patience_ns,
-            [this, what](bool done, const std::string &sentence) {
+            [this, what, kind](bool done, const std::string &sentence) {
+                removals_ -= kind == ADMIN_MEMBERS_REMOVE;
                 life_.say("ops", what + (done ? ": done" : ": given up, " + sentence));
             });
 }
 
-/* A majority of the voters must keep what it has, or be about to get it back. */
+/*
+ * A majority of the voters must keep what it has, or be about to get it back, whichever of the
+ * configurations comes to count.
+ */
 bool MemberDeeds::may_wipe(int id)
 {
     std::erase_if(wiped_, [this](const auto &wiped) {
         return incarnation_of(wiped.first) != wiped.second;
     });
-    const std::set<int> voters = life_.oracle().members().voters();
-    size_t whole = 0;
-    for (int voter : voters)
-        whole += voter != id && wiped_.count(voter) == 0 && !is_away(voter);
-    return 2 * whole > voters.size();
+    for (const configuration &configuration : life_.oracle().members().possible()) {
+        size_t voters = 0;
+        size_t whole = 0;
+        for (uint8_t i = 0; i < configuration.count; i++) {
+            const member &member = configuration.members[i];
+            if (member.role != MEMBER_VOTER)
+                continue;
+            voters++;
+            whole += member.id != id && wiped_.count(member.id) == 0 && !is_away(member.id);
+        }
+        if (2 * whole <= voters)
+            return false;
+    }
+    return true;
+}
+
+/* Is it in none, so that nobody counts on its disk? */
+bool MemberDeeds::is_spare(int id) const
+{
+    const auto all = life_.oracle().members().possible();
+    return std::none_of(all.begin(), all.end(), [id](const configuration &configuration) {
+        return configuration_find(&configuration, static_cast<uint8_t>(id));
+    });
 }
 
 /* An empty disk; what was on it is kept for a ghost. */
@@ -125,8 +148,7 @@ bool MemberDeeds::add()
     World &world = life_.world();
     for (int id = 1; id <= world.count(); id++) {
         Machine &machine = world.machine(id);
-        bool free = !find_member(life_, id) && !is_away(id);
-        if (!free)
+        if (!is_spare(id) || is_away(id))
             continue;
         started_.insert(id);
         make_new(id);
@@ -139,9 +161,16 @@ bool MemberDeeds::add()
     return false;
 }
 
+/*
+ * Not while a ghost may be a voter: the cluster could come to need it, and it is gone when all
+ * is healed.
+ */
 bool MemberDeeds::remove(int id)
 {
-    if (!is_member(id) || is_away(id) || life_.oracle().members().voters().size() < 2)
+    bool haunted = std::any_of(
+            ghosts_.begin(), ghosts_.end(), [](const auto &ghost) { return ghost->up(); });
+    if (!is_member(id) || is_away(id) || haunted ||
+            life_.oracle().members().voters().size() < 2)
         return false;
     ask(ADMIN_MEMBERS_REMOVE, id, "remove n" + std::to_string(id));
     return true;
@@ -214,7 +243,7 @@ Machine &MemberDeeds::ghost_of(Old old)
 
 bool MemberDeeds::start_ghost()
 {
-    if (old_.empty() || ghosts_.size() >= ghosts_most)
+    if (old_.empty() || ghosts_.size() >= ghosts_most || removals_ > 0)
         return false;
     size_t which = life_.roll(old_.size());
     Old old = std::move(old_[which]);

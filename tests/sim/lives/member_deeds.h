@@ -50,6 +50,7 @@ private:
     bool transfer(int id);
     bool start_ghost();
     bool may_wipe(int id);
+    bool is_spare(int id) const;
     void make_new(int id);
     std::string new_address(int id);
     uint64_t incarnation_of(int id) const;
@@ -69,6 +70,7 @@ private:
             wiped_;        /* Members without their disks, until they are replaced */
     std::vector<Old> old_; /* Disks of machines that were replaced or removed */
     std::vector<std::unique_ptr<Machine>> ghosts_; /* Events may name them until the end. */
+    int removals_ = 0;                             /* Asked for, and not answered yet */
 };
 
 } // namespace sim

@@ -65,6 +65,26 @@ std::set<int> MembersOracle::voters() const
     return ids;
 }
 
+std::vector<configuration> MembersOracle::possible() const
+{
+    std::vector<configuration> all;
+    if (newest())
+        all.push_back(*newest());
+    for (const auto &[id, proposed] : proposed_)
+        all.push_back(proposed);
+    return all;
+}
+
+void MembersOracle::note_proposal(const Machine &machine)
+{
+    const indexed_configuration &newest = newest_of(machine);
+    uint64_t committed = committed_.empty() ? 0 : committed_.rbegin()->first;
+    if (newest.index > committed)
+        proposed_[{newest.index, raft_term_at(machine.raft(), newest.index)}] = newest.is;
+    while (!proposed_.empty() && proposed_.begin()->first.first <= committed)
+        proposed_.erase(proposed_.begin());
+}
+
 void MembersOracle::before_end(const Machine &machine)
 {
     uint64_t index = raft_durable(machine.raft());
@@ -196,6 +216,7 @@ std::optional<std::string> MembersOracle::look(Machine &machine)
     std::optional<std::string> breaches[] = {look_at_change(machine),
             look_at_history(machine), look_at_election(machine),
             look_at_commit(machine, has_changed)};
+    note_proposal(machine);
     for (const std::optional<std::string> &breach : breaches) {
         if (breach)
             return breach;

@@ -18,6 +18,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "protocol/member_list.h"
 #include "sim/world/world.h"
@@ -35,6 +36,9 @@ public:
     const configuration *newest() const;
     std::set<int> voters() const; /* ... and its voters, by id */
 
+    /* That one, and later ones that some node has in its log: each may come to count. */
+    std::vector<configuration> possible() const;
+
 private:
     struct Seen {
         uint64_t configuration = 0;
@@ -49,6 +53,7 @@ private:
     std::optional<std::string> look_at_history(const Machine &machine);
     std::optional<std::string> look_at_election(const Machine &machine);
     std::optional<std::string> look_at_commit(const Machine &machine, bool has_changed);
+    void note_proposal(const Machine &machine);
     bool voted(const member &voter, uint64_t term, uint8_t candidate) const;
     bool has(const member &voter, const Machine &leader, uint64_t index) const;
     template <class Does>
@@ -59,6 +64,8 @@ private:
     std::map<Directory, Votes> votes_;
     std::map<Directory, struct entry_id> durable_; /* Of those that ended */
     std::map<uint64_t, configuration> committed_;  /* By index */
+    /* Not committed when they were seen, by index and term; those that cannot count are gone. */
+    std::map<std::pair<uint64_t, uint64_t>, configuration> proposed_;
 };
 
 } // namespace sim
