@@ -88,10 +88,10 @@ static void fail(struct net *net, struct net_peer *peer)
 
 void peers_tell_failed(struct net *net)
 {
-    for (uint8_t id = 1; id <= NODE_ID_MAX; id++) {
+    for (int id = 1; id <= NODE_ID_MAX; id++) {
         if ((net->failed_ids >> id & 1) != 0)
             turn_step(net->turn,
-                    (struct node_event){.kind = NODE_CONNECT_FAILED, .peer = id});
+                    (struct node_event){.kind = NODE_CONNECT_FAILED, .peer = (uint8_t)id});
     }
     net->failed_ids = 0;
 }

@@ -251,6 +251,7 @@ static bool take_address(const struct changes *changes, const struct admin_reque
     struct address parsed;
     const char *why = "it is too long";
     char text[ADDRESS_TEXT_BYTES] = "";
+    static_assert(sizeof text >= ADDRESS_BYTES_MAX, "");
     bool good = address_parse((const char *)request->text.bytes, request->text.count,
                         &parsed, &why) &&
                 address_text(&parsed, text) < ADDRESS_BYTES_MAX;
@@ -266,8 +267,7 @@ static bool take_address(const struct changes *changes, const struct admin_reque
         name(sentence, "that is the address of ", other->id, "");
         return false;
     }
-    memset(address, 0, ADDRESS_BYTES_MAX);
-    memcpy(address, text, strlen(text));
+    memcpy(address, text, ADDRESS_BYTES_MAX); /* Zeros behind the text */
     return true;
 }
 

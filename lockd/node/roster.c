@@ -25,8 +25,8 @@ void roster_carve(
     size_t output_bytes = whole_pages(limits->peer_output_bytes);
     unsigned char *inputs =
             arena_take(arena, "node.peer_input", NODE_PEERS_MAX, input_bytes, PAGE_BYTES);
-    unsigned char *outputs = arena_take(
-            arena, "node.peer_output", 2 * NODE_PEERS_MAX, output_bytes, PAGE_BYTES);
+    unsigned char *outputs = arena_take(arena, "node.peer_output",
+            (size_t)2 * NODE_PEERS_MAX, output_bytes, PAGE_BYTES);
     for (uint8_t i = 0; inputs && outputs && i < NODE_PEERS_MAX; i++) {
         struct peer *peer = &roster->peers[i];
         peer->input = inputs + i * input_bytes;
@@ -38,7 +38,7 @@ void roster_carve(
 void roster_init(struct roster *roster, const struct node_settings *settings)
 {
     roster->self = settings->self;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (int i = 0; i < NODE_PEERS_MAX; i++) {
         roster->peers[i].conn = NO_CONN;
         roster->peers[i].waiting = NO_CONN;
     }
@@ -80,7 +80,7 @@ struct peer *roster_admit(struct roster *roster, uint8_t id)
     struct peer *peer = roster_find(roster, id);
     if (peer)
         return peer;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (int i = 0; i < NODE_PEERS_MAX; i++) {
         peer = &roster->peers[i];
         if (peer->id != 0)
             continue;
@@ -190,7 +190,7 @@ void roster_hear_version(struct roster *roster, uint16_t version, uint64_t now_n
 void roster_check(const struct roster *roster)
 {
     uint8_t top = 0;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (int i = 0; i < NODE_PEERS_MAX; i++) {
         const struct peer *peer = &roster->peers[i];
         if (peer->id != 0)
             top = (uint8_t)(i + 1);
@@ -201,7 +201,7 @@ void roster_check(const struct roster *roster)
             assert(peer->conn != NO_CONN && peer->waiting != NO_CONN);
         if (peer->waiting != NO_CONN)
             assert(peer->waiting != peer->conn);
-        for (uint8_t j = 0; j < i; j++) {
+        for (int j = 0; j < i; j++) {
             assert(peer->id == 0 || roster->peers[j].id != peer->id);
             if (peer->conn != NO_CONN)
                 assert(roster->peers[j].conn != peer->conn);

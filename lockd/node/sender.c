@@ -323,7 +323,7 @@ uint64_t sender_needs(const struct sender *sender)
 
 bool sender_is_stuck(const struct sender *sender)
 {
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (int i = 0; i < NODE_PEERS_MAX; i++) {
         if (sender->sendings[i].stuck && raft_is_leader(sender->raft))
             return true;
     }
@@ -348,7 +348,7 @@ void sender_check(const struct sender *sender)
 {
     assert(sender->reading <= NODE_PEERS_MAX);
     uint8_t active = 0;
-    for (uint8_t i = 0; i < NODE_PEERS_MAX; i++) {
+    for (int i = 0; i < NODE_PEERS_MAX; i++) {
         const struct sending *sending = &sender->sendings[i];
         if (sending->index == 0)
             continue;

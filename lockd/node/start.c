@@ -238,6 +238,27 @@ static void join_wishes(struct node *node)
             .entry_bytes_max =
                     ENTRY_HEAD_BYTES + (uint64_t)node->settings.limits.entry_body_max,
     };
+    node->leaving = (struct leaving){
+            .raft = node->raft,
+            .conns = &node->conns,
+            .times = &node->times,
+            .notices = &node->notices,
+            .election_ns = longest_ns,
+    };
+    node->reads.locks = node->locks;
+    node->reads.conns = &node->conns;
+    reads_init(&node->reads, &node->settings.limits);
+    node->fetch = (struct fetch){
+            .reader = &node->reader,
+            .roster = &node->roster,
+            .raft = node->raft,
+            .settings = &node->settings.raft,
+    };
+}
+
+/* Who the other members are, and what they say. */
+static void join_members(struct node *node)
+{
     node->peers = (struct peers){
             .configurations = &node->configurations,
             .raft = node->raft,
@@ -260,22 +281,6 @@ static void join_wishes(struct node *node)
             .times = &node->times,
     };
     join_greetings(node);
-    node->leaving = (struct leaving){
-            .raft = node->raft,
-            .conns = &node->conns,
-            .times = &node->times,
-            .notices = &node->notices,
-            .election_ns = longest_ns,
-    };
-    node->reads.locks = node->locks;
-    node->reads.conns = &node->conns;
-    reads_init(&node->reads, &node->settings.limits);
-    node->fetch = (struct fetch){
-            .reader = &node->reader,
-            .roster = &node->roster,
-            .raft = node->raft,
-            .settings = &node->settings.raft,
-    };
 }
 
 /* Parts that carry out what raft wants. */
@@ -443,6 +448,7 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     join_bottom(node);
     join_snapshots(node);
     join_wishes(node);
+    join_members(node);
     join_effects(node);
     join_batch(node);
     locks_init(node->locks, &settings->cluster);

@@ -312,17 +312,32 @@ static void describe_lack(const struct node_notice *notice, struct notice_text *
                 "the cluster was created with larger limits than this node has; start it with the original limits");
 }
 
+static void describe_cluster(const struct node_notice *notice, struct notice_text *text)
+{
+    unsigned long long number = notice->number;
+    if (notice->kind == NOTICE_BOOTSTRAPPED)
+        describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster was created",
+                number);
+    else if (notice->kind == NOTICE_HANDED_OVER)
+        describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",
+                notice->peer);
+    else
+        describe(text, LOGGER_INFO, "upgraded",
+                "version=%llu: the cluster uses this version from now on; no member can go back to an older one",
+                number);
+}
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
-    unsigned long long number = notice->number;
     switch (notice->kind) {
     case NOTICE_RAFT:
         describe_raft(notice, missing, text);
         break;
     case NOTICE_BOOTSTRAPPED:
-        describe(text, LOGGER_INFO, "founded", "cluster=%016llx: the cluster was created",
-                number);
+    case NOTICE_HANDED_OVER:
+    case NOTICE_UPGRADED:
+        describe_cluster(notice, text);
         break;
     case NOTICE_PEER_UP:
     case NOTICE_PEER_DOWN:
@@ -342,15 +357,6 @@ void notice_describe(
     case NOTICE_NO_SPACE:
     case NOTICE_PLAN_TOO_SMALL:
         describe_lack(notice, text);
-        break;
-    case NOTICE_UPGRADED:
-        describe(text, LOGGER_INFO, "upgraded",
-                "version=%llu: the cluster uses this version from now on; no member can go back to an older one",
-                number);
-        break;
-    case NOTICE_HANDED_OVER:
-        describe(text, LOGGER_INFO, "handed-over", "peer=%u: this member leads now",
-                notice->peer);
         break;
     case NOTICE_MEMBERS:
     case NOTICE_LIST_DIFFERS:

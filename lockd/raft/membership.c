@@ -76,7 +76,8 @@ bool raft_is_electable(const struct raft *raft)
 static void count_anew(struct raft *raft, const struct raft_configuration *before)
 {
     const struct raft_configuration *newest = &raft->membership.newest;
-    for (uint8_t id = 1; id <= NODE_ID_MAX; id++) {
+    for (int i = 1; i <= NODE_ID_MAX; i++) {
+        uint8_t id = (uint8_t)i;
         if ((members_of(newest) & raft_bit(id)) == 0 || id == raft->settings.self)
             continue;
         struct raft_peer *peer = raft_know_peer(raft, id);

@@ -40,7 +40,7 @@ struct raft *raft_carve(struct arena *arena, const struct raft_settings *setting
     raft_log_carve(&carved->log, arena, settings->trail_max, settings->recent_max);
     carved->reads = arena_take(arena, "raft.reads", power_of_two(settings->reads_max),
             sizeof(struct raft_read), alignof(struct raft_read));
-    uint32_t flights = power_of_two(settings->window);
+    size_t flights = power_of_two(settings->window);
     uint64_t *ends = arena_take(arena, "raft.flights", RAFT_PEERS_MAX * flights,
             sizeof(uint64_t), alignof(uint64_t));
     uint32_t *bytes = arena_take(arena, "raft.flights", RAFT_PEERS_MAX * flights,
@@ -71,7 +71,7 @@ void raft_init(struct raft *raft, const struct raft_settings *settings, uint64_t
     /* A leader's late answer must not match a query of an earlier life of this node. */
     uint64_t first_read = prng_next(&raft->prng) / 2;
     ring_init_at(&raft->read_ring, power_of_two(settings->reads_max), first_read);
-    for (uint8_t i = 0; i < RAFT_PEERS_MAX; i++)
+    for (int i = 0; i < RAFT_PEERS_MAX; i++)
         ring_init(&raft->peers[i].flights, power_of_two(settings->window));
     for (uint8_t i = 0; i < settings->members.count; i++) {
         uint8_t id = settings->members.ids[i];

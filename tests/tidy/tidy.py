@@ -69,7 +69,7 @@ CALLS = {area: ["shell" if other == "public" else other for other in others]
 CALLS["core"].remove("shell")
 PURE_FOLDERS = ["liblock/base", "lockd/raft", "lockd/locks", "lockd/store", "lockd/node",
                 "liblock/protocol", "liblock/core"]
-PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen", "__udivti3", "__umodti3",
+PURE_SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "memchr", "bcmp", "strlen", "strcmp", "__udivti3", "__umodti3",
                 "__assert_fail", "__start_lockd_marks", "__stop_lockd_marks",
                 "_GLOBAL_OFFSET_TABLE_"}
 PURE_HEADERS = {"assert.h", "limits.h", "stdalign.h", "stdbool.h", "stddef.h", "stdint.h",

@@ -225,6 +225,29 @@ TEST(Greet, AnotherDirectoryOfAMemberIsRefused)
     EXPECT_EQ(condition_of(*world, 6), uint32_t{CONDITION_STRANGER});
 }
 
+/*
+ * It knows a newer configuration, in which this node's own directory is a member: so it may be
+ * one as well, and even the leader from which this node is to get it. It counts for nothing.
+ */
+TEST(Greet, WhoKnowsANewerConfigurationIsHeard)
+{
+    auto world = leader_of_three();
+    uint64_t before = mark_count("peer_knows_a_newer_configuration");
+    hello hello = world->peer_hello(4);
+    hello.cluster = wal_cluster(world->replica()->wal);
+    hello.configuration = 50;
+    hello.to_incarnation = NodeWorld::incarnation_of(3);
+    world->hello(5, hello);
+    world->turn();
+    EXPECT_FALSE(heard_kind(*world, 5, FRAME_PEER_WELCOME)) << "it means another directory";
+    hello.to_incarnation = NodeWorld::incarnation_of(2);
+    world->hello(6, hello);
+    world->turn();
+    EXPECT_TRUE(heard_kind(*world, 6, FRAME_PEER_WELCOME));
+    EXPECT_EQ(mark_count("peer_knows_a_newer_configuration"), before + 1);
+    EXPECT_TRUE(roster_is_outsider(roster_find(&world->replica()->roster, 4)));
+}
+
 /* It may have granted its vote and not have the first entry yet. */
 TEST(Greet, AMemberWithoutAClusterButTheRightDirectoryIsTaken)
 {
