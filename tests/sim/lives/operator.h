@@ -1,5 +1,5 @@
 /*
- * Somebody who changes the members of a cluster, as lockctl does: asks any node, goes on to
+ * Somebody who changes the members of a cluster, as lockctl does: asks any node, continues with
  * the one that leads, and asks again until what was asked for is so, or until patience ends.
  * Several errands may be under way at a time.
  */
