@@ -6,26 +6,14 @@
 #include "protocol/admin.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
+#include "sim/world/framed.h"
 
 namespace sim {
 
 namespace {
 
 constexpr uint64_t patience_ns = 5 * NS_PER_S;
-constexpr size_t body_most = 512;
 constexpr size_t answer_most = 20000;
-
-template <class Message>
-std::vector<uint8_t> framed(
-        enum frame_kind kind, void (*layout)(struct wire *, Message *), Message message)
-{
-    std::vector<uint8_t> frame(FRAME_HEAD_BYTES + body_most);
-    struct wire wire = wire_writer(frame.data() + FRAME_HEAD_BYTES, body_most);
-    layout(&wire, &message);
-    frame.resize(FRAME_HEAD_BYTES + wire.at);
-    frame_seal(frame.data(), kind, static_cast<uint32_t>(wire.at));
-    return frame;
-}
 
 } // namespace
 

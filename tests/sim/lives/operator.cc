@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
+#include "sim/world/framed.h"
 
 namespace sim {
 
@@ -10,19 +11,6 @@ namespace {
 
 constexpr uint64_t answer_ns = NS_PER_S; /* After that it asks another node. */
 constexpr uint64_t pause_ns = 100 * NS_PER_MS;
-constexpr size_t body_most = 16 * KIB;
-
-template <class Message>
-std::vector<uint8_t> framed(
-        enum frame_kind kind, void (*layout)(struct wire *, Message *), Message message)
-{
-    std::vector<uint8_t> frame(FRAME_HEAD_BYTES + body_most);
-    struct wire wire = wire_writer(frame.data() + FRAME_HEAD_BYTES, body_most);
-    layout(&wire, &message);
-    frame.resize(FRAME_HEAD_BYTES + wire.at);
-    frame_seal(frame.data(), kind, static_cast<uint32_t>(wire.at));
-    return frame;
-}
 
 } // namespace
 

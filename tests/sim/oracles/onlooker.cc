@@ -5,25 +5,13 @@
 #include "protocol/hello.h"
 #include "protocol/read.h"
 #include "protocol/status.h"
+#include "sim/world/framed.h"
 
 namespace sim {
 
 namespace {
 
 constexpr uint64_t patience_ns = 3 * NS_PER_S;
-constexpr size_t body_most = 512;
-
-template <class Message>
-std::vector<uint8_t> framed(
-        enum frame_kind kind, void (*layout)(struct wire *, Message *), Message message)
-{
-    std::vector<uint8_t> frame(FRAME_HEAD_BYTES + body_most);
-    struct wire wire = wire_writer(frame.data() + FRAME_HEAD_BYTES, body_most);
-    layout(&wire, &message);
-    frame.resize(FRAME_HEAD_BYTES + wire.at);
-    frame_seal(frame.data(), kind, static_cast<uint32_t>(wire.at));
-    return frame;
-}
 
 } // namespace
 
