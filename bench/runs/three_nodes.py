@@ -9,11 +9,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_ports
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IDS = (1, 2, 3)
@@ -25,16 +26,6 @@ class Failed(Exception):
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def halves():

@@ -165,6 +165,15 @@ static enum condition condition_of_others(const struct node *node)
     return by_stranger ? CONDITION_STRANGER : objected;
 }
 
+/* A change of the members is committed within milliseconds; the founding of a cluster is one. */
+static bool change_takes_long(const struct node *node)
+{
+    uint64_t members;
+    return raft_is_leader(node->raft) &&
+           raft_configuration_index(node->raft) > raft_commit(node->raft) &&
+           raft_uncommitted_ns(node->raft, &members) > node->settings.raft.election_min_ns;
+}
+
 /* It is a member that has a leader and has applied what there is. */
 static enum condition condition_in_service(const struct node *node, enum condition misfit)
 {
@@ -172,8 +181,7 @@ static enum condition condition_in_service(const struct node *node, enum conditi
         return CONDITION_LEARNER;
     if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
-    if (raft_is_leader(node->raft) &&
-            raft_configuration_index(node->raft) > raft_commit(node->raft))
+    if (change_takes_long(node))
         return CONDITION_MEMBERS_CHANGE;
     if (sender_is_stuck(&node->upkeep.sender))
         return CONDITION_SNAPSHOT_STUCK;

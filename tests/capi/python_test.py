@@ -8,13 +8,18 @@ LK_FLAG_INTERRUPTIBLE it would wait for as long as lk_acquire() does.
 
 import ctypes
 import os
+import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "runs"))
+sys.dont_write_bytecode = True
+
+from ports import free_ports  # noqa: E402 (the path comes first)
 
 OK, INTERRUPTED, INTERRUPTIBLE = 0, 32, 4
 SECOND = 10**9
@@ -74,12 +79,6 @@ def load(path):
     return library
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def interrupt_later(seconds):
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -126,7 +125,7 @@ def another_thread_ends_a_wait(library, nodes):
 
 def main():
     library = load(sys.argv[1])
-    nodes = f"127.0.0.1:{free_port()}"
+    nodes = f"127.0.0.1:{free_ports(1)[0]}"
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         lockd = subprocess.Popen([sys.argv[2], "--dev", os.path.join(folder, "data"),
                                   "--listen", nodes], stderr=subprocess.DEVNULL)

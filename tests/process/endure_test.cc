@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "process/status_reading.h"
+#include "worlds/ports.h"
 
 namespace {
 

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "process/status_reading.h"
 #include "protocol/peer.h"
+#include "worlds/ports.h"
 #include "worlds/talker.h"
 
 namespace fs = std::filesystem;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "worlds/commands.h"
+#include "worlds/ports.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "lockctl_cluster.h"
+#include "worlds/ports.h"
 
 namespace {
 

@@ -133,17 +133,22 @@ TEST(Condition, ClockSuspect)
     }));
 }
 
-/* A bit of what was written long ago is another one now, in an entry. */
+/*
+ * Bits of what was written long ago are other ones now. One of them could lie between two
+ * entries, where nothing is: an entry ends anywhere, and the next one begins with a block.
+ */
 void rot(const Cluster &cluster, int id)
 {
     std::string path = cluster.data(id) / "segment-000000000002";
     int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
     ASSERT_GE(file, 0) << path;
-    char byte = 0;
-    off_t at = 2 * 1024 * 1024 + 300;
-    ASSERT_EQ(pread(file, &byte, 1, at), 1);
-    byte ^= 1;
-    ASSERT_EQ(pwrite(file, &byte, 1, at), 1);
+    for (off_t block = 0; block < 64; block++) {
+        char byte = 0;
+        off_t at = (2 << 20) + block * 4096 + 300;
+        ASSERT_EQ(pread(file, &byte, 1, at), 1);
+        byte ^= 1;
+        ASSERT_EQ(pwrite(file, &byte, 1, at), 1);
+    }
     ASSERT_EQ(fsync(file), 0);
     close(file);
 }
@@ -156,11 +161,12 @@ TEST(Condition, ReadError)
     int leader = cluster.wait_for_leader();
     int away = leader % 3 + 1;
     cluster.kill(away);
-    for (int round = 0; round < 5; round++) {
+    auto is_written = [&] {
+        return std::filesystem::exists(cluster.data(leader) / "segment-000000000005");
+    };
+    for (int round = 0; round < 20 && !is_written(); round++)
         fill_log(cluster, "3s");
-        if (std::filesystem::exists(cluster.data(leader) / "segment-000000000005"))
-            break;
-    }
+    ASSERT_TRUE(is_written());
     leader = cluster.wait_for_leader();
     rot(cluster, leader);
     cluster.start(away);

@@ -14,6 +14,7 @@
 
 #include "worlds/lockd.h"
 #include "worlds/nodes.h"
+#include "worlds/ports.h"
 
 using namespace std::chrono_literals;
 using process::wait_until;

@@ -14,6 +14,7 @@
 #include <linux/magic.h>
 
 #include "worlds/lockd.h"
+#include "worlds/ports.h"
 
 using process::wait_until;
 using server::ended;

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "store/format.h"
 #include "worlds/lockd.h"
+#include "worlds/ports.h"
 
 namespace fs = std::filesystem;
 using server::ended;

@@ -8,6 +8,7 @@
 
 #include "protocol/node_status.h"
 #include "worlds/lockd.h"
+#include "worlds/ports.h"
 
 using server::has;
 using server::Lockd;

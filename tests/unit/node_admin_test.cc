@@ -138,6 +138,27 @@ TEST(Admin, ReplacingALearnerThatWasNotedTakesItsAddress)
     EXPECT_EQ(text(said.members[3].address), "node4:7001");
 }
 
+/* A change takes a moment, as the founding of a cluster does: that alone is no condition. */
+TEST(Admin, AChangeThatTakesLongIsACondition)
+{
+    auto world = leader_of(2); /* Nothing is committed without its own disk. */
+    world->disk_stalls = true;
+    std::string address = "node4:7000";
+    ask(*world, operators,
+            {ADMIN_MEMBERS_ADD, 4, ADMIN_FLAG_LEARNER, 0,
+                    {reinterpret_cast<const unsigned char *>(address.data()),
+                            static_cast<uint32_t>(address.size())}});
+    EXPECT_EQ(answer_on(*world, operators).head.result, ADMIN_UNDER_WAY);
+    uint64_t asked_ns = world->now_ns;
+    EXPECT_NE(own_condition(world->replica()), CONDITION_MEMBERS_CHANGE);
+    uint64_t election_ns = world->settings().raft.election_min_ns;
+    world->run_until(asked_ns + election_ns + election_ns / 2);
+    EXPECT_EQ(own_condition(world->replica()), CONDITION_MEMBERS_CHANGE);
+    world->disk_stalls = false;
+    world->run_until(world->now_ns + NS_PER_S);
+    EXPECT_NE(own_condition(world->replica()), CONDITION_MEMBERS_CHANGE);
+}
+
 TEST(Admin, TheLeaderShowsTheMembers)
 {
     auto world = leader_of_three();

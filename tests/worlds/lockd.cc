@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "protocol/node_status.h"
+#include "worlds/ports.h"
 
 namespace server {
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "liblock.h"
+#include "worlds/ports.h"
 
 namespace process {
 

@@ -1,11 +1,9 @@
 #include "worlds/program.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,27 +36,6 @@ Scratch::~Scratch()
 {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
-}
-
-std::vector<int> free_ports(int count)
-{
-    std::vector<int> sockets;
-    std::vector<int> ports;
-    for (int i = 0; i < count; i++) {
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof(address);
-        bool good = bind(fd, reinterpret_cast<sockaddr *>(&address), size) == 0 &&
-                    getsockname(fd, reinterpret_cast<sockaddr *>(&address), &size) == 0;
-        EXPECT_TRUE(good);
-        ports.push_back(ntohs(address.sin_port));
-        sockets.push_back(fd);
-    }
-    for (int fd : sockets)
-        close(fd);
-    return ports;
 }
 
 Program::Program(

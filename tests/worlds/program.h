@@ -31,9 +31,6 @@ private:
     std::filesystem::path path_;
 };
 
-/* Ports of loopback that were free a moment ago. */
-std::vector<int> free_ports(int count);
-
 /* A program that was started; killed at the end if it still runs. */
 class Program {
 public:

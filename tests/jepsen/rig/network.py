@@ -7,11 +7,15 @@ list then names those ports, so each node is given a list of its own (only ids m
 """
 
 import os
-import socket
+import pathlib
 import subprocess
+import sys
 import time
 
-from rig.machine import Process, RigError, Skipped, is_root, need_tool, run
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "bench" / "runs"))
+
+from ports import free_ports  # noqa: E402 (the path comes first)
+from rig.machine import Process, RigError, Skipped, is_root, need_tool, run  # noqa: E402
 
 CLIENT_HOSTS = ["c1", "c2"]
 PORT = 5625
@@ -142,16 +146,6 @@ class Namespaces(Network):
         super().stop()
         for holder in self.holders.values():
             holder.kill()
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Proxied(Network):
