@@ -598,6 +598,7 @@ enum lk_condition {
     LK_CONDITION_LEARNER = 31,         /* It gets the log, and does not vote. */
     LK_CONDITION_MEMBERS_CHANGE = 32,  /* A change of the members is not committed yet. */
     LK_CONDITION_NOT_MEMBER = 33,      /* It is new, and was not added yet. */
+    LK_CONDITION_QUARANTINE = 34,      /* Restored: nothing is granted yet. */
     /* Nothing is wrong: a newer version than the cluster uses is on some members. */
     LK_CONDITION_UPGRADE_OPEN = 36,
     LK_CONDITION_VERSION_REFUSED = 37 /* Its version cannot work with the cluster's. */
@@ -856,6 +857,42 @@ struct lk_admin_answer {
  */
 LK_API LK_MUST_USE enum lk_status lk_admin(const struct lk_client *client, uint64_t wait_ns,
         const struct lk_admin_request *request, struct lk_admin_answer *answer);
+
+enum lk_backup_result {
+    LK_BACKUP_PIECE = 0,  /* The piece is here; none of `bytes`: that was the last one. */
+    LK_BACKUP_WAIT = 1,   /* The node prepares it: ask again, a moment later. */
+    LK_BACKUP_BUSY = 2,   /* Somebody else takes a backup of this node: ask again. */
+    LK_BACKUP_GONE = 3,   /* The node has removed that snapshot: begin anew. */
+    LK_BACKUP_NONE = 4,   /* The node has no state of its own: ask another one. */
+    LK_BACKUP_FAILED = 5, /* The node cannot write or read the file: see its log. */
+};
+
+enum {
+    LK_BACKUP_PIECE_MAX = 56 * 1024
+};
+
+/* A piece of a backup. Set all to zero, and `size` to the size of the struct. */
+struct lk_backup_piece {
+    size_t size;
+    enum lk_backup_result result;
+    uint8_t node;
+    uint64_t index;      /* Of the snapshot: name it in the next call. */
+    uint64_t file_bytes; /* Of the whole backup */
+    uint64_t offset;
+    uint32_t bytes; /* Of this piece */
+    unsigned char piece[LK_BACKUP_PIECE_MAX];
+};
+
+/*
+ * Read the next piece of a backup from node `number` of the list. `index` 0 begins: the node
+ * takes a snapshot of all that it has applied. Then ask with the index of the answer and with
+ * the offset behind the last piece, up to and including `file_bytes`. What the pieces make is
+ * a file for `lockd --restore`; `lockctl backup` writes and verifies one. It has the secrets
+ * of the cluster's sessions in it. LK_STATUS_UNKNOWN: no answer in time, or the node's version
+ * does not support this; ask again for the same piece. Any thread.
+ */
+LK_API LK_MUST_USE enum lk_status lk_backup(const struct lk_client *client, uint32_t number,
+        uint64_t wait_ns, uint64_t index, uint64_t offset, struct lk_backup_piece *piece);
 
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
 LK_API uint64_t lk_bucket_begin(uint32_t bucket);

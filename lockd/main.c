@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "io/loop.h"
+#include "offline/restore.h"
 #include "ops/config.h"
 #include "ops/logger.h"
 #include "ops/memory_limit.h"
@@ -214,6 +215,8 @@ int main(int argc, char **argv)
         (void)printf("lockd: the settings are valid\n");
     else if (config.plan)
         return print_plan(&config);
+    else if (config.restore[0] != 0)
+        return offline_restore(&config);
     else
         return run(&config, argv);
     return EXIT_SUCCESS;

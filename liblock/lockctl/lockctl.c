@@ -32,6 +32,8 @@ static const struct subcommand subcommands[] = {
         {"transfer", "lockctl transfer", transfer_command, "let another node lead"},
         {"upgrade", "lockctl upgrade", upgrade_command,
                 "show or finish the upgrade of the cluster"},
+        {"backup", "lockctl backup", backup_command,
+                "write the state of the cluster to a file, or verify such a file"},
 };
 
 enum {

@@ -105,6 +105,7 @@ int query_command(char **arguments);
 int members_command(char **arguments);
 int transfer_command(char **arguments);
 int upgrade_command(char **arguments);
+int backup_command(char **arguments);
 
 #ifdef __cplusplus
 }

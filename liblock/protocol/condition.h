@@ -68,6 +68,8 @@ enum condition {
     CONDITION_MEMBERS_CHANGE = 32,
     /* It is new, and the cluster was not told to take it. */
     CONDITION_NOT_MEMBER = 33,
+    /* The cluster was restored, and grants nothing until nobody can hold an old lock. */
+    CONDITION_QUARANTINE = 34,
     /* Some member knows a later version than the cluster uses. Nothing is wrong. */
     CONDITION_UPGRADE_OPEN = 36,
     /* The cluster uses a version that this program does not know. */

@@ -47,6 +47,8 @@ enum frame_kind {
     FRAME_STAGES_ANSWER = 12,
     FRAME_ADMIN = 13, /* admin.h: what an operator wants of the cluster */
     FRAME_ADMIN_ANSWER = 14,
+    FRAME_BACKUP = 15, /* backup.h: a piece of this node's newest snapshot */
+    FRAME_BACKUP_ANSWER = 16,
     FRAME_PEER_VOTE = 32, /* peer.h, from here on: between nodes only */
     FRAME_PEER_VOTE_ANSWER = 33,
     FRAME_PEER_APPEND = 34,

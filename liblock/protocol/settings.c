@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/units.h"
+#include "protocol/token.h"
 
 #define TTL_LIMIT_NS           (UINT64_C(86400) * NS_PER_S)
 #define UPGRADE_AFTER_LIMIT_NS (UINT64_C(366) * 86400 * NS_PER_S)
@@ -106,13 +107,9 @@ static void walk_members(struct wire *wire, struct members *members)
     }
 }
 
-/* Left out if none is known, as in entries of earlier versions. */
 static void walk_incarnations(struct wire *wire, struct bootstrap *bootstrap)
 {
-    bool known = wire->mode == WIRE_READ && wire_left(wire) > 0;
-    for (uint8_t i = 0; i < MEMBERS_MAX && wire->mode != WIRE_READ; i++)
-        known = known || bootstrap->incarnations[i] != 0;
-    for (uint8_t i = 0; i < bootstrap->members.count && known && !wire->failed; i++)
+    for (uint8_t i = 0; i < bootstrap->members.count && !wire->failed; i++)
         wire_u64(wire, &bootstrap->incarnations[i]);
 }
 
@@ -135,13 +132,9 @@ void wire_address(struct wire *wire, char *address)
                                address_parse(address, text.count, &parsed, &why));
 }
 
-/* Behind the incarnations, and only with them. */
 static void walk_addresses(struct wire *wire, struct bootstrap *bootstrap)
 {
-    bool known = wire->mode == WIRE_READ && wire_left(wire) > 0;
-    for (uint8_t i = 0; i < MEMBERS_MAX && wire->mode != WIRE_READ; i++)
-        known = known || bootstrap->addresses[i][0] != 0;
-    for (uint8_t i = 0; i < bootstrap->members.count && known && !wire->failed; i++)
+    for (uint8_t i = 0; i < bootstrap->members.count && !wire->failed; i++)
         wire_address(wire, bootstrap->addresses[i]);
 }
 
@@ -154,6 +147,8 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);
     walk_addresses(wire, bootstrap);
+    wire_u64(wire, &bootstrap->token_first);
+    wire_require(wire, bootstrap->token_first >= 1 && bootstrap->token_first < TOKEN_END);
 }
 
 void wire_settings_change(struct wire *wire, struct settings_change *change)

@@ -84,13 +84,11 @@ struct bootstrap {
     struct cluster_settings settings;
     struct members members;
     uint64_t wall_ns; /* When, for people */
-    /*
-     * Of each member's data directory, in the order of the ids; 0: not known. An entry of an
-     * earlier version has none.
-     */
+    /* Of each member's data directory, in the order of the ids; 0: not known */
     uint64_t incarnations[MEMBERS_MAX];
-    /* Where each is reached: host:port; "": not known. An earlier version has none. */
+    /* Where each is reached: host:port; "": not known */
     char addresses[MEMBERS_MAX][ADDRESS_BYTES_MAX];
+    uint64_t token_first; /* token.h */
 };
 
 /* An address of ADDRESS_BYTES_MAX, NUL-terminated; "" for none. */

@@ -60,7 +60,8 @@ enum limit {
     LIMIT_LABEL_WAITS = 18,
     LIMIT_LABEL_ANSWERS = 19,
     LIMIT_LABEL_NAME_BLOCKS = 20,
-    LIMIT_LAST = LIMIT_LABEL_NAME_BLOCKS,
+    LIMIT_TOKENS = 21, /* All there are: token.h */
+    LIMIT_LAST = LIMIT_TOKENS,
 };
 
 #ifdef __cplusplus

@@ -52,6 +52,7 @@ static_assert(LK_CONDITION_REMOVED == (int)CONDITION_REMOVED, "");
 static_assert(LK_CONDITION_LEARNER == (int)CONDITION_LEARNER, "");
 static_assert(LK_CONDITION_MEMBERS_CHANGE == (int)CONDITION_MEMBERS_CHANGE, "");
 static_assert(LK_CONDITION_NOT_MEMBER == (int)CONDITION_NOT_MEMBER, "");
+static_assert(LK_CONDITION_QUARANTINE == (int)CONDITION_QUARANTINE, "");
 static_assert(LK_ROLE_LEADER == (int)ROLE_LEADER, "");
 static_assert((int)LK_NAME_MAX == (int)NAME_BYTES_MAX, "");
 static_assert((int)LK_LABEL_MAX == (int)LABEL_BYTES_MAX, "");
@@ -222,6 +223,7 @@ static const char *limit_text(uint8_t limit)
             [LIMIT_LABEL_WAITS] = "waiting requests with one label",
             [LIMIT_LABEL_ANSWERS] = "remembered answers of one label",
             [LIMIT_LABEL_NAME_BLOCKS] = "bytes of names with one label",
+            [LIMIT_TOKENS] = "tokens",
     };
     return PICK(texts, limit);
 }

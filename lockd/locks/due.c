@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/mark.h"
+#include "base/numbers.h"
 #include "locks/claim.h"
 #include "locks/sessions.h"
 #include "locks/told.h"
@@ -31,6 +32,8 @@ static void work_on_ending(struct locks *locks)
 
 static void work_on_ready(struct locks *locks)
 {
+    if (is_quarantined(locks))
+        return;
     while (!list_is_empty(&locks->ready)) {
         if (!take_item(locks)) {
             MARK(locks_grants_left_over);
@@ -106,7 +109,8 @@ void locks_due(struct locks *locks)
 uint64_t locks_deadline(const struct locks *locks)
 {
     const struct heap_node *first = heap_first(&locks->due);
-    return first == NULL ? UINT64_MAX : first->key;
+    uint64_t due = first == NULL ? UINT64_MAX : first->key;
+    return is_quarantined(locks) ? u64_min(due, locks->quarantine) : due;
 }
 
 uint32_t locks_work_done(const struct locks *locks)
@@ -116,6 +120,7 @@ uint32_t locks_work_done(const struct locks *locks)
 
 bool locks_has_work(const struct locks *locks)
 {
-    return !list_is_empty(&locks->ending) || !list_is_empty(&locks->ready) ||
+    bool grants = !list_is_empty(&locks->ready) && !is_quarantined(locks);
+    return !list_is_empty(&locks->ending) || grants ||
            first_due(locks, locks->time) != NULL;
 }

@@ -35,8 +35,10 @@ void locks_load_begin(struct locks *locks, uint16_t version)
 static bool head_makes_sense(const struct record_head *head)
 {
     return head->time_before <= head->time && head->index < COUNTER_END &&
-           head->session_last < COUNTER_END && head->token_last < COUNTER_END &&
-           head->order_last < COUNTER_END &&
+           head->session_last < COUNTER_END && head->order_last < COUNTER_END &&
+           head->life >= 1 && head->life < COUNTER_END &&
+           head->token_last + (uint64_t)head->counts.waits < TOKEN_END &&
+           head->quarantine <= time_after(head->time, head->settings.max_ttl_ns) &&
            head->lifted <= time_after(head->time, head->settings.term_grace_ns);
 }
 
@@ -56,6 +58,8 @@ static bool load_head(struct locks *locks, struct wire *body)
     locks->session_last = head->session_last;
     locks->token_last = head->token_last;
     locks->order_last = head->order_last;
+    locks->quarantine = head->quarantine;
+    locks->life = head->life;
     locks->trials = head->trials;
     locks->loading.phase = LOADING_ITEMS;
     return true;

@@ -121,11 +121,57 @@ void locks_init(struct locks *locks, const struct cluster_settings *settings)
     locks->token_last = 0;
     locks->order_last = 0;
     locks->digest = 0;
+    locks->quarantine = 0;
+    locks->life = 1;
     locks->trials = 0;
     locks->work_left = 0;
     locks->ready_count = 0;
     locks->answers_promised = 0;
     locks_forget_figures(locks);
+}
+
+void locks_begin_tokens(struct locks *locks, uint64_t first)
+{
+    assert(locks->token_last == 0 && 1 <= first && first < TOKEN_END);
+    locks->token_last = first - 1;
+}
+
+/* Ids of sessions that the old life has given since then are not given again. */
+#define SESSION_STEP (UINT64_C(1) << 40)
+
+void locks_begin_life(struct locks *locks, uint64_t first)
+{
+    assert(first > locks->token_last && first < TOKEN_END);
+    const struct cluster_settings settings = locks->settings;
+    struct record_head before = {.index = locks->index,
+            .time = locks->time,
+            .session_last = locks->session_last,
+            .life = locks->life,
+            .trials = locks->trials};
+    locks_init(locks, &settings);
+    locks->index = before.index;
+    locks->time = before.time;
+    locks->time_before = before.time;
+    locks->session_last = before.session_last + SESSION_STEP;
+    locks->life = before.life + 1;
+    locks->trials = before.trials;
+    locks->token_last = first - 1;
+    locks->quarantine = time_after(locks->time, settings.max_ttl_ns);
+}
+
+uint64_t locks_quarantine(const struct locks *locks)
+{
+    return is_quarantined(locks) ? locks->quarantine : 0;
+}
+
+uint64_t locks_life(const struct locks *locks)
+{
+    return locks->life;
+}
+
+uint64_t locks_token_last(const struct locks *locks)
+{
+    return locks->token_last;
 }
 
 void locks_begin(struct locks *locks, uint64_t index, enum entry_kind kind, uint64_t dt_ns)
@@ -399,6 +445,7 @@ uint64_t locks_digest(const struct locks *locks)
     const uint64_t words[] = {locks->digest, locks->index, locks->time, locks->lifted,
             locks->session_last, locks->token_last, locks->order_last,
             locks->settings.version, locks->settings.upgrade_after_ns,
+            locks->quarantine, locks->life,
             /* What a version adds stands at the end, and counts from that version on. */
             locks->trials};
     size_t later = locks->settings.version < VERSION_TRIAL ? 1 : 0;

@@ -51,6 +51,23 @@ struct locks *locks_carve(struct arena *arena, const struct cluster_settings *pl
  */
 void locks_init(struct locks *locks, const struct cluster_settings *settings);
 
+/* Right after locks_init(): the first token of a new cluster (protocol/token.h). */
+void locks_begin_tokens(struct locks *locks, uint64_t first);
+
+/*
+ * A state that was restored, or recovered without a majority, begins a new life: who was
+ * granted what after it was saved is not known. All sessions have ended, tokens and ids are
+ * raised, and nothing is granted for max_ttl, because nobody of the old life can believe for
+ * longer that he holds a lock. Not while a snapshot is taken.
+ */
+void locks_begin_life(struct locks *locks, uint64_t first);
+
+/* T before which nothing is granted, while it is later than T; else 0. */
+uint64_t locks_quarantine(const struct locks *locks);
+
+/* 1, and one more for each new life that the cluster has begun. */
+uint64_t locks_life(const struct locks *locks);
+
 /* True when a state of `settings` fits into what was carved. */
 bool locks_fits(const struct locks *locks, const struct cluster_settings *settings);
 
@@ -206,6 +223,7 @@ struct locks_counts {
     uint32_t changes;
     uint32_t name_blocks;
 };
+uint64_t locks_token_last(const struct locks *locks); /* 0, or the largest used so far */
 struct locks_counts locks_tally(const struct locks *locks);
 
 /*

@@ -29,6 +29,8 @@ WIRE_WALK walk_head(struct wire *wire, struct record_head *head)
     wire_u64(wire, &head->session_last);
     wire_u64(wire, &head->token_last);
     wire_u64(wire, &head->order_last);
+    wire_u64(wire, &head->quarantine);
+    wire_u64(wire, &head->life);
     wire_u64(wire, &head->digest);
     walk_counts(wire, &head->counts);
     wire_cluster_settings(wire, &head->settings);

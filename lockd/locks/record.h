@@ -57,6 +57,8 @@ struct record_head {
     uint64_t session_last;
     uint64_t token_last;
     uint64_t order_last;
+    uint64_t quarantine;
+    uint64_t life;
     uint64_t digest; /* locks_digest() */
     struct locks_counts
             counts; /* All but the promised answers, which follow from the parts */

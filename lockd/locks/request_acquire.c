@@ -14,6 +14,12 @@
 #include "locks/quotas.h"
 #include "locks/requests.h"
 
+/* Each wait will need one. */
+static bool has_tokens(const struct locks *locks)
+{
+    return locks->token_last + pool_count(&locks->waits) + 2 < TOKEN_END;
+}
+
 /* A wait counts as the hold that it will become. */
 static bool has_enough_holds(const struct locks *locks, const struct session *session)
 {
@@ -29,6 +35,8 @@ static enum limit find_hold_limit(
         const struct locks *locks, const struct session *session, uint32_t name_bytes)
 {
     const struct cluster_settings *settings = &locks->settings;
+    if (!has_tokens(locks))
+        return LIMIT_TOKENS;
     if (has_enough_holds(locks, session))
         return LIMIT_SESSION_HOLDS;
     if (pool_count(&locks->holds) + locks->ready_count >= settings->holds_max)
@@ -43,17 +51,20 @@ static enum limit find_hold_limit(
                       : quotas_limit(locks, session->parties, QUOTA_NAME_BLOCKS, blocks);
 }
 
+/* `lock_waits`: how many wait for that lock already. */
 static enum limit find_wait_limit(
-        const struct locks *locks, const struct session *session, const struct lock *lock)
+        const struct locks *locks, const struct session *session, uint32_t lock_waits)
 {
     const struct cluster_settings *settings = &locks->settings;
+    if (!has_tokens(locks))
+        return LIMIT_TOKENS;
     if (has_enough_holds(locks, session))
         return LIMIT_SESSION_HOLDS;
     if (session->wait_count >= settings->waits_per_session_max)
         return LIMIT_SESSION_WAITS;
     if (pool_count(&locks->waits) >= settings->waits_max)
         return LIMIT_WAITS;
-    if (lock->wait_count >= settings->waits_per_lock_max)
+    if (lock_waits >= settings->waits_per_lock_max)
         return LIMIT_WAITS_PER_LOCK;
     enum limit limit = quotas_limit(locks, session->parties, QUOTA_HOLDS, 1);
     return limit != 0 ? limit : quotas_limit(locks, session->parties, QUOTA_WAITS, 1);
@@ -91,7 +102,7 @@ static void enter_own(
 static void queue_up(struct locks *locks, const struct claim *claim, uint64_t wait_ns,
         struct answer *answer)
 {
-    enum limit limit = find_wait_limit(locks, claim->session, claim->lock);
+    enum limit limit = find_wait_limit(locks, claim->session, claim->lock->wait_count);
     if (wait_ns == 0) {
         answer->status = STATUS_TIMEOUT;
     } else if (limit != 0) {
@@ -101,6 +112,27 @@ static void queue_up(struct locks *locks, const struct claim *claim, uint64_t wa
         answer->status = STATUS_QUEUED;
         answer->count = claim->lock->wait_count;
         claim_wait(locks, claim, time_after(locks->time, wait_ns));
+    }
+}
+
+/* Quarantine: the lock is free, and its queue begins. Its id is a token that nobody gets. */
+static void queue_first(struct locks *locks, struct claim *claim,
+        const struct request *request, uint64_t hash, struct answer *answer)
+{
+    enum limit limit = find_hold_limit(locks, claim->session, request->name.count);
+    if (limit == 0)
+        limit = find_wait_limit(locks, claim->session, 0);
+    if (request->wait_ns == 0) {
+        answer->status = STATUS_TIMEOUT;
+    } else if (limit != 0) {
+        MARK(locks_wait_refused_in_quarantine);
+        answer_limit(answer, limit);
+    } else {
+        answer->status = STATUS_QUEUED;
+        claim->lock = claim_lock(locks, request->name, hash);
+        locks->token_last = claim->lock->id;
+        (void)claim_wait(locks, claim, time_after(locks->time, request->wait_ns));
+        claim_settle(locks, claim->lock);
     }
 }
 
@@ -120,6 +152,10 @@ void request_acquire(struct locks *locks, struct session *session,
             .number = request->number,
             .mode = MODE_EX,
     };
+    if (claim.lock == NULL && is_quarantined(locks)) {
+        queue_first(locks, &claim, request, hash, answer);
+        return;
+    }
     if (claim.lock == NULL) {
         grant_new(locks, &claim, request->name, hash, answer);
         return;

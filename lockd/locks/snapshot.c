@@ -45,6 +45,8 @@ void locks_snapshot_begin(struct locks *locks)
             .session_last = locks->session_last,
             .token_last = locks->token_last,
             .order_last = locks->order_last,
+            .quarantine = locks->quarantine,
+            .life = locks->life,
             .digest = locks_digest(locks),
             .counts = locks_tally(locks),
             .settings = locks->settings,

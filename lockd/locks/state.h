@@ -48,6 +48,7 @@
 #include "locks/part.h"
 #include "locks/record.h"
 #include "locks/ttls.h"
+#include "protocol/token.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -272,6 +273,8 @@ struct locks {
     uint64_t token_last;   /* Tokens given so far */
     uint64_t order_last;   /* Places given so far: of waits, ready locks, ending sessions */
     uint64_t digest;       /* Sum over all parts */
+    uint64_t quarantine;   /* T before which nothing is granted; 0: none */
+    uint64_t life;         /* 1: the first */
     uint64_t trials;       /* Counted from VERSION_TRIAL on */
     uint32_t work_left;    /* Items of due work that this entry may still do */
 
@@ -320,6 +323,12 @@ static inline uint64_t number_key(const struct session *session, uint64_t number
 static inline uint64_t time_after(uint64_t time, uint64_t ns)
 {
     return ns > UINT64_MAX - time ? UINT64_MAX : time + ns;
+}
+
+/* Nothing is granted: locks_begin_life(). */
+static inline bool is_quarantined(const struct locks *locks)
+{
+    return locks->time < locks->quarantine;
 }
 
 /* The pool of a kind of parts. */

@@ -27,6 +27,7 @@ static void apply_bootstrap(
         return;
     }
     locks_init(applier->locks, &bootstrap.settings);
+    locks_begin_tokens(applier->locks, bootstrap.token_first);
     struct configuration first;
     configuration_of_bootstrap(&first, &bootstrap);
     snapshots_configure(applier->snapshots, head->id.index, &first);

@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "base/units.h"
 #include "protocol/batch.h"
+#include "protocol/token.h"
 
 enum {
     SECTION_HEAD_BYTES = 27, /* Of wire_section_logged(), when the secret was compared */
@@ -191,6 +192,7 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
             .settings = batcher->settings->cluster,
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
+            .token_first = token_first(0, batcher->times->clocks.wall_ns),
     };
     bootstrap.settings.version = roster_common_version(batcher->roster, versions);
     roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);

@@ -21,6 +21,7 @@ enum files_user {
     FILES_COMPACTOR,
     FILES_RECEIVER,
     FILES_SENDER,
+    FILES_BACKUPS,
     FILES_USER_COUNT
 };
 

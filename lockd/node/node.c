@@ -121,7 +121,8 @@ static void on_greeting(struct node *node, struct conn *conn, const struct frame
 /* Answered when all connections for clients are taken, too. */
 static bool is_for_operators(enum frame_kind kind)
 {
-    return kind == FRAME_STATUS || kind == FRAME_STAGES || kind == FRAME_ADMIN;
+    return kind == FRAME_STATUS || kind == FRAME_STAGES || kind == FRAME_ADMIN ||
+           kind == FRAME_BACKUP;
 }
 
 static void on_member(struct node *node, struct conn *conn, const struct frame *frame)
@@ -149,6 +150,8 @@ static void on_client(struct node *node, struct conn *conn, const struct frame *
         own_status_frame(node, conn);
     else if (frame->kind == FRAME_ADMIN)
         admin_frame(&node->admin, conn, frame);
+    else if (frame->kind == FRAME_BACKUP)
+        backups_frame(&node->upkeep.backups, conn, frame);
     else if (frame->kind == FRAME_STAGES)
         stages_frame(node->stages, &node->conns, conn, up_ns);
     else

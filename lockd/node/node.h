@@ -31,7 +31,7 @@
 #include "raft/raft.h"
 #include "store/begin_format.h"
 #include "store/recovery.h"
-#include "store/snapshot_format.h"
+#include "protocol/snapshot_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus

@@ -181,6 +181,8 @@ static enum condition condition_in_service(const struct node *node, enum conditi
         return CONDITION_LEARNER;
     if (own_clock_is_suspect(node))
         return CONDITION_CLOCK_SUSPECT;
+    if (locks_quarantine(node->locks) != 0)
+        return CONDITION_QUARANTINE;
     if (change_takes_long(node))
         return CONDITION_MEMBERS_CHANGE;
     if (sender_is_stuck(&node->upkeep.sender))

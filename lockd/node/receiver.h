@@ -37,7 +37,7 @@
 #include "node/times.h"
 #include "protocol/peer_snapshot.h"
 #include "raft/raft.h"
-#include "store/snapshot_reader.h"
+#include "protocol/snapshot_reader.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus

@@ -29,7 +29,8 @@
  *     journal        raft's writes, into the log
  *     outbox         raft's messages, to other nodes
  *
- *     upkeep         snapshots as one: calls the next four, in order
+ *     upkeep         snapshots as one: calls the next five, in order
+ *     backups        gives clients the newest snapshot
  *     sender         snapshots, to members that are far behind
  *     receiver       a snapshot that comes from the leader and becomes the state
  *     compactor      removes the log and the snapshots that a newer one replaces

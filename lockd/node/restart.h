@@ -18,7 +18,7 @@
 #include "node/node.h"
 #include "raft/raft.h"
 #include "store/recovery.h"
-#include "store/snapshot_reader.h"
+#include "protocol/snapshot_reader.h"
 
 #ifdef __cplusplus
 extern "C" {

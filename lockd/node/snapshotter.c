@@ -150,6 +150,13 @@ static uint64_t due_ns(const struct snapshotter *snapshotter)
     return snapshotter->snapshots->newest_ns + snapshotter->settings->every_ns;
 }
 
+/* Whatever the time. */
+static bool is_due_for_itself(const struct snapshotter *snapshotter)
+{
+    return snapshotter->wanted != 0 ||
+           snapshotter_behind(snapshotter) > log_limit(snapshotter);
+}
+
 static bool is_due(const struct snapshotter *snapshotter)
 {
     uint64_t now_ns = snapshotter->times->now_ns;
@@ -157,8 +164,7 @@ static bool is_due(const struct snapshotter *snapshotter)
         return false;
     if (!snapshots_have_place(snapshotter->snapshots))
         return false;
-    return snapshotter_behind(snapshotter) > log_limit(snapshotter) ||
-           now_ns >= due_ns(snapshotter);
+    return is_due_for_itself(snapshotter) || now_ns >= due_ns(snapshotter);
 }
 
 static void begin(struct snapshotter *snapshotter)
@@ -177,6 +183,8 @@ static void begin(struct snapshotter *snapshotter)
             .wall_ns = snapshotter->times->clocks.wall_ns,
     };
     snapshots_write_cluster(snapshots, locks_settings(snapshotter->locks), header);
+    if (header->last.index >= snapshotter->wanted)
+        snapshotter->wanted = 0;
     snapshotter->state = SNAPSHOTTER_WALKING;
     snapshotter->begun_ns = snapshotter->times->now_ns;
     snapshotter->walked = false;
@@ -313,8 +321,7 @@ uint64_t snapshotter_deadline(const struct snapshotter *snapshotter)
     if (snapshotter->state != SNAPSHOTTER_IDLE || snapshotter->paused ||
             !has_changed(snapshotter) || !snapshots_have_place(snapshotter->snapshots))
         return UINT64_MAX;
-    bool is_behind = snapshotter_behind(snapshotter) > log_limit(snapshotter);
-    uint64_t wanted_ns = is_behind ? now_ns : due_ns(snapshotter);
+    uint64_t wanted_ns = is_due_for_itself(snapshotter) ? now_ns : due_ns(snapshotter);
     return u64_max(wanted_ns, snapshotter->retry_ns);
 }
 

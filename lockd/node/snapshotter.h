@@ -71,6 +71,7 @@ struct snapshotter {
     uint64_t retry_ns;       /* Not before */
     uint32_t failures;       /* In a row, of the disk */
     bool paused;             /* One comes in from another member: none is begun. */
+    uint64_t wanted;         /* One of this entry or a later one is due at once; 0: none */
 };
 
 void snapshotter_carve(struct snapshotter *snapshotter, struct arena *arena,

@@ -373,6 +373,15 @@ static void join_snapshots(struct node *node)
             .buffer = node->upkeep.receiver.buffer,
             .known = node->settings.versions,
     };
+    node->upkeep.backups = (struct backups){
+            .self = node->settings.self,
+            .receiver = &node->upkeep.receiver,
+            .snapshotter = &node->upkeep.snapshotter,
+            .snapshots = &node->upkeep.snapshots,
+            .files = &node->upkeep.files,
+            .conns = &node->conns,
+            .times = &node->times,
+    };
     node->restart.settings = &node->settings;
     node->restart.raft = node->raft;
     node->restart.locks = node->locks;

@@ -15,6 +15,7 @@ void upkeep_turn(struct upkeep *upkeep, struct node_effects *effects)
         snapshotter_turn(&upkeep->snapshotter);
     if (!receiver_is_freezing(receiver))
         compactor_turn(&upkeep->compactor);
+    backups_turn(&upkeep->backups);
     files_next(&upkeep->files, effects);
 }
 
@@ -34,6 +35,9 @@ void upkeep_file_done(struct upkeep *upkeep, const struct node_event *event)
     case FILES_SENDER:
         sender_done(&upkeep->sender, &done);
         break;
+    case FILES_BACKUPS:
+        backups_done(&upkeep->backups, &done);
+        break;
     case FILES_USER_COUNT:
         assert(done.user < FILES_USER_COUNT);
         break;
@@ -44,6 +48,7 @@ uint64_t upkeep_deadline(const struct upkeep *upkeep)
 {
     uint64_t deadline_ns = snapshotter_deadline(&upkeep->snapshotter);
     deadline_ns = u64_min(deadline_ns, sender_deadline(&upkeep->sender));
+    deadline_ns = u64_min(deadline_ns, backups_deadline(&upkeep->backups));
     return u64_min(deadline_ns, receiver_deadline(&upkeep->receiver));
 }
 
@@ -55,4 +60,5 @@ void upkeep_check(const struct upkeep *upkeep)
     compactor_check(&upkeep->compactor);
     sender_check(&upkeep->sender);
     receiver_check(&upkeep->receiver);
+    backups_check(&upkeep->backups);
 }

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "node/backups.h"
 #include "node/compactor.h"
 #include "node/files.h"
 #include "node/health.h"
@@ -26,6 +27,7 @@ struct upkeep {
     struct compactor compactor;
     struct sender sender;
     struct receiver receiver;
+    struct backups backups;
     struct health *health;
 };
 

@@ -39,6 +39,13 @@ struct config {
     char data[CONFIG_PATH_BYTES];
     char file[CONFIG_PATH_BYTES];
     char dev[CONFIG_PATH_BYTES];
+    /* Made or read while no node runs; "": a node is to run */
+    char restore[CONFIG_PATH_BYTES]; /* A backup */
+    char recover[CONFIG_PATH_BYTES]; /* The data directory of a survivor */
+    char inspect[CONFIG_PATH_BYTES]; /* Either of them */
+    uint8_t only_member;             /* As --recover wants it said; 0: it was not */
+    bool accept_loss;
+    bool holds; /* --inspect shows each lock that is held */
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
     struct address http; /* Port 0: no HTTP */

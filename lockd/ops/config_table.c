@@ -57,6 +57,19 @@ static const struct setting table[] = {
     TEXT("dev", "DIR", "run a one-node cluster on loopback, to try lockd out", dev),
     SWITCH("check", "validate flags and file, then exit", check),
     SWITCH("plan", "print what memory and disk this node needs and why, then exit", plan),
+    TEXT("restore", "FILE",
+        "make a new cluster of this node alone from a backup, in an empty --data; then exit",
+        restore),
+    TEXT("recover", "DIR",
+        "the same from the data directory of a survivor, when a majority is lost", recover),
+    NUMBER("only-member", "with --recover: this node's id once more, to confirm",
+        only_member, 1, NODE_ID_MAX),
+    SWITCH("accept-loss",
+        "with --recover: what the survivor does not have is lost, and you know it",
+        accept_loss),
+    TEXT("inspect", "PATH", "print what a backup or a data directory holds, then exit",
+        inspect),
+    SWITCH("holds", "with --inspect: print each lock that is held, too", holds),
     SWITCH("version", "print the version, then exit", version),
     SWITCH("help", "print this help, then exit", help),
 
@@ -145,8 +158,12 @@ size_t config_find(const char *key)
 
 bool config_in_file(const struct setting *setting)
 {
-    return setting->kind != SETTING_SWITCH && strcmp(setting->key, "config") != 0 &&
-           strcmp(setting->key, "dev") != 0;
+    static const char *const once[] = {
+            "config", "dev", "restore", "recover", "only-member", "inspect"};
+    bool lasts = setting->kind != SETTING_SWITCH;
+    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
+        lasts = lasts && strcmp(setting->key, once[i]) != 0;
+    return lasts;
 }
 
 /* ---- Numbers of any width ---- */

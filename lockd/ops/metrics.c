@@ -332,6 +332,7 @@ static const char *const limits[COUNTED_LIMITS] = {
         [LIMIT_LABEL_WAITS] = "label_waits",
         [LIMIT_LABEL_ANSWERS] = "label_answers",
         [LIMIT_LABEL_NAME_BLOCKS] = "label_name_blocks",
+        [LIMIT_TOKENS] = "tokens",
 };
 
 static void write_refused(struct page *page, const struct counters *counters,

@@ -20,7 +20,7 @@ TEST(Condition, EachHasWordsOfItsOwnAndACure)
                  CONDITION_NO_COMMIT, CONDITION_CLOCK_SUSPECT, CONDITION_READ_ERROR,
                  CONDITION_OTHER_CLUSTER, CONDITION_OTHER_DIRECTORY, CONDITION_ID_TAKEN,
                  CONDITION_NOT_ACCEPTED, CONDITION_CONTRADICTED, CONDITION_STRANGER,
-                 CONDITION_NEARLY_FULL}) {
+                 CONDITION_NEARLY_FULL, CONDITION_QUARANTINE}) {
         const struct condition_words *words = condition_describe(number);
         EXPECT_TRUE(names.insert(words->name).second) << words->name;
         EXPECT_STRNE(words->sentence, "");

@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mark.h"
-#include "store/snapshot_reader.h"
+#include "protocol/snapshot_reader.h"
 #include "worlds/snapshot_file.h"
 #include "worlds/store_machine.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "protocol/wire.h"
-#include "store/snapshot_reader.h"
+#include "protocol/snapshot_reader.h"
 
 namespace snapshot_test {
 

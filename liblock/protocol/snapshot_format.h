@@ -40,8 +40,8 @@
  * before it; 0 before the first. So a chunk that is lost, doubled or of another snapshot is
  * seen.
  */
-#ifndef STORE_SNAPSHOT_FORMAT_H
-#define STORE_SNAPSHOT_FORMAT_H
+#ifndef PROTOCOL_SNAPSHOT_FORMAT_H
+#define PROTOCOL_SNAPSHOT_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>

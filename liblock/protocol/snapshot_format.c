@@ -1,4 +1,4 @@
-#include "store/snapshot_format.h"
+#include "protocol/snapshot_format.h"
 
 #include <assert.h>
 #include <string.h>

@@ -6,11 +6,11 @@
  * The same reader serves a restart, a node that installs what it received, and a node that
  * receives: nothing else decides whether a snapshot is sound.
  */
-#ifndef STORE_SNAPSHOT_READER_H
-#define STORE_SNAPSHOT_READER_H
+#ifndef PROTOCOL_SNAPSHOT_READER_H
+#define PROTOCOL_SNAPSHOT_READER_H
 
 #include "protocol/wire.h"
-#include "store/snapshot_format.h"
+#include "protocol/snapshot_format.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,4 @@
-#include "store/snapshot_reader.h"
+#include "protocol/snapshot_reader.h"
 
 #include <assert.h>
 
