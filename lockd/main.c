@@ -12,6 +12,8 @@
 
 #include "base/text.h"
 #include "io/loop.h"
+#include "offline/inspect.h"
+#include "offline/recover.h"
 #include "offline/restore.h"
 #include "ops/config.h"
 #include "ops/logger.h"
@@ -217,6 +219,10 @@ int main(int argc, char **argv)
         return print_plan(&config);
     else if (config.restore[0] != 0)
         return offline_restore(&config);
+    else if (config.recover[0] != 0)
+        return offline_recover(&config);
+    else if (config.inspect[0] != 0)
+        return offline_inspect(&config);
     else
         return run(&config, argv);
     return EXIT_SUCCESS;

@@ -45,6 +45,7 @@ struct course {
     int fd;
     struct lk_client *client;
     uint32_t number; /* Of the node, in the list */
+    uint64_t begun_ns;
     uint64_t limit_ns;
     uint64_t index; /* Of the snapshot; 0: it is being taken */
     uint64_t offset;
@@ -132,7 +133,8 @@ static int cannot(const struct course *course, const char *what)
 /* What a backup that was killed left behind is written over. */
 static int open_file(struct course *course)
 {
-    int length = snprintf(course->path_new, sizeof course->path_new, "%s.new", course->path);
+    int length =
+            snprintf(course->path_new, sizeof course->path_new, "%s.new", course->path);
     if (length < 0 || (size_t)length >= sizeof course->path_new) {
         complain("%s: the name is too long", course->path);
         return EXIT_WRONG_USAGE;
@@ -186,7 +188,8 @@ static int finish_file(struct course *course)
         return cannot(course, "cannot write");
     (void)posix_fadvise(course->fd, 0, 0, POSIX_FADV_DONTNEED);
     if (!backup_file_verify(course->fd, &header, &why)) {
-        complain("%s is not usable: %s; take the backup again, perhaps from another node (--node)",
+        complain(
+                "%s is not usable: %s; take the backup again, perhaps from another node (--node)",
                 course->path_new, why);
         return EXIT_SYSTEM;
     }
@@ -204,7 +207,8 @@ static int finish_file(struct course *course)
 /* ---- From the node ---- */
 
 /* Which node of the list; `count`: none. */
-static uint32_t choose(const struct wish *wish, const struct reading *readings, uint32_t count)
+static uint32_t choose(
+        const struct wish *wish, const struct reading *readings, uint32_t count)
 {
     uint32_t best = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -260,11 +264,13 @@ static int refused(const struct course *course)
     const char *address = lk_node_address(course->client, course->number);
     switch (course->piece.result) {
     case LK_BACKUP_WAIT:
-        complain("%s has not made its snapshot in time; see lockctl status, or wait longer (--wait)",
+        complain(
+                "%s has not made its snapshot in time; see lockctl status, or wait longer (--wait)",
                 address);
         return EXIT_REFUSED;
     case LK_BACKUP_BUSY:
-        complain("somebody else takes a backup of %s; wait until it is done, or take it from another node (--node)",
+        complain(
+                "somebody else takes a backup of %s; wait until it is done, or take it from another node (--node)",
                 address);
         return EXIT_REFUSED;
     case LK_BACKUP_GONE:
@@ -272,7 +278,8 @@ static int refused(const struct course *course)
                 address);
         return EXIT_REFUSED;
     case LK_BACKUP_NONE:
-        complain("%s has no state to back up; see lockctl status, and take it from another node (--node)",
+        complain(
+                "%s has no state to back up; see lockctl status, and take it from another node (--node)",
                 address);
         return EXIT_REFUSED;
     case LK_BACKUP_FAILED:
@@ -283,10 +290,13 @@ static int refused(const struct course *course)
     return EXIT_REFUSED;
 }
 
+/* A node that has just begun to lead has applied something in a moment. */
 static bool is_worth_waiting_for(const struct course *course)
 {
     enum lk_backup_result result = course->piece.result;
-    return result == LK_BACKUP_WAIT || result == LK_BACKUP_BUSY;
+    bool soon = now_ns() < course->begun_ns + course->wish->common.connect_ns;
+    return result == LK_BACKUP_WAIT || result == LK_BACKUP_BUSY ||
+           (result == LK_BACKUP_NONE && soon);
 }
 
 /* Ask until there is the piece that comes next. */
@@ -318,12 +328,12 @@ static bool fits(const struct course *course)
     bool same = course->index == 0 || piece->index == course->index;
     bool ends = piece->offset == piece->file_bytes && piece->bytes == 0;
     return same && piece->index != 0 && piece->offset == course->offset &&
-           (piece->bytes > 0 || ends) &&
-           piece->bytes <= piece->file_bytes - piece->offset;
+           (piece->bytes > 0 || ends) && piece->bytes <= piece->file_bytes - piece->offset;
 }
 
 static int read_all(struct course *course)
 {
+    course->begun_ns = now_ns();
     for (;;) {
         course->limit_ns = u64_sum(now_ns(), course->wish->wait_ns);
         int code = ask(course);

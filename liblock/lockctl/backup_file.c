@@ -53,8 +53,8 @@ static bool take_piece(struct snapshot_reader *reader, const unsigned char *byte
     return false;
 }
 
-static bool verify(int fd, unsigned char *room, struct snapshot_reader *reader,
-        const char **why)
+static bool verify(
+        int fd, unsigned char *room, struct snapshot_reader *reader, const char **why)
 {
     snapshot_reader_init(reader);
     while (!snapshot_reader_is_done(reader)) {

@@ -37,10 +37,10 @@ struct backup_request {
 
 enum backup_result {
     BACKUP_PIECE = 0,
-    BACKUP_WAIT = 1, /* The snapshot is being taken, or the piece is read: ask again. */
-    BACKUP_BUSY = 2, /* Somebody else takes a backup of this node. */
-    BACKUP_GONE = 3, /* No such snapshot is kept: begin anew. */
-    BACKUP_NONE = 4, /* The node has no state, or takes over the state of its leader. */
+    BACKUP_WAIT = 1,   /* The snapshot is being taken, or the piece is read: ask again. */
+    BACKUP_BUSY = 2,   /* Somebody else takes a backup of this node. */
+    BACKUP_GONE = 3,   /* No such snapshot is kept: begin anew. */
+    BACKUP_NONE = 4,   /* The node has no state, or takes over the state of its leader. */
     BACKUP_FAILED = 5, /* The node cannot write or read the file. */
 };
 

@@ -107,8 +107,37 @@ static void walk_members(struct wire *wire, struct members *members)
     }
 }
 
+/* Entries of earlier versions end here; what is not known at the end is left out. */
+static bool goes_on(const struct wire *wire, bool known)
+{
+    return wire->mode == WIRE_READ ? wire_left(wire) > 0 : known;
+}
+
+static bool knows_token(const struct bootstrap *bootstrap)
+{
+    return bootstrap->token_first > 1;
+}
+
+static bool knows_addresses(const struct bootstrap *bootstrap)
+{
+    bool known = knows_token(bootstrap);
+    for (uint8_t i = 0; i < MEMBERS_MAX; i++)
+        known = known || bootstrap->addresses[i][0] != 0;
+    return known;
+}
+
+static bool knows_incarnations(const struct bootstrap *bootstrap)
+{
+    bool known = knows_addresses(bootstrap);
+    for (uint8_t i = 0; i < MEMBERS_MAX; i++)
+        known = known || bootstrap->incarnations[i] != 0;
+    return known;
+}
+
 static void walk_incarnations(struct wire *wire, struct bootstrap *bootstrap)
 {
+    if (!goes_on(wire, knows_incarnations(bootstrap)))
+        return;
     for (uint8_t i = 0; i < bootstrap->members.count && !wire->failed; i++)
         wire_u64(wire, &bootstrap->incarnations[i]);
 }
@@ -134,8 +163,19 @@ void wire_address(struct wire *wire, char *address)
 
 static void walk_addresses(struct wire *wire, struct bootstrap *bootstrap)
 {
+    if (!goes_on(wire, knows_addresses(bootstrap)))
+        return;
     for (uint8_t i = 0; i < bootstrap->members.count && !wire->failed; i++)
         wire_address(wire, bootstrap->addresses[i]);
+}
+
+static void walk_token(struct wire *wire, struct bootstrap *bootstrap)
+{
+    if (goes_on(wire, knows_token(bootstrap)))
+        wire_u64(wire, &bootstrap->token_first);
+    else
+        bootstrap->token_first = 1;
+    wire_require(wire, bootstrap->token_first >= 1 && bootstrap->token_first < TOKEN_END);
 }
 
 void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
@@ -147,8 +187,7 @@ void wire_bootstrap(struct wire *wire, struct bootstrap *bootstrap)
     wire_u64(wire, &bootstrap->wall_ns);
     walk_incarnations(wire, bootstrap);
     walk_addresses(wire, bootstrap);
-    wire_u64(wire, &bootstrap->token_first);
-    wire_require(wire, bootstrap->token_first >= 1 && bootstrap->token_first < TOKEN_END);
+    walk_token(wire, bootstrap);
 }
 
 void wire_settings_change(struct wire *wire, struct settings_change *change)

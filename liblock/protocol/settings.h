@@ -84,11 +84,14 @@ struct bootstrap {
     struct cluster_settings settings;
     struct members members;
     uint64_t wall_ns; /* When, for people */
-    /* Of each member's data directory, in the order of the ids; 0: not known */
+    /*
+     * Of each member's data directory, in the order of the ids; 0: not known. An entry of an
+     * earlier version ends before this, or before what follows.
+     */
     uint64_t incarnations[MEMBERS_MAX];
     /* Where each is reached: host:port; "": not known */
     char addresses[MEMBERS_MAX][ADDRESS_BYTES_MAX];
-    uint64_t token_first; /* token.h */
+    uint64_t token_first; /* token.h; in entries of earlier versions 1 */
 };
 
 /* An address of ADDRESS_BYTES_MAX, NUL-terminated; "" for none. */

@@ -445,11 +445,12 @@ uint64_t locks_digest(const struct locks *locks)
     const uint64_t words[] = {locks->digest, locks->index, locks->time, locks->lifted,
             locks->session_last, locks->token_last, locks->order_last,
             locks->settings.version, locks->settings.upgrade_after_ns,
-            locks->quarantine, locks->life,
             /* What a version adds stands at the end, and counts from that version on. */
             locks->trials};
     size_t later = locks->settings.version < VERSION_TRIAL ? 1 : 0;
-    return hash_bytes(words, sizeof(words) - later * sizeof(words[0]), 0);
+    uint64_t digest = hash_bytes(words, sizeof(words) - later * sizeof(words[0]), 0);
+    const uint64_t life[] = {locks->life, locks->quarantine};
+    return locks->life == 1 ? digest : hash_bytes(life, sizeof life, digest);
 }
 
 struct locks_counts locks_tally(const struct locks *locks)

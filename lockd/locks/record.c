@@ -29,14 +29,20 @@ WIRE_WALK walk_head(struct wire *wire, struct record_head *head)
     wire_u64(wire, &head->session_last);
     wire_u64(wire, &head->token_last);
     wire_u64(wire, &head->order_last);
-    wire_u64(wire, &head->quarantine);
-    wire_u64(wire, &head->life);
     wire_u64(wire, &head->digest);
     walk_counts(wire, &head->counts);
     wire_cluster_settings(wire, &head->settings);
     /* What a version adds stands at the end, and is there from that version on. */
     if (head->version >= VERSION_TRIAL)
         wire_u64(wire, &head->trials);
+    /* A cluster in its first life has none of these. */
+    if (wire->mode == WIRE_READ)
+        head->life = 1;
+    if (wire->mode == WIRE_READ ? wire_left(wire) > 0 : head->life > 1) {
+        wire_u64(wire, &head->life);
+        wire_u64(wire, &head->quarantine);
+        wire_require(wire, head->life > 1);
+    }
 }
 
 WIRE_WALK walk_session(struct wire *wire, struct record_session *session)

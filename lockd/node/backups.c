@@ -58,8 +58,7 @@ static bool is_over(const struct backups *backups)
 /* It has no state of its own that is whole. */
 static bool has_none(const struct backups *backups)
 {
-    return backups->snapshots->applied.index == 0 ||
-           receiver_is_loading(backups->receiver);
+    return backups->snapshots->applied.index == 0 || receiver_is_loading(backups->receiver);
 }
 
 /* ---- Requests ---- */

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +34,26 @@ static bool is_empty(int folder)
     return empty;
 }
 
+/* A new directory is durable when its parent was synced. */
+static bool sync_parent(const char *path)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    int parent = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && fsync(parent) == 0;
+    if (parent >= 0)
+        (void)close(parent);
+    return synced;
+}
+
+static bool make_directory(const char *path)
+{
+    return mkdir(path, 0750) == 0 ? sync_parent(path) : errno == EEXIST;
+}
+
 int offline_new_directory(const char *path, char *why)
 {
-    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+    if (!make_directory(path))
         return say(why, path, strerror(errno));
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
@@ -68,8 +87,8 @@ static int create(int folder, const char *name)
     return openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 }
 
-bool offline_fill_directory(int folder, struct offline_state *state,
-        const struct begin_block *begin, char *why)
+bool offline_fill_directory(
+        int folder, struct offline_state *state, const struct begin_block *begin, char *why)
 {
     char name[DISK_NAME_BYTES];
     char name_new[DISK_NAME_BYTES + sizeof ".new"];

@@ -67,8 +67,8 @@ static void print_done(const struct config *config, const struct offline_state *
     uint64_t quarantine_ns = locks_quarantine(state->locks) - locks_time(state->locks);
     (void)printf("lockd: %s holds a new cluster now, %016" PRIx64 ", made from %s\n",
             config->data, header->cluster, source);
-    (void)printf("  as of        entry %" PRIu64 " of term %" PRIu64 "\n", header->last.index,
-            header->last.term);
+    (void)printf("  as of        entry %" PRIu64 " of term %" PRIu64 "\n",
+            header->last.index, header->last.term);
     (void)printf("  life         %" PRIu64 "\n", locks_life(state->locks));
     (void)printf("  ended        %" PRIu32 " sessions with %" PRIu32
                  " locks held; what was granted later is not known\n",
@@ -78,9 +78,10 @@ static void print_done(const struct config *config, const struct offline_state *
                  " s: nothing is granted so long after the start\n",
             quarantine_ns / NS_PER_S, quarantine_ns % NS_PER_S / NS_PER_MS);
     (void)printf("  members      node %u alone\n\n", config->node.self);
-    (void)printf("Never start a node of the old cluster again: delete its data directory, or keep it aside.\n"
-                 "Start lockd here, then start the other nodes with empty data directories, and add each\n"
-                 "with `lockctl members add ID ADDRESS`.\n");
+    (void)printf(
+            "Never start a node of the old cluster again: delete its data directory, or keep it aside.\n"
+            "Start lockd here, then start the other nodes with empty data directories, and add each\n"
+            "with `lockctl members add ID ADDRESS`.\n");
 }
 
 int offline_begin_life(
@@ -109,7 +110,8 @@ int offline_begin_life(
     bool filled = offline_fill_directory(folder, state, &begin, why);
     (void)close(folder);
     if (!filled)
-        return offline_fail("cannot write to %s: %s; empty that directory before you try again",
+        return offline_fail(
+                "cannot write to %s: %s; empty that directory before you try again",
                 config->data, why);
     print_done(config, state, &ended, source);
     return EXIT_SUCCESS;

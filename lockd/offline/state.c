@@ -16,8 +16,8 @@ ptrdiff_t offline_read_at(int fd, void *bytes, size_t wanted, uint64_t offset)
 {
     size_t count = 0;
     while (count < wanted) {
-        ssize_t more = pread(
-                fd, (char *)bytes + count, wanted - count, (off_t)(offset + count));
+        ssize_t more =
+                pread(fd, (char *)bytes + count, wanted - count, (off_t)(offset + count));
         if (more < 0 && errno == EINTR)
             continue;
         if (more < 0)

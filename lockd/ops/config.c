@@ -223,7 +223,7 @@ bool config_read(struct config *config, char **argv, char *error)
         if (!take_flag(config, &at, error))
             return false;
     }
-    if (config->help || config->version)
+    if (config->help || config->version || config->inspect[0] != 0)
         return true;
     if (config->file[0] != 0 && !read_file(config, error))
         return false;

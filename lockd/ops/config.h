@@ -45,7 +45,7 @@ struct config {
     char inspect[CONFIG_PATH_BYTES]; /* Either of them */
     uint8_t only_member;             /* As --recover wants it said; 0: it was not */
     bool accept_loss;
-    bool holds; /* --inspect shows each lock that is held */
+    bool list_holds; /* --inspect shows each lock that is held */
     char congestion[CONFIG_WORD_BYTES];
     struct address listen;
     struct address http; /* Port 0: no HTTP */

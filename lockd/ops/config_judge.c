@@ -114,9 +114,22 @@ static bool judge_sizes(const struct config *config, char *error)
     return true;
 }
 
+/* What is done instead of running a node, and what belongs to it */
+static bool judge_once(const struct config *config, char *error)
+{
+    if (config->restore[0] != 0 && config->recover[0] != 0)
+        return say(error, "--restore and --recover: give one of them");
+    if (config->recover[0] == 0 && (config->only_member != 0 || config->accept_loss))
+        return say(error, "--only-member and --accept-loss belong to --recover DIR");
+    if (config->list_holds)
+        return say(error, "--list-holds belongs to --inspect PATH");
+    return true;
+}
+
 bool config_judge(struct config *config, char *error)
 {
     bool members =
             config->dev[0] != 0 ? judge_dev(config, error) : judge_members(config, error);
-    return members && judge_times(config, error) && judge_sizes(config, error);
+    return members && judge_once(config, error) && judge_times(config, error) &&
+           judge_sizes(config, error);
 }

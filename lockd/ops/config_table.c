@@ -69,7 +69,7 @@ static const struct setting table[] = {
         accept_loss),
     TEXT("inspect", "PATH", "print what a backup or a data directory holds, then exit",
         inspect),
-    SWITCH("holds", "with --inspect: print each lock that is held, too", holds),
+    SWITCH("list-holds", "with --inspect: print each lock that is held, too", list_holds),
     SWITCH("version", "print the version, then exit", version),
     SWITCH("help", "print this help, then exit", help),
 

@@ -116,6 +116,12 @@ const row ROWS[] = {
                     answer.size = sizeof(answer);
                     return lk_admin(with.client, LK_FOREVER, &request, &answer);
                 }},
+        {"lk_backup", WAITS,
+                [](const handles &with) -> int {
+                    auto piece = std::make_unique<lk_backup_piece>();
+                    piece->size = sizeof(*piece);
+                    return lk_backup(with.client, 0, LK_FOREVER, 0, 0, piece.get());
+                }},
         {"lk_cancel", ASKS,
                 [](const handles &with) -> int {
                     return lk_cancel(with.session, 7);

@@ -8,6 +8,7 @@
 #include "mirror.h"
 #include "node/replica.h"
 #include "protocol/admin.h"
+#include "protocol/backup.h"
 #include "protocol/stage.h"
 #include "worlds/node_world.h"
 
@@ -71,9 +72,10 @@ public:
         using deed = void (hostile_clients::*)();
         static constexpr deed deeds[] = {&hostile_clients::requests,
                 &hostile_clients::requests, &hostile_clients::requests,
-                &hostile_clients::reads, &hostile_clients::admin, &hostile_clients::small,
-                &hostile_clients::raw, &hostile_clients::time, &hostile_clients::close,
-                &hostile_clients::stall, &hostile_clients::be_slow};
+                &hostile_clients::reads, &hostile_clients::admin, &hostile_clients::backup,
+                &hostile_clients::small, &hostile_clients::raw, &hostile_clients::time,
+                &hostile_clients::close, &hostile_clients::stall,
+                &hostile_clients::be_slow};
         for (size_t step = 0; in.has_more() && step < steps_max; step++) {
             (this->*deeds[in.byte() % std::size(deeds)])();
             world.turn();
@@ -207,6 +209,20 @@ private:
         wire_admin_request(&wire, &request);
         body.resize(wire.failed ? 0 : wire.at);
         send(conn, FRAME_ADMIN, body);
+    }
+
+    /* A new one, or a piece of one that there is, or of one that there is not. */
+    void backup()
+    {
+        uint32_t conn = some_conn();
+        backup_request request{};
+        request.index = in.byte() % 3 == 0 ? 0 : in.byte() % 16;
+        request.offset = in.byte() % 8 ? in.byte() % 8 * uint64_t{4096} : in.number();
+        bytes body(64);
+        wire wire = wire_writer(body.data(), body.size());
+        wire_backup_request(&wire, &request);
+        body.resize(wire.at);
+        send(conn, FRAME_BACKUP, body);
     }
 
     /* What needs no body. */

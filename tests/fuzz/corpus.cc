@@ -123,6 +123,13 @@ bytes make_admin(dice &dice)
         add(body, encode(wire_admin_request, admin_request_case::make(dice)));
         return body;
     }
+    if (dice.coin()) {
+        bytes body{dice.byte(2, 3)};
+        add(body, body[0] == 2
+                          ? encode(wire_backup_request, backup_request_case::make(dice))
+                          : encode(wire_backup_answer, backup_answer_case::make(dice)));
+        return body;
+    }
     bytes body{1};
     admin_answer answer = admin_answer_case::make(dice);
     answer.member_count = dice.byte(0, 3);

@@ -204,6 +204,7 @@ private:
             if (in.byte() % 16 == 0)
                 bootstrap.settings.sessions_max = static_cast<uint32_t>(in.number());
             bootstrap.members = {3, {1, 2, 3}};
+            bootstrap.token_first = 1;
             wire_bootstrap(&wire, &bootstrap);
         } else if (kind == ENTRY_SETTINGS) {
             settings_change change{in.number(), 1, {}};

@@ -147,6 +147,7 @@ private:
         if (in.byte() % 8 == 0)
             bootstrap.settings.sessions_max = static_cast<uint32_t>(1 + in.byte());
         bootstrap.members = {3, {1, 2, 3}};
+        bootstrap.token_first = 1;
         bytes body(1024);
         wire wire = wire_writer(body.data(), body.size());
         wire_bootstrap(&wire, &bootstrap);

@@ -86,6 +86,8 @@ inline std::vector<known_message> known_messages()
             make_message<admin_request_case>("admin", 1),
             make_message<admin_answer_case>("admin-answer", 1),
             make_message<admin_member_case>("admin-member", 1),
+            make_message<backup_request_case>("backup", 1),
+            make_message<backup_answer_case>("backup-answer", 1),
             make_message<bootstrap_case>("bootstrap", 4), make_entry_of_settings()};
 }
 

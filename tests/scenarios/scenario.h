@@ -42,6 +42,7 @@ using Words = std::vector<std::string>;
 
 const std::string &word(const Words &words, size_t at);
 uint64_t duration(const std::string &word); /* 20ms, 5s */
+std::string token_text(uint64_t token);     /* Counted from the cluster's first one on */
 
 class Story {
 public:

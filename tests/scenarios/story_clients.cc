@@ -71,7 +71,7 @@ void Story::acquires(sim::Client &client, const Words &words)
             [this, name, lock](const core_completion &done) {
                 std::string line = sim::text(done.status) + ": \"" + lock + "\"";
                 if (done.status == STATUS_OK) {
-                    line = "granted \"" + lock + "\", token " + std::to_string(done.token);
+                    line = "granted \"" + lock + "\", token " + token_text(done.token);
                     happened_.insert(name + " granted");
                 }
                 tell("grant", name, line);
@@ -107,7 +107,7 @@ void Story::asks(sim::Client &client, const Words &words)
             line = "\"" + lock + "\" is free";
         else if (found.status == STATUS_OK)
             line = "\"" + lock + "\" is held by " + found.holder + ", token " +
-                   std::to_string(found.token) + ", " + std::to_string(found.waits) +
+                   token_text(found.token) + ", " + std::to_string(found.waits) +
                    " waiting";
         tell("grant", name, line);
     });

@@ -323,6 +323,11 @@ void Story::state(const Words &)
     }
 }
 
+std::string token_text(uint64_t token)
+{
+    return std::to_string(token % (uint64_t{1} << 20) + 1); /* The clock gives the rest. */
+}
+
 void Story::check(const Words &words)
 {
     std::string name = word(words, 1);
@@ -339,7 +344,7 @@ void Story::check(const Words &words)
         if (view.session != 0)
             holder = std::string(reinterpret_cast<const char *>(view.label.bytes),
                              view.label.count) +
-                     ", token " + std::to_string(view.token);
+                     ", token " + token_text(view.token);
         if (view.count > 1)
             holder += ", entered " + std::to_string(view.count) + " times";
         say(name_of(machine) + "  " + holder + ", " + std::to_string(view.waits) +

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/prng.h"
+#include "protocol/token.h"
 #include "worlds/locks_model.h"
 #include "worlds/locks_world.h"
 
@@ -59,6 +60,8 @@ public:
             : world(settings), twin(settings, larger(settings)), model(settings)
     {
         prng_init(&prng, seed);
+        if (seed % 3 == 0)
+            begin_life();
     }
 
     void step()
@@ -88,6 +91,8 @@ public:
     void replay()
     {
         locks_init(twin.locks, &model.settings);
+        if (reborn)
+            locks_begin_life(twin.locks, token_first(0, 0));
         for (const past_entry &past : history) {
             twin.entry(past.dt, past.commands, past.keepalives, past.kind);
             ASSERT_EQ(locks_digest(twin.locks), past.digest);
@@ -253,6 +258,15 @@ private:
         }
     }
 
+    /* The cluster was restored from an empty state. */
+    void begin_life()
+    {
+        reborn = true;
+        for (locks_world *each : {&world, &twin})
+            locks_begin_life(each->locks, token_first(0, 0));
+        model.begin_life(token_first(0, 0), uint64_t{1} << 40);
+    }
+
     void count_outcome(const struct locks_outcome &outcome)
     {
         const struct answer &answer = outcome.answer;
@@ -265,6 +279,8 @@ private:
     void compare()
     {
         seen["left over"] += locks_has_work(world.locks);
+        seen["quarantine"] += model.is_quarantined() && model.counts().waits > 0;
+        ASSERT_EQ(locks_quarantine(world.locks) != 0, model.is_quarantined());
 
         struct locks_counts counts = locks_tally(world.locks), expected = model.counts();
         ASSERT_EQ(counts.sessions, expected.sessions);
@@ -358,13 +374,14 @@ private:
     }
 
     struct prng prng;
+    bool reborn = false;
     std::vector<random_client> clients;
     std::vector<past_entry> history;
 };
 
 /* What the runs must have met often, or they prove little. */
 const char *const to_meet[] = {
-        "left over", "listed", "changes", "kind 1 status 0 detail 0 anchor",
+        "left over", "quarantine", "listed", "changes", "kind 1 status 0 detail 0 anchor",
         "kind 1 status 5 detail 0",         /* OPEN: INVALID */
         "kind 1 status 9 detail 1",         /* LIMIT_SESSIONS */
         "kind 1 status 9 detail 6",         /* LIMIT_NAME_BLOCKS */

@@ -298,7 +298,7 @@ TEST(Range, Answer)
     expect_ranges<answer>(wire_answer,
             {REQUEST_ACQUIRE, STATUS_LIMIT, LIMIT_WAITS, 5, 0, 0},
             {{"no limit", [](answer &m) { m.detail = 0; }, 2, 0},
-                    {"limit 21", [](answer &m) { m.detail = 21; }, 2, 21}});
+                    {"limit 22", [](answer &m) { m.detail = 22; }, 2, 22}});
 }
 
 TEST(Range, Changes)

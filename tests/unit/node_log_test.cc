@@ -108,6 +108,7 @@ protected:
         if (work_max > 0)
             bootstrap.settings.work_max = work_max;
         bootstrap.members = {3, {1, 2, 3}};
+        bootstrap.token_first = 1;
         bytes body(4096);
         wire wire = wire_writer(body.data(), body.size());
         wire_bootstrap(&wire, &bootstrap);

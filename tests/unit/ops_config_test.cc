@@ -307,8 +307,8 @@ static void expect_same(const node_settings &a, const node_settings &b)
     EXPECT_EQ(a.wal.segments_max, b.wal.segments_max);
     static_assert(std::has_unique_object_representations_v<node_limits>);
     EXPECT_EQ(memcmp(&a.limits, &b.limits, sizeof(node_limits)), 0);
-    bootstrap left = {a.cluster, {1, {1}}, 0, {}, {}};
-    bootstrap right = {b.cluster, {1, {1}}, 0, {}, {}};
+    bootstrap left = {a.cluster, {1, {1}}, 0, {}, {}, 1};
+    bootstrap right = {b.cluster, {1, {1}}, 0, {}, {}, 1};
     std::vector<unsigned char> bytes[2] = {std::vector<unsigned char>(1024), {}};
     bytes[1] = bytes[0];
     struct wire wires[2] = {

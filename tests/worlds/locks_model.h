@@ -43,6 +43,19 @@ public:
     {
     }
 
+    /* Of an empty state: what was granted before is not known. */
+    void begin_life(uint64_t token, uint64_t session_step)
+    {
+        last_token = token - 1;
+        last_session += session_step;
+        quarantine = time + settings.max_ttl_ns;
+    }
+
+    bool is_quarantined() const
+    {
+        return time < quarantine;
+    }
+
     void begin(enum entry_kind kind, uint64_t dt)
     {
         time_before = time;
@@ -108,6 +121,11 @@ public:
 
     uint64_t deadline() const
     {
+        return is_quarantined() ? std::min(quarantine, first_due()) : first_due();
+    }
+
+    uint64_t first_due() const
+    {
         uint64_t least = UINT64_MAX;
         for (const auto &[id, session] : sessions)
             if (session.end_reason == 0)
@@ -120,7 +138,8 @@ public:
 
     bool has_work() const
     {
-        return !ending.empty() || !ready.empty() || deadline() <= time;
+        bool grants = !ready.empty() && !is_quarantined();
+        return !ending.empty() || grants || first_due() <= time;
     }
 
     struct locks_counts counts() const
@@ -140,7 +159,7 @@ public:
     }
 
     struct cluster_settings settings;
-    uint64_t time = 0, time_before = 0, lifted = 0;
+    uint64_t time = 0, time_before = 0, lifted = 0, quarantine = 0;
     uint64_t last_session = 0, last_token = 0, last_order = 0;
     uint32_t work = 0;
     std::map<uint64_t, one_session> sessions;
@@ -412,6 +431,29 @@ private:
         return count;
     }
 
+    /* In quarantine: of a lock that is free. Its number is a token that nobody gets. */
+    void queue_first(uint64_t id, const struct request &request, const std::string &name,
+            struct answer &answer)
+    {
+        const one_session &session = sessions.at(id);
+        if (claims_of(id).second >= settings.waits_per_session_max) {
+            limit(answer, LIMIT_SESSION_WAITS);
+        } else if (counts().waits >= settings.waits_max) {
+            limit(answer, LIMIT_WAITS);
+        } else if (uint8_t met = parties_limit(session.address, session.label,
+                           {{0, 1, 0, 0, 0}, {0, 0, 1, 0, 0}})) {
+            limit(answer, met);
+        } else {
+            answer.status = STATUS_QUEUED;
+            last_token++;
+            uint64_t end =
+                    request.wait_ns == WAIT_FOREVER ? UINT64_MAX : time + request.wait_ns;
+            locks[name].queue.push_back(
+                    {id, request.owner, request.number, end, ++last_order});
+            settle(name);
+        }
+    }
+
     void acquire(uint64_t id, const struct request &request, const std::string &name,
             struct answer &answer)
     {
@@ -422,8 +464,10 @@ private:
         share name_more = {0, 0, 0, 0, blocks_of(name.size())};
         if (!locks.count(name)) {
             struct locks_counts now = counts();
-            if (claims_of(id).first + claims_of(id).second >=
-                    settings.holds_per_session_max)
+            if (is_quarantined() && request.wait_ns == 0)
+                answer.status = STATUS_TIMEOUT;
+            else if (claims_of(id).first + claims_of(id).second >=
+                     settings.holds_per_session_max)
                 limit(answer, LIMIT_SESSION_HOLDS);
             else if (now.holds + ready.size() >= settings.holds_max)
                 limit(answer, LIMIT_HOLDS);
@@ -434,6 +478,8 @@ private:
             else if (uint8_t met = parties_limit(
                              session.address, session.label, {hold_more, name_more}))
                 limit(answer, met);
+            else if (is_quarantined())
+                queue_first(id, request, name, answer);
             else {
                 answer.token = ++last_token;
                 answer.count = 1;
@@ -644,7 +690,7 @@ private:
     void go_on()
     {
         go_on_ending();
-        for (; work > 0 && !ready.empty(); work--) {
+        for (; work > 0 && !ready.empty() && !is_quarantined(); work--) {
             std::string name = ready.front();
             one_lock &lock = locks[name];
             one_wait wait = lock.queue.front();
@@ -663,7 +709,7 @@ private:
     /* The first of what is due: (deadline, session before wait, id). False: nothing is. */
     bool one_due(uint64_t until)
     {
-        uint64_t who = 0, when = deadline();
+        uint64_t who = 0, when = first_due();
         if (when > until)
             return false;
         for (auto &[id, session] : sessions)

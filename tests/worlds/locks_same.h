@@ -118,7 +118,8 @@ inline std::string text_of_state(const struct locks *locks)
         << locks->digest << ' ' << locks_digest(locks) << " counts " << counts.sessions
         << ' ' << counts.locks << ' ' << counts.holds << ' ' << counts.waits << ' '
         << counts.answers << ' ' << counts.answers_promised << ' ' << counts.changes << ' '
-        << counts.name_blocks << " trials " << locks->trials << " ready "
+        << counts.name_blocks << " quarantine " << locks->quarantine << " life "
+        << locks->life << " trials " << locks->trials << " ready "
         << locks->ready_count << " settings";
     unsigned char settings[256];
     struct wire wire = wire_writer(settings, sizeof(settings));

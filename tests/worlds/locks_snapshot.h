@@ -8,6 +8,7 @@
 #include "locks/load.h"
 #include "locks/snapshot.h"
 #include "locks/state.h"
+#include "protocol/token.h"
 #include "worlds/locks_random.h"
 #include "worlds/locks_world.h"
 
@@ -78,6 +79,8 @@ inline bool load_with_right_digest(struct locks *locks, bytes records)
 /* A state in which something of everything is, after some random entries. */
 inline void fill(locks_world &world, random_entries &random, int entries)
 {
+    if (entries % 3 == 1) /* A state that was restored. */
+        locks_begin_life(world.locks, token_first(0, 0));
     auto is_rich = [&] {
         struct locks_counts counts = locks_tally(world.locks);
         return counts.sessions > 1 && counts.holds > 0 && counts.waits > 0 &&

@@ -20,6 +20,7 @@
 #include "base/units.h"
 #include "protocol/admin.h"
 #include "protocol/answer.h"
+#include "protocol/backup.h"
 #include "protocol/batch.h"
 #include "protocol/hello.h"
 #include "protocol/member_list.h"
@@ -30,6 +31,7 @@
 #include "protocol/settings.h"
 #include "protocol/stage.h"
 #include "protocol/status.h"
+#include "protocol/token.h"
 #include "worlds/dice.h"
 
 namespace messages {
@@ -534,6 +536,33 @@ struct admin_request_case {
     }
 };
 
+struct backup_request_case {
+    using message = backup_request;
+    static constexpr auto walk = wire_backup_request;
+    static backup_request make(dice &dice)
+    {
+        return {dice.number(), dice.number()};
+    }
+    static auto fields(const backup_request &m)
+    {
+        return std::make_tuple(m.index, m.offset);
+    }
+};
+
+struct backup_answer_case {
+    using message = backup_answer;
+    static constexpr auto walk = wire_backup_answer;
+    static backup_answer make(dice &dice)
+    {
+        return {dice.byte(BACKUP_PIECE, BACKUP_FAILED), dice.node(), dice.number(),
+                dice.number(), dice.number(), dice.text(0, 300)};
+    }
+    static auto fields(const backup_answer &m)
+    {
+        return std::make_tuple(m.result, m.node, m.index, m.bytes, m.offset, view(m.piece));
+    }
+};
+
 struct admin_answer_case {
     using message = admin_answer;
     static constexpr auto walk = wire_admin_answer;
@@ -776,15 +805,17 @@ struct bootstrap_case {
         for (uint8_t i = 0; i < m.members.count && placed; i++)
             std::snprintf(m.addresses[i], sizeof m.addresses[i], "node%u:%u",
                     unsigned{m.members.ids[i]}, 1U + dice.byte(0, 250));
+        m.token_first = dice.between(1, TOKEN_END - 1);
         return m;
     }
-    /* The addresses, which stand at the end, may all be missing, or these and incarnations. */
+    /* Missing at the end may be the token, the addresses before it, and the incarnations. */
     static bool is_whole_without(const bootstrap &m, size_t missing)
     {
-        size_t addresses = 0;
-        for (uint8_t i = 0; i < m.members.count && m.addresses[0][0] != 0; i++)
+        size_t addresses = 8;
+        for (uint8_t i = 0; i < m.members.count; i++)
             addresses += 2 + std::strlen(m.addresses[i]);
-        return missing == addresses || missing == addresses + 8U * m.members.count;
+        return missing == 8 || missing == addresses ||
+               missing == addresses + 8U * m.members.count;
     }
     static auto fields(const bootstrap &m)
     {
@@ -796,7 +827,8 @@ struct bootstrap_case {
                 s.address_percent, s.label_percent, s.version, s.upgrade_after_ns,
                 m.members.count, view(m.members.ids, MEMBERS_MAX), m.wall_ns,
                 std::vector<uint64_t>(m.incarnations, m.incarnations + MEMBERS_MAX),
-                std::vector<std::string>(m.addresses, m.addresses + MEMBERS_MAX));
+                std::vector<std::string>(m.addresses, m.addresses + MEMBERS_MAX),
+                m.token_first);
     }
 };
 
@@ -825,8 +857,9 @@ using every_message = ::testing::Types<hello_case, welcome_case, peer_welcome_ca
         refused_case, leader_case, section_case, section_logged_case, request_case,
         answer_section_case, answer_case, change_case, read_case, read_answer_case,
         lock_view_case, node_status_case, bucket_case, bucket_count_case, stages_head_case,
-        stage_row_case, stage_value_case, admin_request_case, admin_answer_case,
-        admin_member_case, peer_case, configuration_case, batch_head_case, keepalive_case,
-        open_command_case, bootstrap_case>;
+        stage_row_case, stage_value_case, backup_request_case, backup_answer_case,
+        admin_request_case, admin_answer_case, admin_member_case, peer_case,
+        configuration_case, batch_head_case, keepalive_case, open_command_case,
+        bootstrap_case>;
 
 } // namespace messages
