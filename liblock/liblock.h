@@ -871,28 +871,32 @@ enum {
     LK_BACKUP_PIECE_MAX = 56 * 1024
 };
 
-/* A piece of a backup. Set all to zero, and `size` to the size of the struct. */
+/*
+ * A piece of a backup. Set all to zero and `size` to the size of the struct: that begins. For
+ * the next piece set `offset` behind this one, and leave the rest.
+ */
 struct lk_backup_piece {
     size_t size;
     enum lk_backup_result result;
-    uint8_t node;
-    uint64_t index;      /* Of the snapshot: name it in the next call. */
+    uint8_t node;        /* Who answered */
+    uint64_t index;      /* Of the snapshot; 0: a new one is wanted */
     uint64_t file_bytes; /* Of the whole backup */
-    uint64_t offset;
-    uint32_t bytes; /* Of this piece */
+    uint64_t offset;     /* Of this piece, */
+    uint32_t bytes;      /* ... and how long it is */
     unsigned char piece[LK_BACKUP_PIECE_MAX];
 };
 
 /*
- * Read the next piece of a backup from node `number` of the list. `index` 0 begins: the node
- * takes a snapshot of all that it has applied. Then ask with the index of the answer and with
- * the offset behind the last piece, up to and including `file_bytes`. What the pieces make is
- * a file for `lockd --restore`; `lockctl backup` writes and verifies one. It has the secrets
- * of the cluster's sessions in it. LK_STATUS_UNKNOWN: no answer in time, or the node's version
- * does not support this; ask again for the same piece. Any thread.
+ * Read the piece of a backup that `piece->index` and `piece->offset` name, from node `number`
+ * of the list. With index 0 the node takes a snapshot of all that it has applied. After that
+ * ask for one piece after the other, up to and including the offset `file_bytes`, where there
+ * is none. What the pieces make is a file for `lockd --restore`; `lockctl backup` writes and
+ * verifies one. It has the secrets of the cluster's sessions in it. LK_STATUS_UNKNOWN: no
+ * answer in time, or the node's version does not support this; ask again for the same piece,
+ * which `piece` still names. Any thread.
  */
 LK_API LK_MUST_USE enum lk_status lk_backup(const struct lk_client *client, uint32_t number,
-        uint64_t wait_ns, uint64_t index, uint64_t offset, struct lk_backup_piece *piece);
+        uint64_t wait_ns, struct lk_backup_piece *piece);
 
 /* Bucket `n` counts values in [lk_bucket_begin(n), lk_bucket_begin(n + 1)). Any thread. */
 LK_API uint64_t lk_bucket_begin(uint32_t bucket);

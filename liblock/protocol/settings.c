@@ -121,7 +121,7 @@ static bool knows_token(const struct bootstrap *bootstrap)
 static bool knows_addresses(const struct bootstrap *bootstrap)
 {
     bool known = knows_token(bootstrap);
-    for (uint8_t i = 0; i < MEMBERS_MAX; i++)
+    for (int i = 0; i < MEMBERS_MAX; i++)
         known = known || bootstrap->addresses[i][0] != 0;
     return known;
 }
@@ -129,7 +129,7 @@ static bool knows_addresses(const struct bootstrap *bootstrap)
 static bool knows_incarnations(const struct bootstrap *bootstrap)
 {
     bool known = knows_addresses(bootstrap);
-    for (uint8_t i = 0; i < MEMBERS_MAX; i++)
+    for (int i = 0; i < MEMBERS_MAX; i++)
         known = known || bootstrap->incarnations[i] != 0;
     return known;
 }

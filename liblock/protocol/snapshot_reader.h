@@ -9,8 +9,8 @@
 #ifndef PROTOCOL_SNAPSHOT_READER_H
 #define PROTOCOL_SNAPSHOT_READER_H
 
-#include "protocol/wire.h"
 #include "protocol/snapshot_format.h"
+#include "protocol/wire.h"
 
 #ifdef __cplusplus
 extern "C" {

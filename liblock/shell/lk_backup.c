@@ -39,14 +39,14 @@ static bool read_answer(const struct frame *frame, void *to)
 }
 
 enum lk_status lk_backup(const struct lk_client *client, uint32_t number, uint64_t wait_ns,
-        uint64_t index, uint64_t offset, struct lk_backup_piece *piece)
+        struct lk_backup_piece *piece)
 {
     size_t bytes = piece->size;
     unsigned char body[REQUEST_BYTES];
-    struct backup_request request = {.index = index, .offset = offset};
+    struct backup_request request = {.index = piece->index, .offset = piece->offset};
     struct wire wire = wire_writer(body, sizeof body);
     wire_backup_request(&wire, &request);
-    struct lk_backup_piece *full = calloc(2, sizeof(*full));
+    struct lk_backup_piece *full = calloc(1, sizeof(*full));
     struct query_kind kind = {.kind = FRAME_BACKUP,
             .number = number,
             .body = body,
@@ -56,9 +56,14 @@ enum lk_status lk_backup(const struct lk_client *client, uint32_t number, uint64
     enum lk_status said = query_node(client, wait_ns, &kind);
     if (full == NULL)
         return said;
-    struct lk_backup_piece *given = said == LK_OK ? full : full + 1; /* All zero */
-    given->size = bytes;
-    give_struct(piece, bytes, given, sizeof(*given));
+    /* Who waits, or hears nothing, asks for the same once more. */
+    bool came = said == LK_OK && full->result == LK_BACKUP_PIECE;
+    if (!came) {
+        full->index = request.index;
+        full->offset = request.offset;
+    }
+    full->size = bytes;
+    give_struct(piece, bytes, full, sizeof(*full));
     free(full);
     return said;
 }

@@ -125,7 +125,7 @@ static void queue_first(struct locks *locks, struct claim *claim,
     if (request->wait_ns == 0) {
         answer->status = STATUS_TIMEOUT;
     } else if (limit != 0) {
-        MARK(locks_wait_refused_in_quarantine);
+        MARK(locks_wait_refused);
         answer_limit(answer, limit);
     } else {
         answer->status = STATUS_QUEUED;

@@ -87,7 +87,6 @@ static void end(struct backups *backups, struct conn *conn)
             .index = kept->last.index,
             .bytes = kept->bytes,
             .offset = kept->bytes};
-    MARK(backup_given);
     let_go(backups);
     answer(backups, conn, &last);
 }
@@ -153,7 +152,6 @@ void backups_frame(struct backups *backups, struct conn *conn, const struct fram
     } else if (backups->reading) {
         answer_short(backups, conn, BACKUP_WAIT);
     } else if (others) {
-        MARK(backup_busy);
         answer_short(backups, conn, BACKUP_BUSY);
     } else {
         backups->asked_ns = backups->times->now_ns;

@@ -28,10 +28,10 @@
 #include "protocol/hello.h"
 #include "protocol/member_list.h"
 #include "protocol/settings.h"
+#include "protocol/snapshot_format.h"
 #include "raft/raft.h"
 #include "store/begin_format.h"
 #include "store/recovery.h"
-#include "protocol/snapshot_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus

@@ -36,8 +36,8 @@
 #include "node/snapshotter.h"
 #include "node/times.h"
 #include "protocol/peer_snapshot.h"
-#include "raft/raft.h"
 #include "protocol/snapshot_reader.h"
+#include "raft/raft.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus

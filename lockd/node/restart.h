@@ -16,9 +16,9 @@
 #include "locks/locks.h"
 #include "node/configurations.h"
 #include "node/node.h"
+#include "protocol/snapshot_reader.h"
 #include "raft/raft.h"
 #include "store/recovery.h"
-#include "protocol/snapshot_reader.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "offline/state.h"
+#include "offline/saved_state.h"
 #include "store/begin_format.h"
 
 #ifdef __cplusplus

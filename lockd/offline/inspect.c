@@ -12,7 +12,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
-#include "offline/life.h"
+#include "offline/new_life.h"
 #include "offline/survivor.h"
 
 /* ---- The state ---- */

@@ -1,6 +1,6 @@
 #include "offline/recover.h"
 
-#include "offline/life.h"
+#include "offline/new_life.h"
 #include "offline/survivor.h"
 
 static int recover_from(const struct config *config, struct survivor *survivor)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "offline/life.h"
-#include "offline/state.h"
+#include "offline/new_life.h"
+#include "offline/saved_state.h"
 
 int offline_restore(const struct config *config)
 {

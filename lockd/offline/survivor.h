@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "offline/state.h"
+#include "offline/saved_state.h"
 #include "store/recovery.h"
 
 #ifdef __cplusplus

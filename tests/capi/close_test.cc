@@ -120,7 +120,7 @@ const row ROWS[] = {
                 [](const handles &with) -> int {
                     auto piece = std::make_unique<lk_backup_piece>();
                     piece->size = sizeof(*piece);
-                    return lk_backup(with.client, 0, LK_FOREVER, 0, 0, piece.get());
+                    return lk_backup(with.client, 0, LK_FOREVER, piece.get());
                 }},
         {"lk_cancel", ASKS,
                 [](const handles &with) -> int {

@@ -74,15 +74,28 @@ TEST_F(LocksLife, AWaitThatEndsInQuarantineLeavesNothing)
     EXPECT_EQ(counts.waits + counts.locks + counts.holds, 0U);
 }
 
-TEST_F(LocksLife, ASnapshotInQuarantineKeepsIt)
+/* With settings that a file may have. */
+struct cluster_settings true_settings()
 {
-    locks_client alice(world, 900);
+    struct cluster_settings settings = small_settings();
+    settings.max_ttl_ns = NS_PER_S;
+    settings.min_ttl_ns = NS_PER_MS;
+    settings.term_grace_ns = NS_PER_S;
+    return settings;
+}
+
+TEST(LocksLifeSaved, ASnapshotInQuarantineKeepsIt)
+{
+    locks_world world(true_settings()), other(true_settings());
+    world.pass(NS_PER_MS);
+    locks_begin_life(world.locks, first_token);
+    locks_client alice(world, NS_PER_S);
     EXPECT_EQ(alice.acquire("a", WAIT_FOREVER).status, STATUS_QUEUED);
-    locks_world other(small_settings());
     ASSERT_TRUE(snapshots::load_all(other.locks, snapshots::take_all(world.locks)));
     EXPECT_EQ(
             locks_same::text_of_state(other.locks), locks_same::text_of_state(world.locks));
-    EXPECT_EQ(locks_quarantine(other.locks), end);
+    EXPECT_EQ(locks_quarantine(other.locks), NS_PER_MS + NS_PER_S);
+    EXPECT_EQ(locks_life(other.locks), 2U);
 }
 
 /* Each wait keeps a token for itself, and what is refused is refused in time. */

@@ -119,8 +119,8 @@ inline std::string text_of_state(const struct locks *locks)
         << ' ' << counts.locks << ' ' << counts.holds << ' ' << counts.waits << ' '
         << counts.answers << ' ' << counts.answers_promised << ' ' << counts.changes << ' '
         << counts.name_blocks << " quarantine " << locks->quarantine << " life "
-        << locks->life << " trials " << locks->trials << " ready "
-        << locks->ready_count << " settings";
+        << locks->life << " trials " << locks->trials << " ready " << locks->ready_count
+        << " settings";
     unsigned char settings[256];
     struct wire wire = wire_writer(settings, sizeof(settings));
     struct cluster_settings copy = locks->settings;

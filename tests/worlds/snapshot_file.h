@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "protocol/wire.h"
 #include "protocol/snapshot_reader.h"
+#include "protocol/wire.h"
 
 namespace snapshot_test {
 

@@ -1,4 +1,4 @@
-#include "offline/state.h"
+#include "offline/saved_state.h"
 
 #include <assert.h>
 #include <errno.h>

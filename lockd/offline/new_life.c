@@ -1,4 +1,4 @@
-#include "offline/life.h"
+#include "offline/new_life.h"
 
 #include <errno.h>
 #include <inttypes.h>

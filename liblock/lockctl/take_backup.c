@@ -302,12 +302,13 @@ static bool is_worth_waiting_for(const struct course *course)
 /* Ask until there is the piece that comes next. */
 static int ask(struct course *course)
 {
+    course->piece = (struct lk_backup_piece){.size = sizeof(course->piece),
+            .index = course->index,
+            .offset = course->offset};
     for (;;) {
-        course->piece = (struct lk_backup_piece){.size = sizeof(course->piece)};
         uint64_t left_ns = u64_rest(course->limit_ns, now_ns());
         enum lk_status said = lk_backup(course->client, course->number,
-                u64_min(left_ns, course->wish->common.connect_ns), course->index,
-                course->offset, &course->piece);
+                u64_min(left_ns, course->wish->common.connect_ns), &course->piece);
         bool in_time = now_ns() + ASK_AGAIN_MS * NS_PER_MS < course->limit_ns;
         if (said != LK_OK && (said != LK_STATUS_UNKNOWN || !in_time)) {
             complain("%s", lk_last_error());

@@ -1,8 +1,8 @@
 /*
  * The lock state of a snapshot, in memory of its own, while no node runs.
  */
-#ifndef OFFLINE_STATE_H
-#define OFFLINE_STATE_H
+#ifndef OFFLINE_SAVED_STATE_H
+#define OFFLINE_SAVED_STATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

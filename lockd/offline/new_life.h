@@ -5,10 +5,10 @@
  * begin far above all that can have been used, nothing is granted for the longest ttl, and the
  * cluster has a new id, so that nodes of the old life are refused.
  */
-#ifndef OFFLINE_LIFE_H
-#define OFFLINE_LIFE_H
+#ifndef OFFLINE_NEW_LIFE_H
+#define OFFLINE_NEW_LIFE_H
 
-#include "offline/state.h"
+#include "offline/saved_state.h"
 #include "ops/config.h"
 
 #ifdef __cplusplus
