@@ -51,6 +51,7 @@ struct greet {
      * an older one says of it is of the past.
      */
     uint64_t member_at;
+    uint64_t given_up;   /* Incarnation of this node's log that was damaged; 0: none */
     uint64_t run;        /* Of this process: a random number */
     uint8_t leader_told; /* The last leader that clients were told */
     uint64_t leader_term_told;
