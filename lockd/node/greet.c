@@ -539,7 +539,7 @@ bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
 
 bool greet_membership(struct greet *greet, struct raft_event *event)
 {
-    if (greet->join_due) {
+    if (greet->join_due && greet->can_join) {
         greet->join_due = false;
         *event = (struct raft_event){.kind = RAFT_JOIN};
         return true;

@@ -44,7 +44,8 @@ struct greet {
     const struct door *door;
     const struct rivals *rivals;
     struct doubts *doubts;
-    bool join_due;       /* raft is to be told that this node may join. */
+    bool join_due;       /* raft is to be told that this node may join, */
+    bool can_join;       /* ... and the log has room for what that may write. */
     uint64_t removed_at; /* Members say that this node was removed there; 0: they do not. */
     /*
      * By the configuration at this index this very directory is a member, as others say: what
