@@ -83,11 +83,12 @@ static void note_silence(struct changes *changes)
     }
 }
 
-static void sample_commit(struct changes *changes)
+/* True: four times a second. */
+static bool sample_commit(struct changes *changes)
 {
     uint64_t now_ns = changes->times->now_ns;
     if (now_ns - changes->sampled_ns < SAMPLE_MS * NS_PER_MS)
-        return;
+        return false;
     /* It did not lead meanwhile, or had a change under way: silence is counted anew. */
     if (now_ns - changes->sampled_ns > CHANGES_SAMPLES * SAMPLE_MS * NS_PER_MS)
         memset(changes->silent_since_ns, 0, sizeof changes->silent_since_ns);
@@ -96,6 +97,7 @@ static void sample_commit(struct changes *changes)
         changes->samples[i - 1] = changes->samples[i];
     changes->samples[CHANGES_SAMPLES - 1] = raft_commit(changes->raft);
     note_silence(changes);
+    return true;
 }
 
 /* It has what was committed a second ago, and has had it for long enough. */
@@ -245,9 +247,9 @@ bool changes_next(struct changes *changes, struct configuration *after)
     }
     changes->able = true;
     changes->replaces = 0;
-    sample_commit(changes);
+    bool looks = sample_commit(changes);
     if (!changes->wanted)
-        return improve(changes, after) || replace_lost(changes, after);
+        return improve(changes, after) || (looks && replace_lost(changes, after));
     *after = changes->next;
     return true;
 }

@@ -392,7 +392,8 @@ static void settle_members(struct node *node)
         tell_members(node);
     }
     struct raft_event event;
-    node->greet.can_join = journal_has_room(&node->journal, 0, 0);
+    if (node->greet.join_due)
+        node->greet.can_join = journal_has_room(&node->journal, 0, 0);
     while (greet_membership(&node->greet, &event))
         step_raft(node, &event);
 }
