@@ -587,6 +587,7 @@ enum lk_condition {
     LK_CONDITION_INSTALLING = 19,       /* It takes over the leader's state. */
     /* Of something that has a limit nine tenths are in use: see lk_node_status. */
     LK_CONDITION_NEARLY_FULL = 20,
+    LK_CONDITION_REPAIRING = 21, /* Its log was damaged: it gets a new copy. */
     /* The other members refuse it: they are of another cluster, ... */
     LK_CONDITION_OTHER_CLUSTER = 24,
     LK_CONDITION_OTHER_DIRECTORY = 25, /* ... know another data directory of it, ... */

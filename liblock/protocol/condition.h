@@ -48,6 +48,8 @@ enum condition {
     CONDITION_INSTALLING = 19,
     /* Of something that has a limit nine tenths are in use. */
     CONDITION_NEARLY_FULL = 20,
+    /* It found its log damaged and gave it up, and is to join again as a new member. */
+    CONDITION_REPAIRING = 21,
     /* The other members refuse it: they are of another cluster. */
     CONDITION_OTHER_CLUSTER = 24,
     /* ... they know another data directory of this node. */

@@ -38,6 +38,7 @@ void wire_hello(struct wire *wire, struct hello *hello)
         wire_u64(wire, &hello->configuration);
         wire_u8(wire, &hello->to_role);
         wire_u64(wire, &hello->to_incarnation);
+        wire_u64(wire, &hello->given_up);
         wire_require(wire, is_node(hello->node) && is_node(hello->to));
     } else {
         wire_require(wire, hello->role == HELLO_CLIENT);
@@ -84,6 +85,7 @@ void wire_peer_welcome(struct wire *wire, struct peer_welcome *welcome)
     wire_u64(wire, &welcome->to_incarnation);
     wire_versions(wire, &welcome->versions);
     wire_u64(wire, &welcome->features);
+    wire_u64(wire, &welcome->given_up);
     wire_require(wire, is_node(welcome->node));
 }
 

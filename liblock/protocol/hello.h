@@ -42,6 +42,9 @@ struct hello {
     uint8_t to_role;
     uint64_t to_incarnation;
 
+    /* Incarnation of a log that it found damaged and gave up, while it has none; else 0 */
+    uint64_t given_up;
+
     struct versions versions; /* Which it knows */
     /* Bits for what one may do beyond a version; none is given a meaning yet. */
     uint64_t features;
@@ -74,6 +77,7 @@ struct peer_welcome {
     uint64_t to_incarnation;
     struct versions versions;
     uint64_t features;
+    uint64_t given_up;
 };
 
 enum refusal {

@@ -146,6 +146,7 @@ struct disk {
     uint64_t snapshots[NODE_SNAPSHOTS_MAX]; /* Found at start: the newest */
     uint32_t snapshot_count;
     uint64_t first_segment; /* The log begins with it. */
+    bool denied;            /* A snapshot could not be opened, and not because of damage. */
 };
 
 /*

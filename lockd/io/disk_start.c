@@ -183,6 +183,21 @@ static bool list_files(struct disk *disk, char *reason)
     return true;
 }
 
+/* Damage that the disk itself reports. */
+static bool is_rot(int error)
+{
+    return error == EIO || error == EUCLEAN || error == EBADMSG;
+}
+
+/* What cannot be opened for another reason may be whole. */
+static int open_snapshot(struct disk *disk, const char *name)
+{
+    int fd = disk_open_file(disk, name, 0);
+    if (fd < 0 && errno != ENOENT && !is_rot(errno))
+        disk->denied = true;
+    return fd;
+}
+
 static bool feed_segment(struct disk *disk, struct node *node, int fd, off_t size)
 {
     off_t usable = size / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
@@ -261,7 +276,11 @@ static bool replay_log(struct disk *disk, struct node *node, char *reason)
         if (replay_segment(disk, node, disk->numbers[i]))
             continue;
         segment_name(name, disk->numbers[i]);
-        return say_file(disk, reason, name, strerror(errno));
+        if (!is_rot(errno))
+            return say_file(disk, reason, name, strerror(errno));
+        tell_line(disk->tell, TELL_WARN, "file-unreadable", "path=%s file=%s error=\"%s\"",
+                disk->settings.path, name, strerror(errno));
+        recovery_call_damaged(node_recovery(node));
     }
     return true;
 }
@@ -275,16 +294,22 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
         return errno == ENOENT || say_file(disk, reason, log_begin_name, strerror(errno));
     struct begin_block begin;
     ssize_t count = read_at(fd, disk->read_buffers, WAL_BLOCK_BYTES, 0);
+    int error = errno;
     (void)close(fd);
-    if (count < 0)
-        return say_file(disk, reason, log_begin_name, strerror(errno));
+    if (count < 0 && !is_rot(error))
+        return say_file(disk, reason, log_begin_name, strerror(error));
     enum begin_finding finding = count < WAL_BLOCK_BYTES
                                          ? BEGIN_DAMAGED
                                          : log_begin_read(disk->read_buffers, &begin);
     if (finding == BEGIN_NEWER)
         return say_newer(disk, reason, log_begin_name);
-    if (finding != BEGIN_GOOD)
-        return say_file(disk, reason, log_begin_name, "it is damaged");
+    if (finding != BEGIN_GOOD) {
+        tell_line(disk->tell, TELL_WARN, "file-unreadable",
+                "path=%s file=%s error=\"it is damaged\"", disk->settings.path,
+                log_begin_name);
+        recovery_call_damaged(node_recovery(node));
+        return true;
+    }
     disk->first_segment = begin.begin.segment;
     node_begin_log(node, &begin);
     return true;
@@ -293,7 +318,7 @@ static bool replay_begin(struct disk *disk, struct node *node, char *reason)
 static enum snapshot_finding read_snapshot_header(
         struct disk *disk, const char *name, struct snapshot_header *header)
 {
-    int fd = disk_open_file(disk, name, 0);
+    int fd = open_snapshot(disk, name);
     ssize_t count = fd < 0 ? -1 : read_at(fd, disk->read_buffers, SNAPSHOT_BLOCK_BYTES, 0);
     if (fd >= 0)
         (void)close(fd);
@@ -346,7 +371,7 @@ static void load_snapshot(struct disk *disk, struct node *node)
         char name[DISK_NAME_BYTES];
         snapshot_name(name, header->last.index);
         uint64_t index = header->last.index;
-        int fd = disk_open_file(disk, name, 0);
+        int fd = open_snapshot(disk, name);
         bool loaded = fd >= 0 && feed_snapshot(disk, node, fd, header);
         if (fd >= 0)
             (void)close(fd);

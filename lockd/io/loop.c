@@ -19,6 +19,7 @@
 #include "io/clock.h"
 #include "io/disk.h"
 #include "io/disk_maker.h"
+#include "io/disk_repair.h"
 #include "io/disk_snapshot.h"
 #include "io/http.h"
 #include "io/listen.h"
@@ -53,6 +54,8 @@ struct loop {
     struct http http;
     struct service service;
     struct names *names;
+    void *memory;
+    size_t memory_bytes;
     int listener;
     int signals;
     struct signalfd_siginfo signal;
@@ -126,6 +129,10 @@ static bool map_memory(struct loop *loop)
                 bytes, strerror(errno));
         return false;
     }
+    if (loop->memory)
+        (void)munmap(loop->memory, loop->memory_bytes);
+    loop->memory = memory;
+    loop->memory_bytes = bytes;
     arena_init(&arena, memory, bytes);
     loop->turn.node = carve(loop, &arena);
     arena_seal(&arena);
@@ -251,16 +258,67 @@ static uint64_t draw(struct loop *loop)
     return random;
 }
 
-static bool boot_node(struct loop *loop)
+enum booted {
+    BOOTED,
+    BOOT_REFUSED,
+    BOOT_AGAIN, /* The log was given up, and the directory has none now. */
+};
+
+static enum booted refuse_boot(
+        struct loop *loop, enum node_boot boot, const struct recovery_decision *decision)
+{
+    tell_line(loop->tell, TELL_ERROR, "log-refused",
+            "path=%s node=%u cluster=%016llx segment=%llu offset=%llu durable=%llu: %s",
+            loop->settings->data, decision->node, (unsigned long long)decision->cluster,
+            (unsigned long long)decision->bad.segment,
+            (unsigned long long)decision->bad.offset,
+            (unsigned long long)decision->durable_at_least, explain_boot(boot));
+    return BOOT_REFUSED;
+}
+
+/* Damage that the other members can heal. */
+static enum booted give_up_log(
+        struct loop *loop, enum node_boot boot, const struct recovery_decision *decision)
+{
+    char reason[DISK_REASON_BYTES];
+    struct repair_block repair;
+    if (loop->disk.denied || !node_may_repair(loop->turn.node, boot, &repair))
+        return refuse_boot(loop, boot, decision);
+    if (!disk_give_up(&loop->disk, &repair, reason)) {
+        tell_line(loop->tell, TELL_ERROR, "repair-failed",
+                "%s; check the disk (dmesg), then start lockd again", reason);
+        return BOOT_REFUSED;
+    }
+    tell_line(loop->tell, TELL_ERROR, "log-given-up",
+            "path=%s segment=%llu offset=%llu last=%llu durable=%llu term=%llu folder=damaged-%u: %s cannot be read back, so the log and the snapshots were put aside in that folder, and this node joins again as a new member; check the disk (dmesg, smartctl), and remove the folder when all members are healthy",
+            loop->settings->data, (unsigned long long)decision->bad.segment,
+            (unsigned long long)decision->bad.offset,
+            (unsigned long long)decision->last.index,
+            (unsigned long long)decision->durable_at_least, (unsigned long long)repair.term,
+            repair.folder,
+            boot == NODE_BOOT_DAMAGED ? "data that this node acknowledged"
+                                      : "the snapshots of this node");
+    return BOOT_AGAIN;
+}
+
+static enum booted boot_node(struct loop *loop)
 {
     char reason[DISK_REASON_BYTES];
     struct node_settings settings = *loop->node_settings;
     uint64_t seed = draw(loop);
     settings.wal.incarnation = draw(loop) | 1;
     node_init(loop->turn.node, &settings, seed);
+    struct repair_block repair;
+    if (!disk_resume_repair(&loop->disk, &repair, reason)) {
+        tell_line(loop->tell, TELL_ERROR, "repair-failed",
+                "%s; check the disk (dmesg), then start lockd again", reason);
+        return BOOT_REFUSED;
+    }
+    if (repair.given_up != 0)
+        node_gave_up(loop->turn.node, &repair);
     if (!disk_replay(&loop->disk, loop->turn.node, reason)) {
         tell_line(loop->tell, TELL_ERROR, "log-unreadable", "%s", reason);
-        return false;
+        return BOOT_REFUSED;
     }
     struct recovery_decision decision;
     enum node_boot boot = node_boot(loop->turn.node, clock_now(), &decision);
@@ -269,21 +327,16 @@ static bool boot_node(struct loop *loop)
         tell_line(loop->tell, TELL_ERROR, "log-refused",
                 "path=%s cluster-version=%u least=%u most=%u: %s", loop->settings->data,
                 node_log_version(loop->turn.node), own.least, own.most, explain_boot(boot));
-        return false;
+        return BOOT_REFUSED;
     }
-    if (boot != NODE_BOOT_OK) {
-        tell_line(loop->tell, TELL_ERROR, "log-refused",
-                "path=%s node=%u cluster=%016llx segment=%llu offset=%llu durable=%llu: %s",
-                loop->settings->data, decision.node, (unsigned long long)decision.cluster,
-                (unsigned long long)decision.bad.segment,
-                (unsigned long long)decision.bad.offset,
-                (unsigned long long)decision.durable_at_least, explain_boot(boot));
-        return false;
-    }
+    if (boot != NODE_BOOT_OK)
+        return give_up_log(loop, boot, &decision);
     if (!disk_settle(&loop->disk, loop->turn.node, reason)) {
         tell_line(loop->tell, TELL_ERROR, "log-not-durable", "%s", reason);
-        return false;
+        return BOOT_REFUSED;
     }
+    if (repair.given_up != 0 && !node_is_repairing(loop->turn.node))
+        disk_end_repair(&loop->disk);
     tell_line(loop->tell, TELL_INFO, "log-read",
             "path=%s segments=%u last=%llu term=%llu cluster=%016llx%s",
             loop->settings->data, loop->disk.number_count,
@@ -292,7 +345,16 @@ static bool boot_node(struct loop *loop)
             decision.verdict == RECOVERY_CUT
                     ? ": a torn last write, which was never acknowledged, is dropped"
                     : "");
-    return true;
+    return BOOTED;
+}
+
+/* With memory that nobody has used: what a log that was given up has left in it is gone. */
+static bool boot(struct loop *loop)
+{
+    enum booted booted = BOOT_AGAIN;
+    while (booted == BOOT_AGAIN && map_memory(loop))
+        booted = boot_node(loop);
+    return booted == BOOTED;
 }
 
 /* ---- Signals ---- */
@@ -568,8 +630,7 @@ int loop_run(const struct loop_settings *settings, const struct node_settings *n
     loop.tell = &settings->tell;
     char reason[LISTEN_REASON_BYTES];
     open_service(&loop);
-    if (!open_outside(&loop) || !open_disk(&loop) || !map_memory(&loop) ||
-            !boot_node(&loop))
+    if (!open_outside(&loop) || !open_disk(&loop) || !boot(&loop))
         return EXIT_FAILURE;
     if (!listen_begin(loop.listener, &settings->listen, reason)) {
         tell_line(loop.tell, TELL_ERROR, "cannot-listen", "%s", reason);

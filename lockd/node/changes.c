@@ -58,17 +58,46 @@ static void take_out(struct configuration *configuration, uint8_t id)
         member[0] = member[1];
 }
 
+static uint32_t count_of(const struct changes *changes, enum member_role role)
+{
+    uint32_t count = 0;
+    for (uint8_t i = 0; i < newest(changes)->count; i++)
+        count += newest(changes)->members[i].role == role;
+    return count;
+}
+
 /* ---- By itself ---- */
 
-static void sample_commit(struct changes *changes)
+/* Since when each voter is not connected, as far as this leader knows. */
+static void note_silence(struct changes *changes)
+{
+    for (uint8_t i = 0; i < newest(changes)->count; i++) {
+        const struct member *member = &newest(changes)->members[i];
+        uint64_t *since_ns = &changes->silent_since_ns[member->id];
+        bool heard = member->id == changes->configurations->self ||
+                     raft_peer_is_open(changes->raft, member->id);
+        if (heard || member->role != MEMBER_VOTER)
+            *since_ns = 0;
+        else if (*since_ns == 0)
+            *since_ns = changes->times->now_ns;
+    }
+}
+
+/* True: four times a second. */
+static bool sample_commit(struct changes *changes)
 {
     uint64_t now_ns = changes->times->now_ns;
     if (now_ns - changes->sampled_ns < SAMPLE_MS * NS_PER_MS)
-        return;
+        return false;
+    /* It did not lead meanwhile, or had a change under way: silence is counted anew. */
+    if (now_ns - changes->sampled_ns > CHANGES_SAMPLES * SAMPLE_MS * NS_PER_MS)
+        memset(changes->silent_since_ns, 0, sizeof changes->silent_since_ns);
     changes->sampled_ns = now_ns;
     for (int i = 1; i < CHANGES_SAMPLES; i++)
         changes->samples[i - 1] = changes->samples[i];
     changes->samples[CHANGES_SAMPLES - 1] = raft_commit(changes->raft);
+    note_silence(changes);
+    return true;
 }
 
 /* It has what was committed a second ago, and has had it for long enough. */
@@ -114,6 +143,76 @@ static bool note_incarnation(const struct changes *changes, struct member *membe
     return true;
 }
 
+/*
+ * The setting says so: it was silent for that long, while this node led, and all other voters
+ * are heard and have nearly all that is committed.
+ */
+static bool is_silent(const struct changes *changes, const struct member *member)
+{
+    uint64_t after_ns = changes->auto_replace_ns;
+    uint64_t silent_since_ns = changes->silent_since_ns[member->id];
+    if (after_ns == 0 || silent_since_ns == 0 ||
+            changes->times->now_ns - silent_since_ns < after_ns)
+        return false;
+    for (uint8_t i = 0; i < newest(changes)->count; i++) {
+        const struct member *other = &newest(changes)->members[i];
+        bool counts = other->role == MEMBER_VOTER && other->id != member->id &&
+                      other->id != changes->configurations->self;
+        if (counts &&
+                (!raft_peer_is_open(changes->raft, other->id) ||
+                        raft_peer_match(changes->raft, other->id) < changes->samples[0]))
+            return false;
+    }
+    return true;
+}
+
+/* The newest configuration, with the blank node `newcomer` in the place of what it was. */
+static struct configuration replaced(
+        const struct changes *changes, const struct newcomer *newcomer)
+{
+    struct configuration after = *newest(changes);
+    struct member *member = place_of(&after, newcomer->id);
+    assert(member);
+    member->incarnation = newcomer->incarnation;
+    if (member->role == MEMBER_VOTER)
+        member->role = MEMBER_LEARNER;
+    return after;
+}
+
+/*
+ * A voter whose directory is lost, as its own node says or as its silence shows: the node that
+ * is there instead joins as a new member, and answers for nothing that the old one promised.
+ */
+static bool is_lost(const struct changes *changes, const struct member *member,
+        const struct newcomer *newcomer)
+{
+    bool given_up = newcomer->given_up != 0 && newcomer->given_up == member->incarnation;
+    return given_up || is_silent(changes, member);
+}
+
+static bool replace_lost(struct changes *changes, struct configuration *after)
+{
+    for (uint8_t i = 0; i < newest(changes)->count; i++) {
+        const struct member *member = &newest(changes)->members[i];
+        const struct newcomer *newcomer = doubt_newcomer(changes->doubts, member->id);
+        if (!newcomer || member->role != MEMBER_VOTER || member->incarnation == 0 ||
+                newcomer->incarnation == member->incarnation ||
+                member->id == changes->configurations->self ||
+                !is_lost(changes, member, newcomer))
+            continue;
+        struct configuration next = replaced(changes, newcomer);
+        uint64_t voters = configuration_ids(&next, MEMBER_VOTER);
+        if (count_of(changes, MEMBER_LEARNER) >= LEARNERS_MAX ||
+                raft_unheard(changes->raft, voters) != 0)
+            continue;
+        MARK(lost_voter_replaced);
+        changes->replaces = newcomer->id;
+        *after = next;
+        return true;
+    }
+    return false;
+}
+
 /* The first learner that is further than the configuration has it. */
 static bool improve(struct changes *changes, struct configuration *after)
 {
@@ -147,16 +246,18 @@ bool changes_next(struct changes *changes, struct configuration *after)
         return false;
     }
     changes->able = true;
-    sample_commit(changes);
+    changes->replaces = 0;
+    bool looks = sample_commit(changes);
     if (!changes->wanted)
-        return improve(changes, after);
+        return improve(changes, after) || (looks && replace_lost(changes, after));
     *after = changes->next;
     return true;
 }
 
-void changes_proposed(struct changes *changes)
+uint8_t changes_proposed(struct changes *changes)
 {
     changes->wanted = false;
+    return changes->replaces;
 }
 
 bool changes_handover(struct changes *changes, struct raft_event *event)
@@ -269,14 +370,6 @@ static bool take_address(const struct changes *changes, const struct admin_reque
     }
     memcpy(address, text, ADDRESS_BYTES_MAX); /* Zeros behind the text */
     return true;
-}
-
-static uint32_t count_of(const struct changes *changes, enum member_role role)
-{
-    uint32_t count = 0;
-    for (uint8_t i = 0; i < newest(changes)->count; i++)
-        count += newest(changes)->members[i].role == role;
-    return count;
 }
 
 /*
@@ -407,14 +500,9 @@ static enum admin_result replace(struct changes *changes,
     }
     if (known->role == MEMBER_VOTER && !has_room(changes, sentence))
         return ADMIN_NOT_NOW;
-    struct configuration after = *newest(changes);
-    struct member *member = place_of(&after, known->id);
-    assert(member);
-    member->incarnation = newcomer->incarnation;
-    if (member->role == MEMBER_VOTER)
-        member->role = MEMBER_LEARNER;
+    struct configuration after = replaced(changes, newcomer);
     if (request->text.count > 0 &&
-            !take_address(changes, request, member->address, sentence))
+            !take_address(changes, request, place_of(&after, known->id)->address, sentence))
         return ADMIN_NEVER;
     return change(changes, &after, sentence);
 }

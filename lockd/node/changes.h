@@ -6,6 +6,10 @@
  * seconds, if a majority of the voters that there will be is heard. It also notes the
  * incarnation of a learner that was added before it was started.
  *
+ * It replaces a voter by itself when that voter's node says that it gave up the directory that
+ * the configuration has, because of damage; or, with `auto_replace_ns`, when a blank node with
+ * its id is there, it was silent for so long, and all other voters are well.
+ *
  * A request says what is to be. If it is so and committed, the answer is DONE; while it comes
  * about, UNDER_WAY, and the operator's program asks again. So nothing is kept of a request,
  * and it does not matter who leads when it is repeated.
@@ -36,8 +40,9 @@ struct changes {
     const struct raft *raft;
     const struct doubts *doubts;
     const struct times *times;
-    bool able;   /* It leads and no change is under way: as of the last turn */
-    bool wanted; /* `next` is to be proposed in this turn. */
+    uint8_t replaces; /* Whom `next` replaces without being asked; 0: nobody */
+    bool able;        /* It leads and no change is under way: as of the last turn */
+    bool wanted;      /* `next` is to be proposed in this turn. */
     struct configuration next;
     bool handover_wanted;
     uint8_t handover_to;               /* 0: the best */
@@ -45,6 +50,9 @@ struct changes {
     uint64_t sampled_ns;
     /* Of each id, since when it has been near enough to be promoted; 0: it is not. */
     uint64_t near_since_ns[NODE_ID_MAX + 1];
+    uint64_t auto_replace_ns; /* A setting; 0: never */
+    /* Of each voter, since when this leader has not been connected to it; 0: it is. */
+    uint64_t silent_since_ns[NODE_ID_MAX + 1];
 };
 
 /* What an operator asks: ADMIN_MEMBERS and the kinds behind it. This node leads. */
@@ -54,8 +62,8 @@ enum admin_result changes_ask(struct changes *changes, const struct admin_reques
 /* Turn end. True: propose `after` now. */
 bool changes_next(struct changes *changes, struct configuration *after);
 
-/* ... that was done. */
-void changes_proposed(struct changes *changes);
+/* ... that was done. Whom it replaces because he is lost; 0: nobody. */
+uint8_t changes_proposed(struct changes *changes);
 
 /* Turn end. True: the leader is to hand over; the event tells raft. */
 bool changes_handover(struct changes *changes, struct raft_event *event);

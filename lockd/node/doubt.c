@@ -23,7 +23,12 @@ static void note_newcomer(struct doubts *doubts, const struct claim *claim)
         if (newcomer->heard_ns < place->heard_ns)
             place = newcomer;
     }
-    *place = (struct newcomer){claim->node, claim->incarnation, doubts->times->now_ns};
+    *place = (struct newcomer){
+            .id = claim->node,
+            .incarnation = claim->incarnation,
+            .given_up = claim->given_up,
+            .heard_ns = doubts->times->now_ns,
+    };
 }
 
 const struct newcomer *doubt_newcomer(const struct doubts *doubts, uint8_t id)
@@ -85,7 +90,8 @@ enum refusal doubt_claim(struct doubts *doubts, const struct claim *claim)
 {
     const struct configuration *newest = &doubts->configurations->newest.is;
     uint64_t own = wal_cluster(doubts->wal);
-    if (claim->cluster != 0 && own != 0 && claim->cluster != own) {
+    uint64_t known = own != 0 ? own : doubts->cluster_before;
+    if (claim->cluster != 0 && known != 0 && claim->cluster != known) {
         MARK(hello_other_cluster);
         return REFUSED_CLUSTER;
     }

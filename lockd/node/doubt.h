@@ -41,6 +41,7 @@ enum {
 struct newcomer {
     uint8_t id; /* 0: none */
     uint64_t incarnation;
+    uint64_t given_up; /* Which directory it was, as it says; 0: it does not */
     uint64_t heard_ns;
 };
 
@@ -53,6 +54,7 @@ struct claim {
     uint64_t members; /* Hash of its list; a welcome has none: 0 */
     /* This node's, as the newest configuration has it that the other end knows */
     uint64_t to_incarnation;
+    uint64_t given_up;
 };
 
 struct doubts {
@@ -61,6 +63,7 @@ struct doubts {
     const struct wal *wal;
     const struct roster *roster;
     const struct times *times;
+    uint64_t cluster_before; /* Of a log that this node gave up; 0: it did not */
     struct newcomer newcomers[NEWCOMERS_MAX];
 };
 

@@ -63,6 +63,12 @@ static void hear_role(
         greet->join_due = true;
 }
 
+/* Only while it has nothing else: then it can be put in the place of what it was. */
+static uint64_t given_up(const struct greet *greet)
+{
+    return wal_cluster(greet->wal) == 0 ? greet->given_up : 0;
+}
+
 /* Beside a connection that the peer has made meanwhile, this one is not needed. */
 void greet_connected(struct greet *greet, const struct node_event *event)
 {
@@ -95,6 +101,7 @@ void greet_connected(struct greet *greet, const struct node_event *event)
             .configuration = greet->doubts->configurations->newest.index,
             .to_role = to_role,
             .to_incarnation = to_incarnation,
+            .given_up = given_up(greet),
             .versions = greet->settings->versions,
     };
     struct wire wire = conn_begin(conn, 160);
@@ -267,6 +274,7 @@ static struct claim claim_of_hello(const struct hello *hello)
             .configuration = hello->configuration,
             .members = hello->members,
             .to_incarnation = hello->to_incarnation,
+            .given_up = hello->given_up,
     };
 }
 
@@ -291,6 +299,7 @@ static void welcome_peer(struct greet *greet, struct conn *conn, const struct he
             .to_role = to_role,
             .to_incarnation = to_incarnation,
             .versions = greet->settings->versions,
+            .given_up = given_up(greet),
     };
     struct wire wire = conn_begin(conn, 160);
     wire_peer_welcome(&wire, &welcome);
@@ -397,6 +406,7 @@ static bool on_welcome(
             .incarnation = welcome.incarnation,
             .configuration = welcome.configuration,
             .to_incarnation = welcome.to_incarnation,
+            .given_up = welcome.given_up,
     };
     enum refusal why = doubt_claim(greet->doubts, &claim);
     conn->hello = (struct hello){.incarnation = welcome.incarnation,
@@ -529,7 +539,7 @@ bool greet_lost(struct greet *greet, const struct conn *last, bool by_other,
 
 bool greet_membership(struct greet *greet, struct raft_event *event)
 {
-    if (greet->join_due) {
+    if (greet->join_due && greet->can_join) {
         greet->join_due = false;
         *event = (struct raft_event){.kind = RAFT_JOIN};
         return true;

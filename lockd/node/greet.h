@@ -44,13 +44,15 @@ struct greet {
     const struct door *door;
     const struct rivals *rivals;
     struct doubts *doubts;
-    bool join_due;       /* raft is to be told that this node may join. */
+    bool join_due;       /* raft is to be told that this node may join, */
+    bool can_join;       /* ... and the log has room for what that may write. */
     uint64_t removed_at; /* Members say that this node was removed there; 0: they do not. */
     /*
      * By the configuration at this index this very directory is a member, as others say: what
      * an older one says of it is of the past.
      */
     uint64_t member_at;
+    uint64_t given_up;   /* Incarnation of this node's log that was damaged; 0: none */
     uint64_t run;        /* Of this process: a random number */
     uint8_t leader_told; /* The last leader that clients were told */
     uint64_t leader_term_told;

@@ -395,6 +395,8 @@ static void settle_members(struct node *node)
         tell_members(node);
     }
     struct raft_event event;
+    if (node->greet.join_due)
+        node->greet.can_join = journal_has_room(&node->journal, 0, 0);
     while (greet_membership(&node->greet, &event))
         step_raft(node, &event);
 }
@@ -453,7 +455,9 @@ static void propose_change(struct node *node)
         step_raft(node, &event);
     if (!batcher_seal_configuration(&node->batcher, &after, &event))
         return;
-    changes_proposed(&node->changes);
+    uint8_t lost = changes_proposed(&node->changes);
+    if (lost != 0)
+        notices_tell(&node->notices, NOTICE_REPLACES, lost, 0);
     step_raft(node, &event);
 }
 
@@ -485,6 +489,8 @@ static void end_turn(
     dial_turn(&node->dial, effects);
     greet_leader_changed(&node->greet);
     if (health_tell_is_due(&node->health)) {
+        if (restart_is_repaired(&node->restart))
+            notices_tell(&node->notices, NOTICE_REPAIRED, 0, 0);
         health_tell(&node->health, own_condition(node));
         report_look(node);
     }

@@ -32,6 +32,7 @@
 #include "raft/raft.h"
 #include "store/begin_format.h"
 #include "store/recovery.h"
+#include "store/repair_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus
@@ -113,6 +114,7 @@ struct node_settings {
     struct node_limits limits;
     struct snapshot_settings snapshot;
     uint64_t tick_ns;          /* 100 ms */
+    uint64_t auto_replace_ns;  /* Silence after which a lost member is replaced; 0: never */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
     const char *version;       /* Of the program, for reports */
     struct versions versions;  /* Which this node knows */
@@ -272,7 +274,11 @@ enum node_notice_kind {
     NOTICE_SNAPSHOT_LOST,
     NOTICE_CONDITION,      /* number: enum condition, which began */
     NOTICE_CONDITION_OVER, /* ... and ended */
-    NOTICE_UPGRADED,       /* number: the version that the cluster uses from now on */
+    /* It gave up a damaged log before, and now it is a voter again. */
+    NOTICE_REPAIRED,
+    /* peer is lost, and the blank node with its id takes its place, as a learner. */
+    NOTICE_REPLACES,
+    NOTICE_UPGRADED, /* number: the version that the cluster uses from now on */
 };
 
 struct node_notice {
@@ -347,6 +353,12 @@ void node_offer_snapshot(struct node *node, const struct snapshot_header *header
 const struct snapshot_header *node_next_snapshot(struct node *node);
 bool node_feed_snapshot(struct node *node, const unsigned char *bytes, size_t count);
 
+/*
+ * Before node_boot(): what the directory's repair file says. While the log beside it is empty,
+ * this node is none of a new cluster, and tells the others which directory it was.
+ */
+void node_gave_up(struct node *node, const struct repair_block *repair);
+
 enum node_boot {
     NODE_BOOT_OK,
     NODE_BOOT_FOREIGN_NODE,    /* The directory belongs to another node id. */
@@ -365,6 +377,18 @@ uint16_t node_log_version(const struct node *node);
 /* All segments were fed. `decision` gets what recovery decided. */
 enum node_boot node_boot(
         struct node *node, uint64_t now_ns, struct recovery_decision *decision);
+
+/*
+ * It did not boot, with that reason: whether it is damage that other members can heal. Then
+ * `repair` is what has to be kept, and the caller puts all files of the log and all snapshots
+ * aside and boots a new node: see store/repair_format.h. A cluster of which one other voter is
+ * known at most cannot replace this node, so then it is no help to give up.
+ */
+bool node_may_repair(
+        const struct node *node, enum node_boot boot, struct repair_block *repair);
+
+/* Booted: what node_gave_up() said still counts. It does not once this is a voter again. */
+bool node_is_repairing(const struct node *node);
 
 void node_step(
         struct node *node, const struct node_event *event, struct node_effects *effects);

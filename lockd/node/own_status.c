@@ -200,7 +200,7 @@ static enum condition condition_in_service(const struct node *node, enum conditi
  * The first that is true. What this node lacks itself comes before what it lacks from
  * others: an election can fail because there is no space, but never the other way round.
  */
-enum condition own_condition(const struct node *node)
+static enum condition condition_of_all(const struct node *node)
 {
     enum condition work = condition_of_work(node);
     if (work != CONDITION_HEALTHY)
@@ -222,6 +222,17 @@ enum condition own_condition(const struct node *node)
     if (is_behind(node))
         return node->caught_up ? CONDITION_BEHIND : CONDITION_REPLAYING;
     return condition_in_service(node, misfit);
+}
+
+enum condition own_condition(const struct node *node)
+{
+    enum condition condition = condition_of_all(node);
+    bool on_its_way = condition == CONDITION_BLANK || condition == CONDITION_INSTALLING ||
+                      condition == CONDITION_NOT_BOOTSTRAPPED;
+    const struct member *own = configurations_self(&node->configurations);
+    if (condition == CONDITION_LEARNER)
+        on_its_way = !own || own->role == MEMBER_LEARNER;
+    return on_its_way && restart_repairs(&node->restart) ? CONDITION_REPAIRING : condition;
 }
 
 /* The members that the condition is about. */

@@ -63,6 +63,7 @@ void report_fill(const struct node *node, struct node_report *report)
     report->locks = locks_read_figures(node->locks);
     report->leader_changes = report->counters->leader_changes;
     report->bad_reads = report->counters->bad_reads;
+    report->repairs = report->counters->repairs;
     report->oldest_hold_ns = report->locks->oldest_hold_ns;
     report->longest_queue = report->locks->longest_queue;
     report_stages(node->stages, report);

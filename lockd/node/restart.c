@@ -134,6 +134,17 @@ void restart_recover(struct restart *restart)
     }
 }
 
+bool restart_is_repaired(struct restart *restart)
+{
+    const struct member *own = configurations_self(restart->configurations);
+    bool is_voter = restart->configurations->newest.index > 0 && own &&
+                    own->role == MEMBER_VOTER && own->incarnation != 0;
+    if (restart->repair.given_up == 0 || !is_voter)
+        return false;
+    restart->repair.given_up = 0;
+    return true;
+}
+
 /* ---- Snapshots ---- */
 
 static bool knows(const struct restart *restart, uint16_t version)
@@ -196,9 +207,10 @@ bool restart_feed(struct restart *restart, const unsigned char *bytes, size_t co
     if (snapshot_reader_take(&restart->reader, bytes, count, &records) != SNAPSHOT_GOOD)
         return refuse(restart);
     if (restart->reader.pieces == 1) {
-        bool fits = snapshots_read_cluster(header, &restart->cluster) &&
-                    locks_fits(restart->locks, &restart->cluster.settings) &&
-                    entry_id_equal(restart->reader.header.last, header->last);
+        bool is_whole = snapshots_read_cluster(header, &restart->cluster) &&
+                        entry_id_equal(restart->reader.header.last, header->last);
+        bool fits = is_whole && locks_fits(restart->locks, &restart->cluster.settings);
+        restart->too_small = is_whole && !fits;
         return fits || refuse(restart);
     }
     if (!locks_load(restart->locks, records))

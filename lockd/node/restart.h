@@ -42,7 +42,9 @@ struct restart {
     uint32_t offer_count;
     struct offer *offers; /* NODE_SNAPSHOTS_MAX */
     struct offer *loading;
-    bool loaded; /* The state is that of `loading`. */
+    bool loaded;    /* The state is that of `loading`. */
+    bool too_small; /* A snapshot is whole, and this node's limits are below its cluster's. */
+    struct repair_block repair; /* What the directory gave up before; given_up 0: nothing */
     struct snapshot_reader reader;
     /* The settings of the cluster, by the entry that bootstrapped it or by a snapshot: */
     bool bootstrapped;
@@ -70,6 +72,15 @@ void restart_recover(struct restart *restart);
 
 /* A version that the log or the snapshot is of and that this program does not know; 0: none. */
 uint16_t restart_unknown_version(const struct restart *restart);
+
+/* This directory gave up its log, and was no voter since. */
+static inline bool restart_repairs(const struct restart *restart)
+{
+    return restart->repair.given_up != 0;
+}
+
+/* A directory that gave up its log is a voter again: true, once, and the repair is over. */
+bool restart_is_repaired(struct restart *restart);
 
 /* See node_next_snapshot() and node_feed_snapshot(). */
 const struct snapshot_header *restart_next(struct restart *restart);

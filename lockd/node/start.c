@@ -5,6 +5,7 @@
  * the memory plan of `lockd --plan`. The buffers of connections are by far the largest
  * part. They cost nothing until they are used.
  */
+#include "base/mark.h"
 #include "base/numbers.h"
 #include "base/units.h"
 #include "node/replica.h"
@@ -444,6 +445,7 @@ static void join_batch(struct node *node)
             .raft = node->raft,
             .doubts = &node->doubts,
             .times = &node->times,
+            .auto_replace_ns = node->settings.auto_replace_ns,
     };
 }
 
@@ -474,6 +476,12 @@ void node_begin_log(struct node *node, const struct begin_block *begin)
 {
     assert(!node->turn.booted);
     restart_begin_log(&node->restart, begin);
+}
+
+void node_gave_up(struct node *node, const struct repair_block *repair)
+{
+    assert(!node->turn.booted);
+    node->restart.repair = *repair;
 }
 
 void node_offer_snapshot(struct node *node, const struct snapshot_header *header)
@@ -564,6 +572,8 @@ static enum node_boot judge(
         return NODE_BOOT_VERSION;
     if (decision->verdict == RECOVERY_DAMAGED)
         return NODE_BOOT_DAMAGED;
+    if (node->restart.too_small && !node->restart.loaded)
+        return NODE_BOOT_PLAN_TOO_SMALL;
     if (lacks_snapshot(&node->restart, decision))
         return NODE_BOOT_NO_SNAPSHOT;
     if (!node->restart.bootstrapped)
@@ -571,6 +581,38 @@ static enum node_boot judge(
     if (!locks_fits(node->locks, &node->restart.cluster_settings))
         return NODE_BOOT_PLAN_TOO_SMALL;
     return NODE_BOOT_OK;
+}
+
+/* The newest that can be read, in the log or in the snapshot; else what --cluster says. */
+static const struct configuration *newest_known(const struct node *node)
+{
+    const struct restart *restart = &node->restart;
+    const struct indexed_configuration *newest = &node->configurations.newest;
+    bool later = restart->loaded && restart->cluster.index > newest->index;
+    return later ? &restart->cluster.configuration : &newest->is;
+}
+
+bool node_may_repair(
+        const struct node *node, enum node_boot boot, struct repair_block *repair)
+{
+    const struct repair_block *before = &node->restart.repair;
+    uint64_t voters = configuration_ids(newest_known(node), MEMBER_VOTER);
+    voters &= ~(UINT64_C(1) << node->settings.self);
+    bool is_damage = boot == NODE_BOOT_DAMAGED || boot == NODE_BOOT_NO_SNAPSHOT;
+    bool others = (voters & (voters - 1)) != 0; /* Two at least */
+    if (!recovery_give_up(node->restart.recovery, repair) || !is_damage || !others ||
+            repair->node != node->settings.self)
+        return false;
+    if (before->given_up != 0 && before->term > repair->term) {
+        repair->term = before->term;
+        repair->vote = before->vote;
+    }
+    return true;
+}
+
+bool node_is_repairing(const struct node *node)
+{
+    return restart_repairs(&node->restart);
 }
 
 uint16_t node_log_version(const struct node *node)
@@ -586,6 +628,23 @@ bool node_has_snapshot(const struct node *node, uint64_t index)
             return true;
     }
     return false;
+}
+
+/* True: the log is empty, because the one before it was given up. */
+static bool begin_again(struct node *node, const struct recovery_decision *decision)
+{
+    const struct repair_block *repair = &node->restart.repair;
+    bool is_empty = decision->last.index == 0;
+    raft_restore_vote(node->raft, repair->term, repair->vote);
+    (void)restart_is_repaired(&node->restart);
+    node->greet.given_up = node->restart.repair.given_up;
+    node->doubts.cluster_before = repair->cluster;
+    if (!is_empty)
+        return false;
+    MARK(log_was_given_up);
+    node->notices.counters.repairs++;
+    raft_restore_given_up(node->raft);
+    return true;
 }
 
 enum node_boot node_boot(
@@ -607,6 +666,8 @@ enum node_boot node_boot(
     (void)roster_adopt(&node->roster, &node->configurations.newest.is);
     raft_restore_vote(node->raft, decision->term, decision->vote);
     bool blank = decision->term == 0 && decision->last.index == 0;
+    if (restart_repairs(&node->restart))
+        blank = begin_again(node, decision);
     raft_boot(node->raft, now_ns, blank);
     node->times.now_ns = now_ns;
     node->times.start_ns = now_ns;

@@ -106,6 +106,8 @@ static const struct setting table[] = {
         5 * NS_PER_MS, 600 * NS_PER_S),
     TIME("tick", "how often keepalives go into the log", node.tick_ns, 10 * NS_PER_MS,
         10 * NS_PER_S),
+    TIME("auto-replace", "replace a lost member that was silent so long; 0s: never",
+        node.auto_replace_ns, 0, 366 * DAY),
 
     TIME("max-ttl", "longest ttl of a session", node.cluster.max_ttl_ns, NS_PER_S, DAY),
     TIME("min-ttl", "shortest ttl of a session", node.cluster.min_ttl_ns, NS_PER_MS, DAY),

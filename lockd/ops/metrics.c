@@ -81,6 +81,7 @@ static const struct field report_fields[] = {
     TOTAL("elections_won", "Times that this node became leader.", REPORT(status.elections)),
     TOTAL("log_lines_dropped", "Lines of the log that were lost because nobody read them.", REPORT(status.lines_dropped)),
     TOTAL("bad_frames", "Connections that were closed because of nonsense.", REPORT(status.bad_frames)),
+    TOTAL("repairs", "Starts of this process without a log, as it was damaged and put aside.", REPORT(repairs)),
     TOTAL("bad_reads", "Reads of the log that failed, or gave other bytes than were written.", REPORT(bad_reads)),
     TOTAL("entries_applied", "Entries applied.", REPORT(sums[SUM_APPLIED])),
     TOTAL("system_calls", "Calls of io_uring_enter.", REPORT(sums[SUM_SYSTEM_CALLS])),

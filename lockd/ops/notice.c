@@ -225,6 +225,17 @@ static void describe_condition(const struct node_notice *notice, struct notice_t
                 "this node %s: %s", words->sentence, words->cure);
 }
 
+static void describe_repair(const struct node_notice *notice, struct notice_text *text)
+{
+    if (notice->kind == NOTICE_REPAIRED)
+        describe(text, LOGGER_INFO, "repaired",
+                "this node is a voter again; the files of its damaged log are in the folder damaged-N of its data directory, until you remove them");
+    else
+        describe(text, LOGGER_WARN, "replaces",
+                "peer=%u: this voter has lost its data directory, and the new one takes its place: as a learner first",
+                notice->peer);
+}
+
 static void describe_place(const struct node_notice *notice, struct notice_text *text)
 {
     unsigned long long segment = notice->number;
@@ -357,6 +368,10 @@ void notice_describe(
     case NOTICE_NO_SPACE:
     case NOTICE_PLAN_TOO_SMALL:
         describe_lack(notice, text);
+        break;
+    case NOTICE_REPAIRED:
+    case NOTICE_REPLACES:
+        describe_repair(notice, text);
         break;
     case NOTICE_MEMBERS:
     case NOTICE_LIST_DIFFERS:

@@ -11,7 +11,8 @@ static bool takes_no_part(enum condition condition)
             CONDITION_NO_LEADER, CONDITION_NO_MAJORITY, CONDITION_REPLAYING,
             CONDITION_OTHER_CLUSTER, CONDITION_OTHER_DIRECTORY, CONDITION_ID_TAKEN,
             CONDITION_NOT_ACCEPTED, CONDITION_CONTRADICTED, CONDITION_VERSION_REFUSED,
-            CONDITION_REMOVED, CONDITION_LEARNER, CONDITION_NOT_MEMBER};
+            CONDITION_REMOVED, CONDITION_LEARNER, CONDITION_NOT_MEMBER,
+            CONDITION_REPAIRING};
     for (size_t i = 0; i < sizeof such / sizeof such[0]; i++) {
         if (such[i] == condition)
             return true;

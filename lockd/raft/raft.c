@@ -267,8 +267,9 @@ bool raft_may_write(const struct raft *raft, const struct raft_event *event)
     case RAFT_FITNESS:
     case RAFT_READ:
     case RAFT_FORGOTTEN:
-    case RAFT_JOIN:
         return false;
+    case RAFT_JOIN:
+        return raft_join_saves(raft);
     }
     return false;
 }

@@ -251,6 +251,12 @@ void raft_restore_snapshot(struct raft *raft, struct entry_id last, uint64_t ind
         const struct raft_configuration *configuration);
 
 /*
+ * Before raft_boot(), which then boots it as blank: the log is empty because it was given up.
+ * So this node takes no part until it joins. Its term and vote are what was left of the log.
+ */
+void raft_restore_given_up(struct raft *raft);
+
+/*
  * Recovery is over; the first step may follow. All that was restored is durable. `blank`:
  * neither vote nor entry was found. The caller does not boot a node that distrusts its log.
  */

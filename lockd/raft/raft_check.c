@@ -68,7 +68,8 @@ static void check_role(const struct raft *raft)
 static void check_blank(const struct raft *raft)
 {
     if (raft->blank) {
-        assert(raft->vote == 0 && !raft_is_bootstrapped(raft) && raft->write_last == 0);
+        assert(raft->vote == 0 || raft->met_bootstrapped);
+        assert(!raft_is_bootstrapped(raft) && raft->write_last == 0);
         assert(raft->role == RAFT_FOLLOWER || raft->role == RAFT_PRECANDIDATE);
     }
     if (raft->met_bootstrapped)

@@ -127,6 +127,12 @@ void raft_restore_snapshot(struct raft *raft, struct entry_id last, uint64_t ind
     raft_membership_restore(raft, index, configuration);
 }
 
+void raft_restore_given_up(struct raft *raft)
+{
+    assert(!raft->booted && !raft_is_bootstrapped(raft));
+    raft->met_bootstrapped = true;
+}
+
 void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
 {
     assert(!raft->booted);
@@ -135,7 +141,11 @@ void raft_boot(struct raft *raft, uint64_t now_ns, bool blank)
     raft->blank = blank;
     raft->durable = raft_log_last(&raft->log).index;
     if (blank)
-        assert(!raft_is_bootstrapped(raft) && raft->term == 0 && raft->vote == 0);
+        assert(!raft_is_bootstrapped(raft));
+    if (!raft->met_bootstrapped)
+        assert(!blank || (raft->term == 0 && raft->vote == 0));
+    if (raft->met_bootstrapped)
+        assert(blank);
     if (raft_log_last(&raft->log).term > raft->term) {
         /*
          * Votes are saved before entries of their term, so this vote was lost. Its

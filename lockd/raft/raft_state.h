@@ -408,6 +408,7 @@ void raft_become_follower(struct raft *raft);
 
 /* This blank node is a learner of a cluster that has not seen it before. */
 void raft_join(struct raft *raft);
+bool raft_join_saves(const struct raft *raft);
 
 /* This blank node has met a cluster that it must have forgotten. */
 void raft_meet_bootstrapped(struct raft *raft);

@@ -70,6 +70,15 @@ void raft_meet_bootstrapped(struct raft *raft)
 }
 
 /*
+ * A term that is in memory only. A leader of the same term would give no reason to save it, and
+ * the log would not even begin before a snapshot takes its place.
+ */
+bool raft_join_saves(const struct raft *raft)
+{
+    return raft->blank && raft->term > 0;
+}
+
+/*
  * The members know this directory as a learner, and its log is empty. So it has promised
  * nothing: it may have saved a term since it joined, and have been started again.
  */
@@ -79,6 +88,8 @@ void raft_join(struct raft *raft)
         return;
     MARK(blank_node_joins);
     raft_become_follower(raft);
+    if (raft_join_saves(raft))
+        raft_save(raft);
     raft->blank = false;
     raft->met_bootstrapped = false;
     raft->joining = true;

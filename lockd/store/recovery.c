@@ -52,6 +52,8 @@ void recovery_begin_as(struct recovery *recovery, const struct begin_block *begi
     recovery->log.incarnation = begin->incarnation;
     recovery->log.term = begin->term;
     recovery->log.vote = begin->vote;
+    recovery->term_seen = begin->term;
+    recovery->vote_seen = begin->vote;
 }
 
 /* ---- The bytes, as one contiguous stream. ---- */
@@ -131,6 +133,31 @@ static void note_place(struct recovery *recovery, const struct record_place *pla
         recovery->run_seen = place->run;
 }
 
+/*
+ * The newest vote that is intact, whether it follows or not. What stands inside a torn entry
+ * may have been put there by a client, so it is not counted.
+ */
+static void note_vote(struct recovery *recovery, uint64_t term, uint8_t vote)
+{
+    bool newer = term > recovery->term_seen ||
+                 (term == recovery->term_seen && recovery->vote_seen == 0);
+    if (!newer || recovery->at < recovery->torn_until)
+        return;
+    recovery->term_seen = term;
+    recovery->vote_seen = vote;
+}
+
+/* A vote is saved before entries of its term. If it is not found, it counts as used. */
+static void note_entry(struct recovery *recovery, const struct entry_head *head)
+{
+    if (recovery->at < recovery->torn_until)
+        return;
+    if (head->id.term > recovery->term_seen)
+        note_vote(recovery, head->id.term, recovery->node);
+    if (recovery->cluster_seen == 0)
+        recovery->cluster_seen = head->cluster;
+}
+
 static bool is_foreign(const struct recovery *recovery, const struct segment_header *header)
 {
     bool is_cluster = header->cluster == 0 || header->cluster == recovery->cluster;
@@ -151,6 +178,8 @@ static void note_header(struct recovery *recovery, const struct segment_header *
         recovery->cluster = header->cluster;
     if (recovery->incarnation == 0)
         recovery->incarnation = header->incarnation;
+    if (!is_foreign(recovery, header))
+        note_vote(recovery, header->term, header->vote);
     if (is_foreign(recovery, header)) {
         MARK(recovery_foreign);
         raise_alarm(recovery, RECOVERY_FOREIGN, 0);
@@ -170,6 +199,8 @@ static void note(struct recovery *recovery, const struct format_block *block)
         break;
     case FORMAT_RECORD:
         note_place(recovery, &block->record.place);
+        if (block->record.kind == RECORD_VOTE)
+            note_vote(recovery, block->record.value, block->record.vote);
         break;
     case FORMAT_HEADER:
         note_header(recovery, &block->header);
@@ -248,9 +279,12 @@ static enum step step_record(
         item->entry = bytes + WAL_RECORD_HEAD_BYTES;
         if (!entry_decode(item->entry, record->payload_bytes, &item->head)) {
             MARK(recovery_torn_entry);
+            if (recovery->torn_until < recovery->at + count)
+                recovery->torn_until = recovery->at + count;
             pass_block(recovery, bytes);
             return STEP_ON;
         }
+        note_entry(recovery, &item->head);
     }
     if (recovery->ended || !log_takes_record(&recovery->log, record, &item->head)) {
         /* Whole, but no longer of this log: the content of such an entry is not checked. */
@@ -328,6 +362,7 @@ void recovery_begin_segment(struct recovery *recovery, uint64_t number, uint64_t
     recovery->bytes = bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
     recovery->fed = 0;
     recovery->at = 0;
+    recovery->torn_until = 0;
     recovery->carried_at = 0;
     recovery->carried_count = 0;
     recovery->chunk_at = 0;
@@ -412,6 +447,25 @@ struct recovery_decision recovery_decide(struct recovery *recovery)
     if (recovery->alarm != RECOVERY_BLANK)
         decision.bad = recovery->alarm_place;
     return decision;
+}
+
+void recovery_call_damaged(struct recovery *recovery)
+{
+    raise_alarm(recovery, RECOVERY_DAMAGED, 0);
+}
+
+bool recovery_give_up(const struct recovery *recovery, struct repair_block *repair)
+{
+    *repair = (struct repair_block){
+            .node = recovery->node,
+            .vote = recovery->vote_seen,
+            .moving = true,
+            .cluster = recovery->cluster != 0 ? recovery->cluster : recovery->cluster_seen,
+            .given_up = recovery->incarnation,
+            .term = recovery->term_seen,
+            .folder = 1,
+    };
+    return repair->node != 0 && repair->cluster != 0 && repair->given_up != 0;
 }
 
 uint64_t recovery_incarnation(const struct recovery *recovery)

@@ -23,6 +23,7 @@
 #include "base/arena.h"
 #include "protocol/entry.h"
 #include "store/begin_format.h"
+#include "store/repair_format.h"
 #include "store/wal.h"
 
 #ifdef __cplusplus
@@ -65,6 +66,15 @@ struct recovery_decision {
     struct wal_place bad;      /* Where the first doubtful block is */
     uint64_t durable_at_least; /* Position that some record knew to be durable */
 };
+
+/*
+ * What is to be kept of a log that is given up because of damage: whose it is, and the newest
+ * term and vote of all that is intact. False: not enough of it can be read to say whose it is.
+ */
+bool recovery_give_up(const struct recovery *recovery, struct repair_block *repair);
+
+/* A file that this log needs is unreadable: whatever else is found, it is damaged. */
+void recovery_call_damaged(struct recovery *recovery);
 
 /* Memory for the longest record and for the index of places. */
 struct recovery *recovery_carve(struct arena *arena, const struct wal_settings *settings);

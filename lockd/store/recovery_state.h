@@ -42,6 +42,10 @@ struct recovery {
     uint8_t node; /* Of the first header; 0: none */
     uint64_t cluster;
     uint64_t incarnation;
+    uint64_t term_seen; /* The newest */
+    uint8_t vote_seen;
+    uint64_t cluster_seen; /* Of any whole entry */
+    uint64_t torn_until;   /* In this segment: what a torn entry says it covers */
 
     bool fresh; /* Begun anew: a first segment without a header is no damage. */
 

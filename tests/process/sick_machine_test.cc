@@ -171,9 +171,9 @@ TEST(Condition, ReadError)
     rot(cluster, leader);
     cluster.start(away);
     expect_line(cluster, leader,
-            "cannot read a part of its own log: check its disk (dmesg, smartctl), keep a "
-            "copy of its data directory, and put the damaged file back if you have a good "
-            "copy of it; it does not start again as it is",
+            "cannot read a part of its own log: check its disk (dmesg, smartctl), and put the "
+            "damaged file back if you have a good copy of it; else restart the node: with "
+            "three voters or more it puts its log aside and gets a new copy from the others",
             1);
     expect_logged(cluster, leader, " log-damaged ");
     EXPECT_TRUE(wait_until([&] {

@@ -200,7 +200,7 @@ const span name{NAME, sizeof(NAME) - 1};
 
 TEST(Range, Hello)
 {
-    hello client{HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, {2, 3}, 0};
+    hello client{HELLO_CLIENT, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, {2, 3}, 0};
     expect_ranges<hello>(wire_hello, client,
             {{"role", [](hello &m) { m.role = 3; }, 0, 3},
                     {"no version", [](hello &m) { m.versions.least = 0; }, 1, 0},
@@ -209,7 +209,7 @@ TEST(Range, Hello)
                     {"to of a client", [](hello &m) { m.to = 1; }, 14, 1},
                     {"members of a client", [](hello &m) { m.members = 1; }, 23, 1}});
     expect_ranges<hello>(wire_hello,
-            {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5, 1, 6, 1, 8, {1, 1}, 0},
+            {HELLO_PEER, 1, 2, 7, 9, 3, 4, 5, 1, 6, 1, 8, 0, {1, 1}, 0},
             {{"no node", [](hello &m) { m.node = 0; }, 13, 0},
                     {"node 64", [](hello &m) { m.node = 64; }, 13, 64},
                     {"to nobody", [](hello &m) { m.to = 0; }, 14, 0}});
@@ -222,7 +222,8 @@ TEST(Range, Hello)
                     {"address of nobody", [](leader &m) { m.leader = 0; }, 0, 0}});
     expect_ranges<refused>(wire_refused, {REFUSED_FULL, 7, 1, {1, 1}, 0},
             {{"no reason", [](refused &m) { m.why = 0; }, 0, 0}});
-    expect_ranges<peer_welcome>(wire_peer_welcome, {1, 7, 3, 4, 5, 1, 6, 1, 8, {1, 1}, 0},
+    expect_ranges<peer_welcome>(wire_peer_welcome,
+            {1, 7, 3, 4, 5, 1, 6, 1, 8, {1, 1}, 0, 0},
             {{"no node", [](peer_welcome &m) { m.node = 0; }, 0, 0},
                     {"node 64", [](peer_welcome &m) { m.node = 64; }, 0, 64}});
 }

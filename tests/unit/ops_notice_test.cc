@@ -103,7 +103,7 @@ TEST(Notice, TheGuideHasEveryEventOfIo)
     std::string text = guide();
     size_t found = 0;
     for (const char *name :
-            {"loop", "net", "net_peer", "disk", "disk_file", "disk_maker"}) {
+            {"loop", "net", "net_peer", "disk", "disk_file", "disk_maker", "disk_start"}) {
         std::ifstream file(std::string(LOCKD_SOURCE_DIR "/lockd/io/") + name + ".c");
         std::stringstream source;
         source << file.rdbuf();

@@ -100,6 +100,28 @@ TEST(RaftBootstrap, BlankNodeVotesForBootstrapOnly)
     }
 }
 
+/*
+ * Its log was given up: so it takes no part, until it joins. What it joins with is saved: its
+ * leader may be in the same term, and the log has to begin with something.
+ */
+TEST(RaftBootstrap, WhoGaveUpItsLogKeepsTermAndVote)
+{
+    raft_alone node(1, 3);
+    raft_restore_given_up(node.raft);
+    node.boot(7, 2, true);
+    EXPECT_TRUE(raft_met_bootstrapped(node.raft));
+    node.ask_vote(3, 8, {0, 0}, false);
+    EXPECT_FALSE(node.only(PEER_VOTE_ANSWER).body.granted);
+    EXPECT_EQ(node.only(PEER_VOTE_ANSWER).body.state, PEER_STATE_BLANK);
+    raft_event join{};
+    join.kind = RAFT_JOIN;
+    EXPECT_TRUE(raft_may_write(node.raft, &join));
+    EXPECT_TRUE(node.step(join).save);
+    EXPECT_EQ(raft_term(node.raft), 7U);
+    EXPECT_EQ(raft_vote(node.raft), 2);
+    EXPECT_TRUE(raft_is_joining(node.raft));
+}
+
 /* ... takes no entries, does not stand, and writes nothing. */
 TEST(RaftBootstrap, BlankNodeThatMetAClusterKeepsOut)
 {

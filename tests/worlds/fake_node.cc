@@ -78,6 +78,11 @@ void recovery_feed(struct recovery *recovery, const void *bytes, size_t count)
             static_cast<const char *>(bytes), count);
 }
 
+void recovery_call_damaged(struct recovery *recovery)
+{
+    reinterpret_cast<struct node *>(recovery)->called_damaged = true;
+}
+
 void node_recover(struct node *node)
 {
     (void)node;

@@ -37,6 +37,7 @@ struct node {
     std::vector<unsigned char> log; /* Registered with the ring from log_buffer() on */
     std::string fed;                /* What recovery was fed */
     std::vector<uint64_t> segments; /* ... and of which segments */
+    bool called_damaged = false;    /* Recovery was told that a file is unreadable. */
     wal_place tail{};               /* What is to be written again: from here */
     uint64_t tail_end = 0;          /* ... to this offset */
     bool tail_changed = false;      /* The file no longer holds what was fed. */

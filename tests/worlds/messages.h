@@ -50,19 +50,20 @@ struct hello_case {
     static hello make(dice &dice)
     {
         if (dice.coin())
-            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0, 0, 0, 0, 0,
+            return {HELLO_CLIENT, 0, 0, dice.number(), 0, 0, 0, 0, 0, 0, 0, 0, 0,
                     make_versions(dice), dice.number()};
         return {HELLO_PEER, dice.node(), dice.node(), dice.number(), dice.number(),
                 dice.number(), dice.number(), dice.number(),
                 static_cast<uint16_t>(dice.number()), dice.number(),
-                dice.byte(0, MEMBER_OBSERVER), dice.number(), make_versions(dice),
-                dice.number()};
+                dice.byte(0, MEMBER_OBSERVER), dice.number(), dice.number(),
+                make_versions(dice), dice.number()};
     }
     static auto fields(const hello &m)
     {
         return std::make_tuple(m.role, m.node, m.to, m.cluster, m.members, m.incarnation,
                 m.run, m.dial, m.cluster_version, m.configuration, m.to_role,
-                m.to_incarnation, m.versions.least, m.versions.most, m.features);
+                m.to_incarnation, m.given_up, m.versions.least, m.versions.most,
+                m.features);
     }
 };
 
@@ -74,13 +75,13 @@ struct peer_welcome_case {
         return {dice.node(), dice.number(), dice.number(), dice.number(), dice.number(),
                 static_cast<uint16_t>(dice.number()), dice.number(),
                 dice.byte(0, MEMBER_OBSERVER), dice.number(), make_versions(dice),
-                dice.number()};
+                dice.number(), dice.number()};
     }
     static auto fields(const peer_welcome &m)
     {
         return std::make_tuple(m.node, m.cluster, m.incarnation, m.run, m.dial,
                 m.cluster_version, m.configuration, m.to_role, m.to_incarnation,
-                m.versions.least, m.versions.most, m.features);
+                m.versions.least, m.versions.most, m.features, m.given_up);
     }
 };
 

@@ -218,6 +218,7 @@ public:
                 .configuration = 0,
                 .to_role = 0,
                 .to_incarnation = 0,
+                .given_up = 0,
                 .versions = versions_of(from),
                 .features = 0};
     }
@@ -321,6 +322,9 @@ public:
     std::map<uint32_t, bool> deaf; /* Connections on which no member answers */
     bool silent = false;           /* No member answers anything. */
     enum node_boot booted = NODE_BOOT_OK;
+    repair_block gave_up{};            /* What the directory says */
+    bool repairable = false;           /* It did not boot, and others can heal that. */
+    repair_block repair{};             /* ... what is kept then */
     std::map<uint8_t, versions> knows; /* Members that do not know what this node knows */
     std::map<uint32_t, bool> closed;
     std::map<uint32_t, std::vector<Heard>> heard;
@@ -344,7 +348,10 @@ private:
         }
         load_snapshot();
         recovery_decision decision{};
+        if (gave_up.given_up != 0)
+            node_gave_up(node_, &gave_up);
         booted = node_boot(node_, now_ns, &decision);
+        repairable = node_may_repair(node_, booted, &repair);
         if (booted != NODE_BOOT_OK)
             return;
         node_effects_init(node_, &effects);

@@ -220,6 +220,7 @@ bool Life::do_deed(Kind kind, int id)
     case Kind::add_member:
     case Kind::remove_member:
     case Kind::replace_member:
+    case Kind::repair_member:
     case Kind::move_member:
     case Kind::promote_learner:
     case Kind::transfer_lead:

@@ -383,6 +383,19 @@ void draw_members(Plan &plan)
     sort_deeds(plan);
 }
 
+/* In half of these lives logs are damaged for good, and their nodes join again. */
+void draw_repairs(Plan &plan)
+{
+    Dice dice(plan.seed, STREAM_REPAIRS);
+    if (!plan.changes_members || dice.one_in(2))
+        return;
+    uint64_t gap_ns = dice.from(1000, 5000) * NS_PER_MS;
+    uint32_t number = static_cast<uint32_t>(plan.deeds.size());
+    for (uint64_t at_ns = dice.below(gap_ns); at_ns < plan.hostile_ns; at_ns += gap_ns)
+        plan.deeds.push_back({number++, at_ns, Kind::repair_member});
+    sort_deeds(plan);
+}
+
 } // namespace
 
 const char *name_of(Kind kind)
@@ -395,7 +408,7 @@ const char *name_of(Kind kind)
             "isolate client", "stop client", "stuck disk", "log full", "slow replay", "rot",
             "slow disks", "hand over amid replay", "feast", "pose", "upgrade", "add member",
             "remove member", "replace member", "move member", "promote learner",
-            "transfer lead", "old disk"};
+            "transfer lead", "repair member", "old disk"};
     static_assert(std::size(names) == static_cast<size_t>(Kind::count));
     return names[static_cast<size_t>(kind)];
 }
@@ -437,6 +450,7 @@ Plan draw_plan(uint64_t seed)
     draw_glutton(plan);
     draw_impostor(plan);
     draw_members(plan);
+    draw_repairs(plan);
     return plan;
 }
 

@@ -65,7 +65,8 @@ enum class Kind : uint8_t {
     move_member,     /* To another address */
     promote_learner, /* One that was to stay one */
     transfer_lead,
-    old_disk, /* Of a machine that was replaced, is started beside the new one */
+    repair_member, /* Its log is damaged for good, and it gives it up. */
+    old_disk,      /* Of a machine that was replaced, is started beside the new one */
     count
 };
 
@@ -128,6 +129,7 @@ enum : uint64_t { /* Numbers of streams: a deed has its own, the others are abov
     STREAM_SHARES,     /* In which rough lives an address may have little */
     STREAM_UPGRADES,   /* Which lives have upgrades */
     STREAM_MEMBERS,    /* In which lives members change, and what operators do */
+    STREAM_REPAIRS,    /* In which of these logs are damaged for good */
     STREAM_PERSONS = UINT64_C(1) << 33,
     STREAM_CROWDS = UINT64_C(1) << 34,
 };

@@ -28,6 +28,8 @@ bool MemberDeeds::act(Kind kind, int id)
         return remove(id);
     case Kind::replace_member:
         return replace(id);
+    case Kind::repair_member:
+        return repair(id);
     case Kind::move_member:
         return move(id);
     case Kind::promote_learner:
@@ -86,9 +88,14 @@ void MemberDeeds::ask(uint8_t kind, int id, const std::string &what,
     request.number = number;
     life_.say("ops", what);
     removals_ += kind == ADMIN_MEMBERS_REMOVE;
+    bool joins_or_goes = kind == ADMIN_MEMBERS_ADD || kind == ADMIN_MEMBERS_REMOVE;
+    if (joins_or_goes)
+        joining_or_going_.insert(id);
     operator_.ask(request, text, patience_ns,
-            [this, what, kind](bool done, const std::string &sentence) {
+            [this, what, kind, id, joins_or_goes](bool done, const std::string &sentence) {
                 removals_ -= kind == ADMIN_MEMBERS_REMOVE;
+                if (joins_or_goes)
+                    joining_or_going_.erase(id);
                 life_.say("ops", what + (done ? ": done" : ": given up, " + sentence));
             });
 }
@@ -148,7 +155,7 @@ bool MemberDeeds::add()
     World &world = life_.world();
     for (int id = 1; id <= world.count(); id++) {
         Machine &machine = world.machine(id);
-        if (!is_spare(id) || is_away(id))
+        if (!is_spare(id) || is_away(id) || joining_or_going_.count(id) > 0)
             continue;
         started_.insert(id);
         make_new(id);
@@ -169,7 +176,7 @@ bool MemberDeeds::remove(int id)
 {
     bool haunted = std::any_of(
             ghosts_.begin(), ghosts_.end(), [](const auto &ghost) { return ghost->up(); });
-    if (!is_member(id) || is_away(id) || haunted ||
+    if (!is_member(id) || is_away(id) || haunted || joining_or_going_.count(id) > 0 ||
             life_.oracle().members().voters().size() < 2)
         return false;
     ask(ADMIN_MEMBERS_REMOVE, id, "remove n" + std::to_string(id));
@@ -187,6 +194,37 @@ bool MemberDeeds::replace(int id)
         old_.pop_back();
     ask(ADMIN_MEMBERS_REPLACE, id, "replace n" + std::to_string(id),
             life_.world().machine(id).address(), 0, incarnation);
+    return true;
+}
+
+/*
+ * Nobody is asked to replace it. It does not give up its log if that is not the one of the
+ * member, or too few others vote as far as it knows.
+ */
+bool MemberDeeds::repair(int id)
+{
+    if (!is_member(id) || is_away(id) || !life_.may_disturb(id) || !may_wipe(id))
+        return false;
+    Machine &machine = life_.world().machine(id);
+    machine.crash(End::power_cut);
+    machine.disk.finish_late();
+    if (!machine.disk.damage(static_cast<Damage>(life_.roll(8)), life_.dice())) {
+        life_.start(id);
+        return false;
+    }
+    life_.expect(machine.start() == NODE_BOOT_DAMAGED, "damage for good is not seen");
+    const std::optional<repair_block> &kept = machine.repairable();
+    if (!kept || kept->given_up != incarnation_of(id)) {
+        machine.disk.undo_damage();
+        life_.start(id);
+        return false;
+    }
+    life_.say(id, "gives up a damaged log");
+    wiped_[id] = kept->given_up;
+    repairs_[id] = kept->given_up;
+    machine.give_up_log();
+    (void)life_.oracle().disk_changed(id, {});
+    life_.start(id);
     return true;
 }
 
@@ -291,12 +329,30 @@ void MemberDeeds::test_ghost()
     ghost.crash();
 }
 
+/* They know the members that there were when they were started; all may have moved since. */
+void MemberDeeds::test_repairs()
+{
+    for (const auto &[id, incarnation] : repairs_) {
+        if (incarnation_of(id) != incarnation)
+            continue;
+        Machine &machine = life_.world().machine(id);
+        machine.crash(End::killed);
+        machine.list_members(life_.oracle().members().voters());
+        life_.start(id);
+        bool replaced = life_.world().run_until(
+                [&, id = id, was = incarnation] { return incarnation_of(id) != was; },
+                30 * NS_PER_S);
+        life_.expect(replaced, "who gave up its log is not replaced");
+    }
+}
+
 /*
  * What was begun is finished: all may have moved since a new machine was started with its
  * list. Then a member is replaced, and comes back with its old disk.
  */
 void MemberDeeds::test()
 {
+    test_repairs();
     const std::map<int, uint64_t> wiped = wiped_;
     for (const auto &[id, incarnation] : wiped) {
         if (incarnation_of(id) != incarnation)

@@ -3,6 +3,9 @@
  * over, while all else goes on. Requests may be under way side by side; the cluster makes one
  * change at a time.
  *
+ * A machine whose log is damaged for good gives it up, and the cluster must replace it by
+ * itself.
+ *
  * A machine that is replaced leaves its old disk behind. Later that may be started once more,
  * beside the new one (a ghost): the cluster must not count it, and tells it that it is
  * removed.
@@ -45,6 +48,7 @@ private:
     bool add();
     bool remove(int id);
     bool replace(int id);
+    bool repair(int id);
     bool move(int id);
     bool promote();
     bool transfer(int id);
@@ -61,16 +65,21 @@ private:
             uint64_t number = 0);
     Machine &ghost_of(Old old);
     void test_ghost();
+    void test_repairs();
 
     Life &life_;
     Operator operator_;
     uint64_t addresses_ = 0;
     std::set<int> started_; /* Spares */
     std::map<int, uint64_t>
-            wiped_;        /* Members without their disks, until they are replaced */
+            wiped_; /* Members without their disks, until they are replaced */
+    std::map<int, uint64_t>
+            repairs_; /* Those of them that are to be replaced without being asked for */
     std::vector<Old> old_; /* Disks of machines that were replaced or removed */
     std::vector<std::unique_ptr<Machine>> ghosts_; /* Events may name them until the end. */
-    int removals_ = 0;                             /* Asked for, and not answered yet */
+    /* Nobody is asked to add and to remove the same one at a time. */
+    std::set<int> joining_or_going_;
+    int removals_ = 0; /* Asked for, and not answered yet */
 };
 
 } // namespace sim

@@ -175,6 +175,9 @@ void Machine::recover()
 {
     disk.finish_late();
     struct recovery *recovery = node_recovery(node_);
+    repair_block repair{};
+    if (!disk.repair.empty() && repair_read(disk.repair.data(), &repair) == REPAIR_GOOD)
+        node_gave_up(node_, &repair);
     begin_block begin{};
     if (!disk.log_begin.empty() &&
             log_begin_read(disk.log_begin.data(), &begin) == BEGIN_GOOD)
@@ -251,10 +254,16 @@ enum node_boot Machine::start()
     life_++;
     recovery_decision decision{};
     enum node_boot boot = node_boot(node_, clock(), &decision);
+    repairable_.reset();
     if (boot != NODE_BOOT_OK) {
+        repair_block repair{};
+        if (node_may_repair(node_, boot, &repair))
+            repairable_ = repair;
         node_ = nullptr;
         return boot;
     }
+    if (!node_is_repairing(node_))
+        disk.repair.clear();
     settle();
     disk.remove_leftovers(node_);
     node_effects_init(node_, &effects_);
@@ -268,6 +277,14 @@ enum node_boot Machine::start()
     seen_at_ = UINT64_MAX;
     end_turn();
     return boot;
+}
+
+void Machine::give_up_log()
+{
+    assert(!node_ && repairable_);
+    repair_block kept = *std::exchange(repairable_, std::nullopt);
+    kept.moving = false;
+    disk.put_aside(kept);
 }
 
 void Machine::crash(End how)

@@ -34,6 +34,12 @@ public:
     Machine &operator=(const Machine &) = delete;
 
     enum node_boot start();
+    /* What is to be kept if it gives up its log; none: its last start found no damage to heal. */
+    const std::optional<repair_block> &repairable() const
+    {
+        return repairable_;
+    }
+    void give_up_log(); /* It is off, and that is possible. */
     void crash(End how = End::killed);
     void stop(); /* SIGTERM */
     void pause(bool on);
@@ -183,7 +189,8 @@ private:
     uint32_t segments_of_all_ = 0; /* What its settings say */
     std::optional<uint32_t> more_segments_;
     uint32_t segments_max_ = 0; /* While they are limited; 0: not known yet */
-    uint64_t life_ = 0;         /* Counts starts: events of an older life are dropped. */
+    std::optional<repair_block> repairable_;
+    uint64_t life_ = 0; /* Counts starts: events of an older life are dropped. */
     bool in_turn_ = false;
     uint64_t turn_begin_ = 0;
     uint64_t wake_ = 0;

@@ -176,10 +176,11 @@ void Disk::remove_leftovers(const struct node *node)
 
 Disk::Content Disk::swap_content(Content other)
 {
-    Content content{segments, snapshots, log_begin};
+    Content content{segments, snapshots, log_begin, repair};
     segments = std::move(other.segments);
     snapshots = std::move(other.snapshots);
     log_begin = std::move(other.log_begin);
+    repair = std::move(other.repair);
     return content;
 }
 
@@ -422,6 +423,19 @@ void Disk::will_read(const wal_place &place, size_t count)
     });
     if (spoil_one(spots, Damage::flipped, *rots_when_read_))
         rots_when_read_.reset();
+}
+
+void Disk::put_aside(const repair_block &kept)
+{
+    assert(under_way_.empty() && late_.empty());
+    platter_.reset();
+    rots_when_read_.reset();
+    spoilt_.reset();
+    whole_.clear();
+    Content none;
+    none.repair.resize(WAL_BLOCK_BYTES);
+    repair_write(none.repair.data(), &kept);
+    (void)swap_content(std::move(none));
 }
 
 void Disk::undo_damage()

@@ -66,6 +66,7 @@ public:
      */
     std::map<uint64_t, std::vector<uint8_t>> snapshots;
     std::vector<uint8_t> log_begin; /* Empty: there is no such file. */
+    std::vector<uint8_t> repair;    /* The same */
     void begin_file(const node_file &file);
     /* False: it failed. Of a read, `bytes` gets what was read. */
     bool end_file(std::vector<uint8_t> &bytes);
@@ -78,6 +79,7 @@ public:
         std::map<uint64_t, std::vector<uint8_t>> segments;
         std::map<uint64_t, std::vector<uint8_t>> snapshots;
         std::vector<uint8_t> log_begin;
+        std::vector<uint8_t> repair;
     };
     Content swap_content(Content other);
 
@@ -132,6 +134,8 @@ public:
         return spoilt_.has_value() || !whole_.empty();
     }
     void undo_damage(); /* The cable was loose. */
+    /* The log is given up (io/disk_repair.h): for good. Its machine is off. */
+    void put_aside(const repair_block &kept);
 
 private:
     struct Write {
