@@ -64,7 +64,8 @@ const char *history_claim(enum history_op op, enum lk_status status)
         return op == HISTORY_RELEASE ? "not_owner" : "info";
     case LK_STATUS_LOST:
         return op == HISTORY_OPEN || op == HISTORY_QUERY ? "info" : "expired";
-    case LK_STATUS_BUSY:
+    case LK_STATUS_BUSY: /* An earlier sending of it may have been accepted, and undone. */
+        return is_acquire(op) ? "timeout" : "fail";
     case LK_STATUS_INVALID:
     case LK_STATUS_LIMIT:
     case LK_STATUS_OLD:

@@ -8,6 +8,7 @@
 #include "core/core_internal.h"
 
 #include "base/mark.h"
+#include "base/numbers.h"
 
 /* ---- One by one ---- */
 
@@ -80,7 +81,11 @@ void change_take_listed(struct core *core, struct core_session *session, uint64_
         const struct change *change)
 {
     struct change granted = *change;
-    granted.change = at;
+    /*
+     * The list does not say which change granted it: any that was not seen before it. If it
+     * is to be taken back, none of these may be confirmed.
+     */
+    granted.change = u64_min(at, session->seen + 1);
     if (change->kind == CHANGE_HOLDS)
         on_granted(core, session, &granted);
     struct core_hold *hold = hold_by_token(&core->holds, change->token);

@@ -179,6 +179,28 @@ TEST(CoreWait, G11_AGrantBehindACancelIsNotConfirmedUntilItIsTakenBack)
     EXPECT_GT(mark_count("client_grant_behind_cancel"), 0u);
 }
 
+/* A list says what was granted, and not by which of its changes. */
+TEST(CoreWait, G11_NothingOfAListIsConfirmedWhileAGrantInItIsTakenBack)
+{
+    open_world world;
+    uint32_t handle = world.acquire(world.session, "a", WAIT_FOREVER);
+    heard request = world.take_request(REQUEST_ACQUIRE);
+    world.answer_to(request, STATUS_QUEUED);
+    core_cancel(world.core, handle, world.now);
+    world.tick();
+    heard cancel = world.take_request(REQUEST_CANCEL);
+    uint64_t number = request.request.number;
+    world.say(answers().section(11, 0, 0, 6, true).change(CHANGE_HOLDS, 0, number, 8));
+    world.reconnect();
+    heard keepalive = world.take_request(REQUEST_KEEPALIVE);
+    EXPECT_EQ(keepalive.confirmed, 0u) << "it may be any of the changes 1 to 6";
+    world.answer_to(keepalive, STATUS_OK);
+    world.answer_to(world.take_request(REQUEST_CANCEL), STATUS_OK);
+    EXPECT_EQ(world.take_completion().status, STATUS_CANCELLED);
+    world.pass(TTL / 3);
+    EXPECT_EQ(world.take_request(REQUEST_KEEPALIVE).confirmed, 6u);
+}
+
 TEST(CoreWait, G11_AnAnswerBehindACancelKeepsItsNumberOpen)
 {
     open_world world;

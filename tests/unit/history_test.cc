@@ -87,7 +87,8 @@ TEST(History, ClaimsOfTheStatuses)
     EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_NOT_FOUND), "not_owner");
     EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_LOST), "expired");
     EXPECT_STREQ(history_claim(HISTORY_OPEN, LK_STATUS_LOST), "info");
-    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_BUSY), "fail");
+    EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_BUSY), "timeout");
+    EXPECT_STREQ(history_claim(HISTORY_RELEASE, LK_STATUS_BUSY), "fail");
     EXPECT_STREQ(history_claim(HISTORY_ACQUIRE, LK_STATUS_UNKNOWN), "info");
 }
 

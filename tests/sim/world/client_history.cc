@@ -222,6 +222,9 @@ Result Scribe::result_of(const Operation &op, const Asked &asked,
     bool assumed = op.kind == Kind::close && ns > ttls_to_close * ttl_;
     if (done.status == STATUS_OK)
         return asked.doubtful || assumed ? Result::info : Result::ok;
+    /* What an earlier sending of it did was taken back before the client was told so. */
+    if (done.status == STATUS_BUSY && op.kind == Kind::acquire)
+        return Result::timeout;
     if (done.status == STATUS_BUSY || done.status == STATUS_INVALID ||
             done.status == STATUS_LIMIT)
         return Result::fail;
