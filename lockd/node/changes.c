@@ -90,7 +90,7 @@ static bool sample_commit(struct changes *changes)
     if (now_ns - changes->sampled_ns < SAMPLE_MS * NS_PER_MS)
         return false;
     /* It did not lead meanwhile, or had a change under way: silence is counted anew. */
-    if (now_ns - changes->sampled_ns > CHANGES_SAMPLES * SAMPLE_MS * NS_PER_MS)
+    if (now_ns - changes->sampled_ns > (uint64_t)CHANGES_SAMPLES * SAMPLE_MS * NS_PER_MS)
         memset(changes->silent_since_ns, 0, sizeof changes->silent_since_ns);
     changes->sampled_ns = now_ns;
     for (int i = 1; i < CHANGES_SAMPLES; i++)
@@ -501,8 +501,10 @@ static enum admin_result replace(struct changes *changes,
     if (known->role == MEMBER_VOTER && !has_room(changes, sentence))
         return ADMIN_NOT_NOW;
     struct configuration after = replaced(changes, newcomer);
+    struct member *place = place_of(&after, known->id);
+    assert(place);
     if (request->text.count > 0 &&
-            !take_address(changes, request, place_of(&after, known->id)->address, sentence))
+            !take_address(changes, request, place->address, sentence))
         return ADMIN_NEVER;
     return change(changes, &after, sentence);
 }

@@ -338,6 +338,13 @@ static void describe_cluster(const struct node_notice *notice, struct notice_tex
                 number);
 }
 
+static void describe_clock(const struct node_notice *notice, struct notice_text *text)
+{
+    describe(text, LOGGER_ERROR, "clock-suspect",
+            "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
+            notice->peer);
+}
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
@@ -383,9 +390,7 @@ void notice_describe(
         describe_condition(notice, text);
         break;
     case NOTICE_CLOCK_SUSPECT:
-        describe(text, LOGGER_ERROR, "clock-suspect",
-                "peer=%u: the clock of this node or of the peer runs at a wrong rate, and leases depend on it; check the clock source of both machines",
-                notice->peer);
+        describe_clock(notice, text);
         break;
     case NOTICE_SNAPSHOT_TAKEN:
     case NOTICE_SNAPSHOT_FAILED:
