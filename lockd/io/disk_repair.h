@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /*
- * Before anything else is read: a repair that was begun goes on, and `repair` gets what the
+ * Before anything else is read: a repair that was begun continues, and `repair` gets what the
  * file says; given_up 0: there is none. False with a sentence in `reason`.
  */
 bool disk_resume_repair(struct disk *disk, struct repair_block *repair, char *reason);
