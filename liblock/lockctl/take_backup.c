@@ -59,7 +59,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* ---- What is said of a backup ---- */
+/* ---- What is printed about a backup ---- */
 
 static const char *time_text(uint64_t wall_ns, char *text)
 {
