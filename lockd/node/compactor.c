@@ -142,14 +142,22 @@ bool compactor_began_anew(const struct compactor *compactor)
     return compactor->fresh;
 }
 
+/* Each second, and with each segment that is begun: a fast log fills several in a second. */
+static bool is_time_to_look(const struct compactor *compactor)
+{
+    return compactor->times->now_ns - compactor->looked_ns >= look_ns ||
+           compactor->looked_segment != wal_next_segment(compactor->wal);
+}
+
 void compactor_turn(struct compactor *compactor)
 {
     uint64_t now_ns = compactor->times->now_ns;
     if (compactor->state != COMPACTOR_IDLE || now_ns < compactor->retry_ns)
         return;
     const struct kept_snapshot *old = snapshots_superfluous(compactor->snapshots);
-    if (compactor->told && now_ns - compactor->looked_ns >= look_ns) {
+    if (compactor->told && is_time_to_look(compactor)) {
         compactor->looked_ns = now_ns;
+        compactor->looked_segment = wal_next_segment(compactor->wal);
         drop(compactor);
     }
     struct log_begin begin = wal_begin(compactor->wal);

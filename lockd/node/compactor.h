@@ -62,7 +62,8 @@ struct compactor {
     uint64_t begin;      /* ... and the one that it names durably */
     uint64_t first_file; /* Segments before this one are removed. */
     uint64_t keep_from;  /* Sendings need entries from here on; UINT64_MAX: none */
-    uint64_t looked_ns;
+    uint64_t looked_ns;  /* When it was last decided where the log may begin, ... */
+    uint64_t looked_segment; /* ... and what the next segment was then */
     uint64_t retry_ns;
     unsigned char *block;
 };

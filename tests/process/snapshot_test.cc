@@ -244,14 +244,18 @@ double planned_bytes()
     return (number + 0.1) * 1024 * 1024;
 }
 
+/* A file that is renamed meanwhile may be found twice: it counts once. */
 double used_bytes(const fs::path &folder)
 {
-    double used = 0;
+    std::map<ino_t, off_t> files;
     for (const auto &entry : fs::directory_iterator(folder)) {
-        std::error_code gone; /* It is written to, and cleaned. */
-        uintmax_t bytes = fs::file_size(entry.path(), gone);
-        used += gone ? 0 : static_cast<double>(bytes);
+        struct stat info {};
+        if (stat(entry.path().c_str(), &info) == 0) /* else it is gone */
+            files[info.st_ino] = info.st_size;
     }
+    double used = 0;
+    for (const auto &file : files)
+        used += static_cast<double>(file.second);
     return used;
 }
 

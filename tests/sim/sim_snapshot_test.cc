@@ -72,6 +72,28 @@ struct Scene {
         }
     }
 
+    /* Every client takes so many locks at once, and gives them back. */
+    void take_and_give_back(int count)
+    {
+        int under_way = 0;
+        auto over = [&](const core_completion &) {
+            under_way--;
+        };
+        auto all_over = [&] {
+            return under_way == 0;
+        };
+        for (auto &client : clients)
+            for (int i = 0; i < count; i++, under_way++)
+                client->acquire(client->name() + std::to_string(i), 5 * NS_PER_S, over);
+        world.run_until(all_over, 10 * NS_PER_S);
+        for (auto &client : clients)
+            for (const auto &held : std::map(client->held())) {
+                under_way++;
+                client->release(held.first, over);
+            }
+        world.run_until(all_over, 10 * NS_PER_S);
+    }
+
     bool caught_up()
     {
         return world.run_until(
@@ -120,6 +142,22 @@ TEST(SimSnapshot, TheLogIsBoundedHoweverLongItRuns)
         EXPECT_GE(machine.disk.snapshots.size(), 1U) << id;
     }
     EXPECT_GT(scene.granted, 300);
+}
+
+/* Not only at the end: one second's commands fill many segments. */
+TEST(SimSnapshot, TheLogIsBoundedWhileMuchIsWritten)
+{
+    Scene scene;
+    size_t most = 0;
+    uint64_t began_ns = scene.world.now();
+    for (int round = 0; round < 400; round++) {
+        scene.take_and_give_back(64);
+        for (int id = 1; id <= 3; id++)
+            most = std::max(most, scene.world.machine(id).disk.segments.size());
+    }
+    EXPECT_LT(scene.world.now() - began_ns, NS_PER_S);
+    EXPECT_GT(scene.world.machine(1).disk.segments.rbegin()->first, 10U);
+    EXPECT_LE(most, 4U);
 }
 
 TEST(SimSnapshot, ARestartContinuesFromOne)
