@@ -24,6 +24,7 @@ done
 passed=0
 failed=0
 failed_names=
+again_names=
 times=
 stage_began=$SECONDS
 logs=$(mktemp -d)
@@ -79,6 +80,21 @@ count_in() {
     grep -cE "<testcase .*status=\"($pattern)\"" "$report"
 }
 
+# run_again PRESET REPORT: run the failed tests once more that time may explain, each alone; how
+# many pass now is in `again`, and they are named at the end.
+run_again() {
+    local preset=$1 report=$2 names second=$2.second
+    again=0
+    names=$(ctest --test-dir "build/$preset" -N -L machine | python3 tests/again.py "$report")
+    [ -n "$names" ] || return
+    ctest --test-dir "build/$preset" --output-on-failure --output-junit "$second" \
+        -R "$names" >"$logs/ctest-again" 2>&1 || cat "$logs/ctest-again"
+    again=$(count_in "$second" run)
+    [ "$again" -eq 0 ] && return
+    again_names+=$(sed -n 's/.*<testcase name="\([^"]*\)".*status="run".*/    \1/p' "$second" |
+        sed "s/\$/ ($preset)/")$'\n'
+}
+
 # run_tests PRESET CTEST_OPTION...: run ctest and add up what its report says.
 run_tests() {
     local preset=$1
@@ -94,19 +110,23 @@ run_tests() {
         return
     fi
     [ $status -eq 0 ] || grep -v -e ' Passed ' -e '^ *Start ' "$logs/ctest" | tail -n 300
-    local good bad skipped
+    local good bad skipped again=0
     good=$(count_in "$report" run)
     bad=$(count_in "$report" fail)
     skipped=$(count_in "$report" notrun disabled)
-    echo "$preset: $good passed, $bad failed, $skipped skipped"
-    passed=$((passed + good))
-    failed=$((failed + bad))
-    failed_names+=$(sed -n 's/.*<testcase name="\([^"]*\)".*status="fail".*/    \1/p' \
-        "$report" | sed "s/\$/ ($preset)/")
-    [ "$bad" -eq 0 ] || failed_names+=$'\n'
     if [ $((good + bad)) -eq 0 ] || { [ "$bad" -eq 0 ] && [ $status -ne 0 ]; }; then
         note_failure "$preset: no test ran, or one could not be started"
     fi
+    if [ "$bad" -gt 0 ]; then
+        run_again "$preset" "$report"
+        failed_names+=$(sed -n 's/.*<testcase name="\([^"]*\)".*status="fail".*/\1/p' "$report" |
+            grep -v -x -F -f <(sed -n 's/.*<testcase name="\([^"]*\)".*status="run".*/\1/p' \
+                "$report.second" 2>/dev/null) | sed "s/.*/    & ($preset)/")
+        [ "$bad" -eq "$again" ] || failed_names+=$'\n'
+    fi
+    echo "$preset: $((good + again)) passed, $((bad - again)) failed, $skipped skipped"
+    passed=$((passed + good + again))
+    failed=$((failed + bad - again))
 }
 
 # build_and_run PRESET TARGET CTEST_OPTION...
@@ -134,6 +154,9 @@ if [ "$quick" = no ]; then
 fi
 
 printf '\nwhere time went:\n%s' "$times"
+if [ -n "$again_names" ]; then
+    printf '\npassed only when run a second time, alone (tests/again.py):\n%s' "$again_names"
+fi
 if [ -n "$failed_names" ]; then
     printf '\nfailed:\n%s' "$failed_names"
 fi
