@@ -166,6 +166,8 @@ void backups_done(struct backups *backups, const struct file_done *done)
 {
     assert(backups->reading);
     const struct kept_snapshot *kept = given(backups);
+    if (done->failed)
+        snapshots_damaged(backups->snapshots, kept->last.index);
     struct conn *conn = conn_if_alive(backups->conns, backups->conn, backups->serial);
     const struct backup_answer piece = {
             .result = done->failed ? BACKUP_FAILED : BACKUP_PIECE,

@@ -53,6 +53,14 @@ static uint64_t most_bytes(const struct compactor *compactor)
     return u64_max(COMPACTOR_SLOW_FACTOR * keep, COMPACTOR_DUE_FACTOR * due);
 }
 
+/* Entries before this one are in the snapshot, and damaged in the log. */
+static uint64_t damaged_end(
+        const struct compactor *compactor, const struct kept_snapshot *newest)
+{
+    bool has = compactor->mend_to != 0 && compactor->mend_to <= newest->last.index;
+    return has ? compactor->mend_to + 1 : 0;
+}
+
 /* Entries before this one may go. */
 static uint64_t limit(const struct compactor *compactor)
 {
@@ -67,6 +75,7 @@ static uint64_t limit(const struct compactor *compactor)
     /* The older one may be one that is sent, and old. */
     wanted = u64_min(wanted, older->last.index + 1);
     index = u64_min(index, u64_max(wanted, least));
+    index = u64_max(index, damaged_end(compactor, newest));
     return u64_min(index, newest->last.index + 1);
 }
 
@@ -145,7 +154,8 @@ bool compactor_began_anew(const struct compactor *compactor)
 /* Each second, and with each segment that is begun: a fast log fills several in a second. */
 static bool is_time_to_look(const struct compactor *compactor)
 {
-    return compactor->times->now_ns - compactor->looked_ns >= look_ns ||
+    return compactor->mend_to != 0 ||
+           compactor->times->now_ns - compactor->looked_ns >= look_ns ||
            compactor->looked_segment != wal_next_segment(compactor->wal);
 }
 

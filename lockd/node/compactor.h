@@ -5,7 +5,8 @@
  * is enough for a restart. Kept are at least `keep_bytes` of it, and what a member still needs: one that was heard within the last ten minutes, because its
  * entries are read faster than a snapshot is sent, and one that is sent a snapshot. But for
  * one that falls further and further behind no more is kept than four times `keep_bytes`, or
- * than what makes three snapshots due. So the log is bounded however slow a member is.
+ * than what makes three snapshots due. So the log is bounded however slow a member is. And of a
+ * part that cannot be read nothing is kept: mender.h.
  *
  * In this order, so that a crash at any moment leaves a log that can be read:
  *
@@ -62,6 +63,7 @@ struct compactor {
     uint64_t begin;      /* ... and the one that it names durably */
     uint64_t first_file; /* Segments before this one are removed. */
     uint64_t keep_from;  /* Sendings need entries from here on; UINT64_MAX: none */
+    uint64_t mend_to;    /* What holds entries up to here is damaged; 0: nothing is. */
     uint64_t looked_ns;  /* When it was last decided where the log may begin, ... */
     uint64_t looked_segment; /* ... and what the next segment was then */
     uint64_t retry_ns;

@@ -54,6 +54,8 @@ void node_settings_default(struct node_settings *settings)
                             .items = 256,
                             .chunk_bytes = SNAPSHOT_CHUNK_BYTES,
                     },
+            .scrub_bytes_per_s = MIB,
+            .scrub_every_ns = 3600 * NS_PER_S,
             .tick_ns = 100 * NS_PER_MS,
             .entry_spacing_ns = NS_PER_MS,
             .version = "",

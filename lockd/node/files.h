@@ -22,6 +22,7 @@ enum files_user {
     FILES_RECEIVER,
     FILES_SENDER,
     FILES_BACKUPS,
+    FILES_SCRUBBER,
     FILES_USER_COUNT
 };
 

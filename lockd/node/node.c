@@ -248,7 +248,9 @@ static void on_written(struct node *node, uint64_t id)
 static void on_read(struct node *node, const struct node_event *event)
 {
     struct reading reading = reader_take(&node->reader, event);
-    if (reading.user == READER_PROBE || reading.user == READER_APPLY)
+    if (reading.user == READER_SCRUB)
+        scrubber_read(&node->upkeep.scrubber, &reading);
+    if (reading.user >= READER_PROBE || reading.user == READER_APPLY)
         return; /* What is to be applied is kept: the end of the turn applies it. */
     struct chunk chunk;
     struct raft_event fetched;

@@ -113,6 +113,9 @@ struct node_settings {
     struct cluster_settings cluster;
     struct node_limits limits;
     struct snapshot_settings snapshot;
+    uint64_t
+            scrub_bytes_per_s; /* Of log and snapshots, to look for damage; 0: not at all */
+    uint64_t scrub_every_ns;   /* ... and how often, at most */
     uint64_t tick_ns;          /* 100 ms */
     uint64_t auto_replace_ns;  /* Silence after which a lost member is replaced; 0: never */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
@@ -256,14 +259,16 @@ enum node_notice_kind {
     /* A durable part of the log cannot be read: number: segment, offset; or can again */
     NOTICE_LOG_UNREADABLE,
     NOTICE_LOG_READABLE,
+    NOTICE_LOG_MENDED, /* ... or it has no longer that part, which a snapshot has. */
     /* A newer configuration: number: its index; it may be uncommitted. */
     NOTICE_MEMBERS,
     /* --cluster has ids that are no members. number: the ids as bits */
     NOTICE_LIST_DIFFERS,
     /* This node was removed from the cluster, or replaced, at index `number`. */
     NOTICE_REMOVED,
-    NOTICE_SNAPSHOT_TAKEN,  /* number: index, offset: bytes */
-    NOTICE_SNAPSHOT_FAILED, /* It is taken again later. */
+    NOTICE_SNAPSHOT_TAKEN,   /* number: index, offset: bytes */
+    NOTICE_SNAPSHOT_FAILED,  /* It is taken again later. */
+    NOTICE_SNAPSHOT_DAMAGED, /* number: index; one takes its place */
     /* peer: a snapshot is sent there; number: index, offset: bytes */
     NOTICE_SNAPSHOT_SENDING,
     NOTICE_SNAPSHOT_SENT,

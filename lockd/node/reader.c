@@ -76,15 +76,27 @@ static bool is_at(struct wal_place a, struct wal_place b)
     return a.segment == b.segment && a.offset == b.offset;
 }
 
+/* Nobody waits any longer because of the fault. */
+static void end_fault(struct reader *reader)
+{
+    reader->unreadable = false;
+    for (uint32_t user = 0; user < READER_USERS_MAX; user++)
+        pause(reader, (uint8_t)user, 0);
+}
+
+void reader_mended(struct reader *reader)
+{
+    assert(reader->unreadable);
+    end_fault(reader);
+}
+
 static void note_success(struct reader *reader, uint8_t user, struct wal_place place)
 {
     pause(reader, user, 0);
     if (!reader->unreadable || !is_at(place, reader->fault))
         return;
     MARK(log_readable_again);
-    reader->unreadable = false;
-    for (uint32_t other = 0; other < READER_USERS_MAX; other++)
-        pause(reader, (uint8_t)other, 0);
+    end_fault(reader);
     notices_tell_place(reader->notices, NOTICE_LOG_READABLE, place);
 }
 
@@ -145,7 +157,7 @@ bool reader_is_due(const struct reader *reader)
         if (reader_wants(reader, user) && !waits(reader, user))
             return true;
     }
-    return probe_is_due(reader);
+    return probe_is_due(reader) || reader->scrubs;
 }
 
 uint64_t reader_deadline(const struct reader *reader)
@@ -159,6 +171,8 @@ uint64_t reader_deadline(const struct reader *reader)
     }
     if (reader->unreadable)
         deadline_ns = u64_min(deadline_ns, reader->users[READER_PROBE].retry_ns);
+    if (reader->scrubs)
+        deadline_ns = reader->times->now_ns;
     return deadline_ns;
 }
 
@@ -177,6 +191,14 @@ void reader_forget(struct reader *reader)
     for (uint32_t user = 0; user < READER_USERS_MAX; user++)
         reader->users[user].cursor.valid = false;
     reader->unreadable = false;
+    reader->scrubs = false;
+}
+
+void reader_scrub(struct reader *reader, struct wal_place place)
+{
+    assert(wal_is_durable_at(reader->wal, place) && !reader_is_scrubbing(reader));
+    reader->scrubs = true;
+    reader->scrub_at = place;
 }
 
 static void point_at(
@@ -245,6 +267,14 @@ static void ask_for_probe(struct reader *reader, struct node_effects *effects)
         reader->unreadable = false; /* The log no longer has this place. */
 }
 
+/* The log may begin later by now. */
+static void ask_for_scrubber(struct reader *reader, struct node_effects *effects)
+{
+    reader->scrubs = false;
+    if (is_there(reader, reader->scrub_at))
+        ask_disk(reader, READER_SCRUB, reader->scrub_at, effects);
+}
+
 /* The peer whose turn it is; READER_APPLY: none can use a read. */
 static uint8_t next_peer(struct reader *reader, uint32_t able)
 {
@@ -277,6 +307,8 @@ void reader_next(struct reader *reader, uint32_t able, struct node_effects *effe
         ask_disk(reader, READER_APPLY, place, effects);
     } else if (probe_is_due(reader)) {
         ask_for_probe(reader, effects);
+    } else if (reader->scrubs) {
+        ask_for_scrubber(reader, effects);
     }
 }
 
@@ -290,6 +322,18 @@ static void keep(struct reader *reader, const struct reading *reading)
     reader->kept_count++;
     reader->kept_end = reading->walk.place;
     reader->kept_end.offset += wal_walk_whole(&reading->walk);
+}
+
+/* All that is whole must be intact, up to where the log ends. */
+static void scrub(struct reader *reader, struct wal_walk *walk)
+{
+    enum wal_walk_result result = WAL_WALK_OTHER;
+    while (result < WAL_WALK_MORE)
+        result = wal_walk_next(walk);
+    struct wal_place ended = walk->place;
+    ended.offset += walk->at;
+    if (result == WAL_WALK_END && wal_is_durable_at(reader->wal, ended))
+        note_fault(reader, READER_SCRUB, ended);
 }
 
 struct reading reader_take(struct reader *reader, const struct node_event *event)
@@ -309,6 +353,8 @@ struct reading reader_take(struct reader *reader, const struct node_event *event
         note_success(reader, user, place);
         if (user == READER_APPLY && !reader->busy_in_vain)
             keep(reader, &reading);
+        else if (user == READER_SCRUB)
+            scrub(reader, &reading.walk);
         return reading;
     }
     if (wal_is_durable_at(reader->wal, place))
@@ -402,9 +448,9 @@ void reader_check(const struct reader *reader)
         for (uint32_t i = 0; i < reader->kept_count; i++)
             assert(reader->kept_in[i] != reader->busy_buffer);
         assert(reader->id > 0);
-        bool is_probe = reader->busy_for == READER_PROBE;
-        assert(is_probe || reader->busy_for < reader->user_count);
-        assert(is_probe || reader->users[reader->busy_for].cursor.valid);
+        bool is_own = reader->busy_for >= READER_PROBE;
+        assert(is_own || reader->busy_for < reader->user_count);
+        assert(is_own || reader->users[reader->busy_for].cursor.valid);
     }
     for (uint8_t user = 0; user < reader->user_count; user++) {
         const struct reader_user *that = &reader->users[user];

@@ -15,7 +15,9 @@
  * A durable part of the log that cannot be read back, because of an error or because its
  * bytes are not what was written, is a fault. It is told once, and whoever wants to read
  * there tries again after a pause that grows from 100 ms to 30 s. If nobody does, the
- * reader itself looks at the place (READER_PROBE). So a fault ends when its cause does.
+ * reader itself looks at the place (READER_PROBE). So a fault ends when its cause does, or
+ * when the log no longer has that place: mender.h. The scrubber reads what nobody else reads,
+ * after all others.
  */
 #ifndef NODE_READER_H
 #define NODE_READER_H
@@ -36,7 +38,8 @@ extern "C" {
 enum {
     READER_APPLY = 0, /* A peer's number is its place in the roster + 1. */
     READER_PROBE = NODE_PEERS_MAX + 1,
-    READER_USERS_MAX = NODE_PEERS_MAX + 2,
+    READER_SCRUB = NODE_PEERS_MAX + 2,
+    READER_USERS_MAX = NODE_PEERS_MAX + 3,
 };
 
 /* Walks the log on disk from an index on. */
@@ -74,8 +77,10 @@ struct reader {
     bool busy_in_vain; /* ... for nobody: its user no longer wants it. */
     struct wal_place busy_at;
     uint32_t busy_buffer;
-    uint64_t id;         /* ... with this number. */
-    uint8_t turn;        /* Which peer is looked at first */
+    uint64_t id;  /* ... with this number. */
+    uint8_t turn; /* Which peer is looked at first */
+    bool scrubs;  /* The records from here on are to be looked at. */
+    struct wal_place scrub_at;
     uint32_t read_bytes; /* How much one read asks for, at most */
     /* What was read to be applied and is not applied yet, in the order of the log: */
     struct reading kept[NODE_READ_BUFFERS];
@@ -93,6 +98,21 @@ void reader_want(struct reader *reader, uint8_t user, uint64_t begin);
 
 /* The log has begun anew: where entries lay is of no use any more. None is being read. */
 void reader_forget(struct reader *reader);
+
+/*
+ * Look at the records from this place on, which is durable and in the log, as many as one read
+ * brings. reader_take() then says how far they were intact.
+ */
+void reader_scrub(struct reader *reader, struct wal_place place);
+
+/* That is wanted, or under way. */
+static inline bool reader_is_scrubbing(const struct reader *reader)
+{
+    return reader->scrubs || (reader->busy && reader->busy_for == READER_SCRUB);
+}
+
+/* The log no longer has the place that could not be read. */
+void reader_mended(struct reader *reader);
 
 /* It has what it wanted. */
 void reader_done(struct reader *reader, uint8_t user);

@@ -29,12 +29,14 @@
  *     journal        raft's writes, into the log
  *     outbox         raft's messages, to other nodes
  *
- *     upkeep         snapshots as one: calls the next five, in order
+ *     upkeep         snapshots as one: calls the next seven, in order
  *     backups        gives clients the newest snapshot
  *     sender         snapshots, to members that are far behind
  *     receiver       a snapshot that comes from the leader and becomes the state
  *     compactor      removes the log and the snapshots that a newer one replaces
  *     snapshotter    takes snapshots of the lock state while the node serves
+ *     mender         replaces what is damaged by a new snapshot
+ *     scrubber       looks for damage in the log and in snapshots
  *     snapshots      which snapshots there are
  *     files          who may work on files beside the log
  *     restart        what is found in the data directory at the start

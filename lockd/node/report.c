@@ -64,6 +64,8 @@ void report_fill(const struct node *node, struct node_report *report)
     report->leader_changes = report->counters->leader_changes;
     report->bad_reads = report->counters->bad_reads;
     report->repairs = report->counters->repairs;
+    report->mends = report->counters->mends;
+    report->scrubs = node->upkeep.scrubber.scrubs;
     report->oldest_hold_ns = report->locks->oldest_hold_ns;
     report->longest_queue = report->locks->longest_queue;
     report_stages(node->stages, report);

@@ -40,6 +40,8 @@ struct node_report {
     uint64_t log_bytes;                          /* Of the segments in use */
     uint64_t leader_changes;
     uint64_t bad_reads;
+    uint64_t mends;
+    uint64_t scrubs; /* How often all of the log and the snapshots was looked at */
     uint64_t repairs;
     uint64_t oldest_hold_ns;
     uint32_t longest_queue;

@@ -48,7 +48,7 @@ static struct kept_snapshot *choose(const struct sender *sender)
 {
     for (uint32_t i = 0; i < sender->snapshots->count; i++) {
         struct kept_snapshot *kept = &sender->snapshots->kept[i];
-        if (kept->pinned > 0 && is_in_reach(sender, kept->last.index))
+        if (kept->pinned > 0 && !kept->damaged && is_in_reach(sender, kept->last.index))
             return kept;
     }
     return snapshots_newest(sender->snapshots);
@@ -118,7 +118,7 @@ static bool has_it(const struct sender *sender, const struct sending *sending)
 static bool may_begin(const struct sender *sender, const struct sending *sending)
 {
     return sending->index == 0 && sender->times->now_ns >= sending->retry_ns &&
-           sender->snapshots->count > 0 &&
+           snapshots_newest(sender->snapshots) != NULL &&
            raft_peer_needs_snapshot(sender->raft, place_of(sender, sending));
 }
 
@@ -253,7 +253,8 @@ void sender_done(struct sender *sender, const struct file_done *done)
     sender->reading = 0;
     if (sending->index != done->file.number || sending->offset != sender->reading_offset)
         return; /* It ended meanwhile, or is another one. */
-    if (done->failed) {
+    if (done->failed || !snapshots_is_sound(done)) {
+        snapshots_damaged(sender->snapshots, sending->index);
         give_up(sender, sending);
         return;
     }

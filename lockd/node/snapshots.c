@@ -47,17 +47,57 @@ void snapshots_write_cluster(const struct snapshots *snapshots,
     header->configuration_bytes = (uint32_t)wire.at;
 }
 
+/* The last one that is sound, of those before `end`; NULL: there is none. */
+static const struct kept_snapshot *last_sound(
+        const struct snapshots *snapshots, uint32_t end)
+{
+    for (uint32_t i = end; i > 0; i--) {
+        if (!snapshots->kept[i - 1].damaged)
+            return &snapshots->kept[i - 1];
+    }
+    return NULL;
+}
+
 struct kept_snapshot *snapshots_newest(struct snapshots *snapshots)
 {
-    return snapshots->count == 0 ? NULL : &snapshots->kept[snapshots->count - 1];
+    const struct kept_snapshot *newest = last_sound(snapshots, snapshots->count);
+    return newest ? &snapshots->kept[newest - snapshots->kept] : NULL;
 }
 
 const struct kept_snapshot *snapshots_older(const struct snapshots *snapshots)
 {
-    uint32_t count = snapshots->count;
-    if (count == 0)
+    const struct kept_snapshot *newest = last_sound(snapshots, snapshots->count);
+    if (!newest)
         return NULL;
-    return &snapshots->kept[count == 1 ? 0 : count - 2];
+    const struct kept_snapshot *older =
+            last_sound(snapshots, (uint32_t)(newest - snapshots->kept));
+    return older ? older : newest;
+}
+
+uint64_t snapshots_last(const struct snapshots *snapshots)
+{
+    uint32_t count = snapshots->count;
+    return count == 0 ? 0 : snapshots->kept[count - 1].last.index;
+}
+
+void snapshots_damaged(struct snapshots *snapshots, uint64_t index)
+{
+    struct kept_snapshot *kept = snapshots_find(snapshots, index);
+    assert(kept);
+    kept->damaged = true;
+}
+
+bool snapshots_is_sound(const struct file_done *done)
+{
+    if (done->file.offset > 0) {
+        struct snapshot_chunk chunk;
+        return snapshot_read_chunk(done->bytes, done->count, &chunk) &&
+               chunk.index == done->file.number;
+    }
+    struct snapshot_header header;
+    return done->count >= SNAPSHOT_BLOCK_BYTES &&
+           snapshot_read_header(done->bytes, &header) == SNAPSHOT_GOOD &&
+           header.last.index == done->file.number;
 }
 
 struct kept_snapshot *snapshots_find(struct snapshots *snapshots, uint64_t index)
@@ -71,9 +111,8 @@ struct kept_snapshot *snapshots_find(struct snapshots *snapshots, uint64_t index
 
 void snapshots_add(struct snapshots *snapshots, const struct snapshot_header *header)
 {
-    const struct kept_snapshot *newest = snapshots_newest(snapshots);
     assert(snapshots->count < NODE_SNAPSHOTS_MAX);
-    assert(!newest || newest->last.index < header->last.index);
+    assert(snapshots_last(snapshots) < header->last.index);
     snapshots->kept[snapshots->count++] = (struct kept_snapshot){
             .last = header->last,
             .last_sum = header->last_sum,
@@ -96,8 +135,14 @@ bool snapshots_have_place(const struct snapshots *snapshots)
     return snapshots->count <= KEPT;
 }
 
+/* A damaged one goes first, but not the last that there is: it may be read in part. */
 const struct kept_snapshot *snapshots_superfluous(const struct snapshots *snapshots)
 {
+    for (uint32_t i = 0; i + 1 < snapshots->count; i++) {
+        const struct kept_snapshot *kept = &snapshots->kept[i];
+        if (kept->damaged && kept->pinned == 0)
+            return kept;
+    }
     if (snapshots->count <= KEPT)
         return NULL;
     for (uint32_t i = 0; i + 1 < snapshots->count; i++) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "node/configurations.h"
+#include "node/files.h"
 #include "node/node.h"
 #include "protocol/member_list.h"
 
@@ -24,6 +25,8 @@ struct kept_snapshot {
     uint32_t chunk_bytes;
     uint64_t wall_ns; /* When it was taken */
     uint64_t pinned;  /* How many sendings read it: until they end it stays. */
+    bool damaged;     /* A part of it cannot be read, or is not what was written. */
+    bool told;        /* ... which was said. */
 };
 
 struct snapshots {
@@ -54,11 +57,20 @@ void snapshots_write_cluster(const struct snapshots *snapshots,
 /* One more lies in the directory: the newest. */
 void snapshots_add(struct snapshots *snapshots, const struct snapshot_header *header);
 
-/* NULL: there is none. */
+/* Of those that are not damaged; NULL: there is none. */
 struct kept_snapshot *snapshots_newest(struct snapshots *snapshots);
 
 /* The one that a restart falls back to; the newest if there is no other, NULL: none. */
 const struct kept_snapshot *snapshots_older(const struct snapshots *snapshots);
+
+/* The index of the last one that was made, whether it is damaged or not; 0: none. */
+uint64_t snapshots_last(const struct snapshots *snapshots);
+
+/* A part of it is not what was written: it no longer counts, and goes when it can. */
+void snapshots_damaged(struct snapshots *snapshots, uint64_t index);
+
+/* Whether what was read is an intact piece of the snapshot: its header, or one chunk. */
+bool snapshots_is_sound(const struct file_done *done);
 struct kept_snapshot *snapshots_find(struct snapshots *snapshots, uint64_t index);
 
 /* Of log, after which the next one is due: as the setting says, or twice the newest. */
@@ -68,7 +80,7 @@ uint64_t snapshots_due_bytes(
 /* One more may be made: at most two lie there, so that there are never more than three. */
 bool snapshots_have_place(const struct snapshots *snapshots);
 
-/* One to remove, so that two are left; NULL: none. */
+/* One to remove: one too many, or one that is damaged. NULL: none. */
 const struct kept_snapshot *snapshots_superfluous(const struct snapshots *snapshots);
 void snapshots_remove(struct snapshots *snapshots, uint64_t index);
 

@@ -139,9 +139,8 @@ bool snapshotter_is_failing(const struct snapshotter *snapshotter)
 
 static bool has_changed(const struct snapshotter *snapshotter)
 {
-    const struct kept_snapshot *newest = snapshots_newest(snapshotter->snapshots);
-    uint64_t index = newest ? newest->last.index : 0;
-    return snapshotter->snapshots->applied.index > index;
+    const struct snapshots *snapshots = snapshotter->snapshots;
+    return snapshots->applied.index > snapshots_last(snapshots);
 }
 
 /* When time alone makes one due. */

@@ -321,6 +321,29 @@ static void join_snapshots(struct node *node)
     restart_init(&node->restart);
 }
 
+/* Damage that is looked for, and what becomes of it. */
+static void join_care(struct node *node)
+{
+    node->upkeep.scrubber = (struct scrubber){
+            .bytes_per_s = node->settings.scrub_bytes_per_s,
+            .every_ns = node->settings.scrub_every_ns,
+            .wal = node->wal,
+            .reader = &node->reader,
+            .files = &node->upkeep.files,
+            .snapshots = &node->upkeep.snapshots,
+            .times = &node->times,
+    };
+    node->upkeep.mender = (struct mender){
+            .reader = &node->reader,
+            .wal = node->wal,
+            .snapshots = &node->upkeep.snapshots,
+            .snapshotter = &node->upkeep.snapshotter,
+            .compactor = &node->upkeep.compactor,
+            .notices = &node->notices,
+            .times = &node->times,
+    };
+}
+
 /* Clients read the newest of them. */
 static void join_backups(struct node *node)
 {
@@ -403,6 +426,7 @@ void node_init(struct node *node, const struct node_settings *settings, uint64_t
     prng_init(&node->prng, seed);
     join_bottom(node);
     join_snapshots(node);
+    join_care(node);
     join_backups(node);
     join_wishes(node);
     join_members(node);
@@ -620,6 +644,7 @@ enum node_boot node_boot(
     uint64_t near = node->applier.applied + RAFT_APPLIED_NEAR;
     node->caught_up = decision->last.index <= near;
     node->upkeep.snapshots.newest_ns = now_ns;
+    scrubber_init(&node->upkeep.scrubber, now_ns);
     node->turn.booted = true;
     return NODE_BOOT_OK;
 }

@@ -11,10 +11,15 @@ void upkeep_turn(struct upkeep *upkeep, struct node_effects *effects)
     upkeep->compactor.keep_from = sender_needs(&upkeep->sender);
     upkeep->snapshotter.paused = receiver->state != RECEIVER_IDLE;
     upkeep->health->lacks_state = receiver->state > RECEIVER_RECEIVING;
+    bool has_state = !receiver_is_loading(receiver) && !receiver_is_freezing(receiver);
+    if (has_state)
+        mender_turn(&upkeep->mender);
     if (!receiver_is_loading(receiver))
         snapshotter_turn(&upkeep->snapshotter);
     if (!receiver_is_freezing(receiver))
         compactor_turn(&upkeep->compactor);
+    if (has_state)
+        scrubber_turn(&upkeep->scrubber);
     backups_turn(&upkeep->backups);
     files_next(&upkeep->files, effects);
 }
@@ -38,10 +43,22 @@ void upkeep_file_done(struct upkeep *upkeep, const struct node_event *event)
     case FILES_BACKUPS:
         backups_done(&upkeep->backups, &done);
         break;
+    case FILES_SCRUBBER:
+        scrubber_done(&upkeep->scrubber, &done);
+        break;
     case FILES_USER_COUNT:
         assert(done.user < FILES_USER_COUNT);
         break;
     }
+}
+
+/* Damage waits until this node has a state again. */
+static uint64_t care_deadline(const struct upkeep *upkeep)
+{
+    const struct receiver *receiver = &upkeep->receiver;
+    if (receiver_is_loading(receiver) || receiver_is_freezing(receiver))
+        return UINT64_MAX;
+    return u64_min(mender_deadline(&upkeep->mender), scrubber_deadline(&upkeep->scrubber));
 }
 
 uint64_t upkeep_deadline(const struct upkeep *upkeep)
@@ -49,6 +66,7 @@ uint64_t upkeep_deadline(const struct upkeep *upkeep)
     uint64_t deadline_ns = snapshotter_deadline(&upkeep->snapshotter);
     deadline_ns = u64_min(deadline_ns, sender_deadline(&upkeep->sender));
     deadline_ns = u64_min(deadline_ns, backups_deadline(&upkeep->backups));
+    deadline_ns = u64_min(deadline_ns, care_deadline(upkeep));
     return u64_min(deadline_ns, receiver_deadline(&upkeep->receiver));
 }
 

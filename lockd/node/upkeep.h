@@ -11,7 +11,9 @@
 #include "node/compactor.h"
 #include "node/files.h"
 #include "node/health.h"
+#include "node/mender.h"
 #include "node/receiver.h"
+#include "node/scrubber.h"
 #include "node/sender.h"
 #include "node/snapshots.h"
 #include "node/snapshotter.h"
@@ -28,6 +30,8 @@ struct upkeep {
     struct sender sender;
     struct receiver receiver;
     struct backups backups;
+    struct mender mender;
+    struct scrubber scrubber;
     struct health *health;
 };
 

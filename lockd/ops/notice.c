@@ -242,8 +242,12 @@ static void describe_place(const struct node_notice *notice, struct notice_text 
     unsigned long long offset = notice->offset;
     if (notice->kind == NOTICE_LOG_UNREADABLE)
         describe(text, LOGGER_ERROR, "log-damaged",
-                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; lockd tries again every 30 s; %s",
+                "segment=%llu offset=%llu: the log cannot be read there, or does not hold what was written; %s",
                 segment, offset, condition_describe(CONDITION_READ_ERROR)->cure);
+    else if (notice->kind == NOTICE_LOG_MENDED)
+        describe(text, LOGGER_INFO, "log-mended",
+                "segment=%llu offset=%llu: this part of the log is removed; a snapshot has what was in it; if it happens again, replace the disk",
+                segment, offset);
     else
         describe(text, LOGGER_INFO, "log-readable",
                 "segment=%llu offset=%llu: the log can be read there again", segment,
@@ -281,6 +285,10 @@ static void describe_snapshot(const struct node_notice *notice, struct notice_te
     else if (notice->kind == NOTICE_SNAPSHOT_FAILED)
         describe(text, LOGGER_WARN, "snapshot-failed",
                 "index=%llu: this snapshot could not be written, so the log is kept and grows; lockd tries again; check the disk, and whether it is full",
+                index);
+    else if (notice->kind == NOTICE_SNAPSHOT_DAMAGED)
+        describe(text, LOGGER_WARN, "snapshot-damaged",
+                "index=%llu: this snapshot cannot be read, or does not hold what was written; a new one takes its place; check the disk (dmesg, smartctl)",
                 index);
     else if (notice->kind == NOTICE_SNAPSHOT_SENDING)
         describe(text, LOGGER_INFO, "snapshot-sending",
@@ -394,6 +402,7 @@ void notice_describe(
         break;
     case NOTICE_SNAPSHOT_TAKEN:
     case NOTICE_SNAPSHOT_FAILED:
+    case NOTICE_SNAPSHOT_DAMAGED:
     case NOTICE_SNAPSHOT_SENDING:
     case NOTICE_SNAPSHOT_SENT:
     case NOTICE_SNAPSHOT_STUCK:
@@ -404,6 +413,7 @@ void notice_describe(
         break;
     case NOTICE_LOG_UNREADABLE:
     case NOTICE_LOG_READABLE:
+    case NOTICE_LOG_MENDED:
         describe_place(notice, text);
         break;
     }

@@ -19,6 +19,7 @@ void log_init_at(struct log *log, const struct log_begin *begin)
     log->vote = 0;
     log->node = 0;
     log->run = 0;
+    log->leaving = 0;
 }
 
 void log_init(struct log *log)
@@ -42,8 +43,10 @@ void log_copy(struct log *to, const struct log *from)
 
 uint64_t log_left(const struct log *log)
 {
-    const struct segment *current = places_current(&log->places);
-    return current == NULL ? 0 : current->bytes - current->used;
+    const struct places *places = &log->places;
+    const struct segment *current = places_current(places);
+    bool leaves = log->leaving == places->begun && places->begun < places->existing;
+    return current == NULL || leaves ? 0 : current->bytes - current->used;
 }
 
 /*

@@ -36,6 +36,8 @@ struct log {
     uint8_t vote;
     uint8_t node; /* The node that writes it; 0: not known yet */
     uint32_t run;
+    uint64_t
+            leaving; /* Nothing more is added to this segment, once there is a next; 0: none */
 };
 
 void log_carve(struct log *log, struct arena *arena, const struct wal_settings *settings);
@@ -47,7 +49,7 @@ void log_init(struct log *log);
 void log_init_at(struct log *log, const struct log_begin *begin);
 void log_copy(struct log *to, const struct log *from);
 
-/* Bytes that are left in the segment in which the log ends. */
+/* Bytes that are left in the segment in which the log ends; none if it is being left. */
 uint64_t log_left(const struct log *log);
 
 /*

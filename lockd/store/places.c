@@ -182,12 +182,30 @@ static void drop_entries(struct places *places)
             places->entry_count * sizeof(struct entry_place));
 }
 
+static bool can_begin_durably(const struct segment *segment, uint64_t durable)
+{
+    return can_begin(segment) && segment->start + WAL_BLOCK_BYTES <= durable;
+}
+
+bool places_last_through(const struct places *places, uint64_t number, uint64_t durable,
+        struct entry_id *last)
+{
+    assert(number >= places->begin.segment);
+    for (uint64_t next = number + 1; next <= places->begun; next++) {
+        const struct segment *segment = places_segment(places, next);
+        if (!can_begin_durably(segment, durable))
+            continue;
+        *last = segment->before;
+        return true;
+    }
+    return false;
+}
+
 bool places_drop_before(struct places *places, uint64_t index, uint64_t durable)
 {
     for (uint64_t number = places->begun; number > places->begin.segment; number--) {
         const struct segment *segment = places_segment(places, number);
-        if (!can_begin(segment) || segment->before.index >= index ||
-                segment->start + WAL_BLOCK_BYTES > durable)
+        if (!can_begin_durably(segment, durable) || segment->before.index >= index)
             continue;
         MARK(log_begin_moved);
         places->begin = (struct log_begin){

@@ -109,6 +109,13 @@ void places_cut(struct places *places, uint64_t from);
 bool places_drop_before(struct places *places, uint64_t index, uint64_t durable);
 
 /*
+ * The last entry before the first segment after `number` that can be the first, and whose
+ * header ends at or before position `durable`. False: there is none.
+ */
+bool places_last_through(const struct places *places, uint64_t number, uint64_t durable,
+        struct entry_id *last);
+
+/*
  * The log is begun anew with the segment after the last one begun, after an entry that it
  * does not have. All segments before are gone.
  */

@@ -449,6 +449,16 @@ struct entry_id wal_behind(const struct wal *wal, uint64_t bytes)
     return places_behind(&wal->log.places, bytes);
 }
 
+void wal_leave_segment(struct wal *wal, uint64_t number)
+{
+    wal->log.leaving = number;
+}
+
+bool wal_last_through(const struct wal *wal, uint64_t number, struct entry_id *last)
+{
+    return places_last_through(&wal->log.places, number, wal->durable, last);
+}
+
 uint64_t wal_next_segment(const struct wal *wal)
 {
     return wal->log.places.begun + 1;

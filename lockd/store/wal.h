@@ -191,6 +191,18 @@ struct entry_id wal_behind(const struct wal *wal, uint64_t bytes);
  */
 void wal_restart_at(struct wal *wal, const struct log_begin *begin);
 
+/*
+ * Nothing more is to be added to this segment: if the log ends in it, the next record begins
+ * the next segment, once that exists.
+ */
+void wal_leave_segment(struct wal *wal, uint64_t number);
+
+/*
+ * What must be dropped so that this segment, which the log has, goes: entries up to `last`.
+ * False: no later segment could be the first of the log yet.
+ */
+bool wal_last_through(const struct wal *wal, uint64_t number, struct entry_id *last);
+
 /* The segment that will be begun next, whether it exists or not. */
 uint64_t wal_next_segment(const struct wal *wal);
 

@@ -190,9 +190,10 @@ bool Faults::rot(int id)
     life_.say(
             id, kind < 4 ? "has rot in its log, and runs" : "has rot where it reads next");
     away_.insert(id);
-    bool ends_running = life_.roll(2) == 0;
-    life_.world().in(life_.roll(life_.plan().away_ns), [this, id, ends_running] {
-        if (ends_running)
+    uint64_t end = life_.roll(3);
+    uint64_t mends_ns = end == 2 ? 20 * NS_PER_S : 0; /* It may end that itself. */
+    life_.world().in(mends_ns + life_.roll(life_.plan().away_ns), [this, id, end] {
+        if (end != 0)
             become_readable(id);
         else
             come_back(id);

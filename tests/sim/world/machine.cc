@@ -51,6 +51,8 @@ void shrink(node_settings &settings)
     settings.snapshot.send_patience_ns = 3 * NS_PER_S;
     settings.snapshot.items = 8;
     settings.snapshot.chunk_bytes = 4 * KIB;
+    settings.scrub_bytes_per_s = 256 * KIB;
+    settings.scrub_every_ns = 10 * NS_PER_S;
     settings.cluster.sessions_max = 64;
     settings.cluster.locks_max = 64;
     settings.cluster.holds_max = 64;
