@@ -86,6 +86,10 @@ WIRE_WALK walk_append_answer(struct wire *wire, struct peer_message *message)
     wire_u8(wire, &message->fitness);
     wire_require(wire, message->fitness <= PEER_CANNOT_WRITE);
     wire_u64(wire, &message->applied);
+    /* Said only by those who do: earlier versions end before it. */
+    bool says = wire->mode == WIRE_READ ? wire_left(wire) > 0 : message->yields;
+    if (says)
+        wire_bool(wire, &message->yields);
 }
 
 WIRE_WALK walk_read_answer(struct wire *wire, struct peer_message *message)

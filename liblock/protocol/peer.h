@@ -82,6 +82,7 @@ struct peer_message {
     bool clock_suspect; /* The clock guard fired here */
     uint8_t fitness;    /* enum peer_fitness */
     uint64_t applied;   /* Index up to which it has applied the log */
+    bool yields; /* It is to lead only if no other member can: raft_settings.yields */
 
     /* READ, READ_ANSWER */
     uint64_t context; /* The follower's, repeated */

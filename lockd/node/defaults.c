@@ -56,6 +56,7 @@ void node_settings_default(struct node_settings *settings)
                     },
             .scrub_bytes_per_s = MIB,
             .scrub_every_ns = 3600 * NS_PER_S,
+            .priority = 1,
             .tick_ns = 100 * NS_PER_MS,
             .entry_spacing_ns = NS_PER_MS,
             .version = "",

@@ -117,6 +117,7 @@ struct node_settings {
             scrub_bytes_per_s; /* Of log and snapshots, to look for damage; 0: not at all */
     uint64_t scrub_every_ns;   /* ... and how often, at most */
     uint64_t tick_ns;          /* 100 ms */
+    uint32_t priority;         /* 0: leads only if no other member can; else 1 */
     uint64_t auto_replace_ns;  /* Silence after which a lost member is replaced; 0: never */
     uint64_t entry_spacing_ns; /* Between entries of which many are under way; 1 ms */
     const char *version;       /* Of the program, for reports */

@@ -55,6 +55,7 @@ static struct raft_settings raft_settings_of(const struct node_settings *setting
 {
     struct raft_settings raft = settings->raft;
     raft.self = settings->self;
+    raft.yields = settings->priority == 0;
     raft.members = (struct members){.count = settings->member_count};
     for (uint8_t i = 0; i < settings->member_count; i++)
         raft.members.ids[i] = settings->members[i].id;

@@ -108,6 +108,7 @@ static const struct setting table[] = {
         5 * NS_PER_MS, 600 * NS_PER_S),
     TIME("election-max", "upper end of the election timeout", node.raft.election_max_ns,
         5 * NS_PER_MS, 600 * NS_PER_S),
+    NUMBER("priority", "0: this node leads only if no other member can", node.priority, 0, 1),
     TIME("tick", "how often keepalives go into the log", node.tick_ns, 10 * NS_PER_MS,
         10 * NS_PER_S),
     TIME("auto-replace", "replace a lost member that was silent so long; 0s: never",

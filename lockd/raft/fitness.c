@@ -45,10 +45,15 @@ bool raft_peer_is_current(const struct raft *raft, const struct raft_peer *peer)
     return peer->applied + RAFT_APPLIED_NEAR >= raft->commit.index;
 }
 
-/* It has applied the log before it has most of it: that takes longer. */
+/*
+ * It may be asked to lead, it has applied the log, it has most of it: in this order, because
+ * that is how long it takes to get from one to the other.
+ */
 static bool is_better(
         const struct raft *raft, const struct raft_peer *peer, const struct raft_peer *than)
 {
+    if (peer->yields != than->yields)
+        return than->yields;
     bool current = raft_peer_is_current(raft, peer);
     if (current != raft_peer_is_current(raft, than))
         return current;

@@ -102,6 +102,7 @@ void raft_on_append(
             .stamp_ns = raft->now_ns,
             .fitness = (uint8_t)raft_fitness(raft),
             .applied = raft->applied,
+            .yields = raft->settings.yields,
     };
     if (raft->blank) {
         raft_meet_bootstrapped(raft);

@@ -82,14 +82,30 @@ static bool stays(const struct raft *raft, const struct raft_peer *better)
     return !better && raft->told_fitness < PEER_NO_ROOM;
 }
 
-/* This leader has to apply its log. If a member has done so, it can serve at once. */
+/* Another member can lead, and has said so in this term; this one is to lead if none can. */
+static bool yields_now(const struct raft *raft)
+{
+    if (!raft->settings.yields)
+        return false;
+    const struct raft_peer *best = raft_best_peer(raft);
+    return best && best->match > 0 && !best->yields;
+}
+
+/*
+ * This leader has to apply its log, or yields. If a member has applied it, that one can serve at
+ * once.
+ */
 static void pass_on(struct raft *raft)
 {
-    bool serves_soon = raft->applied + RAFT_APPLIED_NEAR >= raft->commit.index;
-    if (serves_soon || raft->transfer != 0 || raft->now_ns < raft->pass_on_ns ||
+    bool replays = raft->applied + RAFT_APPLIED_NEAR < raft->commit.index;
+    bool waits = raft->transfer != 0 || raft->now_ns < raft->pass_on_ns;
+    if (waits || !(replays || yields_now(raft)) ||
             raft_successor(raft) != RAFT_SUCCESSOR_READY)
         return;
-    MARK(passed_on_by_one_that_replays);
+    if (replays)
+        MARK(passed_on_by_one_that_replays);
+    else
+        MARK(yielded);
     raft->pass_on_ns = raft->now_ns + 4 * raft->settings.election_max_ns;
     raft_on_transfer(raft, 0);
 }

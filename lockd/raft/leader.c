@@ -80,6 +80,7 @@ void raft_on_append_answer(
 {
     if (!raft_hear_state(raft, peer, answer->state))
         return;
+    peer->yields = answer->yields;
     if (answer->term > raft->term) {
         MARK(answer_had_newer_term);
         bool led = raft->role == RAFT_LEADER;

@@ -95,6 +95,8 @@ struct raft_settings {
     uint32_t recent_max;         /* Entries whose length is remembered; power of two */
     uint32_t trail_max;          /* Terms with entries in the log; power of two */
     uint32_t reads_max;          /* ReadIndex requests waiting */
+    /* It stands after all others had a chance, and hands its lead over when another can lead. */
+    bool yields;
 };
 
 struct raft_entry {

@@ -87,6 +87,7 @@ struct raft_peer {
     uint64_t fetch_after_ns;   /* A fetch brought nothing: not again before */
     enum peer_fitness fitness; /* As it last said */
     uint64_t applied;          /* ... in this term; 0: not yet */
+    bool yields;               /* The same: it is to lead only if no other can. */
 };
 
 enum raft_read_state {

@@ -24,6 +24,8 @@ void raft_reset_election_timer(struct raft *raft)
                                    raft->settings.election_max_ns - 1);
     if (raft_lags(raft))
         raft->election_ns += raft->settings.election_max_ns;
+    if (raft->settings.yields)
+        raft->election_ns += 2 * raft->settings.election_max_ns;
 }
 
 void raft_stand_soon(struct raft *raft)
@@ -31,7 +33,7 @@ void raft_stand_soon(struct raft *raft)
     uint64_t soon_ns = raft->now_ns;
     if (raft->settings.close_delay_ns > 0)
         soon_ns += prng_below(&raft->prng, raft->settings.close_delay_ns);
-    if (soon_ns >= raft->election_ns || raft_lags(raft))
+    if (soon_ns >= raft->election_ns || raft_lags(raft) || raft->settings.yields)
         return;
     raft->election_ns = soon_ns;
     raft->hurried = true;
@@ -174,6 +176,7 @@ void raft_become_leader(struct raft *raft)
         peer->took_ns = 0;
         peer->fitness = PEER_FIT;
         peer->applied = 0;
+        peer->yields = false;
         peer->due_ns = 0;
         raft_probe(raft, peer);
     }

@@ -415,3 +415,45 @@ TEST(PaperFitness, OneStalledDiskStopsNobody)
         EXPECT_EQ(raft_term(cluster.raft(cluster.leader())), term) << "it disturbs nobody";
     }
 }
+
+/* ---- A member that is to lead only if no other can ---- */
+
+namespace {
+
+/* An acknowledgement of one that is current, and is to lead only if no other can, or not. */
+void answer_of(raft_alone &node, uint8_t peer, uint64_t match, bool yields)
+{
+    struct peer_message message = {};
+    message.kind = PEER_APPEND_ANSWER;
+    message.from = peer;
+    message.term = raft_term(node.raft);
+    message.accepted = true;
+    message.match = match;
+    message.applied = match;
+    message.yields = yields;
+    node.receive(message);
+}
+
+} // namespace
+
+/* A handover prefers those who may be asked to lead. */
+TEST(PaperFitness, HandoverGoesToOneThatNeedNotYield)
+{
+    raft_alone node(1, 3);
+    led_long(node, 1000);
+    answer_of(node, 2, 1001, true);
+    answer_of(node, 3, 1000, false);
+    node.event(RAFT_TRANSFER);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW).size(), 0U);
+    answer_of(node, 3, 1001, false);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 3).size(), 1U);
+}
+
+TEST(PaperFitness, HandoverToOneThatYieldsIsBetterThanNone)
+{
+    raft_alone node(1, 3);
+    led_long(node, 1000);
+    answer_of(node, 2, 1001, true);
+    node.event(RAFT_TRANSFER);
+    EXPECT_EQ(node.sent(PEER_TIMEOUT_NOW, 2).size(), 1U);
+}
