@@ -32,7 +32,7 @@ enum {
 
 struct wish {
     struct common common;
-    const char *node; /* NULL: the leader, or else the node that has applied most */
+    uint64_t node; /* 0: the leader, or else the node that has applied most */
     uint64_t wait_ns;
     bool verify;
 };
@@ -213,13 +213,11 @@ static uint32_t choose(
     uint32_t best = count;
     for (uint32_t i = 0; i < count; i++) {
         const struct lk_node_status *node = &readings[i].node;
-        char id[4];
         if (readings[i].status != LK_OK)
             continue;
-        (void)snprintf(id, sizeof id, "%u", node->node);
-        if (wish->node != NULL && strcmp(id, wish->node) == 0)
+        if (wish->node != 0 && node->node == wish->node)
             return i;
-        if (wish->node != NULL)
+        if (wish->node != 0)
             continue;
         if (node->role == LK_ROLE_LEADER)
             return i;
@@ -246,8 +244,8 @@ static int find_node(struct course *course)
         return EXIT_SYSTEM;
     if (course->number < count)
         return EXIT_DONE;
-    if (wish->node != NULL)
-        complain("no node of the list that answers has the id %s", wish->node);
+    if (wish->node != 0)
+        complain("no node of the list that answers has the id %" PRIu64, wish->node);
     else
         complain("no node of the list answers");
     return EXIT_NO_CLUSTER;
@@ -393,7 +391,7 @@ int backup_command(char **arguments)
     const struct option_row rows[] = {
             COMMON_ROWS(&wish.common),
             JSON_ROW(&wish.common),
-            {"node", OPTION_TEXT, &wish.node, 0, 0, "ID",
+            {"node", OPTION_NUMBER, &wish.node, 1, 255, "ID",
                     "from this node (default: the leader)"},
             {"wait", OPTION_DURATION, &wish.wait_ns, 0, UINT64_MAX, "DUR",
                     "wait so long for the snapshot, and for each part of it, default 60s"},

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/units.h"
 #include "offline/new_life.h"
 #include "offline/survivor.h"
+#include "store/repair_format.h"
 
 /* ---- The state ---- */
 
@@ -157,6 +159,30 @@ static void print_log(const struct survivor *survivor)
     (void)printf("term           %" PRIu64 ", vote for %u\n", found->term, found->vote);
 }
 
+/* A node that gave up its log says so until it is a voter again. */
+static void print_repair(const char *folder)
+{
+    char path[PATH_MAX];
+    unsigned char block[WAL_BLOCK_BYTES];
+    struct repair_block repair = {0};
+    (void)snprintf(path, sizeof path, "%s/repair", folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    bool whole = read(fd, block, sizeof block) == (ssize_t)sizeof block;
+    (void)close(fd);
+    if (!whole || repair_read(block, &repair) != REPAIR_GOOD) {
+        (void)printf("repair         the file repair cannot be read\n");
+        return;
+    }
+    (void)printf(
+            "repair         this node gave up its log, which was damaged: its files are in the folder damaged-%" PRIu32
+            "; it gets the state from the others when it runs\n",
+            repair.folder);
+    (void)printf("given up       term %" PRIu64 ", vote for %u, directory %016" PRIx64 "\n",
+            repair.term, repair.vote, repair.given_up);
+}
+
 static int inspect_directory(const struct config *config)
 {
     struct survivor survivor;
@@ -165,6 +191,7 @@ static int inspect_directory(const struct config *config)
     if (why != NULL) {
         (void)offline_fail("--inspect %s: %s", config->inspect, why);
     } else {
+        print_repair(config->inspect);
         print_log(&survivor);
         if (survivor.state.memory != NULL)
             print_state(&survivor.state);

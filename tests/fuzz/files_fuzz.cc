@@ -1,10 +1,12 @@
 /*
  * Files beside the log. The first byte says which: a snapshot, of which the header, chunks and
- * sums are made sound or not, or the block that says where a log begins. Whatever is in them,
+ * sums are made sound or not, the block that says where a log begins, or the one that says that a
+ * log was given up. Whatever is in them,
  * the readers say what is wrong, and what they take comes out again as it was.
  */
 #include "mirror.h"
 #include "store/begin_format.h"
+#include "store/repair_format.h"
 #include "worlds/byte_source.h"
 #include "worlds/snapshot_file.h"
 
@@ -67,13 +69,42 @@ void begin(byte_source &in)
             "it is the same");
 }
 
+void repair(byte_source &in)
+{
+    repair_block repair{};
+    repair.node = 1;
+    repair.cluster = 2;
+    repair.given_up = 3;
+    repair.term = 4;
+    repair.folder = 5;
+    bytes block(SNAPSHOT_BLOCK_BYTES);
+    repair_write(block.data(), &repair);
+    edit(in, block);
+    repair_block read{};
+    if (repair_read(block.data(), &read) != REPAIR_GOOD)
+        return;
+    bytes again(SNAPSHOT_BLOCK_BYTES);
+    repair_write(again.data(), &read);
+    repair_block twice{};
+    fuzz::require(repair_read(again.data(), &twice) == REPAIR_GOOD,
+            "what is taken can be written");
+    fuzz::require(twice.node == read.node && twice.vote == read.vote &&
+                          twice.moving == read.moving && twice.cluster == read.cluster &&
+                          twice.given_up == read.given_up && twice.term == read.term &&
+                          twice.folder == read.folder,
+            "it is the same");
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     byte_source in(data, size);
-    if (in.byte() % 4 == 0)
+    uint8_t which = in.byte() % 4;
+    if (which == 0)
         begin(in);
+    else if (which == 1)
+        repair(in);
     else
         snapshot(in);
     return 0;

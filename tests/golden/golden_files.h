@@ -1,9 +1,10 @@
-/* The golden files beside the log: a snapshot, and where a log begins. */
+/* The golden files beside the log: a snapshot, where a log begins, and one that was given up. */
 #pragma once
 
 #include "golden_snapshot.h"
 #include "golden_text.h"
 #include "store/begin_format.h"
+#include "store/repair_format.h"
 #include "worlds/snapshot_file.h"
 
 namespace golden {
@@ -36,6 +37,25 @@ inline files make_log_begin()
     std::vector<unsigned char> block(WAL_BLOCK_BYTES);
     log_begin_write(block.data(), &begin);
     return {{begin.begin.segment, block}};
+}
+
+inline repair_block repair_of_node()
+{
+    return {.node = 2,
+            .vote = 1,
+            .moving = true,
+            .cluster = 0xc1c1,
+            .given_up = 0x1234567890,
+            .term = 7,
+            .folder = 3};
+}
+
+inline files make_repair()
+{
+    repair_block repair = repair_of_node();
+    std::vector<unsigned char> block(WAL_BLOCK_BYTES);
+    repair_write(block.data(), &repair);
+    return {{repair.folder, block}};
 }
 
 } // namespace golden

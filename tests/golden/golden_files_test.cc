@@ -50,8 +50,26 @@ TEST(GoldenFiles, ABeginOfVersion1IsRead)
     EXPECT_EQ(read.vote, begin.vote);
 }
 
+TEST(GoldenFiles, ARepairOfVersion1IsRead)
+{
+    files found = from_text(text_of("repair-1.hex"));
+    ASSERT_EQ(found.size(), 1U);
+    repair_block read{};
+    ASSERT_EQ(repair_read(found.begin()->second.data(), &read), REPAIR_GOOD);
+    repair_block repair = repair_of_node();
+    EXPECT_EQ(read.node, repair.node);
+    EXPECT_EQ(read.vote, repair.vote);
+    EXPECT_EQ(read.moving, repair.moving);
+    EXPECT_EQ(read.cluster, repair.cluster);
+    EXPECT_EQ(read.given_up, repair.given_up);
+    EXPECT_EQ(read.term, repair.term);
+    EXPECT_EQ(read.folder, repair.folder);
+}
+
 TEST(GoldenFiles, CurrentVersionsAreWrittenSo)
 {
+    static_assert(REPAIR_VERSION == 1, "a new version needs a new golden file");
+    EXPECT_EQ(to_text(make_repair()), text_of("repair-1.hex"));
     static_assert(SNAPSHOT_VERSION == 1, "a new version needs a new golden file");
     static_assert(BEGIN_VERSION == 1, "a new version needs a new golden file");
     EXPECT_EQ(to_text(make_snapshot_file()), text_of("snapshot-file-1.hex"));

@@ -25,5 +25,8 @@ int main(int argc, char **argv)
     version = std::to_string(static_cast<unsigned>(BEGIN_VERSION));
     std::ofstream(std::string(argv[1]) + "/log-begin-" + version + ".hex")
             << golden::to_text(golden::make_log_begin());
+    version = std::to_string(static_cast<unsigned>(REPAIR_VERSION));
+    std::ofstream(std::string(argv[1]) + "/repair-" + version + ".hex")
+            << golden::to_text(golden::make_repair());
     return 0;
 }

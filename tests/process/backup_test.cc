@@ -159,6 +159,7 @@ TEST_F(Backup, IsWholeAndPrivateAndTakenFromAnyNode)
     }
     Said listed = run({process::lockd_binary(), "--inspect", file(), "--list-holds"});
     EXPECT_NE(listed.text.find("held, token "), std::string::npos) << listed.text;
+    EXPECT_EQ(backup({file(), "--node", "x"}).code, 64) << "this is no id";
     Said nobody = backup({file(), "--node", "9"});
     EXPECT_EQ(nobody.code, 69) << nobody.text;
 }

@@ -136,6 +136,13 @@ TEST_F(Repair, DamageOnAMajorityStopsTheCluster)
         for (int id = 1; id <= 3; id++)
             cluster.kill(id);
     }
+    Command inspect({process::lockd_binary(), "--inspect", cluster.data(1)});
+    EXPECT_EQ(inspect.wait(), 0) << inspect.said();
+    EXPECT_NE(inspect.said().find(
+                      "this node gave up its log, which was damaged: its files are "
+                      "in the folder damaged-1;"),
+            std::string::npos)
+            << inspect.said();
     for (int id : {1, 2}) {
         const std::filesystem::path data = cluster.data(id);
         std::filesystem::path aside = data / "damaged-1";
