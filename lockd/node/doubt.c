@@ -4,9 +4,18 @@
 #include "base/mark.h"
 #include "base/units.h"
 
+/* Of the member with that id; 0: there is none, or it is not known yet. */
+static uint64_t member_incarnation(const struct doubts *doubts, uint8_t id)
+{
+    const struct member *member =
+            configuration_find(&doubts->configurations->newest.is, id);
+    return member ? member->incarnation : 0;
+}
+
 static bool is_fresh(const struct doubts *doubts, const struct newcomer *newcomer)
 {
     return newcomer->id != 0 &&
+           newcomer->instead_of == member_incarnation(doubts, newcomer->id) &&
            doubts->times->now_ns - newcomer->heard_ns < NEWCOMER_S * NS_PER_S;
 }
 
@@ -27,6 +36,7 @@ static void note_newcomer(struct doubts *doubts, const struct claim *claim)
             .id = claim->node,
             .incarnation = claim->incarnation,
             .given_up = claim->given_up,
+            .instead_of = member_incarnation(doubts, claim->node),
             .heard_ns = doubts->times->now_ns,
     };
 }

@@ -42,6 +42,11 @@ struct newcomer {
     uint8_t id; /* 0: none */
     uint64_t incarnation;
     uint64_t given_up; /* Which directory it was, as it says; 0: it does not */
+    /*
+     * The incarnation that the member with its id had when it was heard; 0: none. If it has
+     * another one by now, this is not the node that is there.
+     */
+    uint64_t instead_of;
     uint64_t heard_ns;
 };
 

@@ -217,7 +217,9 @@ void Faults::become_readable(int id)
 bool Faults::empty(int id)
 {
     World &world = life_.world();
-    if (life_.oracle().committed() < 5 || !may_go_away(id))
+    /* A learner counts for nothing: the blank node would take its place, for good. */
+    bool votes = life_.oracle().members().voters().count(id) > 0;
+    if (life_.oracle().committed() < 5 || !votes || !may_go_away(id))
         return false;
     Machine &machine = world.machine(id);
     machine.crash(End::power_cut);
