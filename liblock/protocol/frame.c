@@ -59,7 +59,7 @@ static uint64_t sum_body(
 static bool is_kind(uint16_t kind)
 {
     return (kind >= FRAME_HELLO && kind <= FRAME_BACKUP_ANSWER) ||
-           (kind >= FRAME_PEER_VOTE && kind <= FRAME_PEER_SNAPSHOT_ANSWER) ||
+           (kind >= FRAME_PEER_VOTE && kind <= FRAME_PEER_MEMBERS) ||
            (kind >= FRAME_SKIPPED_FIRST && kind <= FRAME_SKIPPED_LAST);
 }
 

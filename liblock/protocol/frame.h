@@ -61,6 +61,7 @@ enum frame_kind {
     FRAME_PEER_ALIVE = 41,    /* Empty: it is. */
     FRAME_PEER_SNAPSHOT = 42, /* peer_snapshot.h: a piece of a snapshot */
     FRAME_PEER_SNAPSHOT_ANSWER = 43,
+    FRAME_PEER_MEMBERS = 44, /* member_list.h: where the members are */
     /*
      * Kinds that a later version may send without asking: who does not know one passes over
      * the frame, if the sender knows a later version. Every other unknown kind is nonsense.

@@ -50,6 +50,12 @@ void wire_cluster_record(struct wire *wire, struct cluster_record *record)
     wire_configuration(wire, &record->configuration);
 }
 
+void wire_member_places(struct wire *wire, struct member_places *places)
+{
+    wire_u64(wire, &places->index);
+    wire_configuration(wire, &places->configuration);
+}
+
 void configuration_of_bootstrap(
         struct configuration *configuration, const struct bootstrap *bootstrap)
 {

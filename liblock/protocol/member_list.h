@@ -57,6 +57,18 @@ struct cluster_record {
 
 void wire_cluster_record(struct wire *wire, struct cluster_record *record);
 
+/* What a node tells another one that knows an older configuration: only addresses count. */
+struct member_places {
+    uint64_t index; /* Of the configuration's entry */
+    struct configuration configuration;
+};
+
+enum {
+    MEMBER_PLACES_BYTES_MAX = 9 + CONFIGURATION_MAX * (16 + ADDRESS_BYTES_MAX)
+};
+
+void wire_member_places(struct wire *wire, struct member_places *places);
+
 /* The configuration that a cluster begins with. */
 void configuration_of_bootstrap(
         struct configuration *configuration, const struct bootstrap *bootstrap);

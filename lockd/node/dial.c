@@ -41,6 +41,15 @@ static bool may_dial(const struct dial *dial, const struct peer *peer)
            peer->waiting == NO_CONN && !peer->dialing && !dial->stopping;
 }
 
+/* Where it is, or, every other time, where somebody else says that it is. */
+static const char *next_address(struct peer *peer)
+{
+    peer->try_elsewhere = peer->elsewhere[0] != 0 && !peer->try_elsewhere;
+    if (peer->try_elsewhere)
+        return peer->elsewhere;
+    return peer->address[0] != 0 ? peer->address : NULL;
+}
+
 /*
  * Turn end: connect to peers that are not reached. A peer that accepted the connection and
  * died before it said welcome leaves no trace, because nothing more is sent to it.
@@ -61,7 +70,7 @@ void dial_turn(const struct dial *dial, struct node_effects *effects)
         assert(effects->connect_count < NODE_PEERS_MAX);
         uint32_t at = effects->connect_count++;
         effects->connects[at] = peer->id;
-        effects->connect_to[at] = peer->address[0] != 0 ? peer->address : NULL;
+        effects->connect_to[at] = next_address(peer);
     }
 }
 

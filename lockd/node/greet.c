@@ -246,6 +246,8 @@ static void peer_is_up(
 {
     assert(conn->role == CONN_PEER && !conn->greeted);
     conn->greeted = true;
+    peer->elsewhere[0] = 0;
+    peer->places_told = 0;
     const struct node_notice notice = {.kind = NOTICE_PEER_UP, .peer = conn->peer};
     notices_tell_of(greet->notices, &notice, conn->from);
     tell_open(peer, event);

@@ -133,6 +133,8 @@ static void on_member(struct node *node, struct conn *conn, const struct frame *
         on_snapshot(node, conn, frame);
     else if (frame->kind == FRAME_PEER_SNAPSHOT_ANSWER)
         sender_frame(&node->upkeep.sender, conn, frame);
+    else if (frame->kind == FRAME_PEER_MEMBERS)
+        whereabouts_frame(&node->whereabouts, conn, frame);
     else
         on_greeting(node, conn, frame);
 }
@@ -401,6 +403,7 @@ static void settle_members(struct node *node)
         node->greet.can_join = journal_has_room(&node->journal, 0, 0);
     while (greet_membership(&node->greet, &event))
         step_raft(node, &event);
+    whereabouts_turn(&node->whereabouts);
 }
 
 /* Connections: those that are overdue, and those that waited for one that is gone. */

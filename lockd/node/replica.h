@@ -21,6 +21,7 @@
  *     dial           which members this node connects to
  *     door           who may have a connection slot
  *     doubt          whether the other end is a member
+ *     whereabouts    where members are, told to who knows an older configuration
  *     leaving        a node that was told to stop hands over and finishes
  *
  *     batcher        the open batch, and when it is sealed
@@ -103,6 +104,7 @@
 #include "node/times.h"
 #include "node/upgrade.h"
 #include "node/upkeep.h"
+#include "node/whereabouts.h"
 #include "protocol/node_status.h"
 
 #ifdef __cplusplus
@@ -155,6 +157,7 @@ struct node {
     struct rivals rivals;
     struct doubts doubts;
     struct greet greet;
+    struct whereabouts whereabouts;
     struct changes changes;
     struct reads reads;
     struct admit admit;

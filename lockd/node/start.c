@@ -152,6 +152,11 @@ static void join_greetings(struct node *node)
             .rivals = &node->rivals,
             .run = prng_next(&node->prng),
     };
+    node->whereabouts = (struct whereabouts){
+            .configurations = &node->configurations,
+            .roster = &node->roster,
+            .conns = &node->conns,
+    };
 }
 
 /* Parts that say what they want from raft. */
