@@ -198,6 +198,34 @@ TEST(Membership, ChangesThatAreAskedSideBySide)
     }
 }
 
+/* Neither of them knows where the other one is. The third one does, and says so. */
+TEST(Membership, TwoThatMovedApartFindEachOther)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Scene scene(seed);
+        World &world = scene.world;
+        Machine &leader = *world.leader();
+        Machine &away = world.machine(leader.id() % 3 + 1);
+        away.crash();
+        leader.move_to("n" + std::to_string(leader.id()) + ":7001");
+        ASSERT_TRUE(scene.wait_for(
+                scene.ask(ADMIN_MEMBERS_MOVE, leader.id(), leader.address())));
+        ASSERT_EQ(world.leader(), &leader);
+        away.move_to("n" + std::to_string(away.id()) + ":7001");
+        uint64_t told = mark_count("member_is_elsewhere");
+        ASSERT_EQ(away.start(), NODE_BOOT_OK);
+        EXPECT_TRUE(world.run_until(
+                [&] {
+                    return raft_configuration_index(away.raft()) ==
+                           raft_configuration_index(leader.raft());
+                },
+                5 * NS_PER_S));
+        EXPECT_GT(mark_count("member_is_elsewhere"), told);
+        EXPECT_EQ(world.leader(), &leader);
+    }
+}
+
 TEST(Membership, TheLeaderIsRemoved)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
