@@ -126,9 +126,9 @@ TEST(Manager, EndsANodeWhoseLoopStands)
     Single single;
     single.start();
     ASSERT_TRUE(single.leads());
+    std::string events = "events-" + std::to_string(single.lockd->program.pid()) + ".txt";
     single.lockd->program.signal(SIGABRT);
     EXPECT_EQ(single.lockd->program.wait(std::chrono::seconds(3)), 128 + SIGABRT);
-    std::string events = "events-" + std::to_string(single.lockd->program.pid()) + ".txt";
     EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(single.data) / events));
 }
 
