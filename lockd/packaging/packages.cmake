@@ -64,6 +64,8 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
         install(FILES ${CMAKE_CURRENT_LIST_DIR}/debian/copyright ${CMAKE_BINARY_DIR}/changelog
             DESTINATION share/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME} COMPONENT ${component})
     endforeach()
+    install(FILES ${CMAKE_SOURCE_DIR}/lockd/doc/operations.md
+        ${CMAKE_SOURCE_DIR}/lockd/doc/metrics.md DESTINATION share/doc/lockd COMPONENT lockd)
     file(GLOB packages_examples ${CMAKE_SOURCE_DIR}/liblock/examples/*.c)
     install(FILES ${packages_examples}
         DESTINATION share/doc/${CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME}/examples COMPONENT development)
