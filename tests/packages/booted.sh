@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # Run by clean_debian.sh as a unit of the clean Debian, where systemd is PID 1.
 set -eu
 export LC_ALL=C LOCKD_CLUSTER=127.0.0.1

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC1091,SC2016
 # Run by clean_debian.sh in the clean Debian.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Read by the scripts beside it: how the packages are made, and a second version of them.
 
 # make_packages BUILD: build them there; their folder is BUILD/packages.
