@@ -15,6 +15,7 @@
 #include "offline/inspect.h"
 #include "offline/recover.h"
 #include "offline/restore.h"
+#include "offline/trial.h"
 #include "ops/config.h"
 #include "ops/logger.h"
 #include "ops/memory_limit.h"
@@ -131,6 +132,12 @@ static struct loop_settings settings_of(const struct config *config)
     };
 }
 
+static int check(const struct config *config)
+{
+    const struct loop_settings settings = settings_of(config);
+    return trial_run(config, &settings);
+}
+
 static int print_plan(const struct config *config)
 {
     struct arena arena;
@@ -214,7 +221,7 @@ int main(int argc, char **argv)
     else if (config.version)
         (void)printf("lockd %s\n", LOCKD_VERSION);
     else if (config.check)
-        (void)printf("lockd: the settings are valid\n");
+        return check(&config);
     else if (config.plan)
         return print_plan(&config);
     else if (config.restore[0] != 0)

@@ -83,6 +83,7 @@ class Cluster:
         self.slice = Slice(share, len(self.node_cores)) if share < 100 else None
         self.running = []
         self.pids = {}
+        self.programs = {}  # Of nodes that run another one than lockd
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockd-bench-", dir=data))
         pairs = [(a, b) for a in IDS for b in IDS if a != b]
         ports = free_ports(len(IDS) + len(pairs))
@@ -134,7 +135,7 @@ class Cluster:
             members = ",".join(
                 f"{i}=127.0.0.1:{self.own[i] if i == node else self.routes[node, i]}"
                 for i in IDS)
-        command = [self.build / "lockd/lockd", "--id", str(node), "--cluster", members,
+        command = [self.programs.get(node, self.build / "lockd/lockd"), "--id", str(node), "--cluster", members,
                    "--listen", f"127.0.0.1:{self.own[node]}",
                    "--data", self.folder / f"node{node}"] + self.flags
         with open(self.folder / f"node{node}.log", "ab") as log:

@@ -99,6 +99,9 @@ struct link {
     uint32_t silences;    /* The same */
     uint32_t redirects;   /* Without a pause */
     unsigned char random[SECRET_BYTES];
+    /* Where `node` is, says who sent us there, if it is known elsewhere; 0 bytes: nobody did */
+    uint32_t told_bytes;
+    char told[ADDRESS_BYTES_MAX];
 };
 
 struct core {

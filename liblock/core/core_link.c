@@ -92,6 +92,7 @@ static void try_next(struct core *core)
 {
     drop(core);
     struct link *link = &core->link;
+    link->told_bytes = 0;
     link->tries++;
     link->redirects = 0;
     link->node = (link->node + 1) % core->nodes.count;
@@ -104,10 +105,48 @@ static void note_trouble(struct core *core, enum core_notice_kind why, uint64_t 
             core->now.boot_ns);
 }
 
+/*
+ * Connect at once, as a node said. Nodes that send a client round in a circle are tried like
+ * others that do not work: with pauses.
+ */
+static void go_to(struct core *core, uint32_t node)
+{
+    struct link *link = &core->link;
+    if (link->redirects > core->nodes.count) {
+        MARK(client_redirected_in_circles);
+        try_next(core);
+        return;
+    }
+    drop(core);
+    link->redirects++;
+    link->node = node;
+    link->deadline_ns = core->now.boot_ns;
+}
+
+/*
+ * Another node named this one, and it is not where this client knew it. It may have moved: go
+ * where the other one says it is.
+ */
+static bool go_where_told(struct core *core)
+{
+    struct link *link = &core->link;
+    if (link->told_bytes == 0)
+        return false;
+    MARK(client_goes_where_told);
+    uint8_t id = core->nodes.all[link->node].node.id;
+    struct span address = {(const unsigned char *)link->told, link->told_bytes};
+    uint32_t node = nodes_find(&core->nodes, id, address);
+    core->nodes.all[node].node.id = id;
+    link->told_bytes = 0;
+    go_to(core, node);
+    return true;
+}
+
 void link_on_failed(struct core *core, enum core_notice_kind why, uint64_t number)
 {
     note_trouble(core, why, number);
-    try_next(core);
+    if (why != CORE_NOTICE_CONNECT_FAILED || !go_where_told(core))
+        try_next(core);
 }
 
 /* ---- Another cluster ---- */
@@ -168,6 +207,7 @@ void link_on_connected(struct core *core, const unsigned char *random)
     if (link->state != LINK_CONNECTING)
         return;
     memcpy(link->random, random, SECRET_BYTES);
+    link->told_bytes = 0;
     link->state = LINK_GREETING;
     link->deadline_ns = u64_sum(core->now.boot_ns, core->settings.connect_wait_ns);
     send_hello(core);
@@ -193,24 +233,6 @@ static void become_following(struct core *core)
     core->link.deadline_ns = core->now.boot_ns + FOLLOW_NS;
 }
 
-/*
- * Connect at once, as a node said. Nodes that send a client round in a circle are tried like
- * others that do not work: with pauses.
- */
-static void go_to(struct core *core, uint32_t node)
-{
-    struct link *link = &core->link;
-    if (link->redirects > core->nodes.count) {
-        MARK(client_redirected_in_circles);
-        try_next(core);
-        return;
-    }
-    drop(core);
-    link->redirects++;
-    link->node = node;
-    link->deadline_ns = core->now.boot_ns;
-}
-
 /* Go to the node that leads, as this one says. */
 static void follow(struct core *core, uint8_t id, struct span address)
 {
@@ -224,6 +246,13 @@ static void follow(struct core *core, uint8_t id, struct span address)
     }
     notice(core, CORE_NOTICE_REDIRECT, id);
     go_to(core, node);
+    const char *known = core->nodes.all[node].node.address;
+    bool same = strlen(known) == address.count &&
+                memcmp(known, address.bytes, address.count) == 0;
+    if (same || core->link.node != node)
+        return;
+    core->link.told_bytes = address.count;
+    memcpy(core->link.told, address.bytes, address.count);
 }
 
 /* What a node says about the leader: it is itself, another, or unknown. */

@@ -5,11 +5,13 @@
  * turn back: not with a new cluster in the place of one that was lost, and not when a backup
  * is restored, twice or from long ago. So the first token of a new life of a cluster is
  *
- *     max(last token known + 2^40, seconds since 2020 * 2^20)
+ *     max(last token known + 2^40 + seconds since it was known * 2^20,
+ *         seconds since 2020 * 2^20)
  *
- * Two lives from one backup do not meet unless one of them granted 2^40 tokens. A cluster
- * that lost everything is ahead of the lost one by the clock, unless that one granted more
- * than 2^20 tokens a second all its life, or a clock was wrong by years.
+ * The step of 2^40 is for what was granted after the backup. The seconds since the backup are
+ * for lives that were made of the same backup before this one: each later life is ahead of
+ * them, unless they granted more than 2^20 tokens a second, or a clock was set back. A cluster
+ * that lost everything is ahead of the lost one by the clock, under the same two conditions.
  *
  * All tokens are below 2^53, so that every language can hold them: JavaScript and Lua have
  * numbers that are exact up to there. The clock alone comes so far in 272 years. When they
@@ -27,8 +29,16 @@ extern "C" {
 #define TOKEN_STEP (UINT64_C(1) << 40)
 #define TOKEN_END  (UINT64_C(1) << 53)
 
-/* `last`: 0 for a new cluster. `wall_ns`: the time of day, ns since 1970. */
-uint64_t token_first(uint64_t last, uint64_t wall_ns);
+/* What a new life begins after. */
+struct token_past {
+    uint64_t last;    /* 0: a new cluster */
+    uint64_t wall_ns; /* The time of day when `last` was known, ns since 1970; 0: unknown */
+};
+
+uint64_t token_first(const struct token_past *past, uint64_t wall_ns);
+
+/* The time of day at which a new cluster with this first token was founded. */
+uint64_t token_wall_ns(uint64_t first);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,18 @@
 
 #include "base/units.h"
 
+bool clock_works(void)
+{
+    static const clockid_t clocks[] = {
+            CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME};
+    struct timespec time;
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        if (clock_gettime(clocks[i], &time) != 0)
+            return false;
+    }
+    return true;
+}
+
 static uint64_t read_clock(clockid_t which)
 {
     struct timespec time;

@@ -2,6 +2,7 @@
 #ifndef IO_CLOCK_H
 #define IO_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "node/node.h"
@@ -9,6 +10,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Whether the system lets this process read all of them. The others assume it. */
+bool clock_works(void);
 
 /* CLOCK_MONOTONIC */
 uint64_t clock_now(void);

@@ -192,8 +192,11 @@ static void on_abort(int signal_number)
             "lockd: the last events (the full list is in events-<pid>.txt in the data directory, if it could be written):\n";
     write_all(STDERR_FILENO, said, sizeof said - 1);
     trace_write(abort_trace, STDERR_FILENO, 32);
-    /* SA_RESETHAND has restored the default: returning to abort() ends the process. */
-    (void)signal_number;
+    /*
+     * The default is back (SA_RESETHAND). A watchdog's signal came from outside: returning
+     * would let the process go on.
+     */
+    (void)raise(signal_number);
 }
 
 void trace_on_abort(const struct trace *trace, int directory)

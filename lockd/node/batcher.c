@@ -192,7 +192,8 @@ static void seal_bootstrap(struct batcher *batcher, struct raft_event *event)
             .settings = batcher->settings->cluster,
             .members = batcher->settings->raft.members,
             .wall_ns = batcher->times->clocks.wall_ns,
-            .token_first = token_first(0, batcher->times->clocks.wall_ns),
+            .token_first =
+                    token_first(&(struct token_past){0}, batcher->times->clocks.wall_ns),
     };
     bootstrap.settings.version = roster_common_version(batcher->roster, versions);
     roster_tell(batcher->roster, wal_incarnation(batcher->wal), &bootstrap);

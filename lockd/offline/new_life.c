@@ -94,9 +94,10 @@ int offline_begin_life(
             .fresh = true,
             .term = header->last.term};
     uint64_t wall_ns = wall_clock_ns();
-    uint64_t first = token_first(locks_token_last(state->locks), wall_ns);
+    const struct token_past past = {locks_token_last(state->locks), header->wall_ns};
+    uint64_t first = token_first(&past, wall_ns);
     struct locks_counts ended = locks_tally(state->locks);
-    if (first <= locks_token_last(state->locks))
+    if (first <= past.last)
         return offline_fail("%s: the tokens of that cluster are used up", source);
     if (!draw(&begin.cluster) || !draw(&begin.incarnation))
         return offline_fail("no random numbers: %s", strerror(errno));

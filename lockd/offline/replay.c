@@ -2,6 +2,7 @@
 
 #include "node/configurations.h"
 #include "protocol/batch.h"
+#include "protocol/token.h"
 
 static bool apply_bootstrap(struct offline_state *state, const struct entry_head *head,
         const unsigned char *body)
@@ -13,6 +14,8 @@ static bool apply_bootstrap(struct offline_state *state, const struct entry_head
             !offline_make(state, &bootstrap.settings))
         return false;
     locks_begin_tokens(state->locks, bootstrap.token_first);
+    /* There is no snapshot that says when it was taken: this is as early as can be. */
+    state->header.wall_ns = token_wall_ns(bootstrap.token_first);
     return true;
 }
 

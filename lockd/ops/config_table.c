@@ -55,7 +55,7 @@ static const struct setting table[] = {
         SETTING_PORT, FIELD(http)},
     TEXT("config", "FILE", "read settings from this file; flags override it", file),
     TEXT("dev", "DIR", "run a one-node cluster on loopback, to try lockd out", dev),
-    SWITCH("check", "validate flags and file, then exit", check),
+    SWITCH("check", "validate the settings, try this machine, then exit", check),
     SWITCH("plan", "print what memory and disk this node needs and why, then exit", plan),
     TEXT("restore", "FILE",
         "make a new cluster of this node alone from a backup, in an empty --data; then exit",

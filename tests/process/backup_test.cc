@@ -205,6 +205,7 @@ TEST_F(Backup, TwoLivesFromOneFileGiveNoTokenTwice)
                              << again.text;
     restore(2);
     expect_new_life(last);
+    EXPECT_GT(grant(), second);
 }
 
 TEST_F(Backup, OtherNodesJoinTheNewLifeAndOldOnesAreRefused)

@@ -120,6 +120,18 @@ TEST(Manager, WatchesTheLoop)
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(6));
 }
 
+/* The signal of a watchdog: the node leaves its last events, and ends at once. */
+TEST(Manager, EndsANodeWhoseLoopStands)
+{
+    Single single;
+    single.start();
+    ASSERT_TRUE(single.leads());
+    std::string events = "events-" + std::to_string(single.lockd->program.pid()) + ".txt";
+    single.lockd->program.signal(SIGABRT);
+    EXPECT_EQ(single.lockd->program.wait(std::chrono::seconds(3)), 128 + SIGABRT);
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(single.data) / events));
+}
+
 /* A manager that reads nothing does not stop the node. */
 TEST(Manager, MayBeDeaf)
 {

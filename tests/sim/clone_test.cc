@@ -4,7 +4,7 @@
  * too. It must be kept out, and both sides must say so; nobody else notices anything.
  *
  * (A copy that is started when the member is gone takes its place. If it is an old one, the
- * member has forgotten what it promised, and nobody can tell: lockd/doc/operating.md.)
+ * member has forgotten what it promised, and nobody can tell: lockd/doc/operations.md.)
  */
 #include <gtest/gtest.h>
 

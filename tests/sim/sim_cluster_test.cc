@@ -125,7 +125,7 @@ TEST(Sim, G5_G10_ASilentHolderIsExpired)
 }
 
 /*
- * What an idle cluster logs, entries a second: the figures that operating.md gives to plan
+ * What an idle cluster logs, entries a second: the figures that operations.md gives to plan
  * disks with. Clients renew every third of their ttl, each at its own time.
  */
 TEST(Sim, IdleHoldersLogLittle)

@@ -31,6 +31,9 @@ GOOD = {
     "tests/unit/promise_test.cc": "TEST(Raft, G1_holds) {}\n",
     "lockd/doc/guarantees.md": "| G1 | **It holds.** See `lockd/raft/`, raft.h. |\n"
                                "| G2 | (Not there yet.) `raft_step()` comes before lk_open. |\n",
+    "liblock/protocol/condition.c": '/* {"sick", */\n',
+    "lockd/doc/operations.md": "## What lockctl status says\n\n| `sick` | a | b | c |\n"
+                               "| `unknown` | a | | c |\n\n## Every error message\n\n",
     "lockd/doc/bug-classes.md": "| 1 | a bug | seen | `lockd/raft/raft.c` | - |\n",
 }
 
@@ -64,6 +67,12 @@ PLANTED = [
     ("promises", "tests/unit/promise_test.cc", None, "no test's name says that it defends G1"),
     ("promises", "tests/unit/promise_test.cc", "/* G1: it holds. */\n", "in a comment"),
     ("promises", "lockd/raft/raft.c", "/* As promised. (G12) */\n", "no promise G12"),
+    ("runbook", "lockd/raft/raft.c", '/* TELL_ERROR, "torn" */\n',
+     "torn is not in the table of errors"),
+    ("runbook", "lockd/raft/raft.c", '/* LOGGER_INFO, "well" */\n', "well is not in"),
+    ("runbook", "liblock/protocol/condition.c", '/* {"ill", */\n',
+     "ill is not in the table of conditions"),
+    ("runbook", "lockd/doc/operations.md", "| `gone` | a | yes | b | c |\n", "lockd has no gone"),
     ("references", "lockd/raft/raft.c", "/* See gone.h. */\n", "no file gone.h"),
     ("references", "lockd/raft/raft.c", "/* As raft_gone() does. */\n", "no function raft_gone()"),
     ("references", "lockd/doc/guarantees.md", "See `tests/gone/`.\n", "no file tests/gone"),

@@ -22,6 +22,8 @@ breach for every rule in a small tree and expects it to be found.
                 exists, each promise that is implemented has a test
     references  each file, each function() and each lk_name that a comment or document names is
                 there
+    runbook     lockd/doc/operations.md has a row for each condition and each error of lockd, and
+                names each other event
     sizes       lists long files and functions, and the largest structs; never fails
     clang-tidy  as .clang-tidy says, over all C files of the build (slow)
     selftest    the rules themselves
@@ -40,6 +42,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from graph import arrows_of, components, floors_of, product_sources  # noqa: E402
 from tree import Tree, in_parallel, line_of, run, shipped, without_comments  # noqa: E402
+from runbook import rule_runbook  # noqa: E402,F401
 from words import rule_promises, rule_references  # noqa: E402,F401
 
 # What each area may include besides itself. Siblings never; nothing in lockd/ sees liblock.h.

@@ -52,6 +52,32 @@ TEST(CoreLink, AListedIdIsReachedAsTheProgramReachesIt)
     EXPECT_EQ(world.address, "node" + std::to_string(other) + ":5625");
 }
 
+/* All members have moved, one by one: the list is old, but the last leader says where to go. */
+TEST(CoreLink, ANodeThatHasMovedIsReachedWhereTheLeaderSaysThatItIs)
+{
+    core_world world(2, [](core_settings *settings) {
+        settings->nodes[0].id = 1;
+        settings->nodes[1].id = 2;
+    });
+    world.tick();
+    world.connect_succeeds();
+    uint8_t self = static_cast<uint8_t>(world.node + 1);
+    uint8_t other = static_cast<uint8_t>(3 - self);
+    uint64_t begin = world.now.boot_ns;
+    world.say_welcome(self, other, "new-place:1");
+    ASSERT_TRUE(world.connecting);
+    world.connect_fails();
+    world.tick();
+    ASSERT_TRUE(world.connecting);
+    EXPECT_EQ(world.address, "new-place:1");
+    EXPECT_EQ(world.now.boot_ns, begin) << "at once";
+    EXPECT_GT(mark_count("client_goes_where_told"), 0u);
+    world.connect_fails();
+    world.tick();
+    ASSERT_TRUE(world.connecting);
+    EXPECT_EQ(world.node, self - 1u) << "then as always";
+}
+
 TEST(CoreLink, DeadNodesArePassedOverWithoutAPause)
 {
     core_world world;

@@ -92,7 +92,7 @@ public:
     {
         locks_init(twin.locks, &model.settings);
         if (reborn)
-            locks_begin_life(twin.locks, token_first(0, 0));
+            locks_begin_life(twin.locks, TOKEN_STEP);
         for (const past_entry &past : history) {
             twin.entry(past.dt, past.commands, past.keepalives, past.kind);
             ASSERT_EQ(locks_digest(twin.locks), past.digest);
@@ -263,8 +263,8 @@ private:
     {
         reborn = true;
         for (locks_world *each : {&world, &twin})
-            locks_begin_life(each->locks, token_first(0, 0));
-        model.begin_life(token_first(0, 0), uint64_t{1} << 40);
+            locks_begin_life(each->locks, TOKEN_STEP);
+        model.begin_life(TOKEN_STEP, uint64_t{1} << 40);
     }
 
     void count_outcome(const struct locks_outcome &outcome)

@@ -44,7 +44,7 @@ std::vector<notice_text> all_notices()
 
 std::string guide()
 {
-    std::ifstream file(LOCKD_SOURCE_DIR "/lockd/doc/operating.md");
+    std::ifstream file(LOCKD_SOURCE_DIR "/lockd/doc/operations.md");
     std::stringstream text;
     text << file.rdbuf();
     return text.str();
@@ -91,7 +91,7 @@ TEST(Notice, EachHasAnEventOfItsOwnAndIsInTheGuide)
     std::string text = guide();
     for (const notice_text &notice : all_notices()) {
         EXPECT_TRUE(has(text, "`" + std::string(notice.event) + "`"))
-                << notice.event << " is not in operating.md";
+                << notice.event << " is not in operations.md";
         EXPECT_FALSE(has(notice.details, "\n"));
         EXPECT_LT(strlen(notice.details), size_t{NOTICE_TEXT_BYTES - 1});
     }

@@ -80,7 +80,7 @@ inline bool load_with_right_digest(struct locks *locks, bytes records)
 inline void fill(locks_world &world, random_entries &random, int entries)
 {
     if (entries % 3 == 1) /* A state that was restored. */
-        locks_begin_life(world.locks, token_first(0, 0));
+        locks_begin_life(world.locks, TOKEN_STEP);
     auto is_rich = [&] {
         struct locks_counts counts = locks_tally(world.locks);
         return counts.sessions > 1 && counts.holds > 0 && counts.waits > 0 &&
