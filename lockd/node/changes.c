@@ -8,6 +8,7 @@
 enum {
     SAMPLE_MS = 250,
     NEAR_S = 2, /* A learner is promoted when it was near for so long. */
+    GONE_S = 5, /* A learner that was silent for so long may be another one. */
 };
 
 static const struct configuration *newest(const struct changes *changes)
@@ -68,7 +69,7 @@ static uint32_t count_of(const struct changes *changes, enum member_role role)
 
 /* ---- By itself ---- */
 
-/* Since when each voter is not connected, as far as this leader knows. */
+/* Since when each member is not connected, as far as this leader knows. */
 static void note_silence(struct changes *changes)
 {
     for (uint8_t i = 0; i < newest(changes)->count; i++) {
@@ -76,7 +77,7 @@ static void note_silence(struct changes *changes)
         uint64_t *since_ns = &changes->silent_since_ns[member->id];
         bool heard = member->id == changes->configurations->self ||
                      raft_peer_is_open(changes->raft, member->id);
-        if (heard || member->role != MEMBER_VOTER)
+        if (heard)
             *since_ns = 0;
         else if (*since_ns == 0)
             *since_ns = changes->times->now_ns;
@@ -127,6 +128,14 @@ static bool promote(struct changes *changes, struct member *member)
     return true;
 }
 
+/* Nobody is there who has its directory: it was not started yet, or is gone for a while. */
+static bool is_vacant(const struct changes *changes, const struct member *member)
+{
+    uint64_t since_ns = changes->silent_since_ns[member->id];
+    return member->incarnation == 0 ||
+           (since_ns != 0 && changes->times->now_ns - since_ns >= GONE_S * NS_PER_S);
+}
+
 /*
  * A learner that was not started yet, or whose directory is blank again: a learner counts for
  * nothing, so it may be another one.
@@ -135,7 +144,7 @@ static bool note_incarnation(const struct changes *changes, struct member *membe
 {
     const struct newcomer *newcomer = doubt_newcomer(changes->doubts, member->id);
     if (member->role == MEMBER_VOTER || !newcomer ||
-            newcomer->incarnation == member->incarnation ||
+            newcomer->incarnation == member->incarnation || !is_vacant(changes, member) ||
             raft_peer_is_open(changes->raft, member->id))
         return false;
     MARK(learner_was_started);

@@ -4,7 +4,8 @@
  * A change is one entry, and changes one voter at most. New machines begin as learners. The
  * leader promotes a learner that has been within a second of what is committed for two
  * seconds, if a majority of the voters that there will be is heard. It also notes the
- * incarnation of a learner that was added before it was started.
+ * incarnation of a learner that was added before it was started, or that was silent for a while
+ * when a blank node with its id is there.
  *
  * It replaces a voter by itself when that voter's node says that it gave up the directory that
  * the configuration has, because of damage; or, with `auto_replace_ns`, when a blank node with
@@ -51,7 +52,7 @@ struct changes {
     /* Of each id, since when it has been near enough to be promoted; 0: it is not. */
     uint64_t near_since_ns[NODE_ID_MAX + 1];
     uint64_t auto_replace_ns; /* A setting; 0: never */
-    /* Of each voter, since when this leader has not been connected to it; 0: it is. */
+    /* Of each member, since when this leader has not been connected to it; 0: it is. */
     uint64_t silent_since_ns[NODE_ID_MAX + 1];
 };
 

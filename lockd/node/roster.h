@@ -32,9 +32,10 @@ struct peer {
     char address[ADDRESS_BYTES_MAX]; /* As the configuration has it */
     /* Where it is by a newer one, as another node says; tried in turns with `address`. */
     char elsewhere[ADDRESS_BYTES_MAX];
-    bool try_elsewhere;   /* ... now. */
-    uint64_t places_told; /* It was told of the configurations up to this index, if need be. */
-    uint32_t conn;                   /* NO_CONN: none */
+    bool try_elsewhere; /* ... now. */
+    uint64_t
+            places_told; /* It was told of the configurations up to this index, if need be. */
+    uint32_t conn;       /* NO_CONN: none */
     bool dialing;
     uint64_t dial_ns;    /* Not before */
     uint64_t alone_ns;   /* Since then there has been no connection. */
