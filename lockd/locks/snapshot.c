@@ -137,6 +137,12 @@ bool locks_snapshot_has_room(const struct locks *locks, uint32_t commands)
     return false;
 }
 
+bool locks_snapshot_may_wait(const struct locks *locks)
+{
+    const struct saving *saving = &locks->saving;
+    return !saving->active || saving->side_end <= saving->side_bytes / 2;
+}
+
 /* Texts lie in blocks, of which there are only so many. */
 uint64_t locks_snapshot_bytes_most(const struct cluster_settings *settings)
 {

@@ -60,6 +60,9 @@ void locks_snapshot_abandon(struct locks *locks);
  */
 bool locks_snapshot_has_room(const struct locks *locks, uint32_t commands);
 
+/* Whether the snapshot may wait a little: there is much room for what changes meanwhile. */
+bool locks_snapshot_may_wait(const struct locks *locks);
+
 /* Bytes of all records of the largest state that such settings allow. */
 uint64_t locks_snapshot_bytes_most(const struct cluster_settings *settings);
 

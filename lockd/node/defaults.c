@@ -49,6 +49,7 @@ void node_settings_default(struct node_settings *settings)
                             .log_bytes = 64 * MIB,
                             .every_ns = 3600 * NS_PER_S,
                             .keep_bytes = 256 * MIB,
+                            .write_bytes_per_s = 8 * MIB,
                             .send_bytes_per_s = 32 * MIB,
                             .send_patience_ns = 60 * NS_PER_S,
                             .items = 256,

@@ -97,10 +97,11 @@ struct snapshot_settings {
     uint64_t every_ns;  /* ... and so much time, if anything has changed */
     uint64_t
             keep_bytes; /* Log that is kept, at least; more for slow members: compactor.h */
-    uint64_t send_bytes_per_s; /* To one member */
-    uint64_t send_patience_ns; /* Without progress; then the sending ends. */
-    uint32_t items;            /* Of the state, in one turn */
-    uint32_t chunk_bytes;      /* Of a file; a multiple of the block */
+    uint64_t write_bytes_per_s; /* To this node's disk, while that can wait */
+    uint64_t send_bytes_per_s;  /* To one member */
+    uint64_t send_patience_ns;  /* Without progress; then the sending ends. */
+    uint32_t items;             /* Of the state, in one turn */
+    uint32_t chunk_bytes;       /* Of a file; a multiple of the block */
 };
 
 struct node_settings {

@@ -206,7 +206,20 @@ static void write_chunk(struct snapshotter *snapshotter)
             SNAPSHOT_BLOCK_BYTES + (uint64_t)number * snapshotter->settings->chunk_bytes;
     file.bytes = snapshotter->chunks[slot];
     file.count = snapshotter->full_bytes[slot];
+    snapshotter->next_ns = snapshotter->times->now_ns +
+                           file.count * NS_PER_S / snapshotter->settings->write_bytes_per_s;
     ask(snapshotter, &file);
+}
+
+/*
+ * A chunk is there and may be written now. Those who wait for the log's writes on the same disk
+ * must not wait for a whole snapshot; but what changes meanwhile needs room.
+ */
+static bool chunk_is_due(const struct snapshotter *snapshotter)
+{
+    return snapshotter->full_count > 0 &&
+           (snapshotter->times->now_ns >= snapshotter->next_ns ||
+                   !locks_snapshot_may_wait(snapshotter->locks));
 }
 
 static void write_header(struct snapshotter *snapshotter)
@@ -240,9 +253,9 @@ static void go_on(struct snapshotter *snapshotter)
 {
     switch (snapshotter->state) {
     case SNAPSHOTTER_WALKING:
-        if (snapshotter->full_count > 0)
+        if (chunk_is_due(snapshotter))
             write_chunk(snapshotter);
-        else if (snapshotter->walked)
+        else if (snapshotter->full_count == 0 && snapshotter->walked)
             write_header(snapshotter);
         break;
     case SNAPSHOTTER_WAITING:
@@ -315,8 +328,11 @@ void snapshotter_done(struct snapshotter *snapshotter, const struct file_done *d
 uint64_t snapshotter_deadline(const struct snapshotter *snapshotter)
 {
     uint64_t now_ns = snapshotter->times->now_ns;
-    if (snapshotter_is_walking(snapshotter))
-        return snapshotter->full_count < SNAPSHOTTER_CHUNKS ? now_ns : UINT64_MAX;
+    if (snapshotter_is_walking(snapshotter) && snapshotter->full_count < SNAPSHOTTER_CHUNKS)
+        return now_ns;
+    if (snapshotter->state == SNAPSHOTTER_WALKING && snapshotter->full_count > 0 &&
+            files_is_idle(snapshotter->files, FILES_SNAPSHOTTER))
+        return u64_max(snapshotter->next_ns, now_ns);
     if (snapshotter->state != SNAPSHOTTER_IDLE || snapshotter->paused ||
             !has_changed(snapshotter) || !snapshots_have_place(snapshotter->snapshots))
         return UINT64_MAX;

@@ -69,6 +69,7 @@ struct snapshotter {
     uint64_t position;       /* End of the log when the newest snapshot was taken, */
     uint64_t begun_position; /* ... and when this one was begun */
     uint64_t retry_ns;       /* Not before */
+    uint64_t next_ns;        /* The next chunk is not written before, if that can wait */
     uint32_t failures;       /* In a row, of the disk */
     bool paused;             /* One comes in from another member: none is begun. */
     uint64_t wanted;         /* One of this entry or a later one is due at once; 0: none */

@@ -93,6 +93,8 @@ static const struct setting table[] = {
         node.snapshot.every_ns, NS_PER_S, 30 * DAY),
     BYTES("log-keep", "log kept behind a snapshot; more for slow members: see --plan",
         node.snapshot.keep_bytes, 0, 1048576 * MIB),
+    BYTES("snapshot-write-rate", "how much of a snapshot is written per second",
+        node.snapshot.write_bytes_per_s, 64 * KIB, 1048576 * MIB),
     BYTES("snapshot-rate", "how much of a snapshot a member is sent per second",
         node.snapshot.send_bytes_per_s, 64 * KIB, 1048576 * MIB),
     NUMBER("snapshot-items", "most items of the state that a snapshot takes in one turn",

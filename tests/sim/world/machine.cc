@@ -47,6 +47,7 @@ void shrink(node_settings &settings)
     settings.snapshot.log_bytes = 192 * KIB;
     settings.snapshot.every_ns = 20 * NS_PER_S;
     settings.snapshot.keep_bytes = 64 * KIB;
+    settings.snapshot.write_bytes_per_s = MIB;
     settings.snapshot.send_bytes_per_s = 4 * MIB;
     settings.snapshot.send_patience_ns = 3 * NS_PER_S;
     settings.snapshot.items = 8;
