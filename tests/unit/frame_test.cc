@@ -220,7 +220,7 @@ TEST(Frame, FaultSaysWhy)
     bytes bad = sound;
     bad[6] = FRAME_VERSION + 1;
     EXPECT_EQ(fault_of(bad, 116), FRAME_FAULT_VERSION);
-    for (uint8_t kind : {0, 17, 31, 44, 95, 128, 255}) {
+    for (uint8_t kind : {0, 17, 31, 45, 95, 128, 255}) {
         bad = sound;
         bad[4] = kind;
         EXPECT_EQ(fault_of(bad, 116), FRAME_FAULT_KIND) << int{kind};
