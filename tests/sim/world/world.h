@@ -87,6 +87,11 @@ public:
 
     Machine *leader(); /* Of the highest term, that can serve; nullptr if none */
 
+    /* The cluster begins a new life: the same index is another state now. */
+    void begin_life()
+    {
+        digests_.clear();
+    }
     /* Every node, after every turn: whole-state checks and digests at equal indexes. */
     void check(Machine &machine);
     std::function<void(Machine &)> after_turn;
