@@ -2,6 +2,40 @@
 #include "base/units.h"
 #include "node/node.h"
 
+static struct node_limits limits_default(void)
+{
+    return (struct node_limits){
+            .connections_max = 4096,
+            .connection_percent = 97,
+            .client_output_bytes = 256 * KIB,
+            .peer_output_bytes = 6 * MIB,
+            .client_frame_bytes = FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX,
+            .peer_frame_bytes = 1280 * KIB,
+            .owed_max = 65536,
+            .reads_max = 1024,
+            .keepalives_max = 16384,
+            .entry_body_max = ENTRY_BODY_MAX,
+            .read_bytes = NODE_READ_BYTES_MAX,
+            .apply_bytes = 256 * KIB,
+            .entries_under_way = 2,
+            .entries_far_max = 96,
+    };
+}
+
+static struct snapshot_settings snapshot_default(void)
+{
+    return (struct snapshot_settings){
+            .log_bytes = 64 * MIB,
+            .every_ns = 3600 * NS_PER_S,
+            .keep_bytes = 256 * MIB,
+            .write_bytes_per_s = 8 * MIB,
+            .send_bytes_per_s = 32 * MIB,
+            .send_patience_ns = 60 * NS_PER_S,
+            .items = 256,
+            .chunk_bytes = SNAPSHOT_CHUNK_BYTES,
+    };
+}
+
 void node_settings_default(struct node_settings *settings)
 {
     *settings = (struct node_settings){
@@ -27,34 +61,8 @@ void node_settings_default(struct node_settings *settings)
                             .writes_max = 2,
                             .segments_max = 65536,
                     },
-            .limits =
-                    {
-                            .connections_max = 4096,
-                            .connection_percent = 97,
-                            .client_output_bytes = 256 * KIB,
-                            .peer_output_bytes = 6 * MIB,
-                            .client_frame_bytes = FRAME_HEAD_BYTES + FRAME_CLIENT_BODY_MAX,
-                            .peer_frame_bytes = 1280 * KIB,
-                            .owed_max = 65536,
-                            .reads_max = 1024,
-                            .keepalives_max = 16384,
-                            .entry_body_max = ENTRY_BODY_MAX,
-                            .read_bytes = NODE_READ_BYTES_MAX,
-                            .apply_bytes = 256 * KIB,
-                            .entries_under_way = 2,
-                            .entries_far_max = 96,
-                    },
-            .snapshot =
-                    {
-                            .log_bytes = 64 * MIB,
-                            .every_ns = 3600 * NS_PER_S,
-                            .keep_bytes = 256 * MIB,
-                            .write_bytes_per_s = 8 * MIB,
-                            .send_bytes_per_s = 32 * MIB,
-                            .send_patience_ns = 60 * NS_PER_S,
-                            .items = 256,
-                            .chunk_bytes = SNAPSHOT_CHUNK_BYTES,
-                    },
+            .limits = limits_default(),
+            .snapshot = snapshot_default(),
             .scrub_bytes_per_s = MIB,
             .scrub_every_ns = 3600 * NS_PER_S,
             .priority = 1,

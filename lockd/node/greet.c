@@ -248,6 +248,7 @@ static void peer_is_up(
     conn->greeted = true;
     peer->elsewhere[0] = 0;
     peer->places_told = 0;
+    greet->roster->came_up = true;
     const struct node_notice notice = {.kind = NOTICE_PEER_UP, .peer = conn->peer};
     notices_tell_of(greet->notices, &notice, conn->from);
     tell_open(peer, event);

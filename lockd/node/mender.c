@@ -79,8 +79,12 @@ static void tell(struct mender *mender, struct kept_snapshot *kept)
 static void mend_snapshots(struct mender *mender)
 {
     struct snapshots *snapshots = mender->snapshots;
+    if (!snapshots->damaged)
+        return;
+    snapshots->damaged = false;
     for (uint32_t i = 0; i < snapshots->count; i++) {
         struct kept_snapshot *kept = &snapshots->kept[i];
+        snapshots->damaged = snapshots->damaged || kept->damaged;
         if (kept->damaged && !kept->told)
             tell(mender, kept);
         if (kept->damaged && i + 1 == snapshots->count)

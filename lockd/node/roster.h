@@ -70,6 +70,7 @@ struct roster {
      * asks.
      */
     uint64_t members_hash;
+    bool came_up; /* A node was greeted, which may know an older list: whereabouts.h */
     uint16_t version_heard; /* The highest cluster version that anybody named lately, ... */
     uint64_t version_heard_ns; /* ... and when */
 };

@@ -134,7 +134,8 @@ void scrubber_turn(struct scrubber *scrubber)
 
 uint64_t scrubber_deadline(const struct scrubber *scrubber)
 {
-    if (waits(scrubber))
-        return UINT64_MAX;
-    return u64_max(scrubber->next_ns, scrubber->times->now_ns);
+    uint64_t now_ns = scrubber->times->now_ns;
+    if (now_ns < scrubber->next_ns)
+        return scrubber->next_ns;
+    return waits(scrubber) ? UINT64_MAX : now_ns;
 }

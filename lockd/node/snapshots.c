@@ -85,6 +85,7 @@ void snapshots_damaged(struct snapshots *snapshots, uint64_t index)
     struct kept_snapshot *kept = snapshots_find(snapshots, index);
     assert(kept);
     kept->damaged = true;
+    snapshots->damaged = true;
 }
 
 bool snapshots_is_sound(const struct file_done *done)

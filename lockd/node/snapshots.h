@@ -37,6 +37,7 @@ struct snapshots {
 
     uint32_t count;
     struct kept_snapshot kept[NODE_SNAPSHOTS_MAX]; /* Ascending */
+    bool damaged;                                  /* One of them is. */
     uint64_t newest_ns;   /* When the newest became durable, or this node started */
     uint64_t duration_ns; /* How long the last one that was taken took; 0: none yet */
 };

@@ -13,7 +13,8 @@ static bool is_up(const struct whereabouts *whereabouts, const struct peer *peer
     return conn->role == CONN_PEER && conn->greeted && !conn->closing;
 }
 
-static void tell(struct whereabouts *whereabouts, struct peer *peer)
+/* False: its connection has no room now. */
+static bool tell(struct whereabouts *whereabouts, struct peer *peer)
 {
     struct conn *conn = conn_at(whereabouts->conns, peer->conn);
     struct member_places places = {
@@ -21,22 +22,35 @@ static void tell(struct whereabouts *whereabouts, struct peer *peer)
             .configuration = whereabouts->configurations->newest.is,
     };
     if (conn_room(conn) < FRAME_HEAD_BYTES + MEMBER_PLACES_BYTES_MAX)
-        return; /* In a later turn */
+        return false;
     struct wire wire = conn_begin(conn, MEMBER_PLACES_BYTES_MAX);
     wire_member_places(&wire, &places);
     conn_end(whereabouts->conns, conn, FRAME_PEER_MEMBERS, &wire);
     peer->places_told = places.index;
+    return true;
 }
 
-void whereabouts_turn(struct whereabouts *whereabouts)
+static bool tell_all(struct whereabouts *whereabouts, uint64_t newest)
 {
-    uint64_t newest = whereabouts->configurations->newest.index;
+    bool all = true;
     for (uint8_t i = 0; i < whereabouts->roster->top; i++) {
         struct peer *peer = &whereabouts->roster->peers[i];
         bool knows = peer->configuration >= newest || peer->places_told >= newest;
-        if (!knows && is_up(whereabouts, peer))
-            tell(whereabouts, peer);
+        if (!knows && is_up(whereabouts, peer) && !tell(whereabouts, peer))
+            all = false;
     }
+    return all;
+}
+
+/* Nearly always there is nothing to tell. */
+void whereabouts_turn(struct whereabouts *whereabouts)
+{
+    uint64_t newest = whereabouts->configurations->newest.index;
+    struct roster *roster = whereabouts->roster;
+    if (whereabouts->told == newest && !roster->came_up)
+        return;
+    roster->came_up = false;
+    whereabouts->told = tell_all(whereabouts, newest) ? newest : 0;
 }
 
 void whereabouts_frame(

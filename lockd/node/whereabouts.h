@@ -21,6 +21,7 @@ struct whereabouts {
     const struct configurations *configurations;
     struct roster *roster;
     struct conns *conns;
+    uint64_t told; /* All who are connected know the configuration at this index. */
 };
 
 /* Turn end: tell those who know less, each once. */

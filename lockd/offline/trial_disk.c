@@ -69,7 +69,8 @@ static bool open_file(struct trial_file *file)
 /* As in a segment, the space is filled before: a write changes no metadata. */
 static bool fill_file(struct trial_file *file)
 {
-    for (off_t at = 0; at < WRITES * BLOCK_BYTES; at += BLOCK_BYTES) {
+    const off_t end = (off_t)WRITES * BLOCK_BYTES;
+    for (off_t at = 0; at < end; at += BLOCK_BYTES) {
         errno = EIO; /* A short write says nothing. */
         if (pwrite(file->fd, file->block, BLOCK_BYTES, at) != BLOCK_BYTES)
             return false;

@@ -1,5 +1,6 @@
 #include "ops/notice.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -353,68 +354,54 @@ static void describe_clock(const struct node_notice *notice, struct notice_text 
             notice->peer);
 }
 
+/* Of every kind but NOTICE_RAFT */
+typedef void describer(const struct node_notice *notice, struct notice_text *text);
+
+static describer *const describers[] = {
+        [NOTICE_BOOTSTRAPPED] = describe_cluster,
+        [NOTICE_HANDED_OVER] = describe_cluster,
+        [NOTICE_UPGRADED] = describe_cluster,
+        [NOTICE_PEER_UP] = describe_peer,
+        [NOTICE_PEER_DOWN] = describe_peer,
+        [NOTICE_REFUSED_PEER] = describe_refusal,
+        [NOTICE_REFUSED_BY_PEER] = describe_refusal,
+        [NOTICE_BAD_FRAME] = describe_stranger,
+        [NOTICE_SLOW_CLIENT] = describe_stranger,
+        [NOTICE_UNFINISHED] = describe_stranger,
+        [NOTICE_CLIENTS_FULL] = describe_stranger,
+        [NOTICE_CALLER_FULL] = describe_stranger,
+        [NOTICE_NO_SPACE] = describe_lack,
+        [NOTICE_PLAN_TOO_SMALL] = describe_lack,
+        [NOTICE_REPAIRED] = describe_repair,
+        [NOTICE_REPLACES] = describe_repair,
+        [NOTICE_MEMBERS] = describe_members,
+        [NOTICE_LIST_DIFFERS] = describe_members,
+        [NOTICE_REMOVED] = describe_members,
+        [NOTICE_CONDITION] = describe_condition,
+        [NOTICE_CONDITION_OVER] = describe_condition,
+        [NOTICE_CLOCK_SUSPECT] = describe_clock,
+        [NOTICE_SNAPSHOT_TAKEN] = describe_snapshot,
+        [NOTICE_SNAPSHOT_FAILED] = describe_snapshot,
+        [NOTICE_SNAPSHOT_DAMAGED] = describe_snapshot,
+        [NOTICE_SNAPSHOT_SENDING] = describe_snapshot,
+        [NOTICE_SNAPSHOT_SENT] = describe_snapshot,
+        [NOTICE_SNAPSHOT_STUCK] = describe_snapshot,
+        [NOTICE_SNAPSHOT_INSTALL] = describe_snapshot,
+        [NOTICE_SNAPSHOT_INSTALLED] = describe_snapshot,
+        [NOTICE_SNAPSHOT_LOST] = describe_snapshot,
+        [NOTICE_LOG_UNREADABLE] = describe_place,
+        [NOTICE_LOG_READABLE] = describe_place,
+        [NOTICE_LOG_MENDED] = describe_place,
+};
+
 void notice_describe(
         const struct node_notice *notice, uint64_t missing, struct notice_text *text)
 {
-    switch (notice->kind) {
-    case NOTICE_RAFT:
+    if (notice->kind == NOTICE_RAFT) {
         describe_raft(notice, missing, text);
-        break;
-    case NOTICE_BOOTSTRAPPED:
-    case NOTICE_HANDED_OVER:
-    case NOTICE_UPGRADED:
-        describe_cluster(notice, text);
-        break;
-    case NOTICE_PEER_UP:
-    case NOTICE_PEER_DOWN:
-        describe_peer(notice, text);
-        break;
-    case NOTICE_REFUSED_PEER:
-    case NOTICE_REFUSED_BY_PEER:
-        describe_refusal(notice, text);
-        break;
-    case NOTICE_BAD_FRAME:
-    case NOTICE_SLOW_CLIENT:
-    case NOTICE_UNFINISHED:
-    case NOTICE_CLIENTS_FULL:
-    case NOTICE_CALLER_FULL:
-        describe_stranger(notice, text);
-        break;
-    case NOTICE_NO_SPACE:
-    case NOTICE_PLAN_TOO_SMALL:
-        describe_lack(notice, text);
-        break;
-    case NOTICE_REPAIRED:
-    case NOTICE_REPLACES:
-        describe_repair(notice, text);
-        break;
-    case NOTICE_MEMBERS:
-    case NOTICE_LIST_DIFFERS:
-    case NOTICE_REMOVED:
-        describe_members(notice, text);
-        break;
-    case NOTICE_CONDITION:
-    case NOTICE_CONDITION_OVER:
-        describe_condition(notice, text);
-        break;
-    case NOTICE_CLOCK_SUSPECT:
-        describe_clock(notice, text);
-        break;
-    case NOTICE_SNAPSHOT_TAKEN:
-    case NOTICE_SNAPSHOT_FAILED:
-    case NOTICE_SNAPSHOT_DAMAGED:
-    case NOTICE_SNAPSHOT_SENDING:
-    case NOTICE_SNAPSHOT_SENT:
-    case NOTICE_SNAPSHOT_STUCK:
-    case NOTICE_SNAPSHOT_INSTALL:
-    case NOTICE_SNAPSHOT_INSTALLED:
-    case NOTICE_SNAPSHOT_LOST:
-        describe_snapshot(notice, text);
-        break;
-    case NOTICE_LOG_UNREADABLE:
-    case NOTICE_LOG_READABLE:
-    case NOTICE_LOG_MENDED:
-        describe_place(notice, text);
-        break;
+        return;
     }
+    assert((size_t)notice->kind < sizeof describers / sizeof describers[0]);
+    assert(describers[notice->kind]);
+    describers[notice->kind](notice, text);
 }
