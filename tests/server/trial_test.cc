@@ -68,6 +68,9 @@ TEST_F(Trial, SaysOfEachThingThatItIsWellAndLeavesNothing)
 
 TEST_F(Trial, WarnsOfLimitsBelowThePlan)
 {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizer reserves more than the limit that is tried";
+#endif
     ended got = check_after("ulimit -n 300; ulimit -v 1500000");
     EXPECT_EQ(got.status, 0) << "a warning is no problem\n" << got.said;
     EXPECT_TRUE(has(got.said, "files     warning  connections=236 wanted=4096"))
