@@ -43,7 +43,7 @@ static const struct condition_words table[] = {
                 "sees that its leader's clock and its own run at different rates",
                 "check the clock source of both machines, because leases depend on it"},
         [CONDITION_READ_ERROR] = {"read-error", "cannot read a part of its own log",
-                "check its disk (dmesg, smartctl); the node tries to mend this itself, with a snapshot; if it has not within a minute, restart it: with three voters or more it puts its log aside and gets a new copy from the others"},
+                "check its disk (dmesg, smartctl); the node tries to repair this itself, with a new snapshot; if it does not succeed within a minute, restart it: with three voters or more it puts its log aside and gets a new copy from the others"},
         [CONDITION_SNAPSHOT_FAILING] = {"snapshot-failing",
                 "cannot write a snapshot of its state, so it keeps its log, which grows",
                 "check the disk of its data directory, and free space on it"},

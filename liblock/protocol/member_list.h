@@ -34,8 +34,8 @@ enum member_role {
 
 struct member {
     uint8_t id;
-    uint8_t role;         /* enum member_role */
-    uint8_t priority;     /* Not used yet: PRIORITY_DEFAULT */
+    uint8_t role;     /* enum member_role */
+    uint8_t priority; /* PRIORITY_DEFAULT; a node's own setting decides: raft_settings.yields */
     uint64_t incarnation; /* 0: a learner that was never connected, or not known */
     /* host:port, NUL-terminated; "" if not known */
     char address[ADDRESS_BYTES_MAX];

@@ -29,7 +29,7 @@ struct counters {
     uint64_t elections;
     uint64_t repairs;   /* Starts with a log that was given up, in this process */
     uint64_t bad_reads; /* An error, or bytes that are not what was written */
-    uint64_t mends;     /* Damaged parts of the log, and snapshots, that went */
+    uint64_t mends;     /* Damaged parts of the log that a new snapshot replaced */
 };
 
 struct notices {

@@ -83,7 +83,7 @@ static const struct field report_fields[] = {
     TOTAL("bad_frames", "Connections that were closed because of nonsense.", REPORT(status.bad_frames)),
     TOTAL("repairs", "Starts of this process without a log, as it was damaged and put aside.", REPORT(repairs)),
     TOTAL("bad_reads", "Reads of log and snapshots that failed, or gave other bytes than were written.", REPORT(bad_reads)),
-    TOTAL("mends", "Damaged parts of the log, and damaged snapshots, that a new snapshot replaced.", REPORT(mends)),
+    TOTAL("mends", "Damaged parts of the log that a new snapshot replaced.", REPORT(mends)),
     TOTAL("scrubs", "Times that all of the log and the snapshots was looked at for damage.", REPORT(scrubs)),
     TOTAL("entries_applied", "Entries applied.", REPORT(sums[SUM_APPLIED])),
     TOTAL("system_calls", "Calls of io_uring_enter.", REPORT(sums[SUM_SYSTEM_CALLS])),
